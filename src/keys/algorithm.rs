@@ -1,0 +1,119 @@
+//! The signature algorithms that a policy can name.
+
+use std::fmt;
+
+/// A JWS algorithm (RFC 7518, section 3; RFC 8037; RFC 9864). `none` is not among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 using SHA-256.
+    Rs256,
+    /// RSASSA-PKCS1-v1_5 using SHA-384.
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 using SHA-512.
+    Rs512,
+    /// RSASSA-PSS using SHA-256.
+    Ps256,
+    /// RSASSA-PSS using SHA-384.
+    Ps384,
+    /// RSASSA-PSS using SHA-512.
+    Ps512,
+    /// ECDSA using P-256 and SHA-256.
+    Es256,
+    /// ECDSA using P-384 and SHA-384.
+    Es384,
+    /// EdDSA using Ed25519.
+    EdDsa,
+    /// HMAC using SHA-256.
+    Hs256,
+    /// HMAC using SHA-384.
+    Hs384,
+    /// HMAC using SHA-512.
+    Hs512,
+}
+
+/// The kind of key that an algorithm needs (RFC 7518, section 6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyType {
+    /// `RSA`
+    Rsa,
+    /// `EC` with `crv` `P-256`
+    P256,
+    /// `EC` with `crv` `P-384`
+    P384,
+    /// `OKP` with `crv` `Ed25519`
+    Ed25519,
+    /// `oct`
+    Oct,
+}
+
+impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: [Algorithm; 12] = [
+        Algorithm::Rs256,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Ps256,
+        Algorithm::Ps384,
+        Algorithm::Ps512,
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::EdDsa,
+        Algorithm::Hs256,
+        Algorithm::Hs384,
+        Algorithm::Hs512,
+    ];
+
+    /// Those whose verification key is public: the ones that an issuer has by default.
+    pub fn asymmetric() -> impl Iterator<Item = Algorithm> {
+        Self::ALL
+            .into_iter()
+            .filter(|algorithm| algorithm.key_type() != KeyType::Oct)
+    }
+
+    /// The name in a token's header; names are case-sensitive.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Algorithm::Rs256 => "RS256",
+            Algorithm::Rs384 => "RS384",
+            Algorithm::Rs512 => "RS512",
+            Algorithm::Ps256 => "PS256",
+            Algorithm::Ps384 => "PS384",
+            Algorithm::Ps512 => "PS512",
+            Algorithm::Es256 => "ES256",
+            Algorithm::Es384 => "ES384",
+            Algorithm::EdDsa => "EdDSA",
+            Algorithm::Hs256 => "HS256",
+            Algorithm::Hs384 => "HS384",
+            Algorithm::Hs512 => "HS512",
+        }
+    }
+
+    /// The algorithm of that name.
+    pub fn parse(name: &str) -> Option<Algorithm> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+    }
+
+    /// The kind of key that it needs.
+    pub fn key_type(self) -> KeyType {
+        match self {
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512 => KeyType::Rsa,
+            Algorithm::Es256 => KeyType::P256,
+            Algorithm::Es384 => KeyType::P384,
+            Algorithm::EdDsa => KeyType::Ed25519,
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => KeyType::Oct,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

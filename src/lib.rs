@@ -1,0 +1,15 @@
+//! portcullis: a declarative policy engine for APIs behind a proxy.
+//!
+//! The core is synchronous, does no I/O, reads no clock and has no global state: the same policy
+//! and the same request give the same decision, to the byte. The daemon and the command line,
+//! behind the feature `daemon`, are what reads files, sockets and the time.
+
+pub mod diagnostic;
+pub mod keys;
+pub mod model;
+pub mod pattern;
+pub mod reason;
+pub mod settings;
+pub mod source;
+pub mod syntax;
+pub mod value;

@@ -1,0 +1,150 @@
+//! Plain settings that a checked policy, its compiled form and the token path share.
+//!
+//! They say the same in all three, so that nothing has to be translated between them.
+
+/// The number of an issuer in its policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IssuerId(pub u32);
+
+/// The number of an API in its policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiId(pub u32);
+
+/// The number of a claim in its policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClaimId(pub u32);
+
+/// What `iss` must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IssuerUrl {
+    /// Exactly this.
+    Exact(String),
+    /// `prefix`, one path segment that equals a claim of the token, `suffix`.
+    Tenant {
+        /// What stands before the segment.
+        prefix: String,
+        /// Where the claim is that the segment must equal.
+        claim: Vec<String>,
+        /// What stands behind the segment.
+        suffix: String,
+    },
+}
+
+/// Which kind of token an issuer's rules want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// `typ` missing, `JWT` or `at+jwt`; ID tokens are refused.
+    Jwt,
+    /// `typ: at+jwt` only (RFC 9068).
+    Access,
+    /// ID tokens.
+    Id,
+}
+
+/// What `aud` must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// One of these; empty where no route needs a token.
+    OneOf(Vec<String>),
+    /// Unchecked, for the reason given.
+    Any(String),
+}
+
+/// Where a token is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// `Authorization: Bearer` (RFC 6750, section 2.1).
+    Authorization,
+    /// A header that holds the token alone; the name in lower case.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A query parameter.
+    Query(String),
+    /// A WebSocket subprotocol: the one behind this one is the token.
+    Subprotocol(String),
+}
+
+/// Browser origins (the Fetch standard's CORS protocol).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// The origins.
+    pub origins: Vec<Origin>,
+    /// Whether browsers may send credentials.
+    pub credentials: bool,
+}
+
+/// An origin, in the form that browsers send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Any.
+    Any,
+    /// Exactly this.
+    Exact(String),
+    /// `scheme://`, one label, `.suffix`.
+    Label {
+        /// `https://`
+        scheme: String,
+        /// What follows the label's dot, port included.
+        suffix: String,
+    },
+}
+
+/// How the paths of an API are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct PathOptions {
+    /// Letters match whatever their case.
+    pub case_insensitive: bool,
+    /// `%2F` is a slash inside a segment.
+    pub allow_encoded_slash: bool,
+    /// `;` and what follows it in a segment is set aside.
+    pub allow_matrix_parameters: bool,
+}
+
+/// Whether a token is needed; the strictest of several wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Demand {
+    /// No token is looked at.
+    None,
+    /// None, or a valid one.
+    Optional,
+    /// A valid one.
+    Required,
+}
+
+/// A `{name}` in a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathParameter {
+    /// The name.
+    pub name: String,
+    /// Which segment holds it, counted from 0.
+    pub segment: usize,
+    /// How many bytes of the segment stand before it.
+    pub prefix: usize,
+    /// How many bytes of the segment stand behind it.
+    pub suffix: usize,
+}
+
+/// Where an issuer puts a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerClaim {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Member names from the outside in; never empty.
+    pub path: Vec<String>,
+    /// Whether it is the member names of the object there.
+    pub keys_of: bool,
+}
+
+/// An order between numbers or times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}

@@ -1,0 +1,168 @@
+//! Policy files and places in them.
+//!
+//! Every later stage keeps spans, so that an error found by the checker, and a denial
+//! decided by the engine, can both name the line of the policy that they stem from.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The number of a file in a [`Sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
+
+/// A range of bytes in one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// The first byte.
+    pub start: u32,
+    /// The byte after the last.
+    pub end: u32,
+}
+
+impl Span {
+    /// The span from the start of `self` to the end of `other`, which is in the same file.
+    pub fn to(self, other: Span) -> Span {
+        Span {
+            file: self.file,
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+        }
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Spanned<T> {
+    /// The value.
+    pub node: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// Joins a value and its place.
+    pub fn new(node: T, span: Span) -> Self {
+        Self { node, span }
+    }
+}
+
+/// One file of a policy set.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The path as the user gave or would recognise it, with `/` between folders.
+    pub name: String,
+    /// The whole text.
+    pub text: Arc<str>,
+    line_starts: Vec<u32>,
+}
+
+/// A line and a column, both counted from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineColumn {
+    /// The line.
+    pub line: u32,
+    /// The column, in characters.
+    pub column: u32,
+}
+
+impl Source {
+    /// The line and column of a byte offset; an offset beyond the end is the end.
+    pub fn line_column(&self, offset: u32) -> LineColumn {
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        let start = self
+            .line_starts
+            .get(line.saturating_sub(1))
+            .copied()
+            .unwrap_or(0);
+        let before = self
+            .text
+            .get(start as usize..(offset as usize).min(self.text.len()))
+            .unwrap_or("");
+        LineColumn {
+            line: u32::try_from(line.max(1)).unwrap_or(u32::MAX),
+            column: u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// All files of a policy set, in the order of their names.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+impl Sources {
+    /// No files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file. Its text must be shorter than 4 GiB, which
+    /// [`crate::syntax::MAX_FILE_BYTES`] sees to.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let text = text.into();
+        let line_starts = std::iter::once(0)
+            .chain(text.bytes().enumerate().filter_map(|(at, byte)| {
+                (byte == b'\n').then(|| u32::try_from(at + 1).unwrap_or(u32::MAX))
+            }))
+            .collect();
+        self.files.push(Source {
+            name: name.into(),
+            text,
+            line_starts,
+        });
+        id
+    }
+
+    /// The file of that number.
+    pub fn get(&self, id: FileId) -> Option<&Source> {
+        self.files.get(id.0 as usize)
+    }
+
+    /// All files with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &Source)> {
+        self.files
+            .iter()
+            .enumerate()
+            .map(|(at, source)| (FileId(u32::try_from(at).unwrap_or(u32::MAX)), source))
+    }
+
+    /// What stands at a span.
+    pub fn text(&self, span: Span) -> &str {
+        self.get(span.file)
+            .and_then(|source| source.text.get(span.start as usize..span.end as usize))
+            .unwrap_or("")
+    }
+
+    /// The place of a span's start as `file:line`.
+    pub fn place(&self, span: Span) -> Place {
+        match self.get(span.file) {
+            Some(source) => Place {
+                file: source.name.clone(),
+                line: source.line_column(span.start).line,
+            },
+            None => Place {
+                file: String::new(),
+                line: 0,
+            },
+        }
+    }
+}
+
+/// A file and a line; prints as `file:line`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The name of the file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}

@@ -1,0 +1,3 @@
+//! Policy text to syntax tree.
+
+pub mod ast;
