@@ -105,9 +105,12 @@ impl Sources {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         let text = text.into();
         let line_starts = std::iter::once(0)
-            .chain(text.bytes().enumerate().filter_map(|(at, byte)| {
-                (byte == b'\n').then(|| u32::try_from(at + 1).unwrap_or(u32::MAX))
-            }))
+            .chain(
+                text.bytes()
+                    .enumerate()
+                    .filter(|(_, byte)| *byte == b'\n')
+                    .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
+            )
             .collect();
         self.files.push(Source {
             name: name.into(),
