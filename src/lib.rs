@@ -5,6 +5,7 @@
 //! behind the feature `daemon`, are what reads files, sockets and the time.
 
 pub mod diagnostic;
+pub mod json;
 pub mod keys;
 pub mod model;
 pub mod pattern;
@@ -12,4 +13,5 @@ pub mod reason;
 pub mod settings;
 pub mod source;
 pub mod syntax;
+pub mod text;
 pub mod value;

@@ -1,9 +1,83 @@
 //! Key sets as data: which keys an issuer has, and which one fits a token.
+//!
+//! A key is parsed once, when its set is read, for each algorithm that it may verify; what is
+//! wrong with one key of a set is noted and costs the others nothing.
 
 mod algorithm;
+mod jwk;
+mod set;
+mod thumbprint;
+mod verifier;
+
+use std::fmt;
+use std::sync::Arc;
 
 pub use algorithm::{Algorithm, KeyType};
+pub use set::{KeyProblem, KeySet, KeySetError, MAX_KEYS, MAX_SET_BYTES, NoKey, Provenance, parse};
+pub use thumbprint::Thumbprint;
 
-/// A parsed key set (RFC 7517, section 5).
-#[derive(Debug, Clone, Default)]
-pub struct KeySet {}
+use crate::settings::IssuerId;
+use verifier::Verifier;
+
+/// The key sets of a policy's issuers, as they are at one moment.
+pub trait Keys {
+    /// An issuer's keys; `None` where they can't be had (`keys.unavailable`).
+    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>>;
+}
+
+/// A key that verifies signatures.
+#[derive(Clone)]
+pub struct Key {
+    id: Option<String>,
+    key_type: KeyType,
+    thumbprint: Thumbprint,
+    /// One for each algorithm that the key may be used with; never empty.
+    verifiers: Vec<(Algorithm, Verifier)>,
+}
+
+impl Key {
+    /// Its `kid` (RFC 7517, section 4.5).
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// What kind of key it is.
+    pub fn key_type(&self) -> KeyType {
+        self.key_type
+    }
+
+    /// Its RFC 7638 thumbprint: the same for the same key, whatever it is called.
+    pub fn thumbprint(&self) -> Thumbprint {
+        self.thumbprint
+    }
+
+    /// Whether it may verify signatures of this algorithm: by its kind and size, and by what its
+    /// `alg`, `use` and `key_ops` say.
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
+        self.verifier(algorithm).is_some()
+    }
+
+    /// Whether `signature` is this key's over `message` (RFC 7515, section 5.2, step 8).
+    #[must_use]
+    pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.verifier(algorithm)
+            .is_some_and(|verifier| verifier.verifies(message, signature))
+    }
+
+    fn verifier(&self, algorithm: Algorithm) -> Option<&Verifier> {
+        self.verifiers
+            .iter()
+            .find(|(own, _)| *own == algorithm)
+            .map(|(_, verifier)| verifier)
+    }
+}
+
+/// Says which key it is, and nothing of the key: it may be a secret.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("key_type", &self.key_type)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,226 @@
+//! One JSON Web Key (RFC 7517, section 4; RFC 7518, section 6; RFC 8037).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::verifier::Verifier;
+use super::{Algorithm, Key, KeyType, Provenance, Thumbprint};
+use crate::json::Json;
+use crate::text::quoted;
+
+/// The most bytes of a `kid`: thumbprints have 43, and some providers put URLs there.
+pub const MAX_ID_BYTES: usize = 512;
+
+/// The sizes of an RSA modulus, in bits: RFC 7518, section 3.3, asks for the least; beyond the
+/// most a single verification takes milliseconds.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// The most bits of an RSA exponent. 65537 has 17; larger ones only slow verification down.
+const RSA_EXPONENT_BITS: usize = 33;
+
+/// The members that hold private key material (RFC 7518, section 6.2.2 and 6.3.2).
+const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+
+/// Reads a key: `None` if it is for encryption, an error that says what is wrong with it.
+pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Key>, String> {
+    if jwk.as_object().is_none() {
+        return Err(format!("{} where a key should be", jwk.kind()));
+    }
+    if text(jwk, "use")? == Some("enc") {
+        return Ok(None);
+    }
+    let id = id(jwk)?;
+    let kty = text(jwk, "kty")?.ok_or("no `kty`")?;
+    if let Some(member) = PRIVATE.iter().find(|member| jwk.get(member).is_some())
+        && kty != "oct"
+    {
+        return Err(format!(
+            "private key material (`{member}`); only the public part belongs here"
+        ));
+    }
+    check_use(jwk)?;
+    let pinned = pinned(jwk)?;
+    let (key_type, thumbprint, verifiers) = match kty {
+        "RSA" => rsa(jwk, pinned)?,
+        "EC" | "OKP" => curve(jwk, kty, pinned)?,
+        "oct" if provenance == Provenance::File => secret(jwk, pinned)?,
+        "oct" => return Err("a shared secret (`oct`) in a published set".to_owned()),
+        other => return Err(format!("unknown `kty` {}", quoted(other))),
+    };
+    if verifiers.is_empty() {
+        return Err(match pinned {
+            Some(algorithm) => format!("`alg` `{algorithm}` is not for this kind of key"),
+            None => "not a valid key".to_owned(),
+        });
+    }
+    Ok(Some(Key {
+        id: id.map(str::to_owned),
+        key_type,
+        thumbprint,
+        verifiers,
+    }))
+}
+
+/// The `kid`, if there is one.
+pub(super) fn id<'j>(jwk: &'j Json<'_>) -> Result<Option<&'j str>, String> {
+    match text(jwk, "kid")? {
+        Some(id) if id.len() > MAX_ID_BYTES => {
+            Err(format!("`kid` of more than {MAX_ID_BYTES} bytes"))
+        }
+        id => Ok(id),
+    }
+}
+
+/// A member that must be a string if it is there.
+fn text<'j>(jwk: &'j Json<'_>, name: &str) -> Result<Option<&'j str>, String> {
+    match jwk.get(name) {
+        None => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text)),
+        Some(other) => Err(format!("`{name}` is {}, not a string", other.kind())),
+    }
+}
+
+/// A member that must be there as base64url (RFC 7515, section 2), and its bytes.
+fn bytes<'j>(jwk: &'j Json<'_>, name: &str) -> Result<(&'j str, Vec<u8>), String> {
+    let encoded = text(jwk, name)?.ok_or_else(|| format!("no `{name}`"))?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(encoded)
+        .map_err(|_| format!("`{name}` is not base64url"))?;
+    Ok((encoded, bytes))
+}
+
+/// `use` and `key_ops` must leave room for verifying (RFC 7517, section 4.2 and 4.3).
+fn check_use(jwk: &Json<'_>) -> Result<(), String> {
+    if let Some(other) = text(jwk, "use")?
+        && other != "sig"
+    {
+        return Err(format!("`use` is {}, not `sig`", quoted(other)));
+    }
+    let Some(operations) = jwk.get("key_ops") else {
+        return Ok(());
+    };
+    let operations: Option<Vec<&str>> = operations
+        .as_array()
+        .and_then(|operations| operations.iter().map(Json::as_str).collect());
+    match operations {
+        Some(operations) if operations.contains(&"verify") => Ok(()),
+        Some(_) => Err("`key_ops` lacks `verify`".to_owned()),
+        None => Err("`key_ops` is not an array of strings".to_owned()),
+    }
+}
+
+/// The algorithm that the key itself is restricted to (RFC 7517, section 4.4).
+fn pinned(jwk: &Json<'_>) -> Result<Option<Algorithm>, String> {
+    match text(jwk, "alg")? {
+        None => Ok(None),
+        // RFC 9864 gives the same algorithm this name.
+        Some("Ed25519") => Ok(Some(Algorithm::EdDsa)),
+        Some(name) => Algorithm::parse(name)
+            .map(Some)
+            .ok_or_else(|| format!("`alg` {} is not supported", quoted(name))),
+    }
+}
+
+type Parts = (KeyType, Thumbprint, Vec<(Algorithm, Verifier)>);
+
+/// A verifier for each algorithm of a kind of key, or for the one that the key is pinned to.
+fn verifiers(
+    key_type: KeyType,
+    pinned: Option<Algorithm>,
+    make: impl Fn(Algorithm) -> Option<Verifier>,
+) -> Vec<(Algorithm, Verifier)> {
+    Algorithm::ALL
+        .into_iter()
+        .filter(|algorithm| algorithm.key_type() == key_type)
+        .filter(|algorithm| pinned.is_none_or(|pinned| pinned == *algorithm))
+        .filter_map(|algorithm| Some((algorithm, make(algorithm)?)))
+        .collect()
+}
+
+fn rsa(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, String> {
+    let (n, modulus) = bytes(jwk, "n")?;
+    let (e, exponent) = bytes(jwk, "e")?;
+    let size = bits("n", &modulus)?;
+    if !RSA_BITS.contains(&size) {
+        return Err(format!(
+            "an RSA modulus of {size} bits; {} to {} are accepted",
+            RSA_BITS.start(),
+            RSA_BITS.end()
+        ));
+    }
+    let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+    if !odd(&modulus) {
+        return Err("an even RSA modulus".to_owned());
+    }
+    if !(2..=RSA_EXPONENT_BITS).contains(&bits("e", &exponent)?) || !odd(&exponent) {
+        return Err(format!(
+            "an RSA exponent that is not odd, at least 3 and at most {RSA_EXPONENT_BITS} bits"
+        ));
+    }
+    Ok((
+        KeyType::Rsa,
+        Thumbprint::of(&[("e", e), ("kty", "RSA"), ("n", n)]),
+        verifiers(KeyType::Rsa, pinned, |algorithm| {
+            Verifier::rsa(algorithm, &modulus, &exponent)
+        }),
+    ))
+}
+
+/// The bits of a number in its shortest form (RFC 7518, section 2, Base64urlUInt).
+fn bits(name: &str, number: &[u8]) -> Result<usize, String> {
+    match number.first() {
+        None => Err(format!("`{name}` is empty")),
+        Some(0) => Err(format!("`{name}` begins with a zero byte")),
+        Some(first) => Ok(number.len() * 8 - first.leading_zeros() as usize),
+    }
+}
+
+fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, String> {
+    let crv = text(jwk, "crv")?.ok_or("no `crv`")?;
+    let (key_type, length) = match (kty, crv) {
+        ("EC", "P-256") => (KeyType::P256, 32),
+        ("EC", "P-384") => (KeyType::P384, 48),
+        ("OKP", "Ed25519") => (KeyType::Ed25519, 32),
+        _ => return Err(format!("`crv` {} is not supported", quoted(crv))),
+    };
+    // The coordinates have the full length, leading zeros included (RFC 7518, section 6.2.1.2).
+    let coordinate = |name| match bytes(jwk, name)? {
+        (encoded, bytes) if bytes.len() == length => Ok((encoded, bytes)),
+        (_, bytes) => Err(format!("`{name}` has {} bytes, not {length}", bytes.len())),
+    };
+    let (x, mut point) = coordinate("x")?;
+    let thumbprint = if kty == "EC" {
+        let (y, ordinate) = coordinate("y")?;
+        // An uncompressed point (SEC 1, section 2.3.3).
+        point.insert(0, 4);
+        point.extend(ordinate);
+        Thumbprint::of(&[("crv", crv), ("kty", kty), ("x", x), ("y", y)])
+    } else {
+        Thumbprint::of(&[("crv", crv), ("kty", kty), ("x", x)])
+    };
+    let verifiers = verifiers(key_type, pinned, |algorithm| {
+        Verifier::curve(algorithm, &point)
+    });
+    if verifiers.is_empty() && pinned.is_none_or(|pinned| pinned.key_type() == key_type) {
+        return Err(format!("not a point of {crv}"));
+    }
+    Ok((key_type, thumbprint, verifiers))
+}
+
+fn secret(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, String> {
+    let (k, secret) = bytes(jwk, "k")?;
+    let verifiers = verifiers(KeyType::Oct, pinned, |algorithm| {
+        Verifier::secret(algorithm, &secret)
+    });
+    if verifiers.is_empty() && pinned.is_none_or(|pinned| pinned.key_type() == KeyType::Oct) {
+        return Err(format!(
+            "a secret of {} bytes, shorter than the hash (RFC 7518, section 3.2)",
+            secret.len()
+        ));
+    }
+    Ok((
+        KeyType::Oct,
+        Thumbprint::of(&[("k", k), ("kty", "oct")]),
+        verifiers,
+    ))
+}

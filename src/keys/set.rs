@@ -1,0 +1,191 @@
+//! A key set: reading one, and choosing the key of a token.
+
+use std::fmt;
+
+use super::{Algorithm, Key, jwk};
+use crate::json::{Json, JsonError};
+use crate::text::quoted;
+
+/// The most bytes of a key set: a hundred keys with certificate chains stay below.
+pub const MAX_SET_BYTES: usize = 1024 * 1024;
+
+/// The most keys of a set. Providers publish fewer than twenty, and each key is parsed for each
+/// of its algorithms at each refresh.
+pub const MAX_KEYS: usize = 128;
+
+/// Where a key set comes from, and so what it may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Provenance {
+    /// Fetched from the issuer: a set of public keys. A secret there is no secret any more.
+    Published,
+    /// A file beside the policy: a set or a single key, also of HMAC secrets.
+    File,
+}
+
+/// A parsed key set (RFC 7517, section 5).
+#[derive(Debug, Clone, Default)]
+pub struct KeySet {
+    keys: Vec<Key>,
+    problems: Vec<KeyProblem>,
+}
+
+/// Why a key of a set is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyProblem {
+    /// Its place in the set, counted from 0.
+    pub index: usize,
+    /// Its `kid`, if it has a readable one.
+    pub id: Option<String>,
+    /// What is wrong with it; it names no secret.
+    pub problem: String,
+}
+
+impl fmt::Display for KeyProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.index + 1)?;
+        if let Some(id) = &self.id {
+            write!(f, " ({})", quoted(id))?;
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
+
+/// Why bytes are no key set that could verify anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySetError {
+    /// More than [`MAX_SET_BYTES`].
+    TooLarge,
+    /// Not JSON.
+    Json(JsonError),
+    /// JSON, but no object with an array `keys`, nor, from a file, a single key.
+    NotASet,
+    /// More than [`MAX_KEYS`].
+    TooManyKeys(usize),
+    /// No key in it can be used; why not, key by key.
+    NoUsableKey(Vec<KeyProblem>),
+}
+
+impl fmt::Display for KeySetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeySetError::TooLarge => write!(f, "more than {MAX_SET_BYTES} bytes"),
+            KeySetError::Json(error) => write!(f, "not JSON: {error}"),
+            KeySetError::NotASet => f.write_str("no JWK set: an object with an array `keys`"),
+            KeySetError::TooManyKeys(count) => {
+                write!(f, "{count} keys, more than the {MAX_KEYS} that are read")
+            }
+            KeySetError::NoUsableKey(problems) => {
+                f.write_str("no key that could verify a token")?;
+                for (at, problem) in problems.iter().enumerate() {
+                    write!(f, "{}{problem}", if at == 0 { ": " } else { "; " })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for KeySetError {}
+
+/// Why a set has no key for a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoKey {
+    /// No key has this `kid`.
+    UnknownId,
+    /// The key of this `kid` can't be used at all.
+    Unusable(String),
+    /// The key of this `kid` is not for this algorithm.
+    Unfit,
+    /// Several keys of this `kid` fit: which one signed can't be told.
+    SameId,
+    /// Without a `kid`: no key fits.
+    NoneFits,
+    /// Without a `kid`: several keys fit, so many.
+    SeveralFit(usize),
+}
+
+impl KeySet {
+    /// The keys that can be used, in the order of the set.
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// What is wrong with the others. Keys for encryption are none of this set's business, and
+    /// no problem.
+    pub fn problems(&self) -> &[KeyProblem] {
+        &self.problems
+    }
+
+    /// The key that a token names, or the only one that fits where it names none.
+    ///
+    /// A `kid` is binding: no other key is tried in its place. Keys of different kinds may share
+    /// one (RFC 7517, section 4.5); the algorithm then tells them apart.
+    pub fn choose(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, NoKey> {
+        let mut fitting = self
+            .keys
+            .iter()
+            .filter(|key| id.is_none() || key.id() == id)
+            .filter(|key| key.fits(algorithm));
+        let Some(first) = fitting.next() else {
+            return Err(self.why_none(id));
+        };
+        // The same key may stand there under two names.
+        let others = fitting
+            .filter(|other| other.thumbprint() != first.thumbprint())
+            .count();
+        match (others, id) {
+            (0, _) => Ok(first),
+            (_, Some(_)) => Err(NoKey::SameId),
+            (others, None) => Err(NoKey::SeveralFit(others + 1)),
+        }
+    }
+
+    fn why_none(&self, id: Option<&str>) -> NoKey {
+        let Some(id) = id else {
+            return NoKey::NoneFits;
+        };
+        if self.keys.iter().any(|key| key.id() == Some(id)) {
+            return NoKey::Unfit;
+        }
+        self.problems
+            .iter()
+            .find(|problem| problem.id.as_deref() == Some(id))
+            .map_or(NoKey::UnknownId, |problem| {
+                NoKey::Unusable(problem.problem.clone())
+            })
+    }
+}
+
+/// Reads a key set. A key that is wrong spoils no other; a set without any usable key is an error.
+pub fn parse(bytes: &[u8], provenance: Provenance) -> Result<KeySet, KeySetError> {
+    if bytes.len() > MAX_SET_BYTES {
+        return Err(KeySetError::TooLarge);
+    }
+    let document = Json::parse(bytes).map_err(KeySetError::Json)?;
+    let keys = match document.get("keys") {
+        Some(keys) => keys.as_array().ok_or(KeySetError::NotASet)?,
+        None if provenance == Provenance::File && document.get("kty").is_some() => {
+            std::slice::from_ref(&document)
+        }
+        None => return Err(KeySetError::NotASet),
+    };
+    if keys.len() > MAX_KEYS {
+        return Err(KeySetError::TooManyKeys(keys.len()));
+    }
+    let mut set = KeySet::default();
+    for (index, key) in keys.iter().enumerate() {
+        match jwk::read(key, provenance) {
+            Ok(Some(key)) => set.keys.push(key),
+            Ok(None) => {}
+            Err(problem) => set.problems.push(KeyProblem {
+                index,
+                id: jwk::id(key).ok().flatten().map(str::to_owned),
+                problem,
+            }),
+        }
+    }
+    if set.keys.is_empty() {
+        return Err(KeySetError::NoUsableKey(set.problems));
+    }
+    Ok(set)
+}

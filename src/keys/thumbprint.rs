@@ -1,0 +1,46 @@
+//! JWK thumbprints (RFC 7638).
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The SHA-256 thumbprint of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Thumbprint([u8; 32]);
+
+impl Thumbprint {
+    /// The thumbprint of a key's required members, in the order of their names; the values must
+    /// be free of what JSON escapes, as base64url and the registered names are.
+    pub(super) fn of(members: &[(&str, &str)]) -> Thumbprint {
+        let mut json = String::from("{");
+        for (at, (name, value)) in members.iter().enumerate() {
+            if at > 0 {
+                json.push(',');
+            }
+            for part in ["\"", name, "\":\"", value, "\""] {
+                json.push_str(part);
+            }
+        }
+        json.push('}');
+        let hash = digest::digest(&digest::SHA256, json.as_bytes());
+        let mut bytes = [0; 32];
+        for (byte, hashed) in bytes.iter_mut().zip(hash.as_ref()) {
+            *byte = *hashed;
+        }
+        Thumbprint(bytes)
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// base64url, as `jkt` and key identifiers show it.
+impl fmt::Display for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
