@@ -6,3 +6,6 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on should say so and stop"
 )]
+
+#[cfg(feature = "daemon")]
+mod e2e;

@@ -1,0 +1,17 @@
+//! End to end: real proxies in front of a real service, and tokens that a real
+//! identity provider issued.
+//!
+//! Each test starts a world of its own: the provider, an upstream that echoes
+//! what it gets, portcullis, and the proxies with their files from `deploy/`,
+//! all on loopback ports that were free. It ends with the test. The programs
+//! are those that `tests/run` installs; without them these tests fail, since a
+//! test that passes by not running says nothing.
+
+mod caller;
+mod echo;
+mod process;
+mod provider;
+mod proxies;
+
+mod fail_closed;
+mod provider_works;

@@ -1,0 +1,166 @@
+//! Programs that a test starts, and that end with it.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a condition may take to come true. Far beyond what any of them
+/// needs, so that a slow machine fails no test, and a hang ends.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at a condition.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How much of a program's output a failing test shows.
+const SHOWN_LOG_BYTES: usize = 8 * 1024;
+
+/// The folder into which `tests/run` installs.
+pub fn world() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("cargo's folder for tests lies in the target folder")
+        .join("e2e")
+}
+
+/// The path of a program that `tests/run` installs.
+///
+/// # Panics
+///
+/// Where it is not there, with what to do about it.
+pub fn program(name: &str) -> PathBuf {
+    let path = world().join("bin").join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: the end-to-end tests need real proxies; `tests/run` installs them and runs all tests",
+        path.display()
+    );
+    path
+}
+
+/// A port of the loopback interface on which nothing listens.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("the loopback interface has a free port")
+        .port()
+}
+
+/// The loopback address of a port.
+pub fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// A running program. Dropping it ends it.
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program whose output goes into a file of the folder.
+    pub fn start(name: &str, command: &Command, folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("the test's folder can be written");
+        // The kernel ends the program with the thread that started it, so that
+        // nothing outlives a test run that is killed.
+        let mut wrapped = Command::new("setpriv");
+        wrapped
+            .args(["--pdeathsig", "TERM", "--"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))))
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a file handle can be doubled"))
+            .stderr(output);
+        if let Some(folder) = command.get_current_dir() {
+            wrapped.current_dir(folder);
+        }
+        let child = wrapped
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        Self {
+            name: name.to_owned(),
+            child,
+            log,
+        }
+    }
+
+    /// Looks at the program again and again until there is something to see.
+    ///
+    /// # Panics
+    ///
+    /// Where the program ends instead, or it takes too long.
+    pub fn wait_for<T>(&mut self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(seen) = look(self) {
+                return seen;
+            }
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                panic!("{} ended with {status} before it was ready", self.name);
+            }
+            assert!(Instant::now() < end, "{} is never ready", self.name);
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until the program accepts connections on a port.
+    pub fn wait_for_port(&mut self, port: u16) {
+        self.wait_for(|_| TcpStream::connect(local(port)).ok());
+    }
+
+    /// Everything that the program has printed so far.
+    pub fn output(&self) -> String {
+        fs::read(&self.log)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Whether the program still runs.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends a signal by its name, `TERM`, `HUP`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, "--", &self.child.id().to_string()])
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "{} takes no signal {name}",
+            self.name
+        );
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.runs() {
+            // Asked first: nginx ends its workers only then.
+            self.signal("TERM");
+            let end = Instant::now() + Duration::from_secs(5);
+            while self.runs() && Instant::now() < end {
+                thread::sleep(PAUSE);
+            }
+            if self.runs() {
+                self.child.kill().ok();
+                self.child.wait().ok();
+            }
+        }
+        if thread::panicking() {
+            let output = self.output();
+            let start = output.len().saturating_sub(SHOWN_LOG_BYTES);
+            let shown = output.get(start..).unwrap_or(&output);
+            eprintln!("--- what {} printed\n{shown}\n---", self.name);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The identity provider, as `tests/world/provider/provider.mjs` runs it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::caller::Request;
+use super::process::{self, Process};
+
+/// The resource that the tests' policies protect.
+pub const ORDERS: &str = "https://api.example.com";
+/// Another API's.
+pub const INVOICES: &str = "https://invoices.example.com";
+/// One whose tokens are encrypted.
+pub const ENCRYPTED: &str = "https://encrypted.example.com";
+
+/// A running identity provider.
+pub struct Provider {
+    /// What its tokens have as `iss`.
+    pub issuer: String,
+    /// Where it listens.
+    pub endpoint: SocketAddr,
+    control: SocketAddr,
+    _process: Process,
+    _folder: TempDir,
+}
+
+/// What the authorization-code flow gives.
+pub struct Login {
+    pub access_token: String,
+    pub id_token: Option<String>,
+    pub refresh_token: Option<String>,
+}
+
+impl Provider {
+    /// Starts the provider with keys of its own.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/world/provider/provider.mjs");
+        let mut command = Command::new(process::program("node"));
+        command.arg(script).arg(process::world().join("provider"));
+        let mut process = Process::start("provider", &command, folder.path());
+        let addresses: Value = process.wait_for(|process| {
+            let output = process.output();
+            let line = output
+                .lines()
+                .find(|line| line.starts_with("{\"issuer\""))?;
+            serde_json::from_str(line).ok()
+        });
+        let address = |name: &str| {
+            let url = addresses[name].as_str().expect("both are there");
+            let address = url.trim_start_matches("http://").parse();
+            address.expect("a URL of host and port")
+        };
+        Self {
+            issuer: addresses["issuer"]
+                .as_str()
+                .expect("it is there")
+                .to_owned(),
+            endpoint: address("issuer"),
+            control: address("control"),
+            _process: process,
+            _folder: folder,
+        }
+    }
+
+    /// An access token of the machine client, for a resource (a JWT) or for
+    /// none (opaque). `e2e` may hold `claims`, `alg` and `ttl`.
+    pub fn machine_token(&self, resource: Option<&str>, scope: &str, e2e: &Value) -> String {
+        let mut form = vec![
+            ("grant_type", "client_credentials"),
+            ("client_id", "machine"),
+            ("client_secret", "machine-secret"),
+            ("scope", scope),
+        ];
+        let e2e = e2e.to_string();
+        form.push(("e2e", &e2e));
+        form.extend(resource.map(|resource| ("resource", resource)));
+        let body: Vec<String> = form
+            .iter()
+            .map(|(name, value)| format!("{name}={}", form_encoded(value)))
+            .collect();
+        let answer = Request::to_host("POST", "/token", &self.endpoint.to_string())
+            .body("application/x-www-form-urlencoded", &body.join("&"))
+            .send(self.endpoint);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        text(&answer.json(), "access_token").expect("a token response holds a token")
+    }
+
+    /// A person's login to the single-page application, by the
+    /// authorization-code flow.
+    pub fn login(&self, sub: &str, scope: &str, resource: Option<&str>, e2e: &Value) -> Login {
+        let response = self.command(
+            "/login",
+            &json!({ "sub": sub, "scope": scope, "resource": resource, "nonce": "n-1", "e2e": e2e }),
+        );
+        Login {
+            access_token: text(&response, "access_token").expect("a token response holds a token"),
+            id_token: text(&response, "id_token"),
+            refresh_token: text(&response, "refresh_token"),
+        }
+    }
+
+    /// Makes new keys, which sign from now on. The old ones stay in the key set
+    /// or leave it.
+    pub fn rotate(&self, keep_old: bool) {
+        self.command("/rotate", &json!({ "keep": keep_old }));
+    }
+
+    /// What the key set endpoint does from now on: `none` (its duty), `hang`,
+    /// `html`, `empty`, `error`, `huge`.
+    pub fn fault(&self, kind: &str) {
+        self.command("/fault", &json!({ "kind": kind }));
+    }
+
+    /// Stops listening.
+    pub fn go_down(&self) {
+        self.command("/down", &json!({}));
+    }
+
+    /// Listens again, at the same address.
+    pub fn come_up(&self) {
+        self.command("/up", &json!({}));
+    }
+
+    /// How often the key set has been asked for.
+    pub fn key_requests(&self) -> u64 {
+        let answer = Request::new("GET", "/seen").send(self.control);
+        answer.json()["keys"].as_u64().expect("a count")
+    }
+
+    fn command(&self, target: &str, body: &Value) -> Value {
+        let answer = Request::new("POST", target)
+            .body("application/json", &body.to_string())
+            .send(self.control);
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        answer.json()
+    }
+}
+
+fn text(object: &Value, member: &str) -> Option<String> {
+    object[member].as_str().map(str::to_owned)
+}
+
+/// `application/x-www-form-urlencoded`, with every byte that is not a letter or
+/// a digit escaped.
+fn form_encoded(value: &str) -> String {
+    let mut encoded = String::new();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
