@@ -258,6 +258,8 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             '`' => f.write_str("backtick"),
+            // Neither may stand in a challenge, where such a message can end up.
+            '"' | '\\' => write!(f, "U+{:04X}", u32::from(self.0)),
             graphic if graphic.is_ascii_graphic() => write!(f, "`{graphic}`"),
             other => write!(f, "U+{:04X}", u32::from(other)),
         }

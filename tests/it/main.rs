@@ -9,3 +9,6 @@
 
 #[cfg(feature = "daemon")]
 mod e2e;
+mod json;
+mod keys;
+mod support;

@@ -1,0 +1,248 @@
+//! The strict JSON reader, and text of others as it is shown.
+
+use portcullis::json::{Json, MAX_BYTES, MAX_DEPTH};
+use portcullis::text;
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// The same value by the other reader.
+fn same(json: &Json<'_>, value: &Value) -> bool {
+    match (json, value) {
+        (Json::Null, Value::Null) => true,
+        (Json::Bool(json), Value::Bool(value)) => json == value,
+        // The other reader may be one unit in the last place off.
+        (Json::Number(json), Value::Number(value)) => value
+            .as_f64()
+            .is_some_and(|value| (json.nearest() - value).abs() <= value.abs() * 1e-15),
+        (Json::String(json), Value::String(value)) => json == value,
+        (Json::Array(json), Value::Array(value)) => {
+            json.len() == value.len() && json.iter().zip(value).all(|(a, b)| same(a, b))
+        }
+        (Json::Object(json), Value::Object(value)) => {
+            json.len() == value.len()
+                && json
+                    .iter()
+                    .all(|(name, member)| value.get(&**name).is_some_and(|v| same(member, v)))
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn what_is_json_is_read() {
+    for text in [
+        "null",
+        " \t\r\n true ",
+        "-0",
+        "0.5",
+        "12E+3",
+        "1e-7",
+        "[]",
+        "[ ]",
+        "{ }",
+        r#"[1,[2,{"a":[]}],"x"]"#,
+        r#"{"a":1,"b":{"a":1},"":null}"#,
+        r#""\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00é😀""#,
+        "\"\u{7f}\u{85}\"",
+        r#""\u0000""#,
+    ] {
+        let read = Json::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let value: Value = serde_json::from_str(text).expect("the other reader agrees");
+        assert!(same(&read, &value), "{text}");
+        assert_eq!(read.clone().into_owned(), read, "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_json_says_why_and_where() {
+    for (bytes, message) in [
+        (&b""[..], "ends too early, at byte 0"),
+        (b"  ", "ends too early, at byte 2"),
+        (b"{", "ends too early, at byte 1"),
+        (b"[1", "ends too early, at byte 2"),
+        (b"[1,", "ends too early, at byte 3"),
+        (b"\"a", "ends too early, at byte 2"),
+        (b"\"\\", "ends too early, at byte 2"),
+        (b"\"\\u12", "ends too early, at byte 5"),
+        (b"tru", "ends too early, at byte 3"),
+        (b"True", "unexpected `T` at byte 0"),
+        (b"nul!", "unexpected `!` at byte 3"),
+        (b"[1,]", "unexpected `]` at byte 3"),
+        (b"[,1]", "unexpected `,` at byte 1"),
+        (b"[1 2]", "unexpected `2` at byte 3"),
+        (b"{\"a\":1,}", "unexpected `}` at byte 7"),
+        (b"{a:1}", "unexpected `a` at byte 1"),
+        (b"{'a':1}", "unexpected `'` at byte 1"),
+        (b"{\"a\" 1}", "unexpected `1` at byte 5"),
+        (b"{\"a\":}", "unexpected `}` at byte 5"),
+        (b"{\"a\":1 \"b\":2}", "unexpected U+0022 at byte 7"),
+        (b"// x\n1", "unexpected `/` at byte 0"),
+        (b"NaN", "unexpected `N` at byte 0"),
+        (b"[Infinity]", "unexpected `I` at byte 1"),
+        (b"\xef\xbb\xbf{}", "unexpected U+FEFF at byte 0"),
+        (b"\xc2\xa0{}", "unexpected U+00A0 at byte 0"),
+        (b"\0", "unexpected U+0000 at byte 0"),
+        (b"`", "unexpected backtick at byte 0"),
+        (b"{}{}", "something behind the value, at byte 2"),
+        (b"{}\0", "something behind the value, at byte 2"),
+        (b"1 1", "something behind the value, at byte 2"),
+        (b"01", "not a number, at byte 0"),
+        (b"-", "not a number, at byte 0"),
+        (b"-01", "not a number, at byte 0"),
+        (b"[1.]", "not a number, at byte 1"),
+        (b"1e", "not a number, at byte 0"),
+        (b"1e+", "not a number, at byte 0"),
+        (b".5", "unexpected `.` at byte 0"),
+        (b"+1", "unexpected `+` at byte 0"),
+        (b"0x10", "something behind the value, at byte 1"),
+        (b"\"\t\"", "a control character in a string, at byte 1"),
+        (b"\"a\n\"", "a control character in a string, at byte 2"),
+        (b"\"\\x41\"", "an unknown escape in a string, at byte 1"),
+        (b"\"\\'\"", "an unknown escape in a string, at byte 1"),
+        (b"\"\\u+123\"", "an unknown escape in a string, at byte 1"),
+        (b"\"\\ud800\"", "half a surrogate pair, at byte 1"),
+        (b"\"\\ud800\\u0041\"", "half a surrogate pair, at byte 1"),
+        (b"\"\\ud800\\n\"", "half a surrogate pair, at byte 1"),
+        (b"\"x\\udc00\"", "half a surrogate pair, at byte 2"),
+        (b"\"\xff\"", "not UTF-8 at byte 1"),
+        (b"\"\xc0\xaf\"", "not UTF-8 at byte 1"),
+        (b"\"\xed\xa0\x80\"", "not UTF-8 at byte 1"),
+        (
+            b"{\"a\":1,\"a\":1}",
+            "the member `a` is there twice, at byte 7",
+        ),
+        // The same name once written out and once escaped is the same name.
+        (
+            b"{\"a\":1,\"\\u0061\":1}",
+            "the member `a` is there twice, at byte 7",
+        ),
+        (
+            b"[{\"b\":{\"x\":0,\"y\":0,\"x\":0}}]",
+            "the member `x` is there twice, at byte 19",
+        ),
+        (
+            b"{\"\\u0022\\u0060\":1,\"\\\"`\":1}",
+            "the member `''` is there twice, at byte 18",
+        ),
+    ] {
+        let error = Json::parse(bytes).expect_err(&String::from_utf8_lossy(bytes));
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
+fn a_member_twice_is_found_among_many() {
+    let members = |twice: usize| -> String {
+        let names: Vec<String> = (0..100)
+            .chain([twice])
+            .map(|name| format!("\"{name}\":0"))
+            .collect();
+        format!("{{{}}}", names.join(","))
+    };
+    assert!(Json::parse(members(100).as_bytes()).is_ok());
+    for twice in [0, 7, 8, 50, 99] {
+        let error = Json::parse(members(twice).as_bytes()).expect_err("a duplicate");
+        assert_eq!(error.duplicate(), Some(twice.to_string().as_str()));
+    }
+}
+
+#[test]
+fn size_and_depth_are_bounded() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(Json::parse(nested(MAX_DEPTH).as_bytes()).is_ok());
+    for depth in [MAX_DEPTH + 1, 100_000] {
+        let error = Json::parse(nested(depth).as_bytes()).expect_err("too deep");
+        assert_eq!(error.to_string(), "nested deeper than 32, at byte 32");
+    }
+    assert!(Json::parse("{\"a\":".repeat(100_000).as_bytes()).is_err());
+    let padded = format!("1{}", " ".repeat(MAX_BYTES));
+    assert_eq!(
+        Json::parse(padded.as_bytes())
+            .expect_err("too large")
+            .to_string(),
+        "more than 4194304 bytes"
+    );
+    assert!(Json::parse(padded.trim_end().as_bytes()).is_ok());
+}
+
+#[test]
+fn a_number_that_a_double_cannot_tell_from_its_neighbour_has_no_value() {
+    for (text, exact) in [
+        ("0", Some(0.0)),
+        ("-1.5", Some(-1.5)),
+        ("9007199254740991", Some(9_007_199_254_740_991.0)),
+        ("-9007199254740991", Some(-9_007_199_254_740_991.0)),
+        ("9007199254740992", None),
+        ("9007199254740993", None),
+        ("-9007199254740992", None),
+        ("9007199254740993.0", None),
+        ("1e16", None),
+        ("1e400", None),
+        ("-1e400", None),
+        ("1e99999999999999999999", None),
+        ("1e-99999999999999999999", Some(0.0)),
+    ] {
+        let number = Json::parse(text.as_bytes()).expect("a number");
+        assert_eq!(number.as_f64(), exact, "{text}");
+    }
+    let digits = "9".repeat(100_000);
+    assert_eq!(
+        Json::parse(digits.as_bytes()).expect("a number").as_f64(),
+        None
+    );
+}
+
+#[test]
+fn members_are_found_from_the_outside_in() {
+    let json = Json::parse(br#"{"a":{"b.c":[true]},"s":"x"}"#).expect("JSON");
+    assert_eq!(json.at(&["a", "b.c"]).map(Json::kind), Some("an array"));
+    assert_eq!(json.at(&["a", "b", "c"]), None);
+    assert_eq!(json.at(&["s", "x"]), None);
+    assert_eq!(json.at::<&str>(&[]), Some(&json));
+    assert_eq!(json.get("s").and_then(Json::as_str), Some("x"));
+}
+
+#[test]
+fn foreign_text_is_cleaned_and_shortened() {
+    for (text, cleaned) in [
+        ("plain text, [all] of it!", "plain text, [all] of it!"),
+        ("say \"no\"", "say 'no'"),
+        ("a\\b\r\nSet-Cookie: x\u{7f}\0", "a?b??Set-Cookie: x??"),
+        ("é😀", "??"),
+    ] {
+        assert_eq!(text::clean(text), cleaned);
+    }
+    assert_eq!(text::quoted("a`b\"c"), "`a'b'c`");
+    assert_eq!(text::quoted(""), "``");
+    let exact = "x".repeat(text::MAX_QUOTED);
+    assert_eq!(text::quoted(&exact), format!("`{exact}`"));
+    assert_eq!(text::quoted(&format!("{exact}y")), format!("`{exact}...`"));
+}
+
+proptest! {
+    /// What this reader takes, the other one takes too, and reads the same.
+    #[test]
+    fn no_input_panics_and_what_is_read_is_json(bytes in prop::collection::vec(
+        prop_oneof![
+            4 => prop::sample::select(&b"{}[]\",:\\u0019.-+eEtrufalsn dD8"[..]),
+            1 => any::<u8>(),
+        ],
+        0..40,
+    )) {
+        if let Ok(read) = Json::parse(&bytes) {
+            match serde_json::from_slice::<Value>(&bytes) {
+                Ok(value) => prop_assert!(same(&read, &value)),
+                // The other reader refuses numbers that no double can hold.
+                Err(error) => prop_assert!(error.to_string().contains("number out of range")),
+            }
+        }
+    }
+
+    #[test]
+    fn cleaned_text_fits_a_challenge(text in any::<String>()) {
+        let quoted = text::quoted(&text);
+        prop_assert!(quoted.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)));
+        prop_assert_eq!(quoted.matches('`').count(), 2);
+        prop_assert_eq!(text::clean(&quoted), quoted.as_str());
+    }
+}

@@ -1,0 +1,380 @@
+//! Key sets: what is read from one, and which key a token gets.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::keys::{Algorithm, KeySet, KeySetError, MAX_KEYS, NoKey, Provenance, parse};
+use serde_json::{Value, json};
+
+use crate::support::mint::{Signer, key_set};
+
+mod conformance;
+
+fn published(set: &Value) -> Result<KeySet, KeySetError> {
+    parse(set.to_string().as_bytes(), Provenance::Published)
+}
+
+fn file(set: &Value) -> Result<KeySet, KeySetError> {
+    parse(set.to_string().as_bytes(), Provenance::File)
+}
+
+/// A key with members set, or left out where the value is `null`.
+fn with(mut jwk: Value, members: Value) -> Value {
+    for (name, value) in members.as_object().expect("members") {
+        if value.is_null() {
+            jwk.as_object_mut().expect("a key").remove(name);
+        } else {
+            jwk[name] = value.clone();
+        }
+    }
+    jwk
+}
+
+#[test]
+fn a_signature_is_checked_by_its_key_and_algorithm_alone() {
+    let message = b"what was signed";
+    for algorithm in [
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "HS256",
+        "HS384", "HS512",
+    ] {
+        let signer = Signer::new(algorithm);
+        let signature = signer.sign(message);
+        let set = file(&key_set(&[&signer])).expect("a key set");
+        let own = Algorithm::parse(algorithm).expect("an algorithm");
+        let key = set.choose(None, own).expect("the key");
+        for other in Algorithm::ALL {
+            assert_eq!(
+                key.verifies(other, message, &signature),
+                other == own,
+                "{algorithm} as {other}"
+            );
+        }
+        assert!(!key.verifies(own, b"what was not signed", &signature));
+        assert!(!key.verifies(own, message, &signature[1..]));
+        assert!(!key.verifies(own, message, b""));
+        let stranger = Signer::new(algorithm);
+        if signer.jwk() != stranger.jwk() {
+            assert!(!key.verifies(own, message, &stranger.sign(message)));
+        }
+    }
+}
+
+/// Each row is wrong with one key alone, and the other key of the set still works.
+#[test]
+fn a_bad_key_spoils_no_other() {
+    let good = Signer::new("ES256").kid("good");
+    let rsa = Signer::new("RS256").jwk();
+    let ec = Signer::new("ES384").jwk();
+    let ed = Signer::new("EdDSA").jwk();
+    let modulus = |bytes: usize| {
+        let mut number = vec![0; bytes];
+        number[0] = 0xff;
+        URL_SAFE_NO_PAD.encode(number)
+    };
+    for (bad, problem) in [
+        (json!("key"), "a string where a key should be"),
+        (json!({}), "no `kty`"),
+        (json!({"kty": 1}), "`kty` is a number, not a string"),
+        (json!({"kty": "rsa"}), "unknown `kty` `rsa`"),
+        (with(rsa.clone(), json!({"n": null})), "no `n`"),
+        (
+            with(rsa.clone(), json!({"e": 65537})),
+            "`e` is a number, not a string",
+        ),
+        (
+            with(rsa.clone(), json!({"n": "A+=="})),
+            "`n` is not base64url",
+        ),
+        (with(rsa.clone(), json!({"n": ""})), "`n` is empty"),
+        (
+            with(
+                rsa.clone(),
+                json!({"n": format!("AA{}", rsa["n"].as_str().expect("n"))}),
+            ),
+            "`n` begins with a zero byte",
+        ),
+        (
+            with(rsa.clone(), json!({"n": modulus(127)})),
+            "an RSA modulus of 1016 bits; 2048 to 8192 are accepted",
+        ),
+        (
+            with(rsa.clone(), json!({"n": modulus(1026)})),
+            "an RSA modulus of 8208 bits; 2048 to 8192 are accepted",
+        ),
+        (
+            with(rsa.clone(), json!({"n": modulus(300)})),
+            "an even RSA modulus",
+        ),
+        (
+            with(rsa.clone(), json!({"e": "AQ"})),
+            "an RSA exponent that is not odd, at least 3 and at most 33 bits",
+        ),
+        (
+            with(rsa.clone(), json!({"e": "AQAA"})),
+            "an RSA exponent that is not odd, at least 3 and at most 33 bits",
+        ),
+        (
+            with(rsa.clone(), json!({"d": "AQAB"})),
+            "private key material (`d`); only the public part belongs here",
+        ),
+        (
+            with(ec.clone(), json!({"d": ec["x"]})),
+            "private key material (`d`); only the public part belongs here",
+        ),
+        (
+            with(ec.clone(), json!({"crv": "P-521"})),
+            "`crv` `P-521` is not supported",
+        ),
+        (
+            with(ec.clone(), json!({"crv": "P-256"})),
+            "`x` has 48 bytes, not 32",
+        ),
+        (
+            with(ec.clone(), json!({"y": ec["x"]})),
+            "not a point of P-384",
+        ),
+        (
+            with(ed.clone(), json!({"crv": "X25519"})),
+            "`crv` `X25519` is not supported",
+        ),
+        (
+            with(ed.clone(), json!({"x": "AQAB"})),
+            "`x` has 3 bytes, not 32",
+        ),
+        (
+            with(ec.clone(), json!({"kty": "OKP"})),
+            "`crv` `P-384` is not supported",
+        ),
+        (
+            with(rsa.clone(), json!({"use": "tls"})),
+            "`use` is `tls`, not `sig`",
+        ),
+        (
+            with(rsa.clone(), json!({"key_ops": ["sign"]})),
+            "`key_ops` lacks `verify`",
+        ),
+        (
+            with(rsa.clone(), json!({"key_ops": "verify"})),
+            "`key_ops` is not an array of strings",
+        ),
+        (
+            with(rsa.clone(), json!({"alg": "RSA-OAEP"})),
+            "`alg` `RSA-OAEP` is not supported",
+        ),
+        (
+            with(rsa.clone(), json!({"alg": "none"})),
+            "`alg` `none` is not supported",
+        ),
+        (
+            with(rsa.clone(), json!({"alg": "HS256"})),
+            "`alg` `HS256` is not for this kind of key",
+        ),
+        (
+            with(ec.clone(), json!({"alg": "ES256"})),
+            "`alg` `ES256` is not for this kind of key",
+        ),
+        (
+            with(rsa.clone(), json!({"kid": "k".repeat(513)})),
+            "`kid` of more than 512 bytes",
+        ),
+        (
+            Signer::new("HS256").jwk(),
+            "a shared secret (`oct`) in a published set",
+        ),
+    ] {
+        let set = published(&json!({"keys": [bad, good.jwk()]})).expect("a key set");
+        let problems: Vec<&str> = set
+            .problems()
+            .iter()
+            .map(|problem| problem.problem.as_str())
+            .collect();
+        assert_eq!(problems, [problem], "{bad}");
+        assert_eq!(set.problems()[0].index, 0);
+        assert!(set.choose(Some("good"), Algorithm::Es256).is_ok());
+
+        let alone = published(&json!({"keys": [bad]})).expect_err("no usable key");
+        assert!(
+            matches!(&alone, KeySetError::NoUsableKey(problems) if problems.len() == 1),
+            "{alone}"
+        );
+        assert!(alone.to_string().contains(problem), "{alone}");
+    }
+}
+
+#[test]
+fn a_key_for_encryption_is_passed_over_in_silence() {
+    let signing = Signer::new("ES256").kid("s");
+    let encryption = with(
+        Signer::new("RS256").jwk(),
+        json!({"use": "enc", "alg": "RSA-OAEP", "kid": "e"}),
+    );
+    let set = published(&json!({"keys": [encryption, signing.jwk()]})).expect("a key set");
+    assert_eq!(set.keys().len(), 1);
+    assert!(set.problems().is_empty());
+    assert_eq!(
+        set.choose(Some("e"), Algorithm::Rs256).err(),
+        Some(NoKey::UnknownId)
+    );
+}
+
+#[test]
+fn secrets_come_from_files_and_are_as_long_as_the_hash() {
+    let secret = |bytes: usize| {
+        let k = URL_SAFE_NO_PAD.encode(vec![7; bytes]);
+        json!({"kty": "oct", "k": k})
+    };
+    let fitting = |bytes: usize| {
+        let set = file(&secret(bytes)).expect("a key file");
+        let key = &set.keys()[0];
+        [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512].map(|algorithm| key.fits(algorithm))
+    };
+    assert_eq!(fitting(32), [true, false, false]);
+    assert_eq!(fitting(48), [true, true, false]);
+    assert_eq!(fitting(64), [true, true, true]);
+    for (jwk, problem) in [
+        (secret(31), "a secret of 31 bytes"),
+        (
+            with(secret(32), json!({"alg": "HS512"})),
+            "a secret of 32 bytes",
+        ),
+        (secret(0), "a secret of 0 bytes"),
+        (
+            with(secret(64), json!({"alg": "A256GCM"})),
+            "`alg` `A256GCM`",
+        ),
+        (
+            with(secret(64), json!({"alg": "RS256"})),
+            "`alg` `RS256` is not for this kind",
+        ),
+    ] {
+        let error = file(&jwk).expect_err("no usable key").to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_key_set_says_so() {
+    for (bytes, provenance, message) in [
+        (
+            &b"<html>"[..],
+            Provenance::Published,
+            "not JSON: unexpected `<` at byte 0",
+        ),
+        (
+            b"",
+            Provenance::Published,
+            "not JSON: ends too early, at byte 0",
+        ),
+        (
+            b"{\"keys\":[],\"keys\":[]}",
+            Provenance::Published,
+            "not JSON: the member `keys` is there twice, at byte 11",
+        ),
+        (
+            b"[]",
+            Provenance::Published,
+            "no JWK set: an object with an array `keys`",
+        ),
+        (
+            b"{\"keys\":{}}",
+            Provenance::File,
+            "no JWK set: an object with an array `keys`",
+        ),
+        (
+            b"{\"keys\":[]}",
+            Provenance::File,
+            "no key that could verify a token",
+        ),
+        // A single key is for files: a published one is a set.
+        (
+            b"{\"kty\":\"RSA\"}",
+            Provenance::Published,
+            "no JWK set: an object with an array `keys`",
+        ),
+        (
+            b"{\"kty\":\"RSA\"}",
+            Provenance::File,
+            "no key that could verify a token: key 1: no `n`",
+        ),
+    ] {
+        let error = parse(bytes, provenance).expect_err("no key set");
+        assert_eq!(error.to_string(), message);
+    }
+    let many = json!({"keys": vec![json!({}); MAX_KEYS + 1]});
+    assert_eq!(
+        published(&many).err(),
+        Some(KeySetError::TooManyKeys(MAX_KEYS + 1))
+    );
+    let large = vec![b' '; portcullis::keys::MAX_SET_BYTES + 1];
+    assert_eq!(
+        parse(&large, Provenance::File).err(),
+        Some(KeySetError::TooLarge)
+    );
+}
+
+#[test]
+fn a_kid_is_binding_and_without_one_a_single_key_must_fit() {
+    let first = Signer::new("ES256").kid("first");
+    let second = Signer::new("ES256").kid("second");
+    let rsa = Signer::new("RS256").kid("rsa");
+    let small = with(rsa.jwk(), json!({"kid": "small", "e": "AQ"}));
+    let set = published(&json!({
+        "keys": [first.jwk(), second.jwk(), rsa.jwk(), small]
+    }))
+    .expect("a key set");
+    let chosen = |kid, algorithm| set.choose(kid, algorithm).map(|key| key.id());
+    assert_eq!(chosen(Some("second"), Algorithm::Es256), Ok(Some("second")));
+    assert_eq!(chosen(None, Algorithm::Rs512), Ok(Some("rsa")));
+    assert_eq!(chosen(None, Algorithm::Es256), Err(NoKey::SeveralFit(2)));
+    assert_eq!(chosen(None, Algorithm::EdDsa), Err(NoKey::NoneFits));
+    assert_eq!(
+        chosen(Some("third"), Algorithm::Es256),
+        Err(NoKey::UnknownId)
+    );
+    assert_eq!(
+        chosen(Some("FIRST"), Algorithm::Es256),
+        Err(NoKey::UnknownId)
+    );
+    assert_eq!(chosen(Some("rsa"), Algorithm::Es256), Err(NoKey::Unfit));
+    assert_eq!(chosen(Some("rsa"), Algorithm::Hs256), Err(NoKey::Unfit));
+    assert!(matches!(
+        chosen(Some("small"), Algorithm::Rs256),
+        Err(NoKey::Unusable(problem)) if problem.contains("exponent")
+    ));
+}
+
+#[test]
+fn keys_that_share_a_kid_are_told_apart_by_kind_or_not_at_all() {
+    let one = Signer::new("ES256").kid("k");
+    let two = Signer::new("ES256").kid("k");
+    let rsa = Signer::new("RS256").kid("k");
+    let set = published(&key_set(&[&one, &two, &rsa])).expect("a key set");
+    assert!(set.choose(Some("k"), Algorithm::Rs256).is_ok());
+    assert_eq!(
+        set.choose(Some("k"), Algorithm::Es256).err(),
+        Some(NoKey::SameId)
+    );
+    let doubled = published(&key_set(&[&one, &one])).expect("a key set");
+    assert!(doubled.choose(Some("k"), Algorithm::Es256).is_ok());
+    assert!(doubled.choose(None, Algorithm::Es256).is_ok());
+}
+
+#[test]
+fn a_pinned_key_serves_its_algorithm_alone() {
+    let pinned = with(Signer::new("PS256").jwk(), json!({"alg": "PS256"}));
+    let set = published(&json!({"keys": [pinned]})).expect("a key set");
+    let fitting: Vec<Algorithm> = Algorithm::ALL
+        .into_iter()
+        .filter(|algorithm| set.keys()[0].fits(*algorithm))
+        .collect();
+    assert_eq!(fitting, [Algorithm::Ps256]);
+}
+
+#[test]
+fn a_key_shows_nothing_of_itself() {
+    let signer = Signer::new("HS256").kid("h");
+    let set = file(&key_set(&[&signer])).expect("a key set");
+    let shown = format!("{set:?}");
+    assert!(shown.contains("\"h\""), "{shown}");
+    let jwk = signer.jwk();
+    assert!(!shown.contains(jwk["k"].as_str().expect("k")), "{shown}");
+}

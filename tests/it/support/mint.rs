@@ -1,0 +1,205 @@
+//! Mints tokens, good and bad, with keys made when the test runs.
+//!
+//! A [`Signer`] signs whatever bytes it is given: what a real issuer would never sign is what a
+//! verifier has to be shown. RSA keys take long to make, so each algorithm has one signer that
+//! all tests share.
+
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair,
+    RsaPublicKeyComponents,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+/// Signs tokens with one key and one algorithm.
+#[derive(Clone)]
+pub struct Signer {
+    algorithm: &'static str,
+    kid: Option<String>,
+    key: Arc<Private>,
+}
+
+enum Private {
+    Rsa(RsaKeyPair),
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+    Secret(Vec<u8>),
+}
+
+/// One RSA key pair for all tests of a run.
+static RSA: LazyLock<Arc<Private>> = LazyLock::new(|| {
+    Arc::new(Private::Rsa(
+        RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key"),
+    ))
+});
+
+impl Signer {
+    /// A signer for an algorithm by its JOSE name: the run's RSA key, or a new key of the others.
+    pub fn new(algorithm: &'static str) -> Signer {
+        let key = match algorithm {
+            "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => Arc::clone(&RSA),
+            "ES256" => Arc::new(Private::Ec(
+                EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING)
+                    .expect("a P-256 key"),
+            )),
+            "ES384" => Arc::new(Private::Ec(
+                EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING)
+                    .expect("a P-384 key"),
+            )),
+            "EdDSA" => Arc::new(Private::Ed(
+                Ed25519KeyPair::generate().expect("an Ed25519 key"),
+            )),
+            "HS256" | "HS384" | "HS512" => {
+                let mut secret = vec![0; 64];
+                aws_lc_rs::rand::fill(&mut secret).expect("random bytes");
+                Arc::new(Private::Secret(secret))
+            }
+            other => panic!("no signer for {other}"),
+        };
+        Signer {
+            algorithm,
+            kid: None,
+            key,
+        }
+    }
+
+    /// An HMAC signer with a secret of one's own, such as the bytes of a public key.
+    pub fn with_secret(algorithm: &'static str, secret: &[u8]) -> Signer {
+        assert!(algorithm.starts_with("HS"), "{algorithm} has no secret");
+        Signer {
+            algorithm,
+            kid: None,
+            key: Arc::new(Private::Secret(secret.to_vec())),
+        }
+    }
+
+    /// A signer with a new RSA key, which takes a while: for tests of several RSA keys.
+    pub fn with_new_rsa_key(algorithm: &'static str) -> Signer {
+        let key = RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key");
+        Signer {
+            algorithm,
+            kid: None,
+            key: Arc::new(Private::Rsa(key)),
+        }
+    }
+
+    /// The same key under this `kid`.
+    pub fn kid(mut self, kid: &str) -> Signer {
+        self.kid = Some(kid.to_owned());
+        self
+    }
+
+    /// The key as an issuer publishes it: the public part, for HMAC the secret. With the `kid`,
+    /// without `alg`, `use` or `key_ops`.
+    pub fn jwk(&self) -> Value {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let mut jwk = match &*self.key {
+            Private::Rsa(pair) => {
+                let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                json!({"kty": "RSA", "n": encode(&public.n), "e": encode(&public.e)})
+            }
+            Private::Ec(pair) => {
+                // 4, then the two coordinates.
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let crv = if x.len() == 32 { "P-256" } else { "P-384" };
+                json!({"kty": "EC", "crv": crv, "x": encode(x), "y": encode(y)})
+            }
+            Private::Ed(pair) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key().as_ref())})
+            }
+            Private::Secret(secret) => json!({"kty": "oct", "k": encode(secret)}),
+        };
+        if let Some(kid) = &self.kid {
+            jwk["kid"] = json!(kid);
+        }
+        jwk
+    }
+
+    /// A token with these claims and the usual header: `alg`, `typ: JWT`, and the `kid` if there
+    /// is one.
+    pub fn token(&self, claims: &Value) -> String {
+        self.token_with(&json!({}), claims)
+    }
+
+    /// A token whose header has these members beside, or in place of, the usual ones; `null`
+    /// leaves one out.
+    pub fn token_with(&self, header: &Value, claims: &Value) -> String {
+        let mut whole = json!({"alg": self.algorithm, "typ": "JWT"});
+        if let Some(kid) = &self.kid {
+            whole["kid"] = json!(kid);
+        }
+        let members = whole.as_object_mut().expect("an object");
+        for (name, value) in header.as_object().expect("header members") {
+            if value.is_null() {
+                members.remove(name);
+            } else {
+                members.insert(name.clone(), value.clone());
+            }
+        }
+        self.raw(whole.to_string().as_bytes(), claims.to_string().as_bytes())
+    }
+
+    /// A token of exactly these bytes, signed.
+    pub fn raw(&self, header: &[u8], payload: &[u8]) -> String {
+        self.sign_parts(
+            &URL_SAFE_NO_PAD.encode(header),
+            &URL_SAFE_NO_PAD.encode(payload),
+        )
+    }
+
+    /// A token of these two parts as they are, signed: for what is no proper base64url.
+    pub fn sign_parts(&self, header: &str, payload: &str) -> String {
+        let message = format!("{header}.{payload}");
+        let signature = self.sign(message.as_bytes());
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// The signature over any bytes.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &*self.key {
+            Private::Rsa(pair) => {
+                let padding: &'static dyn RsaEncoding = match self.algorithm {
+                    "RS256" => &signature::RSA_PKCS1_SHA256,
+                    "RS384" => &signature::RSA_PKCS1_SHA384,
+                    "RS512" => &signature::RSA_PKCS1_SHA512,
+                    "PS256" => &signature::RSA_PSS_SHA256,
+                    "PS384" => &signature::RSA_PSS_SHA384,
+                    _ => &signature::RSA_PSS_SHA512,
+                };
+                let mut signed = vec![0; pair.public_modulus_len()];
+                pair.sign(padding, &random, message, &mut signed)
+                    .expect("an RSA signature");
+                signed
+            }
+            Private::Ec(pair) => pair
+                .sign(&random, message)
+                .expect("an ECDSA signature")
+                .as_ref()
+                .to_vec(),
+            Private::Ed(pair) => pair.sign(message).as_ref().to_vec(),
+            Private::Secret(secret) => {
+                let hash = match self.algorithm {
+                    "HS256" => hmac::HMAC_SHA256,
+                    "HS384" => hmac::HMAC_SHA384,
+                    _ => hmac::HMAC_SHA512,
+                };
+                hmac::sign(&hmac::Key::new(hash, secret), message)
+                    .as_ref()
+                    .to_vec()
+            }
+        }
+    }
+}
+
+/// The key set that these signers' issuer publishes.
+pub fn key_set(signers: &[&Signer]) -> Value {
+    json!({"keys": signers.iter().map(|signer| signer.jwk()).collect::<Vec<_>>()})
+}

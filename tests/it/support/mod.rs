@@ -1,0 +1,9 @@
+//! What several stages' tests need.
+
+#![allow(
+    dead_code,
+    reason = "the stages that need the daemon are not always built"
+)]
+
+pub mod conformance;
+pub mod mint;
