@@ -1,3 +1,63 @@
 //! Policy text to syntax tree.
+//!
+//! [`parse`] is total: whatever the text, it gives a tree of what could be read and a diagnostic
+//! for everything that could not. Three steps: `scan` makes the text fit for the grammar, `reader`
+//! goes through it statement by statement, `build` makes the tree; `explain` finds the words for
+//! what went wrong.
 
 pub mod ast;
+
+mod build;
+mod context;
+mod explain;
+mod parse;
+mod reader;
+mod scan;
+mod tokens;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::{FileId, Sources, Span};
+
+/// The largest file. A route takes some 60 bytes, so 100,000 of them fit, as generated policies
+/// may have them; whatever is larger than this is no policy, and reading it costs memory.
+pub const MAX_FILE_BYTES: usize = 8 * 1024 * 1024;
+
+/// How deep blocks, parentheses, lists and `not` nest. What walks a tree does so by recursion, and
+/// no reader follows a condition half as deep.
+pub const MAX_NESTING: usize = 64;
+
+/// How many errors of one file are reported: more are of no use to anybody, and a file of
+/// another kind (a core dump, say) would have millions.
+pub const MAX_ERRORS: usize = 100;
+
+/// Reads one file: what could be read of it, and what is wrong with the rest, by place.
+pub fn parse(sources: &Sources, file: FileId) -> (ast::Document, Vec<Diagnostic>) {
+    let empty = ast::Document {
+        file,
+        items: Vec::new(),
+    };
+    let Some(source) = sources.get(file) else {
+        return (empty, Vec::new());
+    };
+    if source.text.len() > MAX_FILE_BYTES {
+        let start = Span {
+            file,
+            start: 0,
+            end: 0,
+        };
+        let error = Diagnostic::new(
+            Code::TooLarge,
+            start,
+            format!(
+                "the file has {} bytes, and a policy file at most {MAX_FILE_BYTES}",
+                source.text.len()
+            ),
+        )
+        .help("split it: all `*.gate` files of a folder are one policy");
+        return (empty, vec![error]);
+    }
+    let scanned = scan::scan(file, &source.text);
+    let (document, mut diagnostics) = reader::read(file, source, scanned);
+    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.as_ref().map(|label| label.span));
+    (document, diagnostics)
+}

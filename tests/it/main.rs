@@ -12,3 +12,4 @@ mod e2e;
 mod json;
 mod keys;
 mod support;
+mod syntax;

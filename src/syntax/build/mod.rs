@@ -1,0 +1,57 @@
+//! What the grammar read, as the tree.
+//!
+//! Each file here has one subject. A function takes the node of a rule and gives the tree's part;
+//! it returns `None` only for a node that the grammar cannot produce, and the reader reports that
+//! rather than leave a statement out. What is wrong with a part by itself (a number that is too
+//! large, a path with `%20`) is reported here, at its place, and something harmless stands in.
+
+mod apis;
+mod conditions;
+mod declarations;
+mod issuers;
+mod literals;
+mod paths;
+mod routes;
+mod tests;
+
+pub(super) use apis::{api_name, api_setting};
+pub(super) use declarations::{
+    guard, language, let_declaration, param_declaration, set_declaration,
+};
+pub(super) use issuers::{claim_declaration, issuer_name, issuer_setting};
+pub(super) use routes::{route, under};
+pub(super) use tests::{expectation, test_claim, test_name, test_token};
+
+use super::parse::{Node, Rule};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+
+/// What building says beside the tree.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// What is wrong.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl Notes {
+    /// Reports what is wrong with a part.
+    fn wrong(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.diagnostics
+            .push(Diagnostic::new(Code::Syntax, span, message).help(help));
+    }
+
+    /// The same, with the edit that would do.
+    fn wrong_with(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        replacement: impl Into<String>,
+    ) {
+        self.diagnostics.push(
+            Diagnostic::new(Code::Syntax, span, message)
+                .help(help)
+                .suggest(span, replacement),
+        );
+    }
+}

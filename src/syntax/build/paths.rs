@@ -1,0 +1,224 @@
+//! Path templates.
+//!
+//! The grammar takes a path as one word, so that what is wrong in it is said about its segment.
+
+use super::literals::is_name_part;
+use super::{Node, Notes};
+use crate::source::{Span, Spanned};
+use crate::syntax::ast::{Path, Segment};
+
+/// A path template.
+pub(super) fn path(node: &Node, notes: &mut Notes) -> Path {
+    let span = node.span();
+    let text = node.text();
+    let mut path = Path {
+        span,
+        segments: Vec::new(),
+        rest: false,
+    };
+    let Some(inner) = text.strip_prefix('/').filter(|inner| !inner.is_empty()) else {
+        return path;
+    };
+    let mut offset = 1;
+    let mut segments = inner.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let here = part(span, offset, segment.len());
+        offset += segment.len() + 1;
+        let last = segments.peek().is_none();
+        match segment {
+            "**" if last => path.rest = true,
+            "" if last => {}
+            _ => {
+                if let Some(segment) = read_segment(segment, here, notes) {
+                    path.segments.push(segment);
+                }
+            }
+        }
+    }
+    path
+}
+
+fn part(span: Span, offset: usize, length: usize) -> Span {
+    let start = span
+        .start
+        .saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
+    Span {
+        start,
+        end: start.saturating_add(u32::try_from(length).unwrap_or(u32::MAX)),
+        ..span
+    }
+}
+
+fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
+    match text {
+        "" => {
+            // An empty place cannot be underlined: the two slashes can.
+            let slashes = Span {
+                start: span.start.saturating_sub(1),
+                end: span.end.saturating_add(1),
+                ..span
+            };
+            notes.wrong_with(
+                slashes,
+                "`//` in a path: a segment is never empty",
+                "a request with an empty segment is refused before any rule is looked at",
+                "/",
+            );
+            return None;
+        }
+        "." | ".." => {
+            notes.wrong(
+                span,
+                format!("`{text}` cannot be a segment of a path"),
+                "a request with `.` or `..` is refused before any rule is looked at",
+            );
+            return None;
+        }
+        "*" => {
+            notes.wrong_with(
+                span,
+                "`*` cannot be a segment of a path",
+                "any one segment is a parameter such as `{id}`; any number of them, at the end, \
+                 is `**`",
+                "{id}",
+            );
+            return None;
+        }
+        "**" => {
+            notes.wrong(
+                span,
+                "`**` stands only at the end of a path",
+                "any one segment is a parameter such as `{id}`",
+            );
+            return None;
+        }
+        _ => {}
+    }
+    if let Some(name) = text
+        .strip_prefix('<')
+        .and_then(|text| text.strip_suffix('>'))
+    {
+        notes.wrong_with(
+            span,
+            format!("`{text}` is not a parameter"),
+            "a parameter of a path stands in braces",
+            format!("{{{}}}", name.split(':').next_back().unwrap_or(name)),
+        );
+        return None;
+    }
+    let Some((prefix, behind)) = text.split_once('{') else {
+        literal(text, span, 0, notes);
+        return Some(Segment::Literal(Spanned::new(text.to_owned(), span)));
+    };
+    let Some((name, suffix)) = behind.split_once('}') else {
+        notes.wrong(
+            span,
+            format!("`{{` is not closed in `{text}`"),
+            "a parameter is written `{name}`; a brace that opens a block has a blank before it",
+        );
+        return None;
+    };
+    if suffix.contains('{') {
+        notes.wrong(
+            span,
+            format!("`{text}` holds two parameters"),
+            "a segment has at most one parameter: how would the text between them be divided?",
+        );
+        return None;
+    }
+    literal(prefix, span, 0, notes);
+    parameter(name, part(span, prefix.len() + 1, name.len()), span, notes)?;
+    literal(suffix, span, prefix.len() + name.len() + 2, notes);
+    Some(Segment::Parameter {
+        span,
+        prefix: prefix.to_owned(),
+        name: Spanned::new(name.to_owned(), part(span, prefix.len() + 1, name.len())),
+        suffix: suffix.to_owned(),
+    })
+}
+
+fn parameter(name: &str, place: Span, segment: Span, notes: &mut Notes) -> Option<()> {
+    let well_formed =
+        name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(is_name_part);
+    if well_formed {
+        return Some(());
+    }
+    if name.is_empty() {
+        notes.wrong_with(
+            segment,
+            "`{}` has no name",
+            "a parameter of a path has a name, such as `{id}`",
+            "{id}",
+        );
+    } else {
+        let help = if name.ends_with('*') {
+            "a parameter is one segment; any number of them, at the end, is `/**`"
+        } else if name.contains(':') {
+            "a parameter has a name alone; what it has to be is said by a condition over `path.`"
+        } else {
+            "a name is a letter, then letters, digits and `_`"
+        };
+        notes.wrong(place, format!("`{name}` is not a name"), help);
+    }
+    None
+}
+
+/// Checks the characters of literal text, which is written decoded.
+fn literal(text: &str, segment: Span, offset: usize, notes: &mut Notes) {
+    let Some((at, odd)) = text.char_indices().find(|(_, c)| !is_literal(*c)) else {
+        return;
+    };
+    let place = part(segment, offset + at, odd.len_utf8());
+    match odd {
+        '%' => notes.wrong(
+            place,
+            "`%` cannot stand in a path",
+            "a path is written decoded, as people read it: every percent-escape of a request is \
+             decoded once before it is matched",
+        ),
+        '*' => notes.wrong(
+            place,
+            "`*` cannot stand inside a segment",
+            "a part of a segment is a parameter, such as `{name}.csv`; any number of segments, at \
+             the end, is `/**`",
+        ),
+        '?' => notes.wrong(
+            place,
+            "`?` cannot stand in a path",
+            "the query is no part of the path: ask for it by a condition, `query \"name\" == …`",
+        ),
+        '}' => notes.wrong(
+            place,
+            "`}` closes no parameter",
+            "a parameter is written `{name}`; a brace that closes a block has a blank before it",
+        ),
+        ',' => notes.wrong(
+            place,
+            "`,` cannot stand in a path",
+            "a route has one path: write a line for each",
+        ),
+        '<' | '>' | '[' | ']' => notes.wrong(
+            place,
+            format!("`{odd}` cannot stand in a path"),
+            "a parameter of a path is written `{name}`",
+        ),
+        '#' => notes.wrong(
+            place,
+            "`#` cannot stand in a path",
+            "a comment has a blank before its `#`; a fragment is never sent to a server",
+        ),
+        _ => notes.wrong(
+            place,
+            format!("`{odd}` cannot stand in a path"),
+            "a path takes letters, digits and `-._~!$&'()+=:@`",
+        ),
+    }
+}
+
+fn is_literal(c: char) -> bool {
+    if c.is_ascii() {
+        c.is_ascii_alphanumeric() || "-._~!$&'()+=:@".contains(c)
+    } else {
+        c.is_alphabetic()
+    }
+}

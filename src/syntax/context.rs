@@ -1,0 +1,181 @@
+//! The kinds of block, and the words that begin a statement in each.
+
+use super::parse::Rule;
+use super::tokens::{Kind, Token};
+use crate::pattern::Method;
+
+/// What stands around a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Context {
+    /// No block: declarations.
+    Top,
+    /// `issuer NAME { … }`
+    Issuer,
+    /// `claims { … }`
+    Claims,
+    /// `api NAME { … }`
+    Api,
+    /// `under PATH { … }`
+    Under,
+    /// `test "…" { … }`
+    Test,
+    /// `token NAME = ISSUER { … }`
+    Token,
+    /// A block that no statement of the language opens; what is in it is not read.
+    Unknown,
+}
+
+/// What begins a declaration, `language` apart.
+pub(super) const DECLARATIONS: &[&str] = &["issuer", "api", "guard", "let", "set", "param", "test"];
+
+impl Context {
+    /// The rule of its statements.
+    pub(super) fn statement(self) -> Rule {
+        match self {
+            Context::Top | Context::Unknown => Rule::declaration_statement,
+            Context::Issuer => Rule::issuer_statement,
+            Context::Claims => Rule::claim_statement,
+            Context::Api => Rule::api_statement,
+            Context::Under => Rule::under_statement,
+            Context::Test => Rule::test_statement,
+            Context::Token => Rule::token_statement,
+        }
+    }
+
+    /// The rule of one of its statements with nothing behind it.
+    pub(super) fn lone_statement(self) -> Rule {
+        match self {
+            Context::Top | Context::Unknown => Rule::lone_declaration_statement,
+            Context::Issuer => Rule::lone_issuer_statement,
+            Context::Claims => Rule::lone_claim_statement,
+            Context::Api => Rule::lone_api_statement,
+            Context::Under => Rule::lone_under_statement,
+            Context::Test => Rule::lone_test_statement,
+            Context::Token => Rule::lone_token_statement,
+        }
+    }
+
+    /// The words that begin its statements, methods apart; empty where any word does.
+    pub(super) fn keywords(self) -> &'static [&'static str] {
+        match self {
+            Context::Top => &[
+                "language", "issuer", "api", "guard", "let", "set", "param", "test",
+            ],
+            Context::Issuer => &[
+                "url",
+                "keys",
+                "algorithms",
+                "leeway",
+                "max",
+                "tokens",
+                "scopes",
+                "client",
+                "audience",
+                "claims",
+                "sender",
+            ],
+            Context::Api => &[
+                "host",
+                "issuer",
+                "audience",
+                "scopes",
+                "realm",
+                "token",
+                "cors",
+                "preflight",
+                "forward",
+                "paths",
+                "sender",
+                "under",
+            ],
+            Context::Under => &["under"],
+            Context::Test => &["token"],
+            Context::Claims | Context::Token | Context::Unknown => &[],
+        }
+    }
+
+    /// What an error calls one of its statements.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Context::Top => "a declaration",
+            Context::Issuer => "a setting of an issuer",
+            Context::Claims => "a claim",
+            Context::Api => "a route or a setting of an API",
+            Context::Under => "a route",
+            Context::Test => "a token or an expectation",
+            Context::Token => "a claim and its value",
+            Context::Unknown => "a statement",
+        }
+    }
+
+    /// Whether `token`, followed by `next`, begins a statement here.
+    pub(super) fn begins(self, token: Token<'_>, next: Option<Token<'_>>) -> bool {
+        if token.is_sign("}") {
+            return true;
+        }
+        let before_path = next.is_some_and(|next| next.kind == Kind::Raw);
+        let Some(word) = token.word() else {
+            return match self {
+                Context::Api | Context::Under => token.is_sign("*"),
+                Context::Token => token.kind == Kind::String,
+                _ => false,
+            };
+        };
+        match self {
+            Context::Top | Context::Issuer => self.keywords().contains(&word),
+            Context::Claims => word != "from",
+            Context::Token => true,
+            Context::Api | Context::Under => {
+                self.keywords().contains(&word) || before_path || Method::parse(word).is_some()
+            }
+            Context::Test => self.keywords().contains(&word) || before_path,
+            Context::Unknown => false,
+        }
+    }
+}
+
+/// Whether a line that begins with this token goes on with the statement before it.
+pub(super) fn continues(token: Token<'_>) -> bool {
+    match token.word() {
+        Some(word) => CONTINUATIONS.contains(&word),
+        None => !token.is_sign("}") && !token.is_sign("*"),
+    }
+}
+
+/// Words that stand inside statements and begin none.
+pub(super) const CONTINUATIONS: &[&str] = &[
+    "absent",
+    "address",
+    "and",
+    "any",
+    "all",
+    "as",
+    "at",
+    "authenticated",
+    "claim",
+    "contains",
+    "denied",
+    "ends",
+    "except",
+    "forwards",
+    "from",
+    "header",
+    "if",
+    "in",
+    "instead",
+    "is",
+    "login",
+    "may",
+    "method",
+    "not",
+    "of",
+    "or",
+    "present",
+    "public",
+    "query",
+    "requires",
+    "scope",
+    "starts",
+    "with",
+    "within",
+];

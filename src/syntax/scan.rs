@@ -1,0 +1,303 @@
+//! What is settled about a text before the grammar reads it.
+//!
+//! The grammar has no look-behind, no memory, and a stack that ends; so comments (which need a
+//! blank before them), characters that no reviewer would see, strings without an end and brackets
+//! nested without measure are dealt with here, in one pass. What comes out has the length of what
+//! went in, so that a place in one is the same place in the other: each fault is reported once
+//! and made harmless.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::{FileId, Span};
+
+use super::MAX_NESTING;
+
+/// A text that the grammar can read.
+pub(super) struct Scanned {
+    /// As long as the original; comments and faults are blanks.
+    pub(super) text: String,
+    /// Where a fault has been reported, in order: the statement around it needs no second report.
+    pub(super) reported: Vec<usize>,
+    /// The reports.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// Scans a whole file.
+pub(super) fn scan(file: FileId, text: &str) -> Scanned {
+    let mut scanner = Scanner {
+        file,
+        source: text,
+        rest: text,
+        after_blank: true,
+        line_begins: true,
+        depth: 0,
+        too_deep_reported: false,
+        out: Scanned {
+            text: String::with_capacity(text.len()),
+            reported: Vec::new(),
+            diagnostics: Vec::new(),
+        },
+    };
+    if let Some(rest) = text.strip_prefix('\u{feff}') {
+        scanner.report(
+            0..'\u{feff}'.len_utf8(),
+            Code::Syntax,
+            "the file begins with a byte order mark",
+            "save it as UTF-8 without one",
+        );
+        scanner.blank(text.len() - rest.len());
+    }
+    while scanner.step() {}
+    scanner.out
+}
+
+struct Scanner<'a> {
+    file: FileId,
+    source: &'a str,
+    /// What is still to be read.
+    rest: &'a str,
+    /// Whether a comment may begin here.
+    after_blank: bool,
+    /// Whether nothing but blanks stands before this on its line.
+    line_begins: bool,
+    /// How many `(` and `[` are open.
+    depth: usize,
+    /// Whether the brackets that are open now have been reported.
+    too_deep_reported: bool,
+    out: Scanned,
+}
+
+impl Scanner<'_> {
+    fn step(&mut self) -> bool {
+        let Some(next) = self.rest.chars().next() else {
+            return false;
+        };
+        match next {
+            '\n' => {
+                self.copy(1);
+                self.after_blank = true;
+                self.line_begins = true;
+                return true;
+            }
+            '\r' if self.rest.starts_with("\r\n") => {
+                self.blank(1);
+                return true;
+            }
+            ' ' | '\t' => {
+                self.copy(1);
+                self.after_blank = true;
+                return true;
+            }
+            '#' => self.comment(),
+            '/' if self.line_begins && self.rest.starts_with("//") => self.foreign_comment(),
+            '/' => self.raw_word(),
+            '"' => self.string(),
+            '(' | '[' => self.open_bracket(),
+            ')' | ']' => self.close_bracket(),
+            '{' | '}' => {
+                // No condition and no list holds a brace, so whatever brackets are open here
+                // belong to a broken statement, and the grammar will not get past it.
+                self.depth = 0;
+                self.too_deep_reported = false;
+                self.copy(1);
+            }
+            _ if is_forbidden(next) => self.forbidden(next),
+            _ => self.copy(next.len_utf8()),
+        }
+        self.after_blank = false;
+        self.line_begins = false;
+        true
+    }
+
+    fn at(&self) -> usize {
+        self.source.len() - self.rest.len()
+    }
+
+    /// Takes over the next bytes, which end at a character's end.
+    fn copy(&mut self, bytes: usize) {
+        let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
+        self.out.text.push_str(taken);
+        self.rest = rest;
+    }
+
+    /// Puts blanks in place of the next bytes, which end at a character's end.
+    fn blank(&mut self, bytes: usize) {
+        let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
+        self.out.text.extend(std::iter::repeat_n(' ', taken.len()));
+        self.rest = rest;
+    }
+
+    fn report(
+        &mut self,
+        bytes: std::ops::Range<usize>,
+        code: Code,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let span = Span {
+            file: self.file,
+            start: place(bytes.start),
+            end: place(bytes.end),
+        };
+        self.out.reported.push(bytes.start);
+        let diagnostics = &mut self.out.diagnostics;
+        let at = diagnostics.len();
+        diagnostics.push(Diagnostic::new(code, span, message).help(help));
+        &mut diagnostics[at]
+    }
+
+    /// The rest of the line, its line end apart.
+    fn line(&self) -> &str {
+        let line = self.rest.split('\n').next().unwrap_or("");
+        line.strip_suffix('\r').unwrap_or(line)
+    }
+
+    fn comment(&mut self) {
+        let length = self.line().len();
+        if !self.after_blank {
+            let at = self.at();
+            self.report(
+                at..at + 1,
+                Code::Syntax,
+                "`#` begins a comment only at the start of a line or after a blank",
+                "put a blank before it; text that holds a `#` stands in quotes",
+            );
+        }
+        self.blank(length);
+    }
+
+    fn foreign_comment(&mut self) {
+        let length = self.line().len();
+        let at = self.at();
+        self.report(
+            at..at + 2,
+            Code::Syntax,
+            "`//` does not begin a comment",
+            "comments begin with `#`",
+        );
+        self.blank(length);
+    }
+
+    /// A path or a test's target: up to the next blank, whatever it holds.
+    fn raw_word(&mut self) {
+        while let Some(next) = self.rest.chars().next() {
+            if matches!(next, ' ' | '\t' | '\r' | '\n') {
+                break;
+            }
+            if is_forbidden(next) {
+                self.forbidden(next);
+            } else {
+                self.copy(next.len_utf8());
+            }
+        }
+    }
+
+    fn string(&mut self) {
+        let line = self.line();
+        let mut escaped = false;
+        let close = line.char_indices().skip(1).find(|(_, c)| match c {
+            _ if escaped => {
+                escaped = false;
+                false
+            }
+            '\\' => {
+                escaped = true;
+                false
+            }
+            c => *c == '"',
+        });
+        match close {
+            Some((last, _)) => self.closed_string(last + 1),
+            None => self.open_string(line.trim_ascii_end().len()),
+        }
+    }
+
+    fn closed_string(&mut self, length: usize) {
+        let end = self.at() + length;
+        while self.at() < end {
+            match self.rest.chars().next() {
+                Some(c) if is_forbidden(c) => self.forbidden(c),
+                Some(c) => self.copy(c.len_utf8()),
+                None => break,
+            }
+        }
+    }
+
+    /// A string whose line ends before it does becomes an empty one, so that what follows can be
+    /// read; a brace at the line's end is taken as meant for the block.
+    fn open_string(&mut self, length: usize) {
+        let at = self.at();
+        self.report(
+            at..at + length,
+            Code::Syntax,
+            "this string has no closing quote on its line",
+            "end it with `\"`; a string stands on one line",
+        );
+        let line = self.rest.get(..length).unwrap_or(self.rest);
+        let body = line.strip_suffix(" {").unwrap_or(line).len();
+        if body < 2 {
+            self.blank(body);
+            return;
+        }
+        let before = self.out.text.len();
+        self.blank(body);
+        self.out.text.replace_range(before..before + 1, "\"");
+        self.out.text.replace_range(before + body - 1.., "\"");
+    }
+
+    fn open_bracket(&mut self) {
+        self.depth += 1;
+        if self.depth <= MAX_NESTING {
+            self.copy(1);
+            return;
+        }
+        if !self.too_deep_reported {
+            self.too_deep_reported = true;
+            let at = self.at();
+            self.report(
+                at..at + 1,
+                Code::TooDeep,
+                format!("brackets are nested more than {MAX_NESTING} deep"),
+                "name a part of the condition with `let`",
+            );
+        }
+        self.blank(1);
+    }
+
+    fn close_bracket(&mut self) {
+        if self.depth <= MAX_NESTING {
+            self.copy(1);
+        } else {
+            self.blank(1);
+        }
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth == 0 {
+            self.too_deep_reported = false;
+        }
+    }
+
+    fn forbidden(&mut self, c: char) {
+        let at = self.at();
+        let length = c.len_utf8();
+        self.report(
+            at..at + length,
+            Code::Syntax,
+            format!("the character U+{:04X} is not allowed", u32::from(c)),
+            "no reviewer would see it: remove it",
+        );
+        self.blank(length);
+    }
+}
+
+/// Characters that a reader of the policy would not see, or that make the text look other than
+/// it is: controls, other line ends than LF, byte order marks, and marks of direction.
+fn is_forbidden(c: char) -> bool {
+    (c.is_control() && c != '\t' && c != '\n')
+        || matches!(
+            c,
+            '\u{feff}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+        )
+}

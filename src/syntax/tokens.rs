@@ -1,0 +1,125 @@
+//! The words and signs of a scanned text, for finding the way after an error.
+//!
+//! The grammar reads what is right; this only has to tell where the next statement begins and
+//! what stands at a place.
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A word, hyphens and all: `requires`, `my-api`.
+    Word,
+    /// `"…"`
+    String,
+    /// A path or a URL: what runs from a `/` to the next blank.
+    Raw,
+    /// Digits and what hangs on to them: `15m`, `-1.5`.
+    Number,
+    /// A sign: `{`, `==`, `,`.
+    Sign,
+}
+
+/// A token and its place in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token<'a> {
+    /// What it is.
+    pub(super) kind: Kind,
+    /// Its text.
+    pub(super) text: &'a str,
+    /// Where it begins.
+    pub(super) start: usize,
+}
+
+impl<'a> Token<'a> {
+    /// Where it ends.
+    pub(super) fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    /// Its text, if it is a word.
+    pub(super) fn word(&self) -> Option<&'a str> {
+        (self.kind == Kind::Word).then_some(self.text)
+    }
+
+    /// Whether it is this sign.
+    pub(super) fn is_sign(&self, sign: &str) -> bool {
+        self.kind == Kind::Sign && self.text == sign
+    }
+}
+
+const TWO_CHARACTER_SIGNS: [&str; 7] = ["==", "!=", "<=", ">=", "&&", "||", "=>"];
+
+/// The first token at or after a place.
+pub(super) fn token_at(text: &str, from: usize) -> Option<Token<'_>> {
+    let rest = text.get(from..)?;
+    let trimmed = rest.trim_ascii_start();
+    let first = trimmed.chars().next()?;
+    let (kind, length) = match first {
+        '"' => (Kind::String, string_length(trimmed)),
+        '/' => (Kind::Raw, raw_length(trimmed)),
+        '-' if trimmed[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+            (Kind::Number, 1 + word_length(&trimmed[1..], is_number_part))
+        }
+        c if c.is_ascii_digit() => (Kind::Number, word_length(trimmed, is_number_part)),
+        c if is_letter(c) => {
+            let word = word_length(trimmed, is_word_part);
+            if trimmed[word..].starts_with("://") {
+                (Kind::Raw, raw_length(trimmed))
+            } else {
+                (Kind::Word, word)
+            }
+        }
+        c => {
+            let two = TWO_CHARACTER_SIGNS
+                .iter()
+                .any(|sign| trimmed.starts_with(sign));
+            (Kind::Sign, if two { 2 } else { c.len_utf8() })
+        }
+    };
+    Some(Token {
+        kind,
+        text: trimmed.get(..length).unwrap_or(trimmed),
+        start: from + rest.len() - trimmed.len(),
+    })
+}
+
+/// All tokens from a place on.
+pub(super) fn tokens(text: &str, from: usize) -> impl Iterator<Item = Token<'_>> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let token = token_at(text, at)?;
+        at = token.end();
+        Some(token)
+    })
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_ascii_alphabetic() || !c.is_ascii()
+}
+
+fn is_word_part(c: char) -> bool {
+    is_letter(c) || c.is_ascii_digit() || c == '_' || c == '-'
+}
+
+fn is_number_part(c: char) -> bool {
+    is_letter(c) || c.is_ascii_digit() || c == '_' || c == '.'
+}
+
+fn word_length(text: &str, part: fn(char) -> bool) -> usize {
+    text.find(|c| !part(c)).unwrap_or(text.len())
+}
+
+fn raw_length(text: &str) -> usize {
+    text.find([' ', '\t', '\r', '\n']).unwrap_or(text.len())
+}
+
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    text.char_indices()
+        .skip(1)
+        .find(|(_, c)| {
+            let closes = *c == '"' && !escaped;
+            escaped = *c == '\\' && !escaped;
+            closes
+        })
+        .map_or(text.len(), |(at, _)| at + 1)
+}
