@@ -4,6 +4,7 @@
 //! Rendering is a matter of the edge and has a module of its own.
 
 mod code;
+pub mod render;
 pub mod suggest;
 
 pub use code::Code;

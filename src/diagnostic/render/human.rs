@@ -1,0 +1,172 @@
+//! For people: the source underlined, and what to do about it.
+
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet, normalize_untrusted_str,
+};
+
+use super::{ordered, summary};
+use crate::diagnostic::{Diagnostic, Label, Severity, Suggestion};
+use crate::source::{FileId, Source, Sources, Span};
+
+/// All diagnostics, a blank line after each, and a last line that counts them. Colours are ANSI
+/// escapes; whether the reader's terminal has them is for the caller to know.
+pub fn human(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> String {
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let mut out = String::new();
+    for diagnostic in ordered(diagnostics) {
+        out.push_str(&renderer.render(&report(sources, diagnostic)));
+        out.push_str("\n\n");
+    }
+    if let Some(summary) = summary(diagnostics) {
+        out.push_str(&summary);
+        out.push('\n');
+    }
+    out
+}
+
+fn report<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
+    let level = match diagnostic.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut main = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.as_str())
+        .elements(snippets(sources, diagnostic));
+    let help = diagnostic.help.as_deref().map(normalize_untrusted_str);
+    let edit = diagnostic
+        .suggestion
+        .as_ref()
+        .and_then(|suggestion| edit(sources, suggestion));
+    match (help, edit) {
+        (help, Some(edit)) => {
+            let title = help.unwrap_or_else(|| "write this".to_owned());
+            vec![main, Level::HELP.secondary_title(title).element(edit)]
+        }
+        (Some(help), None) => {
+            main = main.element(Level::HELP.message(help));
+            vec![main]
+        }
+        (None, None) => vec![main],
+    }
+}
+
+/// One snippet a file: the primary place's first, the others in the order of the labels.
+fn snippets<'a>(
+    sources: &'a Sources,
+    diagnostic: &'a Diagnostic,
+) -> Vec<Snippet<'a, Annotation<'a>>> {
+    let labels = diagnostic
+        .primary
+        .iter()
+        .map(|label| (label, AnnotationKind::Primary))
+        .chain(
+            diagnostic
+                .secondary
+                .iter()
+                .map(|label| (label, AnnotationKind::Context)),
+        );
+    let mut files: Vec<(FileId, Vec<(&Label, AnnotationKind)>)> = Vec::new();
+    for (label, kind) in labels {
+        match files.iter_mut().find(|(file, _)| *file == label.span.file) {
+            Some((_, labels)) => labels.push((label, kind)),
+            None => files.push((label.span.file, vec![(label, kind)])),
+        }
+    }
+    files
+        .into_iter()
+        .filter_map(|(file, labels)| Some(snippet(sources.get(file)?, &labels)))
+        .collect()
+}
+
+fn snippet<'a>(
+    source: &'a Source,
+    labels: &[(&'a Label, AnnotationKind)],
+) -> Snippet<'a, Annotation<'a>> {
+    let spans: Vec<Span> = labels
+        .iter()
+        .map(|(label, _)| first_line(source, label.span))
+        .collect();
+    let window = Window::around(source, &spans);
+    let annotations = labels.iter().zip(&spans).map(|((label, kind), span)| {
+        let annotation = kind.span(window.range(*span));
+        if label.message.is_empty() {
+            annotation
+        } else {
+            annotation.label(label.message.as_str())
+        }
+    });
+    Snippet::source(window.text)
+        .line_start(window.line)
+        .path(source.name.as_str())
+        .annotations(annotations)
+}
+
+fn edit<'a>(sources: &'a Sources, suggestion: &'a Suggestion) -> Option<Snippet<'a, Patch<'a>>> {
+    let source = sources.get(suggestion.span.file)?;
+    let window = Window::around(source, &[suggestion.span]);
+    Some(
+        Snippet::source(window.text)
+            .line_start(window.line)
+            .path(source.name.as_str())
+            .patch(Patch::new(
+                window.range(suggestion.span),
+                suggestion.replacement.as_str(),
+            )),
+    )
+}
+
+/// What a block spans is shown by its first line.
+fn first_line(source: &Source, span: Span) -> Span {
+    let text = source
+        .text
+        .get(span.start as usize..span.end as usize)
+        .unwrap_or("");
+    let length = text.find('\n').unwrap_or(text.len());
+    Span {
+        end: span
+            .start
+            .saturating_add(u32::try_from(length).unwrap_or(u32::MAX)),
+        ..span
+    }
+}
+
+/// The lines that some spans touch: a renderer given the whole file would read all of it for
+/// every diagnostic.
+struct Window<'a> {
+    text: &'a str,
+    start: usize,
+    line: usize,
+}
+
+impl<'a> Window<'a> {
+    fn around(source: &'a Source, spans: &[Span]) -> Self {
+        let text = &*source.text;
+        let first = spans.iter().map(|span| span.start).min().unwrap_or(0);
+        let last = spans.iter().map(|span| span.end).max().unwrap_or(0);
+        let before = text.get(..first as usize).unwrap_or("");
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let behind = text.get(last as usize..).unwrap_or("");
+        let end = behind
+            .find('\n')
+            .map_or(text.len(), |at| last as usize + at);
+        Self {
+            text: text.get(start..end).unwrap_or(""),
+            start,
+            line: source.line_column(first).line as usize,
+        }
+    }
+
+    fn range(&self, span: Span) -> std::ops::Range<usize> {
+        let place = |at: u32| {
+            (at as usize)
+                .saturating_sub(self.start)
+                .min(self.text.len())
+        };
+        place(span.start)..place(span.end)
+    }
+}

@@ -1,0 +1,85 @@
+//! Diagnostics as text: for people, for programs, for GitHub's annotations, as SARIF.
+//!
+//! Whatever the form, the same diagnostics come out in the same order: by place, without
+//! duplicates, so that two runs over one policy print the same bytes.
+
+mod github;
+mod human;
+mod json;
+mod sarif;
+
+use super::{Diagnostic, Severity};
+use crate::source::{LineColumn, Sources, Span};
+
+pub use github::github;
+pub use human::human;
+pub use json::json;
+pub use sarif::sarif;
+
+/// The diagnostics in the order in which they are shown: those without a place first, then by
+/// file and place, errors before warnings; each once.
+pub fn ordered(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
+    let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
+    ordered.sort_by_key(|diagnostic| {
+        (
+            diagnostic.primary.as_ref().map(|label| label.span),
+            diagnostic.severity(),
+            diagnostic.code,
+            diagnostic.message.as_str(),
+        )
+    });
+    ordered.dedup();
+    ordered
+}
+
+/// How many there are, such as `1 error and 2 warnings`; `None` where there is nothing to count.
+pub fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
+    let (errors, warnings) = count(&ordered(diagnostics));
+    let part = |count: usize, one: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{count} {one}s")),
+    };
+    match (part(errors, "error"), part(warnings, "warning")) {
+        (Some(errors), Some(warnings)) => Some(format!("{errors} and {warnings}")),
+        (one, other) => one.or(other),
+    }
+}
+
+fn count(diagnostics: &[&Diagnostic]) -> (usize, usize) {
+    let errors = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity() == Severity::Error)
+        .count();
+    (errors, diagnostics.len() - errors)
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+/// A span as people count: lines and columns from 1, the end behind the last character.
+struct Region<'a> {
+    file: &'a str,
+    start: LineColumn,
+    end: LineColumn,
+}
+
+fn region(sources: &Sources, span: Span) -> Option<Region<'_>> {
+    let source = sources.get(span.file)?;
+    Some(Region {
+        file: &source.name,
+        start: source.line_column(span.start),
+        end: source.line_column(span.end),
+    })
+}
+
+/// Indented JSON with a line end. What is printed here has string keys only, so it always is JSON.
+fn print_json(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
