@@ -29,6 +29,13 @@ macro_rules! reasons {
                 match self { $(Reason::$name => concat!($($doc),+).trim_ascii(),)+ }
             }
 
+            /// Its page of the manual, in Markdown: cause, how to see it, how to fix it.
+            pub fn page(self) -> &'static str {
+                match self {
+                    $(Reason::$name => include_str!(concat!("../docs/reasons/", $code, ".md")),)+
+                }
+            }
+
             /// The reason of that code.
             pub fn from_code(code: &str) -> Option<Reason> {
                 Self::ALL.iter().copied().find(|reason| reason.code() == code)

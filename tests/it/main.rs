@@ -11,5 +11,6 @@
 mod e2e;
 mod json;
 mod keys;
+mod reasons;
 mod support;
 mod syntax;
