@@ -52,4 +52,124 @@ codes! {
     TooDeep = "P0102", Error;
     /// `and` stands beside `or` without parentheses.
     MixedAndOr = "P0103", Error;
+    /// A name is declared twice.
+    DoubledName = "P0201", Error;
+    /// A name stands for nothing.
+    UnknownName = "P0202", Error;
+    /// A name stands for a declaration of another kind than is expected there.
+    WrongKind = "P0203", Error;
+    /// `let`s stand for each other in a circle.
+    LetCycle = "P0204", Error;
+    /// A claim that no issuer of the API declares.
+    UnknownClaim = "P0205", Error;
+    /// A scope that is not in the API's closed list.
+    UnknownScope = "P0206", Error;
+    /// The path has no parameter of that name.
+    UnknownPathParameter = "P0207", Error;
+    /// Not every host of the API has a label of that name.
+    UnknownHostLabel = "P0208", Error;
+    /// A method that is not registered.
+    UnknownMethod = "P0209", Error;
+    /// An algorithm that is not of the language.
+    UnknownAlgorithm = "P0210", Error;
+    /// An issuer whose tokens the API does not take.
+    ForeignIssuer = "P0211", Error;
+    /// A value is of another type than is expected there.
+    TypeMismatch = "P0301", Error;
+    /// What stands on the left has no such test.
+    WrongTest = "P0302", Error;
+    /// A value does not have the form that it must have.
+    BadValue = "P0303", Error;
+    /// An address range has bits set behind its prefix.
+    HostBits = "P0304", Error;
+    /// A list is empty.
+    EmptyList = "P0305", Error;
+    /// A set is empty and may not be.
+    EmptySet = "P0306", Error;
+    /// A line of a set's file is not exactly one value.
+    SetLine = "P0307", Error;
+    /// A `param` has no value.
+    ParamMissing = "P0308", Error;
+    /// The value given for a `param` is not of its type.
+    ParamValue = "P0309", Error;
+    /// A header or query parameter is asked to differ.
+    NegatedRequest = "P0310", Error;
+    /// `all` of a set that may be empty.
+    EmptyAll = "P0311", Error;
+    /// `public if` speaks of a token.
+    TokenAtomInPublic = "P0312", Error;
+    /// `sub` is compared where several issuers can name the same one.
+    SubjectWithoutIssuer = "P0313", Error;
+    /// A claim that the language checks by itself.
+    CheckedClaim = "P0314", Error;
+    /// A claim has two types in one API.
+    ClaimOfTwoTypes = "P0315", Error;
+    /// A number is out of its bounds.
+    BadBound = "P0316", Error;
+    /// A value is listed twice.
+    DoubledValue = "P0317", Error;
+    /// A setting is said twice.
+    DoubledSetting = "P0401", Error;
+    /// An issuer has no URL.
+    MissingUrl = "P0402", Error;
+    /// A URL that can't be an issuer's, or that keys can't be fetched from.
+    BadUrl = "P0403", Error;
+    /// A token could be of two issuers by its `iss`.
+    DoubledUrl = "P0404", Error;
+    /// Keys can't be discovered where the issuer's URL differs by tenant.
+    TenantKeys = "P0405", Error;
+    /// A file holds no key that could verify a token.
+    KeyFile = "P0406", Error;
+    /// An HMAC algorithm without a key file.
+    HmacWithoutFile = "P0407", Error;
+    /// A claim is declared in a way that has no meaning.
+    ClaimDeclaration = "P0408", Error;
+    /// A claim is declared twice.
+    DoubledClaim = "P0409", Error;
+    /// An API's settings stand in two blocks.
+    ApiSettingsTwice = "P0410", Error;
+    /// A text is no host.
+    BadHost = "P0411", Error;
+    /// An API has no issuer where it needs one.
+    MissingIssuer = "P0412", Error;
+    /// An API has no audience where it needs one.
+    MissingAudience = "P0413", Error;
+    /// A text is no scope.
+    BadScope = "P0414", Error;
+    /// A header that is not a policy's to set.
+    ReservedHeader = "P0415", Error;
+    /// A header is set twice.
+    DoubledForward = "P0416", Error;
+    /// A list is forwarded without saying how.
+    ForwardedList = "P0417", Error;
+    /// A text that no browser sends as an origin.
+    BadOrigin = "P0418", Error;
+    /// A place that a token can't stand in alone.
+    TokenPlace = "P0419", Error;
+    /// APIs that share a host read its paths differently.
+    PathOptionsDiffer = "P0420", Error;
+    /// ID tokens are taken whatever their audience.
+    IdTokenAudience = "P0421", Error;
+    /// A part of the language that this version does not have.
+    NotSupported = "P0422", Error;
+    /// A path that has no meaning.
+    BadPath = "P0501", Error;
+    /// The methods of a line have no meaning.
+    BadMethods = "P0502", Error;
+    /// A route does not say who may call it.
+    RouteWithoutAccess = "P0503", Error;
+    /// A declaration is never used.
+    Unused = "P0901", Warning;
+    /// A value is given for a `param` that is not declared.
+    UnknownParam = "P0902", Warning;
+    /// An issuer is asked for ID tokens.
+    IdTokens = "P0903", Warning;
+    /// A token is looked for in the URL.
+    TokenInQuery = "P0904", Warning;
+    /// `email` is compared without `email_verified`.
+    UnverifiedEmail = "P0905", Warning;
+    /// A host names a port, which is not compared.
+    HostPort = "P0906", Warning;
+    /// A key of a file can't be used.
+    KeyProblem = "P0907", Warning;
 }

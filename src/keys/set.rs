@@ -105,6 +105,16 @@ pub enum NoKey {
 }
 
 impl KeySet {
+    /// The keys of several sets as one, such as those of an issuer's files.
+    pub fn union(sets: impl IntoIterator<Item = KeySet>) -> KeySet {
+        sets.into_iter()
+            .fold(KeySet::default(), |mut all, mut set| {
+                all.keys.append(&mut set.keys);
+                all.problems.append(&mut set.problems);
+                all
+            })
+    }
+
     /// The keys that can be used, in the order of the set.
     pub fn keys(&self) -> &[Key] {
         &self.keys

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on should say so and stop"
 )]
 
+mod check;
+mod diagnostics;
 #[cfg(feature = "daemon")]
 mod e2e;
 mod json;

@@ -1,0 +1,520 @@
+//! APIs: their settings. Their routes have files of their own.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{self, ApiId, Audience, ClaimId, Host, IssuerId, PathOptions, TokenPlace};
+use crate::pattern::HostPattern;
+use crate::source::{Span, Spanned};
+use crate::syntax::ast::{self, ApiSetting};
+use crate::value::ClaimType;
+
+use super::claims::ApiClaims;
+use super::conditions::Env;
+use super::forward::bad_header;
+use super::issuers::{not_supported, once, urls_overlap};
+use super::names::Kind;
+use super::out::Out;
+use super::urls::{is_scope, is_token};
+use super::{forward, hosts, origins};
+
+/// An API as the rest of the checker sees it.
+pub(super) struct ApiInfo {
+    pub id: ApiId,
+    pub name: String,
+    pub name_span: Span,
+    pub hosts: Vec<(Host, Span)>,
+    pub issuers: Vec<IssuerId>,
+    /// Whether all issuers that it names are there; else a missing one is no news.
+    pub issuers_known: bool,
+    pub issuer_span: Option<Span>,
+    pub audience_span: Option<Span>,
+    /// The closed list of scopes, and where it is.
+    pub scopes: Option<(BTreeMap<String, Span>, Span)>,
+    pub claims: ApiClaims,
+    pub paths: PathOptions,
+    /// Where the path options are said.
+    pub paths_span: Option<Span>,
+}
+
+/// `token [only] in PLACE, …`
+type TokenIn<'a> = (bool, &'a [Spanned<ast::TokenPlace>]);
+
+/// The settings of one API, each with the place where it is said.
+#[derive(Default)]
+struct Settings<'a> {
+    host: Option<Spanned<&'a [ast::Term]>>,
+    issuer: Option<Spanned<&'a [ast::Name]>>,
+    audience: Option<Spanned<&'a ApiSetting>>,
+    scopes: Option<Spanned<&'a [ast::Term]>>,
+    realm: Option<Spanned<&'a ast::Term>>,
+    token_in: Option<Spanned<TokenIn<'a>>>,
+    cors: Option<Spanned<(&'a [ast::Term], bool)>>,
+    preflight_public: Option<Spanned<()>>,
+    forward: Vec<Spanned<&'a ast::Forward>>,
+    forward_no_token: Option<Spanned<()>>,
+    paths: Vec<Spanned<ast::PathOption>>,
+}
+
+impl<'a> Settings<'a> {
+    fn sort(api: &'a ast::Api, out: &mut Out) -> Settings<'a> {
+        let mut settings = Settings::default();
+        for setting in &api.settings {
+            let span = setting.span;
+            match &setting.node {
+                ApiSetting::Host(terms) => {
+                    once(&mut settings.host, terms.as_slice(), span, "host", out);
+                }
+                ApiSetting::Issuer(names) => {
+                    once(&mut settings.issuer, names.as_slice(), span, "issuer", out);
+                }
+                ApiSetting::Audience(_) | ApiSetting::AudienceAny(_) => {
+                    once(&mut settings.audience, &setting.node, span, "audience", out);
+                }
+                ApiSetting::Scopes(terms) => {
+                    once(&mut settings.scopes, terms.as_slice(), span, "scopes", out);
+                }
+                ApiSetting::Realm(term) => once(&mut settings.realm, term, span, "realm", out),
+                ApiSetting::TokenIn { only, places } => {
+                    let value = (*only, places.as_slice());
+                    once(&mut settings.token_in, value, span, "token in", out);
+                }
+                ApiSetting::Cors {
+                    origins,
+                    credentials,
+                } => {
+                    let value = (origins.as_slice(), *credentials);
+                    once(&mut settings.cors, value, span, "cors", out);
+                }
+                ApiSetting::PreflightPublic => {
+                    once(
+                        &mut settings.preflight_public,
+                        (),
+                        span,
+                        "preflight public",
+                        out,
+                    );
+                }
+                ApiSetting::Forward(ast::Forward::NoToken) => {
+                    once(
+                        &mut settings.forward_no_token,
+                        (),
+                        span,
+                        "forward no token",
+                        out,
+                    );
+                }
+                ApiSetting::Forward(forward) => settings.forward.push(Spanned::new(forward, span)),
+                ApiSetting::Paths(option) => settings.paths.push(Spanned::new(*option, span)),
+                ApiSetting::Sender(_) => out.say(not_supported(span, "sender")),
+            }
+        }
+        settings
+    }
+}
+
+/// Checks the settings of one API, which stand in one of its blocks.
+pub(super) fn check(
+    env: Env,
+    id: ApiId,
+    blocks: &[&ast::Api],
+    claim_ids: &BTreeMap<(String, ClaimType), ClaimId>,
+    out: &mut Out,
+) -> Option<(ApiInfo, model::Api)> {
+    let first = *blocks.first()?;
+    let mut with_settings = blocks.iter().filter(|block| !block.settings.is_empty());
+    let main = with_settings.next().copied().unwrap_or(first);
+    for other in with_settings {
+        let span = other
+            .settings
+            .first()
+            .map_or(other.name.span, |setting| setting.span);
+        out.say(
+            Diagnostic::new(
+                Code::ApiSettingsTwice,
+                span,
+                format!("the settings of `{}` stand in two blocks", main.name.node),
+            )
+            .also(main.name.span, "the block with its settings")
+            .help("one block holds an API's settings, the others hold routes alone"),
+        );
+    }
+    let settings = Settings::sort(main, out);
+    let terms = env.terms;
+    let named_hosts = settings
+        .host
+        .as_ref()
+        .map(|setting| hosts::check(terms, setting.node, out))
+        .unwrap_or_default();
+    let hosts = if settings.host.is_some() {
+        named_hosts
+    } else {
+        let any = Host {
+            pattern: HostPattern::Any,
+            label: None,
+        };
+        vec![(any, main.name.span)]
+    };
+    let (issuers, issuers_known) = check_issuers(env, main, settings.issuer.as_ref(), out);
+    let audience = settings
+        .audience
+        .as_ref()
+        .map(|setting| check_audience(env, setting.node, out))
+        .unwrap_or_else(|| Audience::OneOf(Vec::new()));
+    check_id_tokens(
+        env,
+        main,
+        &issuers,
+        settings.audience.as_ref(),
+        &audience,
+        out,
+    );
+    let (paths, paths_span) = check_paths(&settings.paths, out);
+    let info = ApiInfo {
+        id,
+        name: main.name.node.clone(),
+        name_span: main.name.span,
+        hosts,
+        issuer_span: settings.issuer.as_ref().map(|setting| setting.span),
+        issuers_known,
+        audience_span: settings.audience.as_ref().map(|setting| setting.span),
+        scopes: settings.scopes.as_ref().map(|setting| {
+            let scopes = check_scopes(env, setting.node, out);
+            (scopes, setting.span)
+        }),
+        claims: ApiClaims::of(&issuers, env.issuers, claim_ids),
+        issuers,
+        paths,
+        paths_span,
+    };
+    let model = model::Api {
+        span: main.span,
+        name: info.name.clone(),
+        hosts: info.hosts.iter().map(|(host, _)| host.clone()).collect(),
+        issuers: info.issuers.clone(),
+        audience,
+        scopes: info
+            .scopes
+            .as_ref()
+            .map(|(scopes, _)| scopes.keys().cloned().collect()),
+        realm: settings
+            .realm
+            .as_ref()
+            .and_then(|setting| check_realm(env, setting.node, out)),
+        token_places: check_token_places(env, settings.token_in.as_ref(), out),
+        cors: settings.cors.as_ref().map(|setting| {
+            let (origins, credentials) = setting.node;
+            origins::check(terms, origins, credentials, setting.span, out)
+        }),
+        preflight_public: settings.preflight_public.is_some(),
+        forward: forward::check(terms, &info, env.issuers, &settings.forward, out),
+        forward_no_token: settings.forward_no_token.is_some(),
+        paths,
+        routes: Vec::new(),
+    };
+    Some((info, model))
+}
+
+fn check_issuers(
+    env: Env,
+    api: &ast::Api,
+    setting: Option<&Spanned<&[ast::Name]>>,
+    out: &mut Out,
+) -> (Vec<IssuerId>, bool) {
+    let mut issuers: Vec<(IssuerId, Span)> = Vec::new();
+    let mut known = true;
+    for name in setting.map(|setting| setting.node).unwrap_or_default() {
+        let id = env
+            .terms
+            .names
+            .expect(&[Kind::Issuer], name, out)
+            .and_then(|_| env.issuer(&name.node));
+        let Some(id) = id else {
+            known = false;
+            continue;
+        };
+        if let Some((_, first)) = issuers.iter().find(|(other, _)| *other == id) {
+            out.say(
+                Diagnostic::new(
+                    Code::DoubledValue,
+                    name.span,
+                    format!("`{}` is listed twice", name.node),
+                )
+                .also(*first, "listed here already"),
+            );
+            continue;
+        }
+        let url = |id: IssuerId| env.issuers.get(id.0 as usize).map(|issuer| &issuer.url);
+        let overlap = issuers.iter().find(|(other, _)| {
+            matches!((url(*other), url(id)), (Some(a), Some(b)) if a != b && urls_overlap(a, b))
+        });
+        if let Some((other, other_span)) = overlap {
+            let other = env
+                .issuers
+                .get(other.0 as usize)
+                .map_or("", |issuer| issuer.name.as_str());
+            out.say(
+                Diagnostic::new(
+                    Code::DoubledUrl,
+                    name.span,
+                    format!(
+                        "a token can be of both `{other}` and `{}`: the URL of one fits the other's",
+                        name.node
+                    ),
+                )
+                .also(*other_span, format!("`{other}`, for the same API"))
+                .help(format!(
+                    "let `{}` take one of them, and tell the tenants apart by their claim",
+                    api.name.node
+                )),
+            );
+        }
+        issuers.push((id, name.span));
+    }
+    (issuers.into_iter().map(|(id, _)| id).collect(), known)
+}
+
+fn check_audience(env: Env, setting: &ApiSetting, out: &mut Out) -> Audience {
+    match setting {
+        ApiSetting::AudienceAny(reason) => Audience::Any(
+            env.terms
+                .text(reason, "the reason", out)
+                .map(|reason| reason.node)
+                .unwrap_or_default(),
+        ),
+        ApiSetting::Audience(audiences) => Audience::OneOf(
+            env.terms
+                .texts(audiences, "an audience", out)
+                .into_iter()
+                .map(|audience| audience.node)
+                .collect(),
+        ),
+        _ => Audience::OneOf(Vec::new()),
+    }
+}
+
+/// An ID token's audience is the client; unchecked, any client's login would do.
+fn check_id_tokens(
+    env: Env,
+    api: &ast::Api,
+    issuers: &[IssuerId],
+    setting: Option<&Spanned<&ApiSetting>>,
+    audience: &Audience,
+    out: &mut Out,
+) {
+    let (Audience::Any(_), Some(setting)) = (audience, setting) else {
+        return;
+    };
+    for id in issuers {
+        let Some(issuer) = env.issuers.get(id.0 as usize) else {
+            continue;
+        };
+        if let Some(wants) = issuer.wants_id_tokens {
+            out.say(
+                Diagnostic::new(
+                    Code::IdTokenAudience,
+                    setting.span,
+                    format!(
+                        "`{}` takes ID tokens of `{}`, which need a named audience",
+                        api.name.node, issuer.name
+                    ),
+                )
+                .also(wants, "ID tokens are asked for here")
+                .help("write `audience \"…\"`: the client or service that the tokens are for"),
+            );
+        }
+    }
+}
+
+fn check_scopes(env: Env, terms: &[ast::Term], out: &mut Out) -> BTreeMap<String, Span> {
+    let mut scopes = BTreeMap::new();
+    for scope in env.terms.texts(terms, "a scope", out) {
+        if is_scope(&scope.node) {
+            scopes.insert(scope.node, scope.span);
+        } else {
+            out.say(bad_scope(&scope));
+        }
+    }
+    scopes
+}
+
+/// A text that is no scope.
+pub(super) fn bad_scope(scope: &Spanned<String>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::BadScope,
+        scope.span,
+        format!("`{}` is no scope", scope.node),
+    );
+    if scope.node.contains(' ') {
+        diagnostic.help("a scope holds no blank; for several write `scope all [\"…\", \"…\"]`")
+    } else {
+        diagnostic.help(
+            "a scope is printable ASCII without blanks, `\"` and `\\` (RFC 6749, section 3.3)",
+        )
+    }
+}
+
+fn check_realm(env: Env, term: &ast::Term, out: &mut Out) -> Option<String> {
+    let realm = env.terms.text(term, "a realm", out)?;
+    let plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+    if !realm.node.bytes().all(plain) {
+        out.say(
+            Diagnostic::new(
+                Code::BadValue,
+                realm.span,
+                format!("the realm `{}` can't stand in a header", realm.node),
+            )
+            .help("use printable ASCII, without `\"` and `\\`"),
+        );
+        return None;
+    }
+    Some(realm.node)
+}
+
+fn check_token_places(
+    env: Env,
+    setting: Option<&Spanned<TokenIn>>,
+    out: &mut Out,
+) -> Vec<TokenPlace> {
+    let mut places: Vec<(TokenPlace, Option<Span>)> = Vec::new();
+    let (only, named) = setting.map_or((false, [].as_slice()), |setting| setting.node);
+    if !only {
+        places.push((TokenPlace::Authorization, None));
+    }
+    for place in named {
+        let Some(found) = token_place(env, place, out) else {
+            continue;
+        };
+        let doubled = places.iter().find(|(known, _)| *known == found);
+        if let Some((_, first)) = doubled {
+            let mut diagnostic = Diagnostic::new(
+                Code::DoubledValue,
+                place.span,
+                "a token is looked for here already",
+            );
+            if let Some(first) = first {
+                diagnostic = diagnostic.also(*first, "listed here already");
+            }
+            out.say(diagnostic);
+        } else {
+            places.push((found, Some(place.span)));
+        }
+    }
+    places.into_iter().map(|(place, _)| place).collect()
+}
+
+fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Option<TokenPlace> {
+    let bad = |text: &Spanned<String>, what: &str| {
+        Diagnostic::new(
+            Code::BadValue,
+            text.span,
+            format!("`{}` is no {what}", text.node),
+        )
+    };
+    match &place.node {
+        ast::TokenPlace::Header(term) => {
+            let header = env.terms.text(term, "a header", out)?;
+            if !is_token(&header.node) {
+                out.say(bad_header(&header));
+                return None;
+            }
+            let name = header.node.to_ascii_lowercase();
+            let instead = match name.as_str() {
+                "authorization" => "it is looked at anyway; `token only in` is what leaves it out",
+                "cookie" => "write `cookie \"…\"`, with the cookie's name",
+                "sec-websocket-protocol" => "write `subprotocol \"…\"`",
+                _ => return Some(TokenPlace::Header(name)),
+            };
+            out.say(
+                Diagnostic::new(
+                    Code::TokenPlace,
+                    header.span,
+                    format!("the header `{name}` does not hold a token alone"),
+                )
+                .help(instead),
+            );
+            None
+        }
+        ast::TokenPlace::Cookie(term) => {
+            let name = env.terms.text(term, "a cookie", out)?;
+            if !is_token(&name.node) {
+                out.say(bad(&name, "cookie's name"));
+                return None;
+            }
+            Some(TokenPlace::Cookie(name.node))
+        }
+        ast::TokenPlace::Query(term) => {
+            let name = env.terms.text(term, "a query parameter", out)?;
+            out.say(
+                Diagnostic::new(
+                    Code::TokenInQuery,
+                    place.span,
+                    "a token in a URL ends up in logs, histories and referrers",
+                )
+                .help("use `Authorization: Bearer` where clients can (RFC 6750, section 5.3)"),
+            );
+            Some(TokenPlace::Query(name.node))
+        }
+        ast::TokenPlace::Subprotocol(term) => {
+            let name = env.terms.text(term, "a subprotocol", out)?;
+            if !is_token(&name.node) {
+                out.say(bad(&name, "subprotocol"));
+                return None;
+            }
+            Some(TokenPlace::Subprotocol(name.node))
+        }
+    }
+}
+
+fn check_paths(
+    settings: &[Spanned<ast::PathOption>],
+    out: &mut Out,
+) -> (PathOptions, Option<Span>) {
+    let mut options = PathOptions::default();
+    let mut seen: Vec<&Spanned<ast::PathOption>> = Vec::new();
+    for setting in settings {
+        if let Some(first) = seen.iter().find(|known| known.node == setting.node) {
+            out.say(
+                Diagnostic::new(Code::DoubledSetting, setting.span, "this is said twice")
+                    .also(first.span, "said here already"),
+            );
+        }
+        seen.push(setting);
+        match setting.node {
+            ast::PathOption::CaseInsensitive => options.case_insensitive = true,
+            ast::PathOption::AllowEncodedSlash => options.allow_encoded_slash = true,
+            ast::PathOption::AllowMatrixParameters => options.allow_matrix_parameters = true,
+        }
+    }
+    (options, settings.first().map(|setting| setting.span))
+}
+
+/// Says which APIs share a host and read its paths differently: a path has one meaning by host.
+pub(super) fn check_paths_agree(apis: &[ApiInfo], out: &mut Out) {
+    let mut by_host: BTreeMap<&HostPattern, &ApiInfo> = BTreeMap::new();
+    for api in apis {
+        for (host, span) in &api.hosts {
+            let Some(first) = by_host.get(&host.pattern) else {
+                by_host.insert(&host.pattern, api);
+                continue;
+            };
+            if first.paths != api.paths {
+                out.say(
+                    Diagnostic::new(
+                        Code::PathOptionsDiffer,
+                        api.paths_span.unwrap_or(*span),
+                        format!(
+                            "`{}` and `{}` share a host, and read its paths differently",
+                            first.name, api.name
+                        ),
+                    )
+                    .also(
+                        first.paths_span.unwrap_or(first.name_span),
+                        format!("how `{}` reads them", first.name),
+                    )
+                    .help("give both the same `paths` settings"),
+                );
+            }
+        }
+    }
+}

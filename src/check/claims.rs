@@ -1,0 +1,380 @@
+//! Claims: the ones that need no declaration, and what a name means in an API.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{Claim, ClaimId, IssuerId};
+use crate::source::Span;
+use crate::syntax::ast;
+use crate::value::ClaimType;
+
+use super::issuers::IssuerInfo;
+use super::out::{Out, unknown};
+
+/// The claims that need no declaration: those of RFC 7519, RFC 8693, RFC 9068, RFC 9470 and
+/// OpenID Connect that have one plain type, and two that Microsoft's tokens always have. A
+/// declaration overrides.
+pub const REGISTERED: [(&str, ClaimType); 36] = [
+    ("acr", ClaimType::String),
+    ("amr", ClaimType::ListOfString),
+    ("auth_time", ClaimType::Time),
+    ("azp", ClaimType::String),
+    ("birthdate", ClaimType::String),
+    ("client_id", ClaimType::String),
+    ("email", ClaimType::String),
+    ("email_verified", ClaimType::Boolean),
+    ("entitlements", ClaimType::ListOfString),
+    ("family_name", ClaimType::String),
+    ("gender", ClaimType::String),
+    ("given_name", ClaimType::String),
+    ("groups", ClaimType::ListOfString),
+    ("iat", ClaimType::Time),
+    ("jti", ClaimType::String),
+    ("locale", ClaimType::String),
+    ("middle_name", ClaimType::String),
+    ("name", ClaimType::String),
+    ("nickname", ClaimType::String),
+    ("nonce", ClaimType::String),
+    ("oid", ClaimType::String),
+    ("phone_number", ClaimType::String),
+    ("phone_number_verified", ClaimType::Boolean),
+    ("picture", ClaimType::String),
+    ("preferred_username", ClaimType::String),
+    ("profile", ClaimType::String),
+    ("roles", ClaimType::ListOfString),
+    ("sid", ClaimType::String),
+    ("sub", ClaimType::String),
+    ("tid", ClaimType::String),
+    ("txn", ClaimType::String),
+    ("updated_at", ClaimType::Time),
+    ("username", ClaimType::String),
+    ("vot", ClaimType::String),
+    ("website", ClaimType::String),
+    ("zoneinfo", ClaimType::String),
+];
+
+/// What the language checks by itself, and how a rule says it instead.
+const CHECKED: [(&str, &str); 6] = [
+    ("iss", "write `token from ISSUER`"),
+    (
+        "aud",
+        "the API's and the issuer's `audience` say what it must hold",
+    ),
+    ("exp", "a token that has expired is always refused"),
+    ("nbf", "a token that is not valid yet is always refused"),
+    ("scope", "write `scope \"…\"`"),
+    ("scp", "write `scope \"…\"`"),
+];
+
+/// The type of a claim that needs no declaration.
+pub(super) fn registered(name: &str) -> Option<ClaimType> {
+    REGISTERED
+        .iter()
+        .find(|(registered, _)| *registered == name)
+        .map(|(_, ty)| *ty)
+}
+
+/// What a rule says in place of a claim that the language checks by itself.
+pub(super) fn checked(name: &str) -> Option<&'static str> {
+    CHECKED
+        .iter()
+        .find(|(checked, _)| *checked == name)
+        .map(|(_, instead)| *instead)
+}
+
+/// Says that a claim is checked by the language itself; true if it is.
+pub(super) fn refuse_checked(name: &ast::Name, out: &mut Out) -> bool {
+    let Some(instead) = checked(&name.node) else {
+        return false;
+    };
+    out.say(is_checked(name, instead));
+    true
+}
+
+fn is_checked(name: &ast::Name, instead: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::CheckedClaim,
+        name.span,
+        format!("`{}` is checked by the language itself", name.node),
+    )
+    .help(instead)
+}
+
+/// The type that a written type is, for a claim.
+pub(super) fn claim_type(ty: ast::TypeName) -> Option<ClaimType> {
+    Some(match ty {
+        ast::TypeName::String => ClaimType::String,
+        ast::TypeName::Number => ClaimType::Number,
+        ast::TypeName::Boolean => ClaimType::Boolean,
+        ast::TypeName::Time => ClaimType::Time,
+        ast::TypeName::ListOfString => ClaimType::ListOfString,
+        ast::TypeName::ListOfNumber => ClaimType::ListOfNumber,
+        ast::TypeName::Words => ClaimType::Words,
+        ast::TypeName::Duration | ast::TypeName::Address | ast::TypeName::ListOfAddress => {
+            return None;
+        }
+    })
+}
+
+/// All claims that rules can use, sorted by name and type.
+///
+/// Those that need no declaration are among them only where some rule names them, so that a
+/// policy does not read out of each token what nobody asks for.
+pub(super) fn all(
+    issuers: &[IssuerInfo],
+    documents: &[ast::Document],
+) -> (Vec<Claim>, BTreeMap<(String, ClaimType), ClaimId>) {
+    let mut named = BTreeSet::new();
+    for item in documents.iter().flat_map(|document| &document.items) {
+        named_in_item(item, &mut named);
+    }
+    let declared = issuers
+        .iter()
+        .flat_map(|issuer| &issuer.claims)
+        .map(|(name, claim)| (name.clone(), claim.ty));
+    let registered = REGISTERED
+        .iter()
+        .filter(|(name, _)| named.contains(name))
+        .map(|(name, ty)| ((*name).to_owned(), *ty));
+    let sorted: BTreeSet<(String, ClaimType)> = declared.chain(registered).collect();
+    let claims = sorted
+        .iter()
+        .map(|(name, ty)| Claim {
+            name: name.clone(),
+            ty: *ty,
+        })
+        .collect();
+    let ids = sorted
+        .into_iter()
+        .zip(0..)
+        .map(|(key, id)| (key, ClaimId(id)))
+        .collect();
+    (claims, ids)
+}
+
+fn named_in_item<'a>(item: &'a ast::Item, named: &mut BTreeSet<&'a str>) {
+    match item {
+        ast::Item::Api(api) => {
+            for setting in &api.settings {
+                if let ast::ApiSetting::Forward(ast::Forward::Claim { claim, .. }) = &setting.node {
+                    named.insert(&claim.node);
+                }
+            }
+            for route in &api.routes {
+                named_in_route(route, named);
+            }
+        }
+        ast::Item::Guard(guard) => {
+            if let Some(condition) = &guard.requires {
+                named_in(condition, named);
+            }
+        }
+        ast::Item::Let(item) => named_in(&item.condition, named),
+        ast::Item::Issuer(_) | ast::Item::Set(_) | ast::Item::Param(_) | ast::Item::Test(_) => {}
+    }
+}
+
+fn named_in_route<'a>(item: &'a ast::RouteItem, named: &mut BTreeSet<&'a str>) {
+    match item {
+        ast::RouteItem::Route(route) => {
+            let access = route.access.as_ref().map(|access| &access.kind);
+            if let Some(
+                ast::AccessKind::PublicIf(condition) | ast::AccessKind::Requires(condition),
+            ) = access
+            {
+                named_in(condition, named);
+            }
+        }
+        ast::RouteItem::Under(under) => {
+            if let Some(condition) = &under.requires {
+                named_in(condition, named);
+            }
+            for item in &under.items {
+                named_in_route(item, named);
+            }
+        }
+    }
+}
+
+fn named_in<'a>(condition: &'a ast::Condition, named: &mut BTreeSet<&'a str>) {
+    use ast::ConditionKind as Kind;
+    let test = match &condition.kind {
+        Kind::And(conditions) | Kind::Or(conditions) => {
+            for condition in conditions {
+                named_in(condition, named);
+            }
+            return;
+        }
+        Kind::Not(condition) => return named_in(condition, named),
+        Kind::Claim(name, test) => {
+            named.insert(&name.node);
+            test
+        }
+        Kind::Path(_, test)
+        | Kind::Host(_, test)
+        | Kind::Header(_, test)
+        | Kind::Query(_, test) => test,
+        Kind::Scope(_)
+        | Kind::TokenFrom(_)
+        | Kind::Client(_)
+        | Kind::LoginWithin(_)
+        | Kind::Method(_)
+        | Kind::Address(_)
+        | Kind::Named(_) => return,
+    };
+    if let ast::Test::Compare(_, operand)
+    | ast::Test::Contains(operand)
+    | ast::Test::StartsWith(operand)
+    | ast::Test::EndsWith(operand) = test
+        && let ast::Operand::Claim(name) = operand
+    {
+        named.insert(&name.node);
+    }
+}
+
+/// What a claim's name means in one API.
+#[derive(Debug, Clone)]
+pub(super) struct ApiClaim {
+    pub id: ClaimId,
+    pub ty: ClaimType,
+    /// Where it is declared, if it is.
+    pub declared: Option<Span>,
+}
+
+/// The claims of one API.
+#[derive(Default)]
+pub(super) struct ApiClaims {
+    known: BTreeMap<String, ApiClaim>,
+    /// Names with two types: where each is declared, if it is.
+    torn: BTreeMap<String, Vec<(String, ClaimType, Option<Span>)>>,
+}
+
+impl ApiClaims {
+    /// The claims of these issuers' tokens.
+    pub fn of(
+        accepted: &[IssuerId],
+        issuers: &[IssuerInfo],
+        ids: &BTreeMap<(String, ClaimType), ClaimId>,
+    ) -> ApiClaims {
+        let mut claims = ApiClaims::default();
+        let accepted: Vec<&IssuerInfo> = accepted
+            .iter()
+            .filter_map(|id| issuers.get(id.0 as usize))
+            .collect();
+        let names: BTreeSet<&str> = ids.keys().map(|(name, _)| name.as_str()).collect();
+        for name in names {
+            let types: Vec<(String, ClaimType, Option<Span>)> = accepted
+                .iter()
+                .filter_map(|issuer| match issuer.claims.get(name) {
+                    Some(claim) => Some((issuer.name.clone(), claim.ty, Some(claim.span))),
+                    None => registered(name).map(|ty| (issuer.name.clone(), ty, None)),
+                })
+                .collect();
+            let Some((_, ty, _)) = types.first() else {
+                continue;
+            };
+            let ty = *ty;
+            if types.iter().any(|(_, other, _)| *other != ty) {
+                claims.torn.insert(name.to_owned(), types);
+            } else if let Some(id) = ids.get(&(name.to_owned(), ty)) {
+                let declared = types.iter().find_map(|(_, _, declared)| *declared);
+                claims.known.insert(
+                    name.to_owned(),
+                    ApiClaim {
+                        id: *id,
+                        ty,
+                        declared,
+                    },
+                );
+            }
+        }
+        claims
+    }
+
+    /// What a name means here, if it means one thing.
+    pub fn get(&self, name: &str) -> Option<&ApiClaim> {
+        self.known.get(name)
+    }
+
+    /// What a name means here, or what is wrong with it.
+    pub fn find(
+        &self,
+        name: &ast::Name,
+        api: &str,
+        issuers: &[IssuerInfo],
+        accepted: &[IssuerId],
+    ) -> Result<&ApiClaim, Box<Diagnostic>> {
+        if let Some(claim) = self.known.get(&name.node) {
+            return Ok(claim);
+        }
+        if let Some(instead) = checked(&name.node) {
+            return Err(Box::new(is_checked(name, instead)));
+        }
+        if let Some(types) = self.torn.get(&name.node) {
+            return Err(Box::new(torn(name, api, types)));
+        }
+        let elsewhere = issuers.iter().find_map(|issuer| {
+            let claim = issuer.claims.get(&name.node)?;
+            Some((issuer, claim.span))
+        });
+        if let Some((issuer, declared)) = elsewhere {
+            let diagnostic = Diagnostic::new(
+                Code::UnknownClaim,
+                name.span,
+                format!("the tokens of API `{api}` have no claim `{}`", name.node),
+            )
+            .also(
+                declared,
+                format!("declared for the issuer `{}` only", issuer.name),
+            )
+            .help(format!(
+                "declare it in an issuer whose tokens `{api}` takes, or add `{}` to them",
+                issuer.name
+            ));
+            return Err(Box::new(diagnostic));
+        }
+        let candidates = self
+            .known
+            .keys()
+            .map(String::as_str)
+            .chain(REGISTERED.iter().map(|(registered, _)| *registered));
+        let mut diagnostic = unknown(Code::UnknownClaim, "claim", name, candidates);
+        if diagnostic.help.is_none() {
+            let issuer = accepted
+                .first()
+                .and_then(|id| issuers.get(id.0 as usize))
+                .map_or("the issuer", |issuer| issuer.name.as_str());
+            diagnostic.help = Some(format!(
+                "declare it: `claims {{ {} string }}` in `issuer {issuer}`",
+                name.node
+            ));
+        }
+        Err(Box::new(diagnostic))
+    }
+}
+
+fn torn(name: &ast::Name, api: &str, types: &[(String, ClaimType, Option<Span>)]) -> Diagnostic {
+    let mut diagnostic = Diagnostic::new(
+        Code::ClaimOfTwoTypes,
+        name.span,
+        format!("`{}` has two types in API `{api}`", name.node),
+    )
+    .help("give it one type in all issuers of the API, or two names");
+    let mut undeclared = Vec::new();
+    for (issuer, ty, declared) in types {
+        match declared {
+            Some(span) => {
+                diagnostic = diagnostic.also(*span, format!("`{ty}` for `{issuer}`"));
+            }
+            None => undeclared.push(format!("`{issuer}` ({ty}, without a declaration)")),
+        }
+    }
+    if !undeclared.is_empty() {
+        diagnostic.message = format!(
+            "{}; it is not declared for {}",
+            diagnostic.message,
+            undeclared.join(", ")
+        );
+    }
+    diagnostic
+}

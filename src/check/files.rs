@@ -1,0 +1,109 @@
+//! The files beside the policy's own: sets and keys.
+//!
+//! The checker reads no file. It says which ones it needs, and is handed what they hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::source::{FileId, Sources};
+use crate::syntax::ast;
+
+/// The contents of set and key files by their path as [`referenced_files`] gives it, or why one
+/// can't be read.
+#[derive(Debug, Clone, Default)]
+pub struct Files(BTreeMap<String, Result<Vec<u8>, String>>);
+
+impl Files {
+    /// No files.
+    pub fn new() -> Files {
+        Files::default()
+    }
+
+    /// Adds what a file holds, or why it can't be read.
+    pub fn insert(&mut self, path: impl Into<String>, content: Result<Vec<u8>, String>) {
+        self.0.insert(path.into(), content);
+    }
+
+    /// What a file holds, or why it can't be had.
+    pub fn get(&self, path: &str) -> Result<&[u8], &str> {
+        match self.0.get(path) {
+            Some(Ok(content)) => Ok(content),
+            Some(Err(reason)) => Err(reason),
+            None => Err("it was not read"),
+        }
+    }
+
+    /// All of them, by path.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Result<&[u8], &str>)> {
+        self.0.iter().map(|(path, content)| {
+            let content = content.as_deref().map_err(String::as_str);
+            (path.as_str(), content)
+        })
+    }
+}
+
+impl FromIterator<(String, Result<Vec<u8>, String>)> for Files {
+    fn from_iter<I: IntoIterator<Item = (String, Result<Vec<u8>, String>)>>(files: I) -> Files {
+        Files(files.into_iter().collect())
+    }
+}
+
+/// The set and key files that policies name, each once, sorted: absolute, or relative to where
+/// the names of the policy's own files are relative to.
+pub fn referenced_files(sources: &Sources, documents: &[ast::Document]) -> Vec<String> {
+    let mut files = BTreeSet::new();
+    for document in documents {
+        for item in &document.items {
+            match item {
+                ast::Item::Set(ast::Set {
+                    value: ast::SetValue::File(path),
+                    ..
+                }) => {
+                    files.insert(resolve(sources, document.file, &path.node));
+                }
+                ast::Item::Issuer(issuer) => {
+                    for setting in &issuer.settings {
+                        let ast::IssuerSetting::KeysFile(terms) = &setting.node else {
+                            continue;
+                        };
+                        // A path that is a parameter is looked up by the checker alone, which
+                        // refuses it: which files a policy needs must be known without values.
+                        for term in terms {
+                            if let Some(path) = literal_path(term) {
+                                files.insert(resolve(sources, document.file, path));
+                            }
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    files.into_iter().collect()
+}
+
+/// A path that is written out.
+pub(super) fn literal_path(term: &ast::Term) -> Option<&str> {
+    match term {
+        ast::Term::Literal(literal) => match &literal.node {
+            ast::Literal::String(path) => Some(path),
+            _ => None,
+        },
+        ast::Term::Name(_) => None,
+    }
+}
+
+/// A path relative to the folder of the file that names it.
+pub(super) fn resolve(sources: &Sources, naming: FileId, path: &str) -> String {
+    if path.starts_with('/') {
+        return path.to_owned();
+    }
+    let folder = sources
+        .get(naming)
+        .and_then(|source| source.name.rsplit_once('/'))
+        .map(|(folder, _)| folder);
+    let path = path.strip_prefix("./").unwrap_or(path);
+    match folder {
+        Some(folder) => format!("{folder}/{path}"),
+        None => path.to_owned(),
+    }
+}

@@ -1,0 +1,192 @@
+//! `let`s: cycles among them, and those that nothing uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast::{self, ConditionKind};
+
+use super::names::{Kind, Names};
+use super::out::Out;
+
+/// Says which `let`s name themselves, and gives those that can't be written out.
+pub(super) fn check<'a>(names: &Names<'a>, out: &mut Out) -> BTreeSet<&'a str> {
+    let graph: BTreeMap<&'a str, Vec<(&'a str, Span)>> = names
+        .lets
+        .iter()
+        .map(|(name, item)| {
+            let mut named = Vec::new();
+            collect(&item.condition, &mut named);
+            named.retain(|(name, _)| names.lets.contains_key(name));
+            (*name, named)
+        })
+        .collect();
+    let mut finished: BTreeMap<&str, bool> = BTreeMap::new();
+    for start in graph.keys() {
+        visit(&graph, start, &mut finished, names, out);
+    }
+    finished
+        .into_iter()
+        .filter(|(_, endless)| *endless)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// A depth-first search with a stack of its own: a chain of `let`s may be as long as a file.
+fn visit<'a>(
+    graph: &BTreeMap<&'a str, Vec<(&'a str, Span)>>,
+    start: &'a str,
+    finished: &mut BTreeMap<&'a str, bool>,
+    names: &Names<'a>,
+    out: &mut Out,
+) {
+    let mut path: Vec<(&'a str, usize, bool)> = Vec::new();
+    if !finished.contains_key(start) {
+        path.push((start, 0, false));
+    }
+    while let Some((name, next, endless)) = path.pop() {
+        let edge = graph.get(name).and_then(|edges| edges.get(next)).copied();
+        let Some((target, span)) = edge else {
+            finished.insert(name, endless);
+            if endless && let Some(parent) = path.last_mut() {
+                parent.2 = true;
+            }
+            continue;
+        };
+        if let Some(known) = finished.get(target) {
+            path.push((name, next + 1, endless || *known));
+            continue;
+        }
+        let begins = if target == name {
+            Some(path.len())
+        } else {
+            path.iter().position(|(on_path, ..)| *on_path == target)
+        };
+        if let Some(begins) = begins {
+            let mut cycle: Vec<&str> = path.iter().skip(begins).map(|(name, ..)| *name).collect();
+            cycle.push(name);
+            say_cycle(&cycle, span, names, out);
+            path.push((name, next + 1, true));
+        } else {
+            path.push((name, next + 1, endless));
+            path.push((target, 0, false));
+        }
+    }
+}
+
+fn say_cycle(cycle: &[&str], span: Span, names: &Names, out: &mut Out) {
+    let first = cycle.first().copied().unwrap_or("");
+    let mut diagnostic = if cycle.len() == 1 {
+        Diagnostic::new(
+            Code::LetCycle,
+            span,
+            format!("the `let` `{first}` names itself"),
+        )
+    } else {
+        let round: Vec<String> = cycle
+            .iter()
+            .chain(std::iter::once(&first))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        Diagnostic::new(
+            Code::LetCycle,
+            span,
+            format!("these `let`s name each other: {}", round.join(" → ")),
+        )
+    };
+    for name in cycle {
+        // Whether they are used is another question than this one.
+        out.uses(name);
+        if let Some(item) = names.lets.get(name) {
+            diagnostic = diagnostic.also(item.name.span, "part of the cycle");
+        }
+    }
+    out.say(diagnostic.help("a condition can't stand for itself: write one of them out"));
+}
+
+fn collect<'a>(condition: &'a ast::Condition, named: &mut Vec<(&'a str, Span)>) {
+    match &condition.kind {
+        ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
+            for condition in conditions {
+                collect(condition, named);
+            }
+        }
+        ConditionKind::Not(inner) => collect(inner, named),
+        ConditionKind::Named(name) => named.push((name, condition.span)),
+        _ => {}
+    }
+}
+
+/// Checks the names in a `let` that nothing uses: its claims and paths mean something only where
+/// it is used, but a set or an issuer that is not there is wrong anywhere.
+pub(super) fn check_unused(names: &Names, item: &ast::Let, out: &mut Out) {
+    check_names(names, &item.condition, out);
+}
+
+fn check_names(names: &Names, condition: &ast::Condition, out: &mut Out) {
+    match &condition.kind {
+        ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
+            for condition in conditions {
+                check_names(names, condition, out);
+            }
+        }
+        ConditionKind::Not(inner) => check_names(names, inner, out),
+        ConditionKind::Named(name) => {
+            let name = ast::Name::new(name.clone(), condition.span);
+            names.expect(&[Kind::Let], &name, out);
+        }
+        ConditionKind::TokenFrom(name) => {
+            names.expect(&[Kind::Issuer], name, out);
+        }
+        ConditionKind::Scope(ast::ScopeTest::One(term)) | ConditionKind::LoginWithin(term) => {
+            check_term(names, term, out);
+        }
+        ConditionKind::Scope(ast::ScopeTest::Any(list) | ast::ScopeTest::All(list)) => {
+            check_list(names, list, out);
+        }
+        // A method's name stands where a param's would.
+        ConditionKind::Method(_) => {}
+        ConditionKind::Claim(_, test)
+        | ConditionKind::Client(test)
+        | ConditionKind::Path(_, test)
+        | ConditionKind::Host(_, test)
+        | ConditionKind::Address(test) => check_test(names, test, out),
+        ConditionKind::Header(term, test) | ConditionKind::Query(term, test) => {
+            check_term(names, term, out);
+            check_test(names, test, out);
+        }
+    }
+}
+
+fn check_test(names: &Names, test: &ast::Test, out: &mut Out) {
+    match test {
+        ast::Test::Compare(_, ast::Operand::Term(term))
+        | ast::Test::Contains(ast::Operand::Term(term))
+        | ast::Test::StartsWith(ast::Operand::Term(term))
+        | ast::Test::EndsWith(ast::Operand::Term(term)) => check_term(names, term, out),
+        ast::Test::In(list)
+        | ast::Test::NotIn(list)
+        | ast::Test::ContainsAny(list)
+        | ast::Test::ContainsAll(list) => check_list(names, list, out),
+        _ => {}
+    }
+}
+
+fn check_term(names: &Names, term: &ast::Term, out: &mut Out) {
+    if let ast::Term::Name(name) = term {
+        names.expect(&[Kind::Param], name, out);
+    }
+}
+
+fn check_list(names: &Names, list: &ast::List, out: &mut Out) {
+    match list {
+        ast::List::Name(name) => {
+            names.expect(&[Kind::Set, Kind::Param], name, out);
+        }
+        ast::List::Items(items) => {
+            for term in &items.node {
+                check_term(names, term, out);
+            }
+        }
+    }
+}

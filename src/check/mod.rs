@@ -1,0 +1,133 @@
+//! Syntax trees to the checked model.
+//!
+//! Everything that is wrong with a policy is said in one run: each step goes on with what it
+//! could make sense of, and only a policy without an error becomes a [`Model`]. What is said
+//! does not depend on the order of lines, blocks or files.
+
+mod apis;
+mod atoms;
+mod beside;
+mod claim_tests;
+mod claims;
+mod conditions;
+mod files;
+mod forward;
+mod guards;
+mod hosts;
+mod issuers;
+mod lets;
+pub mod limits;
+mod names;
+mod origins;
+mod out;
+mod params;
+mod paths;
+mod routes;
+mod sets;
+mod unused;
+mod urls;
+mod values;
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Diagnostic, has_errors};
+use crate::model::{ApiId, Model};
+use crate::source::Sources;
+use crate::syntax::ast;
+
+pub use claims::REGISTERED;
+pub use files::{Files, referenced_files};
+
+use conditions::Env;
+use names::Names;
+use out::Out;
+use params::Params;
+use sets::Sets;
+use values::Terms;
+
+/// What a policy is checked from.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The policy's files.
+    pub sources: &'a Sources,
+    /// Their syntax trees.
+    pub documents: &'a [ast::Document],
+    /// The set and key files, as [`referenced_files`] names them.
+    pub files: &'a Files,
+    /// The values given for `param`s, by name.
+    pub params: &'a BTreeMap<String, String>,
+}
+
+/// What checking comes to.
+#[derive(Debug)]
+pub struct Checked {
+    /// The policy; `None` if and only if an error is among the diagnostics.
+    pub model: Option<Model>,
+    /// Errors and warnings, by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks a policy set.
+pub fn check(input: &Input) -> Checked {
+    let mut out = Out::default();
+    let model = check_all(input, &mut out);
+    let diagnostics = out.into_diagnostics();
+    Checked {
+        model: (!has_errors(&diagnostics)).then_some(model),
+        diagnostics,
+    }
+}
+
+fn check_all(input: &Input, out: &mut Out) -> Model {
+    let names = Names::collect(input.documents, out);
+    let params = Params::resolve(&names, input.params, out);
+    let terms = Terms {
+        names: &names,
+        params: &params,
+    };
+    let sets = Sets::resolve(input, &names, &params, out);
+    let endless = lets::check(&names, out);
+    let issuers: Vec<issuers::IssuerInfo> = names
+        .issuers
+        .values()
+        .map(|issuer| issuers::check(input, terms, issuer, out))
+        .collect();
+    issuers::check_urls_differ(&issuers, out);
+    let (claims, claim_ids) = claims::all(&issuers, input.documents);
+    let env = Env {
+        terms,
+        sets: &sets,
+        issuers: &issuers,
+        endless: &endless,
+    };
+    let (infos, mut apis): (Vec<_>, Vec<_>) = names
+        .apis
+        .values()
+        .zip(0..)
+        .filter_map(|(blocks, id)| apis::check(env, ApiId(id), blocks, &claim_ids, out))
+        .unzip();
+    apis::check_paths_agree(&infos, out);
+    let mut guards = Vec::new();
+    for ((info, api), blocks) in infos.iter().zip(&mut apis).zip(names.apis.values()) {
+        let routes = routes::check(env, info, blocks, out);
+        routes::check_needs(info, &api.audience, routes.needs_token, out);
+        api.routes = routes.routes;
+        guards.extend(routes.unders);
+    }
+    for item in input.documents.iter().flat_map(|document| &document.items) {
+        if let ast::Item::Guard(guard) = item {
+            guards::check(env, &infos, guard, &mut guards, out);
+        }
+    }
+    unused::check(&names, out);
+    Model {
+        issuers: issuers
+            .into_iter()
+            .map(|issuer| issuer.into_model(&claim_ids))
+            .collect(),
+        claims,
+        apis,
+        guards,
+        tests: Vec::new(),
+    }
+}

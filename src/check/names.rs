@@ -1,0 +1,185 @@
+//! The one namespace of a policy set: what each name stands for.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast;
+
+use super::out::{Out, listed};
+
+/// What a name can stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Issuer,
+    Api,
+    Let,
+    Set,
+    Param,
+}
+
+impl Kind {
+    /// As messages call it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Kind::Issuer => "issuer",
+            Kind::Api => "API",
+            Kind::Let => "let",
+            Kind::Set => "set",
+            Kind::Param => "param",
+        }
+    }
+
+    /// With its article.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Kind::Issuer => "an issuer",
+            Kind::Api => "an API",
+            Kind::Let => "a `let`",
+            Kind::Set => "a `set`",
+            Kind::Param => "a `param`",
+        }
+    }
+}
+
+/// All declarations by name. A name that is declared twice stands for its first declaration.
+#[derive(Default)]
+pub(super) struct Names<'a> {
+    kinds: BTreeMap<&'a str, (Kind, Span)>,
+    pub issuers: BTreeMap<&'a str, &'a ast::Issuer>,
+    /// An API's blocks, by file and line.
+    pub apis: BTreeMap<&'a str, Vec<&'a ast::Api>>,
+    pub lets: BTreeMap<&'a str, &'a ast::Let>,
+    pub sets: BTreeMap<&'a str, &'a ast::Set>,
+    pub params: BTreeMap<&'a str, &'a ast::Param>,
+}
+
+impl<'a> Names<'a> {
+    /// Collects the declarations of all files.
+    pub fn collect(documents: &'a [ast::Document], out: &mut Out) -> Names<'a> {
+        let mut names = Names::default();
+        for item in documents.iter().flat_map(|document| &document.items) {
+            match item {
+                ast::Item::Issuer(issuer) => {
+                    if names.declare(Kind::Issuer, &issuer.name, out) {
+                        names.issuers.insert(&issuer.name.node, issuer);
+                    }
+                }
+                ast::Item::Api(api) => {
+                    let again = names.apis.get_mut(api.name.node.as_str());
+                    if let Some(blocks) = again {
+                        blocks.push(api);
+                    } else if names.declare(Kind::Api, &api.name, out) {
+                        names.apis.insert(&api.name.node, vec![api]);
+                    }
+                }
+                ast::Item::Let(item) => {
+                    if names.declare(Kind::Let, &item.name, out) {
+                        names.lets.insert(&item.name.node, item);
+                    }
+                }
+                ast::Item::Set(set) => {
+                    if names.declare(Kind::Set, &set.name, out) {
+                        names.sets.insert(&set.name.node, set);
+                    }
+                }
+                ast::Item::Param(param) => {
+                    if names.declare(Kind::Param, &param.name, out) {
+                        names.params.insert(&param.name.node, param);
+                    }
+                }
+                ast::Item::Guard(_) | ast::Item::Test(_) => {}
+            }
+        }
+        names
+    }
+
+    fn declare(&mut self, kind: Kind, name: &'a ast::Name, out: &mut Out) -> bool {
+        if let Some((first_kind, first)) = self.kinds.get(name.node.as_str()) {
+            let diagnostic = Diagnostic::new(
+                Code::DoubledName,
+                name.span,
+                format!("the name `{}` is declared twice", name.node),
+            )
+            .label("declared again here")
+            .also(*first, "first declared here")
+            .help(if *first_kind == kind {
+                "rename one of them, or remove it".to_owned()
+            } else {
+                format!(
+                    "{} and {} share one namespace: rename one of them",
+                    first_kind.with_article(),
+                    kind.with_article()
+                )
+            });
+            out.say(diagnostic);
+            return false;
+        }
+        self.kinds.insert(&name.node, (kind, name.span));
+        true
+    }
+
+    /// What a name stands for, and where it is declared.
+    pub fn kind(&self, name: &str) -> Option<(Kind, Span)> {
+        self.kinds.get(name).copied()
+    }
+
+    /// Every name of one of these kinds.
+    pub fn of_kinds<'n>(&'n self, kinds: &'n [Kind]) -> impl Iterator<Item = &'a str> + 'n {
+        self.kinds
+            .iter()
+            .filter(|(_, (kind, _))| kinds.contains(kind))
+            .map(|(name, _)| *name)
+    }
+
+    /// Whether a name stands for one of these kinds of declaration; notes its use, or says what
+    /// is wrong with it.
+    pub fn expect(&self, wanted: &[Kind], name: &ast::Name, out: &mut Out) -> Option<Kind> {
+        match self.kind(&name.node) {
+            Some((kind, _)) if wanted.contains(&kind) => {
+                out.uses(&name.node);
+                Some(kind)
+            }
+            Some((kind, declared)) => {
+                let nouns: Vec<&str> = wanted.iter().map(|kind| kind.with_article()).collect();
+                out.uses(&name.node);
+                out.say(
+                    Diagnostic::new(
+                        Code::WrongKind,
+                        name.span,
+                        format!(
+                            "`{}` is {}, not {}",
+                            name.node,
+                            kind.with_article(),
+                            nouns.join(" or ")
+                        ),
+                    )
+                    .also(declared, "declared here"),
+                );
+                None
+            }
+            None => {
+                let nouns: Vec<&str> = wanted.iter().map(|kind| kind.noun()).collect();
+                let mut diagnostic = super::out::unknown(
+                    Code::UnknownName,
+                    &nouns.join(" or "),
+                    name,
+                    self.of_kinds(wanted),
+                );
+                if diagnostic.help.is_none() {
+                    let known: Vec<&str> = self.of_kinds(wanted).collect();
+                    diagnostic.help = Some(match known.as_slice() {
+                        [] => format!("the policy declares no {}", nouns.join(" and no ")),
+                        [only] => format!("declared is `{only}`"),
+                        few if few.len() <= 5 => {
+                            format!("declared are {}", listed(few.iter().copied()))
+                        }
+                        _ => format!("declare it, or use one of the {} declared", known.len()),
+                    });
+                }
+                out.say(diagnostic);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Trees to the checked model.
+
+mod example;
