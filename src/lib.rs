@@ -5,6 +5,8 @@
 //! behind the feature `daemon`, are what reads files, sockets and the time.
 
 pub mod check;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod diagnostic;
 pub mod json;
 pub mod keys;

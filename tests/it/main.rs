@@ -10,6 +10,8 @@
 mod check;
 mod diagnostics;
 #[cfg(feature = "daemon")]
+mod daemon;
+#[cfg(feature = "daemon")]
 mod e2e;
 mod json;
 mod keys;

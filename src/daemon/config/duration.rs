@@ -1,0 +1,126 @@
+//! Durations as they are written in `portcullis.yaml`: `150ms`, `10s`, `15m`, `24h`, `7d`.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span(Duration);
+
+/// The units, the shortest first, and how many milliseconds each has.
+const UNITS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("m", 60 * 1000),
+    ("h", 60 * 60 * 1000),
+    ("d", 24 * 60 * 60 * 1000),
+];
+
+/// The longest: more is a mistake, and sums with a time of day must not overflow.
+const MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+impl Span {
+    /// So many milliseconds.
+    pub const fn from_millis(millis: u64) -> Span {
+        Span(Duration::from_millis(millis))
+    }
+
+    /// So many seconds.
+    pub const fn from_secs(secs: u64) -> Span {
+        Span(Duration::from_secs(secs))
+    }
+
+    /// The duration.
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Span, String> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let factor = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, factor)| *factor);
+        let millis = number
+            .parse::<u64>()
+            .ok()
+            .zip(factor)
+            .ok_or_else(|| {
+                format!("`{text}` is no duration; write digits and one of `ms`, `s`, `m`, `h`, `d`, such as `150ms`")
+            })
+            .map(|(number, factor)| number.saturating_mul(factor))?;
+        let duration = Duration::from_millis(millis);
+        if duration > MAX {
+            return Err(format!("`{text}` is longer than a year"));
+        }
+        Ok(Span(duration))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        let (name, factor) = UNITS
+            .iter()
+            .rev()
+            .find(|(_, factor)| millis >= *factor && millis % factor == 0)
+            .unwrap_or(&("ms", 1));
+        write!(f, "{}{name}", millis / factor)
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> String {
+        span.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_digits_and_one_unit() {
+        for (text, millis) in [
+            ("150ms", 150),
+            ("10s", 10_000),
+            ("15m", 900_000),
+            ("24h", 86_400_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                Span::try_from(text.to_owned()),
+                Ok(Span::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "10",
+            "s",
+            "-1s",
+            "1.5s",
+            "1 s",
+            "1h30m",
+            "400d",
+            "99999999999999999999s",
+        ] {
+            assert!(Span::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_shown_in_the_largest_unit_that_is_exact() {
+        assert_eq!(Span::from_millis(150).to_string(), "150ms");
+        assert_eq!(Span::from_secs(90).to_string(), "90s");
+        assert_eq!(Span::from_secs(24 * 60 * 60).to_string(), "1d");
+    }
+}

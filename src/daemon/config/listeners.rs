@@ -1,0 +1,224 @@
+//! Where the daemon listens.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::de::value::MapAccessDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Where the daemon listens.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listeners {
+    /// Envoy's `ext_authz` over gRPC, and gRPC health.
+    pub grpc: ListenerSetting,
+    /// `/nginx`, `/forward` and `/envoy/…`.
+    pub http: ListenerSetting,
+    /// The JSON interfaces for programs.
+    pub pdp: ListenerSetting,
+    /// Health, metrics, the policy in force, reload.
+    pub admin: ListenerSetting,
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Listeners {
+            grpc: ListenerSetting::loopback(9191),
+            http: ListenerSetting::loopback(9190),
+            pdp: ListenerSetting::loopback(9193),
+            admin: ListenerSetting::loopback(9192),
+        }
+    }
+}
+
+impl Listeners {
+    /// The listeners that are on, with their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Listener)> {
+        [
+            ("grpc", &self.grpc),
+            ("http", &self.http),
+            ("pdp", &self.pdp),
+            ("admin", &self.admin),
+        ]
+        .into_iter()
+        .filter_map(|(name, setting)| setting.0.as_ref().map(|listener| (name, listener)))
+    }
+
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        for setting in [
+            &mut self.grpc,
+            &mut self.http,
+            &mut self.pdp,
+            &mut self.admin,
+        ] {
+            let Some(listener) = &mut setting.0 else {
+                continue;
+            };
+            if let Address::Unix(path) = &mut listener.address {
+                *path = folder.join(&*path);
+            }
+            if let Some(tls) = &mut listener.tls {
+                tls.certificate = folder.join(&tls.certificate);
+                tls.key = folder.join(&tls.key);
+                tls.client_ca = tls.client_ca.as_ref().map(|path| folder.join(path));
+            }
+        }
+    }
+}
+
+/// A listener, or `off`; an address alone is a listener without TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerSetting(pub Option<Listener>);
+
+impl ListenerSetting {
+    fn loopback(port: u16) -> ListenerSetting {
+        ListenerSetting(Some(Listener::plain(Address::Tcp(SocketAddr::new(
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port,
+        )))))
+    }
+}
+
+impl Serialize for ListenerSetting {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            None => serializer.serialize_str("off"),
+            Some(listener) => listener.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ListenerSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = ListenerSetting;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`off`, an address, or `address` with `tls` or `insecure`")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ListenerSetting, E> {
+                if text == "off" {
+                    return Ok(ListenerSetting(None));
+                }
+                let address = Address::try_from(text.to_owned()).map_err(E::custom)?;
+                Ok(ListenerSetting(Some(Listener::plain(address))))
+            }
+            fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<ListenerSetting, E> {
+                if on {
+                    return Err(E::custom("write the address to listen on, or `off`"));
+                }
+                Ok(ListenerSetting(None))
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> Result<ListenerSetting, A::Error> {
+                Listener::deserialize(MapAccessDeserializer::new(map))
+                    .map(|listener| ListenerSetting(Some(listener)))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// One listener.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// `127.0.0.1:9191`, `[::1]:9191`, or `unix:/run/portcullis/grpc.sock`.
+    pub address: Address,
+    /// TLS; without it, whatever is sent is in the clear.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Said aloud where a TCP address that is not loopback has no TLS with client certificates.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+impl Listener {
+    /// A listener without TLS.
+    pub fn plain(address: Address) -> Listener {
+        Listener {
+            address,
+            tls: None,
+            insecure: false,
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let reachable = match &self.address {
+            Address::Tcp(address) => !address.ip().to_canonical().is_loopback(),
+            Address::Unix(_) => false,
+        };
+        let mutual = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        if reachable && !mutual && !self.insecure {
+            return Err(format!(
+                "`{}` can be reached from other machines: it needs `tls` with a `client_ca`, or `insecure: true`",
+                self.address
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// TLS on a listener.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// A PEM file: the certificate, then those between it and the root.
+    pub certificate: PathBuf,
+    /// A PEM file: the certificate's private key.
+    pub key: PathBuf,
+    /// A PEM file: the authorities of which a client must show a certificate.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Address {
+    /// An IP address and a port; port 0 is any free one.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Address, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            if path.is_empty() {
+                return Err("`unix:` needs the path of the socket".to_owned());
+            }
+            return Ok(Address::Unix(PathBuf::from(path)));
+        }
+        if let Some(port) = text.strip_prefix("localhost:") {
+            let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+            return Ok(Address::Tcp(SocketAddr::new(
+                IpAddr::V4(Ipv4Addr::LOCALHOST),
+                port,
+            )));
+        }
+        text.parse().map(Address::Tcp).map_err(|_| {
+            format!("`{text}` is no address; write an IP address and a port, such as `127.0.0.1:9191`, or `unix:/path`")
+        })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => write!(f, "{address}"),
+            Address::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> String {
+        address.to_string()
+    }
+}

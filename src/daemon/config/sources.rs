@@ -1,0 +1,96 @@
+//! Where an adapter finds what a proxy knows beyond the request itself.
+//!
+//! Each has one source and no fallback: what a client could also have sent is only believed where
+//! the configuration says that the proxy in front always sets it.
+
+use serde::{Deserialize, Serialize};
+
+/// The scheme that the client used.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Scheme {
+    /// Not known.
+    #[default]
+    Missing,
+    /// What Envoy's CheckRequest says.
+    Attribute,
+    /// The value of this header, in lower case.
+    Header(String),
+    /// Always this.
+    Fixed(String),
+}
+
+/// The address of the client.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ClientAddress {
+    /// Not known.
+    #[default]
+    Missing,
+    /// What Envoy's CheckRequest says.
+    Attribute,
+    /// The value of this header, in lower case.
+    Header(String),
+}
+
+/// The name after `header:`, in lower case.
+fn header(text: &str) -> Option<Result<String, String>> {
+    let name = text.strip_prefix("header:")?.trim();
+    Some(
+        http::HeaderName::from_bytes(name.as_bytes())
+            .map(|name| name.as_str().to_owned())
+            .map_err(|_| format!("`{name}` is no name of a header")),
+    )
+}
+
+impl TryFrom<String> for Scheme {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match (text.as_str(), header(&text)) {
+            (_, Some(name)) => name.map(Scheme::Header),
+            ("missing", _) => Ok(Scheme::Missing),
+            ("attribute", _) => Ok(Scheme::Attribute),
+            ("http" | "https", _) => Ok(Scheme::Fixed(text)),
+            _ => Err(format!(
+                "`{text}` is no source of the scheme; write `missing`, `attribute`, `header:NAME`, `http` or `https`"
+            )),
+        }
+    }
+}
+
+impl From<Scheme> for String {
+    fn from(source: Scheme) -> String {
+        match source {
+            Scheme::Missing => "missing".to_owned(),
+            Scheme::Attribute => "attribute".to_owned(),
+            Scheme::Header(name) => format!("header:{name}"),
+            Scheme::Fixed(scheme) => scheme,
+        }
+    }
+}
+
+impl TryFrom<String> for ClientAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match (text.as_str(), header(&text)) {
+            (_, Some(name)) => name.map(ClientAddress::Header),
+            ("missing", _) => Ok(ClientAddress::Missing),
+            ("attribute", _) => Ok(ClientAddress::Attribute),
+            _ => Err(format!(
+                "`{text}` is no source of the client's address; write `missing`, `attribute` or `header:NAME`"
+            )),
+        }
+    }
+}
+
+impl From<ClientAddress> for String {
+    fn from(source: ClientAddress) -> String {
+        match source {
+            ClientAddress::Missing => "missing".to_owned(),
+            ClientAddress::Attribute => "attribute".to_owned(),
+            ClientAddress::Header(name) => format!("header:{name}"),
+        }
+    }
+}

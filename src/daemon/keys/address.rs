@@ -1,0 +1,181 @@
+//! Which addresses keys may be fetched from.
+//!
+//! A provider's documents name further URLs, and names resolve to what their owner says: neither
+//! may point the daemon at the inside of the network that it stands in, unless the configuration
+//! says that a provider stands there too.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::value::AddressSet;
+
+/// Which addresses beside public ones keys may be fetched from.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// What the configuration allows.
+    pub allowed: AddressSet,
+    /// The host of the proxy, which is the operator's own choice.
+    pub proxy: Option<String>,
+}
+
+impl Reach {
+    /// Whether an address may be connected to under this name.
+    fn permits(&self, host: &str, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        is_public(address)
+            || self.allowed.contains(address)
+            || (address.is_loopback() && is_loopback_name(host))
+            || self.proxy.as_deref() == Some(host)
+    }
+
+    /// Refuses a host that is an address itself, which no resolver sees.
+    pub fn check_literal(&self, host: &str) -> Result<(), String> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        match bare.parse::<IpAddr>() {
+            Ok(address) if !self.permits(host, address) => Err(refused(host, address)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn refused(host: &str, address: IpAddr) -> String {
+    format!(
+        "`{host}` is at the private address {address}; `keys.allow_addresses` in the configuration can allow it"
+    )
+}
+
+/// Whether a host is this machine by its name or address alone (RFC 6761, section 6.3).
+pub fn is_loopback_name(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<IpAddr>().map_or_else(
+        |_| {
+            let name = bare.to_ascii_lowercase();
+            name == "localhost" || name.ends_with(".localhost")
+        },
+        |address| address.to_canonical().is_loopback(),
+    )
+}
+
+/// Whether an address is one of the public internet (the IANA special-purpose registries).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 198 && (b == 18 || b == 19));
+    !(special
+        || address.is_loopback()
+        || address.is_private()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_documentation())
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = address.segments();
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match (s0, s1) {
+        // NAT64 and 6to4 carry an IPv4 address to where it leads.
+        (0x64, 0xff9b) => [s2, s3, s4, s5] == [0; 4] && embedded(s6, s7),
+        (0x2002, _) => embedded(s1, s2),
+        (0x2001, 0xdb8) => false,
+        // Global unicast.
+        _ => s0 & 0xe000 == 0x2000,
+    }
+}
+
+/// A resolver that knows no address that may not be connected to: what is checked is what is
+/// connected to, so that no second look-up can differ.
+#[derive(Debug, Clone)]
+pub struct Resolver(pub Arc<Reach>);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.0.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let (fine, other): (Vec<_>, Vec<_>) = found
+                .into_iter()
+                .partition(|address| reach.permits(host, address.ip()));
+            match (fine.is_empty(), other.first()) {
+                (true, Some(address)) => Err(refused(host, address.ip()).into()),
+                _ => Ok(Box::new(fine.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::AddressRange;
+
+    #[test]
+    fn only_public_addresses_are_public() {
+        for (address, public) in [
+            ("8.8.8.8", true),
+            ("2606:4700::1111", true),
+            ("127.0.0.1", false),
+            ("10.1.2.3", false),
+            ("172.16.0.1", false),
+            ("192.168.0.1", false),
+            ("169.254.169.254", false),
+            ("100.64.0.1", false),
+            ("0.0.0.0", false),
+            ("255.255.255.255", false),
+            ("224.0.0.1", false),
+            ("::", false),
+            ("::1", false),
+            ("fe80::1", false),
+            ("fd00::1", false),
+            ("ff02::1", false),
+            ("64:ff9b::a9fe:a9fe", false),
+            ("64:ff9b::808:808", true),
+            ("2002:a00:1::", false),
+            ("2001:db8::1", false),
+        ] {
+            let parsed: IpAddr = address.parse().expect("an address");
+            assert_eq!(is_public(parsed.to_canonical()), public, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_address_that_it_maps() {
+        let reach = Reach::default();
+        assert!(reach.check_literal("[::ffff:10.0.0.1]").is_err());
+        assert!(reach.check_literal("[::ffff:8.8.8.8]").is_ok());
+    }
+
+    #[test]
+    fn what_the_configuration_allows_is_allowed() {
+        let reach = Reach {
+            allowed: AddressSet::new(vec![AddressRange::parse("10.0.0.0/8").expect("a range")]),
+            proxy: None,
+        };
+        assert!(reach.check_literal("10.9.8.7").is_ok());
+        assert!(reach.check_literal("192.168.0.1").is_err());
+    }
+
+    #[test]
+    fn loopback_is_a_name_not_what_a_name_resolves_to() {
+        let reach = Reach::default();
+        let loopback: IpAddr = "127.0.0.1".parse().expect("an address");
+        assert!(reach.permits("localhost", loopback));
+        assert!(reach.permits("127.0.0.1", loopback));
+        assert!(!reach.permits("keys.example.com", loopback));
+    }
+}

@@ -1,0 +1,282 @@
+//! Issuers' keys: fetched at start, kept fresh in the background, kept on a failure.
+//!
+//! No request fetches keys. A request with an unknown `kid` asks for one refresh, which all that
+//! ask within the same half minute share; everything else is the business of one task for each
+//! issuer, so that one provider's outage is felt by nobody else's tokens.
+
+mod address;
+mod discover;
+mod fetch;
+mod schedule;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+pub use address::is_loopback_name;
+pub use fetch::Fetcher;
+
+use crate::daemon::config;
+use crate::daemon::metrics::Metrics;
+use crate::keys::{KeySet, Provenance};
+
+/// How often an unknown `kid` may cause a refresh of one issuer's keys.
+const FORCED: Duration = Duration::from_secs(30);
+
+/// Whose keys, and where they are fetched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The issuer's name in the policy.
+    pub issuer: String,
+    /// How its keys are found.
+    pub place: Place,
+}
+
+/// How an issuer's keys are found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// By the metadata of the issuer of this URL.
+    Discover(String),
+    /// At this URL.
+    Url(String),
+}
+
+/// The keys of every issuer that some policy in use needs.
+#[derive(Debug)]
+pub struct Store {
+    fetcher: Fetcher,
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    /// Weak: what no policy uses any more is fetched no more.
+    issuers: Mutex<BTreeMap<Origin, Weak<IssuerKeys>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    refresh: Duration,
+    max_stale: Duration,
+}
+
+impl Store {
+    /// A store that fetches as the configuration says.
+    pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, String> {
+        Ok(Store {
+            fetcher: Fetcher::new(config)?,
+            settings: Settings {
+                refresh: config.refresh.get(),
+                max_stale: config.max_stale.get(),
+            },
+            metrics,
+            issuers: Mutex::new(BTreeMap::new()),
+        })
+    }
+
+    /// The keys of an issuer: those that are there already where another policy in use has the
+    /// same issuer, so that a reload loses none; otherwise a fetch begins.
+    pub fn issuer(&self, origin: &Origin) -> Arc<IssuerKeys> {
+        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        issuers.retain(|_, keys| keys.strong_count() > 0);
+        if let Some(keys) = issuers.get(origin).and_then(Weak::upgrade) {
+            return keys;
+        }
+        let keys = IssuerKeys::start(
+            origin.clone(),
+            self.fetcher.clone(),
+            self.settings,
+            self.metrics.clone(),
+        );
+        issuers.insert(origin.clone(), Arc::downgrade(&keys));
+        keys
+    }
+}
+
+/// What the task of an issuer and its readers share.
+#[derive(Debug)]
+struct Shared {
+    origin: Origin,
+    latest: ArcSwapOption<Fetched>,
+    progress: watch::Sender<Progress>,
+    wanted: Notify,
+}
+
+/// How many fetches have begun and ended.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    begun: u64,
+    ended: u64,
+}
+
+#[derive(Debug)]
+struct Fetched {
+    keys: Arc<KeySet>,
+    /// When they are too old to be believed.
+    until: Instant,
+}
+
+/// The keys of one issuer, as fresh as they can be had.
+#[derive(Debug)]
+pub struct IssuerKeys {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+    forced: Mutex<Option<Forced>>,
+}
+
+/// A refresh that an unknown `kid` asked for.
+#[derive(Debug, Clone, Copy)]
+struct Forced {
+    at: Instant,
+    /// Which fetch answers it.
+    fetch: u64,
+}
+
+impl Drop for IssuerKeys {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl IssuerKeys {
+    fn start(
+        origin: Origin,
+        fetcher: Fetcher,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> Arc<IssuerKeys> {
+        let shared = Arc::new(Shared {
+            origin,
+            latest: ArcSwapOption::empty(),
+            progress: watch::Sender::new(Progress::default()),
+            wanted: Notify::new(),
+        });
+        let task = tokio::spawn(refresh(shared.clone(), fetcher, settings, metrics));
+        Arc::new(IssuerKeys {
+            shared,
+            task: task.abort_handle(),
+            forced: Mutex::new(None),
+        })
+    }
+
+    /// The keys, unless there are none or they are too old.
+    pub fn current(&self) -> Option<Arc<KeySet>> {
+        let latest = self.shared.latest.load();
+        latest
+            .as_ref()
+            .filter(|fetched| Instant::now() < fetched.until)
+            .map(|fetched| fetched.keys.clone())
+    }
+
+    /// Waits until the first fetch has ended, well or not.
+    pub async fn tried(&self) {
+        self.ended(1).await;
+    }
+
+    /// Asks for a refresh because a token names an unknown key, and waits for its end. Where one
+    /// was asked for a short while ago, that one is waited for, if it is still under way.
+    pub async fn refresh_for_unknown_key(&self) {
+        let fetch = {
+            let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
+            match *forced {
+                Some(forced) if forced.at.elapsed() < FORCED => forced.fetch,
+                _ => {
+                    // One that is under way may have been answered before the new key was there.
+                    let fetch = self.shared.progress.borrow().begun + 1;
+                    *forced = Some(Forced {
+                        at: Instant::now(),
+                        fetch,
+                    });
+                    self.shared.wanted.notify_one();
+                    fetch
+                }
+            }
+        };
+        self.ended(fetch).await;
+    }
+
+    async fn ended(&self, fetch: u64) {
+        let mut progress = self.shared.progress.subscribe();
+        // An error means that the task is gone, and so nothing is worth waiting for.
+        let _ = progress.wait_for(|progress| progress.ended >= fetch).await;
+    }
+}
+
+/// The task of one issuer.
+async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: Settings, metrics: Arc<Metrics>) {
+    let issuer = &shared.origin.issuer;
+    let mut failures = 0_u32;
+    loop {
+        shared.progress.send_modify(|progress| progress.begun += 1);
+        let result = fetch(&shared.origin.place, &fetcher).await;
+        metrics.key_refresh(issuer, result.is_ok());
+        let wait = match result {
+            Ok((keys, max_age)) => {
+                let wait = schedule::after_success(settings.refresh, max_age, luck());
+                tracing::info!(%issuer, keys = keys.keys().len(), "keys fetched");
+                for problem in keys.problems() {
+                    tracing::warn!(%issuer, %problem, "a key of the set is not used");
+                }
+                shared.latest.store(Some(Arc::new(Fetched {
+                    keys: Arc::new(keys),
+                    until: Instant::now() + wait + settings.max_stale,
+                })));
+                failures = 0;
+                wait
+            }
+            Err(fault) => {
+                failures = failures.saturating_add(1);
+                let kept = shared
+                    .latest
+                    .load()
+                    .as_ref()
+                    .is_some_and(|fetched| Instant::now() < fetched.until);
+                tracing::warn!(%issuer, %fault, kept, "keys can't be fetched");
+                schedule::after_failure(failures, luck())
+            }
+        };
+        shared.progress.send_modify(|progress| progress.ended += 1);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shared.wanted.notified() => {}
+        }
+    }
+}
+
+async fn fetch(place: &Place, fetcher: &Fetcher) -> Result<(KeySet, Option<Duration>), String> {
+    let (named, discovered);
+    let (url, loopback) = match place {
+        Place::Url(url) => {
+            named = names_loopback(url);
+            (url, named)
+        }
+        Place::Discover(issuer) => {
+            named = names_loopback(issuer);
+            discovered = discover::jwks_uri(fetcher, issuer, named).await?;
+            (&discovered, named)
+        }
+    };
+    let document = fetcher.get(url, loopback).await?;
+    let keys = crate::keys::parse(&document.bytes, Provenance::Published)
+        .map_err(|fault| format!("`{url}`: {fault}"))?;
+    Ok((keys, document.max_age))
+}
+
+/// Whether a URL of the policy is on this machine.
+fn names_loopback(url: &str) -> bool {
+    reqwest::Url::parse(url)
+        .ok()
+        .is_some_and(|url| url.host_str().is_some_and(is_loopback_name))
+}
+
+/// A number between 0 and 1 that differs from daemon to daemon, so that they do not all ask a
+/// provider at the same moment. Nothing secret depends on it.
+fn luck() -> f64 {
+    let mut bytes = [0_u8; 4];
+    match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 0.5,
+    }
+}

@@ -1,0 +1,61 @@
+//! When keys are fetched the next time.
+
+use std::time::Duration;
+
+/// However short-lived a provider calls its keys, they are not fetched more often than this.
+const SOONEST: Duration = Duration::from_secs(60);
+
+/// The first wait after a failure; each further one doubles it.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest wait after a failure.
+const LAST_RETRY: Duration = Duration::from_secs(60);
+
+/// How long after a success the next fetch is due: ahead of the time when the provider says that
+/// the keys may be outdated, and not for all daemons at once.
+pub fn after_success(refresh: Duration, max_age: Option<Duration>, luck: f64) -> Duration {
+    let asked = max_age.map_or(refresh, |age| age.min(refresh));
+    let due = asked.max(SOONEST.min(refresh));
+    // Nine tenths of it, and up to another tenth earlier.
+    due.mul_f64(0.9 - 0.1 * luck.clamp(0.0, 1.0))
+}
+
+/// How long after so many failures in a row the next try is due.
+pub fn after_failure(failures: u32, luck: f64) -> Duration {
+    let doubled = FIRST_RETRY.saturating_mul(1_u32 << failures.saturating_sub(1).min(16));
+    doubled
+        .min(LAST_RETRY)
+        .mul_f64(0.5 + 0.5 * luck.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn keys_are_fetched_before_they_are_outdated() {
+        for luck in [0.0, 0.5, 1.0] {
+            let due = after_success(HOUR, Some(Duration::from_secs(600)), luck);
+            assert!(
+                due < Duration::from_secs(600) && due >= Duration::from_secs(480),
+                "{due:?}"
+            );
+            assert!(after_success(HOUR, None, luck) < HOUR);
+            assert!(after_success(HOUR, Some(HOUR * 24), luck) < HOUR);
+        }
+    }
+
+    #[test]
+    fn a_provider_can_not_make_it_a_busy_loop() {
+        assert!(after_success(HOUR, Some(Duration::ZERO), 1.0) >= SOONEST.mul_f64(0.8));
+    }
+
+    #[test]
+    fn failures_wait_longer_and_longer() {
+        assert!(after_failure(1, 1.0) <= FIRST_RETRY);
+        assert!(after_failure(4, 0.0) >= FIRST_RETRY * 4);
+        assert!(after_failure(u32::MAX, 1.0) <= LAST_RETRY);
+    }
+}

@@ -1,0 +1,137 @@
+//! Opens the sockets.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
+
+use crate::daemon::config::Address;
+
+/// Who may use a Unix socket: the daemon's user and group. The proxy must be in that group.
+const SOCKET_MODE: u32 = 0o660;
+
+/// How many connections the system may hold that are not accepted yet.
+const BACKLOG: u32 = 1024;
+
+/// A connection, whatever carries it.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// An open socket.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(TcpListener, SocketAddr),
+    /// A Unix socket, and its file.
+    Unix(UnixListener, SocketFile),
+}
+
+impl fmt::Display for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Socket::Tcp(_, address) => write!(f, "{address}"),
+            Socket::Unix(_, file) => write!(f, "unix:{}", file.path.display()),
+        }
+    }
+}
+
+impl Socket {
+    /// Opens a socket at an address.
+    pub async fn bind(address: &Address) -> io::Result<Socket> {
+        match address {
+            Address::Tcp(address) => {
+                let socket = if address.is_ipv4() {
+                    TcpSocket::new_v4()?
+                } else {
+                    TcpSocket::new_v6()?
+                };
+                // A restart must not wait for the connections of the last run to be forgotten.
+                socket.set_reuseaddr(true)?;
+                socket.bind(*address)?;
+                let listener = socket.listen(BACKLOG)?;
+                let local = listener.local_addr()?;
+                Ok(Socket::Tcp(listener, local))
+            }
+            Address::Unix(path) => {
+                remove_stale(path).await?;
+                let listener = UnixListener::bind(path)?;
+                let file = SocketFile::of(path)?;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
+                Ok(Socket::Unix(listener, file))
+            }
+        }
+    }
+
+    /// The next connection.
+    pub async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Socket::Tcp(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                // Answers are small and awaited: they must not wait for more to send.
+                stream.set_nodelay(true)?;
+                Ok(Box::new(stream))
+            }
+            Socket::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+}
+
+/// The file of a Unix socket; removed with it, unless another process has put its own there.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<SocketFile> {
+        let metadata = std::fs::symlink_metadata(path)?;
+        Ok(SocketFile {
+            path: path.to_owned(),
+            identity: (metadata.dev(), metadata.ino()),
+        })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
+        if ours {
+            // Left behind, it is taken for stale at the next start: no harm is done.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes a socket file that nobody listens on any more. Anything else at that path stays, and
+/// is an error.
+async fn remove_stale(path: &Path) -> io::Result<()> {
+    let metadata = match std::fs::symlink_metadata(path) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file of that name, and it is no socket",
+        ));
+    }
+    match tokio::net::UnixStream::connect(path).await {
+        Err(fault) if fault.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another process listens there",
+        )),
+        Err(fault) => Err(fault),
+    }
+}

@@ -1,0 +1,233 @@
+//! One accept loop for every listener: TCP or Unix socket, TLS or not, HTTP/1 or HTTP/2.
+//!
+//! Limits on everything that a peer can make grow, and an end that lets what is in flight finish.
+
+mod bind;
+mod tls;
+mod wire;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+pub use bind::{Socket, Stream};
+pub use wire::RequestLine;
+
+use crate::daemon::config::{Limits, Listener};
+use wire::{Watch, Wire};
+
+/// How many requests one HTTP/2 connection may have under way; Envoy opens more connections.
+const STREAMS: u32 = 1024;
+
+/// How often an HTTP/2 peer is asked whether it still lives.
+const PING: Duration = Duration::from_secs(30);
+
+/// How long it may take to answer that.
+const PONG: Duration = Duration::from_secs(20);
+
+/// How long accepting rests after an error that is not the peer's (such as too many open files),
+/// so that the loop does not burn a core.
+const REST: Duration = Duration::from_millis(50);
+
+/// What is spoken on a listener. One each: where the first bytes decide, a peer that sends none
+/// is not bounded by either protocol's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.0 and HTTP/1.1. The adapters for HTTP speak nothing else: over HTTP/2 a target that
+    /// the library refuses is a reset stream, which a proxy may take for an outage and allow.
+    Http1,
+    /// HTTP/2, for gRPC.
+    Http2,
+}
+
+impl Protocol {
+    fn alpn(self) -> &'static [u8] {
+        match self {
+            Protocol::Http1 => b"http/1.1",
+            Protocol::Http2 => b"h2",
+        }
+    }
+}
+
+/// An open listener that accepts nothing yet.
+pub struct Bound {
+    /// Which one it is.
+    pub name: &'static str,
+    socket: Socket,
+    tls: Option<TlsAcceptor>,
+    protocol: Protocol,
+}
+
+impl Bound {
+    /// Opens a listener.
+    pub async fn open(
+        name: &'static str,
+        listener: &Listener,
+        protocol: Protocol,
+    ) -> Result<Bound, String> {
+        let tls = listener
+            .tls
+            .as_ref()
+            .map(|tls| tls::acceptor(tls, protocol))
+            .transpose()
+            .map_err(|fault| format!("listeners.{name}: {fault}"))?;
+        let socket = Socket::bind(&listener.address).await.map_err(|fault| {
+            format!(
+                "listeners.{name}: can't listen on `{}`: {fault}",
+                listener.address
+            )
+        })?;
+        Ok(Bound {
+            name,
+            socket,
+            tls,
+            protocol,
+        })
+    }
+
+    /// Where it listens, with the port that the system chose.
+    pub fn address(&self) -> String {
+        self.socket.to_string()
+    }
+
+    /// Accepts connections until `stop` changes; then lets those that there are finish, at most
+    /// for the drain time.
+    pub async fn run(self, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+        let graceful = GracefulShutdown::new();
+        let room = Arc::new(Semaphore::new(limits.connections));
+        let server = Arc::new(Server {
+            builder: builder(self.protocol, &limits),
+            tls: self.tls,
+            router,
+            protocol: self.protocol,
+            arrive: limits.header_timeout.get(),
+            idle: limits.idle_timeout.get(),
+        });
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                // Room first: what can't be served waits in the system's queue.
+                accepted = async {
+                    let permit = room.clone().acquire_owned().await;
+                    (permit, self.socket.accept().await)
+                } => accepted,
+            };
+            let (permit, stream) = match accepted {
+                (Ok(permit), Ok(stream)) => (permit, stream),
+                (_, Err(fault)) => {
+                    tracing::warn!(listener = self.name, %fault, "can't accept a connection");
+                    tokio::time::sleep(REST).await;
+                    continue;
+                }
+                (Err(_), _) => break,
+            };
+            let (server, watcher) = (server.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                server.connection(stream, watcher).await;
+                drop(permit);
+            });
+        }
+        // From here on nobody new gets in; a Unix socket's file goes with the socket.
+        drop(self.socket);
+        if tokio::time::timeout(limits.drain.get(), graceful.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                listener = self.name,
+                "connections were still busy after the drain time"
+            );
+        }
+    }
+}
+
+/// What the connections of one listener share.
+struct Server {
+    builder: Builder<TokioExecutor>,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    protocol: Protocol,
+    arrive: Duration,
+    idle: Duration,
+}
+
+impl Server {
+    async fn connection(&self, stream: Box<dyn Stream>, watcher: Watcher) {
+        match &self.tls {
+            None => self.serve(stream, watcher).await,
+            Some(tls) => match tokio::time::timeout(self.arrive, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.serve(stream, watcher).await,
+                Ok(Err(fault)) => tracing::debug!(%fault, "a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            },
+        }
+    }
+
+    async fn serve(&self, stream: impl Stream + 'static, watcher: Watcher) {
+        let http2 = self.protocol == Protocol::Http2;
+        let (wire, seen) = Wire::new(stream, http2, self.arrive, self.idle);
+        let router = self.router.clone();
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            answer(router.clone(), seen.clone(), request)
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(wire), service);
+        if let Err(fault) = watcher.watch(connection).await {
+            // Peers go away; it is nothing that somebody must act on.
+            tracing::debug!(%fault, "a connection ended early");
+        }
+    }
+}
+
+/// Hands a request to the router, its first line with it.
+async fn answer(
+    router: Router,
+    seen: Arc<Watch>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let line = seen.begin();
+    let mut request = request.map(Body::new);
+    if let Some(line) = line {
+        request.extensions_mut().insert(line);
+    }
+    let response = router.oneshot(request).await;
+    seen.end();
+    response
+}
+
+fn builder(protocol: Protocol, limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    match protocol {
+        Protocol::Http1 => {
+            builder
+                .http1()
+                .timer(TokioTimer::new())
+                // The connection's own watch sees to it.
+                .header_read_timeout(None)
+                .max_buf_size(limits.header_bytes)
+                .max_headers(limits.headers);
+            builder.http1_only()
+        }
+        Protocol::Http2 => {
+            builder
+                .http2()
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS)
+                .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+                .keep_alive_interval(PING)
+                .keep_alive_timeout(PONG);
+            builder.http2_only()
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What a connection's bytes say that the HTTP library does not pass on: the request target as it
+//! was sent, and how long the sender takes.
+//!
+//! hyper hands over a parsed URI: it drops a fragment, and a path with `#` in it must be refused,
+//! not read as what stands before it. Its header time-out also ends connections that are merely
+//! idle, which a proxy's pool takes for an error just when it sends the next request. So the bytes
+//! are watched on their way in: the first line of each request is kept, a request that has begun
+//! must arrive in time, and an idle connection has a time of its own, a long one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// The length of the HTTP/2 connection preface (RFC 9113, section 3.4).
+const PREFACE: usize = 24;
+
+/// Where the connection stands.
+#[derive(Debug)]
+enum Phase {
+    /// Between two requests.
+    Idle,
+    /// A request has begun; what there is of its first line.
+    Arriving { line: Vec<u8>, whole: bool },
+    /// A request is being answered; or HTTP/2, which watches itself by pings.
+    Busy,
+}
+
+/// What the bytes and the requests of one connection tell each other.
+#[derive(Debug)]
+pub struct Watch {
+    phase: Mutex<Phase>,
+    http2: bool,
+}
+
+/// The first line of a request as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestLine(Vec<u8>);
+
+impl RequestLine {
+    /// The method and the target (RFC 9112, section 3); `None` where it has not exactly three parts.
+    pub fn parts(&self) -> Option<(&[u8], &[u8])> {
+        let mut parts = self.0.split(|byte| *byte == b' ');
+        let (method, target, _version) = (parts.next()?, parts.next()?, parts.next()?);
+        parts.next().is_none().then_some((method, target))
+    }
+}
+
+impl Watch {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request is about to be answered: its first line, unless its bytes came together with
+    /// those of the one before it.
+    pub fn begin(&self) -> Option<RequestLine> {
+        match std::mem::replace(&mut *self.lock(), Phase::Busy) {
+            Phase::Arriving { line, whole: true } => Some(RequestLine(line)),
+            _ => None,
+        }
+    }
+
+    /// The request is answered.
+    pub fn end(&self) {
+        if !self.http2 {
+            *self.lock() = Phase::Idle;
+        }
+    }
+}
+
+/// A connection whose bytes are watched.
+#[derive(Debug)]
+pub struct Wire<I> {
+    io: I,
+    watch: Arc<Watch>,
+    arrive: Duration,
+    idle: Duration,
+    timer: Pin<Box<Sleep>>,
+    /// Which phase the timer was set for.
+    timing: Timing,
+    received: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timing {
+    Idle,
+    Arriving,
+    Off,
+}
+
+impl<I> Wire<I> {
+    /// Watches a connection: a request must arrive within `arrive`, the next one begin within
+    /// `idle`.
+    pub fn new(io: I, http2: bool, arrive: Duration, idle: Duration) -> (Wire<I>, Arc<Watch>) {
+        let phase = if http2 {
+            Phase::Arriving {
+                line: Vec::new(),
+                whole: true,
+            }
+        } else {
+            Phase::Idle
+        };
+        let watch = Arc::new(Watch {
+            phase: Mutex::new(phase),
+            http2,
+        });
+        let wire = Wire {
+            io,
+            watch: watch.clone(),
+            arrive,
+            idle,
+            timer: Box::pin(tokio::time::sleep(arrive)),
+            timing: Timing::Off,
+            received: 0,
+        };
+        (wire, watch)
+    }
+
+    /// Takes in what has arrived.
+    fn take_in(&mut self, bytes: &[u8]) {
+        self.received = self.received.saturating_add(bytes.len());
+        let mut phase = self.watch.lock();
+        if self.watch.http2 {
+            if self.received >= PREFACE {
+                *phase = Phase::Busy;
+            }
+            return;
+        }
+        if matches!(*phase, Phase::Idle) {
+            *phase = Phase::Arriving {
+                line: Vec::new(),
+                whole: false,
+            };
+        }
+        let Phase::Arriving {
+            line,
+            whole: whole @ false,
+        } = &mut *phase
+        else {
+            return;
+        };
+        for byte in bytes {
+            match byte {
+                // Empty lines before a request are skipped (RFC 9112, section 2.2).
+                b'\r' | b'\n' if line.is_empty() => {}
+                b'\n' => {
+                    *whole = true;
+                    if line.last() == Some(&b'\r') {
+                        line.pop();
+                    }
+                    return;
+                }
+                // The HTTP library bounds the whole head, and with it this line.
+                byte => line.push(*byte),
+            }
+        }
+    }
+
+    /// Whether the phase that the connection is in has lasted too long.
+    fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        let wanted = match &*self.watch.lock() {
+            Phase::Idle => Timing::Idle,
+            Phase::Arriving { .. } => Timing::Arriving,
+            Phase::Busy => Timing::Off,
+        };
+        if self.timing != wanted {
+            self.timing = wanted;
+            let time = match wanted {
+                Timing::Off => return false,
+                Timing::Idle => self.idle,
+                Timing::Arriving => self.arrive,
+            };
+            self.timer.as_mut().reset(Instant::now() + time);
+        }
+        wanted != Timing::Off && self.timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+        if read.is_pending() {
+            return if self.overdue(cx) {
+                tracing::debug!("a connection was closed: it sent too slowly, or nothing for long");
+                // An end of input: what was under way is dropped without an answer.
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            };
+        }
+        let Some(bytes) = buffer.filled().get(before..) else {
+            return read;
+        };
+        if !bytes.is_empty() {
+            self.take_in(bytes);
+        }
+        read
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Wire<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}

@@ -1,0 +1,278 @@
+//! What `/metrics` shows (Prometheus, OpenMetrics text format).
+//!
+//! Every label's values are names of the policy or of this program, never something that a
+//! client sends: the number of series is bounded by the policy. What a reload removed from the
+//! policy is removed here too.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// The bounds of the latency histogram, in seconds: from a decision on a known token to beyond
+/// the longest sensible deadline.
+const LATENCY: [f64; 14] = [
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01,
+    0.05, 0.15, 0.5, 1.0,
+];
+
+/// How many series of decisions there are at most. Crossing routes are named together, so that a
+/// policy could have more combinations than routes; beyond this, they are counted without a route.
+const MAX_SERIES: usize = 20_000;
+
+/// The media type of [`Metrics::text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Which interface was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelValue)]
+#[expect(non_camel_case_types, reason = "the names are the label's values")]
+pub enum Adapter {
+    /// Envoy over gRPC.
+    grpc,
+    /// nginx.
+    nginx,
+    /// Traefik and Caddy.
+    forward,
+    /// Envoy over HTTP.
+    envoy,
+    /// The JSON interface.
+    pdp,
+}
+
+impl Adapter {
+    /// Its name in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Adapter::grpc => "grpc",
+            Adapter::nginx => "nginx",
+            Adapter::forward => "forward",
+            Adapter::envoy => "envoy",
+            Adapter::pdp => "pdp",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
+struct DecisionLabels {
+    api: String,
+    route: String,
+    decision: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AdapterLabel {
+    adapter: Adapter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabels {
+    issuer: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RevisionLabel {
+    revision: String,
+}
+
+/// How a reload ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReloadResult {
+    /// A new policy is in force.
+    Changed,
+    /// Nothing had changed.
+    Unchanged,
+    /// The policy in force stays, because the new one has errors.
+    Failed,
+}
+
+impl ReloadResult {
+    /// Its name in metrics and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReloadResult::Changed => "changed",
+            ReloadResult::Unchanged => "unchanged",
+            ReloadResult::Failed => "failed",
+        }
+    }
+}
+
+/// The counters of one daemon.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    decisions: Family<DecisionLabels, Counter>,
+    latency: Family<AdapterLabel, Histogram, fn() -> Histogram>,
+    reloads: Family<ResultLabel, Counter>,
+    last_success: Gauge,
+    last_failed: Gauge,
+    policy: Family<RevisionLabel, Gauge>,
+    key_refreshes: Family<KeyLabels, Counter>,
+    series: Mutex<BTreeSet<DecisionLabels>>,
+}
+
+fn latency_histogram() -> Histogram {
+    Histogram::new(LATENCY)
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics::new()
+    }
+}
+
+impl Metrics {
+    /// Counters at nothing.
+    pub fn new() -> Metrics {
+        let mut registry = Registry::with_prefix("portcullis");
+        let metrics = Metrics {
+            decisions: Family::default(),
+            latency: Family::new_with_constructor(latency_histogram as fn() -> Histogram),
+            reloads: Family::default(),
+            last_success: Gauge::default(),
+            last_failed: Gauge::default(),
+            policy: Family::default(),
+            key_refreshes: Family::default(),
+            series: Mutex::default(),
+            registry: Registry::default(),
+        };
+        registry.register(
+            "decisions",
+            "Decisions by API, route, outcome and reason; no route is an empty one",
+            metrics.decisions.clone(),
+        );
+        registry.register(
+            "decision_duration_seconds",
+            "How long decisions took, by adapter",
+            metrics.latency.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Loads of the policy by result: changed, unchanged, failed",
+            metrics.reloads.clone(),
+        );
+        registry.register(
+            "policy_loaded_timestamp_seconds",
+            "When the policy in force was loaded, in Unix time",
+            metrics.last_success.clone(),
+        );
+        registry.register(
+            "policy_last_load_failed",
+            "1 while the policy's files have errors and an older policy is in force, else 0",
+            metrics.last_failed.clone(),
+        );
+        registry.register(
+            "policy_info",
+            "The revision of the policy in force",
+            metrics.policy.clone(),
+        );
+        registry.register(
+            "key_refreshes",
+            "Fetches of issuers' keys by issuer and result: success, failure",
+            metrics.key_refreshes.clone(),
+        );
+        Metrics {
+            registry,
+            ..metrics
+        }
+    }
+
+    /// Counts a decision. `reason` is empty on allow.
+    pub fn decision(
+        &self,
+        adapter: Adapter,
+        api: &str,
+        route: &str,
+        reason: Option<&'static str>,
+        took: Duration,
+    ) {
+        let mut labels = DecisionLabels {
+            api: api.to_owned(),
+            route: route.to_owned(),
+            decision: if reason.is_none() { "allow" } else { "deny" },
+            reason: reason.unwrap_or(""),
+        };
+        let known = self.decisions.get(&labels).map(|counter| counter.inc());
+        if known.is_none() {
+            let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+            if series.len() >= MAX_SERIES {
+                labels.route.clear();
+            }
+            series.insert(labels.clone());
+            self.decisions.get_or_create(&labels).inc();
+        }
+        self.latency
+            .get_or_create(&AdapterLabel { adapter })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a load of the policy.
+    pub fn reload(&self, result: ReloadResult) {
+        self.reloads
+            .get_or_create(&ResultLabel {
+                result: result.as_str(),
+            })
+            .inc();
+        self.last_failed
+            .set(i64::from(result == ReloadResult::Failed));
+    }
+
+    /// Notes that another policy is in force, and forgets what only older ones had.
+    pub fn policy(
+        &self,
+        revision: &str,
+        loaded: SystemTime,
+        has_route: impl Fn(&str, &str) -> bool,
+    ) {
+        let seconds = loaded
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        self.last_success
+            .set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        self.policy.clear();
+        self.policy
+            .get_or_create(&RevisionLabel {
+                revision: revision.to_owned(),
+            })
+            .set(1);
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.retain(|labels| {
+            let stays = labels.api.is_empty() || has_route(&labels.api, &labels.route);
+            if !stays {
+                self.decisions.remove(labels);
+            }
+            stays
+        });
+    }
+
+    /// Counts a fetch of an issuer's keys.
+    pub fn key_refresh(&self, issuer: &str, success: bool) {
+        self.key_refreshes
+            .get_or_create(&KeyLabels {
+                issuer: issuer.to_owned(),
+                result: if success { "success" } else { "failure" },
+            })
+            .inc();
+    }
+
+    /// Everything, as Prometheus reads it.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

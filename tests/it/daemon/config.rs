@@ -1,0 +1,235 @@
+//! `portcullis.yaml`.
+
+use std::collections::BTreeMap;
+
+use portcullis::daemon::config::{Address, Config, DecisionLog, Explain, Level, Span};
+use serde_yaml::Value;
+
+fn refused(text: &str, saying: &[&str]) {
+    let fault = Config::parse(text).expect_err(text);
+    for part in saying {
+        assert!(fault.contains(part), "`{part}` is not in: {fault}\n{text}");
+    }
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    for text in ["", "\n\n", "# nothing yet\n", "{}"] {
+        assert_eq!(Config::parse(text), Ok(Config::default()), "{text:?}");
+    }
+}
+
+#[test]
+fn a_whole_file() {
+    let config = Config::parse(
+        r#"
+policy: [policies, more/orders.gate]
+params: { region: eu, seats: 5, beta: true }
+explain: full
+deadline: 1s
+listeners:
+  grpc:
+    address: 0.0.0.0:9191
+    tls: { certificate: tls.crt, key: tls.key, client_ca: ca.crt }
+  http: unix:/run/portcullis/http.sock
+  pdp: off
+  admin:
+    address: "[::]:9192"
+    insecure: true
+adapters:
+  grpc: { scheme: attribute, address: attribute }
+  nginx: { scheme: https, address: "header:X-Real-IP" }
+  forward: { address: "header:x-real-ip" }
+keys:
+  max_stale: 2h
+  allow_addresses: [10.0.0.0/8]
+log:
+  level: debug
+  format: json
+  decisions: decisions.log
+  claims: [org_id]
+"#,
+    )
+    .expect("a configuration");
+    assert_eq!(config.policy.0.len(), 2);
+    assert_eq!(config.params["seats"].0, "5");
+    assert_eq!(config.explain, Explain::Full);
+    assert_eq!(config.deadline, Span::from_secs(1));
+    assert!(config.listeners.pdp.0.is_none());
+    let http = config.listeners.http.0.expect("a listener");
+    assert_eq!(
+        http.address,
+        Address::Unix("/run/portcullis/http.sock".into())
+    );
+    assert_eq!(config.log.level, Level::Debug);
+    assert_eq!(
+        config.log.decisions,
+        DecisionLog::File("decisions.log".into())
+    );
+}
+
+#[test]
+fn a_typo_is_an_error_with_its_place() {
+    refused(
+        "explian: full\n",
+        &["unknown field `explian`", "`explain`", "line 1"],
+    );
+    refused(
+        "listeners:\n  http:\n    adress: 127.0.0.1:1\n",
+        &["listeners.http", "adress", "line 3"],
+    );
+    refused(
+        "keys:\n  max_stale: 1 day\n",
+        &["keys", "`1 day`", "line 2"],
+    );
+    refused("explain: all\n", &["explain", "all", "`reason`"]);
+    refused("deadline: 150\n", &["`150`", "line 1"]);
+    refused("explain: full\nexplain: none\n", &["duplicate"]);
+    refused("- a list\n", &["line 1"]);
+    refused("log: {level: loud}", &["log.level", "loud"]);
+    refused(
+        "adapters: {nginx: {address: x-real-ip}}",
+        &["adapters.nginx", "header:NAME"],
+    );
+    refused("adapters: {nginx: {address: \"header:x y\"}}", &["`x y`"]);
+    refused("params: {tags: [a, b]}", &["params"]);
+}
+
+#[test]
+fn what_other_machines_reach_needs_mutual_tls_or_a_word() {
+    for address in ["0.0.0.0:9191", "192.0.2.1:9191", "\"[::]:9191\""] {
+        refused(
+            &format!("listeners:\n  grpc: {address}\n"),
+            &["listeners.grpc", "client_ca", "insecure: true"],
+        );
+        let tls = "tls: {certificate: a, key: b}";
+        refused(
+            &format!("listeners: {{grpc: {{address: {address}, {tls}}}}}"),
+            &["client_ca"],
+        );
+    }
+    for address in [
+        "127.0.0.1:0",
+        "127.8.8.8:1",
+        "\"[::1]:1\"",
+        "localhost:1",
+        "\"[::ffff:127.0.0.1]:1\"",
+        "unix:/a",
+    ] {
+        let text = format!("listeners:\n  grpc: {address}\n");
+        Config::parse(&text).expect(address);
+    }
+}
+
+#[test]
+fn values_that_would_stop_everything_are_refused() {
+    for text in [
+        "deadline: 0ms",
+        "limits: {connections: 0}",
+        "limits: {header_bytes: 100}",
+        "keys: {timeout: 0s}",
+        "keys: {allow_addresses: [10.0.0.1/8]}",
+        "policy: []",
+        "listeners: {http: on}",
+        "listeners: {http: true}",
+        "adapters: {envoy: {address: attribute}}",
+    ] {
+        refused(text, &[]);
+    }
+}
+
+#[test]
+fn relative_paths_are_taken_from_the_files_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(
+        &file,
+        "keys: {ca_file: ca.pem}\nlisteners: {http: \"unix:http.sock\"}\n",
+    )
+    .expect("the file");
+    let config = Config::read(&file).expect("a configuration");
+    assert_eq!(config.policy.0, [folder.path().join("policies")]);
+    assert_eq!(config.keys.ca_file, Some(folder.path().join("ca.pem")));
+    let missing = Config::read(&folder.path().join("none.yaml")).expect_err("no file");
+    assert!(missing.to_string().contains("none.yaml"), "{missing}");
+}
+
+/// The fields of the default configuration with their values, listeners aside.
+fn fields(prefix: &str, value: &Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Mapping(map) if !map.is_empty() && !prefix.starts_with("listeners.") => {
+            for (name, value) in map {
+                let name = name.as_str().expect("a name");
+                let name = if prefix.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{prefix}.{name}")
+                };
+                fields(&name, value, into);
+            }
+        }
+        Value::Mapping(map) => {
+            let address = map.get("address").and_then(Value::as_str);
+            into.insert(prefix.to_owned(), address.unwrap_or("{}").to_owned());
+        }
+        Value::Sequence(list) => {
+            let items: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            into.insert(prefix.to_owned(), format!("[{}]", items.join(", ")));
+        }
+        Value::Null => {
+            into.insert(prefix.to_owned(), "none".to_owned());
+        }
+        Value::String(text) => {
+            into.insert(prefix.to_owned(), text.clone());
+        }
+        other => {
+            let text = serde_yaml::to_string(other).expect("a scalar");
+            into.insert(prefix.to_owned(), text.trim().to_owned());
+        }
+    }
+}
+
+#[test]
+fn the_manual_has_every_field_and_its_default() {
+    let manual = include_str!("../../../docs/configuration.md");
+    let fields_alone = manual
+        .split("\n## ")
+        .find(|section| section.starts_with("Fields"))
+        .expect("the section");
+    let described: BTreeMap<String, String> = fields_alone
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+            let name = cells.next()?.trim_end_matches('`').to_owned();
+            let default = cells.next()?.trim_matches('`').to_owned();
+            Some((name, default))
+        })
+        .collect();
+    let value = serde_yaml::to_value(Config::default()).expect("a value");
+    let mut expected = BTreeMap::new();
+    fields("", &value, &mut expected);
+    assert_eq!(described, expected);
+    for field in [
+        "address",
+        "tls.certificate",
+        "tls.key",
+        "tls.client_ca",
+        "insecure",
+    ] {
+        assert!(
+            manual.contains(&format!("| `listeners.*.{field}`")),
+            "{field}"
+        );
+    }
+}
+
+#[test]
+fn the_manuals_example_is_a_configuration() {
+    let manual = include_str!("../../../docs/configuration.md");
+    let example = manual
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("an example");
+    Config::parse(example).expect("the example is valid");
+}

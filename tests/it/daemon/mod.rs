@@ -1,0 +1,5 @@
+//! The daemon, over real sockets.
+
+mod config;
+mod keys;
+mod provider;

@@ -1,0 +1,221 @@
+//! An identity provider in this process that can be of no use in many ways.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How the provider answers for its key set.
+#[derive(Debug, Clone)]
+pub enum Behaviour {
+    /// With these keys.
+    Keys(Value),
+    /// With these keys, and this `Cache-Control`.
+    Cached(Value, &'static str),
+    /// With a page.
+    Html,
+    /// With no body at all.
+    Empty,
+    /// With 100 MB, announced.
+    Huge,
+    /// With 100 MB, in chunks and unannounced.
+    HugeChunked,
+    /// Never.
+    Hang,
+    /// One byte at a time.
+    Trickle,
+    /// With a status and nothing else.
+    Status(u16),
+    /// With a redirect.
+    Redirect(String),
+    /// With this.
+    Raw(&'static str),
+    /// It hangs up.
+    Down,
+}
+
+/// The provider.
+pub struct Provider {
+    /// Where it listens.
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    behaviour: Behaviour,
+    metadata: Metadata,
+    requests: BTreeMap<String, usize>,
+}
+
+/// What the provider's metadata says.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    /// `issuer`, if not its own URL.
+    pub issuer: Option<String>,
+    /// `jwks_uri`, if not its own.
+    pub jwks_uri: Option<String>,
+    /// Whether OpenID Connect's document is there.
+    pub openid: bool,
+    /// Whether RFC 8414's document is there.
+    pub oauth: bool,
+}
+
+impl Provider {
+    /// Starts a provider at any free port.
+    pub async fn start(behaviour: Behaviour) -> Provider {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(Mutex::new(State {
+            behaviour,
+            metadata: Metadata {
+                issuer: None,
+                jwks_uri: None,
+                openid: true,
+                oauth: true,
+            },
+            requests: BTreeMap::new(),
+        }));
+        let shared = state.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream, shared.clone(), address));
+            }
+        });
+        Provider { address, state }
+    }
+
+    /// Its URL, which is its `iss`.
+    pub fn issuer(&self) -> String {
+        issuer(self.address)
+    }
+
+    /// Where its keys are.
+    pub fn jwks_uri(&self) -> String {
+        format!("{}/jwks", self.issuer())
+    }
+
+    /// From now on it behaves like this.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.state.lock().expect("the state").behaviour = behaviour;
+    }
+
+    /// From now on its metadata says this.
+    pub fn describe(&self, change: impl FnOnce(&mut Metadata)) {
+        change(&mut self.state.lock().expect("the state").metadata);
+    }
+
+    /// How often a path was asked for.
+    pub fn requests(&self, path: &str) -> usize {
+        let state = self.state.lock().expect("the state");
+        state.requests.get(path).copied().unwrap_or(0)
+    }
+}
+
+fn issuer(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>, address: SocketAddr) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return,
+        }
+    }
+    let head = String::from_utf8_lossy(&head);
+    let path = head.split(' ').nth(1).unwrap_or("").to_owned();
+    let (behaviour, metadata) = {
+        let mut state = state.lock().expect("the state");
+        *state.requests.entry(path.clone()).or_default() += 1;
+        (state.behaviour.clone(), state.metadata.clone())
+    };
+    let own = issuer(address);
+    let document = || {
+        json!({
+            "issuer": metadata.issuer.clone().unwrap_or_else(|| own.clone()),
+            "jwks_uri": metadata.jwks_uri.clone().unwrap_or_else(|| format!("{own}/jwks")),
+        })
+    };
+    let result = match path.as_str() {
+        "/.well-known/openid-configuration" if metadata.openid => {
+            send(&mut stream, "200 OK", "", &document().to_string()).await
+        }
+        "/.well-known/oauth-authorization-server" if metadata.oauth => {
+            send(&mut stream, "200 OK", "", &document().to_string()).await
+        }
+        "/jwks" => behave(&mut stream, behaviour).await,
+        _ => send(&mut stream, "404 Not Found", "", "").await,
+    };
+    // The other side may have had enough.
+    let _ = result;
+}
+
+async fn send(
+    stream: &mut TcpStream,
+    status: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<()> {
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(answer.as_bytes()).await
+}
+
+const HUGE: usize = 100 * 1024 * 1024;
+
+async fn behave(stream: &mut TcpStream, behaviour: Behaviour) -> std::io::Result<()> {
+    let json = "Content-Type: application/json\r\n";
+    match behaviour {
+        Behaviour::Keys(keys) => send(stream, "200 OK", json, &keys.to_string()).await,
+        Behaviour::Cached(keys, cache) => {
+            let headers = format!("{json}Cache-Control: {cache}\r\n");
+            send(stream, "200 OK", &headers, &keys.to_string()).await
+        }
+        Behaviour::Html => {
+            let headers = "Content-Type: text/html; charset=utf-8\r\n";
+            send(stream, "200 OK", headers, "<html>Log in</html>").await
+        }
+        Behaviour::Empty => send(stream, "200 OK", json, "").await,
+        Behaviour::Raw(body) => send(stream, "200 OK", json, body).await,
+        Behaviour::Status(status) => send(stream, &format!("{status} Status"), "", "").await,
+        Behaviour::Redirect(to) => {
+            send(stream, "302 Found", &format!("Location: {to}\r\n"), "").await
+        }
+        Behaviour::Huge => {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {HUGE}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            fill(stream, b" ").await
+        }
+        Behaviour::HugeChunked => {
+            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            stream.write_all(head.as_bytes()).await?;
+            fill(stream, b"1\r\n \r\n").await
+        }
+        Behaviour::Trickle => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                .await?;
+            loop {
+                stream.write_all(b" ").await?;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Behaviour::Hang => std::future::pending().await,
+        Behaviour::Down => Ok(()),
+    }
+}
+
+async fn fill(stream: &mut TcpStream, unit: &[u8]) -> std::io::Result<()> {
+    let block = unit.repeat(64 * 1024 / unit.len());
+    for _ in 0..HUGE / block.len() {
+        stream.write_all(&block).await?;
+    }
+    Ok(())
+}
