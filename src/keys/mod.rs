@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod jwk;
+mod pem;
 mod set;
 mod thumbprint;
 mod verifier;

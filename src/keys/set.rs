@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Algorithm, Key, jwk};
+use super::{Algorithm, Key, jwk, pem};
 use crate::json::{Json, JsonError};
 use crate::text::quoted;
 
@@ -18,7 +18,7 @@ pub const MAX_KEYS: usize = 128;
 pub enum Provenance {
     /// Fetched from the issuer: a set of public keys. A secret there is no secret any more.
     Published,
-    /// A file beside the policy: a set or a single key, also of HMAC secrets.
+    /// A file beside the policy: a set, a single key or PEM; HMAC secrets too, as JWKs.
     File,
 }
 
@@ -57,7 +57,7 @@ pub enum KeySetError {
     TooLarge,
     /// Not JSON.
     Json(JsonError),
-    /// JSON, but no object with an array `keys`, nor, from a file, a single key.
+    /// JSON, but no object with an array `keys`; nor, from a file, a single key.
     NotASet,
     /// More than [`MAX_KEYS`].
     TooManyKeys(usize),
@@ -129,8 +129,10 @@ impl KeySet {
     /// The key that a token names, or the only one that fits where it names none.
     ///
     /// A `kid` is binding: no other key is tried in its place. Keys of different kinds may share
-    /// one (RFC 7517, section 4.5); the algorithm then tells them apart.
+    /// one (RFC 7517, section 4.5); the algorithm then tells them apart. Where no key of the set
+    /// has a `kid`, as in PEM files, there is nothing to compare it with, and it binds to nothing.
     pub fn choose(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, NoKey> {
+        let id = id.filter(|_| self.keys.iter().any(|key| key.id().is_some()));
         let mut fitting = self
             .keys
             .iter()
@@ -171,6 +173,9 @@ pub fn parse(bytes: &[u8], provenance: Provenance) -> Result<KeySet, KeySetError
     if bytes.len() > MAX_SET_BYTES {
         return Err(KeySetError::TooLarge);
     }
+    if provenance == Provenance::File && pem::is_pem(bytes) {
+        return collect(pem::read(bytes).iter().map(Result::as_ref), provenance);
+    }
     let document = Json::parse(bytes).map_err(KeySetError::Json)?;
     let keys = match document.get("keys") {
         Some(keys) => keys.as_array().ok_or(KeySetError::NotASet)?,
@@ -179,17 +184,31 @@ pub fn parse(bytes: &[u8], provenance: Provenance) -> Result<KeySet, KeySetError
         }
         None => return Err(KeySetError::NotASet),
     };
+    collect(keys.iter().map(Ok), provenance)
+}
+
+/// Reads keys one by one.
+fn collect<'j>(
+    keys: impl ExactSizeIterator<Item = Result<&'j Json<'j>, &'j String>>,
+    provenance: Provenance,
+) -> Result<KeySet, KeySetError> {
     if keys.len() > MAX_KEYS {
         return Err(KeySetError::TooManyKeys(keys.len()));
     }
     let mut set = KeySet::default();
-    for (index, key) in keys.iter().enumerate() {
-        match jwk::read(key, provenance) {
+    for (index, key) in keys.enumerate() {
+        let read = key
+            .map_err(Clone::clone)
+            .and_then(|key| jwk::read(key, provenance));
+        match read {
             Ok(Some(key)) => set.keys.push(key),
             Ok(None) => {}
             Err(problem) => set.problems.push(KeyProblem {
                 index,
-                id: jwk::id(key).ok().flatten().map(str::to_owned),
+                id: key
+                    .ok()
+                    .and_then(|key| jwk::id(key).ok().flatten())
+                    .map(str::to_owned),
                 problem,
             }),
         }

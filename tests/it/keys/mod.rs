@@ -1,7 +1,7 @@
 //! Key sets: what is read from one, and which key a token gets.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use portcullis::keys::{Algorithm, KeySet, KeySetError, MAX_KEYS, NoKey, Provenance, parse};
 use serde_json::{Value, json};
 
@@ -377,4 +377,78 @@ fn a_key_shows_nothing_of_itself() {
     assert!(shown.contains("\"h\""), "{shown}");
     let jwk = signer.jwk();
     assert!(!shown.contains(jwk["k"].as_str().expect("k")), "{shown}");
+}
+
+#[test]
+fn public_keys_in_pem_are_those_of_the_jwks() {
+    for algorithm in ["RS256", "ES256", "ES384", "EdDSA"] {
+        let signer = Signer::new(algorithm);
+        let pem = format!("a note before it\n{}", signer.pem());
+        let set = parse(signer.pem().as_bytes(), Provenance::File).expect("a PEM file");
+        let jwk = file(&signer.jwk()).expect("a key file");
+        assert_eq!(set.keys()[0].thumbprint(), jwk.keys()[0].thumbprint());
+        // No key there has a `kid`, so that one in a token says nothing.
+        let own = Algorithm::parse(algorithm).expect("an algorithm");
+        assert!(set.choose(Some("any"), own).is_ok());
+        assert!(parse(signer.pem().as_bytes(), Provenance::Published).is_err());
+        assert!(parse(pem.as_bytes(), Provenance::File).is_err());
+    }
+    let (one, two) = (Signer::new("ES256"), Signer::new("ES256"));
+    let both = parse((one.pem() + &two.pem()).as_bytes(), Provenance::File).expect("two keys");
+    assert_eq!(
+        both.choose(Some("any"), Algorithm::Es256).err(),
+        Some(NoKey::SeveralFit(2))
+    );
+}
+
+#[test]
+fn pem_that_is_no_public_key_says_so() {
+    let good = Signer::new("EdDSA").pem();
+    let body = good.lines().nth(1).expect("base64");
+    let block = |label: &str, body: &str| {
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    };
+    let der = STANDARD.decode(body).expect("base64");
+    for (pem, problem) in [
+        (
+            block("PRIVATE KEY", body),
+            "private key material; only the public part belongs here",
+        ),
+        (block("EC PRIVATE KEY", body), "private key material"),
+        (
+            block("CERTIFICATE", body),
+            "`CERTIFICATE`, not `PUBLIC KEY`",
+        ),
+        (block("PUBLIC KEY", "!"), "not base64"),
+        (
+            block("PUBLIC KEY", ""),
+            "not an RSA, P-256, P-384 or Ed25519",
+        ),
+        (
+            block("PUBLIC KEY", "MAA="),
+            "not an RSA, P-256, P-384 or Ed25519",
+        ),
+        (
+            good.replace("-----END PUBLIC KEY-----", ""),
+            "no `-----END PUBLIC KEY-----`",
+        ),
+        (
+            "-----BEGIN PUBLIC KEY".to_owned(),
+            "a line that is no label",
+        ),
+    ] {
+        let error = parse(pem.as_bytes(), Provenance::File)
+            .expect_err("no usable key")
+            .to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+    // Cut anywhere, or one byte off, it is another key or none, and never a panic.
+    for at in 0..der.len() {
+        let mut changed = der.clone();
+        changed[at] ^= 0x81;
+        for bytes in [&der[..at], &changed] {
+            let encoded = STANDARD.encode(bytes);
+            let _ = parse(block("PUBLIC KEY", &encoded).as_bytes(), Provenance::File);
+        }
+    }
 }

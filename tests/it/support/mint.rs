@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -14,7 +15,7 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents,
 };
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 /// Signs tokens with one key and one algorithm.
@@ -120,6 +121,27 @@ impl Signer {
             jwk["kid"] = json!(kid);
         }
         jwk
+    }
+
+    /// The public key in PEM, as `openssl` writes it.
+    pub fn pem(&self) -> String {
+        let der: PublicKeyX509Der<'_> = match &*self.key {
+            Private::Rsa(pair) => pair.public_key().as_der(),
+            Private::Ec(pair) => pair.public_key().as_der(),
+            Private::Ed(pair) => pair.public_key().as_der(),
+            Private::Secret(_) => panic!("a secret has no public key"),
+        }
+        .expect("a public key");
+        let encoded = STANDARD.encode(der.as_ref());
+        let lines: Vec<&str> = encoded
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).expect("ASCII"))
+            .collect();
+        format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            lines.join("\n")
+        )
     }
 
     /// A token with these claims and the usual header: `alg`, `typ: JWT`, and the `kid` if there
