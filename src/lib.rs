@@ -10,6 +10,8 @@ pub mod daemon;
 pub mod diagnostic;
 pub mod json;
 pub mod keys;
+#[cfg(feature = "daemon")]
+pub mod load;
 pub mod model;
 pub mod pattern;
 pub mod reason;

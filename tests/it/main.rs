@@ -15,6 +15,8 @@ mod daemon;
 mod e2e;
 mod json;
 mod keys;
+#[cfg(feature = "daemon")]
+mod load;
 mod reasons;
 mod support;
 mod syntax;

@@ -1,0 +1,211 @@
+//! From paths to a checked policy: the one place where policy files are read.
+//!
+//! Files become diagnostics where they cannot be had, so that whoever loads (a command, the
+//! daemon at start, the daemon at a reload) shows everything that is wrong in one way.
+
+mod params;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+
+use crate::check::{self, Checked, Files};
+use crate::diagnostic;
+use crate::keys::{Algorithm, KeySet};
+use crate::model::KeySource;
+use crate::source::Sources;
+use crate::syntax;
+
+pub use params::{ENVIRONMENT_PREFIX, Params};
+pub use tree::{MAX_ENTRIES, MAX_REFERENCED_BYTES, MAX_TOTAL_BYTES};
+
+/// How many hexadecimal digits of the digest a revision shows: enough that two policies of one
+/// service never share it by chance, few enough to read aloud.
+const REVISION_DIGITS: usize = 16;
+
+/// What a load depends on beside the files.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The values of the policy's parameters.
+    pub params: Params,
+    /// The development issuer that stands in for every issuer of the policy, if any.
+    pub development: Option<Development>,
+}
+
+/// A development issuer's public keys and what it signs with.
+#[derive(Debug, Clone)]
+pub struct Development {
+    /// The keys.
+    pub keys: Arc<KeySet>,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+}
+
+/// A file that a policy consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// The path, as it was given or written.
+    pub path: String,
+    /// Its size.
+    pub bytes: usize,
+    /// The SHA-256 digest of its content, in hexadecimal.
+    pub digest: String,
+}
+
+/// A policy as it stands in its files.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The policy files that could be read.
+    pub sources: Sources,
+    /// All files: policy files, then the set and key files that they name.
+    pub files: Vec<FileEntry>,
+    /// What the checker says; its diagnostics include those of reading and parsing.
+    pub checked: Checked,
+    /// A digest over all names and contents and over the parameters' values: equal for equal
+    /// policies, wherever their folder is.
+    pub revision: String,
+}
+
+impl Loaded {
+    /// Whether an error keeps it from being used.
+    pub fn has_errors(&self) -> bool {
+        diagnostic::has_errors(&self.checked.diagnostics)
+    }
+}
+
+/// Loads the policy below the paths. It always comes back with something: what is wrong stands
+/// in the diagnostics.
+///
+/// `include_tests` says whether `*.test.gate` files are part of it.
+pub fn load(paths: &[PathBuf], options: &Options, include_tests: bool) -> Loaded {
+    let tree = tree::read(paths, include_tests);
+    let mut diagnostics = tree.diagnostics;
+    let complete = diagnostics.is_empty();
+
+    let mut revision = Revision::default();
+    let mut files = Vec::with_capacity(tree.files.len());
+    let mut sources = Sources::new();
+    let mut documents = Vec::with_capacity(tree.files.len());
+    for file in tree.files {
+        revision.add("policy", &file.relative, file.text.as_bytes());
+        files.push(entry(&file.name, file.text.as_bytes()));
+        let id = sources.add(file.name, file.text);
+        let (document, found) = syntax::parse(&sources, id);
+        documents.push(document);
+        diagnostics.extend(found);
+    }
+
+    let referenced = read_referenced(check::referenced_files(&sources, &documents));
+    for (path, content) in referenced.iter() {
+        match content {
+            Ok(bytes) => {
+                revision.add("file", &below(path, paths), bytes);
+                files.push(entry(path, bytes));
+            }
+            Err(words) => revision.add("unreadable", &below(path, paths), words.as_bytes()),
+        }
+    }
+
+    let params = options.params.resolve(&documents);
+    for (name, value) in &params {
+        revision.add("param", name, value.as_bytes());
+    }
+
+    // Without a file that is part of the policy every name declared there would be reported as
+    // unknown, which hides the one line that matters.
+    let mut checked = if complete {
+        check::check(&check::Input {
+            sources: &sources,
+            documents: &documents,
+            files: &referenced,
+            params: &params,
+        })
+    } else {
+        Checked {
+            model: None,
+            diagnostics: Vec::new(),
+        }
+    };
+    diagnostics.append(&mut checked.diagnostics);
+    checked.diagnostics = diagnostics;
+    if diagnostic::has_errors(&checked.diagnostics) {
+        checked.model = None;
+    }
+    if let (Some(model), Some(development)) = (&mut checked.model, &options.development) {
+        for issuer in &mut model.issuers {
+            issuer.keys = KeySource::Files(Arc::clone(&development.keys));
+            issuer.algorithms = vec![development.algorithm];
+        }
+    }
+    Loaded {
+        sources,
+        files,
+        checked,
+        revision: revision.finish(),
+    }
+}
+
+fn read_referenced(paths: Vec<String>) -> Files {
+    paths
+        .into_iter()
+        .map(|path| {
+            let content = tree::read_referenced(Path::new(&path));
+            (path, content)
+        })
+        .collect()
+}
+
+/// A path as it stands below the policy's folder, where it does.
+fn below(path: &str, roots: &[PathBuf]) -> String {
+    roots
+        .iter()
+        .find_map(|root| Path::new(path).strip_prefix(root).ok())
+        .map_or_else(
+            || path.to_owned(),
+            |below| below.to_string_lossy().replace('\\', "/"),
+        )
+}
+
+fn entry(path: &str, content: &[u8]) -> FileEntry {
+    FileEntry {
+        path: path.to_owned(),
+        bytes: content.len(),
+        digest: hexadecimal(digest::digest(&digest::SHA256, content).as_ref()),
+    }
+}
+
+/// The digest over everything that a policy is made of.
+struct Revision(digest::Context);
+
+impl Default for Revision {
+    fn default() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl Revision {
+    /// Adds one thing. Lengths go first, so that no two lists of things read the same.
+    fn add(&mut self, kind: &str, name: &str, content: &[u8]) {
+        for part in [kind.as_bytes(), name.as_bytes(), content] {
+            self.0.update(&(part.len() as u64).to_be_bytes());
+            self.0.update(part);
+        }
+    }
+
+    fn finish(self) -> String {
+        let mut digits = hexadecimal(self.0.finish().as_ref());
+        digits.truncate(REVISION_DIGITS);
+        digits
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}

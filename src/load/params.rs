@@ -1,0 +1,70 @@
+//! Where the values of a policy's parameters come from.
+//!
+//! `--param NAME=VALUE` wins over the environment's `PORTCULLIS_PARAM_NAME`, which wins over the
+//! configuration.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use crate::syntax::ast::{Document, Item};
+
+/// How the environment's variables begin.
+pub const ENVIRONMENT_PREFIX: &str = "PORTCULLIS_PARAM_";
+
+/// The values given, by where they were given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params {
+    /// From `--param`.
+    pub arguments: BTreeMap<String, String>,
+    /// From the environment, without the prefix.
+    pub environment: BTreeMap<String, String>,
+    /// From `portcullis.yaml`.
+    pub configuration: BTreeMap<String, String>,
+}
+
+impl Params {
+    /// Keeps those of the environment's variables that are parameters.
+    ///
+    /// A value that is not UTF-8 is taken with its odd bytes replaced, so that the check of its
+    /// type can complain about it.
+    #[must_use]
+    pub fn with_environment(
+        mut self,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        self.environment
+            .extend(variables.into_iter().filter_map(|(name, value)| {
+                let name = name.to_str()?.strip_prefix(ENVIRONMENT_PREFIX)?;
+                Some((name.to_owned(), value.to_string_lossy().into_owned()))
+            }));
+        self
+    }
+
+    /// The values that a policy gets.
+    ///
+    /// A variable of the environment may spell a parameter's name in capitals, as variables
+    /// usually are. Variables that name no parameter of this policy are left alone, since an
+    /// environment is shared; what stands in an argument or the configuration is passed on even
+    /// then, so that the checker can report the typo.
+    pub fn resolve(&self, documents: &[Document]) -> BTreeMap<String, String> {
+        let mut values = self.configuration.clone();
+        let declared = documents
+            .iter()
+            .flat_map(|document| &document.items)
+            .filter_map(|item| match item {
+                Item::Param(param) => Some(param.name.node.as_str()),
+                _ => None,
+            });
+        for name in declared {
+            let value = self
+                .environment
+                .get(name)
+                .or_else(|| self.environment.get(&name.to_ascii_uppercase()));
+            if let Some(value) = value {
+                values.insert(name.to_owned(), value.clone());
+            }
+        }
+        values.extend(self.arguments.clone());
+        values
+    }
+}
