@@ -12,8 +12,10 @@ mod claims;
 mod conditions;
 mod files;
 mod forward;
+mod guarding;
 mod guards;
 mod hosts;
+mod index;
 mod issuers;
 mod lets;
 pub mod limits;
@@ -22,8 +24,11 @@ mod origins;
 mod out;
 mod params;
 mod paths;
+mod region;
+mod relations;
 mod routes;
 mod sets;
+mod strength;
 mod unused;
 mod urls;
 mod values;
@@ -119,6 +124,7 @@ fn check_all(input: &Input, out: &mut Out) -> Model {
             guards::check(env, &infos, guard, &mut guards, out);
         }
     }
+    relations::check(&infos, &apis, &guards, out);
     unused::check(&names, out);
     Model {
         issuers: issuers

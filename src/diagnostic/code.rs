@@ -158,6 +158,16 @@ codes! {
     BadMethods = "P0502", Error;
     /// A route does not say who may call it.
     RouteWithoutAccess = "P0503", Error;
+    /// Two routes are for exactly the same requests.
+    DoubledRoute = "P0504", Error;
+    /// Routes of two APIs overlap, and neither is more specific.
+    OverlapOfApis = "P0505", Error;
+    /// A `denied` rule covers a route.
+    DeniedCovers = "P0506", Error;
+    /// More specific routes take every request of a route.
+    NeverChosen = "P0507", Error;
+    /// A public route answers requests that a guard asks for a token.
+    PublicUnderGuard = "P0508", Error;
     /// A declaration is never used.
     Unused = "P0901", Warning;
     /// A value is given for a `param` that is not declared.
@@ -172,4 +182,10 @@ codes! {
     HostPort = "P0906", Warning;
     /// A key of a file can't be used.
     KeyProblem = "P0907", Warning;
+    /// Two routes overlap, neither is more specific, and they ask for different things.
+    CrossingRoutes = "P0908", Warning;
+    /// A route asks for less than the broader one around it.
+    WeakerRoute = "P0909", Warning;
+    /// A guard tightens no route.
+    GuardWithoutRoute = "P0910", Warning;
 }

@@ -1,0 +1,220 @@
+//! What guards and `under` conditions are to routes: a token asked of a public one, a route that
+//! can never allow, a guard that tightens nothing.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{Access, Api, Demand, Guard};
+use crate::pattern::{MethodSet, PathPattern};
+use crate::source::Span;
+
+use super::apis::ApiInfo;
+use super::index::{Budget, Index};
+use super::out::Out;
+use super::region::Regions;
+use super::relations::{Entry, compared};
+use super::strength::needs_token;
+
+/// The guards of one API.
+pub(super) struct Guards<'m> {
+    guards: Vec<(&'m Guard, PathPattern)>,
+    index: Index,
+}
+
+impl<'m> Guards<'m> {
+    fn of(api: &ApiInfo, guards: &'m [Guard]) -> Guards<'m> {
+        let guards: Vec<(&Guard, PathPattern)> = guards
+            .iter()
+            .filter(|guard| guard.api == api.id)
+            .map(|guard| (guard, compared(api, &guard.path)))
+            .collect();
+        let index = Index::of(guards.iter().map(|(_, path)| path));
+        Guards { guards, index }
+    }
+
+    /// Those that match every request of a route.
+    pub fn around(&self, route: &Entry, budget: &Budget) -> impl Iterator<Item = &'m Guard> {
+        let methods = route.route.methods;
+        let is_public = is_public(&route.route.access);
+        self.index
+            .containing(&route.path, budget)
+            .into_iter()
+            .filter_map(|number| self.guards.get(number))
+            .map(|(guard, _)| *guard)
+            .filter(move |guard| guard.methods.contains(methods))
+            .filter(move |guard| !(guard.except_public && is_public))
+    }
+}
+
+/// Whether no token is looked at.
+fn is_public(access: &Access) -> bool {
+    matches!(
+        access,
+        Access::Open {
+            demand: Demand::None,
+            ..
+        }
+    )
+}
+
+/// The guards by API.
+pub(super) fn by_api<'m>(infos: &[ApiInfo], guards: &'m [Guard]) -> Vec<Guards<'m>> {
+    infos.iter().map(|api| Guards::of(api, guards)).collect()
+}
+
+/// Relates guards to the routes of their API.
+pub(super) fn check(
+    infos: &[ApiInfo],
+    apis: &[Api],
+    guards_of: &[Guards],
+    budget: &Budget,
+    out: &mut Out,
+) {
+    // By where a guard is written: one that names several APIs is there once for each.
+    let mut idle: BTreeMap<Span, (&str, bool)> = BTreeMap::new();
+    for ((info, api), guards) in infos.iter().zip(apis).zip(guards_of) {
+        let mut entries: Vec<Entry> = api
+            .routes
+            .iter()
+            .map(|route| Entry {
+                api: 0,
+                route,
+                path: compared(info, &route.path),
+            })
+            .collect();
+        entries.sort_by(|a, b| {
+            (&a.path, a.route.methods, a.route.span).cmp(&(&b.path, b.route.methods, b.route.span))
+        });
+        let index = Index::of(entries.iter().map(|entry| &entry.path));
+        let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
+        let regions = Regions::new(
+            &index,
+            budget,
+            &methods,
+            entries
+                .iter()
+                .map(|entry| &entry.path)
+                .chain(guards.guards.iter().map(|(_, path)| path)),
+        );
+        check_denied(&entries, guards, budget, out);
+        check_public(&entries, guards, &regions, budget, out);
+        for (guard, path) in &guards.guards {
+            let tightens = index.overlaps(path, budget, |number| {
+                methods
+                    .get(number)
+                    .is_some_and(|methods| !methods.intersection(guard.methods).is_empty())
+            });
+            let entry = idle.entry(guard.span).or_insert((&guard.name, true));
+            entry.1 &= !tightens;
+        }
+    }
+    if budget.is_exhausted() {
+        return;
+    }
+    for (span, (name, idle)) in idle {
+        if idle {
+            out.say(
+                Diagnostic::new(
+                    Code::GuardWithoutRoute,
+                    span,
+                    format!("`{name}` tightens no route"),
+                )
+                .help("no route of its API matches a request that it does: look at its methods and its path"),
+            );
+        }
+    }
+}
+
+/// Says which routes a `denied` guard covers.
+fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut Out) {
+    if guards
+        .guards
+        .iter()
+        .all(|(guard, _)| guard.condition.is_some())
+    {
+        return;
+    }
+    for entry in entries {
+        if matches!(entry.route.access, Access::Denied) {
+            continue;
+        }
+        let denied = guards
+            .around(entry, budget)
+            .find(|guard| guard.condition.is_none());
+        if let Some(guard) = denied {
+            out.say(
+                Diagnostic::new(
+                    Code::DeniedCovers,
+                    entry.route.span,
+                    format!("the route `{}` can never allow", entry.route.name),
+                )
+                .also(
+                    guard.span,
+                    format!("`{}` is denied, which is final", guard.name),
+                )
+                .help("remove the route, or deny less"),
+            );
+        }
+    }
+}
+
+/// Says which public routes answer requests that a guard asks for a token.
+fn check_public(
+    entries: &[Entry],
+    guards: &Guards,
+    regions: &Regions,
+    budget: &Budget,
+    out: &mut Out,
+) {
+    if !guards.guards.iter().any(|(guard, _)| asks(guard)) {
+        return;
+    }
+    for entry in entries
+        .iter()
+        .filter(|entry| is_public(&entry.route.access))
+    {
+        let overlapping = guards.index.overlapping(&entry.path, budget);
+        let conflict = overlapping
+            .into_iter()
+            .filter_map(|number| guards.guards.get(number))
+            .filter(|(guard, _)| asks(guard))
+            .find_map(|(guard, path)| {
+                let methods = guard.methods.intersection(entry.route.methods);
+                // A more specific route may answer all of what both match.
+                let takes = |number: usize| {
+                    entries
+                        .get(number)
+                        .is_some_and(|other| entry.is_around(other))
+                };
+                let example = regions.left(methods, &entry.path, path, takes)?;
+                Some((*guard, example))
+            });
+        if let Some((guard, example)) = conflict {
+            let block = guard.name.starts_with("under ");
+            let help = if block {
+                "move the route out of the block, or leave `public` out: it is then `authenticated`"
+            } else {
+                "write `except public` in the guard, or let it match less"
+            };
+            out.say(
+                Diagnostic::new(
+                    Code::PublicUnderGuard,
+                    entry.route.span,
+                    format!(
+                        "`{}` is public, and `{}` asks `{}` for a token",
+                        entry.route.name,
+                        guard.name,
+                        example.shown()
+                    ),
+                )
+                .also(guard.span, "what asks for it")
+                .help(help),
+            );
+        }
+    }
+}
+
+/// Whether a guard asks public routes for a token.
+fn asks(guard: &Guard) -> bool {
+    !guard.except_public && needs_token(guard)
+}

@@ -1,0 +1,243 @@
+//! What two path patterns have in common, and whether others leave any of it to them.
+//!
+//! A region is looked at through paths that stand for all of it: where a pattern takes any text,
+//! the path holds a character that no pattern of the policy names, so that whatever matches the
+//! path contains the region, and whatever does not leaves this very path to it. That is exact,
+//! and the path is the example to show.
+
+use std::collections::BTreeSet;
+
+use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
+
+use super::index::{Budget, Index};
+
+/// What a text of any kind is in an example, tried in this order: short ones read best.
+const FILLERS: [&str; 4] = ["x", "y", "z", "w"];
+
+/// What is left of a region costs as much as this many steps in an index.
+const STEPS_OF_A_REGION: usize = 30;
+
+/// The most ways in which two patterns can meet that are told apart. More need several segments
+/// that each take a prefix from one pattern and a suffix from the other.
+const MAX_MEETINGS: usize = 64;
+
+/// The patterns that together are exactly the paths in both.
+pub(super) fn meet(a: &PathPattern, b: &PathPattern) -> Vec<PathPattern> {
+    if a.common(b).is_none() {
+        return Vec::new();
+    }
+    let length = a.segments.len().max(b.segments.len());
+    let mut meetings = vec![PathPattern {
+        segments: Vec::with_capacity(length),
+        rest: a.rest && b.rest,
+    }];
+    for at in 0..length {
+        let segments = match (a.segments.get(at), b.segments.get(at)) {
+            (Some(a), Some(b)) => meet_segments(a, b),
+            (Some(one), None) | (None, Some(one)) => vec![one.clone()],
+            (None, None) => Vec::new(),
+        };
+        meetings = meetings
+            .iter()
+            .flat_map(|begun| {
+                segments.iter().map(|segment| {
+                    let mut longer = begun.clone();
+                    longer.segments.push(segment.clone());
+                    longer
+                })
+            })
+            .take(MAX_MEETINGS)
+            .collect();
+    }
+    meetings
+}
+
+fn meet_segments(a: &SegmentPattern, b: &SegmentPattern) -> Vec<SegmentPattern> {
+    if a.contains(b) {
+        return vec![b.clone()];
+    }
+    if b.contains(a) {
+        return vec![a.clone()];
+    }
+    let (
+        SegmentPattern::Mixed {
+            prefix: a_prefix,
+            suffix: a_suffix,
+        },
+        SegmentPattern::Mixed {
+            prefix: b_prefix,
+            suffix: b_suffix,
+        },
+    ) = (a, b)
+    else {
+        return Vec::new();
+    };
+    let longer = |a: &str, b: &str| {
+        if a.len() >= b.len() {
+            a.to_owned()
+        } else {
+            b.to_owned()
+        }
+    };
+    let prefix = longer(a_prefix, b_prefix);
+    let suffix = longer(a_suffix, b_suffix);
+    // `v{x}` and `{y}.csv` meet in `v{z}.csv`, and in `v.csv`: the prefix of one and the suffix of
+    // the other may touch, or share characters.
+    let touching: Vec<SegmentPattern> = (0..=prefix.len().min(suffix.len()))
+        .filter_map(|shared| {
+            let (kept, tail) = prefix.split_at_checked(prefix.len() - shared)?;
+            suffix.starts_with(tail).then(|| format!("{kept}{suffix}"))
+        })
+        .filter(|text| a.matches(text) && b.matches(text))
+        .map(SegmentPattern::Literal)
+        .collect();
+    let apart = SegmentPattern::Mixed { prefix, suffix };
+    std::iter::once(apart).chain(touching).collect()
+}
+
+/// A request that shows something: a method and a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Example {
+    pub method: Method,
+    pub path: Vec<String>,
+    /// The part of the region that it stands for.
+    pub within: PathPattern,
+}
+
+impl Example {
+    /// As a request line has it.
+    pub fn shown(&self) -> String {
+        format!("{} /{}", self.method, self.path.join("/"))
+    }
+}
+
+/// The patterns that a region is looked at with.
+pub(super) struct Regions<'i> {
+    index: &'i Index,
+    budget: &'i Budget,
+    /// The methods of each pattern in the index.
+    methods: &'i [MethodSet],
+    /// A text that no pattern names a part of.
+    fresh: String,
+}
+
+impl<'i> Regions<'i> {
+    /// Over these patterns and their methods, in the order of the index.
+    pub fn new<'p>(
+        index: &'i Index,
+        budget: &'i Budget,
+        methods: &'i [MethodSet],
+        patterns: impl Iterator<Item = &'p PathPattern>,
+    ) -> Regions<'i> {
+        let mut used: BTreeSet<char> = BTreeSet::new();
+        for segment in patterns.flat_map(|pattern| &pattern.segments) {
+            match segment {
+                SegmentPattern::Literal(literal) => used.extend(literal.chars()),
+                SegmentPattern::Mixed { prefix, suffix } => {
+                    used.extend(prefix.chars().chain(suffix.chars()));
+                }
+                SegmentPattern::Any => {}
+            }
+        }
+        let fresh = ('a'..='z')
+            .rev()
+            .chain('0'..='9')
+            .chain('\u{e0}'..='\u{ffff}')
+            .find(|character| character.is_alphanumeric() && !used.contains(character))
+            .unwrap_or('x');
+        Regions {
+            index,
+            budget,
+            methods,
+            fresh: fresh.to_string(),
+        }
+    }
+
+    /// A request in both patterns, of these methods, that none of the patterns takes of which
+    /// `takes` is true; `None` where they take all.
+    pub fn left(
+        &self,
+        methods: MethodSet,
+        a: &PathPattern,
+        b: &PathPattern,
+        takes: impl Fn(usize) -> bool,
+    ) -> Option<Example> {
+        if methods.is_empty() || !self.budget.take(STEPS_OF_A_REGION) {
+            return None;
+        }
+        let meetings = meet(a, b);
+        let fillers = FILLERS.into_iter().chain([self.fresh.as_str()]);
+        for filler in fillers {
+            for meeting in &meetings {
+                for further in 0..=self.further(meeting) {
+                    let path = fill(meeting, further, filler);
+                    let taken = self
+                        .index
+                        .matching(&path, self.budget)
+                        .into_iter()
+                        .filter(|number| takes(*number))
+                        .filter_map(|number| self.methods.get(number))
+                        .fold(MethodSet::EMPTY, |all, methods| all.union(*methods));
+                    if let Some(method) = methods.difference(taken).example() {
+                        return Some(Example {
+                            method,
+                            path,
+                            within: meeting.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// How many more segments of any text a path needs to be beyond what any pattern names.
+    fn further(&self, meeting: &PathPattern) -> usize {
+        if meeting.rest {
+            (self.index.depth() + 1).saturating_sub(meeting.segments.len())
+        } else {
+            0
+        }
+    }
+}
+
+fn fill(pattern: &PathPattern, further: usize, filler: &str) -> Vec<String> {
+    pattern
+        .segments
+        .iter()
+        .map(|segment| match segment {
+            SegmentPattern::Literal(literal) => literal.clone(),
+            SegmentPattern::Mixed { prefix, suffix } => format!("{prefix}{filler}{suffix}"),
+            SegmentPattern::Any => filler.to_owned(),
+        })
+        .chain(std::iter::repeat_n(filler.to_owned(), further))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mixed(prefix: &str, suffix: &str) -> SegmentPattern {
+        SegmentPattern::Mixed {
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+        }
+    }
+
+    #[test]
+    fn a_prefix_and_a_suffix_meet_also_where_they_touch() {
+        assert_eq!(
+            meet_segments(&mixed("v", ""), &mixed("", ".csv")),
+            [mixed("v", ".csv"), SegmentPattern::Literal("v.csv".into())]
+        );
+        assert_eq!(
+            meet_segments(&mixed("aba", "c"), &mixed("a", "bac")),
+            [
+                mixed("aba", "bac"),
+                SegmentPattern::Literal("ababac".into()),
+            ],
+            "but not in `abac`, which leaves the first nothing"
+        );
+    }
+}

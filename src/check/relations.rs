@@ -1,0 +1,450 @@
+//! What routes are to each other: the same, one within the other, crossing, covered.
+//!
+//! The routes that are asked together are those of the APIs that share a host. Among them, the
+//! most specific answers, and where several are and none is more specific, all must hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{Access, Api, Guard, Route};
+use crate::pattern::{HostPattern, MethodSet, PathPattern};
+
+use super::apis::ApiInfo;
+use super::index::{Budget, Index};
+use super::limits::{MAX_OVERLAP_STEPS, MAX_OVERLAPS_SHOWN};
+use super::out::Out;
+use super::region::{Example, Regions};
+use super::strength::Keys;
+
+/// A route among those that are asked together.
+pub(super) struct Entry<'m> {
+    /// The number of its API.
+    pub api: usize,
+    pub route: &'m Route,
+    /// Its path, as it is compared.
+    pub path: PathPattern,
+}
+
+impl Entry<'_> {
+    fn contains(&self, other: &Entry) -> bool {
+        self.route.methods.contains(other.route.methods) && self.path.contains(&other.path)
+    }
+
+    /// Whether every request of `other` is one of this, and not the other way round.
+    pub fn is_around(&self, other: &Entry) -> bool {
+        self.contains(other) && !other.contains(self)
+    }
+}
+
+/// A path as the API compares it.
+pub(super) fn compared(api: &ApiInfo, path: &PathPattern) -> PathPattern {
+    if api.paths.case_insensitive {
+        path.folded()
+    } else {
+        path.clone()
+    }
+}
+
+/// Relates all routes of a policy.
+pub(super) fn check(infos: &[ApiInfo], apis: &[Api], guards: &[Guard], out: &mut Out) {
+    let budget = Budget::default();
+    let guards_of = super::guarding::by_api(infos, guards);
+    super::guarding::check(infos, apis, &guards_of, &budget, out);
+    let mut shown = 0;
+    for group in groups(infos) {
+        let entries = entries(infos, apis, &group, out);
+        let patterns = || entries.iter().map(|entry| &entry.path);
+        let index = Index::of(patterns());
+        let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
+        let together = Together {
+            infos,
+            entries: &entries,
+            index: &index,
+            regions: Regions::new(&index, &budget, &methods, patterns()),
+            budget: &budget,
+        };
+        together.check_covered(&guards_of, out);
+        together.check_never_chosen(out);
+        shown += together.check_crossing(shown, out);
+    }
+    if shown > MAX_OVERLAPS_SHOWN {
+        out.say(Diagnostic::without_place(
+            Code::CrossingRoutes,
+            format!(
+                "{} further pairs of routes cross and ask for different things",
+                shown - MAX_OVERLAPS_SHOWN
+            ),
+        ));
+    }
+    if budget.is_exhausted() {
+        out.say(
+            Diagnostic::without_place(
+                Code::TooLarge,
+                format!(
+                    "the routes overlap in too many ways to be compared: more than \
+                     {MAX_OVERLAP_STEPS} steps"
+                ),
+            )
+            .help(
+                "routes that cross, such as `/a/{x}` and `/{y}/b`, cost most: write fewer of them",
+            ),
+        );
+    }
+}
+
+/// The sets of APIs that are asked together: those that share a host, once for each such set.
+fn groups(infos: &[ApiInfo]) -> BTreeSet<BTreeSet<usize>> {
+    let mut by_host: BTreeMap<&HostPattern, BTreeSet<usize>> = BTreeMap::new();
+    for (number, api) in infos.iter().enumerate() {
+        for (host, _) in &api.hosts {
+            by_host.entry(&host.pattern).or_default().insert(number);
+        }
+    }
+    by_host.into_values().collect()
+}
+
+/// The routes of some APIs, in an order that does not depend on where they stand; of two for the
+/// same requests only the first, which is said.
+fn entries<'m>(
+    infos: &[ApiInfo],
+    apis: &'m [Api],
+    group: &BTreeSet<usize>,
+    out: &mut Out,
+) -> Vec<Entry<'m>> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for number in group {
+        let (Some(info), Some(api)) = (infos.get(*number), apis.get(*number)) else {
+            continue;
+        };
+        entries.extend(api.routes.iter().map(|route| Entry {
+            api: *number,
+            route,
+            path: compared(info, &route.path),
+        }));
+    }
+    entries.sort_by(|a, b| {
+        let place = |entry: &Entry| (entry.route.span.file, entry.route.span.start);
+        (&a.path, a.route.methods, place(a)).cmp(&(&b.path, b.route.methods, place(b)))
+    });
+    let mut single: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match single.last() {
+            Some(first)
+                if first.path == entry.path && first.route.methods == entry.route.methods =>
+            {
+                out.say(doubled(infos, first, &entry));
+            }
+            _ => single.push(entry),
+        }
+    }
+    single
+}
+
+fn doubled(infos: &[ApiInfo], first: &Entry, second: &Entry) -> Diagnostic {
+    let name = |entry: &Entry| infos.get(entry.api).map_or("", |api| api.name.as_str());
+    let message = if first.api == second.api && first.route.name == second.route.name {
+        format!("the route `{}` is there twice", second.route.name)
+    } else if first.api == second.api {
+        format!(
+            "the routes `{}` and `{}` are for exactly the same requests",
+            first.route.name, second.route.name
+        )
+    } else {
+        format!(
+            "`{}` of `{}` and `{}` of `{}` are for exactly the same requests",
+            first.route.name,
+            name(first),
+            second.route.name,
+            name(second)
+        )
+    };
+    let help = if first.api == second.api {
+        "remove one of them, or join their conditions"
+    } else {
+        "the two APIs share a host: remove one of them, or give the APIs hosts of their own"
+    };
+    Diagnostic::new(Code::DoubledRoute, second.route.span, message)
+        .also(first.route.span, "the first one")
+        .help(help)
+}
+
+/// Routes that are asked together.
+struct Together<'t, 'm> {
+    infos: &'t [ApiInfo],
+    entries: &'t [Entry<'m>],
+    index: &'t Index,
+    regions: Regions<'t>,
+    budget: &'t Budget,
+}
+
+impl<'t, 'm> Together<'t, 'm> {
+    /// The routes around one, itself apart.
+    fn around(&self, number: usize, entry: &Entry) -> Vec<&'t Entry<'m>> {
+        self.index
+            .containing(&entry.path, self.budget)
+            .into_iter()
+            .filter(|other| *other != number)
+            .filter_map(|other| self.entries.get(other))
+            .filter(|other| other.route.methods.contains(entry.route.methods))
+            .collect()
+    }
+
+    /// Says which routes a `denied` one covers, and which are weaker than the one around them.
+    fn check_covered(&self, guards_of: &[super::guarding::Guards], out: &mut Out) {
+        for (number, entry) in self.entries.iter().enumerate() {
+            if matches!(entry.route.access, Access::Denied) {
+                continue;
+            }
+            let around = self.around(number, entry);
+            let denied = around.iter().find(|other| {
+                matches!(other.route.access, Access::Denied) && self.shares_all_hosts(entry, other)
+            });
+            if let Some(denied) = denied {
+                out.say(covered(entry.route, denied.route));
+                continue;
+            }
+            if entry.route.instead {
+                continue;
+            }
+            let own: Vec<&Entry> = around
+                .into_iter()
+                .filter(|other| other.api == entry.api)
+                .collect();
+            // Of those around it, the innermost: what is further out, that one is weaker than.
+            let mut nearest = own
+                .iter()
+                .filter(|one| !own.iter().any(|other| one.is_around(other)));
+            let Some(guards) = guards_of.get(entry.api) else {
+                continue;
+            };
+            if let Some(broader) = nearest
+                .find(|broader| super::strength::is_weaker(entry, broader, guards, self.budget))
+            {
+                out.say(weaker(entry.route, broader.route));
+            }
+        }
+    }
+
+    /// Whether wherever a route is asked, the other is asked as well.
+    fn shares_all_hosts(&self, entry: &Entry, other: &Entry) -> bool {
+        let hosts = |entry: &Entry| -> BTreeSet<&HostPattern> {
+            self.infos
+                .get(entry.api)
+                .into_iter()
+                .flat_map(|api| &api.hosts)
+                .map(|(host, _)| &host.pattern)
+                .collect()
+        };
+        entry.api == other.api || hosts(entry).is_subset(&hosts(other))
+    }
+
+    /// Says which routes are never chosen, because more specific ones take all that they match.
+    fn check_never_chosen(&self, out: &mut Out) {
+        for entry in self.entries {
+            if matches!(entry.route.access, Access::Denied) {
+                continue;
+            }
+            let takes = |number: usize| {
+                self.entries
+                    .get(number)
+                    .is_some_and(|other| other.api == entry.api && entry.is_around(other))
+            };
+            let left = self
+                .regions
+                .left(entry.route.methods, &entry.path, &entry.path, takes);
+            if left.is_some() || self.budget.is_exhausted() {
+                continue;
+            }
+            let mut diagnostic = Diagnostic::new(
+                Code::NeverChosen,
+                entry.route.span,
+                format!("the route `{}` is never chosen", entry.route.name),
+            )
+            .help("more specific routes take every request that it matches: remove it, or one of them");
+            let within: Vec<&Route> = self
+                .index
+                .overlapping(&entry.path, self.budget)
+                .into_iter()
+                .filter_map(|other| self.entries.get(other))
+                .filter(|other| other.api == entry.api && entry.is_around(other))
+                .map(|other| other.route)
+                .collect();
+            for route in within.iter().take(3) {
+                diagnostic = diagnostic.also(route.span, "more specific");
+            }
+            out.say(diagnostic);
+        }
+    }
+
+    /// Says which routes cross: of several APIs an error, of one a warning where they ask for
+    /// different things. Gives how many there are.
+    fn check_crossing(&self, mut shown: usize, out: &mut Out) -> usize {
+        let before = shown;
+        let keys = Keys::default();
+        for (number, entry) in self.entries.iter().enumerate() {
+            for other_number in self.index.overlapping(&entry.path, self.budget) {
+                let Some(other) = self
+                    .entries
+                    .get(other_number)
+                    .filter(|_| other_number > number)
+                else {
+                    continue;
+                };
+                let methods = entry.route.methods.intersection(other.route.methods);
+                if methods.is_empty() || entry.contains(other) || other.contains(entry) {
+                    continue;
+                }
+                let one_api = entry.api == other.api;
+                if one_api && keys.same_access(entry.route, other.route) {
+                    continue;
+                }
+                let takes = |number: usize| {
+                    self.entries
+                        .get(number)
+                        .is_some_and(|third| entry.is_around(third) || other.is_around(third))
+                };
+                let Some(example) = self.regions.left(methods, &entry.path, &other.path, takes)
+                else {
+                    continue;
+                };
+                shown += 1;
+                if shown <= MAX_OVERLAPS_SHOWN || !one_api {
+                    out.say(if one_api {
+                        crossing(entry, other, &example)
+                    } else {
+                        self.crossing_apis(entry, other, &example)
+                    });
+                }
+            }
+        }
+        shown - before
+    }
+
+    fn crossing_apis(&self, a: &Entry, b: &Entry, example: &Example) -> Diagnostic {
+        let name = |entry: &Entry| {
+            self.infos
+                .get(entry.api)
+                .map_or("", |api| api.name.as_str())
+        };
+        let (first, second) = in_order(a, b);
+        Diagnostic::new(
+            Code::OverlapOfApis,
+            second.route.span,
+            format!(
+                "`{}` of `{}` and `{}` of `{}` both match `{}`",
+                first.route.name,
+                name(first),
+                second.route.name,
+                name(second),
+                example.shown()
+            ),
+        )
+        .also(first.route.span, format!("`{}`", first.route.name))
+        .help(format!(
+            "the APIs share a host, and a request belongs to one of them: a more specific route of \
+             one, such as `{}`, settles it",
+            settling(a, b, example)
+        ))
+    }
+}
+
+/// Two routes by file and line.
+fn in_order<'e, 'm>(a: &'e Entry<'m>, b: &'e Entry<'m>) -> (&'e Entry<'m>, &'e Entry<'m>) {
+    let place = |entry: &Entry| (entry.route.span.file, entry.route.span.start);
+    if place(a) <= place(b) { (a, b) } else { (b, a) }
+}
+
+fn covered(route: &Route, denied: &Route) -> Diagnostic {
+    Diagnostic::new(
+        Code::DeniedCovers,
+        route.span,
+        format!("the route `{}` can never allow", route.name),
+    )
+    .also(
+        denied.span,
+        format!("`{}` is denied, which is final", denied.name),
+    )
+    .help("remove the route, or deny less")
+}
+
+fn weaker(route: &Route, broader: &Route) -> Diagnostic {
+    Diagnostic::new(
+        Code::WeakerRoute,
+        route.span,
+        format!(
+            "the route `{}` asks for less than `{}` around it",
+            route.name, broader.name
+        ),
+    )
+    .also(broader.span, "the broader route")
+    .help("it answers in place of the broader one; write `instead` at its end, if that is meant")
+}
+
+fn crossing(a: &Entry, b: &Entry, example: &Example) -> Diagnostic {
+    let (first, second) = in_order(a, b);
+    let denies = |entry: &Entry| matches!(entry.route.access, Access::Denied);
+    let settling = settling(a, b, example);
+    let help = if denies(a) || denies(b) {
+        format!("what is denied stays denied; a line `{settling} denied` says that it is meant")
+    } else {
+        format!("both must hold there; a third line for `{settling}` settles what does")
+    };
+    Diagnostic::new(
+        Code::CrossingRoutes,
+        second.route.span,
+        format!(
+            "`{}` and `{}` both match `{}` and ask for different things",
+            first.route.name,
+            second.route.name,
+            example.shown()
+        ),
+    )
+    .also(first.route.span, format!("`{}`", first.route.name))
+    .help(help)
+}
+
+/// What a line that settles the overlap of two routes begins with.
+fn settling(a: &Entry, b: &Entry, example: &Example) -> String {
+    let methods = a.route.methods.intersection(b.route.methods);
+    let named = |entry: &Entry, segment: usize| {
+        entry
+            .route
+            .parameters
+            .iter()
+            .find(|parameter| parameter.segment == segment)
+            .map(|parameter| parameter.name.clone())
+    };
+    let path = &example.within;
+    let parameters: Vec<crate::settings::PathParameter> = (0..path.segments.len())
+        .filter_map(|segment| {
+            Some(crate::settings::PathParameter {
+                name: named(a, segment).or_else(|| named(b, segment))?,
+                segment,
+                prefix: 0,
+                suffix: 0,
+            })
+        })
+        .collect();
+    format!(
+        "{} {}",
+        shown_methods(methods),
+        super::paths::shown(path, &parameters)
+    )
+}
+
+/// Methods as a line names them.
+fn shown_methods(methods: MethodSet) -> String {
+    if methods == MethodSet::ALL {
+        return "*".to_owned();
+    }
+    let get = MethodSet::named(crate::pattern::Method::GET);
+    let names: Vec<&str> = methods
+        .iter()
+        .filter(|method| {
+            // `GET` names `HEAD` as well.
+            *method != crate::pattern::Method::HEAD || !methods.contains(get)
+        })
+        .map(crate::pattern::Method::as_str)
+        .collect();
+    names.join(", ")
+}
