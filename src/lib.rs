@@ -6,6 +6,8 @@
 
 pub mod check;
 #[cfg(feature = "daemon")]
+pub mod cli;
+#[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod diagnostic;
 pub mod json;

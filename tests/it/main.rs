@@ -8,9 +8,11 @@
 )]
 
 mod check;
-mod diagnostics;
+#[cfg(feature = "daemon")]
+mod cli;
 #[cfg(feature = "daemon")]
 mod daemon;
+mod diagnostics;
 #[cfg(feature = "daemon")]
 mod e2e;
 mod json;

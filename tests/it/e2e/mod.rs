@@ -9,7 +9,7 @@
 
 mod caller;
 mod echo;
-mod process;
+pub(crate) mod process;
 mod provider;
 mod proxies;
 

@@ -1,0 +1,97 @@
+//! `portcullis check`: what is wrong with a policy, and what a reviewer should see.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Ended;
+use super::output::{self, Exit, Paint};
+use super::policy::{self, ParamArguments};
+use crate::diagnostic::{self, Code, render};
+use crate::load::{self, Loaded};
+
+/// Say what is wrong with a policy, and what a reviewer should look at.
+///
+/// Everything is said at once: each error and each warning with its line, and what to do. Tests
+/// (`*.test.gate` files) are checked as well, but not run.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portcullis check policies/spa
+  portcullis check policies --format github     annotations for a workflow of GitHub Actions
+  portcullis check policies --format sarif      for code scanning
+
+Exit codes: 0 no errors (there may be warnings); 1 errors; 2 a path that is not there or cannot be read.")]
+pub struct Arguments {
+    /// The policy: folders or files
+    #[arg(required = true)]
+    policy: Vec<PathBuf>,
+    #[command(flatten)]
+    params: ParamArguments,
+    /// The format of the report; `human` goes to standard error, the others to standard output
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The format of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+}
+
+/// Prints the report.
+pub fn run(arguments: &Arguments) -> Ended {
+    let loaded = load::load(&arguments.policy, &arguments.params.options(), true);
+    let (sources, diagnostics) = (&loaded.sources, &loaded.checked.diagnostics);
+    match arguments.format {
+        Format::Human => {
+            policy::explain(sources, diagnostics);
+            if !loaded.has_errors() {
+                output::print_all(&summary(&loaded, Paint::of(&std::io::stdout())))?;
+            }
+        }
+        Format::Json => output::print_all(&render::json(sources, diagnostics))?,
+        Format::Github => output::print_all(&render::github(sources, diagnostics))?,
+        Format::Sarif => output::print_all(&render::sarif(sources, diagnostics))?,
+    }
+    // What cannot be read is not a negative answer: there is no answer.
+    if diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.code == Code::Unreadable && diagnostic.primary.is_none())
+    {
+        return Err(output::Failure::said());
+    }
+    Ok(if diagnostic::has_errors(diagnostics) {
+        Exit::Negative
+    } else {
+        Exit::Good
+    })
+}
+
+/// What was checked, in a line.
+fn summary(loaded: &Loaded, paint: Paint) -> String {
+    let Some(model) = &loaded.checked.model else {
+        return String::new();
+    };
+    let count = |count: usize, one: &str| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    };
+    let routes = model.apis.iter().map(|api| api.routes.len()).sum();
+    format!(
+        "{} {}, {}, {}, {}\n",
+        paint.good("ok:"),
+        count(loaded.sources.iter().count(), "file"),
+        count(model.apis.len(), "API"),
+        count(routes, "route"),
+        count(model.tests.len(), "test"),
+    )
+}

@@ -1,0 +1,32 @@
+//! `portcullis completions`: what a shell needs to complete the command line.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Ended;
+use super::output::{self, Exit};
+
+/// Print the completions of a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portcullis completions bash > /etc/bash_completion.d/portcullis
+  portcullis completions zsh  > \"${fpath[1]}/_portcullis\"
+  portcullis completions fish > ~/.config/fish/completions/portcullis.fish")]
+pub struct Arguments {
+    /// The shell.
+    shell: Shell,
+}
+
+/// Prints the script.
+pub fn run(arguments: &Arguments) -> Ended {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        arguments.shell,
+        &mut super::Arguments::command(),
+        "portcullis",
+        &mut script,
+    );
+    output::print_all(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Good)
+}

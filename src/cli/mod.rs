@@ -1,0 +1,78 @@
+//! The command line: one file a verb.
+//!
+//! A verb reads its arguments, does the job with the library, and says how it ended; what is
+//! printed where, and which exit code that is, is decided here and in [`output`] alone.
+
+mod check;
+mod completions;
+mod output;
+mod policy;
+mod proxy_config;
+mod routes;
+mod wording;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::{Exit, Failure};
+
+/// The exit code of a command that could not do its job.
+const COULD_NOT: u8 = 2;
+
+/// Says who may call which route of the APIs behind a proxy, and why not.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portcullis",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 as hoped; 1 a negative answer (denied, a policy with errors); 2 it could not do the job.",
+    after_long_help = LONG_HELP
+)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const LONG_HELP: &str = "\
+A policy is a folder of `*.gate` files. It says, for every route, what a request's token must
+carry; a request that no route names is denied. The daemon answers the questions of a proxy
+(Envoy, nginx, Caddy, Traefik) by it.
+
+First steps:
+  portcullis check policies/spa    what is wrong with a policy, and what a reviewer should see
+  portcullis routes policies/spa   what every route needs
+
+In production:
+  portcullis proxy-config envoy    what to put into the proxy's own configuration
+
+Exit codes: 0 as hoped; 1 a negative answer (denied, a policy with errors); 2 it could not do the job.
+Colours are used on a terminal only, and never where NO_COLOR is set.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Check(check::Arguments),
+    Routes(routes::Arguments),
+    ProxyConfig(proxy_config::Arguments),
+    Completions(completions::Arguments),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let ended = match Arguments::parse().verb {
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Routes(arguments) => routes::run(&arguments),
+        Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.report();
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}
+
+/// The result of a verb.
+type Ended = Result<Exit, Failure>;

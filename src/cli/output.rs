@@ -1,0 +1,157 @@
+//! How a command speaks: what it prints where, in which format, in which colours.
+
+use std::env;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+/// How a command ends when it did its job. What keeps it from that is a [`Failure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// As hoped.
+    Good,
+    /// A negative answer: denied, or a policy with errors.
+    Negative,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        match exit {
+            Exit::Good => ExitCode::SUCCESS,
+            Exit::Negative => ExitCode::from(1),
+        }
+    }
+}
+
+/// Why a command could not do its job: usage, I/O, network. Exit code 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Lower case, no full stop, names the cause. Empty where all is said already.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Failure {
+    /// A failure for this cause.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// A failure of which everything was said on standard error already.
+    pub fn said() -> Self {
+        Self::new("")
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says it on standard error.
+    pub fn report(&self) {
+        if self.message.is_empty() {
+            return;
+        }
+        let paint = Paint::of(&io::stderr());
+        let mut text = format!("{} {}\n", paint.bad("error:"), self.message);
+        if let Some(help) = &self.help {
+            text.push_str(&format!("{} {help}\n", paint.strong("help:")));
+        }
+        eprint_all(&text);
+    }
+}
+
+/// The format of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// Colours, where they are wanted: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// What suits this stream.
+    pub fn of(stream: &impl IsTerminal) -> Paint {
+        let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Paint {
+            on: !refused && !dumb && stream.is_terminal(),
+        }
+    }
+
+    /// Whether colours are wanted.
+    pub fn is_on(self) -> bool {
+        self.on
+    }
+
+    /// Something good.
+    pub fn good(self, text: impl fmt::Display) -> String {
+        self.wrap("1;32", text)
+    }
+
+    /// Something bad.
+    pub fn bad(self, text: impl fmt::Display) -> String {
+        self.wrap("1;31", text)
+    }
+
+    /// A heading.
+    pub fn strong(self, text: impl fmt::Display) -> String {
+        self.wrap("1", text)
+    }
+
+    /// Something beside the point.
+    pub fn faint(self, text: impl fmt::Display) -> String {
+        self.wrap("2", text)
+    }
+
+    fn wrap(self, style: &str, text: impl fmt::Display) -> String {
+        if self.on {
+            format!("\u{1b}[{style}m{text}\u{1b}[0m")
+        } else {
+            text.to_string()
+        }
+    }
+}
+
+/// Prints a report. A reader that went away (`portcullis routes … | head`) is no failure.
+pub fn print_all(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(format!(
+            "standard output cannot be written: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Prints to standard error. Where that is not possible there is nowhere left to say so.
+pub fn eprint_all(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr
+        .write_all(text.as_bytes())
+        .and_then(|()| stderr.flush());
+}
+
+/// A JSON report, indented, with a line end.
+pub fn json(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}

@@ -1,0 +1,77 @@
+//! What the verbs that load a policy share: the `--param` option, and how a policy with errors
+//! is reported.
+
+use std::env;
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::{self, Failure, Paint};
+use crate::diagnostic::{self, Diagnostic, Severity};
+use crate::load::{self, Loaded, Params};
+use crate::source::Sources;
+
+/// Values for the policy's parameters.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct ParamArguments {
+    /// A value for one of the policy's parameters; wins over PORTCULLIS_PARAM_NAME in the environment
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    params: Vec<(String, String)>,
+}
+
+impl ParamArguments {
+    /// The parameters, with those of the environment.
+    pub fn params(&self) -> Params {
+        Params {
+            arguments: self.params.iter().cloned().collect(),
+            ..Params::default()
+        }
+        .with_environment(env::vars_os())
+    }
+
+    /// How to load with them.
+    pub fn options(&self) -> load::Options {
+        load::Options {
+            params: self.params(),
+            development: None,
+        }
+    }
+}
+
+/// Splits `NAME=VALUE`.
+pub fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Loads a policy to read. With errors there is nothing to read: they are printed, and the verb
+/// could not do its job.
+pub fn load_model(paths: &[PathBuf], options: &load::Options) -> Result<Loaded, Failure> {
+    let loaded = load::load(paths, options, false);
+    if loaded.checked.model.is_some() {
+        return Ok(loaded);
+    }
+    let errors: Vec<Diagnostic> = loaded
+        .checked
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity() == Severity::Error)
+        .cloned()
+        .collect();
+    explain(&loaded.sources, &errors);
+    Err(Failure::new("the policy has errors"))
+}
+
+/// Prints diagnostics for a person.
+pub fn explain(sources: &Sources, diagnostics: &[Diagnostic]) {
+    let paint = Paint::of(&io::stderr());
+    output::eprint_all(&diagnostic::render::human(
+        sources,
+        diagnostics,
+        paint.is_on(),
+    ));
+}

@@ -1,0 +1,125 @@
+//! What a policy says, in its own words: the text of conditions, routes and guards, on one line.
+
+use crate::model::{Access, Condition, ConditionKind, Guard, Route};
+use crate::settings::Demand;
+use crate::source::{Sources, Span};
+
+/// The text at a span as one line: comments left out, blanks and line ends as one space.
+pub fn one_line(sources: &Sources, span: Span) -> String {
+    let mut line = String::new();
+    let mut quoted = false;
+    let mut escaped = false;
+    let mut comment = false;
+    for character in sources.text(span).chars() {
+        if comment {
+            comment = character != '\n';
+            continue;
+        }
+        if quoted {
+            quoted = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+            line.push(character);
+            continue;
+        }
+        match character {
+            '#' if line.is_empty() || line.ends_with(' ') => comment = true,
+            '"' => {
+                quoted = true;
+                line.push(character);
+            }
+            _ if character.is_whitespace() => {
+                if !line.is_empty() && !line.ends_with(' ') {
+                    line.push(' ');
+                }
+            }
+            _ => line.push(character),
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// A condition with every `let` written out, so that it can be read without the policy at hand.
+pub fn condition(sources: &Sources, condition: &Condition) -> String {
+    let joined = |parts: &[Condition], word: &str| {
+        parts
+            .iter()
+            .map(|part| nested(sources, part))
+            .collect::<Vec<_>>()
+            .join(word)
+    };
+    match &condition.kind {
+        ConditionKind::And(parts) => joined(parts, " and "),
+        ConditionKind::Or(parts) => joined(parts, " or "),
+        ConditionKind::Not(inner) => format!("not {}", nested(sources, inner)),
+        ConditionKind::Atom(_) => one_line(sources, condition.span),
+    }
+}
+
+/// A condition inside another: in parentheses unless it is a single test.
+fn nested(sources: &Sources, inner: &Condition) -> String {
+    match inner.kind {
+        ConditionKind::And(_) | ConditionKind::Or(_) => {
+            format!("({})", condition(sources, inner))
+        }
+        ConditionKind::Not(_) | ConditionKind::Atom(_) => condition(sources, inner),
+    }
+}
+
+/// The word for what a route asks for, and its condition if it has one.
+pub fn access(sources: &Sources, access: &Access) -> (&'static str, Option<String>) {
+    let Access::Open {
+        demand,
+        condition: wanted,
+    } = access
+    else {
+        return ("denied", None);
+    };
+    let word = match (demand, wanted.is_some()) {
+        (Demand::None, false) => "public",
+        (Demand::None, true) => "public if",
+        (Demand::Optional, _) => "authenticated or anonymous",
+        (Demand::Required, false) => "authenticated",
+        (Demand::Required, true) => "requires",
+    };
+    (
+        word,
+        wanted.as_ref().map(|wanted| condition(sources, wanted)),
+    )
+}
+
+/// The methods and the path of a route, as its name has them.
+pub fn methods_and_path(route: &Route) -> (&str, &str) {
+    route.name.split_once(' ').unwrap_or(("", &route.name))
+}
+
+/// How a guard bears on a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearing {
+    /// It holds for every request of the route.
+    Always,
+    /// It holds for some requests of the route.
+    Sometimes,
+    /// It never holds for it.
+    Never,
+}
+
+/// How a guard bears on a route of the same API.
+pub fn bearing(guard: &Guard, route: &Route) -> Bearing {
+    let public = matches!(
+        route.access,
+        Access::Open {
+            demand: Demand::None,
+            ..
+        }
+    );
+    let overlaps = !guard.methods.intersection(route.methods).is_empty()
+        && guard.path.common(&route.path).is_some();
+    if !overlaps || (guard.except_public && public) {
+        Bearing::Never
+    } else if guard.methods.contains(route.methods) && guard.path.contains(&route.path) {
+        Bearing::Always
+    } else {
+        Bearing::Sometimes
+    }
+}

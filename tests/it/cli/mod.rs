@@ -1,0 +1,8 @@
+//! The command line, over the built binary.
+
+mod bad_input;
+mod check;
+mod examples;
+mod proxy_config;
+mod routes;
+mod support;

@@ -1,0 +1,253 @@
+//! `portcullis proxy-config`: what it writes is what the proxies themselves find good.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_yaml::Value;
+use tempfile::TempDir;
+
+use super::support::{GOOD, examples, folder, run, text};
+use crate::e2e::process::{free_port, program};
+
+/// A policy with everything that a proxy has to know of.
+const EVERYTHING: &str = r#"language 1
+issuer acme { url "https://acme.example/" claims { roles list of string } }
+api shop {
+    host "api.example.com"
+    issuer acme
+    audience "https://api.example.com"
+    cors "https://app.example.com"
+    token in cookie "session"
+    forward sub as "x-user-id"
+    forward roles as "x-roles" as json
+    forward payload as "x-claims"
+    forward no token
+    GET /orders requires scope "read:orders" and header "x-tenant" == "a"
+}
+"#;
+
+/// Policies of all shapes: the examples, one without forwarded headers, one with everything.
+fn policies() -> (TempDir, Vec<String>) {
+    let own = folder(&[("good/a.gate", GOOD), ("everything/a.gate", EVERYTHING)]);
+    let mut paths: Vec<String> = examples().iter().map(text).collect();
+    paths.push(text(own.path().join("good")));
+    paths.push(text(own.path().join("everything")));
+    (own, paths)
+}
+
+fn fragment(arguments: &[&str]) -> String {
+    let ran = run(&[&["proxy-config"], arguments].concat());
+    assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.everything());
+    ran.stdout
+}
+
+fn assert_runs(command: &mut Command, config: &str) {
+    let output = command.output().expect("the proxy runs");
+    assert!(
+        output.status.success(),
+        "{}{}\n{config}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn nginx_takes_it() {
+    let (_own, paths) = policies();
+    for path in paths {
+        let http = fragment(&["nginx", &path, "--part", "http"]);
+        let server = fragment(&["nginx", &path, "--part", "server"]);
+        let config = format!(
+            "events {{}}\nhttp {{\n{http}\nserver {{\nlisten 127.0.0.1:{};\n{server}\nlocation / {{ proxy_pass http://127.0.0.1:8080; }}\n}}\n}}\n",
+            free_port()
+        );
+        let folder = folder(&[("nginx.conf", &config)]);
+        assert_runs(
+            Command::new(program("nginx"))
+                .args(["-t", "-q", "-e", "stderr", "-g", "pid nginx.pid;", "-p"])
+                .arg(folder.path())
+                .arg("-c")
+                .arg(folder.path().join("nginx.conf")),
+            &config,
+        );
+    }
+}
+
+/// `deploy/`'s file with the pieces of a fragment in place of its own.
+fn envoy_config(fragment: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/envoy/ext-authz-grpc.yaml");
+    let file = fs::read_to_string(path).expect("deploy/'s file");
+    let mut config: Value = serde_yaml::from_str(&file).expect("YAML");
+    let mut fragment: Value = serde_yaml::from_str(fragment).expect("YAML");
+    let resources = &mut config["static_resources"];
+    let manager = &mut resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let settings = fragment["http_connection_manager"]
+        .as_mapping_mut()
+        .expect("settings of the connection manager");
+    for (name, value) in std::mem::take(settings) {
+        manager[name] = value;
+    }
+    let filters = fragment["http_filters"].as_sequence_mut().expect("filters");
+    let router = manager["http_filters"]
+        .as_sequence()
+        .and_then(|filters| filters.last())
+        .expect("a router")
+        .clone();
+    filters.push(router);
+    manager["http_filters"] = fragment["http_filters"].clone();
+    let clusters = resources["clusters"].as_sequence_mut().expect("clusters");
+    clusters.truncate(1);
+    clusters.extend(
+        fragment["clusters"]
+            .as_sequence()
+            .expect("clusters")
+            .iter()
+            .cloned(),
+    );
+    serde_yaml::to_string(&config).expect("YAML")
+}
+
+#[test]
+fn envoy_takes_it() {
+    let (_own, paths) = policies();
+    // Over gRPC nothing depends on the policy: one is enough.
+    let mut fragments = vec![
+        fragment(&["envoy", &paths[0]]),
+        fragment(&[
+            "envoy",
+            &paths[0],
+            "--portcullis",
+            "portcullis.internal:9191",
+        ]),
+    ];
+    fragments.extend(
+        paths
+            .iter()
+            .map(|path| fragment(&["envoy", path, "--over", "http"])),
+    );
+    for fragment in fragments {
+        let config = envoy_config(&fragment);
+        let folder = folder(&[("envoy.yaml", &config)]);
+        assert_runs(
+            Command::new(program("envoy"))
+                .args([
+                    "--mode",
+                    "validate",
+                    "--log-level",
+                    "error",
+                    "--config-path",
+                ])
+                .arg(folder.path().join("envoy.yaml")),
+            &config,
+        );
+    }
+}
+
+#[test]
+fn caddy_takes_it() {
+    let (_own, paths) = policies();
+    for path in paths {
+        let snippet = fragment(&["caddy", &path]);
+        let config = "{\n\tadmin off\n}\nimport portcullis.caddy\nhttp://:8000 {\n\troute {\n\t\timport portcullis\n\t\treverse_proxy 127.0.0.1:8080\n\t}\n}\n";
+        let folder = folder(&[("portcullis.caddy", &snippet), ("Caddyfile", config)]);
+        assert_runs(
+            Command::new(program("caddy"))
+                .args(["validate", "--adapter", "caddyfile", "--config"])
+                .arg(folder.path().join("Caddyfile"))
+                .env("XDG_CONFIG_HOME", folder.path())
+                .env("XDG_DATA_HOME", folder.path()),
+            &snippet,
+        );
+    }
+}
+
+#[test]
+fn every_forwarded_name_is_removed_in_every_spelling() {
+    let folder = folder(&[("a.gate", EVERYTHING)]);
+    let path = text(&folder);
+    let spellings = ["x-user-id", "x-user_id", "x_user-id", "x_user_id"];
+
+    let envoy: Value =
+        serde_yaml::from_str(&fragment(&["envoy", &path, "--over", "http"])).expect("YAML");
+    let removed: Vec<&str> =
+        envoy["http_filters"][0]["typed_config"]["mutations"]["request_mutations"]
+            .as_sequence()
+            .expect("mutations")
+            .iter()
+            .filter_map(|mutation| mutation["remove"].as_str())
+            .collect();
+    for name in spellings
+        .iter()
+        .chain(&["x-roles", "x_roles", "x-claims", "x_claims"])
+    {
+        assert!(removed.contains(name), "{name}: {removed:?}");
+    }
+    let read: Vec<&str> = envoy["http_filters"][1]["typed_config"]["allowed_headers"]["patterns"]
+        .as_sequence()
+        .expect("patterns")
+        .iter()
+        .filter_map(|pattern| pattern["exact"].as_str())
+        .collect();
+    assert_eq!(
+        read,
+        [
+            "access-control-request-headers",
+            "access-control-request-method",
+            "authorization",
+            "cookie",
+            "origin",
+            "x-tenant"
+        ]
+    );
+
+    let caddy = fragment(&["caddy", &path]).to_lowercase();
+    let traefik: Value = serde_yaml::from_str(&fragment(&["traefik", &path])).expect("YAML");
+    let listed: Vec<String> =
+        traefik["http"]["middlewares"]["portcullis-ask"]["forwardAuth"]["authResponseHeaders"]
+            .as_sequence()
+            .expect("names")
+            .iter()
+            .filter_map(|name| name.as_str().map(str::to_lowercase))
+            .collect();
+    for name in spellings {
+        assert!(
+            caddy.contains(&format!("request_header -{name}\n")),
+            "{caddy}"
+        );
+        assert!(listed.iter().any(|listed| listed == name), "{listed:?}");
+    }
+}
+
+#[test]
+fn the_token_is_kept_from_the_application_where_the_policy_says_so() {
+    let folder = folder(&[("a.gate", EVERYTHING)]);
+    let path = text(&folder);
+    for (proxy, line) in [
+        (&["nginx"][..], "proxy_set_header Authorization \"\";"),
+        (&["envoy", "--over", "http"], "- remove: authorization"),
+        (&["caddy"], "request_header -Authorization"),
+        (&["traefik"], "Authorization: \"\""),
+    ] {
+        let fragment = fragment(&[proxy, &[&path]].concat());
+        assert!(fragment.contains(line), "{fragment}");
+    }
+}
+
+#[test]
+fn an_option_of_another_proxy_is_a_mistake() {
+    for arguments in [
+        &["proxy-config", "caddy", "policies/spa", "--part", "http"][..],
+        &["proxy-config", "nginx", "policies/spa", "--over", "http"],
+        &[
+            "proxy-config",
+            "nginx",
+            "policies/spa",
+            "--portcullis",
+            "9190",
+        ],
+    ] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, Some(2), "{}", ran.everything());
+    }
+}
