@@ -4,12 +4,15 @@
 //! and the same request give the same decision, to the byte. The daemon and the command line,
 //! behind the feature `daemon`, are what reads files, sockets and the time.
 
+pub mod answer;
 pub mod check;
+pub mod compile;
 #[cfg(feature = "daemon")]
 pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod diagnostic;
+pub mod engine;
 pub mod json;
 pub mod keys;
 #[cfg(feature = "daemon")]

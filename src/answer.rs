@@ -1,0 +1,230 @@
+//! A decision, put into words for the client: status, challenge, body.
+//!
+//! Adapters differ in what they can carry, so that each takes from this what its proxy passes on;
+//! what is said, and how much of it, is decided here.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::engine::{Decision, Denial, Step};
+use crate::reason::Reason;
+use crate::text::clean;
+
+/// How much a denial says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Explain {
+    /// The status, and what the protocols demand.
+    None,
+    /// The reason, too.
+    #[default]
+    Reason,
+    /// The hint, too: it may name what the policy asks for and what the token holds.
+    Full,
+}
+
+/// The media type of a denial's body (RFC 9457, section 3).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+/// The header that names the reason; `allowed` on an allow.
+pub const REASON_HEADER: &str = "x-portcullis-reason";
+/// The header that holds the decision's number.
+pub const DECISION_HEADER: &str = "x-portcullis-decision";
+
+/// The answer to a request, as HTTP has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers for the client, names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body of a denial.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Puts a decision into an answer.
+///
+/// `resource_metadata` is the URL of the API's protected resource metadata, where it is served
+/// (RFC 9728, section 5.1).
+pub fn answer(
+    decision: &Decision<'_>,
+    explain: Explain,
+    decision_id: &str,
+    resource_metadata: Option<&str>,
+) -> Answer {
+    let mut headers = vec![
+        (
+            REASON_HEADER,
+            decision.reason().map_or("allowed", Reason::code).to_owned(),
+        ),
+        (DECISION_HEADER, decision_id.to_owned()),
+    ];
+    let denial = match decision {
+        Decision::Allow(_) => {
+            return Answer {
+                status: 200,
+                headers,
+                body: None,
+            };
+        }
+        Decision::Deny(denial) => denial,
+    };
+    headers.extend(denial_headers(denial, explain, resource_metadata));
+    headers.push(("content-type", PROBLEM_JSON.to_owned()));
+    headers.push(("cache-control", "no-store".to_owned()));
+    Answer {
+        status: denial.reason().status(),
+        headers,
+        body: Some(problem(denial, explain, decision_id)),
+    }
+}
+
+/// The challenge and the CORS headers of a denial.
+fn denial_headers(
+    denial: &Denial<'_>,
+    explain: Explain,
+    resource_metadata: Option<&str>,
+) -> Vec<(&'static str, String)> {
+    let challenge = challenge(denial, explain, resource_metadata);
+    challenge
+        .map(|challenge| ("www-authenticate", challenge))
+        .into_iter()
+        .chain(denial.cors_headers().iter().cloned())
+        .collect()
+}
+
+/// `WWW-Authenticate` (RFC 6750, section 3; RFC 9470, section 3).
+fn challenge(
+    denial: &Denial<'_>,
+    explain: Explain,
+    resource_metadata: Option<&str>,
+) -> Option<String> {
+    let reason = denial.reason();
+    let error = match reason {
+        // Without a token there is no error to name (RFC 6750, section 3.1).
+        Reason::TokenMissing => None,
+        Reason::ScopeMissing => Some("insufficient_scope"),
+        Reason::AuthenticationTooOld | Reason::AuthenticationTooWeak => {
+            Some("insufficient_user_authentication")
+        }
+        _ if reason.status() == 401 => Some("invalid_token"),
+        _ => return None,
+    };
+    let api = denial.api();
+    let realm = api.map_or("portcullis", |api| {
+        api.realm.as_deref().unwrap_or(&api.name)
+    });
+    let mut challenge = format!("Bearer realm=\"{}\"", clean(realm));
+    let mut parameter = |name: &str, value: &str| {
+        let _ = write!(challenge, ", {name}=\"{}\"", clean(value));
+    };
+    if let Some(error) = error {
+        parameter("error", error);
+        match explain {
+            Explain::None => {}
+            Explain::Reason => parameter(
+                "error_description",
+                &format!("{reason}: {}", reason.summary()),
+            ),
+            Explain::Full => parameter(
+                "error_description",
+                &format!("{reason}: {}", denial.hint().unwrap_or(reason.summary())),
+            ),
+        }
+    }
+    let wanted = denial.challenge();
+    if !wanted.scope.is_empty() {
+        parameter("scope", &wanted.scope.join(" "));
+    }
+    if !wanted.acr_values.is_empty() {
+        parameter("acr_values", &wanted.acr_values.join(" "));
+    }
+    if let Some(seconds) = wanted.max_age {
+        parameter("max_age", &seconds.to_string());
+    }
+    if let Some(url) = resource_metadata {
+        parameter("resource_metadata", url);
+    }
+    Some(challenge)
+}
+
+/// The body of a denial (RFC 9457). `about:blank` says that it means what its status means.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    decision_id: &'a str,
+}
+
+fn problem(denial: &Denial<'_>, explain: Explain, decision_id: &str) -> Vec<u8> {
+    let status = denial.reason().status();
+    let problem = Problem {
+        r#type: "about:blank",
+        title: match status {
+            400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            _ => "Service Unavailable",
+        },
+        status,
+        reason: (explain != Explain::None).then_some(denial.reason().code()),
+        hint: denial.hint().filter(|_| explain == Explain::Full),
+        decision_id,
+    };
+    serde_json::to_vec(&problem).unwrap_or_default()
+}
+
+/// A decision as `why --format json` and `POST /v1/check` print it.
+///
+/// `headers` are those for the upstream on an allow, and those for the client on a denial.
+pub fn explanation_json(decision: &Decision<'_>, trace: &[Step], explain: Explain) -> Value {
+    let (headers, hint): (Map<String, Value>, _) = match decision {
+        Decision::Allow(permit) => (
+            permit
+                .headers_to_set()
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), json!(value)))
+                .collect(),
+            None,
+        ),
+        Decision::Deny(denial) => (
+            denial_headers(denial, explain, None)
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), json!(value)))
+                .collect(),
+            denial.hint().filter(|_| explain == Explain::Full),
+        ),
+    };
+    let token = decision.token();
+    let trace: Vec<Value> = trace
+        .iter()
+        .map(|step| {
+            json!({
+                "condition": step.condition,
+                "value": step.value,
+                "because": step.because,
+            })
+        })
+        .collect();
+    json!({
+        "decision": if decision.allowed() { "allow" } else { "deny" },
+        "status": decision.status(),
+        "reason": decision.reason().map(Reason::code),
+        "api": decision.api().map(|api| &api.name),
+        "route": decision.route(),
+        "policy": decision.place().map(|place| place.to_string()),
+        "hint": hint,
+        "trace": trace,
+        "token": {
+            "kind": token.and_then(|token| token.kind).map(|kind| kind.as_str()),
+            "issuer": token.and_then(|token| token.issuer.as_deref()),
+            "subject": token.and_then(|token| token.subject.as_deref()),
+        },
+        "headers": headers,
+    })
+}

@@ -1,0 +1,73 @@
+//! What browsers may ask and read (the Fetch standard's CORS protocol).
+
+use super::request::Request;
+use crate::model::Api;
+use crate::pattern::Method;
+use crate::settings::Origin;
+
+/// What a page may read of a denial.
+const EXPOSED: &str = "WWW-Authenticate, x-portcullis-reason, x-portcullis-decision";
+
+/// A CORS preflight.
+pub(super) struct Preflight<'r> {
+    pub origin: &'r str,
+    /// The method that it asks about.
+    pub method: Method,
+}
+
+impl<'r> Preflight<'r> {
+    /// Reads one: one Origin, one Access-Control-Request-Method, no Authorization.
+    pub fn of(request: &Request<'r>) -> Option<Preflight<'r>> {
+        let origin = text(request, "origin")?;
+        let method = Method::parse(text(request, "access-control-request-method")?)?;
+        request
+            .header("authorization")
+            .next()
+            .is_none()
+            .then_some(Preflight { origin, method })
+    }
+}
+
+fn text<'r>(request: &Request<'r>, name: &str) -> Option<&'r str> {
+    std::str::from_utf8(request.one_header(name)?).ok()
+}
+
+/// Whether the API lists the origin.
+pub(super) fn allowed_origin(api: &Api, origin: &str) -> bool {
+    api.cors.as_ref().is_some_and(|cors| {
+        cors.origins.iter().any(|listed| match listed {
+            Origin::Any => true,
+            Origin::Exact(exact) => exact == origin,
+            Origin::Label { scheme, suffix } => origin
+                .strip_prefix(scheme.as_str())
+                .and_then(|rest| rest.split_once('.'))
+                .is_some_and(|(label, rest)| {
+                    !label.is_empty()
+                        && rest == suffix
+                        && label
+                            .bytes()
+                            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                }),
+        })
+    })
+}
+
+/// The headers that let a page of a listed origin read a denial.
+pub(super) fn denial_headers(api: &Api, request: &Request<'_>) -> Vec<(&'static str, String)> {
+    let Some(cors) = &api.cors else {
+        return Vec::new();
+    };
+    let mut headers = vec![("vary", "Origin".to_owned())];
+    if let Some(origin) = text(request, "origin")
+        && allowed_origin(api, origin)
+    {
+        let any = !cors.credentials && cors.origins.contains(&Origin::Any);
+        let allowed = if any { "*" } else { origin };
+        headers.push(("access-control-allow-origin", allowed.to_owned()));
+        if cors.credentials {
+            headers.push(("access-control-allow-credentials", "true".to_owned()));
+        }
+        headers.push(("access-control-expose-headers", EXPOSED.to_owned()));
+    }
+    headers
+}

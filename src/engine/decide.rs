@@ -1,0 +1,233 @@
+//! The decision: pure, total, and the only place where a request is let through.
+
+use super::decision::{Challenge, Decision, Denial, Permit, SeenToken, Subject};
+use super::eval::Scene;
+use super::evidence::{Evidence, Fault, SeenKind};
+use super::facts::Facts;
+use super::policy::Policy;
+use super::routed::{Open, Routed, State};
+use super::{blame, cors, forward};
+use crate::model::{Access, Api, Condition, Route};
+use crate::reason::Reason;
+use crate::settings::{Demand, PathParameter};
+use crate::source::Span;
+
+/// Decides a request.
+///
+/// `evidence` is what the token, where [`Routed::demand`] asks for one, was found to be; a fault
+/// inside it denies, whatever the rules say.
+pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decision<'a> {
+    match &routed.state {
+        State::Fault(fault) => deny(routed, Vec::new(), None, |denial| {
+            denial.reason = fault.reason;
+            denial.hint = Some(fault.hint.clone());
+        }),
+        State::NoRoute => deny(routed, Vec::new(), None, |denial| {
+            denial.reason = Reason::RequestNoRoute;
+            denial.hint = Some("no route of the policy names this method, host and path".into());
+        }),
+        State::Denied { routes, by } => deny(routed, routes.clone(), None, |denial| {
+            denial.reason = Reason::RequestDenied;
+            denial.hint = Some("a rule denies every request to this path".into());
+            denial.place = Some(*by);
+        }),
+        State::Preflight { routes } => allow(routed, routes.clone(), None, true),
+        State::Open(open) => decide_open(routed, open, evidence),
+    }
+}
+
+fn decide_open<'a>(
+    routed: &'a Routed<'a, 'a>,
+    open: &'a Open<'a, 'a>,
+    evidence: Evidence<'a>,
+) -> Decision<'a> {
+    let evidence = match open.demand {
+        Demand::None => Evidence::Nothing,
+        Demand::Optional | Demand::Required => evidence,
+    };
+    let token = seen(routed, evidence);
+    let route_place = open.routes.first().map(|route| route.span);
+    let facts = match evidence {
+        Evidence::Token { facts, .. } => Some(facts),
+        Evidence::Fault(fault) => {
+            return deny(routed, open.routes.clone(), token, |denial| {
+                denial.reason = fault.reason;
+                denial.hint = Some(fault.hint.clone());
+                denial.place = route_place;
+            });
+        }
+        Evidence::Nothing if open.demand == Demand::Required => {
+            return deny(routed, open.routes.clone(), token, |denial| {
+                denial.reason = Reason::TokenMissing;
+                denial.hint = Some(missing_token(routed));
+                denial.place = route_place;
+            });
+        }
+        Evidence::Nothing => None,
+    };
+    let scene = scene(routed, open, facts);
+    let holds = conditions(open).all(|(condition, parameters)| {
+        Scene {
+            parameters,
+            ..scene
+        }
+        .condition(condition)
+            == Some(true)
+    });
+    if holds {
+        return allow(
+            routed,
+            open.routes.clone(),
+            facts.map(|facts| (facts, token)),
+            false,
+        );
+    }
+    let blame = blame::find(&scene, open);
+    deny(routed, open.routes.clone(), token, |denial| {
+        denial.reason = blame.reason;
+        denial.hint = Some(blame.hint);
+        denial.place = blame.place.or(route_place);
+        denial.challenge = blame.challenge;
+    })
+}
+
+/// What the conditions of a request may read.
+pub(super) fn scene<'a>(
+    routed: &'a Routed<'a, 'a>,
+    open: &'a Open<'a, 'a>,
+    facts: Option<&'a Facts>,
+) -> Scene<'a> {
+    Scene {
+        policy: routed.policy,
+        request: routed.request,
+        open,
+        facts,
+        leeway: facts
+            .and_then(|facts| routed.policy.issuer(facts.issuer))
+            .map_or(0, |issuer| issuer.leeway),
+        assumed: None,
+        parameters: &[],
+    }
+}
+
+/// All conditions that must hold, guards first, each with the parameters of its own path.
+pub(super) fn conditions<'a>(
+    open: &'a Open<'a, 'a>,
+) -> impl Iterator<Item = (&'a Condition, &'a [PathParameter])> {
+    let guards = open
+        .guards
+        .iter()
+        .filter_map(|guard| Some((guard.condition.as_ref()?, guard.parameters.as_slice())));
+    let routes = open.routes.iter().filter_map(|route| match &route.access {
+        Access::Open { condition, .. } => Some((condition.as_ref()?, route.parameters.as_slice())),
+        Access::Denied => None,
+    });
+    guards.chain(routes)
+}
+
+fn missing_token(routed: &Routed<'_, '_>) -> String {
+    let audience = routed.api().and_then(|api| match &api.audience {
+        crate::settings::Audience::OneOf(audiences) => audiences.first(),
+        crate::settings::Audience::Any(_) => None,
+    });
+    match audience {
+        Some(audience) => {
+            format!("send an access token for the audience `{audience}` as `Authorization: Bearer`")
+        }
+        None => "send an access token as `Authorization: Bearer`".to_owned(),
+    }
+}
+
+fn seen<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Option<SeenToken<'a>> {
+    match evidence {
+        Evidence::Nothing => None,
+        Evidence::Token { facts, kind } => Some(seen_facts(routed, facts, kind)),
+        Evidence::Fault(fault) => Some(SeenToken {
+            kind: fault.kind,
+            issuer: fault.issuer.as_deref().map(Into::into),
+            subject: fault.subject.as_deref().map(Into::into),
+        }),
+    }
+}
+
+fn seen_facts<'a>(routed: &'a Routed<'a, 'a>, facts: &'a Facts, kind: SeenKind) -> SeenToken<'a> {
+    SeenToken {
+        kind: Some(kind),
+        issuer: routed
+            .policy
+            .issuer(facts.issuer)
+            .map(|issuer| issuer.name.as_str().into()),
+        subject: facts.subject.as_deref().map(Into::into),
+    }
+}
+
+fn allow<'a>(
+    routed: &'a Routed<'a, 'a>,
+    routes: Vec<&'a Route>,
+    token: Option<(&'a Facts, Option<SeenToken<'a>>)>,
+    preflight: bool,
+) -> Decision<'a> {
+    let (facts, token) = match token {
+        Some((facts, token)) => (Some(facts), token),
+        None => (None, None),
+    };
+    let api = routed.api();
+    Decision::Allow(Permit {
+        set: match (api, facts) {
+            (Some(api), Some(facts)) => forward::headers(api, facts),
+            _ => Vec::new(),
+        },
+        remove: api.map(forward::token_headers).unwrap_or_default(),
+        subject: Subject {
+            policy: routed.policy,
+            api,
+            routes,
+            token,
+        },
+        facts,
+        preflight,
+    })
+}
+
+/// Denies without looking at any rule, for what is at fault before there is a request to decide.
+pub fn refuse<'a>(policy: &'a Policy, fault: &Fault) -> Decision<'a> {
+    Decision::Deny(Denial {
+        subject: Subject {
+            policy,
+            api: None,
+            routes: Vec::new(),
+            token: None,
+        },
+        reason: fault.reason,
+        hint: Some(fault.hint.clone()),
+        place: None,
+        challenge: Challenge::default(),
+        cors: Vec::new(),
+    })
+}
+
+fn deny<'a>(
+    routed: &'a Routed<'a, 'a>,
+    routes: Vec<&'a Route>,
+    token: Option<SeenToken<'a>>,
+    fill: impl FnOnce(&mut Denial<'a>),
+) -> Decision<'a> {
+    let api: Option<&Api> = routed.api();
+    let mut denial = Denial {
+        subject: Subject {
+            policy: routed.policy,
+            api,
+            routes,
+            token,
+        },
+        reason: Reason::Internal,
+        hint: None,
+        place: None::<Span>,
+        challenge: Challenge::default(),
+        cors: api
+            .map(|api| cors::denial_headers(api, routed.request))
+            .unwrap_or_default(),
+    };
+    fill(&mut denial);
+    Decision::Deny(denial)
+}

@@ -1,0 +1,206 @@
+//! What was decided, as a type that has to be used.
+//!
+//! An adapter answers a proxy from a [`Decision`] alone. A [`Permit`] has no public constructor
+//! and is built in one place, `engine::decide`: no other code can let a request through.
+
+use std::borrow::Cow;
+
+use crate::engine::policy::Policy;
+use crate::engine::{Facts, SeenKind};
+use crate::model::{Api, Route};
+use crate::reason::Reason;
+use crate::source::{Place, Span};
+
+/// Allow or deny.
+#[derive(Debug)]
+#[must_use = "a decision that nobody looks at protects nothing"]
+pub enum Decision<'a> {
+    /// The request may pass.
+    Allow(Permit<'a>),
+    /// The request must not pass.
+    Deny(Denial<'a>),
+}
+
+/// What both outcomes say of the request.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) api: Option<&'a Api>,
+    pub(crate) routes: Vec<&'a Route>,
+    pub(crate) token: Option<SeenToken<'a>>,
+}
+
+/// What was seen of the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenToken<'a> {
+    /// What it was recognised as.
+    pub kind: Option<SeenKind>,
+    /// Who signed it, or is said to: `iss`.
+    pub issuer: Option<Cow<'a, str>>,
+    /// Whom it is about: `sub`.
+    pub subject: Option<Cow<'a, str>>,
+}
+
+/// That a request may pass, and what the upstream is told.
+#[derive(Debug)]
+#[must_use = "the headers that a permit sets and removes are part of it"]
+pub struct Permit<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) facts: Option<&'a Facts>,
+    pub(super) preflight: bool,
+    pub(super) set: Vec<(&'a str, Cow<'a, str>)>,
+    /// Names beside those that the policy removes from every request.
+    pub(super) remove: Vec<Cow<'a, str>>,
+}
+
+/// That a request must not pass, and why.
+#[derive(Debug)]
+pub struct Denial<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) reason: Reason,
+    pub(super) hint: Option<String>,
+    pub(super) place: Option<Span>,
+    pub(super) challenge: Challenge,
+    pub(super) cors: Vec<(&'static str, String)>,
+}
+
+/// What a denial asks of the client beyond its reason (RFC 6750, section 3; RFC 9470, section 3).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Challenge {
+    /// The least set of scopes that would do, in the policy's order.
+    pub scope: Vec<String>,
+    /// The authentication context classes that would do.
+    pub acr_values: Vec<String>,
+    /// How many seconds ago the user may have logged in.
+    pub max_age: Option<u64>,
+}
+
+impl<'a> Decision<'a> {
+    /// Whether the request may pass.
+    pub fn allowed(&self) -> bool {
+        matches!(self, Decision::Allow(_))
+    }
+
+    /// Why the request must not pass; `None` on allow.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Decision::Allow(_) => None,
+            Decision::Deny(denial) => Some(denial.reason),
+        }
+    }
+
+    /// The status code: 200 on allow, else the reason's.
+    pub fn status(&self) -> u16 {
+        self.reason().map_or(200, Reason::status)
+    }
+
+    /// A sentence on why the request must not pass.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Decision::Allow(_) => None,
+            Decision::Deny(denial) => denial.hint(),
+        }
+    }
+
+    fn subject(&self) -> &Subject<'a> {
+        match self {
+            Decision::Allow(permit) => &permit.subject,
+            Decision::Deny(denial) => &denial.subject,
+        }
+    }
+
+    /// The API that was asked for, as far as that is clear.
+    pub fn api(&self) -> Option<&'a Api> {
+        self.subject().api
+    }
+
+    /// The route that answered; crossing ones joined by ` + `.
+    pub fn route(&self) -> Option<Cow<'a, str>> {
+        match self.subject().routes.as_slice() {
+            [] => None,
+            [one] => Some(Cow::Borrowed(&one.name)),
+            several => {
+                let names: Vec<&str> = several.iter().map(|route| route.name.as_str()).collect();
+                Some(Cow::Owned(names.join(" + ")))
+            }
+        }
+    }
+
+    /// The place in the policy of the atom or route that decided.
+    pub fn place(&self) -> Option<Place> {
+        let span = match self {
+            Decision::Allow(permit) => permit.subject.routes.first().map(|route| route.span),
+            Decision::Deny(denial) => denial.place,
+        };
+        span.map(|span| self.subject().policy.place(span))
+    }
+
+    /// What was seen of the token.
+    pub fn token(&self) -> Option<&SeenToken<'a>> {
+        self.subject().token.as_ref()
+    }
+}
+
+impl<'a> Permit<'a> {
+    /// The API whose route let the request through.
+    pub fn api(&self) -> Option<&'a Api> {
+        self.subject.api
+    }
+
+    /// The token's facts, where a token was looked at: for the decision log.
+    pub fn facts(&self) -> Option<&'a Facts> {
+        self.facts
+    }
+
+    /// Whether it is a CORS preflight that passes without a token.
+    pub fn is_preflight(&self) -> bool {
+        self.preflight
+    }
+
+    /// The headers that the upstream gets, names in lower case. None of them is in
+    /// [`Permit::headers_to_remove`].
+    pub fn headers_to_set(&self) -> &[(&'a str, Cow<'a, str>)] {
+        &self.set
+    }
+
+    /// The headers to remove from what the client sent, names in lower case: every name that some
+    /// API forwards, in every spelling that an upstream might take for it, unless it is set.
+    ///
+    /// Envoy removes after it sets, so that a name that is in both would vanish.
+    pub fn headers_to_remove(&self) -> impl Iterator<Item = &str> {
+        self.subject
+            .policy
+            .identity_headers()
+            .iter()
+            .map(String::as_str)
+            .chain(self.remove.iter().map(Cow::as_ref))
+            .filter(|name| self.set.iter().all(|(set, _)| set != name))
+    }
+}
+
+impl<'a> Denial<'a> {
+    /// Why.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The API that was asked for, as far as that is clear.
+    pub fn api(&self) -> Option<&'a Api> {
+        self.subject.api
+    }
+
+    /// A sentence on why.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// What the client could do about it.
+    pub fn challenge(&self) -> &Challenge {
+        &self.challenge
+    }
+
+    /// The headers that let a page of a listed origin read the denial.
+    pub fn cors_headers(&self) -> &[(&'static str, String)] {
+        &self.cors
+    }
+}

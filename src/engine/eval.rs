@@ -1,0 +1,366 @@
+//! Conditions in three values.
+
+use std::fmt::Write as _;
+
+use super::facts::{Client, Fact, Facts, Scopes};
+use super::path;
+use super::policy::Policy;
+use super::request::Request;
+use super::routed::Open;
+use crate::model::{
+    Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
+};
+use crate::settings::{ClaimId, PathParameter};
+use crate::text::quoted;
+
+/// True, false, or `None` for missing.
+pub(super) type Three = Option<bool>;
+
+/// All that a condition may read.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub policy: &'a Policy,
+    pub request: &'a Request<'a>,
+    pub open: &'a Open<'a, 'a>,
+    pub facts: Option<&'a Facts>,
+    /// The clock leeway of the token's issuer, in seconds.
+    pub leeway: u64,
+    /// Scopes to assume instead of the token's, when the least set is searched for.
+    pub assumed: Option<&'a [&'a str]>,
+    /// The parameters of the rule whose condition it is.
+    pub parameters: &'a [PathParameter],
+}
+
+impl<'a> Scene<'a> {
+    /// What a condition is. Nesting is bounded by the parser.
+    pub fn condition(&self, condition: &Condition) -> Three {
+        match &condition.kind {
+            ConditionKind::And(all) => {
+                let mut value = Some(true);
+                for one in all {
+                    match self.condition(one) {
+                        Some(false) => return Some(false),
+                        None => value = None,
+                        Some(true) => {}
+                    }
+                }
+                value
+            }
+            ConditionKind::Or(any) => {
+                let mut value = Some(false);
+                for one in any {
+                    match self.condition(one) {
+                        Some(true) => return Some(true),
+                        None => value = None,
+                        Some(false) => {}
+                    }
+                }
+                value
+            }
+            ConditionKind::Not(inner) => self.condition(inner).map(|value| !value),
+            ConditionKind::Atom(atom) => self.atom(atom),
+        }
+    }
+
+    /// The first atom, left to right, that keeps a condition from being `wanted`, and what it
+    /// would have to be.
+    pub fn blame<'c>(&self, condition: &'c Condition, wanted: bool) -> (&'c Condition, bool) {
+        let first = |all: &'c [Condition]| {
+            all.iter()
+                .find(|one| self.condition(one) != Some(wanted))
+                .or_else(|| all.first())
+                .map_or((condition, wanted), |one| self.blame(one, wanted))
+        };
+        match &condition.kind {
+            ConditionKind::And(all) | ConditionKind::Or(all) => first(all),
+            ConditionKind::Not(inner) => self.blame(inner, !wanted),
+            ConditionKind::Atom(_) => (condition, wanted),
+        }
+    }
+
+    /// What an atom is.
+    pub fn atom(&self, atom: &Atom) -> Three {
+        match atom {
+            Atom::ScopeAny(scopes) => self.has_scopes(|held| scopes.iter().any(held)),
+            Atom::ScopeAll(scopes) => self.has_scopes(|held| scopes.iter().all(held)),
+            Atom::Claim(claim, test) => self.claim(*claim, test),
+            Atom::TokenFrom(issuer) => Some(self.facts?.issuer == *issuer),
+            Atom::Client { any_of, negated } => match &self.facts?.client {
+                Client::Is(client) => Some(any_of.contains(client) != *negated),
+                Client::Absent | Client::Disagree => None,
+            },
+            Atom::LoginWithin(seconds) => {
+                let age = self.request.now - self.facts?.auth_time?;
+                // One in the future is no login that has been.
+                (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
+            }
+            Atom::Path(parameter, test) => self.text(self.path(*parameter), test),
+            Atom::Host(test) => self.text(self.open.label.as_deref(), test),
+            Atom::Method(methods) => Some(methods.has(self.open.method)),
+            Atom::Address { any_of, negated } => {
+                Some(any_of.contains(self.request.address?) != *negated)
+            }
+            Atom::Header(name, test) => self.text(self.header(name), test),
+            Atom::Query(name, test) => self.text(self.query(name).as_deref(), test),
+        }
+    }
+
+    /// The name of a claim.
+    pub fn claim_name(&self, claim: ClaimId) -> Option<&'a str> {
+        let declared = self.policy.model().claims.get(claim.0 as usize)?;
+        Some(&declared.name)
+    }
+
+    fn has_scopes(&self, test: impl FnOnce(&dyn Fn(&String) -> bool) -> bool) -> Three {
+        if let Some(assumed) = self.assumed {
+            return Some(test(&|scope| assumed.contains(&scope.as_str())));
+        }
+        match &self.facts?.scopes {
+            Scopes::Are(held) => Some(test(&|scope| held.contains(scope))),
+            Scopes::Missing(_) => None,
+        }
+    }
+
+    fn path(&self, parameter: usize) -> Option<&'a str> {
+        self.open.parameter(self.parameters.get(parameter)?)
+    }
+
+    fn header(&self, name: &str) -> Option<&'a str> {
+        let value = std::str::from_utf8(self.request.one_header(name)?).ok()?;
+        (!value.contains(',')).then_some(value)
+    }
+
+    fn query(&self, name: &str) -> Option<String> {
+        path::query_value(self.open.query?, name)
+    }
+
+    fn text(&self, value: Option<&str>, test: &TextTest) -> Three {
+        let value = value?;
+        match test {
+            TextTest::Equals { operand, negated } => {
+                Some((value == self.text_operand(operand)?) != *negated)
+            }
+            TextTest::In { any_of, negated } => Some(any_of.contains(value) != *negated),
+            TextTest::StartsWith(operand) => Some(value.starts_with(self.text_operand(operand)?)),
+            TextTest::Present => Some(true),
+        }
+    }
+
+    fn text_operand<'o>(&self, operand: &'o Operand) -> Option<&'o str>
+    where
+        'a: 'o,
+    {
+        match operand {
+            Operand::String(text) => Some(text),
+            Operand::Path(parameter) => self.path(*parameter),
+            Operand::Host => self.open.label.as_deref(),
+            Operand::Claim(claim) => match self.facts?.claim(*claim) {
+                Fact::Text(text) => Some(text),
+                _ => None,
+            },
+            Operand::Number(_) | Operand::Boolean(_) | Operand::Now => None,
+        }
+    }
+
+    fn number_operand(&self, operand: &Operand) -> Option<f64> {
+        match operand {
+            Operand::Number(number) => Some(*number),
+            Operand::Now => Some(self.request.now),
+            Operand::Claim(claim) => match self.facts?.claim(*claim) {
+                Fact::Number(number) => Some(*number),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    #[expect(
+        clippy::float_cmp,
+        reason = "claims are compared by their exact value; equal means equal"
+    )]
+    fn claim(&self, claim: ClaimId, test: &ClaimTest) -> Three {
+        let fact = self.facts?.claim(claim);
+        match (test, fact) {
+            (ClaimTest::Absent, Fact::Absent) => Some(true),
+            (_, Fact::Absent | Fact::WrongType(_)) => None,
+            (ClaimTest::Absent, _) => Some(false),
+            (ClaimTest::Present, _) => Some(true),
+            (ClaimTest::Equals { operand, negated }, fact) => {
+                let equal = match fact {
+                    Fact::Text(text) => text == self.text_operand(operand)?,
+                    Fact::Number(number) => *number == self.number_operand(operand)?,
+                    Fact::Boolean(value) => match operand {
+                        Operand::Boolean(other) => value == other,
+                        Operand::Claim(other) => match self.facts?.claim(*other) {
+                            Fact::Boolean(other) => value == other,
+                            _ => return None,
+                        },
+                        _ => return None,
+                    },
+                    _ => return None,
+                };
+                Some(equal != *negated)
+            }
+            (ClaimTest::Order { order, bound }, Fact::Number(number)) => {
+                let bound = match bound {
+                    Bound::Number(bound) => *bound,
+                    Bound::Now => self.request.now,
+                };
+                Some(match order {
+                    Order::Less => *number < bound,
+                    Order::LessOrEqual => *number <= bound,
+                    Order::Greater => *number > bound,
+                    Order::GreaterOrEqual => *number >= bound,
+                })
+            }
+            (ClaimTest::In { any_of, negated }, fact) => {
+                let inside = match (fact, any_of) {
+                    (Fact::Text(text), Values::Strings(set)) => set.contains(text),
+                    (Fact::Number(number), Values::Numbers(set)) => set.contains(number),
+                    (Fact::Boolean(value), Values::Booleans(set)) => set.contains(value),
+                    _ => return None,
+                };
+                Some(inside != *negated)
+            }
+            (ClaimTest::Contains(operand), Fact::Texts(texts)) => {
+                let wanted = self.text_operand(operand)?;
+                Some(texts.iter().any(|text| text == wanted))
+            }
+            (ClaimTest::Contains(operand), Fact::Numbers(numbers)) => {
+                Some(numbers.contains(&self.number_operand(operand)?))
+            }
+            (ClaimTest::ContainsAny(Values::Strings(set)), Fact::Texts(texts)) => {
+                Some(texts.iter().any(|text| set.contains(text)))
+            }
+            (ClaimTest::ContainsAny(Values::Numbers(set)), Fact::Numbers(numbers)) => {
+                Some(numbers.iter().any(|number| set.contains(number)))
+            }
+            (ClaimTest::ContainsAll(Values::Strings(set)), Fact::Texts(texts)) => {
+                Some(set.members().iter().all(|text| texts.contains(text)))
+            }
+            (ClaimTest::ContainsAll(Values::Numbers(set)), Fact::Numbers(numbers)) => {
+                Some(set.iter().all(|number| numbers.contains(number)))
+            }
+            (ClaimTest::StartsWith(operand), Fact::Text(text)) => {
+                Some(text.starts_with(self.text_operand(operand)?))
+            }
+            (ClaimTest::EndsWith(operand), Fact::Text(text)) => {
+                Some(text.ends_with(self.text_operand(operand)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// What an atom found, in words.
+    pub fn because(&self, atom: &Atom) -> String {
+        let on_token = matches!(
+            atom,
+            Atom::ScopeAny(_)
+                | Atom::ScopeAll(_)
+                | Atom::Claim(..)
+                | Atom::TokenFrom(_)
+                | Atom::Client { .. }
+                | Atom::LoginWithin(_)
+        );
+        let Some(facts) = self.facts.filter(|_| on_token) else {
+            return if on_token {
+                "there is no token".to_owned()
+            } else {
+                self.request_because(atom)
+            };
+        };
+        match atom {
+            Atom::ScopeAny(_) | Atom::ScopeAll(_) => match &facts.scopes {
+                Scopes::Missing(why) => (*why).to_owned(),
+                Scopes::Are(held) if held.is_empty() => "the token's scopes are empty".to_owned(),
+                Scopes::Are(held) => format!("the token's scopes are {}", quoted(&held.join(" "))),
+            },
+            Atom::Claim(claim, test) => {
+                let mut because = in_words(facts.claim(*claim));
+                let operand = match test {
+                    ClaimTest::Equals { operand, .. }
+                    | ClaimTest::Contains(operand)
+                    | ClaimTest::StartsWith(operand)
+                    | ClaimTest::EndsWith(operand) => Some(operand),
+                    _ => None,
+                };
+                match operand {
+                    Some(Operand::Path(_) | Operand::Host) => {
+                        let other = operand
+                            .and_then(|operand| self.text_operand(operand))
+                            .map_or("missing".to_owned(), quoted);
+                        let _ = write!(because, ", the request has {other}");
+                    }
+                    Some(Operand::Claim(other)) => {
+                        let _ = write!(
+                            because,
+                            ", the other one: {}",
+                            in_words(facts.claim(*other))
+                        );
+                    }
+                    _ => {}
+                }
+                because
+            }
+            Atom::Client { .. } => match &facts.client {
+                Client::Absent => "the token names no client".to_owned(),
+                Client::Disagree => "the token's claims disagree about the client".to_owned(),
+                Client::Is(client) => format!("the client is {}", quoted(client)),
+            },
+            Atom::LoginWithin(_) => match facts.auth_time {
+                None => "the token has no `auth_time`".to_owned(),
+                Some(at) if at > self.request.now => "`auth_time` is in the future".to_owned(),
+                Some(at) => format!("the login was {:.0} s ago", self.request.now - at),
+            },
+            _ => "the token is from another issuer".to_owned(),
+        }
+    }
+
+    fn request_because(&self, atom: &Atom) -> String {
+        let shown = |what: &str, value: Option<&str>| match value {
+            Some(value) => format!("{what} is {}", quoted(value)),
+            None => format!("{what} is missing"),
+        };
+        match atom {
+            Atom::Path(parameter, _) => shown("the path's segment", self.path(*parameter)),
+            Atom::Host(_) => shown("the host's label", self.open.label.as_deref()),
+            Atom::Method(_) => format!("the method is `{}`", self.open.method),
+            Atom::Address { .. } => match self.request.address {
+                Some(address) => format!("the peer's address is `{}`", address.to_canonical()),
+                None => "the peer's address is not known".to_owned(),
+            },
+            Atom::Header(name, _) => match self.request.header(name).count() {
+                0 => format!("the request has no header `{name}`"),
+                1 => shown(&format!("the header `{name}`"), self.header(name)),
+                _ => format!("the header `{name}` is repeated"),
+            },
+            Atom::Query(name, _) => shown(
+                &format!("the query parameter `{name}`"),
+                self.query(name).as_deref(),
+            ),
+            _ => String::new(),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "durations of a policy are far below 2^53 seconds"
+)]
+fn seconds_of(seconds: u64) -> f64 {
+    seconds as f64
+}
+
+fn in_words(fact: &Fact) -> String {
+    let list = |all: &[String]| format!("the token has {}", quoted(&all.join(", ")));
+    match fact {
+        Fact::Absent => "the token does not have it".to_owned(),
+        Fact::WrongType(found) => format!("the token has {found} there, which counts as missing"),
+        Fact::Text(text) => format!("the token has {}", quoted(text)),
+        Fact::Number(number) => format!("the token has `{number}`"),
+        Fact::Boolean(value) => format!("the token has `{value}`"),
+        Fact::Texts(all) if all.is_empty() => "the token has an empty list".to_owned(),
+        Fact::Texts(all) => list(all),
+        Fact::Numbers(all) => list(&all.iter().map(ToString::to_string).collect::<Vec<_>>()),
+    }
+}

@@ -1,0 +1,77 @@
+//! What is known of a request's token when it comes to the decision.
+
+use crate::engine::Facts;
+use crate::reason::Reason;
+
+/// What a token was recognised as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SeenKind {
+    /// An access token.
+    Access,
+    /// An OpenID Connect ID token.
+    Id,
+    /// Not a JWT.
+    Opaque,
+    /// A refresh token.
+    Refresh,
+    /// None of those with certainty.
+    Unknown,
+}
+
+impl SeenKind {
+    /// As it stands in explanations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SeenKind::Access => "access",
+            SeenKind::Id => "id",
+            SeenKind::Opaque => "opaque",
+            SeenKind::Refresh => "refresh",
+            SeenKind::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why a request is denied before any condition is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The reason.
+    pub reason: Reason,
+    /// A sentence for who sent the request: what is wrong, with what, and what to do. What stems
+    /// from the token in it has gone through [`crate::text::quoted`].
+    pub hint: String,
+    /// What the token was recognised as, as far as it was read.
+    pub kind: Option<SeenKind>,
+    /// Who the token says has signed it, as far as it was read.
+    pub issuer: Option<String>,
+    /// Whom the token is about, as far as it was read.
+    pub subject: Option<String>,
+}
+
+impl Fault {
+    /// A fault of which nothing but the reason and the hint is known.
+    pub fn new(reason: Reason, hint: impl Into<String>) -> Fault {
+        Fault {
+            reason,
+            hint: hint.into(),
+            kind: None,
+            issuer: None,
+            subject: None,
+        }
+    }
+}
+
+/// What the decision may rely on beside the request itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Evidence<'a> {
+    /// There is no token, or none was looked at.
+    Nothing,
+    /// A token that was verified, and admitted to the API at the time of the request.
+    Token {
+        /// What it says.
+        facts: &'a Facts,
+        /// What it was recognised as.
+        kind: SeenKind,
+    },
+    /// The token, or how it was sent, is at fault.
+    Fault(&'a Fault),
+}

@@ -1,0 +1,220 @@
+//! What a verified token says, read once into the form that conditions ask for.
+
+use crate::json::Json;
+use crate::model::Issuer;
+use crate::settings::{ClaimId, IssuerId};
+use crate::value::ClaimType;
+
+/// The claims of a token as the rules of one policy see them.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    pub(super) issuer: IssuerId,
+    /// By [`ClaimId`].
+    pub(super) claims: Vec<Fact>,
+    pub(super) scopes: Scopes,
+    pub(super) client: Client,
+    pub(super) auth_time: Option<f64>,
+    pub(super) subject: Option<String>,
+    /// The claims set as base64url, where some API forwards it.
+    pub(super) payload: Option<String>,
+}
+
+impl Facts {
+    /// Who signed.
+    pub fn issuer(&self) -> IssuerId {
+        self.issuer
+    }
+
+    /// Whom the token is about.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The OAuth client, where the token names one.
+    pub fn client(&self) -> Option<&str> {
+        match &self.client {
+            Client::Is(client) => Some(client),
+            Client::Absent | Client::Disagree => None,
+        }
+    }
+
+    pub(super) fn claim(&self, claim: ClaimId) -> &Fact {
+        self.claims.get(claim.0 as usize).unwrap_or(&Fact::Absent)
+    }
+}
+
+/// One claim.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Fact {
+    /// Not there, or null.
+    Absent,
+    /// There, but not of the declared type; holds what was found.
+    WrongType(&'static str),
+    Text(String),
+    /// A number, or a time as a NumericDate.
+    Number(f64),
+    Boolean(bool),
+    Texts(Vec<String>),
+    Numbers(Vec<f64>),
+}
+
+/// The scopes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scopes {
+    /// The token has none, says two different things, or says it in another type; holds why.
+    Missing(&'static str),
+    Are(Vec<String>),
+}
+
+/// The OAuth client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Client {
+    Absent,
+    Disagree,
+    Is(String),
+}
+
+/// Reads a claims set of an issuer. `types` gives the type of each of the policy's `claims`.
+pub(super) fn read(
+    (id, issuer): (IssuerId, Option<&Issuer>),
+    claims: usize,
+    types: impl Fn(ClaimId) -> Option<ClaimType>,
+    set: &Json<'_>,
+    payload: Option<String>,
+) -> Facts {
+    let mut facts = vec![Fact::Absent; claims];
+    for place in issuer.iter().flat_map(|issuer| &issuer.claims) {
+        let (Some(slot), Some(ty)) = (facts.get_mut(place.claim.0 as usize), types(place.claim))
+        else {
+            continue;
+        };
+        *slot = match set.at(&place.path) {
+            None | Some(Json::Null) => Fact::Absent,
+            Some(value) if place.keys_of => member_names(value, ty),
+            Some(value) => typed(value, ty),
+        };
+    }
+    Facts {
+        issuer: id,
+        claims: facts,
+        scopes: scopes(issuer.and_then(|issuer| issuer.scopes_from.as_deref()), set),
+        client: client(issuer.and_then(|issuer| issuer.client_from.as_deref()), set),
+        auth_time: set.get("auth_time").and_then(Json::as_f64),
+        subject: set.get("sub").and_then(Json::as_str).map(str::to_owned),
+        payload,
+    }
+}
+
+fn member_names(value: &Json<'_>, ty: ClaimType) -> Fact {
+    match (value.as_object(), ty) {
+        (Some(members), ClaimType::ListOfString) => Fact::Texts(
+            members
+                .iter()
+                .map(|(name, _)| name.clone().into_owned())
+                .collect(),
+        ),
+        _ => Fact::WrongType(kind(value)),
+    }
+}
+
+fn typed(value: &Json<'_>, ty: ClaimType) -> Fact {
+    let fact = match ty {
+        ClaimType::String => value.as_str().map(|text| Fact::Text(text.to_owned())),
+        ClaimType::Number | ClaimType::Time => value.as_f64().map(Fact::Number),
+        ClaimType::Boolean => value.as_bool().map(Fact::Boolean),
+        ClaimType::ListOfString => match value {
+            Json::String(one) => Some(Fact::Texts(vec![one.clone().into_owned()])),
+            _ => texts(value).map(Fact::Texts),
+        },
+        ClaimType::ListOfNumber => value
+            .as_array()
+            .and_then(|all| all.iter().map(Json::as_f64).collect())
+            .map(Fact::Numbers),
+        ClaimType::Words => value.as_str().map(|text| Fact::Texts(words(text))),
+    };
+    fact.unwrap_or_else(|| Fact::WrongType(kind(value)))
+}
+
+fn texts(value: &Json<'_>) -> Option<Vec<String>> {
+    value
+        .as_array()?
+        .iter()
+        .map(|one| one.as_str().map(str::to_owned))
+        .collect()
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What a JSON value is, in words.
+fn kind(value: &Json<'_>) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(number) if number.exact().is_none() => {
+            "a number beyond what can be compared exactly"
+        }
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
+    }
+}
+
+fn scopes(from: Option<&[String]>, set: &Json<'_>) -> Scopes {
+    const WRONG: &str = "the token's scopes are neither a string nor an array of strings";
+    if let Some(path) = from {
+        return match set.at(path) {
+            None | Some(Json::Null) => Scopes::Missing("the token has no scopes"),
+            Some(value) => scope_value(value).map_or(Scopes::Missing(WRONG), Scopes::Are),
+        };
+    }
+    let member = |name: &str| set.get(name).filter(|value| **value != Json::Null);
+    match (member("scope"), member("scp")) {
+        (None, None) => Scopes::Missing("the token has neither `scope` nor `scp`"),
+        (Some(value), None) | (None, Some(value)) => {
+            scope_value(value).map_or(Scopes::Missing(WRONG), Scopes::Are)
+        }
+        (Some(scope), Some(scp)) => match (scope_value(scope), scope_value(scp)) {
+            (Some(scope), Some(scp)) if same(&scope, &scp) => Scopes::Are(scope),
+            (Some(_), Some(_)) => {
+                Scopes::Missing("the token's `scope` and `scp` name different scopes")
+            }
+            _ => Scopes::Missing(WRONG),
+        },
+    }
+}
+
+fn scope_value(value: &Json<'_>) -> Option<Vec<String>> {
+    match value {
+        Json::String(text) => Some(words(text)),
+        other => texts(other),
+    }
+}
+
+fn same(a: &[String], b: &[String]) -> bool {
+    a.iter().all(|one| b.contains(one)) && b.iter().all(|one| a.contains(one))
+}
+
+fn client(from: Option<&[String]>, set: &Json<'_>) -> Client {
+    let found: Vec<&Json<'_>> = match from {
+        Some(path) => set.at(path).into_iter().collect(),
+        None => ["azp", "client_id"]
+            .into_iter()
+            .filter_map(|name| set.get(name))
+            .collect(),
+    };
+    let mut client = Client::Absent;
+    for value in found.into_iter().filter(|value| *value != &Json::Null) {
+        client = match (value.as_str(), client) {
+            (Some(text), Client::Absent) => Client::Is(text.to_owned()),
+            (Some(text), Client::Is(other)) if text == other => Client::Is(other),
+            _ => Client::Disagree,
+        };
+    }
+    client
+}

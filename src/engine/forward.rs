@@ -1,0 +1,64 @@
+//! What the upstream is told of a token.
+
+use std::borrow::Cow;
+
+use super::facts::{Fact, Facts};
+use crate::model::{Api, Forwarded};
+use crate::settings::TokenPlace;
+
+/// The headers to set. What is missing, or not printable ASCII, is not set, and so removed.
+pub(super) fn headers<'a>(api: &'a Api, facts: &'a Facts) -> Vec<(&'a str, Cow<'a, str>)> {
+    api.forward
+        .iter()
+        .filter_map(|forward| {
+            let value = match &forward.value {
+                Forwarded::Payload => Cow::Borrowed(facts.payload.as_deref()?),
+                Forwarded::Claim { claims, json } => claims
+                    .iter()
+                    .find_map(|claim| value(facts.claim(*claim), *json))?,
+            };
+            let printable = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+            // Blanks at the ends are no part of a field value (RFC 9110, section 5.5).
+            (printable && value.trim_matches(' ').len() == value.len())
+                .then_some((forward.header.as_str(), value))
+        })
+        .collect()
+}
+
+fn value(fact: &Fact, json: bool) -> Option<Cow<'_, str>> {
+    if json {
+        let value = match fact {
+            Fact::Absent | Fact::WrongType(_) => return None,
+            Fact::Text(text) => serde_json::to_string(text),
+            Fact::Number(number) => return Some(Cow::Owned(number.to_string())),
+            Fact::Boolean(value) => serde_json::to_string(value),
+            Fact::Texts(texts) => serde_json::to_string(texts),
+            Fact::Numbers(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                return Some(Cow::Owned(format!("[{}]", numbers.join(","))));
+            }
+        };
+        return value.ok().map(Cow::Owned);
+    }
+    match fact {
+        Fact::Text(text) => Some(Cow::Borrowed(text)),
+        Fact::Number(number) => Some(Cow::Owned(number.to_string())),
+        Fact::Boolean(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Fact::Absent | Fact::WrongType(_) | Fact::Texts(_) | Fact::Numbers(_) => None,
+    }
+}
+
+/// The headers that hold the token, where the upstream must not get it.
+pub(super) fn token_headers(api: &Api) -> Vec<Cow<'_, str>> {
+    if !api.forward_no_token {
+        return Vec::new();
+    }
+    api.token_places
+        .iter()
+        .filter_map(|place| match place {
+            TokenPlace::Authorization => Some(Cow::Borrowed("authorization")),
+            TokenPlace::Header(name) => Some(Cow::Borrowed(name.as_str())),
+            TokenPlace::Cookie(_) | TokenPlace::Query(_) | TokenPlace::Subprotocol(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,35 @@
+//! The evaluator: which rules answer a request, and what they say.
+//!
+//! It reads a checked model through indexes made once a load. Everything here is pure and total:
+//! the time, the peer's address and the token's facts come in with the request, and every way out
+//! of [`decide`] that is not an allow is a denial.
+
+mod blame;
+mod cors;
+mod decide;
+mod decision;
+mod eval;
+mod evidence;
+mod explain;
+mod facts;
+mod forward;
+mod host;
+mod index;
+mod path;
+mod policy;
+mod presented;
+mod request;
+mod routed;
+
+pub use decide::{decide, refuse};
+pub use decision::{Challenge, Decision, Denial, Permit, SeenToken};
+pub use evidence::{Evidence, Fault, SeenKind};
+pub use explain::{Step, explain};
+pub use facts::Facts;
+pub use path::{MAX_SEGMENTS, MAX_TARGET_BYTES};
+pub use policy::Policy;
+pub use presented::Presented;
+pub use request::Request;
+pub use routed::Routed;
+
+pub use crate::model::{Api, Issuer};

@@ -1,0 +1,237 @@
+//! From a request to the rules that answer it.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::evidence::Fault;
+use super::index::RuleKind;
+use super::path::{self, NormalPath};
+use super::policy::{Group, Policy};
+use super::request::Request;
+use super::{cors, host};
+use crate::model::{Access, Api, Guard, Route};
+use crate::pattern::Method;
+use crate::settings::{ApiId, Demand};
+use crate::source::Span;
+
+/// A request for which the rules have been found, and perhaps already settled what to answer.
+#[derive(Debug)]
+pub struct Routed<'p, 'r> {
+    pub(super) policy: &'p Policy,
+    pub(super) request: &'r Request<'r>,
+    pub(super) api: Option<(ApiId, &'p Api)>,
+    pub(super) state: State<'p, 'r>,
+}
+
+/// What is known before any token is looked at.
+#[derive(Debug)]
+pub(super) enum State<'p, 'r> {
+    /// The request itself is at fault.
+    Fault(Fault),
+    /// No route names it.
+    NoRoute,
+    /// Something `denied` covers it.
+    Denied { routes: Vec<&'p Route>, by: Span },
+    /// It is a CORS preflight that passes.
+    Preflight { routes: Vec<&'p Route> },
+    /// Conditions decide.
+    Open(Box<Open<'p, 'r>>),
+}
+
+/// A request that conditions decide.
+#[derive(Debug)]
+pub(super) struct Open<'p, 'r> {
+    pub method: Method,
+    pub path: NormalPath<'r>,
+    pub query: Option<&'r [u8]>,
+    pub label: Option<String>,
+    pub routes: Vec<&'p Route>,
+    pub guards: Vec<&'p Guard>,
+    pub demand: Demand,
+}
+
+impl Policy {
+    /// Finds the rules that answer a request.
+    pub fn route<'p, 'r>(&'p self, request: &'r Request<'r>) -> Routed<'p, 'r> {
+        let mut routed = Routed {
+            policy: self,
+            request,
+            api: None,
+            state: State::NoRoute,
+        };
+        if let Err(fault) = routed.find() {
+            routed.state = State::Fault(fault);
+        }
+        routed
+    }
+}
+
+/// The rules that match one method and path.
+struct Matched<'p> {
+    api: (ApiId, &'p Api),
+    /// The most specific routes, by file and line.
+    routes: Vec<&'p Route>,
+    guards: Vec<&'p Guard>,
+    /// What denies, whatever else holds.
+    denied: Option<Span>,
+}
+
+impl<'p, 'r> Routed<'p, 'r> {
+    /// The API that is asked, as far as that is clear.
+    pub fn api(&self) -> Option<&'p Api> {
+        self.api.map(|(_, api)| api)
+    }
+
+    /// Whether a token is needed to decide.
+    pub fn demand(&self) -> Demand {
+        match &self.state {
+            State::Open(open) => open.demand,
+            _ => Demand::None,
+        }
+    }
+
+    fn find(&mut self) -> Result<(), Fault> {
+        let method = self.request.read_method()?;
+        let target = path::split(self.request.target)?;
+        let host = host::read(self.request.host.unwrap_or_default())?;
+        let Some((group, label)) = self.policy.group(&host) else {
+            path::read(target.path, Default::default(), self.request.masked)?;
+            return Ok(());
+        };
+        if let [one] = group.members.as_slice() {
+            self.api = self.policy.api(one.api).map(|api| (one.api, api));
+        }
+        let path = path::read(target.path, group.options, self.request.masked)?;
+        let matched = self.matched(group, method, &path);
+        if let Some(preflight) = self.preflight(group, method, &path, matched.as_ref()) {
+            self.api = Some(preflight.api);
+            self.state = State::Preflight {
+                routes: preflight.routes,
+            };
+            return Ok(());
+        }
+        let Some(matched) = matched else {
+            return Ok(());
+        };
+        self.api = Some(matched.api);
+        if let Some(by) = matched.denied {
+            self.state = State::Denied {
+                routes: matched.routes,
+                by,
+            };
+            return Ok(());
+        }
+        let demand = matched
+            .routes
+            .iter()
+            .map(|route| demand_of(route))
+            .max()
+            .unwrap_or(Demand::Required);
+        let labelled = group
+            .members
+            .iter()
+            .any(|member| member.api == matched.api.0 && member.labelled);
+        let mut guards = matched.guards;
+        guards.retain(|guard| !(guard.except_public && demand == Demand::None));
+        self.state = State::Open(Box::new(Open {
+            method,
+            path,
+            query: target.query,
+            label: label.filter(|_| labelled).map(str::to_owned),
+            routes: matched.routes,
+            guards,
+            demand,
+        }));
+        Ok(())
+    }
+
+    /// The rules for a method and a path; `None` where no route matches.
+    fn matched(&self, group: &Group, method: Method, path: &NormalPath<'_>) -> Option<Matched<'p>> {
+        let mut found: SmallVec<[RuleKind; 8]> = SmallVec::new();
+        group.index.find(method, path, &mut found);
+        found.sort_unstable();
+        let routes: Vec<(ApiId, &Route)> = found
+            .iter()
+            .filter_map(|kind| match kind {
+                RuleKind::Route(at) => self.policy.numbered(*at),
+                RuleKind::Guard(_) => None,
+            })
+            .collect();
+        let best: Vec<(ApiId, &Route)> = routes
+            .iter()
+            .filter(|(_, route)| {
+                !routes
+                    .iter()
+                    .any(|(_, other)| within(other, route) && !within(route, other))
+            })
+            .copied()
+            .collect();
+        // The checker lets no routes of two APIs cross.
+        let (api, _) = *best.first()?;
+        let guards: Vec<&Guard> = found
+            .iter()
+            .filter_map(|kind| match kind {
+                RuleKind::Guard(at) => self.policy.guard(*at),
+                RuleKind::Route(_) => None,
+            })
+            .filter(|guard| guard.api == api)
+            .collect();
+        let denied = routes
+            .iter()
+            .filter(|(_, route)| matches!(route.access, Access::Denied))
+            .map(|(_, route)| route.span)
+            .chain(
+                guards
+                    .iter()
+                    .filter(|guard| guard.condition.is_none())
+                    .map(|guard| guard.span),
+            )
+            .next();
+        Some(Matched {
+            api: (api, self.policy.api(api)?),
+            routes: best.iter().map(|(_, route)| *route).collect(),
+            guards,
+            denied,
+        })
+    }
+
+    /// The rules of the method that a CORS preflight asks about, where it passes.
+    fn preflight(
+        &self,
+        group: &Group,
+        method: Method,
+        path: &NormalPath<'_>,
+        own: Option<&Matched<'p>>,
+    ) -> Option<Matched<'p>> {
+        let named = own.is_some_and(|own| own.routes.iter().any(|route| route.names_options));
+        if method != Method::OPTIONS || named {
+            return None;
+        }
+        let preflight = cors::Preflight::of(self.request)?;
+        let asked = self.matched(group, preflight.method, path)?;
+        let (_, api) = asked.api;
+        let passes = api.preflight_public || cors::allowed_origin(api, preflight.origin);
+        (passes && asked.denied.is_none()).then_some(asked)
+    }
+}
+
+/// Whether every request that `inner` matches, `outer` matches too.
+fn within(inner: &Route, outer: &Route) -> bool {
+    outer.methods.contains(inner.methods) && outer.path.contains(&inner.path)
+}
+
+fn demand_of(route: &Route) -> Demand {
+    match &route.access {
+        Access::Open { demand, .. } => *demand,
+        Access::Denied => Demand::Required,
+    }
+}
+
+impl Open<'_, '_> {
+    /// What a parameter of a rule's path holds.
+    pub(super) fn parameter(&self, parameter: &crate::settings::PathParameter) -> Option<&str> {
+        let segment: &Cow<'_, str> = self.path.segments.get(parameter.segment)?;
+        segment.get(parameter.prefix..segment.len().checked_sub(parameter.suffix)?)
+    }
+}
