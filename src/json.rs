@@ -6,7 +6,7 @@
 //! for headers and claims sets of tokens, key sets, and documents of providers.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::value::MAX_SAFE_INTEGER;
 
@@ -179,6 +179,53 @@ impl<'a> Json<'a> {
             ),
         }
     }
+}
+
+/// Written without blanks; a number that no double can hold is `null`.
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Json::Null => f.write_str("null"),
+            Json::Bool(value) => value.fmt(f),
+            Json::Number(Number(value)) if value.is_finite() => value.fmt(f),
+            Json::Number(_) => f.write_str("null"),
+            Json::String(text) => write_string(f, text),
+            Json::Array(elements) => {
+                f.write_char('[')?;
+                for (at, element) in elements.iter().enumerate() {
+                    if at > 0 {
+                        f.write_char(',')?;
+                    }
+                    element.fmt(f)?;
+                }
+                f.write_char(']')
+            }
+            Json::Object(members) => {
+                f.write_char('{')?;
+                for (at, (name, value)) in members.iter().enumerate() {
+                    if at > 0 {
+                        f.write_char(',')?;
+                    }
+                    write_string(f, name)?;
+                    f.write_char(':')?;
+                    value.fmt(f)?;
+                }
+                f.write_char('}')
+            }
+        }
+    }
+}
+
+fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_char('"')?;
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => write!(f, "\\{character}")?,
+            '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(character))?,
+            other => f.write_char(other)?,
+        }
+    }
+    f.write_char('"')
 }
 
 /// Why bytes are no JSON document.

@@ -6,9 +6,9 @@
 
 pub mod answer;
 pub mod check;
-pub mod compile;
 #[cfg(feature = "daemon")]
 pub mod cli;
+pub mod compile;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod diagnostic;
@@ -24,4 +24,5 @@ pub mod settings;
 pub mod source;
 pub mod syntax;
 pub mod text;
+pub mod token;
 pub mod value;

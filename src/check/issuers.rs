@@ -401,7 +401,7 @@ fn key_files(input: &Input, files: &[ast::Term], out: &mut Out) -> keys::KeySet 
                         path.span,
                         format!("the file `{}` is no key set: {error}", path.node),
                     )
-                    .help("a key file is a JWK or a JWK set (RFC 7517), such as `{\"keys\": […]}`"),
+                    .help("a key file is a JWK set such as `{\"keys\": […]}`, a single JWK (RFC 7517), or PEM"),
                 );
             }
         }

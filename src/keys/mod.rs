@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use algorithm::{Algorithm, KeyType};
+pub use jwk::MAX_ID_BYTES;
 pub use set::{KeyProblem, KeySet, KeySetError, MAX_KEYS, MAX_SET_BYTES, NoKey, Provenance, parse};
 pub use thumbprint::Thumbprint;
 

@@ -50,6 +50,8 @@ fn what_is_json_is_read() {
         let value: Value = serde_json::from_str(text).expect("the other reader agrees");
         assert!(same(&read, &value), "{text}");
         assert_eq!(read.clone().into_owned(), read, "{text}");
+        let written = read.to_string();
+        assert_eq!(Json::parse(written.as_bytes()), Ok(read), "{written}");
     }
 }
 

@@ -22,3 +22,4 @@ mod load;
 mod reasons;
 mod support;
 mod syntax;
+mod token;

@@ -1,0 +1,75 @@
+//! How long a signature takes, by algorithm: the whole way from a token's text to a key that
+//! signed it. A decision on a token that is cached needs none of it.
+
+#![allow(
+    missing_docs,
+    reason = "Criterion's macros make undocumented functions"
+)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot be made should say so and stop"
+)]
+
+#[allow(dead_code, reason = "the tests need more of it")]
+#[path = "../tests/it/support/mint.rs"]
+mod mint;
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use mint::{Signer, key_set};
+use portcullis::json::Json;
+use portcullis::keys::{Algorithm, Provenance, parse};
+use portcullis::token::Jws;
+use serde_json::json;
+
+/// Claims as a provider issues them: some 400 bytes.
+fn claims() -> serde_json::Value {
+    json!({
+        "iss": "https://acme.eu.auth0.com/",
+        "sub": "auth0|507f1f77bcf86cd799439011",
+        "aud": ["https://api.example.com", "https://acme.eu.auth0.com/userinfo"],
+        "iat": 1_767_225_600,
+        "exp": 1_767_229_200,
+        "azp": "my_client_id",
+        "scope": "openid profile email read:orders write:orders",
+        "org_id": "org_2sXpNYSs4bLyJ1Yt",
+        "https://acme.example/roles": ["admin", "support"],
+    })
+}
+
+fn verify(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("verify");
+    for algorithm in ["RS256", "PS256", "ES256", "ES384", "EdDSA"] {
+        let signer = Signer::new(algorithm).kid("key");
+        let token = signer.token(&claims());
+        let set = parse(
+            key_set(&[&signer]).to_string().as_bytes(),
+            Provenance::Published,
+        )
+        .expect("a key set");
+        let allowed: Vec<Algorithm> = Algorithm::asymmetric().collect();
+        group.bench_function(algorithm, |bencher| {
+            bencher.iter(|| {
+                let jws = Jws::read(black_box(&token)).expect("a token");
+                jws.verify(&allowed, &set, "acme").expect("its key");
+            });
+        });
+    }
+    group.finish();
+}
+
+fn read(criterion: &mut Criterion) {
+    let token = Signer::new("ES256").token(&claims());
+    criterion.bench_function("read/token", |bencher| {
+        bencher.iter(|| Jws::read(black_box(&token)).expect("a token"));
+    });
+    let payload = claims().to_string();
+    criterion.bench_function("read/claims", |bencher| {
+        bencher.iter(|| Json::parse(black_box(payload.as_bytes())).expect("claims"));
+    });
+}
+
+criterion_group!(benches, verify, read);
+criterion_main!(benches);

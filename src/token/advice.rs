@@ -1,0 +1,97 @@
+//! How to get a token that would do, by provider.
+//!
+//! The same mistake, a token for the wrong thing, is corrected by another parameter at each
+//! provider. The issuer's URL tells which one it is.
+
+use crate::text::quoted;
+
+/// A provider, as far as its issuer URL tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Provider {
+    Auth0,
+    Entra,
+    Keycloak,
+    Okta,
+    Cognito,
+    Google,
+    Other,
+}
+
+impl Provider {
+    /// The provider behind an issuer URL.
+    pub(super) fn of(url: &str) -> Provider {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = host.split(':').next().unwrap_or_default();
+        let below = |domain: &str| {
+            host.strip_suffix(domain)
+                .is_some_and(|front| front.is_empty() || front.ends_with('.'))
+        };
+        if below("auth0.com") {
+            Provider::Auth0
+        } else if [
+            "login.microsoftonline.com",
+            "login.microsoftonline.us",
+            "login.partner.microsoftonline.cn",
+            "sts.windows.net",
+            "ciamlogin.com",
+            "b2clogin.com",
+        ]
+        .into_iter()
+        .any(below)
+        {
+            Provider::Entra
+        } else if below("okta.com") || below("oktapreview.com") || below("okta-emea.com") {
+            Provider::Okta
+        } else if below("amazonaws.com") && host.starts_with("cognito-idp.") {
+            Provider::Cognito
+        } else if below("accounts.google.com") {
+            Provider::Google
+        } else if path.starts_with("realms/") || path.contains("/realms/") {
+            Provider::Keycloak
+        } else {
+            Provider::Other
+        }
+    }
+}
+
+/// What to ask the provider for, to get an access token for this audience.
+pub(super) fn ask_for(issuer_url: Option<&str>, audience: Option<&str>) -> String {
+    let provider = issuer_url.map_or(Provider::Other, Provider::of);
+    let Some(audience) = audience else {
+        return "ask the provider for an access token for this API".to_owned();
+    };
+    let name = quoted(audience);
+    match provider {
+        Provider::Auth0 => {
+            format!("ask Auth0 for an access token with the parameter `audience` set to {name}")
+        }
+        Provider::Entra => {
+            let scope = if audience.contains("://") {
+                quoted(&format!("{}/.default", audience.trim_end_matches('/')))
+            } else {
+                quoted(&format!("api://{audience}/.default"))
+            };
+            format!("ask Entra for an access token with the scope {scope}, or another of this API")
+        }
+        Provider::Keycloak => format!(
+            "in Keycloak, add an audience mapper for {name} to a client scope, and ask for an \
+             access token with that scope"
+        ),
+        Provider::Okta => format!(
+            "ask an Okta custom authorization server whose audience is {name} for an access token"
+        ),
+        Provider::Cognito => format!(
+            "ask Cognito for an access token with the resource {name}; its access tokens have no \
+             `aud` otherwise (`audience from client_id` checks the client instead)"
+        ),
+        Provider::Google => format!(
+            "Google issues JWTs for others as ID tokens only: ask for one with the target \
+             audience {name}, and let the policy say `tokens id`"
+        ),
+        Provider::Other => format!(
+            "ask the provider for an access token with the parameter `resource` (RFC 8707), or \
+             with some providers `audience`, set to {name}"
+        ),
+    }
+}

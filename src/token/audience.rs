@@ -1,0 +1,134 @@
+//! Whom a token is for.
+
+use super::advice::{self, Provider};
+use super::issuer::written;
+use crate::engine::{Api, Fault, Issuer};
+use crate::json::Json;
+use crate::reason::Reason;
+use crate::settings::Audience;
+use crate::text::quoted;
+
+/// How many audiences a hint names on each side.
+const MAX_SHOWN: usize = 4;
+
+/// Microsoft Graph, as an audience.
+const GRAPH: [&str; 4] = [
+    "00000003-0000-0000-c000-000000000000",
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+];
+
+/// The audiences of a token: `aud`, and where there is none, what the issuer puts in its place.
+///
+/// A token that has an `aud` is for that alone, whatever its other claims say.
+pub(super) fn of_token(
+    registered: &[&str],
+    claims: &Json<'_>,
+    from: Option<&[String]>,
+) -> Vec<String> {
+    let owned = |audiences: &[&str]| audiences.iter().map(|text| (*text).to_owned()).collect();
+    if !registered.is_empty() || claims.get("aud").is_some() {
+        return owned(registered);
+    }
+    match from.and_then(|path| claims.at(path)) {
+        Some(Json::String(audience)) => vec![audience.clone().into_owned()],
+        // One that is no string makes the list another thing than a list of audiences.
+        Some(Json::Array(audiences)) => audiences
+            .iter()
+            .map(|audience| audience.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// The audience that a client should ask for: the API's first, else the issuer's own.
+pub(super) fn wanted<'p>(api: &'p Api, issuer: Option<&'p Issuer>) -> Option<&'p str> {
+    let own = match &api.audience {
+        Audience::OneOf(audiences) => audiences.first(),
+        Audience::Any(_) => None,
+    };
+    own.or_else(|| issuer?.audience.first()).map(String::as_str)
+}
+
+/// A token must be for one of the API's audiences, and for one of those that its issuer's tokens
+/// must have beside (RFC 7519, section 4.1.3; RFC 8725, section 3.9).
+pub(super) fn check(audiences: &[String], api: &Api, issuer: &Issuer) -> Result<(), Fault> {
+    let holds_one_of =
+        |wanted: &[String]| audiences.iter().any(|audience| wanted.contains(audience));
+    if let Audience::OneOf(wanted) = &api.audience
+        && !holds_one_of(wanted)
+    {
+        return Err(wrong(audiences, wanted, issuer, "this API"));
+    }
+    if !issuer.audience.is_empty() && !holds_one_of(&issuer.audience) {
+        let owner = format!("every token of {}", issuer.name);
+        return Err(wrong(audiences, &issuer.audience, issuer, &owner));
+    }
+    Ok(())
+}
+
+fn wrong(audiences: &[String], wanted: &[String], issuer: &Issuer, owner: &str) -> Fault {
+    let url = written(&issuer.url);
+    let is = match (audiences, &issuer.audience_from) {
+        ([], None) => "the token has no audience (`aud`)".to_owned(),
+        ([], Some(path)) => format!(
+            "the token has no audience (neither `aud` nor {})",
+            quoted(&path.join("."))
+        ),
+        (audiences, _) => format!("the token is for {}", list(audiences)),
+    };
+    let must = match wanted {
+        [] => format!("{owner} has no audience in the policy"),
+        wanted => format!("{owner} asks for {}", list(wanted)),
+    };
+    let ask = || advice::ask_for(Some(&url), wanted.first().map(String::as_str));
+    let hint = if let Some(service) = providers_own(audiences, Provider::of(&url)) {
+        format!("{is}, which is {service}; {must}; {}", ask())
+    } else if differ_by_a_slash(audiences, wanted) {
+        format!("{is}; {must}: the two differ by the slash at the end, and must be written alike")
+    } else {
+        format!("{is}; {must}; {}", ask())
+    };
+    Fault::new(Reason::TokenWrongAudience, hint)
+}
+
+fn list(audiences: &[String]) -> String {
+    let mut shown: Vec<String> = audiences
+        .iter()
+        .take(MAX_SHOWN)
+        .map(|text| quoted(text))
+        .collect();
+    if audiences.len() > MAX_SHOWN {
+        shown.push(format!("{} more", audiences.len() - MAX_SHOWN));
+    }
+    shown.join(", ")
+}
+
+/// What a token is for that is for services of the provider alone.
+pub(super) fn providers_own(audiences: &[String], provider: Provider) -> Option<&'static str> {
+    let service = |audience: &String| {
+        if GRAPH.contains(&audience.trim_end_matches('/')) {
+            return Some("Microsoft Graph; only Graph can verify such a token");
+        }
+        match provider {
+            Provider::Auth0 if audience.ends_with("/userinfo") => {
+                Some("Auth0's own user information endpoint")
+            }
+            Provider::Auth0 if audience.ends_with("/api/v2/") => Some("Auth0's own management API"),
+            Provider::Keycloak if audience == "account" => Some("Keycloak's own account service"),
+            _ => None,
+        }
+    };
+    let services: Option<Vec<&str>> = audiences.iter().map(service).collect();
+    services?.first().copied()
+}
+
+fn differ_by_a_slash(audiences: &[String], wanted: &[String]) -> bool {
+    audiences.iter().any(|audience| {
+        wanted
+            .iter()
+            .any(|wanted| wanted.trim_end_matches('/') == audience.trim_end_matches('/'))
+    })
+}

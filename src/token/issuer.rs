@@ -1,0 +1,176 @@
+//! Whose token it is: `iss` against the issuers that an API takes.
+
+use super::advice::Provider;
+use crate::engine::{Api, Fault, Issuer, Policy};
+use crate::json::Json;
+use crate::reason::Reason;
+use crate::settings::{IssuerId, IssuerUrl};
+use crate::text::quoted;
+
+/// How many known issuers a hint names.
+const MAX_SHOWN: usize = 4;
+
+/// The issuer of an API whose URL is `iss`, exactly (RFC 7519, section 4.1.1; RFC 8725, section
+/// 3.8). Two issuers never have one URL; an exact one goes before one for many tenants.
+pub(super) fn find<'p>(
+    policy: &'p Policy,
+    api: &Api,
+    iss: Option<&str>,
+    claims: &Json<'_>,
+) -> Option<(IssuerId, &'p Issuer)> {
+    let iss = iss?;
+    let known = || {
+        api.issuers
+            .iter()
+            .filter_map(|id| Some((*id, policy.issuer(*id)?)))
+    };
+    known()
+        .find(|(_, issuer)| matches!(&issuer.url, IssuerUrl::Exact(url) if url == iss))
+        .or_else(|| {
+            known().find(|(_, issuer)| match &issuer.url {
+                IssuerUrl::Exact(_) => false,
+                IssuerUrl::Tenant {
+                    prefix,
+                    claim,
+                    suffix,
+                } => tenant(iss, prefix, suffix)
+                    .is_some_and(|tenant| claims.at(claim).and_then(Json::as_str) == Some(tenant)),
+            })
+        })
+}
+
+/// The segment of a URL for many tenants.
+fn tenant<'i>(iss: &'i str, prefix: &str, suffix: &str) -> Option<&'i str> {
+    iss.strip_prefix(prefix)?
+        .strip_suffix(suffix)
+        .filter(|tenant| !tenant.is_empty() && !tenant.contains(['/', '?', '#']))
+}
+
+/// An issuer's URL as a policy writes it.
+pub(super) fn written(url: &IssuerUrl) -> String {
+    match url {
+        IssuerUrl::Exact(url) => url.clone(),
+        IssuerUrl::Tenant {
+            prefix,
+            claim,
+            suffix,
+        } => format!("{prefix}{{{}}}{suffix}", claim.join(".")),
+    }
+}
+
+/// The fault of a token of none of an API's issuers: both sides, and what sets them apart.
+pub(super) fn unknown(policy: &Policy, api: &Api, iss: Option<&str>, claims: &Json<'_>) -> Fault {
+    let known: Vec<&Issuer> = api
+        .issuers
+        .iter()
+        .filter_map(|id| policy.issuer(*id))
+        .collect();
+    let names: Vec<String> = known
+        .iter()
+        .take(MAX_SHOWN)
+        .map(|issuer| quoted(&written(&issuer.url)))
+        .collect();
+    let names = names.join(", ");
+    let hint = match iss {
+        None => format!("the token says not who issued it (no `iss`); this API takes {names}"),
+        Some(iss) => known
+            .iter()
+            .find_map(|issuer| near(&issuer.url, iss, claims))
+            .map_or_else(
+                || {
+                    format!(
+                        "the token is of {}; this API takes tokens of {names}{}",
+                        quoted(iss),
+                        aside(policy, iss, &known)
+                    )
+                },
+                |difference| {
+                    format!(
+                        "the token's `iss` is {}; {difference}, and they are compared exactly",
+                        quoted(iss)
+                    )
+                },
+            ),
+    };
+    Fault::new(Reason::TokenUnknownIssuer, hint)
+}
+
+/// What more can be said of an issuer that is near none of the API's.
+fn aside(policy: &Policy, iss: &str, known: &[&Issuer]) -> String {
+    let elsewhere = policy
+        .issuers()
+        .iter()
+        .find(|issuer| matches!(&issuer.url, IssuerUrl::Exact(url) if url == iss));
+    if let Some(issuer) = elsewhere {
+        return format!(" (the policy knows it as {}, for other APIs)", issuer.name);
+    }
+    let two = known.iter().any(|issuer| {
+        let url = written(&issuer.url);
+        Provider::of(&url) == Provider::Entra && url.ends_with("/v2.0")
+    });
+    if two && Provider::of(iss) == Provider::Entra && !iss.ends_with("/v2.0") {
+        return "; this is an Entra token of version 1: set `requestedAccessTokenVersion` to 2 in \
+                the API's app registration"
+            .to_owned();
+    }
+    String::new()
+}
+
+/// How a known URL differs, where it nearly is `iss`: a sentence that names it.
+fn near(url: &IssuerUrl, iss: &str, claims: &Json<'_>) -> Option<String> {
+    let shown = quoted(&written(url));
+    match url {
+        IssuerUrl::Exact(known) => {
+            let differences = differences(known, iss)?;
+            Some(format!("it differs from {shown} by {differences}"))
+        }
+        IssuerUrl::Tenant {
+            prefix,
+            claim,
+            suffix,
+        } => {
+            let name = quoted(&claim.join("."));
+            if let Some(tenant) = tenant(iss, prefix, suffix) {
+                return Some(match claims.at(claim).and_then(Json::as_str) {
+                    Some(value) => format!(
+                        "for {shown} the claim {name} must be {}, and is {}",
+                        quoted(tenant),
+                        quoted(value)
+                    ),
+                    None => format!("for {shown} the claim {name} must be there, as a string"),
+                });
+            }
+            let value = claims.at(claim)?.as_str()?;
+            let differences = differences(&format!("{prefix}{value}{suffix}"), iss)?;
+            Some(format!("it differs from {shown} by {differences}"))
+        }
+    }
+}
+
+/// What sets two URLs apart that are the same to a careless eye; `None` where it is more.
+fn differences(known: &str, iss: &str) -> Option<String> {
+    let scheme = |url: &str| {
+        url.split_once("://")
+            .map_or("", |(scheme, _)| scheme)
+            .to_lowercase()
+    };
+    let rest = |url: &str| {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        rest.strip_suffix('/').unwrap_or(rest).to_owned()
+    };
+    let (known_rest, iss_rest) = (rest(known), rest(iss));
+    if known == iss || known_rest.to_lowercase() != iss_rest.to_lowercase() {
+        return None;
+    }
+    let mut differences = Vec::new();
+    if known.ends_with('/') != iss.ends_with('/') {
+        differences.push("the slash at the end");
+    }
+    if scheme(known) != scheme(iss) {
+        differences.push("the scheme, `http` or `https`");
+    }
+    if known_rest != iss_rest || differences.is_empty() {
+        differences.push("upper and lower case");
+    }
+    Some(differences.join(" and "))
+}

@@ -1,0 +1,438 @@
+//! From a token to facts: taken apart strictly, told what it is, verified, and admitted.
+//!
+//! A denial names the fault that its reader can act on first: what the token *is* comes before
+//! whose it is, and that before whether it is in time. This is the order, in one place:
+//!
+//! | | fault | read in |
+//! | --- | --- | --- |
+//! | 1 | too long, no JWT, a JWE, a part or the header malformed | [`Jws::read`] |
+//! | 2 | `alg: none`, a critical member | [`Jws::read`] |
+//! | 3 | the payload is no claims set, a registered claim of a wrong type | [`verify`] |
+//! | 4 | a refresh token, an ID token (unless wanted) | [`verify`] |
+//! | 5 | `exp` missing | [`verify`] |
+//! | 6 | an issuer that the API does not take | [`verify`] |
+//! | 7 | another `typ` than the issuer's `tokens` asks for; `iat` missing under a `max age` | [`verify`] |
+//! | 8 | an algorithm that is not the issuer's | [`verify`] |
+//! | 9 | no keys, no key that fits, a signature that is not the key's | [`verify`] |
+//! | 10 | a cached token of an issuer that this API does not take | [`admit`] |
+//! | 11 | another audience | [`admit`] |
+//! | 12 | bound to its holder's key, without a proof | [`admit`] |
+//! | 13 | expired, not yet valid, too old | [`admit`] |
+//!
+//! Up to 9, what a token says is repeated in hints and believed in nothing: facts are made of a
+//! claims set only when its signature has been found good. [`verify`] reads no clock and, but for
+//! which issuers are taken, nothing of the API, so that its result can be kept and shared;
+//! [`admit`] is asked at each decision.
+
+mod advice;
+mod audience;
+mod claims;
+mod duration;
+mod header;
+mod issuer;
+mod jws;
+mod kind;
+mod times;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::engine::{Api, Facts, Fault, Issuer, Policy, SeenKind};
+use crate::json::{Json, JsonError};
+use crate::keys::{Keys, Thumbprint};
+use crate::reason::Reason;
+use crate::settings::{IssuerId, TokenKind};
+use crate::text::quoted;
+
+pub use header::Header;
+pub use jws::{Jws, MAX_TOKEN_BYTES};
+pub use times::Times;
+
+use claims::Registered;
+use kind::Recognised;
+use times::Tolerance;
+
+/// The most characters of `iss` and `sub` that a fault carries into logs and explanations.
+const MAX_SEEN: usize = 256;
+
+/// A token whose signature was found good, and what is checked of it at each decision.
+#[derive(Debug)]
+pub struct Verified {
+    issuer: IssuerId,
+    key: Option<Thumbprint>,
+    kind: SeenKind,
+    iss: String,
+    subject: Option<String>,
+    id: Option<String>,
+    times: Times,
+    audiences: Vec<String>,
+    /// Whether it is bound to a key of its holder (`cnf`, RFC 7800).
+    bound: bool,
+    facts: Facts,
+}
+
+impl Verified {
+    /// Who signed it.
+    pub fn issuer(&self) -> IssuerId {
+        self.issuer
+    }
+
+    /// Which key signed it; `None` for what was taken without a signature.
+    pub fn key(&self) -> Option<Thumbprint> {
+        self.key
+    }
+
+    /// What it was recognised as.
+    pub fn kind(&self) -> SeenKind {
+        self.kind
+    }
+
+    /// `iss`
+    pub fn iss(&self) -> &str {
+        &self.iss
+    }
+
+    /// When it may be used.
+    pub fn times(&self) -> Times {
+        self.times
+    }
+
+    /// `sub`
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// `jti`
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// What it says.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+/// Verifies a token that came with a request for an API.
+///
+/// [`Reason::TokenUnknownKey`] tells who has the keys to fetch them again and to ask once more.
+pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Result<Verified, Fault> {
+    let jws = Jws::read(token).map_err(|fault| with_advice(fault, policy, api))?;
+    let claims = Json::parse(jws.payload()).map_err(|error| not_claims(jws.payload(), &error))?;
+    let examined = Examined::new(Some(jws.header()), &claims, policy, api)?;
+    let Examined {
+        issuer_id, issuer, ..
+    } = examined;
+    let tell = |fault| examined.tell(fault);
+
+    // Before the keys: no outage hides that the algorithm is wrong.
+    jws.algorithm(&issuer.algorithms).map_err(tell)?;
+    let set = keys.of(issuer_id).ok_or_else(|| {
+        tell(Fault::new(
+            Reason::KeysUnavailable,
+            format!(
+                "the keys of {} can't be had at present; try again later",
+                issuer.name
+            ),
+        ))
+    })?;
+    let key = jws
+        .verify(&issuer.algorithms, &set, &issuer.name)
+        .map_err(|fault| tell(unverifiable(fault, &jws, &examined, &claims, api)))?;
+    Ok(examined.verified(
+        Some(key.thumbprint()),
+        policy,
+        &claims,
+        jws.encoded_payload(),
+    ))
+}
+
+/// Takes a claims set as a token's, without a signature: to ask what a policy would decide, never
+/// to answer a request.
+///
+/// The header's `typ` is taken as what the issuer's `tokens` asks for; all else is checked as
+/// ever.
+pub fn from_claims(claims: &Json<'_>, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
+    let examined = Examined::new(None, claims, policy, api)?;
+    let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+    Ok(examined.verified(None, policy, claims, &payload))
+}
+
+/// Takes a token without looking at its signature: to ask what a policy would decide where the
+/// keys can't be had, never to answer a request. All else is checked as ever.
+pub fn unsigned(token: &str, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
+    let jws = Jws::read(token).map_err(|fault| with_advice(fault, policy, api))?;
+    let claims = Json::parse(jws.payload()).map_err(|error| not_claims(jws.payload(), &error))?;
+    let examined = Examined::new(Some(jws.header()), &claims, policy, api)?;
+    jws.algorithm(&examined.issuer.algorithms)
+        .map_err(|fault| examined.tell(fault))?;
+    Ok(examined.verified(None, policy, &claims, jws.encoded_payload()))
+}
+
+/// Admits a verified token to an API at a time, a NumericDate.
+pub fn admit(verified: &Verified, policy: &Policy, api: &Api, now: f64) -> Result<(), Fault> {
+    let issuer = policy
+        .issuer(verified.issuer)
+        .filter(|_| api.issuers.contains(&verified.issuer));
+    let check = || {
+        let issuer = issuer.ok_or_else(|| {
+            Fault::new(
+                Reason::TokenUnknownIssuer,
+                "the token is of an issuer whose tokens this API does not take",
+            )
+        })?;
+        audience::check(&verified.audiences, api, issuer)?;
+        if verified.bound {
+            return Err(Fault::new(
+                Reason::TokenSender,
+                "the token is bound to a key of its holder (`cnf`), and no proof of that key is \
+                 asked for here: as a bearer token it is refused",
+            ));
+        }
+        let tolerance = Tolerance {
+            leeway: issuer.leeway,
+            max_age: issuer.max_age,
+        };
+        verified.times.check(tolerance, now)
+    };
+    check().map_err(|mut fault| {
+        fault.kind = Some(verified.kind);
+        fault.issuer = Some(seen(&verified.iss));
+        fault.subject = verified.subject.as_deref().map(seen);
+        fault
+    })
+}
+
+/// A claims set that has passed every check that needs neither key nor clock.
+struct Examined<'c, 'p> {
+    registered: Registered<'c>,
+    iss: &'c str,
+    kind: SeenKind,
+    expires: f64,
+    issuer_id: IssuerId,
+    issuer: &'p Issuer,
+}
+
+impl<'c, 'p> Examined<'c, 'p> {
+    /// `header` is `None` for claims given without a token.
+    fn new(
+        header: Option<&Header>,
+        claims: &'c Json<'_>,
+        policy: &'p Policy,
+        api: &Api,
+    ) -> Result<Examined<'c, 'p>, Fault> {
+        let registered = Registered::read(claims)?;
+        let found = issuer::find(policy, api, registered.issuer, claims);
+        let issuer = found.map(|(_, issuer)| issuer);
+        let typ = match (header, issuer) {
+            (Some(header), _) => header.typ(),
+            (None, Some(issuer)) if issuer.tokens == TokenKind::Access => Some("at+jwt"),
+            (None, _) => None,
+        };
+        let scopes_from = issuer.and_then(|issuer| issuer.scopes_from.as_deref());
+        let recognised = kind::recognise(typ, claims, &registered, scopes_from);
+        let tell = |fault| tell(fault, recognised.kind, &registered);
+
+        let wants_id = match issuer {
+            Some(issuer) => issuer.tokens == TokenKind::Id,
+            None => issuers(policy, api).all(|issuer| issuer.tokens == TokenKind::Id),
+        };
+        refuse_other_kinds(&recognised, wants_id, policy, api, issuer).map_err(tell)?;
+        let expires = registered.expires.ok_or_else(|| {
+            tell(jws::malformed(
+                "the token has no end (`exp`); one that is valid for ever is not taken",
+            ))
+        })?;
+        let (Some(iss), Some((issuer_id, issuer))) = (registered.issuer, found) else {
+            return Err(tell(issuer::unknown(
+                policy,
+                api,
+                registered.issuer,
+                claims,
+            )));
+        };
+        if header.is_some() && !kind::typ_fits(typ, issuer.tokens) {
+            return Err(tell(wrong_type(typ, issuer)));
+        }
+        if issuer.max_age.is_some() && registered.issued_at.is_none() {
+            return Err(tell(jws::malformed(
+                "the token says not when it was issued (`iat`), which `max age` needs",
+            )));
+        }
+        let kind = if wants_id {
+            SeenKind::Id
+        } else {
+            recognised.kind
+        };
+        Ok(Examined {
+            registered,
+            iss,
+            kind,
+            expires,
+            issuer_id,
+            issuer,
+        })
+    }
+
+    /// What the token is for.
+    fn audiences(&self, claims: &Json<'_>) -> Vec<String> {
+        audience::of_token(
+            &self.registered.audiences,
+            claims,
+            self.issuer.audience_from.as_deref(),
+        )
+    }
+
+    /// A fault, with what is seen of the token.
+    fn tell(&self, fault: Fault) -> Fault {
+        tell(fault, self.kind, &self.registered)
+    }
+
+    /// INVARIANT: only called with a key whose signature has been found good, or without a key
+    /// by what is never asked for a request. Nothing else makes facts of claims.
+    fn verified(
+        &self,
+        key: Option<Thumbprint>,
+        policy: &Policy,
+        claims: &Json<'_>,
+        payload: &str,
+    ) -> Verified {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Verified {
+            issuer: self.issuer_id,
+            key,
+            kind: self.kind,
+            iss: self.iss.to_owned(),
+            subject: owned(self.registered.subject),
+            id: owned(self.registered.id),
+            times: Times {
+                expires: self.expires,
+                not_before: self.registered.not_before,
+                issued_at: self.registered.issued_at,
+            },
+            audiences: self.audiences(claims),
+            bound: claims.get("cnf").is_some_and(|bound| !bound.is_null()),
+            facts: policy.facts(self.issuer_id, claims, Some(payload)),
+        }
+    }
+}
+
+/// The issuers whose tokens an API takes.
+fn issuers<'p>(policy: &'p Policy, api: &'p Api) -> impl Iterator<Item = &'p Issuer> {
+    api.issuers.iter().filter_map(|id| policy.issuer(*id))
+}
+
+/// The API's issuer, where it takes the tokens of one only.
+fn only_issuer<'p>(policy: &'p Policy, api: &'p Api) -> Option<&'p Issuer> {
+    let mut issuers = issuers(policy, api);
+    issuers.next().filter(|_| issuers.next().is_none())
+}
+
+/// How to get a token that would do, from this issuer or the only one there is.
+fn advice(policy: &Policy, api: &Api, issuer: Option<&Issuer>) -> String {
+    let issuer = issuer.or_else(|| only_issuer(policy, api));
+    let url = issuer.map(|issuer| issuer::written(&issuer.url));
+    advice::ask_for(url.as_deref(), audience::wanted(api, issuer))
+}
+
+/// A fault, with what is seen of the token.
+fn tell(mut fault: Fault, kind: SeenKind, registered: &Registered<'_>) -> Fault {
+    fault.kind = Some(kind);
+    fault.issuer = registered.issuer.map(seen);
+    fault.subject = registered.subject.map(seen);
+    fault
+}
+
+/// As much of a claim as logs and explanations carry of it.
+fn seen(text: &str) -> String {
+    text.chars().take(MAX_SEEN).collect()
+}
+
+/// Refuses what is recognised as another kind of token than the one that is wanted.
+fn refuse_other_kinds(
+    recognised: &Recognised,
+    wants_id: bool,
+    policy: &Policy,
+    api: &Api,
+    issuer: Option<&Issuer>,
+) -> Result<(), Fault> {
+    let sign = &recognised.sign;
+    match (recognised.kind, wants_id) {
+        (SeenKind::Refresh, _) => Err(Fault::new(
+            Reason::TokenIsRefreshToken,
+            format!(
+                "the token is a refresh token ({sign}), for the provider alone: exchange it there \
+                 for an access token, and send that"
+            ),
+        )),
+        (SeenKind::Id, false) => Err(Fault::new(
+            Reason::TokenIsIdToken,
+            format!(
+                "the token is an ID token ({sign}): it tells a client who signed in, and is no \
+                 access token; {}",
+                advice(policy, api, issuer)
+            ),
+        )),
+        (SeenKind::Access, true) if recognised.certain => Err(Fault::new(
+            Reason::TokenWrongType,
+            format!("the token is an access token ({sign}), where ID tokens are asked for"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn wrong_type(typ: Option<&str>, issuer: &Issuer) -> Fault {
+    let is = typ.map_or_else(
+        || "the token has no `typ`".to_owned(),
+        |typ| format!("the token's `typ` is {}", quoted(typ)),
+    );
+    let wanted = match issuer.tokens {
+        TokenKind::Jwt => "`JWT`, `at+jwt` or none",
+        TokenKind::Access => "`at+jwt` (RFC 9068)",
+        TokenKind::Id => "`JWT` or none",
+    };
+    Fault::new(
+        Reason::TokenWrongType,
+        format!("{is}; for tokens of {} it must be {wanted}", issuer.name),
+    )
+}
+
+/// Says to the bearer of an opaque or encrypted token what to ask for instead.
+fn with_advice(mut fault: Fault, policy: &Policy, api: &Api) -> Fault {
+    let what = match fault.reason {
+        Reason::TokenOpaque => ", and there is no introspection for this API",
+        Reason::TokenEncrypted => "",
+        _ => return fault,
+    };
+    fault.hint = format!("{}{what}; {}", fault.hint, advice(policy, api, None));
+    fault
+}
+
+/// What is wrong with a payload that is no JSON.
+fn not_claims(payload: &[u8], error: &JsonError) -> Fault {
+    jws::malformed(if payload.is_empty() {
+        "the token has no payload: detached content (RFC 7515, appendix F) is no JWT".to_owned()
+    } else if payload.starts_with(b"eyJ") {
+        "the payload is a token itself: nested JWTs are not taken".to_owned()
+    } else {
+        format!("the payload is not JSON: {error}")
+    })
+}
+
+/// A signature that nobody but the provider's own service can verify is no forgery: then the
+/// audience says more than the signature does. It is a denial all the same.
+fn unverifiable(
+    fault: Fault,
+    jws: &Jws<'_>,
+    examined: &Examined<'_, '_>,
+    claims: &Json<'_>,
+    api: &Api,
+) -> Fault {
+    if fault.reason != Reason::TokenBadSignature || !jws.header().has_nonce() {
+        return fault;
+    }
+    match audience::check(&examined.audiences(claims), api, examined.issuer) {
+        Err(wrong_audience) => wrong_audience,
+        Ok(()) => fault,
+    }
+}

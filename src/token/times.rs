@@ -1,0 +1,100 @@
+//! Whether a token is in time.
+
+use super::duration::Seconds;
+use crate::engine::Fault;
+use crate::reason::Reason;
+
+/// The times of a token, as NumericDates (RFC 7519, section 2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Times {
+    /// `exp`
+    pub expires: f64,
+    /// `nbf`
+    pub not_before: Option<f64>,
+    /// `iat`
+    pub issued_at: Option<f64>,
+}
+
+/// What an issuer's clock is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tolerance {
+    /// How far it may be off, in seconds.
+    pub(super) leeway: u64,
+    /// How long ago a token may have been issued, in seconds.
+    pub(super) max_age: Option<u64>,
+}
+
+impl Times {
+    /// In time iff `nbf - leeway <= now < exp + leeway`, and, under a `max age`, issued at most so
+    /// long ago (`iat`, which is not in the future then, both within the leeway).
+    ///
+    /// Every comparison is written so that a time that is no number fails it.
+    pub(super) fn check(&self, tolerance: Tolerance, now: f64) -> Result<(), Fault> {
+        let leeway = seconds(tolerance.leeway);
+        let within = Seconds(leeway);
+        let in_time = now < self.expires + leeway;
+        if !in_time {
+            return Err(Fault::new(
+                Reason::TokenExpired,
+                format!(
+                    "the token expired {} ago (leeway {within}); get a new one",
+                    Seconds(now - self.expires)
+                ),
+            ));
+        }
+        let starts = self.not_before.unwrap_or(f64::NEG_INFINITY);
+        let started = starts - leeway <= now;
+        if !started {
+            return Err(Fault::new(
+                Reason::TokenNotYetValid,
+                format!(
+                    "the token is valid only in {} (`nbf`, leeway {within})",
+                    Seconds(starts - now)
+                ),
+            ));
+        }
+        match (tolerance.max_age, self.issued_at) {
+            (None, _) => Ok(()),
+            // The claim is required under a `max age`; a token without it comes this far only
+            // through a policy that changed meanwhile.
+            (Some(max_age), issued_at) => {
+                check_age(issued_at.unwrap_or(f64::NEG_INFINITY), max_age, leeway, now)
+            }
+        }
+    }
+}
+
+fn check_age(issued_at: f64, max_age: u64, leeway: f64, now: f64) -> Result<(), Fault> {
+    let within = Seconds(leeway);
+    let issued = issued_at - leeway <= now;
+    if !issued {
+        return Err(Fault::new(
+            Reason::TokenNotYetValid,
+            format!(
+                "the token is issued in the future, in {} (`iat`, leeway {within})",
+                Seconds(issued_at - now)
+            ),
+        ));
+    }
+    let max_age = seconds(max_age);
+    let young = now <= issued_at + max_age + leeway;
+    if !young {
+        return Err(Fault::new(
+            Reason::TokenTooOld,
+            format!(
+                "the token was issued {} ago, longer than {} (leeway {within}); get a new one",
+                Seconds(now - issued_at),
+                Seconds(max_age)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a policy's durations are below 2^53 seconds"
+)]
+fn seconds(whole: u64) -> f64 {
+    whole as f64
+}

@@ -1,0 +1,8 @@
+//! Tokens: taken apart, told what they are, verified, admitted.
+
+mod bad;
+mod conformance;
+mod kinds;
+mod properties;
+mod whose;
+mod world;
