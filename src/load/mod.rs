@@ -12,7 +12,9 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 
 use crate::check::{self, Checked, Files};
+use crate::compile;
 use crate::diagnostic;
+use crate::engine::Policy;
 use crate::keys::{Algorithm, KeySet};
 use crate::model::KeySource;
 use crate::source::Sources;
@@ -58,7 +60,7 @@ pub struct FileEntry {
 #[derive(Debug)]
 pub struct Loaded {
     /// The policy files that could be read.
-    pub sources: Sources,
+    pub sources: Arc<Sources>,
     /// All files: policy files, then the set and key files that they name.
     pub files: Vec<FileEntry>,
     /// What the checker says; its diagnostics include those of reading and parsing.
@@ -69,6 +71,14 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// The policy, ready to decide; `None` if it has an error.
+    pub fn policy(&self) -> Option<Policy> {
+        self.checked
+            .model
+            .clone()
+            .map(|model| compile::compile(model, Arc::clone(&self.sources)))
+    }
+
     /// Whether an error keeps it from being used.
     pub fn has_errors(&self) -> bool {
         diagnostic::has_errors(&self.checked.diagnostics)
@@ -140,7 +150,7 @@ pub fn load(paths: &[PathBuf], options: &Options, include_tests: bool) -> Loaded
         }
     }
     Loaded {
-        sources,
+        sources: Arc::new(sources),
         files,
         checked,
         revision: revision.finish(),
