@@ -103,8 +103,10 @@ fn groups(infos: &[ApiInfo]) -> BTreeSet<BTreeSet<usize>> {
     by_host.into_values().collect()
 }
 
-/// The routes of some APIs, in an order that does not depend on where they stand; of two for the
-/// same requests only the first, which is said.
+/// The routes of some APIs, in an order that does not depend on where they stand.
+///
+/// Those for the same requests are said and left out, all of them: what else there is to say of
+/// them would depend on which one came first.
 fn entries<'m>(
     infos: &[ApiInfo],
     apis: &'m [Api],
@@ -127,14 +129,16 @@ fn entries<'m>(
         (&a.path, a.route.methods, place(a)).cmp(&(&b.path, b.route.methods, place(b)))
     });
     let mut single: Vec<Entry> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        match single.last() {
-            Some(first)
-                if first.path == entry.path && first.route.methods == entry.route.methods =>
-            {
-                out.say(doubled(infos, first, &entry));
-            }
-            _ => single.push(entry),
+    let same = |a: &Entry, b: &Entry| a.path == b.path && a.route.methods == b.route.methods;
+    let mut entries = entries.into_iter().peekable();
+    while let Some(entry) = entries.next() {
+        let mut alone = true;
+        while let Some(second) = entries.next_if(|next| same(&entry, next)) {
+            out.say(doubled(infos, &entry, &second));
+            alone = false;
+        }
+        if alone {
+            single.push(entry);
         }
     }
     single

@@ -19,6 +19,7 @@ mod json;
 mod keys;
 #[cfg(feature = "daemon")]
 mod load;
+mod properties;
 mod reasons;
 mod support;
 mod syntax;
