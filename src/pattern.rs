@@ -231,6 +231,25 @@ impl SegmentPattern {
         }
     }
 
+    /// Whether some segment is in both.
+    pub fn overlaps(&self, other: &SegmentPattern) -> bool {
+        match (self, other) {
+            (SegmentPattern::Any, _) | (_, SegmentPattern::Any) => true,
+            (SegmentPattern::Literal(literal), pattern)
+            | (pattern, SegmentPattern::Literal(literal)) => pattern.matches(literal),
+            (
+                SegmentPattern::Mixed { prefix, suffix },
+                SegmentPattern::Mixed {
+                    prefix: other_prefix,
+                    suffix: other_suffix,
+                },
+            ) => {
+                longer(prefix, other_prefix, |long, short| long.starts_with(short)).is_some()
+                    && longer(suffix, other_suffix, |long, short| long.ends_with(short)).is_some()
+            }
+        }
+    }
+
     /// A segment that is in it.
     pub fn example(&self) -> String {
         match self {

@@ -50,13 +50,13 @@ pub(super) fn resolve(env: Env, at: At, condition: &ast::Condition, out: &mut Ou
         ConditionKind::LoginWithin(term) => login_within(env, term, out),
         ConditionKind::Path(name, test) => {
             let index = path_parameter(at, name, out)?;
-            let what = format!("path.{}", name.node);
+            let what = format!("`path.{}`", name.node);
             text_test(env, at, &what, false, test, condition.span, out)
                 .map(|test| Atom::Path(index, test))
         }
         ConditionKind::Host(name, test) => {
             host_label(at, name, out)?;
-            let what = format!("host.{}", name.node);
+            let what = format!("`host.{}`", name.node);
             text_test(env, at, &what, false, test, condition.span, out).map(Atom::Host)
         }
         ConditionKind::Method(test) => method(test, condition.span, out),
@@ -68,14 +68,14 @@ pub(super) fn resolve(env: Env, at: At, condition: &ast::Condition, out: &mut Ou
                 return None;
             }
             refuse_negation(at, "header", condition.span, out)?;
-            let what = format!("header \"{}\"", name.node);
+            let what = format!("`header \"{}\"`", name.node);
             text_test(env, at, &what, true, test, condition.span, out)
                 .map(|test| Atom::Header(name.node.to_ascii_lowercase(), test))
         }
         ConditionKind::Query(term, test) => {
             let name = env.terms.text(term, "a query parameter", out)?;
             refuse_negation(at, "query", condition.span, out)?;
-            let what = format!("query \"{}\"", name.node);
+            let what = format!("`query \"{}\"`", name.node);
             text_test(env, at, &what, true, test, condition.span, out)
                 .map(|test| Atom::Query(name.node, test))
         }
@@ -137,6 +137,7 @@ pub(super) fn refuse_vacuous(env: Env, list: &ast::List, what: &str, out: &mut O
         && let Some(set) = env.sets.get(&name.node)
         && set.may_be_empty()
     {
+        out.uses(&name.node);
         out.say(
             Diagnostic::new(
                 Code::EmptyAll,
@@ -278,7 +279,7 @@ fn client(env: Env, at: At, test: &ast::Test, span: Span, out: &mut Out) -> Opti
         _ => {
             out.say(at.traced(wrong_test(
                 span,
-                "client",
+                "`client`",
                 test,
                 "`client \"id\"`, `client in [\"id\"]` or `client not in [\"id\"]`",
             )));
@@ -293,7 +294,7 @@ pub(super) fn wrong_test(span: Span, what: &str, test: &ast::Test, instead: &str
     Diagnostic::new(
         Code::WrongTest,
         span,
-        format!("`{what}` has no test `{}`", test_word(test)),
+        format!("{what} has no test `{}`", test_word(test)),
     )
     .help(format!("write {instead}"))
 }
@@ -441,7 +442,7 @@ fn method(test: &ast::Test, span: Span, out: &mut Out) -> Option<Atom> {
         _ => {
             out.say(wrong_test(
                 span,
-                "method",
+                "`method`",
                 test,
                 "`method == GET`, `method != GET`, `method in [GET, POST]` or `method not in [GET]`",
             ));
@@ -458,7 +459,7 @@ fn address(env: Env, test: &ast::Test, span: Span, out: &mut Out) -> Option<Atom
         _ => {
             out.say(wrong_test(
                 span,
-                "address",
+                "`address`",
                 test,
                 "`address in [\"192.0.2.0/24\"]` or `address not in …`",
             ));
@@ -542,7 +543,7 @@ fn text_test(
                     Diagnostic::new(
                         Code::NegatedRequest,
                         span,
-                        format!("`{what}` can't be asked to differ"),
+                        format!("{what} can't be asked to differ"),
                     )
                     .help("a client can always leave it out; ask for what must be there instead"),
                 ),
@@ -554,11 +555,11 @@ fn text_test(
             negated: true,
         }),
         ast::Test::In(list) => Some(TextTest::In {
-            any_of: strings(env, list, &format!("`{what}`"), out)?,
+            any_of: strings(env, list, what, out)?,
             negated: false,
         }),
         ast::Test::NotIn(list) => Some(TextTest::In {
-            any_of: strings(env, list, &format!("`{what}`"), out)?,
+            any_of: strings(env, list, what, out)?,
             negated: true,
         }),
         ast::Test::StartsWith(value) => {
@@ -608,7 +609,7 @@ pub(super) fn text_operand(
     match operand {
         ast::Operand::Term(term) => env
             .terms
-            .string(term, &format!("`{what}`"), out)
+            .string(term, what, out)
             .map(|text| Operand::String(text.node)),
         ast::Operand::Path(name) => path_parameter(at, name, out).map(Operand::Path),
         ast::Operand::Host(name) => host_label(at, name, out).map(|()| Operand::Host),
@@ -632,7 +633,7 @@ pub(super) fn text_operand(
                     name,
                     &claim,
                     format!(
-                        "`{what}` is a string, and `{}` is a `{}`",
+                        "{what} is a string, and `{}` is a `{}`",
                         name.node, claim.ty
                     ),
                 )));
@@ -644,7 +645,7 @@ pub(super) fn text_operand(
             out.say(Diagnostic::new(
                 Code::TypeMismatch,
                 *span,
-                format!("`{what}` is a string, not a time"),
+                format!("{what} is a string, not a time"),
             ));
             None
         }

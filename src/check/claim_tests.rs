@@ -65,9 +65,22 @@ fn shape(ty: ClaimType) -> (bool, Scalar) {
 struct Subject<'s> {
     name: &'s ast::Name,
     claim: &'s ApiClaim,
+    /// The claim is a list of this.
+    is_list: bool,
     scalar: Scalar,
     /// The whole atom.
     span: Span,
+}
+
+impl Subject<'_> {
+    /// What is compared, as messages call it.
+    fn compared(self) -> String {
+        if self.is_list {
+            format!("a member of `claim {}`", self.name.node)
+        } else {
+            format!("`claim {}`", self.name.node)
+        }
+    }
 }
 
 /// Checks what is asked of one claim.
@@ -84,6 +97,7 @@ pub(super) fn resolve(
     let subject = Subject {
         name,
         claim,
+        is_list,
         scalar,
         span,
     };
@@ -140,12 +154,13 @@ pub(super) fn resolve(
         }
         _ => {}
     }
-    out.say(at.traced(no_such_test(subject, is_list, test)));
+    out.say(at.traced(no_such_test(subject, test)));
     None
 }
 
-fn no_such_test(subject: Subject, is_list: bool, test: &Test) -> Diagnostic {
+fn no_such_test(subject: Subject, test: &Test) -> Diagnostic {
     let word = test_word(test);
+    let is_list = subject.is_list;
     let article = if is_list && subject.claim.ty != ClaimType::Words {
         "a list"
     } else if is_list {
@@ -199,7 +214,7 @@ fn operand(
     out: &mut Out,
 ) -> Option<Operand> {
     let scalar = subject.scalar;
-    let what = format!("claim {}", subject.name.node);
+    let what = subject.compared();
     match operand {
         ast::Operand::Now(_) if scalar == Scalar::Time => Some(Operand::Now),
         ast::Operand::Claim(name) => {
@@ -211,7 +226,7 @@ fn operand(
                 name,
                 &other,
                 format!(
-                    "`{what}` is compared with {}, and `{}` is a `{}`",
+                    "{what} is compared with {}, and `{}` is a `{}`",
                     scalar.noun(),
                     name.node,
                     other.ty
@@ -235,9 +250,7 @@ fn operand(
                 (Scalar::Time, Value::Time(time)) => Some(Operand::Number(time)),
                 (Scalar::Time, Value::String(text)) => time(&text, term.span(), out),
                 (_, other) => {
-                    let mut diagnostic =
-                        env.terms
-                            .mismatch(term, scalar.noun(), &other, &format!("`{what}`"));
+                    let mut diagnostic = env.terms.mismatch(term, scalar.noun(), &other, &what);
                     if let Some(declared) = subject.claim.declared {
                         diagnostic = diagnostic.also(declared, "the claim is declared here");
                     }
@@ -261,7 +274,7 @@ fn operand(
             let mut diagnostic = Diagnostic::new(
                 Code::TypeMismatch,
                 operand.span(),
-                format!("`{what}` is {}, and {found}", scalar.noun()),
+                format!("{what} is {}, and {found}", scalar.noun()),
             );
             if let Some(declared) = subject.claim.declared {
                 diagnostic = diagnostic.also(declared, "the claim is declared here");
@@ -319,7 +332,7 @@ fn order(
 
 /// Several values to compare with.
 fn values(env: Env, subject: Subject, list: &ast::List, out: &mut Out) -> Option<Values> {
-    let what = format!("`claim {}`", subject.name.node);
+    let what = subject.compared();
     let scalar = subject.scalar;
     let members = match elements(env.terms, env.sets, list, out)? {
         Elements::Set(set) if scalar == Scalar::String => {

@@ -1,6 +1,7 @@
 //! What guards and `under` conditions are to routes: a token asked of a public one, a route that
 //! can never allow, a guard that tightens nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -17,18 +18,18 @@ use super::strength::needs_token;
 
 /// The guards of one API.
 pub(super) struct Guards<'m> {
-    guards: Vec<(&'m Guard, PathPattern)>,
+    guards: Vec<(&'m Guard, Cow<'m, PathPattern>)>,
     index: Index,
 }
 
 impl<'m> Guards<'m> {
     fn of(api: &ApiInfo, guards: &'m [Guard]) -> Guards<'m> {
-        let guards: Vec<(&Guard, PathPattern)> = guards
+        let guards: Vec<(&Guard, Cow<PathPattern>)> = guards
             .iter()
             .filter(|guard| guard.api == api.id)
             .map(|guard| (guard, compared(api, &guard.path)))
             .collect();
-        let index = Index::of(guards.iter().map(|(_, path)| path));
+        let index = Index::of(guards.iter().map(|(_, path)| path.as_ref()));
         Guards { guards, index }
     }
 
@@ -73,7 +74,10 @@ pub(super) fn check(
     // By where a guard is written: one that names several APIs is there once for each.
     let mut idle: BTreeMap<Span, (&str, bool)> = BTreeMap::new();
     for ((info, api), guards) in infos.iter().zip(apis).zip(guards_of) {
-        let mut entries: Vec<Entry> = api
+        if guards.guards.is_empty() {
+            continue;
+        }
+        let entries: Vec<Entry> = api
             .routes
             .iter()
             .map(|route| Entry {
@@ -82,10 +86,7 @@ pub(super) fn check(
                 path: compared(info, &route.path),
             })
             .collect();
-        entries.sort_by(|a, b| {
-            (&a.path, a.route.methods, a.route.span).cmp(&(&b.path, b.route.methods, b.route.span))
-        });
-        let index = Index::of(entries.iter().map(|entry| &entry.path));
+        let index = Index::of(entries.iter().map(|entry| entry.path.as_ref()));
         let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
         let regions = Regions::new(
             &index,
@@ -93,8 +94,8 @@ pub(super) fn check(
             &methods,
             entries
                 .iter()
-                .map(|entry| &entry.path)
-                .chain(guards.guards.iter().map(|(_, path)| path)),
+                .map(|entry| entry.path.as_ref())
+                .chain(guards.guards.iter().map(|(_, path)| path.as_ref())),
         );
         check_denied(&entries, guards, budget, out);
         check_public(&entries, guards, &regions, budget, out);

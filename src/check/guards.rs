@@ -26,13 +26,6 @@ pub(super) fn check(
     let targets = targets(env, apis, guard, out);
     let fallback = Template::default();
     let known = template.as_ref().unwrap_or(&fallback);
-    if methods.is_empty() && guard.methods.names.is_none() {
-        out.say(Diagnostic::new(
-            Code::BadMethods,
-            guard.methods.span,
-            "the guard leaves out every method",
-        ));
-    }
     for api in targets {
         let condition = match &guard.requires {
             None => None,

@@ -35,14 +35,17 @@ impl Budget {
 
 /// Path patterns by their segments, each with a number.
 pub(super) struct Index {
+    /// The literals of all patterns, sorted: a literal's number is its place here, so that the
+    /// tree compares numbers, and those with one prefix are neighbours.
+    literals: Vec<String>,
     nodes: Vec<Node>,
     depth: usize,
 }
 
 #[derive(Default)]
 struct Node {
-    literals: BTreeMap<String, usize>,
-    mixed: BTreeMap<(String, String), usize>,
+    literals: BTreeMap<usize, usize>,
+    mixed: BTreeMap<SegmentPattern, usize>,
     any: Option<usize>,
     /// Patterns that end here.
     ending: Vec<usize>,
@@ -50,35 +53,71 @@ struct Node {
     rest: Vec<usize>,
 }
 
+/// A segment that is looked for.
+struct Wanted<'p> {
+    pattern: &'p SegmentPattern,
+    /// Its number, where it is a literal that some pattern has.
+    literal: Option<usize>,
+}
+
 impl Index {
     /// The index of these patterns, numbered in their order.
-    pub fn of<'p>(patterns: impl IntoIterator<Item = &'p PathPattern>) -> Index {
+    pub fn of<'p>(patterns: impl Iterator<Item = &'p PathPattern> + Clone) -> Index {
+        let mut literals: Vec<&str> = patterns
+            .clone()
+            .flat_map(|pattern| &pattern.segments)
+            .filter_map(|segment| match segment {
+                SegmentPattern::Literal(literal) => Some(literal.as_str()),
+                _ => None,
+            })
+            .collect();
+        literals.sort_unstable();
+        literals.dedup();
         let mut index = Index {
+            literals: literals.into_iter().map(str::to_owned).collect(),
             nodes: vec![Node::default()],
             depth: 0,
         };
-        for (number, pattern) in patterns.into_iter().enumerate() {
+        for (number, pattern) in patterns.enumerate() {
             index.insert(pattern, number);
         }
         index
+    }
+
+    fn literal(&self, literal: &str) -> Option<usize> {
+        self.literals
+            .binary_search_by(|known| known.as_str().cmp(literal))
+            .ok()
+    }
+
+    fn wanted<'p>(&self, segments: &'p [SegmentPattern]) -> Vec<Wanted<'p>> {
+        segments
+            .iter()
+            .map(|pattern| Wanted {
+                pattern,
+                literal: match pattern {
+                    SegmentPattern::Literal(literal) => self.literal(literal),
+                    _ => None,
+                },
+            })
+            .collect()
     }
 
     fn insert(&mut self, pattern: &PathPattern, number: usize) {
         let mut at = 0;
         for segment in &pattern.segments {
             let fresh = self.nodes.len();
+            let literal = match segment {
+                SegmentPattern::Literal(literal) => self.literal(literal),
+                _ => None,
+            };
             let Some(node) = self.nodes.get_mut(at) else {
                 return;
             };
-            let next = match segment {
-                SegmentPattern::Literal(literal) => {
-                    *node.literals.entry(literal.clone()).or_insert(fresh)
-                }
-                SegmentPattern::Mixed { prefix, suffix } => *node
-                    .mixed
-                    .entry((prefix.clone(), suffix.clone()))
-                    .or_insert(fresh),
-                SegmentPattern::Any => *node.any.get_or_insert(fresh),
+            let next = match (segment, literal) {
+                (SegmentPattern::Any, _) => *node.any.get_or_insert(fresh),
+                (_, Some(literal)) => *node.literals.entry(literal).or_insert(fresh),
+                (mixed, None) => *node.mixed.entry(mixed.clone()).or_insert(fresh),
             };
             if next == fresh {
                 self.nodes.push(Node::default());
@@ -103,7 +142,8 @@ impl Index {
     /// Those that contain a pattern, itself included.
     pub fn containing(&self, pattern: &PathPattern, budget: &Budget) -> Vec<usize> {
         let mut found = Vec::new();
-        self.containing_from(0, &pattern.segments, pattern.rest, budget, &mut found);
+        let segments = self.wanted(&pattern.segments);
+        self.containing_from(0, &segments, pattern.rest, budget, &mut found);
         found.sort_unstable();
         found
     }
@@ -111,7 +151,7 @@ impl Index {
     fn containing_from(
         &self,
         at: usize,
-        segments: &[SegmentPattern],
+        segments: &[Wanted],
         rest: bool,
         budget: &Budget,
         found: &mut Vec<usize>,
@@ -132,39 +172,26 @@ impl Index {
         if let Some(any) = node.any {
             self.containing_from(any, further, rest, budget, found);
         }
-        if let SegmentPattern::Literal(literal) = segment
-            && let Some(child) = node.literals.get(literal)
-        {
+        let child = segment
+            .literal
+            .and_then(|literal| node.literals.get(&literal));
+        if let Some(child) = child {
             self.containing_from(*child, further, rest, budget, found);
         }
-        if !matches!(segment, SegmentPattern::Any) {
-            for (mixed, child) in self.mixed(node, budget) {
-                if mixed.contains(segment) {
-                    self.containing_from(child, further, rest, budget, found);
+        if !matches!(segment.pattern, SegmentPattern::Any) && budget.take(node.mixed.len()) {
+            for (mixed, child) in &node.mixed {
+                if mixed.contains(segment.pattern) {
+                    self.containing_from(*child, further, rest, budget, found);
                 }
             }
         }
     }
 
-    fn mixed<'n>(
-        &self,
-        node: &'n Node,
-        budget: &Budget,
-    ) -> impl Iterator<Item = (SegmentPattern, usize)> + use<'n> {
-        budget.take(node.mixed.len());
-        node.mixed.iter().map(|((prefix, suffix), child)| {
-            let pattern = SegmentPattern::Mixed {
-                prefix: prefix.clone(),
-                suffix: suffix.clone(),
-            };
-            (pattern, *child)
-        })
-    }
-
     /// Those that some path is in which is also in a pattern, itself included.
     pub fn overlapping(&self, pattern: &PathPattern, budget: &Budget) -> Vec<usize> {
         let mut found = Vec::new();
-        self.overlapping_from(0, &pattern.segments, pattern.rest, budget, &mut found);
+        let segments = self.wanted(&pattern.segments);
+        self.overlapping_from(0, &segments, pattern.rest, budget, &mut found);
         found.sort_unstable();
         found
     }
@@ -172,7 +199,7 @@ impl Index {
     fn overlapping_from(
         &self,
         at: usize,
-        segments: &[SegmentPattern],
+        segments: &[Wanted],
         rest: bool,
         budget: &Budget,
         found: &mut Vec<usize>,
@@ -197,18 +224,25 @@ impl Index {
         if let Some(any) = node.any {
             self.overlapping_from(any, further, rest, budget, found);
         }
-        match segment {
-            SegmentPattern::Literal(literal) => {
-                if let Some(child) = node.literals.get(literal) {
+        match segment.pattern {
+            SegmentPattern::Literal(_) => {
+                let child = segment
+                    .literal
+                    .and_then(|literal| node.literals.get(&literal));
+                if let Some(child) = child {
                     self.overlapping_from(*child, further, rest, budget, found);
                 }
             }
             SegmentPattern::Mixed { prefix, .. } => {
-                let from = node.literals.range(prefix.clone()..);
-                for (literal, child) in from.take_while(|(literal, _)| literal.starts_with(prefix))
-                {
-                    budget.take(1);
-                    if segment.matches(literal) {
+                for (literal, child) in node.literals.range(self.beginning_with(prefix)) {
+                    let fits = self
+                        .literals
+                        .get(*literal)
+                        .is_some_and(|literal| segment.pattern.matches(literal));
+                    if !budget.take(1) {
+                        return;
+                    }
+                    if fits {
                         self.overlapping_from(*child, further, rest, budget, found);
                     }
                 }
@@ -219,11 +253,24 @@ impl Index {
                 }
             }
         }
-        for (mixed, child) in self.mixed(node, budget) {
-            if mixed.common(segment).is_some() {
-                self.overlapping_from(child, further, rest, budget, found);
+        if budget.take(node.mixed.len()) {
+            for (mixed, child) in &node.mixed {
+                if mixed.overlaps(segment.pattern) {
+                    self.overlapping_from(*child, further, rest, budget, found);
+                }
             }
         }
+    }
+
+    /// The numbers of the literals that begin so.
+    fn beginning_with(&self, prefix: &str) -> std::ops::Range<usize> {
+        let start = self
+            .literals
+            .partition_point(|literal| literal.as_str() < prefix);
+        let end = self
+            .literals
+            .partition_point(|literal| literal.as_str() < prefix || literal.starts_with(prefix));
+        start..end
     }
 
     /// Whether one overlaps a pattern of which `counts` is true.
@@ -236,14 +283,10 @@ impl Index {
         self.overlapping(pattern, budget).into_iter().any(counts)
     }
 
-    /// Those that a path is in.
-    pub fn matching(&self, path: &[String], budget: &Budget) -> Vec<usize> {
-        let literals: Vec<SegmentPattern> = path
-            .iter()
-            .map(|segment| SegmentPattern::Literal(segment.clone()))
-            .collect();
+    /// Those that a path is in, each segment of which is written as a literal.
+    pub fn matching(&self, path: &[SegmentPattern], budget: &Budget) -> Vec<usize> {
         let mut found = Vec::new();
-        self.containing_from(0, &literals, false, budget, &mut found);
+        self.containing_from(0, &self.wanted(path), false, budget, &mut found);
         found
     }
 }
@@ -292,7 +335,7 @@ mod tests {
     #[test]
     fn the_index_finds_what_comparing_all_finds() {
         let patterns = patterns();
-        let index = Index::of(&patterns);
+        let index = Index::of(patterns.iter());
         let budget = Budget::default();
         for pattern in &patterns {
             let all = |holds: &dyn Fn(&PathPattern) -> bool| -> Vec<usize> {
@@ -319,7 +362,7 @@ mod tests {
     #[test]
     fn what_exceeds_the_budget_is_known_to() {
         let patterns = patterns();
-        let index = Index::of(&patterns);
+        let index = Index::of(patterns.iter());
         let budget = Budget(Cell::new(3));
         let everything = PathPattern {
             segments: Vec::new(),

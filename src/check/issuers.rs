@@ -45,6 +45,18 @@ pub(super) struct IssuerInfo {
 }
 
 impl IssuerInfo {
+    /// Where a claim is in this issuer's tokens, and of which type.
+    pub fn claim(&self, name: &str) -> Option<DeclaredClaim> {
+        self.claims.get(name).cloned().or_else(|| {
+            registered(name).map(|ty| DeclaredClaim {
+                span: self.url_span,
+                ty,
+                path: vec![name.to_owned()],
+                keys_of: false,
+            })
+        })
+    }
+
     /// The issuer of the model.
     pub fn into_model(self, ids: &BTreeMap<(String, ClaimType), ClaimId>) -> Issuer {
         let mut issuer = self.model;
@@ -366,6 +378,9 @@ fn key_files(input: &Input, files: &[ast::Term], out: &mut Out) -> keys::KeySet 
     let mut sets = Vec::new();
     for term in files {
         let Some(path) = literal_path(term) else {
+            if let ast::Term::Name(name) = term {
+                out.uses(&name.node);
+            }
             out.say(
                 Diagnostic::new(
                     Code::TypeMismatch,

@@ -24,7 +24,7 @@ pub const MAX_SET_MEMBERS: usize = 1_000_000;
 
 /// The most problems that are reported of one set file: a file in the wrong format is wrong in
 /// each line.
-pub const MAX_SET_PROBLEMS: usize = 5;
+pub const MAX_SET_PROBLEMS: usize = 3;
 
 /// The largest leeway for an issuer's clock, in seconds (RFC 7519, section 4.1.4: "usually no
 /// more than a few minutes"): beyond an hour, expiry means nothing.
@@ -42,7 +42,7 @@ pub const MAX_SEGMENTS: usize = 64;
 /// How many places the search for overlapping routes may look at, over a whole policy. Policies
 /// of people need a few for each route; only one whose routes cross each other by the thousand
 /// gets here.
-pub const MAX_OVERLAP_STEPS: usize = 20_000_000;
+pub const MAX_OVERLAP_STEPS: usize = 10_000_000;
 
 /// How many overlaps of routes are shown; the last says how many more there are.
 pub const MAX_OVERLAPS_SHOWN: usize = 100;

@@ -10,6 +10,7 @@ mod beside;
 mod claim_tests;
 mod claims;
 mod conditions;
+mod expectations;
 mod files;
 mod forward;
 mod guarding;
@@ -20,6 +21,7 @@ mod issuers;
 mod lets;
 pub mod limits;
 mod names;
+mod near_scopes;
 mod origins;
 mod out;
 mod params;
@@ -29,6 +31,7 @@ mod relations;
 mod routes;
 mod sets;
 mod strength;
+mod test_tokens;
 mod unused;
 mod urls;
 mod values;
@@ -125,7 +128,17 @@ fn check_all(input: &Input, out: &mut Out) -> Model {
         }
     }
     relations::check(&infos, &apis, &guards, out);
+    near_scopes::check(&apis, &guards, out);
     unused::check(&names, out);
+    let tests = input
+        .documents
+        .iter()
+        .flat_map(|document| &document.items)
+        .filter_map(|item| match item {
+            ast::Item::Test(block) => Some(expectations::check(env, &apis, block, out)),
+            _ => None,
+        })
+        .collect();
     Model {
         issuers: issuers
             .into_iter()
@@ -134,6 +147,6 @@ fn check_all(input: &Input, out: &mut Out) -> Model {
         claims,
         apis,
         guards,
-        tests: Vec::new(),
+        tests,
     }
 }

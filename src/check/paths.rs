@@ -119,12 +119,13 @@ pub(super) fn method(name: &ast::Name, out: &mut Out) -> Option<Method> {
     method
 }
 
-/// The methods of a line, one by one as they are written; `None` for `*`.
+/// The methods of a line, one by one as they are written; `None` for `*`. What is no method has
+/// been said when the line was read.
 pub(super) fn methods(methods: &ast::Methods, out: &mut Out) -> Option<Vec<Method>> {
     let names = methods.names.as_ref()?;
     let mut found: Vec<(Method, Span)> = Vec::with_capacity(names.len());
     for name in names {
-        let Some(method) = method(name, out) else {
+        let Some(method) = Method::parse(&name.node) else {
             continue;
         };
         if let Some((_, first)) = found.iter().find(|(known, _)| *known == method) {
@@ -145,20 +146,19 @@ pub(super) fn methods(methods: &ast::Methods, out: &mut Out) -> Option<Vec<Metho
 
 /// The set of a guard's methods.
 pub(super) fn method_set(methods: &ast::Methods, out: &mut Out) -> MethodSet {
-    let named = |names: &[ast::Name], out: &mut Out| {
-        names
-            .iter()
-            .filter_map(|name| method(name, out))
+    let all = |methods: Vec<Method>| {
+        methods
+            .into_iter()
             .map(MethodSet::named)
             .fold(MethodSet::EMPTY, MethodSet::union)
     };
-    match &methods.names {
-        None => MethodSet::ALL.difference(named(&methods.except, out)),
-        Some(_) => self::methods(methods, out)
-            .unwrap_or_default()
-            .into_iter()
-            .map(MethodSet::named)
-            .fold(MethodSet::EMPTY, MethodSet::union),
+    match self::methods(methods, out) {
+        Some(named) => all(named),
+        None => MethodSet::ALL.difference(all(methods
+            .except
+            .iter()
+            .filter_map(|name| Method::parse(&name.node))
+            .collect())),
     }
 }
 

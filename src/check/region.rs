@@ -99,7 +99,7 @@ fn meet_segments(a: &SegmentPattern, b: &SegmentPattern) -> Vec<SegmentPattern> 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Example {
     pub method: Method,
-    pub path: Vec<String>,
+    pub path: Vec<SegmentPattern>,
     /// The part of the region that it stands for.
     pub within: PathPattern,
 }
@@ -107,7 +107,15 @@ pub(super) struct Example {
 impl Example {
     /// As a request line has it.
     pub fn shown(&self) -> String {
-        format!("{} /{}", self.method, self.path.join("/"))
+        let mut shown = format!("{} ", self.method);
+        for segment in &self.path {
+            shown.push('/');
+            shown.push_str(&segment.example());
+        }
+        if self.path.is_empty() {
+            shown.push('/');
+        }
+        shown
     }
 }
 
@@ -131,12 +139,15 @@ impl<'i> Regions<'i> {
     ) -> Regions<'i> {
         let mut used: BTreeSet<char> = BTreeSet::new();
         for segment in patterns.flat_map(|pattern| &pattern.segments) {
-            match segment {
-                SegmentPattern::Literal(literal) => used.extend(literal.chars()),
-                SegmentPattern::Mixed { prefix, suffix } => {
-                    used.extend(prefix.chars().chain(suffix.chars()));
+            let (prefix, suffix) = match segment {
+                SegmentPattern::Literal(literal) => (literal.as_str(), ""),
+                SegmentPattern::Mixed { prefix, suffix } => (prefix.as_str(), suffix.as_str()),
+                SegmentPattern::Any => ("", ""),
+            };
+            for character in prefix.chars().chain(suffix.chars()) {
+                if !used.contains(&character) {
+                    used.insert(character);
                 }
-                SegmentPattern::Any => {}
             }
         }
         let fresh = ('a'..='z')
@@ -201,7 +212,8 @@ impl<'i> Regions<'i> {
     }
 }
 
-fn fill(pattern: &PathPattern, further: usize, filler: &str) -> Vec<String> {
+/// A path in the pattern: all its segments as literals.
+fn fill(pattern: &PathPattern, further: usize, filler: &str) -> Vec<SegmentPattern> {
     pattern
         .segments
         .iter()
@@ -211,6 +223,7 @@ fn fill(pattern: &PathPattern, further: usize, filler: &str) -> Vec<String> {
             SegmentPattern::Any => filler.to_owned(),
         })
         .chain(std::iter::repeat_n(filler.to_owned(), further))
+        .map(SegmentPattern::Literal)
         .collect()
 }
 

@@ -3,6 +3,7 @@
 //! The routes that are asked together are those of the APIs that share a host. Among them, the
 //! most specific answers, and where several are and none is more specific, all must hold.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -22,7 +23,7 @@ pub(super) struct Entry<'m> {
     pub api: usize,
     pub route: &'m Route,
     /// Its path, as it is compared.
-    pub path: PathPattern,
+    pub path: Cow<'m, PathPattern>,
 }
 
 impl Entry<'_> {
@@ -37,11 +38,11 @@ impl Entry<'_> {
 }
 
 /// A path as the API compares it.
-pub(super) fn compared(api: &ApiInfo, path: &PathPattern) -> PathPattern {
+pub(super) fn compared<'m>(api: &ApiInfo, path: &'m PathPattern) -> Cow<'m, PathPattern> {
     if api.paths.case_insensitive {
-        path.folded()
+        Cow::Owned(path.folded())
     } else {
-        path.clone()
+        Cow::Borrowed(path)
     }
 }
 
@@ -53,7 +54,7 @@ pub(super) fn check(infos: &[ApiInfo], apis: &[Api], guards: &[Guard], out: &mut
     let mut shown = 0;
     for group in groups(infos) {
         let entries = entries(infos, apis, &group, out);
-        let patterns = || entries.iter().map(|entry| &entry.path);
+        let patterns = || entries.iter().map(|entry| entry.path.as_ref());
         let index = Index::of(patterns());
         let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
         let together = Together {
@@ -244,8 +245,16 @@ impl<'t, 'm> Together<'t, 'm> {
 
     /// Says which routes are never chosen, because more specific ones take all that they match.
     fn check_never_chosen(&self, out: &mut Out) {
-        for entry in self.entries {
-            if matches!(entry.route.access, Access::Denied) {
+        for (number, entry) in self.entries.iter().enumerate() {
+            // Entries of one path are neighbours. A path without `/**` is taken whole by none but
+            // itself; whether one with it is, only its region tells.
+            let neighbour = |number: Option<usize>| {
+                number
+                    .and_then(|number| self.entries.get(number))
+                    .is_some_and(|other| other.path == entry.path)
+            };
+            let alone = !neighbour(number.checked_sub(1)) && !neighbour(number.checked_add(1));
+            if matches!(entry.route.access, Access::Denied) || (alone && !entry.path.rest) {
                 continue;
             }
             let takes = |number: usize| {

@@ -151,16 +151,6 @@ fn check_route(
     routes: &mut Routes,
     out: &mut Out,
 ) {
-    if !route.methods.except.is_empty() {
-        out.say(
-            Diagnostic::new(
-                Code::BadMethods,
-                route.methods.span,
-                "`except` is for guards",
-            )
-            .help("name the methods of the route, or give the others a line of their own"),
-        );
-    }
     let named = methods(&route.methods, out);
     let template = block.template.then(&route.path, out);
     let fallback = Template::default();

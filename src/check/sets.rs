@@ -257,44 +257,46 @@ fn from_file(
         return None;
     }
     let mut members = Vec::new();
-    let mut problems = 0_usize;
+    let mut problems: Vec<String> = Vec::new();
+    let mut further = 0_usize;
     for (at, line) in text.split('\n').enumerate() {
         if members.len() >= MAX_SET_MEMBERS {
             out.say(too_many(path.span));
             return None;
         }
-        let Some(problem) = line_problem(at, line) else {
-            members.push(Member {
+        match line_problem(at, line) {
+            None => members.push(Member {
                 value: Value::String(line.to_owned()),
                 span: path.span,
                 line: Some(at + 1),
-            });
-            continue;
-        };
-        problems += 1;
-        if problems <= MAX_SET_PROBLEMS {
-            out.say(
-                Diagnostic::new(
-                    Code::SetLine,
-                    path.span,
-                    format!("line {} of `{}` {problem}", at + 1, path.node),
-                )
-                .help("a set's file holds one value a line, exactly as it is compared"),
-            );
+            }),
+            Some(problem) if problems.len() < MAX_SET_PROBLEMS => {
+                problems.push(format!("line {} {problem}", at + 1));
+            }
+            Some(_) => further += 1,
         }
     }
-    if problems > MAX_SET_PROBLEMS {
-        out.say(Diagnostic::new(
+    if problems.is_empty() {
+        return Some(members);
+    }
+    match further {
+        0 => {}
+        1 => problems.push("another line is wrong as well".to_owned()),
+        _ => problems.push(format!("{further} further lines are wrong as well")),
+    }
+    out.say(
+        Diagnostic::new(
             Code::SetLine,
             path.span,
             format!(
-                "{} further lines of `{}` are wrong",
-                problems - MAX_SET_PROBLEMS,
-                path.node
+                "the file `{}` does not hold one value a line: {}",
+                path.node,
+                problems.join(", ")
             ),
-        ));
-    }
-    (problems == 0).then_some(members)
+        )
+        .help("each line is compared as it is, blanks and all: leave nothing else in it"),
+    );
+    None
 }
 
 /// What is wrong with a line, as the end of a sentence.

@@ -74,6 +74,8 @@ codes! {
     UnknownAlgorithm = "P0210", Error;
     /// An issuer whose tokens the API does not take.
     ForeignIssuer = "P0211", Error;
+    /// A value is given for a `param` that is not declared.
+    UnknownParam = "P0212", Error;
     /// A value is of another type than is expected there.
     TypeMismatch = "P0301", Error;
     /// What stands on the left has no such test.
@@ -154,38 +156,44 @@ codes! {
     NotSupported = "P0422", Error;
     /// A path that has no meaning.
     BadPath = "P0501", Error;
-    /// The methods of a line have no meaning.
-    BadMethods = "P0502", Error;
     /// A route does not say who may call it.
-    RouteWithoutAccess = "P0503", Error;
+    RouteWithoutAccess = "P0502", Error;
     /// Two routes are for exactly the same requests.
-    DoubledRoute = "P0504", Error;
+    DoubledRoute = "P0503", Error;
     /// Routes of two APIs overlap, and neither is more specific.
-    OverlapOfApis = "P0505", Error;
+    OverlapOfApis = "P0504", Error;
     /// A `denied` rule covers a route.
-    DeniedCovers = "P0506", Error;
+    DeniedCovers = "P0505", Error;
     /// More specific routes take every request of a route.
-    NeverChosen = "P0507", Error;
+    NeverChosen = "P0506", Error;
     /// A public route answers requests that a guard asks for a token.
-    PublicUnderGuard = "P0508", Error;
+    PublicUnderGuard = "P0507", Error;
+    /// A test names a token that it does not have.
+    UnknownToken = "P0601", Error;
+    /// A test's target is none.
+    TestTarget = "P0602", Error;
+    /// A test names a reason that there is not.
+    UnknownReason = "P0603", Error;
+    /// A test expects a header that no API forwards.
+    UnknownForward = "P0604", Error;
     /// A declaration is never used.
     Unused = "P0901", Warning;
-    /// A value is given for a `param` that is not declared.
-    UnknownParam = "P0902", Warning;
     /// An issuer is asked for ID tokens.
-    IdTokens = "P0903", Warning;
+    IdTokens = "P0902", Warning;
     /// A token is looked for in the URL.
-    TokenInQuery = "P0904", Warning;
+    TokenInQuery = "P0903", Warning;
     /// `email` is compared without `email_verified`.
-    UnverifiedEmail = "P0905", Warning;
+    UnverifiedEmail = "P0904", Warning;
     /// A host names a port, which is not compared.
-    HostPort = "P0906", Warning;
+    HostPort = "P0905", Warning;
     /// A key of a file can't be used.
-    KeyProblem = "P0907", Warning;
+    KeyProblem = "P0906", Warning;
     /// Two routes overlap, neither is more specific, and they ask for different things.
-    CrossingRoutes = "P0908", Warning;
+    CrossingRoutes = "P0907", Warning;
     /// A route asks for less than the broader one around it.
-    WeakerRoute = "P0909", Warning;
+    WeakerRoute = "P0908", Warning;
     /// A guard tightens no route.
-    GuardWithoutRoute = "P0910", Warning;
+    GuardWithoutRoute = "P0909", Warning;
+    /// A scope is used once and differs from another by a letter.
+    NearScope = "P0910", Warning;
 }

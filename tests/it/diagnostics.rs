@@ -4,13 +4,17 @@
 //! A case is a `*.gate` file, or a folder of them with the set and key files that they name. Lines
 //! `# param NAME=VALUE` give parameters their values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use portcullis::diagnostic::render;
+use portcullis::diagnostic::{Code, render};
 
 use crate::support::policy::{CheckedSet, check_files};
+
+/// Codes that stem from reading files, which the checker does not; their cases are with the
+/// command line's tests.
+const OF_READING: [Code; 1] = [Code::Empty];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/diagnostics")
@@ -80,4 +84,32 @@ fn there_is_a_model_exactly_where_there_is_no_error() {
         let errors = portcullis::diagnostic::has_errors(&set.checked.diagnostics);
         assert_eq!(set.checked.model.is_none(), errors, "{name}");
     }
+}
+
+#[test]
+fn each_code_has_a_case_and_a_row_in_the_manual() {
+    let said: BTreeSet<Code> = cases()
+        .values()
+        .flat_map(|set| &set.checked.diagnostics)
+        .map(|diagnostic| diagnostic.code)
+        .chain(OF_READING)
+        .collect();
+    let manual =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnostics.md"))
+            .expect("the manual has a page of diagnostics");
+    let without_case: Vec<&str> = Code::ALL
+        .iter()
+        .filter(|code| !said.contains(code))
+        .map(|code| code.as_str())
+        .collect();
+    assert!(without_case.is_empty(), "no case says {without_case:?}");
+    let without_row: Vec<&str> = Code::ALL
+        .iter()
+        .filter(|code| {
+            let summary = code.summary().trim_end_matches('.');
+            !manual.contains(&format!("\n### {} {summary}\n", code.as_str()))
+        })
+        .map(|code| code.as_str())
+        .collect();
+    assert!(without_row.is_empty(), "the manual lacks {without_row:?}");
 }
