@@ -74,8 +74,6 @@ codes! {
     UnknownAlgorithm = "P0210", Error;
     /// An issuer whose tokens the API does not take.
     ForeignIssuer = "P0211", Error;
-    /// A value is given for a `param` that is not declared.
-    UnknownParam = "P0212", Error;
     /// A value is of another type than is expected there.
     TypeMismatch = "P0301", Error;
     /// What stands on the left has no such test.
@@ -196,4 +194,6 @@ codes! {
     GuardWithoutRoute = "P0909", Warning;
     /// A scope is used once and differs from another by a letter.
     NearScope = "P0910", Warning;
+    /// A value is given for a `param` that is not declared.
+    UnknownParam = "P0911", Warning;
 }
