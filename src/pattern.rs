@@ -270,6 +270,14 @@ fn longer<'a>(a: &'a str, b: &'a str, extends: fn(&str, &str) -> bool) -> Option
     }
 }
 
+/// A text in lower case, each character for itself.
+///
+/// `str::to_lowercase` looks at a character's neighbours (a final sigma), so that a prefix of a
+/// pattern would not become a prefix of what it matches.
+pub fn fold(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
 /// A path pattern: segments, and whether any number of further ones may follow.
 ///
 /// `/` has no segment; a trailing slash is no segment of its own.
@@ -326,12 +334,10 @@ impl PathPattern {
                 .segments
                 .iter()
                 .map(|segment| match segment {
-                    SegmentPattern::Literal(literal) => {
-                        SegmentPattern::Literal(literal.to_lowercase())
-                    }
+                    SegmentPattern::Literal(literal) => SegmentPattern::Literal(fold(literal)),
                     SegmentPattern::Mixed { prefix, suffix } => SegmentPattern::Mixed {
-                        prefix: prefix.to_lowercase(),
-                        suffix: suffix.to_lowercase(),
+                        prefix: fold(prefix),
+                        suffix: fold(suffix),
                     },
                     SegmentPattern::Any => SegmentPattern::Any,
                 })

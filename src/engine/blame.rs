@@ -5,7 +5,7 @@ use super::decision::Challenge;
 use super::eval::Scene;
 use super::facts::Scopes;
 use super::routed::Open;
-use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, Values};
+use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, TextTest, Values};
 use crate::reason::Reason;
 use crate::settings::PathParameter;
 use crate::source::Span;
@@ -44,7 +44,7 @@ pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
     if scene.facts.is_some() {
         let scopes = least_scopes(&scene, &all).or_else(|| least_scopes(&scene, &[*failing]));
         if let Some(scopes) = scopes {
-            let place = first_scope(failing.0).unwrap_or(atom.span);
+            let place = lacking_scope(&scene, failing.0).unwrap_or(atom.span);
             return scope_missing(&scene, scopes, place);
         }
     }
@@ -142,11 +142,16 @@ fn scopes_in<'a>(condition: &'a Condition, named: &mut Vec<&'a str>) {
     }
 }
 
-fn first_scope(condition: &Condition) -> Option<Span> {
+/// The first test of scopes that does not hold.
+fn lacking_scope(scene: &Scene<'_>, condition: &Condition) -> Option<Span> {
     match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => all.iter().find_map(first_scope),
-        ConditionKind::Not(inner) => first_scope(inner),
-        ConditionKind::Atom(Atom::ScopeAny(_) | Atom::ScopeAll(_)) => Some(condition.span),
+        ConditionKind::And(all) | ConditionKind::Or(all) => {
+            all.iter().find_map(|one| lacking_scope(scene, one))
+        }
+        ConditionKind::Not(inner) => lacking_scope(scene, inner),
+        ConditionKind::Atom(atom @ (Atom::ScopeAny(_) | Atom::ScopeAll(_))) => {
+            (scene.atom(atom) != Some(true)).then_some(condition.span)
+        }
         ConditionKind::Atom(_) => None,
     }
 }
@@ -187,12 +192,14 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
         }
     };
     let reason = match atom {
-        Atom::Path(..)
-        | Atom::Host(_)
-        | Atom::Method(_)
-        | Atom::Address { .. }
-        | Atom::Header(..)
-        | Atom::Query(..) => Reason::RequestCondition,
+        Atom::Path(_, test) | Atom::Host(test) | Atom::Header(_, test) | Atom::Query(_, test) => {
+            if scene.facts.is_none() && reads_claim(test) {
+                Reason::TokenMissing
+            } else {
+                Reason::RequestCondition
+            }
+        }
+        Atom::Method(_) | Atom::Address { .. } => Reason::RequestCondition,
         _ if scene.facts.is_none() => Reason::TokenMissing,
         Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) if wanted => {
             challenge.scope = match atom {
@@ -206,7 +213,9 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
             challenge.max_age = Some(*seconds);
             Reason::AuthenticationTooOld
         }
-        Atom::Claim(claim, test) if scene.claim_name(*claim) == Some("acr") => {
+        Atom::Claim(claim, test)
+            if scene.claim_name(*claim) == Some("acr") && !matches!(test, ClaimTest::Absent) =>
+        {
             challenge.acr_values = acr_values(test, wanted);
             Reason::AuthenticationTooWeak
         }
@@ -236,6 +245,17 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
         place: Some(place),
         challenge,
     }
+}
+
+/// Whether a text of the request is compared with a claim.
+fn reads_claim(test: &TextTest) -> bool {
+    matches!(
+        test,
+        TextTest::Equals {
+            operand: Operand::Claim(_),
+            ..
+        } | TextTest::StartsWith(Operand::Claim(_))
+    )
 }
 
 fn acr_values(test: &ClaimTest, wanted: bool) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! The decision: pure, total, and the only place where a request is let through.
 
+use std::borrow::Cow;
+
 use super::decision::{Challenge, Decision, Denial, Permit, SeenToken, Subject};
 use super::eval::Scene;
 use super::evidence::{Evidence, Fault, SeenKind};
@@ -65,6 +67,13 @@ fn decide_open<'a>(
         }
         Evidence::Nothing => None,
     };
+    if let Some(facts) = facts
+        && !(routed.policy.understands(facts) && accepts(routed, facts))
+    {
+        return deny(routed, open.routes.clone(), token, |denial| {
+            denial.hint = Some("the token was read by another policy, or for another API".into());
+        });
+    }
     let scene = scene(routed, open, facts);
     let holds = conditions(open).all(|(condition, parameters)| {
         Scene {
@@ -89,6 +98,14 @@ fn decide_open<'a>(
         denial.place = blame.place.or(route_place);
         denial.challenge = blame.challenge;
     })
+}
+
+/// Whether the API takes tokens of the issuer. Admitting a token has made sure of it; a caller
+/// that forgot to must not get an allow.
+fn accepts(routed: &Routed<'_, '_>, facts: &Facts) -> bool {
+    routed
+        .api()
+        .is_some_and(|api| api.issuers.contains(&facts.issuer))
 }
 
 /// What the conditions of a request may read.
@@ -177,7 +194,7 @@ fn allow<'a>(
             (Some(api), Some(facts)) => forward::headers(api, facts),
             _ => Vec::new(),
         },
-        remove: api.map(forward::token_headers).unwrap_or_default(),
+        remove: removed(routed, api),
         subject: Subject {
             policy: routed.policy,
             api,
@@ -187,6 +204,14 @@ fn allow<'a>(
         facts,
         preflight,
     })
+}
+
+/// What is removed beside the policy's listed names.
+fn removed<'a>(routed: &Routed<'a, 'a>, api: Option<&'a Api>) -> Vec<Cow<'a, str>> {
+    let others = routed.policy.other_spellings(routed.request);
+    let mut removed = api.map(forward::token_headers).unwrap_or_default();
+    removed.extend(others.into_iter().map(Cow::Borrowed));
+    removed
 }
 
 /// Denies without looking at any rule, for what is at fault before there is a request to decide.

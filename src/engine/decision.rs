@@ -67,7 +67,7 @@ pub struct Denial<'a> {
 /// What a denial asks of the client beyond its reason (RFC 6750, section 3; RFC 9470, section 3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {
-    /// The least set of scopes that would do, in the policy's order.
+    /// The least set of scopes that would do.
     pub scope: Vec<String>,
     /// The authentication context classes that would do.
     pub acr_values: Vec<String>,

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use super::facts::{Client, Fact, Facts, Scopes};
-use super::path;
+use super::path::{self, QueryValue};
 use super::policy::Policy;
 use super::request::Request;
 use super::routed::Open;
 use crate::model::{
     Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
 };
+use crate::pattern::fold;
 use crate::settings::{ClaimId, PathParameter};
 use crate::text::quoted;
 
@@ -94,14 +95,16 @@ impl<'a> Scene<'a> {
                 // One in the future is no login that has been.
                 (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
             }
-            Atom::Path(parameter, test) => self.text(self.path(*parameter), test),
-            Atom::Host(test) => self.text(self.open.label.as_deref(), test),
+            Atom::Path(parameter, test) => {
+                self.text(self.path(*parameter), test, self.open.path.folded)
+            }
+            Atom::Host(test) => self.text(self.open.label.as_deref(), test, false),
             Atom::Method(methods) => Some(methods.has(self.open.method)),
             Atom::Address { any_of, negated } => {
                 Some(any_of.contains(self.request.address?) != *negated)
             }
-            Atom::Header(name, test) => self.text(self.header(name), test),
-            Atom::Query(name, test) => self.text(self.query(name).as_deref(), test),
+            Atom::Header(name, test) => self.text(self.header(name), test, false),
+            Atom::Query(name, test) => self.text(self.query(name).as_deref(), test, false),
         }
     }
 
@@ -127,35 +130,49 @@ impl<'a> Scene<'a> {
 
     fn header(&self, name: &str) -> Option<&'a str> {
         let value = std::str::from_utf8(self.request.one_header(name)?).ok()?;
-        (!value.contains(',')).then_some(value)
+        let unclear = value.contains(',') || self.request.masked && value.contains('!');
+        (!unclear).then_some(value)
     }
 
     fn query(&self, name: &str) -> Option<String> {
-        path::query_value(self.open.query?, name)
+        match path::query_value(self.open.query, name, self.request.masked) {
+            QueryValue::One(value) => Some(value),
+            QueryValue::Absent | QueryValue::Unclear => None,
+        }
     }
 
-    fn text(&self, value: Option<&str>, test: &TextTest) -> Three {
+    /// `folded` says that the value is of a path whose letters match whatever their case.
+    fn text(&self, value: Option<&str>, test: &TextTest, folded: bool) -> Three {
         let value = value?;
+        let compare = |operand: &Operand, how: fn(&str, &str) -> bool| {
+            let (other, other_folded) = self.text_operand(operand)?;
+            Some(compare(value, other, folded || other_folded, how))
+        };
         match test {
-            TextTest::Equals { operand, negated } => {
-                Some((value == self.text_operand(operand)?) != *negated)
-            }
+            TextTest::Equals { operand, negated } => Some(compare(operand, equal)? != *negated),
             TextTest::In { any_of, negated } => Some(any_of.contains(value) != *negated),
-            TextTest::StartsWith(operand) => Some(value.starts_with(self.text_operand(operand)?)),
+            TextTest::StartsWith(operand) => compare(operand, starts_with),
             TextTest::Present => Some(true),
         }
     }
 
-    fn text_operand<'o>(&self, operand: &'o Operand) -> Option<&'o str>
+    /// A claim against a text.
+    fn claim_text(&self, claim: &str, operand: &Operand, how: fn(&str, &str) -> bool) -> Three {
+        let (other, folded) = self.text_operand(operand)?;
+        Some(compare(claim, other, folded, how))
+    }
+
+    /// A text, and whether it is of a path whose letters match whatever their case.
+    fn text_operand<'o>(&self, operand: &'o Operand) -> Option<(&'o str, bool)>
     where
         'a: 'o,
     {
         match operand {
-            Operand::String(text) => Some(text),
-            Operand::Path(parameter) => self.path(*parameter),
-            Operand::Host => self.open.label.as_deref(),
+            Operand::String(text) => Some((text, false)),
+            Operand::Path(parameter) => Some((self.path(*parameter)?, self.open.path.folded)),
+            Operand::Host => Some((self.open.label.as_deref()?, false)),
             Operand::Claim(claim) => match self.facts?.claim(*claim) {
-                Fact::Text(text) => Some(text),
+                Fact::Text(text) => Some((text, false)),
                 _ => None,
             },
             Operand::Number(_) | Operand::Boolean(_) | Operand::Now => None,
@@ -187,7 +204,7 @@ impl<'a> Scene<'a> {
             (ClaimTest::Present, _) => Some(true),
             (ClaimTest::Equals { operand, negated }, fact) => {
                 let equal = match fact {
-                    Fact::Text(text) => text == self.text_operand(operand)?,
+                    Fact::Text(text) => self.claim_text(text, operand, equal)?,
                     Fact::Number(number) => *number == self.number_operand(operand)?,
                     Fact::Boolean(value) => match operand {
                         Operand::Boolean(other) => value == other,
@@ -223,8 +240,9 @@ impl<'a> Scene<'a> {
                 Some(inside != *negated)
             }
             (ClaimTest::Contains(operand), Fact::Texts(texts)) => {
-                let wanted = self.text_operand(operand)?;
-                Some(texts.iter().any(|text| text == wanted))
+                let (wanted, folded) = self.text_operand(operand)?;
+                let is_wanted = |text: &String| compare(text, wanted, folded, equal);
+                Some(texts.iter().any(is_wanted))
             }
             (ClaimTest::Contains(operand), Fact::Numbers(numbers)) => {
                 Some(numbers.contains(&self.number_operand(operand)?))
@@ -242,10 +260,10 @@ impl<'a> Scene<'a> {
                 Some(set.iter().all(|number| numbers.contains(number)))
             }
             (ClaimTest::StartsWith(operand), Fact::Text(text)) => {
-                Some(text.starts_with(self.text_operand(operand)?))
+                self.claim_text(text, operand, starts_with)
             }
             (ClaimTest::EndsWith(operand), Fact::Text(text)) => {
-                Some(text.ends_with(self.text_operand(operand)?))
+                self.claim_text(text, operand, ends_with)
             }
             _ => None,
         }
@@ -288,7 +306,7 @@ impl<'a> Scene<'a> {
                     Some(Operand::Path(_) | Operand::Host) => {
                         let other = operand
                             .and_then(|operand| self.text_operand(operand))
-                            .map_or("missing".to_owned(), quoted);
+                            .map_or("missing".to_owned(), |(text, _)| quoted(text));
                         let _ = write!(because, ", the request has {other}");
                     }
                     Some(Operand::Claim(other)) => {
@@ -341,6 +359,27 @@ impl<'a> Scene<'a> {
             _ => String::new(),
         }
     }
+}
+
+/// Compares two texts, in lower case where one is of a path whose letters match so.
+fn compare(a: &str, b: &str, folded: bool, how: fn(&str, &str) -> bool) -> bool {
+    if folded {
+        how(&fold(a), &fold(b))
+    } else {
+        how(a, b)
+    }
+}
+
+fn equal(a: &str, b: &str) -> bool {
+    a == b
+}
+
+fn starts_with(a: &str, b: &str) -> bool {
+    a.starts_with(b)
+}
+
+fn ends_with(a: &str, b: &str) -> bool {
+    a.ends_with(b)
 }
 
 #[expect(

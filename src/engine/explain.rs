@@ -62,7 +62,25 @@ fn walk(routed: &Routed<'_, '_>, scene: &Scene<'_>, condition: &Condition, steps
     }
 }
 
-/// A test as it was written, its line ends and runs of blanks as one blank each.
+/// A test as it was written, on one line: without comments, runs of blanks outside strings as one
+/// blank each.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut line = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    let (mut in_string, mut escaped) = (false, false);
+    while let Some(character) = characters.next() {
+        if in_string {
+            line.push(character);
+            in_string = character != '"' || escaped;
+            escaped = character == '\\' && !escaped;
+        } else if character == '#' && (line.is_empty() || line.ends_with(' ')) {
+            while characters.next_if(|next| *next != '\n').is_some() {}
+        } else if !character.is_whitespace() {
+            line.push(character);
+            in_string = character == '"';
+        } else if !line.is_empty() && !line.ends_with(' ') {
+            line.push(' ');
+        }
+    }
+    line.trim_end().to_owned()
 }

@@ -1,7 +1,7 @@
 //! What a verified token says, read once into the form that conditions ask for.
 
 use crate::json::Json;
-use crate::model::Issuer;
+use crate::model::{Claim, Issuer};
 use crate::settings::{ClaimId, IssuerId};
 use crate::value::ClaimType;
 
@@ -17,6 +17,8 @@ pub struct Facts {
     pub(super) subject: Option<String>,
     /// The claims set as base64url, where some API forwards it.
     pub(super) payload: Option<String>,
+    /// Of the policy that read them.
+    pub(super) fingerprint: u64,
 }
 
 impl Facts {
@@ -74,34 +76,43 @@ pub(super) enum Client {
     Is(String),
 }
 
-/// Reads a claims set of an issuer. `types` gives the type of each of the policy's `claims`.
+/// Reads a claims set of an issuer. `declared` are the policy's claims.
 pub(super) fn read(
     (id, issuer): (IssuerId, Option<&Issuer>),
-    claims: usize,
-    types: impl Fn(ClaimId) -> Option<ClaimType>,
+    declared: &[Claim],
     set: &Json<'_>,
     payload: Option<String>,
+    fingerprint: u64,
 ) -> Facts {
-    let mut facts = vec![Fact::Absent; claims];
+    let mut facts = vec![Fact::Absent; declared.len()];
+    let mut auth_time = set.get("auth_time").and_then(Json::as_f64);
     for place in issuer.iter().flat_map(|issuer| &issuer.claims) {
-        let (Some(slot), Some(ty)) = (facts.get_mut(place.claim.0 as usize), types(place.claim))
-        else {
+        let at = place.claim.0 as usize;
+        let (Some(slot), Some(claim)) = (facts.get_mut(at), declared.get(at)) else {
             continue;
         };
         *slot = match set.at(&place.path) {
             None | Some(Json::Null) => Fact::Absent,
-            Some(value) if place.keys_of => member_names(value, ty),
-            Some(value) => typed(value, ty),
+            Some(value) if place.keys_of => member_names(value, claim.ty),
+            Some(value) => typed(value, claim.ty),
         };
+        // A declaration says where the claim really is, for `login within` too.
+        if claim.name == "auth_time" {
+            auth_time = match slot {
+                Fact::Number(number) => Some(*number),
+                _ => None,
+            };
+        }
     }
     Facts {
         issuer: id,
         claims: facts,
         scopes: scopes(issuer.and_then(|issuer| issuer.scopes_from.as_deref()), set),
         client: client(issuer.and_then(|issuer| issuer.client_from.as_deref()), set),
-        auth_time: set.get("auth_time").and_then(Json::as_f64),
+        auth_time,
         subject: set.get("sub").and_then(Json::as_str).map(str::to_owned),
         payload,
+        fingerprint,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the upstream is told of a token.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::facts::{Fact, Facts};
 use crate::model::{Api, Forwarded};
@@ -38,7 +39,7 @@ fn value(fact: &Fact, json: bool) -> Option<Cow<'_, str>> {
                 return Some(Cow::Owned(format!("[{}]", numbers.join(","))));
             }
         };
-        return value.ok().map(Cow::Owned);
+        return value.ok().map(|json| Cow::Owned(in_ascii(&json)));
     }
     match fact {
         Fact::Text(text) => Some(Cow::Borrowed(text)),
@@ -46,6 +47,23 @@ fn value(fact: &Fact, json: bool) -> Option<Cow<'_, str>> {
         Fact::Boolean(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
         Fact::Absent | Fact::WrongType(_) | Fact::Texts(_) | Fact::Numbers(_) => None,
     }
+}
+
+/// JSON with escapes for what is not printable ASCII: only inside strings can there be any
+/// (RFC 8259, section 7).
+fn in_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        if matches!(character, ' '..='~') {
+            ascii.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(ascii, "\\u{unit:04x}");
+            }
+        }
+    }
+    ascii
 }
 
 /// The headers that hold the token, where the upstream must not get it.

@@ -43,7 +43,7 @@ pub(super) fn read(raw: &str) -> Result<Cow<'_, str>, Fault> {
         return Err(malformed());
     }
     let last = name.rsplit('.').next().unwrap_or_default();
-    if last.bytes().all(|byte| byte.is_ascii_digit()) && name.parse::<Ipv4Addr>().is_err() {
+    if is_number(last) && name.parse::<Ipv4Addr>().is_err() {
         return Err(malformed());
     }
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -53,8 +53,20 @@ pub(super) fn read(raw: &str) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
+/// Whether a name that ends in this label is an IPv4 address to some reader: `127.1`,
+/// `127.0.0.0x1` (the URL standard's "ends in a number checker").
+fn is_number(label: &str) -> bool {
+    let digits = label
+        .strip_prefix("0x")
+        .or_else(|| label.strip_prefix("0X"));
+    match digits {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => label.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
 fn is_port(text: &str) -> bool {
-    text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
+    !text.is_empty() && text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_label(label: &str) -> bool {

@@ -131,7 +131,7 @@ impl Index {
             );
         };
         matching(&node.rest, found);
-        let Some(segment) = path.matched(depth) else {
+        let Some(segment) = path.segment(depth) else {
             matching(&node.exact, found);
             return;
         };

@@ -12,6 +12,7 @@ mod eval;
 mod evidence;
 mod explain;
 mod facts;
+mod fold;
 mod forward;
 mod host;
 mod index;
@@ -20,6 +21,7 @@ mod policy;
 mod presented;
 mod request;
 mod routed;
+mod spellings;
 
 pub use decide::{decide, refuse};
 pub use decision::{Challenge, Decision, Denial, Permit, SeenToken};

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use super::evidence::Fault;
+use crate::pattern::fold;
 use crate::reason::Reason;
 use crate::settings::PathOptions;
 
@@ -27,22 +28,18 @@ pub(super) struct Target<'r> {
     pub query: Option<&'r [u8]>,
 }
 
-/// A path, decoded once.
+/// A path, decoded once: its segments as rules match and see them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NormalPath<'r> {
-    /// The segments as rules see them.
     pub segments: Vec<Cow<'r, str>>,
-    /// The segments as they are matched, where that differs: in lower case.
-    pub folded: Option<Vec<String>>,
+    /// Whether the segments are in lower case, because their letters match whatever their case.
+    pub folded: bool,
 }
 
 impl NormalPath<'_> {
-    /// The segment at that place as it is matched.
-    pub fn matched(&self, at: usize) -> Option<&str> {
-        match &self.folded {
-            Some(folded) => folded.get(at).map(String::as_str),
-            None => self.segments.get(at).map(Cow::as_ref),
-        }
+    /// The segment at that place.
+    pub fn segment(&self, at: usize) -> Option<&str> {
+        self.segments.get(at).map(Cow::as_ref)
     }
 }
 
@@ -88,7 +85,10 @@ pub(super) fn read(
             "the path holds a `!`, which the proxy shows in place of any byte that is not ASCII",
         ));
     }
-    let mut normal = NormalPath::default();
+    let mut normal = NormalPath {
+        segments: Vec::new(),
+        folded: options.case_insensitive,
+    };
     let mut raw = path.split(|byte| *byte == b'/').skip(1).peekable();
     while let Some(segment) = raw.next() {
         if segment.is_empty() && raw.peek().is_none() {
@@ -100,45 +100,56 @@ pub(super) fn read(
                 "the path has more than {MAX_SEGMENTS} segments"
             )));
         }
-        normal.segments.push(read_segment(segment, options)?);
-    }
-    if options.case_insensitive {
-        normal.folded = Some(
-            normal
-                .segments
-                .iter()
-                .map(|segment| segment.to_lowercase())
-                .collect(),
-        );
+        let segment = read_segment(segment, options)?;
+        normal.segments.push(if options.case_insensitive {
+            Cow::Owned(fold(&segment))
+        } else {
+            segment
+        });
     }
     Ok(normal)
 }
 
 fn read_segment(raw: &[u8], options: PathOptions) -> Result<Cow<'_, str>, Fault> {
-    let raw = match raw.iter().position(|byte| *byte == b';') {
-        Some(at) if options.allow_matrix_parameters => raw.get(..at).unwrap_or_default(),
-        Some(_) => return Err(ambiguous("the path holds a `;`")),
-        None => raw,
-    };
-    let decoded: Cow<'_, [u8]> = if raw.contains(&b'%') {
-        Cow::Owned(decode(raw)?)
-    } else {
-        Cow::Borrowed(raw)
-    };
-    if raw.iter().any(|byte| !byte.is_ascii()) {
+    let mut parts = raw.splitn(2, |byte| *byte == b';');
+    let segment = parts.next().unwrap_or_default();
+    if let Some(parameters) = parts.next() {
+        if !options.allow_matrix_parameters {
+            return Err(ambiguous("the path holds a `;`"));
+        }
+        // Set aside, but read: an application that decodes before it looks for `;` must find no
+        // slash in them.
+        for parameter in parameters.split(|byte| *byte == b';') {
+            read_text(parameter, false)?;
+        }
+    }
+    let text = read_text(segment, options.allow_encoded_slash)?;
+    // An escaped slash that is allowed must not bring back what is refused between real ones.
+    for part in text.split('/') {
+        match part {
+            "" => return Err(ambiguous("the path holds an empty segment")),
+            "." | ".." => return Err(ambiguous("the path holds a `.` or `..` segment")),
+            _ => {}
+        }
+    }
+    Ok(text)
+}
+
+/// Decodes what stands between slashes and semicolons.
+fn read_text(raw: &[u8], allow_slash: bool) -> Result<Cow<'_, str>, Fault> {
+    if !raw.is_ascii() {
         return Err(ambiguous("the path holds a raw byte that is not ASCII"));
     }
-    let text = match decoded {
-        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).ok(),
-        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).ok(),
+    let text = if raw.contains(&b'%') {
+        String::from_utf8(decode(raw)?).map(Cow::Owned).ok()
+    } else {
+        std::str::from_utf8(raw).map(Cow::Borrowed).ok()
     }
     .ok_or_else(|| ambiguous("the path's escapes are not UTF-8"))?;
     for character in text.chars() {
         match character {
             '\\' => return Err(ambiguous("the path holds a `\\`")),
-            '/' if !options.allow_encoded_slash => {
-                return Err(ambiguous("the path holds an escaped `/`"));
-            }
+            '/' if !allow_slash => return Err(ambiguous("the path holds an escaped `/`")),
             ';' => return Err(ambiguous("the path holds an escaped `;`")),
             '#' => return Err(ambiguous("the path holds an escaped `#`")),
             '?' => return Err(ambiguous("the path holds an escaped `?`")),
@@ -146,14 +157,6 @@ fn read_segment(raw: &[u8], options: PathOptions) -> Result<Cow<'_, str>, Fault>
             control if control.is_control() => {
                 return Err(ambiguous("the path holds a control character"));
             }
-            _ => {}
-        }
-    }
-    // An escaped slash that is allowed must not bring back what is refused between real ones.
-    for part in text.split('/') {
-        match part {
-            "" => return Err(ambiguous("the path holds an empty segment")),
-            "." | ".." => return Err(ambiguous("the path holds a `.` or `..` segment")),
             _ => {}
         }
     }
@@ -185,31 +188,54 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// The decoded value of the one query parameter of that name.
+/// What a query says of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum QueryValue {
+    /// It is not there.
+    Absent,
+    /// It is there once: its value, decoded.
+    One(String),
+    /// Two readers could take it for different things: it is there twice, or badly escaped, or
+    /// some name is badly escaped, or a `;` may part parameters.
+    Unclear,
+}
+
+/// The query parameter of that name. Names and values are percent-decoded once, `+` is a space.
 ///
-/// Repeated parameters and bad escapes give nothing: what two readers could take for two values
-/// is missing. `+` is a space.
-pub(super) fn query_value(query: &[u8], name: &str) -> Option<String> {
-    let mut found = None;
+/// `masked` says that a `!` may stand for any byte.
+pub(super) fn query_value(query: Option<&[u8]>, name: &str, masked: bool) -> QueryValue {
+    let mut found = QueryValue::Absent;
+    let Some(query) = query else {
+        return found;
+    };
     for pair in query.split(|byte| *byte == b'&') {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
-        let key = query_text(parts.next().unwrap_or_default());
-        match key {
-            // A name that can't be read might be this one.
-            None => return None,
-            Some(key) if key == name => {
-                if found.is_some() {
-                    return None;
+        let (key, value) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
+        match query_text(key, masked) {
+            Some(key) if key == name && found == QueryValue::Absent => {
+                match query_text(value, masked) {
+                    Some(value) => found = QueryValue::One(value),
+                    None => return QueryValue::Unclear,
                 }
-                found = Some(query_text(parts.next().unwrap_or_default())?);
             }
+            // A name that can't be read might be this one.
+            None => return QueryValue::Unclear,
+            Some(key) if key == name => return QueryValue::Unclear,
+            // What follows the `;` might be this one.
+            Some(_) if value.contains(&b';') => return QueryValue::Unclear,
             Some(_) => {}
         }
     }
     found
 }
 
-fn query_text(raw: &[u8]) -> Option<String> {
+fn query_text(raw: &[u8], masked: bool) -> Option<String> {
+    if raw.contains(&b';') || masked && raw.contains(&b'!') {
+        return None;
+    }
     let spaced: Vec<u8> = raw
         .iter()
         .map(|byte| if *byte == b'+' { b' ' } else { *byte })

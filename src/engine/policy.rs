@@ -1,14 +1,16 @@
 //! A policy made ready to decide: the checked model, and the indexes over it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::index::{Index, Rule, RuleKind};
-use super::{Facts, facts};
+use super::request::Request;
+use super::{Facts, facts, fold, spellings};
 use crate::json::Json;
 use crate::model::{Api, Forwarded, Guard, Issuer, Model, Route};
 use crate::pattern::HostPattern;
-use crate::settings::{ApiId, ClaimId, IssuerId, PathOptions};
+use crate::settings::{ApiId, IssuerId, PathOptions};
 use crate::source::{Place, Sources, Span};
 
 /// A compiled policy: immutable, and shared by all requests that it decides.
@@ -22,7 +24,11 @@ pub struct Policy {
     groups: Vec<Group>,
     routes: Vec<(ApiId, u32)>,
     identity_headers: Vec<String>,
+    /// Forwarded names that have more spellings than are listed, each `_` as `-`.
+    many_spellings: Vec<String>,
     forwards_payload: bool,
+    /// Differs where facts read by one policy would mean something else to the other.
+    fingerprint: u64,
 }
 
 /// The APIs that are asked for one host, and the rules of all of them.
@@ -48,7 +54,7 @@ fn number(at: usize) -> u32 {
 impl Policy {
     /// Builds the indexes over a checked model.
     pub(crate) fn new(mut model: Model, sources: Arc<Sources>) -> Policy {
-        fold_paths(&mut model);
+        fold::fold(&mut model);
         let model = Arc::new(model);
         let routes: Vec<(ApiId, u32)> = model
             .apis
@@ -63,7 +69,9 @@ impl Policy {
             label: HashMap::new(),
             any: None,
             groups: Vec::new(),
-            identity_headers: identity_headers(&model),
+            identity_headers: spellings::listed(&model),
+            many_spellings: spellings::too_many(&model),
+            fingerprint: fingerprint(&model),
             forwards_payload: model.apis.iter().any(|api| {
                 api.forward
                     .iter()
@@ -117,16 +125,23 @@ impl Policy {
     }
 
     /// The APIs whose host fits best, and the first label where the host was found by it.
-    pub(super) fn group<'h>(&self, host: &'h str) -> Option<(&Group, Option<&'h str>)> {
-        if let Some(group) = self.exact.get(host) {
-            return Some((self.groups.get(*group as usize)?, None));
-        }
-        if let Some((label, suffix)) = host.split_once('.')
-            && let Some(group) = self.label.get(suffix)
-        {
-            return Some((self.groups.get(*group as usize)?, Some(label)));
+    pub(super) fn group<'h>(&self, host: Option<&'h str>) -> Option<(&Group, Option<&'h str>)> {
+        if let Some(host) = host {
+            if let Some(group) = self.exact.get(host) {
+                return Some((self.groups.get(*group as usize)?, None));
+            }
+            if let Some((label, suffix)) = host.split_once('.')
+                && let Some(group) = self.label.get(suffix)
+            {
+                return Some((self.groups.get(*group as usize)?, Some(label)));
+            }
         }
         Some((self.groups.get(self.any? as usize)?, None))
+    }
+
+    /// Whether some API has a host of its own.
+    pub(super) fn tells_hosts_apart(&self) -> bool {
+        !self.exact.is_empty() || !self.label.is_empty()
     }
 
     /// The checked model that it was compiled from.
@@ -168,15 +183,25 @@ impl Policy {
     /// Reads a verified claims set; `payload` is its base64url form, kept where some API
     /// forwards it.
     pub fn facts(&self, issuer: IssuerId, claims: &Json<'_>, payload: Option<&str>) -> Facts {
-        let types = |claim: ClaimId| Some(self.model.claims.get(claim.0 as usize)?.ty);
         let payload = payload.filter(|_| self.forwards_payload).map(str::to_owned);
         facts::read(
             (issuer, self.issuer(issuer)),
-            self.model.claims.len(),
-            types,
+            &self.model.claims,
             claims,
             payload,
+            self.fingerprint,
         )
+    }
+
+    /// Whether facts were read by this policy, or by one with the same issuers and claims.
+    pub(super) fn understands(&self, facts: &Facts) -> bool {
+        facts.fingerprint == self.fingerprint
+    }
+
+    /// The headers of a request that an application might take for one that is forwarded, beyond
+    /// [`Policy::identity_headers`].
+    pub(super) fn other_spellings<'r>(&self, request: &Request<'r>) -> Vec<&'r str> {
+        spellings::others(&self.many_spellings, &self.identity_headers, request)
     }
 
     pub(super) fn numbered(&self, at: u32) -> Option<(ApiId, &Route)> {
@@ -229,65 +254,28 @@ fn group(model: &Model, members: Vec<Member>, first_route: &[usize]) -> Group {
     }
 }
 
-/// Where letters match whatever their case, patterns are kept as requests are matched: in lower
-/// case.
-fn fold_paths(model: &mut Model) {
-    for api in model
-        .apis
-        .iter_mut()
-        .filter(|api| api.paths.case_insensitive)
-    {
-        for route in &mut api.routes {
-            route.path = route.path.folded();
-        }
+/// A digest of all that gives facts their meaning: which issuer and which claim a number stands
+/// for, and where and as what it is read.
+///
+/// The hash is fixed, so that equal policies have equal fingerprints. It guards against mistakes,
+/// not against an attacker: who writes the policy needs no collision.
+fn fingerprint(model: &Model) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for issuer in &model.issuers {
+        format!(
+            "{:?}",
+            (
+                &issuer.name,
+                &issuer.url,
+                &issuer.scopes_from,
+                &issuer.client_from,
+                &issuer.claims
+            )
+        )
+        .hash(&mut hasher);
     }
-    let folded: Vec<bool> = model
-        .apis
-        .iter()
-        .map(|api| api.paths.case_insensitive)
-        .collect();
-    for guard in &mut model.guards {
-        if folded.get(guard.api.0 as usize) == Some(&true) {
-            guard.path = guard.path.folded();
-        }
+    for claim in &model.claims {
+        (&claim.name, claim.ty).hash(&mut hasher);
     }
-}
-
-/// Every forwarded name of every API, and each with any of its `-` written as `_`.
-fn identity_headers(model: &Model) -> Vec<String> {
-    let names: BTreeSet<&str> = model
-        .apis
-        .iter()
-        .flat_map(|api| &api.forward)
-        .map(|forward| forward.header.as_str())
-        .collect();
-    names.into_iter().flat_map(spellings).collect()
-}
-
-/// The most `-` of a header name for which all mixed spellings are listed; beyond it only the
-/// name itself and the one with `_` throughout.
-const MAX_MIXED_DASHES: usize = 4;
-
-fn spellings(name: &str) -> Vec<String> {
-    let parts: Vec<&str> = name.split(['-', '_']).collect();
-    let gaps = parts.len() - 1;
-    if gaps > MAX_MIXED_DASHES {
-        return vec![name.replace('_', "-"), name.replace('-', "_")];
-    }
-    (0..1_u32 << gaps)
-        .map(|choice| {
-            let mut spelling = String::with_capacity(name.len());
-            for (at, part) in parts.iter().enumerate() {
-                if at > 0 {
-                    spelling.push(if choice >> (at - 1) & 1 == 0 {
-                        '-'
-                    } else {
-                        '_'
-                    });
-                }
-                spelling.push_str(part);
-            }
-            spelling
-        })
-        .collect()
+    hasher.finish()
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::evidence::Fault;
-use super::path::query_value;
+use super::path::{QueryValue, query_value};
 use super::request::Request;
 use super::routed::{Routed, State};
 use crate::reason::Reason;
@@ -38,7 +38,7 @@ impl<'r> Routed<'_, 'r> {
                 TokenPlace::Authorization => authorization(self.request),
                 TokenPlace::Header(name) => header(self.request, name),
                 TokenPlace::Cookie(name) => cookie(self.request, name),
-                TokenPlace::Query(name) => query(open.query, name),
+                TokenPlace::Query(name) => query(open.query, name, self.request.masked),
                 TokenPlace::Subprotocol(name) => subprotocol(self.request, name),
             };
             match token {
@@ -115,7 +115,7 @@ fn header<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
 
 /// A cookie (RFC 6265, section 4.2.1). HTTP/2 may split `Cookie` into several headers.
 fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
-    let mut found = None;
+    let mut found: Option<&str> = None;
     for value in request.header("cookie") {
         let text = std::str::from_utf8(value)
             .map_err(|_| malformed("the header `cookie` is not printable ASCII"))?;
@@ -134,31 +134,21 @@ fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
                     "the cookie `{name}` holds a comma, as if it had been joined from several"
                 )));
             }
-            found = Some(Cow::Borrowed(value)).filter(|value| !value.is_empty());
+            found = Some(value);
         }
     }
-    Ok(found)
+    Ok(found.filter(|value| !value.is_empty()).map(Cow::Borrowed))
 }
 
 /// A query parameter (RFC 6750, section 2.3).
-fn query<'r>(query: Option<&'r [u8]>, name: &str) -> Found<'r> {
-    let Some(query) = query else {
-        return Ok(None);
-    };
-    match query_value(query, name) {
-        Some(token) => Ok((!token.is_empty()).then_some(Cow::Owned(token))),
-        None if mentions(query, name) => Err(malformed(format!(
-            "the query parameter `{name}` is repeated or badly escaped"
+fn query<'r>(query: Option<&[u8]>, name: &str, masked: bool) -> Found<'r> {
+    match query_value(query, name, masked) {
+        QueryValue::Absent => Ok(None),
+        QueryValue::One(token) => Ok((!token.is_empty()).then_some(Cow::Owned(token))),
+        QueryValue::Unclear => Err(malformed(format!(
+            "the query can be read in two ways: `{name}` is repeated, an escape is bad, or a `;` parts it"
         ))),
-        None => Ok(None),
     }
-}
-
-fn mentions(query: &[u8], name: &str) -> bool {
-    query
-        .split(|byte| *byte == b'&')
-        .filter_map(|pair| pair.split(|byte| *byte == b'=').next())
-        .any(|key| key == name.as_bytes() || key.contains(&b'%'))
 }
 
 /// `Sec-WebSocket-Protocol: NAME, TOKEN` (RFC 6455, section 4.1).

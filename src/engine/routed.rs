@@ -1,7 +1,5 @@
 //! From a request to the rules that answer it.
 
-use std::borrow::Cow;
-
 use smallvec::SmallVec;
 
 use super::evidence::Fault;
@@ -12,6 +10,7 @@ use super::request::Request;
 use super::{cors, host};
 use crate::model::{Access, Api, Guard, Route};
 use crate::pattern::Method;
+use crate::reason::Reason;
 use crate::settings::{ApiId, Demand};
 use crate::source::Span;
 
@@ -94,8 +93,19 @@ impl<'p, 'r> Routed<'p, 'r> {
     fn find(&mut self) -> Result<(), Fault> {
         let method = self.request.read_method()?;
         let target = path::split(self.request.target)?;
-        let host = host::read(self.request.host.unwrap_or_default())?;
-        let Some((group, label)) = self.policy.group(&host) else {
+        let host = match self.request.host {
+            Some(host) => Some(host::read(host)?),
+            // HTTP/1.0 needs no host. Where hosts tell APIs apart, which of them is asked would
+            // be the application's guess.
+            None if self.policy.tells_hosts_apart() => {
+                return Err(Fault::new(
+                    Reason::RequestMalformed,
+                    "the request names no host",
+                ));
+            }
+            None => None,
+        };
+        let Some((group, label)) = self.policy.group(host.as_deref()) else {
             path::read(target.path, Default::default(), self.request.masked)?;
             return Ok(());
         };
@@ -175,7 +185,7 @@ impl<'p, 'r> Routed<'p, 'r> {
                 RuleKind::Guard(at) => self.policy.guard(*at),
                 RuleKind::Route(_) => None,
             })
-            .filter(|guard| guard.api == api)
+            .filter(|guard| best.iter().any(|(asked, _)| *asked == guard.api))
             .collect();
         let denied = routes
             .iter()
@@ -231,7 +241,7 @@ fn demand_of(route: &Route) -> Demand {
 impl Open<'_, '_> {
     /// What a parameter of a rule's path holds.
     pub(super) fn parameter(&self, parameter: &crate::settings::PathParameter) -> Option<&str> {
-        let segment: &Cow<'_, str> = self.path.segments.get(parameter.segment)?;
+        let segment = self.path.segment(parameter.segment)?;
         segment.get(parameter.prefix..segment.len().checked_sub(parameter.suffix)?)
     }
 }

@@ -15,6 +15,7 @@ mod daemon;
 mod diagnostics;
 #[cfg(feature = "daemon")]
 mod e2e;
+mod engine;
 mod json;
 mod keys;
 #[cfg(feature = "daemon")]

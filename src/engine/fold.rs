@@ -1,0 +1,98 @@
+//! Paths whose letters match whatever their case.
+//!
+//! To the application `/orgs/Acme` and `/orgs/acme` are then one thing, so they are one thing to
+//! every rule: what is matched and what `path.x` holds is in lower case, and what a rule compares
+//! it with is put in lower case too. Were only the literals of paths folded, `path.x != "draft"`
+//! would let `/DRAFT` through.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::{
+    Access, Atom, Condition, ConditionKind, Model, Operand, Route, StringSet, TextTest,
+};
+use crate::pattern::{self, PathPattern, SegmentPattern};
+use crate::settings::PathParameter;
+
+/// Sets that have been folded, by the place of the original, so that rules go on sharing them.
+type Sets = HashMap<*const StringSet, Arc<StringSet>>;
+
+/// Folds the rules of the APIs that say `paths case-insensitive`.
+///
+/// Claims are folded when they are compared with a path.
+pub(super) fn fold(model: &mut Model) {
+    let mut sets = Sets::new();
+    let folded: Vec<bool> = model
+        .apis
+        .iter()
+        .map(|api| api.paths.case_insensitive)
+        .collect();
+    let apis = model.apis.iter_mut().zip(&folded);
+    for (api, _) in apis.filter(|(_, folded)| **folded) {
+        for route in &mut api.routes {
+            fold_route(route, &mut sets);
+        }
+    }
+    for guard in &mut model.guards {
+        if folded.get(guard.api.0 as usize) == Some(&true) {
+            fold_path(&mut guard.path, &mut guard.parameters);
+            if let Some(condition) = &mut guard.condition {
+                fold_condition(condition, &mut sets);
+            }
+        }
+    }
+}
+
+fn fold_route(route: &mut Route, sets: &mut Sets) {
+    fold_path(&mut route.path, &mut route.parameters);
+    if let Access::Open {
+        condition: Some(condition),
+        ..
+    } = &mut route.access
+    {
+        fold_condition(condition, sets);
+    }
+}
+
+/// A character in lower case may be longer, so that parameters begin elsewhere.
+fn fold_path(path: &mut PathPattern, parameters: &mut [PathParameter]) {
+    *path = path.folded();
+    for parameter in parameters {
+        if let Some(SegmentPattern::Mixed { prefix, suffix }) = path.segments.get(parameter.segment)
+        {
+            parameter.prefix = prefix.len();
+            parameter.suffix = suffix.len();
+        }
+    }
+}
+
+fn fold_condition(condition: &mut Condition, sets: &mut Sets) {
+    match &mut condition.kind {
+        ConditionKind::And(all) | ConditionKind::Or(all) => {
+            for one in all {
+                fold_condition(one, sets);
+            }
+        }
+        ConditionKind::Not(inner) => fold_condition(inner, sets),
+        ConditionKind::Atom(Atom::Path(_, test)) => match test {
+            TextTest::Equals {
+                operand: Operand::String(text),
+                ..
+            }
+            | TextTest::StartsWith(Operand::String(text)) => *text = pattern::fold(text),
+            TextTest::In { any_of, .. } => {
+                let folded = sets
+                    .entry(Arc::as_ptr(any_of))
+                    .or_insert_with(|| Arc::new(fold_set(any_of)));
+                *any_of = Arc::clone(folded);
+            }
+            _ => {}
+        },
+        ConditionKind::Atom(_) => {}
+    }
+}
+
+fn fold_set(set: &StringSet) -> StringSet {
+    let members = set.members().iter().map(|text| pattern::fold(text));
+    StringSet::new(set.name.clone(), members.collect())
+}

@@ -1,0 +1,3 @@
+//! The evaluator: paths, decisions, explanations.
+
+mod cases;
