@@ -257,17 +257,17 @@ fn what_is_no_key_set_says_so() {
         (
             &b"<html>"[..],
             Provenance::Published,
-            "not JSON: unexpected `<` at byte 0",
+            "not JSON: expected value at line 1 column 1",
         ),
         (
             b"",
             Provenance::Published,
-            "not JSON: ends too early, at byte 0",
+            "not JSON: EOF while parsing a value at line 1 column 0",
         ),
         (
             b"{\"keys\":[],\"keys\":[]}",
             Provenance::Published,
-            "not JSON: the member `keys` is there twice, at byte 11",
+            "not JSON: the member `keys` is there twice at line 1 column 17",
         ),
         (
             b"[]",
