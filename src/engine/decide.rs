@@ -47,7 +47,7 @@ fn decide_open<'a>(
         Demand::None => Evidence::Nothing,
         Demand::Optional | Demand::Required => evidence,
     };
-    let token = seen(routed, evidence);
+    let token = seen(evidence);
     let route_place = open.routes.first().map(|route| route.span);
     let facts = match evidence {
         Evidence::Token { facts, .. } => Some(facts),
@@ -155,10 +155,10 @@ fn missing_token(routed: &Routed<'_, '_>) -> String {
     }
 }
 
-fn seen<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Option<SeenToken<'a>> {
+fn seen(evidence: Evidence<'_>) -> Option<SeenToken<'_>> {
     match evidence {
         Evidence::Nothing => None,
-        Evidence::Token { facts, kind } => Some(seen_facts(routed, facts, kind)),
+        Evidence::Token { facts, kind } => Some(seen_facts(facts, kind)),
         Evidence::Fault(fault) => Some(SeenToken {
             kind: fault.kind,
             issuer: fault.issuer.as_deref().map(Into::into),
@@ -167,13 +167,10 @@ fn seen<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Option<SeenTo
     }
 }
 
-fn seen_facts<'a>(routed: &'a Routed<'a, 'a>, facts: &'a Facts, kind: SeenKind) -> SeenToken<'a> {
+fn seen_facts(facts: &Facts, kind: SeenKind) -> SeenToken<'_> {
     SeenToken {
         kind: Some(kind),
-        issuer: routed
-            .policy
-            .issuer(facts.issuer)
-            .map(|issuer| issuer.name.as_str().into()),
+        issuer: facts.iss.as_deref().map(Into::into),
         subject: facts.subject.as_deref().map(Into::into),
     }
 }

@@ -15,6 +15,8 @@ pub struct Facts {
     pub(super) client: Client,
     pub(super) auth_time: Option<f64>,
     pub(super) subject: Option<String>,
+    /// The issuer as the token names it: with several tenants it says more than the policy's name.
+    pub(super) iss: Option<String>,
     /// The claims set as base64url, where some API forwards it.
     pub(super) payload: Option<String>,
     /// Of the policy that read them.
@@ -111,6 +113,7 @@ pub(super) fn read(
         client: client(issuer.and_then(|issuer| issuer.client_from.as_deref()), set),
         auth_time,
         subject: set.get("sub").and_then(Json::as_str).map(str::to_owned),
+        iss: set.get("iss").and_then(Json::as_str).map(str::to_owned),
         payload,
         fingerprint,
     }
