@@ -527,7 +527,7 @@ fn a_payload_is_a_claims_set_with_an_end() {
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(40), "]".repeat(40));
     assert_eq!(
         said(&world.asked(&raw(deep.as_bytes()))),
-        "token.malformed: the payload is not JSON: nested deeper than 32, at byte 36"
+        "token.malformed: the payload is not JSON: nested deeper than 32 at line 1 column 37"
     );
 }
 
