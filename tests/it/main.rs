@@ -13,6 +13,7 @@ mod cli;
 #[cfg(feature = "daemon")]
 mod daemon;
 mod diagnostics;
+mod docs;
 #[cfg(feature = "daemon")]
 mod e2e;
 mod engine;

@@ -1,0 +1,160 @@
+//! The manual: its policies are policies, its links lead somewhere.
+//!
+//! A fenced block says behind `gate` what it is: nothing, and it parses; `checked`, and it is a
+//! whole policy without an error or a warning; `warned`, and it has warnings; `rejected`, and it
+//! has an error.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use portcullis::diagnostic::{has_errors, render};
+
+use crate::support::policy::{check_text, parse};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Markdown files of the repository that people read, by path.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    let mut folders = vec![root().join("docs"), root().join("deploy")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.extend(Some(root().join("README.md")).filter(|page| page.exists()));
+    pages.sort();
+    pages
+}
+
+/// A fenced block of a page.
+struct Fenced {
+    /// `page:line`, for messages.
+    place: String,
+    /// What stands behind the fence.
+    info: String,
+    text: String,
+}
+
+fn fenced(page: &Path) -> Vec<Fenced> {
+    let text = fs::read_to_string(page).expect("a page");
+    let name = page.strip_prefix(root()).unwrap_or(page).display();
+    let mut blocks = Vec::new();
+    let mut open: Option<Fenced> = None;
+    for (number, line) in (1..).zip(text.lines()) {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(info)) => {
+                open = Some(Fenced {
+                    place: format!("{name}:{number}"),
+                    info: info.to_owned(),
+                    text: String::new(),
+                });
+            }
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(block), None) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "{name} has a fence without an end");
+    blocks
+}
+
+#[test]
+fn policies_in_the_manual_are_what_they_are_said_to_be() {
+    let mut checked = 0;
+    for block in pages().iter().flat_map(|page| fenced(page)) {
+        let Some(kind) = block.info.strip_prefix("gate") else {
+            continue;
+        };
+        checked += 1;
+        let place = &block.place;
+        if kind.is_empty() {
+            let (_, diagnostics) = parse(&block.text);
+            assert!(diagnostics.is_empty(), "{place}: {diagnostics:#?}");
+            continue;
+        }
+        let set = check_text(&block.text);
+        let found = &set.checked.diagnostics;
+        let shown = render::human(&set.sources, found, false);
+        match kind {
+            " checked" => assert!(found.is_empty(), "{place}:\n{shown}"),
+            " warned" => assert!(
+                !found.is_empty() && !has_errors(found),
+                "{place} has no warning, or an error:\n{shown}"
+            ),
+            " rejected" => assert!(has_errors(found), "{place} has no error:\n{shown}"),
+            other => panic!("{place}: `gate{other}` is no kind of example"),
+        }
+    }
+    assert!(checked >= 10, "the manual's policies were not found");
+}
+
+/// `](target)` of each link that stays in the repository, without its fragment.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .filter(|target| !target.contains("://"))
+        .map(|target| target.split('#').next().unwrap_or_default())
+        .filter(|target| !target.is_empty())
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        let folder = page.parent().expect("a folder");
+        for target in links(&text) {
+            assert!(
+                folder.join(target).exists(),
+                "{}: `{target}` is not there",
+                page.display()
+            );
+        }
+    }
+}
+
+/// The anchor that a heading gets.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[test]
+fn links_within_a_page_lead_to_its_headings() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        let anchors: Vec<String> = text
+            .lines()
+            .filter(|line| line.starts_with('#'))
+            .map(anchor)
+            .collect();
+        for target in text
+            .split("](#")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            assert!(
+                anchors.iter().any(|anchor| anchor == target),
+                "{}: no heading `#{target}`",
+                page.display()
+            );
+        }
+    }
+}
