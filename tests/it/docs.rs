@@ -1,7 +1,7 @@
 //! The manual: its policies are policies, its links lead somewhere.
 //!
 //! A fenced block says behind `gate` what it is: nothing, and it parses; `checked`, and it is a
-//! whole policy without an error or a warning; `warned`, and it has warnings; `rejected`, and it
+//! whole policy without an error or a warning, and true to its tests; `warned`, and it has warnings; `rejected`, and it
 //! has an error.
 
 use std::fs;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use portcullis::diagnostic::{has_errors, render};
 
+use crate::support::expectations;
 use crate::support::policy::{check_text, parse};
 
 fn root() -> &'static Path {
@@ -86,6 +87,10 @@ fn policies_in_the_manual_are_what_they_are_said_to_be() {
         let set = check_text(&block.text);
         let found = &set.checked.diagnostics;
         let shown = render::human(&set.sources, found, false);
+        if let Some(model) = &set.checked.model {
+            let (_, wrong) = expectations::run(model, set.sources.clone());
+            assert!(wrong.is_empty(), "{place}:\n{}", wrong.join("\n"));
+        }
         match kind {
             " checked" => assert!(found.is_empty(), "{place}:\n{shown}"),
             " warned" => assert!(

@@ -21,6 +21,7 @@ mod json;
 mod keys;
 #[cfg(feature = "daemon")]
 mod load;
+mod policies;
 mod properties;
 mod reasons;
 mod support;

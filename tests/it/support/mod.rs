@@ -6,5 +6,6 @@
 )]
 
 pub mod conformance;
+pub mod expectations;
 pub mod mint;
 pub mod policy;
