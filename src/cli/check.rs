@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Ended;
-use super::output::{self, Exit, Paint};
+use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
-use crate::diagnostic::{self, Code, render};
+use crate::diagnostic::{self, render};
 use crate::load::{self, Loaded};
 
 /// Say what is wrong with a policy, and what a reviewer should look at.
@@ -63,11 +63,8 @@ pub fn run(arguments: &Arguments) -> Ended {
         Format::Sarif => output::print_all(&render::sarif(sources, diagnostics))?,
     }
     // What cannot be read is not a negative answer: there is no answer.
-    if diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.code == Code::Unreadable && diagnostic.primary.is_none())
-    {
-        return Err(output::Failure::said());
+    if policy::is_unreadable(diagnostics) {
+        return Err(Failure::said());
     }
     Ok(if diagnostic::has_errors(diagnostics) {
         Exit::Negative

@@ -4,11 +4,15 @@
 //! printed where, and which exit code that is, is decided here and in [`output`] alone.
 
 mod check;
+mod claims;
 mod completions;
+mod mint;
 mod output;
 mod policy;
 mod proxy_config;
 mod routes;
+mod time;
+mod why;
 mod wording;
 
 use std::process::ExitCode;
@@ -17,8 +21,8 @@ use clap::{Parser, Subcommand};
 
 use output::{Exit, Failure};
 
-/// The exit code of a command that could not do its job.
-const COULD_NOT: u8 = 2;
+/// How wide help gets on a wide terminal: longer lines are hard to follow.
+const HELP_WIDTH: usize = 100;
 
 /// Says who may call which route of the APIs behind a proxy, and why not.
 #[derive(Debug, Parser)]
@@ -26,33 +30,36 @@ const COULD_NOT: u8 = 2;
     name = "portcullis",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 as hoped; 1 a negative answer (denied, a policy with errors); 2 it could not do the job.",
-    after_long_help = LONG_HELP
+    max_term_width = HELP_WIDTH,
+    after_help = HELP
 )]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
 }
 
-const LONG_HELP: &str = "\
+const HELP: &str = "\
 A policy is a folder of `*.gate` files. It says, for every route, what a request's token must
-carry; a request that no route names is denied. The daemon answers the questions of a proxy
-(Envoy, nginx, Caddy, Traefik) by it.
+carry; a request that no route names is denied. A proxy (Envoy, nginx, Caddy, Traefik) asks the
+daemon about each request.
 
 First steps:
-  portcullis check policies/spa    what is wrong with a policy, and what a reviewer should see
+  portcullis check policies/spa    what is wrong with it, and what a reviewer should see
   portcullis routes policies/spa   what every route needs
+  portcullis why policies/spa \"GET https://api.example.com/orders\" --scope read:orders
+                                   why a request is allowed or denied
 
 In production:
   portcullis proxy-config envoy    what to put into the proxy's own configuration
 
-Exit codes: 0 as hoped; 1 a negative answer (denied, a policy with errors); 2 it could not do the job.
-Colours are used on a terminal only, and never where NO_COLOR is set.";
+Exit codes: 0 as hoped; 1 a negative answer (denied, a policy with errors); 2 it could not do
+the job. Colours are used on a terminal only, and never where NO_COLOR is set.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
     Check(check::Arguments),
     Routes(routes::Arguments),
+    Why(Box<why::Arguments>),
     ProxyConfig(proxy_config::Arguments),
     Completions(completions::Arguments),
 }
@@ -62,6 +69,7 @@ pub fn run() -> ExitCode {
     let ended = match Arguments::parse().verb {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Routes(arguments) => routes::run(&arguments),
+        Verb::Why(arguments) => why::run(&arguments),
         Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
     };
@@ -69,7 +77,7 @@ pub fn run() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             failure.report();
-            ExitCode::from(COULD_NOT)
+            failure.code()
         }
     }
 }

@@ -20,32 +20,50 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         match exit {
             Exit::Good => ExitCode::SUCCESS,
-            Exit::Negative => ExitCode::from(1),
+            Exit::Negative => ExitCode::from(NEGATIVE),
         }
     }
 }
 
-/// Why a command could not do its job: usage, I/O, network. Exit code 2.
+/// The exit code of a command that could not do its job.
+const COULD_NOT: u8 = 2;
+
+/// The exit code of a negative answer.
+const NEGATIVE: u8 = 1;
+
+/// Why a command could not do its job: usage, I/O, network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Lower case, no full stop, names the cause. Empty where all is said already.
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
+    message: String,
+    help: Option<String>,
+    code: u8,
 }
 
 impl Failure {
-    /// A failure for this cause.
+    /// A failure for this cause: lower case, no full stop.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             help: None,
+            code: COULD_NOT,
         }
     }
 
     /// A failure of which everything was said on standard error already.
     pub fn said() -> Self {
         Self::new("")
+    }
+
+    /// A failure that is a negative answer: a policy with errors.
+    #[must_use]
+    pub fn negative(mut self) -> Self {
+        self.code = NEGATIVE;
+        self
+    }
+
+    /// Its exit code.
+    pub fn code(&self) -> ExitCode {
+        ExitCode::from(self.code)
     }
 
     /// What to do about it.
@@ -110,6 +128,11 @@ impl Paint {
         self.wrap("1;31", text)
     }
 
+    /// Something to look at.
+    pub fn note(self, text: impl fmt::Display) -> String {
+        self.wrap("33", text)
+    }
+
     /// A heading.
     pub fn strong(self, text: impl fmt::Display) -> String {
         self.wrap("1", text)
@@ -154,4 +177,22 @@ pub fn eprint_all(text: &str) {
 /// A JSON report, indented, with a line end.
 pub fn json(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
+}
+
+/// A text of others as a terminal may show it: what would move the cursor, change colours or
+/// reorder what is read becomes `\u{fffd}`.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            let reorders = matches!(
+                character,
+                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            );
+            if character.is_control() || reorders {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                character
+            }
+        })
+        .collect()
 }

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::{self, Failure, Paint};
-use crate::diagnostic::{self, Diagnostic, Severity};
+use crate::diagnostic::{self, Code, Diagnostic, Severity};
+use crate::engine;
 use crate::load::{self, Loaded, Params};
 use crate::source::Sources;
 
@@ -48,13 +49,31 @@ pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Loads a policy to read. With errors there is nothing to read: they are printed, and the verb
-/// could not do its job.
+/// Loads a policy to read; with errors there is nothing to read, and they are printed.
 pub fn load_model(paths: &[PathBuf], options: &load::Options) -> Result<Loaded, Failure> {
     let loaded = load::load(paths, options, false);
-    if loaded.checked.model.is_some() {
-        return Ok(loaded);
+    if loaded.has_errors() {
+        return Err(refuse(&loaded));
     }
+    Ok(loaded)
+}
+
+/// Loads a policy to decide by; with errors as [`load_model`].
+pub fn load_policy(
+    paths: &[PathBuf],
+    options: &load::Options,
+) -> Result<(Loaded, engine::Policy), Failure> {
+    let loaded = load::load(paths, options, false);
+    match loaded.policy() {
+        Some(policy) => Ok((loaded, policy)),
+        None => Err(refuse(&loaded)),
+    }
+}
+
+/// Prints the errors of a policy.
+///
+/// A policy with errors is a negative answer; one that cannot be read is none at all.
+pub fn refuse(loaded: &Loaded) -> Failure {
     let errors: Vec<Diagnostic> = loaded
         .checked
         .diagnostics
@@ -63,7 +82,18 @@ pub fn load_model(paths: &[PathBuf], options: &load::Options) -> Result<Loaded, 
         .cloned()
         .collect();
     explain(&loaded.sources, &errors);
-    Err(Failure::new("the policy has errors"))
+    if is_unreadable(&errors) {
+        Failure::said()
+    } else {
+        Failure::said().negative()
+    }
+}
+
+/// Whether a path that was given, or a file below it, cannot be read.
+pub fn is_unreadable(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.code == Code::Unreadable && diagnostic.primary.is_none())
 }
 
 /// Prints diagnostics for a person.

@@ -24,6 +24,8 @@ pub use fetch::Fetcher;
 use crate::daemon::config;
 use crate::daemon::metrics::Metrics;
 use crate::keys::{KeySet, Provenance};
+use crate::model::{Issuer, KeySource};
+use crate::settings::IssuerUrl;
 
 /// How often an unknown `kid` may cause a refresh of one issuer's keys.
 const FORCED: Duration = Duration::from_secs(30);
@@ -44,6 +46,21 @@ pub enum Place {
     Discover(String),
     /// At this URL.
     Url(String),
+}
+
+impl Place {
+    /// Where the keys of a declared issuer are fetched; `None` where they are read from files.
+    pub fn of(issuer: &Issuer) -> Option<Place> {
+        match (&issuer.keys, &issuer.url) {
+            (KeySource::Files(_), _) => None,
+            (KeySource::Url(url), _) => Some(Place::Url(url.clone())),
+            (KeySource::Discover, IssuerUrl::Exact(url)) => Some(Place::Discover(url.clone())),
+            // The checker asks for `keys url` here; without it there is no such place.
+            (KeySource::Discover, IssuerUrl::Tenant { prefix, suffix, .. }) => {
+                Some(Place::Discover(format!("{prefix}{suffix}")))
+            }
+        }
+    }
 }
 
 /// The keys of every issuer that some policy in use needs.
@@ -245,7 +262,8 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: Settings, metr
     }
 }
 
-async fn fetch(place: &Place, fetcher: &Fetcher) -> Result<(KeySet, Option<Duration>), String> {
+/// Fetches the keys at a place, once; beside them, how long the provider lets them be kept.
+pub async fn fetch(place: &Place, fetcher: &Fetcher) -> Result<(KeySet, Option<Duration>), String> {
     let (named, discovered);
     let (url, loopback) = match place {
         Place::Url(url) => {

@@ -6,3 +6,4 @@ mod examples;
 mod proxy_config;
 mod routes;
 mod support;
+mod why;

@@ -1,5 +1,6 @@
 //! Runs the built binary.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -61,6 +62,24 @@ pub fn run(arguments: &[&str]) -> Ran {
             .output()
             .expect("the binary runs"),
     )
+}
+
+/// Runs it with something on standard input.
+pub fn run_with_input(arguments: &[&str], input: &str) -> Ran {
+    let mut child = portcullis()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(input.as_bytes())
+        .expect("it reads");
+    Ran::of(child.wait_with_output().expect("it ends"))
 }
 
 /// A folder with these files.

@@ -1,0 +1,123 @@
+//! The options that describe a token: the same for `portcullis token`, which has it signed, and
+//! for `portcullis why`, which only asks what would be.
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::claims::Claims;
+use super::output::Failure;
+use super::policy;
+use super::time;
+use crate::diagnostic::suggest;
+use crate::model::{Issuer, Model};
+use crate::settings::IssuerId;
+
+/// How long a token is valid where nobody says, in seconds.
+const LIFETIME: i64 = 60 * 60;
+
+/// A token, described by the names that the policy's rules use.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The token")]
+#[group(skip)]
+pub struct Arguments {
+    /// The issuer, by its name in the policy; need not be said where there is one
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// A claim, by the name that rules use; lists are separated by commas, times may be `5m ago`
+    #[arg(long, value_name = "NAME=VALUE", value_parser = policy::name_and_value)]
+    claim: Vec<(String, String)>,
+    /// The scopes, separated by blanks
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<String>,
+    /// The audience; by default one of every API that takes the issuer's tokens
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Vec<String>,
+    /// How long the token is valid: digits and one of s, m, h, d; by default 1h
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+    expires: Option<i64>,
+}
+
+fn lifetime(text: &str) -> Result<i64, String> {
+    time::duration(text).ok_or_else(|| "expected digits and one of `s`, `m`, `h`, `d`".to_owned())
+}
+
+/// A token without its signature.
+#[derive(Debug, Clone)]
+pub struct Minted {
+    /// The claims set.
+    pub claims: Map<String, Value>,
+    /// What whoever asked should know.
+    pub remarks: Vec<String>,
+}
+
+impl Arguments {
+    /// Whether any of them was given.
+    pub fn are_given(&self) -> bool {
+        self.issuer.is_some()
+            || self.scope.is_some()
+            || self.expires.is_some()
+            || !self.claim.is_empty()
+            || !self.audience.is_empty()
+    }
+
+    /// The token that they describe, as an issuer of the policy would make it.
+    pub fn mint(&self, model: &Model, now: i64) -> Result<Minted, Failure> {
+        let (id, issuer) = choose(model, self.issuer.as_deref())?;
+        let lifetime = self.expires.unwrap_or(LIFETIME);
+        let mut claims = Claims::new(model, id, issuer, now, lifetime);
+        if let Some(scope) = &self.scope {
+            claims.scope(scope);
+        }
+        if !self.audience.is_empty() {
+            let names: Vec<&str> = self.audience.iter().map(String::as_str).collect();
+            claims.audience(&names);
+        }
+        let mut remarks = Vec::new();
+        for (name, value) in merged(&self.claim) {
+            remarks.extend(claims.given(&name, &value, now)?);
+        }
+        Ok(Minted {
+            claims: claims.finish(),
+            remarks,
+        })
+    }
+}
+
+/// A claim that is given several times is a list.
+fn merged(given: &[(String, String)]) -> Vec<(String, String)> {
+    let mut merged: Vec<(String, String)> = Vec::new();
+    for (name, value) in given {
+        match merged.iter_mut().find(|(known, _)| known == name) {
+            Some((_, values)) => *values = format!("{values},{value}"),
+            None => merged.push((name.clone(), value.clone())),
+        }
+    }
+    merged
+}
+
+/// The issuer of that name; the policy's only one where no name is given.
+fn choose<'m>(model: &'m Model, name: Option<&str>) -> Result<(IssuerId, &'m Issuer), Failure> {
+    let mut issuers = (0_u32..).map(IssuerId).zip(&model.issuers);
+    let names: Vec<&str> = model
+        .issuers
+        .iter()
+        .map(|issuer| issuer.name.as_str())
+        .collect();
+    let Some(name) = name else {
+        return match (issuers.next(), names.len()) {
+            (Some(only), 1) => Ok(only),
+            (None, _) => Err(Failure::new("the policy declares no issuer")),
+            (Some(_), _) => Err(Failure::new("the policy has several issuers")
+                .help(format!("say which with `--issuer`: {}", names.join(", ")))),
+        };
+    };
+    issuers
+        .find(|(_, issuer)| issuer.name == name)
+        .ok_or_else(|| {
+            let failure = Failure::new(format!("the policy has no issuer `{name}`"));
+            match suggest::nearest(name, names.iter().copied()) {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => failure.help(format!("there are: {}", names.join(", "))),
+            }
+        })
+}

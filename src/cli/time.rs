@@ -1,0 +1,102 @@
+//! Times and durations as people write them on a command line.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Now, in seconds since the epoch, as NumericDates are (RFC 7519, section 2).
+pub fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// A NumericDate in whole seconds.
+pub fn whole_seconds(at: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "seconds since the epoch; what is beyond the type's range becomes its end"
+    )]
+    let seconds = at as i64;
+    seconds
+}
+
+/// An RFC 3339 time as a NumericDate.
+pub fn rfc3339(text: &str) -> Option<f64> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let nanoseconds = time.unix_timestamp_nanos();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a NumericDate is a double; what is lost is far below a microsecond"
+    )]
+    Some(nanoseconds as f64 / 1e9)
+}
+
+/// A duration as the policy language writes it: digits and one of `s m h d`.
+pub fn duration(text: &str) -> Option<i64> {
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return None,
+    };
+    let digits = text.get(..text.len() - 1)?;
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<i64>().ok()?.checked_mul(unit)
+}
+
+/// A point in time: a NumericDate, an RFC 3339 time, `now`, `5m ago`, `in 5m`.
+pub fn point(text: &str, now: i64) -> Option<i64> {
+    let text = text.trim();
+    if text == "now" {
+        return Some(now);
+    }
+    if let Some(ago) = text.strip_suffix(" ago") {
+        return now.checked_sub(duration(ago.trim())?);
+    }
+    if let Some(ahead) = text.strip_prefix("in ") {
+        return now.checked_add(duration(ahead.trim())?);
+    }
+    if let Ok(seconds) = text.parse::<i64>() {
+        return Some(seconds);
+    }
+    OffsetDateTime::parse(text, &Rfc3339)
+        .ok()
+        .map(OffsetDateTime::unix_timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_in_time() {
+        for (text, expected) in [
+            ("now", Some(1000)),
+            ("5m ago", Some(700)),
+            ("in 5m", Some(1300)),
+            ("17", Some(17)),
+            ("1970-01-01T00:01:00Z", Some(60)),
+            ("1970-01-01T01:01:00+01:00", Some(60)),
+            ("5 minutes ago", None),
+            ("in", None),
+            ("-5m ago", None),
+            ("9223372036854775807d ago", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(point(text, 1000), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_as_the_standard_writes_them() {
+        assert_eq!(rfc3339("2026-01-01T00:00:00Z"), Some(1_767_225_600.0));
+        assert_eq!(rfc3339("2026-01-01T00:00:00.5Z"), Some(1_767_225_600.5));
+        assert_eq!(rfc3339("2026-01-01"), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! `portcullis why`: decides one request and explains the answer.
+//!
+//! It goes the daemon's own way (`route`, `verify`, `admit`, `decide`), so what it says is what
+//! the daemon does; only where the token comes from differs.
+
+mod human;
+mod keys;
+mod request;
+mod token;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Ended;
+use super::output::{self, Exit, Failure, Format, Paint};
+use super::policy::{self, ParamArguments};
+use super::{mint, time};
+use crate::answer::{self, Explain};
+use crate::diagnostic::suggest;
+use crate::engine::{self, Fault, Request};
+use crate::reason::Reason;
+
+use token::{Proof, Source, Told};
+
+/// Say whether a request is allowed, and why or why not.
+///
+/// The token is one of these: none; a real one (`--token`), whose signature is verified with the
+/// issuer's keys; claims as they would stand in one (`--claims`); or one described by the names
+/// that the policy's rules use (`--scope`, `--claim` and so on), as `portcullis token` takes them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portcullis why policies/spa \"GET https://api.example.com/orders\"
+  portcullis why policies/spa \"GET https://api.example.com/orders\" --scope read:orders
+  portcullis why policies/spa \"GET https://api.example.com/orgs/a/orders\" --scope read:orders --claim org_id=b
+  portcullis why policies/spa \"GET https://api.example.com/orders\" --token token.txt
+  pbpaste | portcullis why policies/spa \"GET https://api.example.com/orders\" --token - --offline
+  portcullis why --reason token.is_id_token
+
+Exit codes: 0 allowed; 1 denied, or a policy with errors; 2 it could not be decided.")]
+pub struct Arguments {
+    /// The policy: a folder or a file
+    #[arg(required_unless_present = "reason")]
+    policy: Option<PathBuf>,
+    /// The request: "GET https://api.example.com/orders?page=2"; GET need not be said
+    #[arg(required_unless_present = "reason")]
+    request: Option<String>,
+    /// A header of the request; may be repeated
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = request::header)]
+    headers: Vec<(String, String)>,
+    /// The client's address, for conditions on it
+    #[arg(long, value_name = "IP")]
+    address: Option<IpAddr>,
+    /// The time of the request, as RFC 3339 has it; by default now
+    #[arg(long, value_name = "TIME", value_parser = at)]
+    at: Option<f64>,
+    /// A token: a file that holds it, - for standard input, or the token itself
+    #[arg(long, value_name = "FILE|-|JWT", help_heading = "The token", conflicts_with_all = ["claims", "issuer", "claim", "scope", "audience", "expires"])]
+    token: Option<String>,
+    /// Fetch no keys: where the issuer's keys are no files, the signature is not checked
+    #[arg(long, help_heading = "The token")]
+    offline: bool,
+    /// A claims set, taken as given and without a signature; issuer, audience and times are checked
+    #[arg(long = "claims", value_name = "JSON", help_heading = "The token", conflicts_with_all = ["issuer", "claim", "scope", "audience", "expires"])]
+    claims: Option<String>,
+    #[command(flatten)]
+    minted: mint::Arguments,
+    #[command(flatten)]
+    params: ParamArguments,
+    /// The format of the answer
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print the page of the manual on a reason instead: cause, how to see it, how to fix it
+    #[arg(long, value_name = "CODE")]
+    reason: Option<String>,
+}
+
+fn at(text: &str) -> Result<f64, String> {
+    time::rfc3339(text)
+        .ok_or_else(|| "expected a time such as 2026-01-01T00:00:00Z (RFC 3339)".to_owned())
+}
+
+/// Prints the answer.
+pub fn run(arguments: &Arguments) -> Ended {
+    if let Some(code) = &arguments.reason {
+        return page(code);
+    }
+    let (Some(path), Some(request)) = (&arguments.policy, &arguments.request) else {
+        return Err(Failure::new("a policy and a request are needed"));
+    };
+    let (loaded, policy) =
+        policy::load_policy(std::slice::from_ref(path), &arguments.params.options())?;
+    let now = arguments.at.unwrap_or_else(time::now);
+    let asked = request::Asked::read(request, &loaded, &arguments.headers)?;
+    let headers = asked.headers();
+    let source = Source::of(arguments, &loaded, now)?;
+
+    let request = Request {
+        method: &asked.method,
+        target: asked.target.as_bytes(),
+        scheme: asked.scheme.as_deref(),
+        host: asked.host.as_deref(),
+        headers: &headers,
+        address: arguments.address,
+        now,
+        masked: false,
+    };
+    let report = |decision: &engine::Decision<'_>, steps: &[engine::Step], told: &Told| {
+        let explanation = answer::explanation_json(decision, steps, Explain::Full);
+        for remark in &told.remarks {
+            output::eprint_all(&format!("note: {remark}\n"));
+        }
+        let text = match arguments.format {
+            Format::Json => output::json(&explanation),
+            Format::Human => human::report(
+                &explanation,
+                &asked,
+                told.signature,
+                &loaded.sources,
+                Paint::of(&std::io::stdout()),
+            ),
+        };
+        output::print_all(&text)?;
+        Ok(if decision.allowed() {
+            Exit::Good
+        } else {
+            Exit::Negative
+        })
+    };
+    if let Some(hint) = &asked.malformed {
+        let fault = Fault::new(Reason::RequestMalformed, hint.clone());
+        let decision = engine::refuse(&policy, &fault);
+        return report(&decision, &[], &Told::default());
+    }
+    let routed = policy.route(&request);
+    let (proof, told) = Proof::of(&source, &loaded, &policy, &routed, now)?;
+    let decision = engine::decide(&routed, proof.evidence());
+    let steps = engine::explain(&routed, proof.evidence());
+    report(&decision, &steps, &told)
+}
+
+/// Prints the page of a reason.
+fn page(code: &str) -> Ended {
+    let reason = Reason::from_code(code).ok_or_else(|| {
+        let failure = Failure::new(format!("there is no reason `{code}`"));
+        let codes = Reason::ALL.iter().map(|reason| reason.code());
+        match suggest::nearest(code, codes.clone()) {
+            Some(near) => failure.help(format!("did you mean `{near}`?")),
+            None => failure.help(format!(
+                "the reasons are {}",
+                codes.collect::<Vec<_>>().join(", ")
+            )),
+        }
+    })?;
+    output::print_all(reason.page())?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,150 @@
+//! The request as it stands on the command line.
+
+use super::super::output::Failure;
+use crate::load::Loaded;
+use crate::pattern::HostPattern;
+
+/// A request that was asked about.
+#[derive(Debug)]
+pub struct Asked {
+    /// The method, as it was written.
+    pub method: String,
+    /// The scheme, where the URL has one.
+    pub scheme: Option<String>,
+    /// The host.
+    pub host: Option<String>,
+    /// The target: path and query, as they were written.
+    pub target: String,
+    /// What keeps it from being a request.
+    pub malformed: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// Reads `METHOD URL`. A path alone goes to the policy's only host.
+    pub fn read(
+        text: &str,
+        loaded: &Loaded,
+        headers: &[(String, String)],
+    ) -> Result<Asked, Failure> {
+        let text = text.trim();
+        let (method, url) = match text.split_once(' ') {
+            Some((method, url)) => (method, url.trim_start()),
+            None if text.contains('/') => ("GET", text),
+            None => {
+                return Err(Failure::new(format!("`{text}` is no request")).help(
+                    "write method and URL in one argument: \"GET https://api.example.com/orders\"",
+                ));
+            }
+        };
+        let mut asked = Asked {
+            method: method.to_owned(),
+            scheme: None,
+            host: None,
+            target: url.to_owned(),
+            malformed: None,
+            headers: headers
+                .iter()
+                .filter(|(name, _)| name != "host")
+                .cloned()
+                .collect(),
+        };
+        match split(url) {
+            Ok(parts) => {
+                asked.scheme = parts.scheme.map(str::to_owned);
+                asked.host = parts.host.map(str::to_owned);
+                parts.target.clone_into(&mut asked.target);
+            }
+            Err(malformed) => asked.malformed = Some(malformed.to_owned()),
+        }
+        if asked.host.is_none() {
+            asked.host = headers
+                .iter()
+                .find(|(name, _)| name == "host")
+                .map(|(_, value)| value.clone())
+                .or_else(|| only_host(loaded));
+        }
+        Ok(asked)
+    }
+
+    /// The headers as the engine takes them.
+    pub fn headers(&self) -> Vec<(&str, &[u8])> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect()
+    }
+
+    /// The request as it is shown.
+    pub fn shown(&self) -> String {
+        format!(
+            "{} {}{}{}",
+            self.method,
+            self.scheme
+                .as_ref()
+                .map_or_else(String::new, |scheme| format!("{scheme}://")),
+            self.host.as_deref().unwrap_or(""),
+            self.target
+        )
+    }
+}
+
+/// The host, where the policy protects exactly one.
+fn only_host(loaded: &Loaded) -> Option<String> {
+    let model = loaded.checked.model.as_ref()?;
+    let mut hosts = model.apis.iter().flat_map(|api| &api.hosts);
+    match (hosts.next().map(|host| &host.pattern), hosts.next()) {
+        (Some(HostPattern::Exact(host)), None) => Some(host.clone()),
+        _ => None,
+    }
+}
+
+/// A header, `NAME: VALUE`; the name in lower case.
+pub fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| "expected NAME: VALUE".to_owned())?;
+    let name = http::HeaderName::from_bytes(name.trim().as_bytes())
+        .map_err(|_| format!("`{name}` is no name of a header"))?;
+    Ok((name.as_str().to_owned(), value.trim().to_owned()))
+}
+
+/// The parts of a URL, none of its bytes changed.
+struct Parts<'a> {
+    scheme: Option<&'a str>,
+    host: Option<&'a str>,
+    target: &'a str,
+}
+
+/// Takes a URL apart. No URL library does it: it would resolve `..` and drop what it takes for
+/// superfluous, and the decision would be about another path.
+fn split(url: &str) -> Result<Parts<'_>, &'static str> {
+    if url.starts_with('/') {
+        return Ok(Parts {
+            scheme: None,
+            host: None,
+            target: url,
+        });
+    }
+    let (scheme, rest) = url
+        .split_once("://")
+        .ok_or("the request names neither a URL nor a path")?;
+    let scheme = match scheme {
+        "https" | "wss" => "https",
+        "http" | "ws" => "http",
+        _ => return Err("the scheme is none of `http`, `https`, `ws` and `wss`"),
+    };
+    let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if host.contains('@') {
+        return Err("the URL holds a user's name");
+    }
+    if target.starts_with('?') {
+        return Err("the URL has a query but no path");
+    }
+    Ok(Parts {
+        scheme: Some(scheme),
+        host: Some(host),
+        // The one normalisation that every client makes (RFC 9110, section 4.2.3).
+        target: if target.is_empty() { "/" } else { target },
+    })
+}

@@ -1,0 +1,221 @@
+//! Where the token comes from, and what it is worth.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::super::output::Failure;
+use super::super::time;
+use super::Arguments;
+use super::keys::Fetched;
+use crate::engine::{Api, Evidence, Fault, Policy, Presented, Routed};
+use crate::json::Json;
+use crate::load::Loaded;
+use crate::reason::Reason;
+use crate::settings::Demand;
+use crate::token::{self, Verified};
+
+/// How much is read of a file that should hold a token: more than the longest token, so that one
+/// that is too long is denied as such, as it would be by the daemon.
+const MAX_READ: u64 = 4 << 20;
+
+/// Where the token comes from.
+pub enum Source {
+    /// From the request's own headers, if they have one.
+    Request,
+    /// This token.
+    Token {
+        /// The token.
+        token: String,
+        /// Whether keys are not to be fetched.
+        offline: bool,
+    },
+    /// These claims, without a signature.
+    Claims {
+        /// A JSON object.
+        json: String,
+        /// What whoever asked should know.
+        remarks: Vec<String>,
+    },
+}
+
+impl Source {
+    /// What the arguments say.
+    pub fn of(arguments: &Arguments, loaded: &Loaded, now: f64) -> Result<Source, Failure> {
+        if let Some(given) = &arguments.token {
+            return Ok(Source::Token {
+                token: read(given)?,
+                offline: arguments.offline,
+            });
+        }
+        if let Some(json) = &arguments.claims {
+            if let Err(error) = serde_json::from_str::<serde_json::Map<String, Value>>(json) {
+                return Err(
+                    Failure::new(format!("`--claims` is no JSON object: {error}")).help(
+                        "for example '{\"iss\":\"https://…\",\"aud\":\"https://…\",\"exp\":4102444800,\"scope\":\"read:orders\"}'; `--scope` and `--claim` fill in what is left out",
+                    ),
+                );
+            }
+            return Ok(Source::Claims {
+                json: json.clone(),
+                remarks: Vec::new(),
+            });
+        }
+        let (true, Some(model)) = (arguments.minted.are_given(), &loaded.checked.model) else {
+            return Ok(Source::Request);
+        };
+        let minted = arguments.minted.mint(model, time::whole_seconds(now))?;
+        Ok(Source::Claims {
+            json: Value::Object(minted.claims).to_string(),
+            remarks: minted.remarks,
+        })
+    }
+}
+
+/// The token that `--token` names.
+fn read(given: &str) -> Result<String, Failure> {
+    let failed = |what: &str, error: &io::Error| {
+        Failure::new(format!("no token can be read from {what}: {error}"))
+    };
+    let mut bytes = Vec::new();
+    if given == "-" {
+        io::stdin()
+            .lock()
+            .take(MAX_READ)
+            .read_to_end(&mut bytes)
+            .map_err(|error| failed("standard input", &error))?;
+    } else if Path::new(given).is_file() {
+        File::open(given)
+            .and_then(|file| file.take(MAX_READ).read_to_end(&mut bytes))
+            .map_err(|error| failed(&format!("`{given}`"), &error))?;
+    } else if given.contains('/') && !given.starts_with("eyJ") {
+        return Err(Failure::new(format!("there is no file `{given}`"))
+            .help("`--token` takes a file that holds the token, - for standard input, or the token itself"));
+    } else {
+        bytes = given.as_bytes().to_vec();
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::new("what `--token` names is no text, and so no token"))?;
+    let text = text.trim();
+    // As it is copied from a header or a log.
+    let text = text
+        .strip_prefix("Authorization:")
+        .map_or(text, str::trim_start);
+    Ok(text
+        .strip_prefix("Bearer ")
+        .unwrap_or(text)
+        .trim()
+        .to_owned())
+}
+
+/// What is to be said about how a token was looked at.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What whoever asked should know.
+    pub remarks: Vec<String>,
+    /// What was made of the signature.
+    pub signature: Option<&'static str>,
+}
+
+/// What is known of the token.
+pub enum Proof {
+    /// There is none, or none is looked at.
+    Nothing,
+    /// It is good.
+    Token(Box<Verified>),
+    /// It is at fault.
+    Fault(Fault),
+}
+
+impl Proof {
+    /// As the engine takes it.
+    pub fn evidence(&self) -> Evidence<'_> {
+        match self {
+            Proof::Nothing => Evidence::Nothing,
+            Proof::Token(verified) => Evidence::Token {
+                facts: verified.facts(),
+                kind: verified.kind(),
+            },
+            Proof::Fault(fault) => Evidence::Fault(fault),
+        }
+    }
+
+    /// Finds out what the token is worth to the API that was asked for, and how.
+    pub fn of(
+        source: &Source,
+        loaded: &Loaded,
+        policy: &Policy,
+        routed: &Routed<'_, '_>,
+        now: f64,
+    ) -> Result<(Proof, Told), Failure> {
+        let mut told = Told::default();
+        let Some(api) = routed.api().filter(|_| routed.demand() != Demand::None) else {
+            return Ok((Proof::Nothing, told));
+        };
+        let presented = routed.token();
+        let result = match (source, &presented) {
+            (Source::Request, Presented::Absent) => return Ok((Proof::Nothing, told)),
+            (_, Presented::Fault(fault)) => Err(fault.clone()),
+            (Source::Token { .. } | Source::Claims { .. }, Presented::Token(_)) => {
+                return Err(Failure::new(
+                    "the request has a token of its own, in one of its headers",
+                )
+                .help("give either that or `--token`, `--claims` and the like"));
+            }
+            (Source::Request, Presented::Token(token)) => {
+                verify(token, false, loaded, policy, api, &mut told)?
+            }
+            (Source::Token { token, offline }, Presented::Absent) => {
+                verify(token, *offline, loaded, policy, api, &mut told)?
+            }
+            (Source::Claims { json, remarks }, Presented::Absent) => {
+                told.remarks.extend(remarks.iter().cloned());
+                told.signature = Some("claims as given, without a signature");
+                match Json::parse(json.as_bytes()) {
+                    Ok(claims) => token::from_claims(&claims, policy, api),
+                    Err(error) => Err(Fault::new(
+                        Reason::TokenMalformed,
+                        format!("the claims are not strict JSON: {error}"),
+                    )),
+                }
+            }
+        };
+        let result = result.and_then(|verified| {
+            token::admit(&verified, policy, api, now).map(|()| Box::new(verified))
+        });
+        Ok((result.map_or_else(Proof::Fault, Proof::Token), told))
+    }
+}
+
+/// Verifies a token with the issuer's keys: those of files, and those that are fetched.
+fn verify(
+    token: &str,
+    offline: bool,
+    loaded: &Loaded,
+    policy: &Policy,
+    api: &Api,
+    told: &mut Told,
+) -> Result<Result<Verified, Fault>, Failure> {
+    let mut keys = Fetched::new(loaded);
+    let mut result = token::verify(token, policy, api, &keys);
+    if let Some(issuer) = keys.wanted() {
+        if offline {
+            told.signature = Some("its signature was NOT checked (--offline)");
+            told.remarks
+                .push("the signature was NOT checked: `--offline` fetches no keys".to_owned());
+            return Ok(token::unsigned(token, policy, api));
+        }
+        if let Err(error) = keys.fetch(issuer)? {
+            told.remarks.push(format!(
+                "{error}; `--offline` decides without the signature"
+            ));
+        }
+        result = token::verify(token, policy, api, &keys);
+    }
+    if result.is_ok() {
+        told.signature = Some("its signature is good");
+    }
+    Ok(result)
+}

@@ -1,0 +1,469 @@
+//! `portcullis why`.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::support::{GOOD, folder, run, run_with_input, text, write};
+use crate::support::mint::Signer;
+
+const ORDERS: &str = "GET https://api.example.com/orders";
+
+/// The answers of the story, as a person reads them.
+#[test]
+fn an_expert_answers() {
+    let cases = [
+        (
+            "allowed",
+            &[
+                "GET https://api.example.com/orders",
+                "--scope",
+                "read:orders",
+            ][..],
+        ),
+        ("no_token", &["GET https://api.example.com/orders"]),
+        (
+            "a_scope_less",
+            &["GET https://api.example.com/orders", "--scope", "openid"],
+        ),
+        (
+            "another_organisation",
+            &[
+                "GET https://api.example.com/orgs/globex/orders",
+                "--scope",
+                "read:orders",
+                "--claim",
+                "org_id=acme",
+            ],
+        ),
+        (
+            "another_api",
+            &["/orders", "--audience", "https://billing.example.com"],
+        ),
+        ("no_route", &["/nowhere"]),
+        (
+            "denied",
+            &["POST /internal/reset", "--scope", "read:orders"],
+        ),
+        ("two_ways_to_read", &["/products/..%2f..%2finternal"]),
+    ];
+    for (name, arguments) in cases {
+        let ran = run(&[&["why", "policies/spa"], arguments].concat());
+        insta::assert_snapshot!(name, ran.everything());
+    }
+}
+
+/// The fields and their types, as the contract has them.
+#[test]
+fn programs_get_an_object() {
+    let denied = run(&[
+        "why",
+        "policies/spa",
+        ORDERS,
+        "--format",
+        "json",
+        "--scope",
+        "x",
+    ]);
+    assert_eq!(denied.code, Some(1), "{}", denied.everything());
+    assert_eq!(denied.stderr, "");
+    let denied = denied.json();
+    assert_eq!(denied["decision"], "deny");
+    assert_eq!(denied["status"], 403);
+    assert_eq!(denied["reason"], "scope.missing");
+    assert_eq!(denied["api"], "shop");
+    assert_eq!(denied["route"], "GET /orders");
+    assert_eq!(denied["policy"], "policies/spa/shop.gate:43");
+    assert!(
+        denied["hint"]
+            .as_str()
+            .expect("a hint")
+            .contains("read:orders")
+    );
+    assert_eq!(denied["trace"][0]["condition"], "scope \"read:orders\"");
+    assert_eq!(denied["trace"][0]["value"], "false");
+    assert!(denied["trace"][0]["because"].is_string());
+    assert_eq!(denied["token"]["kind"], "access");
+    assert_eq!(denied["token"]["issuer"], "https://acme.eu.auth0.com/");
+    assert_eq!(denied["token"]["subject"], "alice");
+    let challenge = denied["headers"]["www-authenticate"]
+        .as_str()
+        .expect("a challenge");
+    assert!(challenge.contains("scope=\"read:orders\""), "{challenge}");
+    let members: Vec<&String> = denied.as_object().expect("an object").keys().collect();
+    assert_eq!(members.len(), 10, "{members:?}");
+
+    let allowed = run(&[
+        "why",
+        "policies/spa",
+        ORDERS,
+        "--format",
+        "json",
+        "--scope",
+        "read:orders",
+    ]);
+    assert_eq!(allowed.code, Some(0));
+    let allowed = allowed.json();
+    assert_eq!(allowed["decision"], "allow");
+    assert_eq!(allowed["status"], 200);
+    assert!(allowed["reason"].is_null());
+    assert!(allowed["hint"].is_null());
+    assert_eq!(allowed["headers"]["x-user-id"], "alice");
+
+    let unknown = run(&[
+        "why",
+        "policies/spa",
+        "GET https://other.example.com/",
+        "--format",
+        "json",
+    ]);
+    let unknown = unknown.json();
+    for member in ["api", "route", "policy"] {
+        assert!(unknown[member].is_null(), "{member}: {unknown}");
+    }
+    assert!(unknown["token"]["kind"].is_null());
+}
+
+#[test]
+fn claims_are_taken_as_given() {
+    let why = |claims: &str| {
+        let ran = run(&[
+            "why",
+            "policies/spa",
+            ORDERS,
+            "--format",
+            "json",
+            "--claims",
+            claims,
+            "--at",
+            "2026-01-01T00:00:00Z",
+        ]);
+        ran.json()["reason"].clone()
+    };
+    let good = r#""iss":"https://acme.eu.auth0.com/","aud":"https://api.example.com","sub":"a","scope":"read:orders","exp":1767225660"#;
+    assert!(why(&format!("{{{good}}}")).is_null());
+    for (from, to, reason) in [
+        ("1767225660", "1767225600", ""),
+        ("1767225660", "1767225540", "token.expired"),
+        ("\"exp\":1767225660", "\"other\":1", "token.malformed"),
+        ("auth0.com/", "auth0.com", "token.unknown_issuer"),
+        ("//api", "//other", "token.wrong_audience"),
+        (
+            "\"sub\":\"a\"",
+            "\"sub\":\"a\",\"at_hash\":\"x\"",
+            "token.is_id_token",
+        ),
+        (
+            "\"sub\":\"a\"",
+            "\"sub\":\"a\",\"sub\":\"b\"",
+            "token.malformed",
+        ),
+        ("\"sub\":\"a\"", "\"sub\":null", "token.malformed"),
+    ] {
+        let claims = format!("{{{}}}", good.replace(from, to));
+        let said = why(&claims);
+        assert_eq!(said.as_str().unwrap_or(""), reason, "{claims}");
+    }
+    for no_object in ["[]", "{", "1", ""] {
+        let ran = run(&["why", "policies/spa", ORDERS, "--claims", no_object]);
+        assert_eq!(ran.code, Some(2), "{no_object}: {}", ran.everything());
+    }
+}
+
+#[test]
+fn what_the_request_carries_counts() {
+    let policy = GOOD.replace(
+        "GET /health public",
+        "GET /health public if address in [\"192.0.2.0/24\"]\n    GET /q public if query \"k\" == \"v\"\n    GET /h public if header \"x-k\" == \"v\"",
+    );
+    let folder = folder(&[("a.gate", &policy)]);
+    let path = text(&folder);
+    let code = |arguments: &[&str]| run(&[&["why", &path], arguments].concat()).code;
+    assert_eq!(code(&["/health", "--address", "192.0.2.7"]), Some(0));
+    assert_eq!(code(&["/health", "--address", "198.51.100.7"]), Some(1));
+    assert_eq!(code(&["/health"]), Some(1));
+    assert_eq!(code(&["/q?k=v"]), Some(0));
+    assert_eq!(code(&["/q?k=w"]), Some(1));
+    assert_eq!(code(&["/h", "--header", "X-K: v"]), Some(0));
+    assert_eq!(
+        code(&["/h", "--header", "X-K: v", "--header", "x-k: v"]),
+        Some(1)
+    );
+    assert_eq!(code(&["/health", "--address", "somewhere"]), Some(2));
+    assert_eq!(code(&["/health", "--at", "yesterday"]), Some(2));
+    assert_eq!(code(&["/health", "--header", "novalue"]), Some(2));
+    assert_eq!(code(&["health"]), Some(2));
+}
+
+/// A policy whose issuer's keys are where `keys` says.
+fn policy_with(keys: &str) -> String {
+    GOOD.replace(
+        "url \"https://acme.example/\"",
+        &format!("url \"https://acme.example/\" {keys}"),
+    )
+}
+
+fn good_claims() -> Value {
+    json!({
+        "iss": "https://acme.example/",
+        "aud": "https://api.example.com",
+        "sub": "alice",
+        "scope": "read:orders",
+        "exp": 4_102_444_800_u64,
+    })
+}
+
+#[test]
+fn a_token_comes_from_a_file_from_standard_input_or_as_it_is() {
+    let signer = Signer::new("ES256");
+    let keys = json!({ "keys": [signer.jwk()] }).to_string();
+    let folder = folder(&[
+        ("policy/a.gate", &policy_with("keys file \"keys.json\"")),
+        ("policy/keys.json", &keys),
+    ]);
+    let path = text(folder.path().join("policy"));
+    let token = signer.token(&good_claims());
+    let file = text(folder.path().join("token.txt"));
+    let why =
+        |token: &str, input: &str| run_with_input(&["why", &path, ORDERS, "--token", token], input);
+    for content in [
+        token.clone(),
+        format!("{token}\n"),
+        format!("Bearer {token}"),
+        format!("Authorization: Bearer {token}\r\n"),
+    ] {
+        write(file.as_ref(), content.as_bytes());
+        let ran = why(&file, "");
+        assert_eq!(ran.code, Some(0), "{}", ran.everything());
+        assert!(
+            ran.stdout.contains("its signature is good"),
+            "{}",
+            ran.stdout
+        );
+        assert_eq!(why("-", &content).code, Some(0));
+    }
+    assert_eq!(why(&token, "").code, Some(0));
+    let by_header = run(&[
+        "why",
+        &path,
+        ORDERS,
+        "--header",
+        &format!("Authorization: Bearer {token}"),
+    ]);
+    assert_eq!(by_header.code, Some(0), "{}", by_header.everything());
+
+    let twice = run(&[
+        "why",
+        &path,
+        ORDERS,
+        "--token",
+        &token,
+        "--header",
+        "Authorization: Bearer x",
+    ]);
+    assert_eq!(twice.code, Some(2), "{}", twice.everything());
+    let nowhere = why("/nowhere/token.txt", "");
+    assert_eq!(nowhere.code, Some(2), "{}", nowhere.everything());
+    let both = run(&["why", &path, ORDERS, "--token", &token, "--scope", "x"]);
+    assert_eq!(both.code, Some(2), "{}", both.everything());
+
+    let reason = |token: &str| {
+        let ran = run(&["why", &path, ORDERS, "--format", "json", "--token", token]);
+        ran.json()["reason"].as_str().unwrap_or("").to_owned()
+    };
+    let other = Signer::new("ES256").token(&good_claims());
+    assert_eq!(reason(&other), "token.bad_signature");
+    assert_eq!(reason("2YotnFZFEjr1zCsicMWpAA"), "token.opaque");
+    // A file's keys are there without a network, so that `--offline` verifies with them.
+    let offline = run(&["why", &path, ORDERS, "--offline", "--token", &other]);
+    assert_eq!(offline.code, Some(1), "{}", offline.everything());
+}
+
+#[test]
+fn offline_decides_without_the_signature_and_says_so() {
+    let folder = folder(&[("a.gate", GOOD)]);
+    let path = text(&folder);
+    let token = Signer::new("ES256").token(&good_claims());
+    let ran = run(&["why", &path, ORDERS, "--offline", "--token", &token]);
+    assert_eq!(ran.code, Some(0), "{}", ran.everything());
+    assert!(ran.stdout.contains("NOT checked"), "{}", ran.stdout);
+    let json = run(&[
+        "why",
+        &path,
+        ORDERS,
+        "--offline",
+        "--token",
+        &token,
+        "--format",
+        "json",
+    ]);
+    assert_eq!(json.json()["decision"], "allow");
+    assert!(json.stderr.contains("NOT checked"), "{}", json.stderr);
+
+    let mut expired = good_claims();
+    expired["exp"] = json!(1);
+    let expired = Signer::new("ES256").token(&expired);
+    let ran = run(&["why", &path, ORDERS, "--offline", "--token", &expired]);
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+}
+
+/// Serves one document over HTTP on loopback, until the test ends.
+fn serve(document: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n")
+                && stream.read(&mut byte).is_ok_and(|read| read > 0)
+            {
+                request.push(byte[0]);
+            }
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{document}",
+                document.len()
+            );
+        }
+    });
+    address
+}
+
+#[test]
+fn keys_are_fetched_where_the_policy_says() {
+    let signer = Signer::new("ES256").kid("k");
+    let address = serve(json!({ "keys": [signer.jwk()] }).to_string());
+    let there = folder(&[(
+        "a.gate",
+        &policy_with(&format!("keys url \"http://{address}/jwks\"")),
+    )]);
+    let token = signer.token(&good_claims());
+    let ran = run(&["why", &text(&there), ORDERS, "--token", &token]);
+    assert_eq!(ran.code, Some(0), "{}", ran.everything());
+    assert!(
+        ran.stdout.contains("its signature is good"),
+        "{}",
+        ran.stdout
+    );
+
+    let html = serve("<html>".to_owned());
+    let gone = folder(&[(
+        "a.gate",
+        &policy_with(&format!("keys url \"http://{html}/jwks\"")),
+    )]);
+    let ran = run(&[
+        "why",
+        &text(&gone),
+        ORDERS,
+        "--token",
+        &token,
+        "--format",
+        "json",
+    ]);
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+    assert_eq!(ran.json()["reason"], "keys.unavailable");
+    assert!(ran.stderr.contains("acme"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--offline"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_token_says_cannot_paint_the_terminal() {
+    let claims = r#"{"iss":"https://acme.eu.auth0.com/","aud":"https://api.example.com","exp":4102444800,"sub":"\u001b[2J\u202eevil","scope":"read:orders"}"#;
+    let ran = run(&["why", "policies/spa", ORDERS, "--claims", claims]);
+    assert_eq!(ran.code, Some(0), "{}", ran.everything());
+    assert!(ran.stdout.contains("evil"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains('\u{1b}'), "{}", ran.stdout);
+    assert!(!ran.stdout.contains('\u{202e}'), "{}", ran.stdout);
+}
+
+#[test]
+fn tokens_are_described_by_the_names_of_the_policy() {
+    let reason = |arguments: &[&str]| {
+        let ran = run(&[
+            &["why", "policies/many-issuers", "--format", "json"],
+            arguments,
+        ]
+        .concat());
+        ran.json()["reason"].as_str().unwrap_or("").to_owned()
+    };
+    let post = "POST /documents";
+    for issuer in ["auth0", "keycloak", "entra"] {
+        let good = [
+            post,
+            "--issuer",
+            issuer,
+            "--scope",
+            "documents.write",
+            "--claim",
+            "roles=editor",
+        ];
+        assert_eq!(reason(&good), "", "{issuer}");
+        let none = [post, "--issuer", issuer, "--scope", "documents.write"];
+        assert_eq!(reason(&none), "claim.missing", "{issuer}");
+    }
+    let of = "/tenants/globex/documents";
+    let organisations = [
+        of,
+        "--issuer",
+        "keycloak",
+        "--scope",
+        "documents.read",
+        "--claim",
+        "organizations=acme,globex",
+    ];
+    assert_eq!(reason(&organisations), "");
+
+    let which = run(&["why", "policies/many-issuers", post, "--scope", "x"]);
+    assert_eq!(which.code, Some(2));
+    assert!(
+        which.stderr.contains("auth0, entra, keycloak"),
+        "{}",
+        which.stderr
+    );
+    let typo = run(&[
+        "why",
+        "policies/many-issuers",
+        post,
+        "--issuer",
+        "keycloack",
+    ]);
+    assert_eq!(typo.code, Some(2));
+    assert!(typo.stderr.contains("`keycloak`"), "{}", typo.stderr);
+    let unknown = run(&["why", "policies/spa", ORDERS, "--claim", "ord_id=a"]);
+    assert!(
+        unknown.stderr.contains("did you mean `org_id`?"),
+        "{}",
+        unknown.stderr
+    );
+    let wrong = run(&[
+        "why",
+        "policies/spa",
+        ORDERS,
+        "--claim",
+        "auth_time=yesterday",
+    ]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("5m ago"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_reason_has_a_page() {
+    let page = run(&["why", "--reason", "token.is_id_token"]);
+    assert_eq!(page.code, Some(0));
+    assert!(
+        page.stdout.starts_with("# `token.is_id_token`"),
+        "{}",
+        page.stdout
+    );
+    let typo = run(&["why", "--reason", "token.is_idtoken"]);
+    assert_eq!(typo.code, Some(2));
+    assert!(
+        typo.stderr.contains("`token.is_id_token`"),
+        "{}",
+        typo.stderr
+    );
+}
