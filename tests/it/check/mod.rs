@@ -1,3 +1,4 @@
 //! Trees to the checked model.
 
 mod example;
+mod relations;
