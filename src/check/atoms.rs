@@ -607,6 +607,7 @@ pub(super) fn text_operand(
     out: &mut Out,
 ) -> Option<Operand> {
     match operand {
+        ast::Operand::Term(term) if refuse_unprefixed(env, at, term, out) => None,
         ast::Operand::Term(term) => env
             .terms
             .string(term, what, out)
@@ -650,6 +651,40 @@ pub(super) fn text_operand(
             None
         }
     }
+}
+
+/// Says of a bare word that it is a path's or a claim's, if it is; true then.
+fn refuse_unprefixed(env: Env, at: At, term: &ast::Term, out: &mut Out) -> bool {
+    let ast::Term::Name(name) = term else {
+        return false;
+    };
+    if env.terms.names.kind(&name.node).is_some() {
+        return false;
+    }
+    let in_path = at
+        .place
+        .parameters
+        .iter()
+        .any(|parameter| parameter.name == name.node);
+    let meant = if in_path {
+        format!("path.{}", name.node)
+    } else if at.place.api.claims.could_be(&name.node) {
+        format!("claim {}", name.node)
+    } else {
+        return false;
+    };
+    out.say(
+        at.traced(
+            Diagnostic::new(
+                Code::UnknownName,
+                name.span,
+                format!("unknown param `{}`", name.node),
+            )
+            .help(format!("did you mean `{meant}`?"))
+            .suggest(name.span, meant),
+        ),
+    );
+    true
 }
 
 /// A claim of another type than is wanted.

@@ -179,28 +179,39 @@ fn no_such_test(subject: Subject, test: &Test) -> Diagnostic {
     if let Some(declared) = subject.claim.declared {
         diagnostic = diagnostic.also(declared, "declared here");
     }
-    let help = match (is_list, subject.scalar) {
-        (true, _) => match test {
-            Test::Compare(Comparison::Equal, _) => "write `contains …`",
-            Test::Compare(Comparison::NotEqual, _) => "write `not claim … contains …`",
-            Test::In(_) => "write `contains any […]`",
-            Test::NotIn(_) => "write `not claim … contains any […]`",
-            _ => "a list has `contains`, `contains any`, `contains all`, `present` and `absent`",
-        },
-        (false, Scalar::String) => match test {
-            Test::Contains(_) | Test::ContainsAny(_) | Test::ContainsAll(_) => {
-                "a claim that is a list is declared `list of string`; one with blanks between its \
-                 values, `words`"
-            }
-            _ => {
-                "a string has `==`, `!=`, `in`, `not in`, `starts with`, `ends with`, `present` \
-                 and `absent`"
-            }
-        },
-        (false, Scalar::Number | Scalar::Time) => {
-            "it has `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `not in`, `present` and `absent`"
+    let name = &subject.name.node;
+    let help = match (is_list, subject.scalar, test) {
+        (true, _, Test::Compare(Comparison::Equal, _)) => {
+            format!("write `claim {name} contains …`")
         }
-        (false, Scalar::Boolean) => "a boolean has `==`, `!=`, `present` and `absent`",
+        (true, _, Test::Compare(Comparison::NotEqual, _)) => {
+            format!("write `not claim {name} contains …`")
+        }
+        (true, _, Test::In(_)) => format!("write `claim {name} contains any […]`"),
+        (true, _, Test::NotIn(_)) => format!("write `not claim {name} contains any […]`"),
+        (true, ..) => {
+            "a list has `contains`, `contains any`, `contains all`, `present` and `absent`"
+                .to_owned()
+        }
+        (
+            false,
+            Scalar::String,
+            Test::Contains(_) | Test::ContainsAny(_) | Test::ContainsAll(_),
+        ) => "a claim that is a list is declared `list of string`; one with blanks between its \
+              values, `words`"
+            .to_owned(),
+        (false, Scalar::String, _) => {
+            "a string has `==`, `!=`, `in`, `not in`, `starts with`, `ends with`, `present` and \
+             `absent`"
+                .to_owned()
+        }
+        (false, Scalar::Number | Scalar::Time, _) => {
+            "it has `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `not in`, `present` and `absent`"
+                .to_owned()
+        }
+        (false, Scalar::Boolean, _) => {
+            "a boolean has `==`, `!=`, `in`, `not in`, `present` and `absent`".to_owned()
+        }
     };
     diagnostic.help(help)
 }

@@ -296,6 +296,11 @@ impl ApiClaims {
         self.known.get(name)
     }
 
+    /// Whether a bare word could have been meant as a claim.
+    pub fn could_be(&self, word: &str) -> bool {
+        self.known.contains_key(word) || registered(word).is_some()
+    }
+
     /// What a name means here, or what is wrong with it.
     pub fn find(
         &self,

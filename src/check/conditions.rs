@@ -180,6 +180,17 @@ fn walk_let(
     out: &mut Out,
 ) -> Option<model::Condition> {
     let spanned = ast::Name::new(name.to_owned(), span);
+    if env.terms.names.kind(name).is_none() && at.place.api.claims.could_be(name) {
+        out.say(
+            Diagnostic::new(
+                Code::UnknownName,
+                span,
+                format!("unknown condition `{name}`"),
+            )
+            .help(format!("it is a claim: write `claim {name} …`")),
+        );
+        return None;
+    }
     env.terms.names.expect(&[Kind::Let], &spanned, out)?;
     let (name, declared) = env.terms.names.lets.get_key_value(name)?;
     if env.endless.contains(name) {

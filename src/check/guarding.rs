@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Access, Api, Demand, Guard};
+use crate::model::{Access, Api, Demand, Guard, Route};
 use crate::pattern::{MethodSet, PathPattern};
 use crate::source::Span;
 
@@ -13,7 +13,7 @@ use super::apis::ApiInfo;
 use super::index::{Budget, Index};
 use super::out::Out;
 use super::region::Regions;
-use super::relations::{Entry, compared};
+use super::relations::{Entry, compared, never_allows};
 use super::strength::needs_token;
 
 /// The guards of one API.
@@ -135,6 +135,7 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
     {
         return;
     }
+    let mut covered: BTreeMap<Span, (&str, Vec<&Route>)> = BTreeMap::new();
     for entry in entries {
         if matches!(entry.route.access, Access::Denied) {
             continue;
@@ -143,19 +144,14 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
             .around(entry, budget)
             .find(|guard| guard.condition.is_none());
         if let Some(guard) = denied {
-            out.say(
-                Diagnostic::new(
-                    Code::DeniedCovers,
-                    entry.route.span,
-                    format!("the route `{}` can never allow", entry.route.name),
-                )
-                .also(
-                    guard.span,
-                    format!("`{}` is denied, which is final", guard.name),
-                )
-                .help("remove the route, or deny less"),
-            );
+            let (_, routes) = covered
+                .entry(guard.span)
+                .or_insert_with(|| (&guard.name, Vec::new()));
+            routes.push(entry.route);
         }
+    }
+    for (denied, (name, routes)) in covered {
+        out.say(never_allows(denied, name, &routes));
     }
 }
 

@@ -414,7 +414,7 @@ fn key_files(input: &Input, files: &[ast::Term], out: &mut Out) -> keys::KeySet 
                     Diagnostic::new(
                         Code::KeyFile,
                         path.span,
-                        format!("the file `{}` is no key set: {error}", path.node),
+                        format!("the key file `{}` can't be used: {error}", path.node),
                     )
                     .help("a key file is a JWK set such as `{\"keys\": […]}`, a single JWK (RFC 7517), or PEM"),
                 );

@@ -160,18 +160,25 @@ impl<'a> Names<'a> {
             }
             None => {
                 let nouns: Vec<&str> = wanted.iter().map(|kind| kind.noun()).collect();
-                let mut diagnostic = super::out::unknown(
-                    Code::UnknownName,
-                    &nouns.join(" or "),
-                    name,
-                    self.of_kinds(wanted),
-                );
+                let noun = match wanted {
+                    [Kind::Let] => "condition".to_owned(),
+                    _ => nouns.join(" or "),
+                };
+                let mut diagnostic =
+                    super::out::unknown(Code::UnknownName, &noun, name, self.of_kinds(wanted));
                 if diagnostic.help.is_none() {
                     let known: Vec<&str> = self.of_kinds(wanted).collect();
-                    diagnostic.help = Some(match known.as_slice() {
-                        [] => format!("the policy declares no {}", nouns.join(" and no ")),
-                        [only] => format!("declared is `{only}`"),
-                        few if few.len() <= 5 => {
+                    diagnostic.help = Some(match (wanted, known.as_slice()) {
+                        ([Kind::Let], _) => "a condition is a test, such as `scope \"…\"` or \
+                                             `claim …`, or the name of a `let`"
+                            .to_owned(),
+                        ([Kind::Param], _) => format!(
+                            "a value stands in quotes, `\"{}\"`; a bare word is the name of a `param`",
+                            name.node
+                        ),
+                        (_, []) => format!("the policy declares no {}", nouns.join(" and no ")),
+                        (_, [only]) => format!("declared is `{only}`"),
+                        (_, few) if few.len() <= 5 => {
                             format!("declared are {}", listed(few.iter().copied()))
                         }
                         _ => format!("declare it, or use one of the {} declared", known.len()),

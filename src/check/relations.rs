@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Access, Api, Guard, Route};
 use crate::pattern::{HostPattern, MethodSet, PathPattern};
+use crate::source::Span;
 
 use super::apis::ApiInfo;
 use super::index::{Budget, Index};
@@ -16,6 +17,9 @@ use super::limits::{MAX_OVERLAP_STEPS, MAX_OVERLAPS_SHOWN};
 use super::out::Out;
 use super::region::{Example, Regions};
 use super::strength::Keys;
+
+/// How many of the routes that something denied covers are pointed at.
+const MAX_COVERED_SHOWN: usize = 3;
 
 /// A route among those that are asked together.
 pub(super) struct Entry<'m> {
@@ -196,6 +200,7 @@ impl<'t, 'm> Together<'t, 'm> {
 
     /// Says which routes a `denied` one covers, and which are weaker than the one around them.
     fn check_covered(&self, guards_of: &[super::guarding::Guards], out: &mut Out) {
+        let mut covered: BTreeMap<Span, (&str, Vec<&Route>)> = BTreeMap::new();
         for (number, entry) in self.entries.iter().enumerate() {
             if matches!(entry.route.access, Access::Denied) {
                 continue;
@@ -205,7 +210,11 @@ impl<'t, 'm> Together<'t, 'm> {
                 matches!(other.route.access, Access::Denied) && self.shares_all_hosts(entry, other)
             });
             if let Some(denied) = denied {
-                out.say(covered(entry.route, denied.route));
+                let denied = denied.route;
+                let (_, routes) = covered
+                    .entry(denied.span)
+                    .or_insert_with(|| (&denied.name, Vec::new()));
+                routes.push(entry.route);
                 continue;
             }
             if entry.route.instead {
@@ -227,6 +236,9 @@ impl<'t, 'm> Together<'t, 'm> {
             {
                 out.say(weaker(entry.route, broader.route));
             }
+        }
+        for (denied, (name, routes)) in covered {
+            out.say(never_allows(denied, name, &routes));
         }
     }
 
@@ -367,17 +379,33 @@ fn in_order<'e, 'm>(a: &'e Entry<'m>, b: &'e Entry<'m>) -> (&'e Entry<'m>, &'e E
     if place(a) <= place(b) { (a, b) } else { (b, a) }
 }
 
-fn covered(route: &Route, denied: &Route) -> Diagnostic {
-    Diagnostic::new(
+/// Says which routes something `denied` covers. Often it is one line that covers many: it is then
+/// that line that is wrong.
+pub(super) fn never_allows(denied: Span, name: &str, routes: &[&Route]) -> Diagnostic {
+    let final_word = format!("`{name}` is denied, which is final");
+    if let [route] = routes {
+        return Diagnostic::new(
+            Code::DeniedCovers,
+            route.span,
+            format!("the route `{}` can never allow", route.name),
+        )
+        .also(denied, final_word)
+        .help("remove the route, or deny less");
+    }
+    let mut diagnostic = Diagnostic::new(
         Code::DeniedCovers,
-        route.span,
-        format!("the route `{}` can never allow", route.name),
+        denied,
+        format!(
+            "`{name}` covers {} routes, which can never allow",
+            routes.len()
+        ),
     )
-    .also(
-        denied.span,
-        format!("`{}` is denied, which is final", denied.name),
-    )
-    .help("remove the route, or deny less")
+    .label("denied, which is final")
+    .help("what no route names is denied anyway; remove this line, the routes, or deny less");
+    for route in routes.iter().take(MAX_COVERED_SHOWN) {
+        diagnostic = diagnostic.also(route.span, "can never allow");
+    }
+    diagnostic
 }
 
 fn weaker(route: &Route, broader: &Route) -> Diagnostic {
