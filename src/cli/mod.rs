@@ -13,6 +13,7 @@ mod proxy_config;
 mod routes;
 mod time;
 mod why;
+mod serve;
 mod wording;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ First steps:
                                    why a request is allowed or denied
 
 In production:
+  portcullis serve                 the daemon, with the policy in ./policies
   portcullis proxy-config envoy    what to put into the proxy's own configuration
 
 Exit codes: 0 as hoped; 1 a negative answer (denied, a policy with errors); 2 it could not do
@@ -60,6 +62,7 @@ enum Verb {
     Check(check::Arguments),
     Routes(routes::Arguments),
     Why(Box<why::Arguments>),
+    Serve(serve::Arguments),
     ProxyConfig(proxy_config::Arguments),
     Completions(completions::Arguments),
 }
@@ -70,6 +73,7 @@ pub fn run() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Routes(arguments) => routes::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
+        Verb::Serve(arguments) => serve::run(&arguments),
         Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
     };

@@ -121,6 +121,7 @@ pub struct Metrics {
     last_failed: Gauge,
     policy: Family<RevisionLabel, Gauge>,
     key_refreshes: Family<KeyLabels, Counter>,
+    dropped_log_lines: Counter,
     series: Mutex<BTreeSet<DecisionLabels>>,
 }
 
@@ -146,6 +147,7 @@ impl Metrics {
             last_failed: Gauge::default(),
             policy: Family::default(),
             key_refreshes: Family::default(),
+            dropped_log_lines: Counter::default(),
             series: Mutex::default(),
             registry: Registry::default(),
         };
@@ -183,6 +185,11 @@ impl Metrics {
             "key_refreshes",
             "Fetches of issuers' keys by issuer and result: success, failure",
             metrics.key_refreshes.clone(),
+        );
+        registry.register(
+            "decision_log_dropped_lines",
+            "Lines of the decision log that were dropped, because too many waited to be written",
+            metrics.dropped_log_lines.clone(),
         );
         Metrics {
             registry,
@@ -266,6 +273,11 @@ impl Metrics {
                 result: if success { "success" } else { "failure" },
             })
             .inc();
+    }
+
+    /// Counts a line of the decision log that was dropped.
+    pub fn dropped_log_line(&self) {
+        self.dropped_log_lines.inc();
     }
 
     /// Everything, as Prometheus reads it.

@@ -1,6 +1,265 @@
 //! The daemon: listeners, adapters, reload, key fetching, metrics.
+//!
+//! It is the one place that has a clock, sockets and files; what it must never do is decide.
 
+pub mod adapter;
+mod admin;
 pub mod config;
+mod decision_log;
 pub mod keys;
 pub mod listen;
+pub mod log;
 pub mod metrics;
+mod pipeline;
+mod reload;
+mod start;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, watch as value};
+
+pub use start::{Options, Running, StartError, run, start};
+
+use crate::engine::Policy;
+use crate::keys::KeySet;
+use crate::load::{self, FileEntry, Loaded};
+use crate::model::KeySource;
+use crate::settings::{IssuerId, IssuerUrl};
+use config::Config;
+use keys::{IssuerKeys, Origin, Place, Store};
+use log::LogLevel;
+use metrics::Metrics;
+use pipeline::Ids;
+use reload::{LastError, Wanted};
+
+/// Everything that requests are decided by, at one moment. It is swapped whole: one request is
+/// decided by one policy.
+#[derive(Debug)]
+pub struct Snapshot {
+    policy: Policy,
+    /// By the number of the issuer.
+    keys: Vec<IssuersKeys>,
+    revision: String,
+    loaded_at: SystemTime,
+    files: Vec<FileEntry>,
+}
+
+/// Where an issuer's keys are.
+#[derive(Debug)]
+enum IssuersKeys {
+    /// Read with the policy.
+    Read(Arc<KeySet>),
+    /// Fetched.
+    Fetched(Arc<IssuerKeys>),
+}
+
+impl Snapshot {
+    /// Compiles a policy and finds its issuers' keys; `None` where the policy has errors.
+    fn build(loaded: Loaded, store: &Store) -> Option<Snapshot> {
+        let policy = loaded.policy()?;
+        let model = loaded.checked.model.as_ref()?;
+        let keys = model
+            .issuers
+            .iter()
+            .map(|issuer| {
+                let place = match (&issuer.keys, &issuer.url) {
+                    (KeySource::Files(keys), _) => return IssuersKeys::Read(keys.clone()),
+                    (KeySource::Url(url), _) => Place::Url(url.clone()),
+                    (KeySource::Discover, IssuerUrl::Exact(url)) => Place::Discover(url.clone()),
+                    // The checker asks for `keys url` here; without it there is no such place.
+                    (KeySource::Discover, IssuerUrl::Tenant { prefix, suffix, .. }) => {
+                        Place::Discover(format!("{prefix}{suffix}"))
+                    }
+                };
+                IssuersKeys::Fetched(store.issuer(&Origin {
+                    issuer: issuer.name.clone(),
+                    place,
+                }))
+            })
+            .collect();
+        Some(Snapshot {
+            policy,
+            keys,
+            revision: loaded.revision,
+            loaded_at: SystemTime::now(),
+            files: loaded.files,
+        })
+    }
+
+    fn issuer(&self, issuer: IssuerId) -> Option<&IssuersKeys> {
+        self.keys.get(usize::try_from(issuer.0).ok()?)
+    }
+
+    /// The keys of an issuer; `None` where they can't be had.
+    fn keys(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+        match self.issuer(issuer)? {
+            IssuersKeys::Read(keys) => Some(keys.clone()),
+            IssuersKeys::Fetched(keys) => keys.current(),
+        }
+    }
+
+    /// What fetches an issuer's keys, where they are fetched.
+    fn fetched(&self, issuer: IssuerId) -> Option<&Arc<IssuerKeys>> {
+        match self.issuer(issuer)? {
+            IssuersKeys::Read(_) => None,
+            IssuersKeys::Fetched(keys) => Some(keys),
+        }
+    }
+
+    /// Waits until the first fetch of every issuer's keys has ended, well or not.
+    async fn keys_tried(&self) {
+        for keys in &self.keys {
+            if let IssuersKeys::Fetched(keys) = keys {
+                keys.tried().await;
+            }
+        }
+    }
+}
+
+/// A daemon at work.
+#[derive(Debug)]
+pub struct Daemon {
+    snapshot: ArcSwap<Snapshot>,
+    settings: ArcSwap<Config>,
+    keys: Store,
+    metrics: Arc<Metrics>,
+    decision_log: Option<decision_log::Log>,
+    ids: Ids,
+    /// Room for decisions under way.
+    room: Semaphore,
+    ready: value::Sender<bool>,
+    last_error: Mutex<Option<LastError>>,
+    reloading: tokio::sync::Mutex<()>,
+    source: Source,
+}
+
+/// Where configuration and policy come from at each load.
+#[derive(Debug)]
+struct Source {
+    /// The configuration where there is no file.
+    base: Config,
+    file: Option<PathBuf>,
+    /// The policy's paths, where the command line gives them.
+    policy: Option<Vec<PathBuf>>,
+    load: load::Options,
+    level: Option<LogLevel>,
+}
+
+impl Source {
+    /// The configuration and how to load, as they are now.
+    fn read(&self) -> Result<Wanted, String> {
+        let mut config = match &self.file {
+            None => self.base.clone(),
+            Some(file) => Config::read(file).map_err(|fault| fault.to_string())?,
+        };
+        if let Some(policy) = &self.policy {
+            config.policy.0.clone_from(policy);
+        }
+        let mut load = self.load.clone();
+        load.params.configuration = config
+            .params
+            .iter()
+            .map(|(name, value)| (name.clone(), value.0.clone()))
+            .collect();
+        Ok(Wanted { config, load })
+    }
+}
+
+impl Daemon {
+    /// The policy in force.
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The configuration in force.
+    fn settings(&self) -> Arc<Config> {
+        self.settings.load_full()
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
+    fn config_file(&self) -> Option<&Path> {
+        self.source.file.as_deref()
+    }
+
+    fn last_error(&self) -> Option<LastError> {
+        self.error().clone()
+    }
+
+    fn set_last_error(&self, error: Option<LastError>) {
+        *self.error() = error;
+    }
+
+    fn has_last_error(&self, message: &str) -> bool {
+        self.error()
+            .as_ref()
+            .is_some_and(|error| error.message == message)
+    }
+
+    fn error(&self) -> std::sync::MutexGuard<'_, Option<LastError>> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes another configuration, as far as it can change while the daemon runs.
+    fn configure(&self, config: Config) {
+        let before = self.settings();
+        let fixed = [
+            ("listeners", before.listeners != config.listeners),
+            ("limits", before.limits != config.limits),
+            ("keys", before.keys != config.keys),
+            ("reload", before.reload != config.reload),
+            ("log.format", before.log.format != config.log.format),
+            (
+                "log.decisions",
+                before.log.decisions != config.log.decisions,
+            ),
+        ];
+        for (field, _) in fixed.iter().filter(|(_, changed)| *changed) {
+            tracing::warn!("`{field}` has changed in the configuration; it needs a restart");
+        }
+        if let Some(level) = &self.source.level {
+            level.set(config.log.level);
+        }
+        if *before != config {
+            tracing::info!("another configuration is in force");
+            self.settings.store(Arc::new(config));
+        }
+    }
+
+    /// Puts another policy in force.
+    fn put_in_force(&self, snapshot: Snapshot) {
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(snapshot.clone());
+        self.count_policy(&snapshot);
+    }
+
+    fn count_policy(&self, snapshot: &Snapshot) {
+        let routes: BTreeSet<(&str, &str)> = snapshot
+            .policy
+            .apis()
+            .iter()
+            .flat_map(|api| {
+                let names = api.routes.iter().map(|route| route.name.as_str());
+                names.map(|name| (api.name.as_str(), name))
+            })
+            .collect();
+        let known = |api: &str, route: &str| {
+            route.is_empty() || route.split(" + ").all(|name| routes.contains(&(api, name)))
+        };
+        self.metrics
+            .policy(&snapshot.revision, snapshot.loaded_at, known);
+    }
+}

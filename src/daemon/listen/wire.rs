@@ -131,6 +131,8 @@ impl<I> Wire<I> {
             return;
         }
         if matches!(*phase, Phase::Idle) {
+            // Whatever the timer was set for, it was for an earlier request.
+            self.timing = Timing::Off;
             *phase = Phase::Arriving {
                 line: Vec::new(),
                 whole: false,

@@ -1,0 +1,70 @@
+//! `/envoy/…`: Envoy's `ext_authz` over HTTP, with `path_prefix: /envoy`.
+//!
+//! The request is the original one without its body: any method, the path behind the prefix, the
+//! original `Host`.
+
+use http::Version;
+use http::request::Parts;
+
+use super::original::{self, Malformed, Original};
+use super::sources;
+use crate::daemon::config::Sources;
+use crate::daemon::listen::RequestLine;
+
+/// What Envoy puts before the path.
+const PREFIX: &[u8] = b"/envoy";
+
+/// Reads the original request.
+///
+/// The target is taken from the bytes of the first line, since the HTTP library's URI has lost
+/// what stands behind a `#`. Where the two do not fit together (two requests sent as one, bytes
+/// left over from a body), nothing is certain, and the request is malformed.
+pub fn read<'a>(
+    parts: &'a Parts,
+    line: Option<&'a RequestLine>,
+    config: &'a Sources,
+) -> Result<Original<'a>, Malformed> {
+    let headers = &parts.headers;
+    let mut own = Vec::new();
+    let scheme = sources::scheme(headers, &config.scheme, &mut own)?;
+    let address = sources::address(headers, &config.address, &mut own)?;
+    let (method, target) = line
+        .and_then(RequestLine::parts)
+        .filter(|line| fits(parts, *line))
+        .ok_or_else(|| {
+            Malformed("the request line can't be told from what came before it".into())
+        })?;
+    let target = target
+        .strip_prefix(PREFIX)
+        .ok_or_else(|| Malformed("the target is no path".to_owned()))?;
+    Ok(Original {
+        method: std::str::from_utf8(method)
+            .map_err(|_| Malformed("the method is not ASCII".to_owned()))?,
+        target,
+        scheme,
+        host: Some(original::one(headers, "host")?),
+        headers: original::headers(headers, &own),
+        address,
+        masked: true,
+    })
+}
+
+/// Whether the first line is that of the request that the HTTP library has read.
+fn fits(parts: &Parts, (method, target): (&[u8], &[u8])) -> bool {
+    let without_fragment = target.split(|byte| *byte == b'#').next().unwrap_or(target);
+    parts.version <= Version::HTTP_11
+        && parts.method.as_str().as_bytes() == method
+        && parts
+            .uri
+            .path_and_query()
+            .is_some_and(|uri| uri.as_str().as_bytes() == without_fragment)
+}
+
+/// What Envoy takes for a denial: a 5xx is an outage to it, which `failure_mode_allow` lets
+/// through, and so is what it could take for an answer to a malformed request of its own.
+pub fn status(status: u16) -> u16 {
+    match status {
+        400 | 500.. => 403,
+        _ => status,
+    }
+}

@@ -1,0 +1,140 @@
+//! Envoy's `ext_authz` over gRPC, and gRPC health.
+//!
+//! A gRPC error is an outage to Envoy, which `failure_mode_allow` lets through. No request may
+//! make this end answer with one: whatever becomes of a Check, its answer is a CheckResponse.
+
+mod read;
+mod respond;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::{
+    Authorization, AuthorizationServer,
+};
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use tonic::metadata::{Ascii, MetadataKey, MetadataMap};
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::server::{HealthReporter, HealthService};
+use tower::ServiceExt;
+
+use crate::daemon::Daemon;
+use crate::daemon::metrics::Adapter;
+
+/// The path of the one method.
+const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+
+/// The name under which health is asked for beside the empty one.
+const SERVICE: &str = "envoy.service.auth.v3.Authorization";
+
+/// An empty message in gRPC's framing: not compressed, no bytes.
+const EMPTY_MESSAGE: &[u8] = &[0; 5];
+
+/// The service behind the listener `grpc`.
+pub fn router(daemon: Arc<Daemon>, health: HealthReporter) -> Router {
+    let limit = daemon.settings().limits.body_bytes;
+    let authorization = AuthorizationServer::new(Check(daemon)).max_decoding_message_size(limit);
+    Routes::new(authorization.clone())
+        .add_service(tonic_health::pb::health_server::HealthServer::new(
+            HealthService::from_health_reporter(health),
+        ))
+        .prepare()
+        .into_axum_router()
+        .layer(middleware::from_fn_with_state(
+            authorization,
+            never_an_error,
+        ))
+}
+
+/// Says to who asks for health whether requests can be decided.
+pub async fn set_health(health: &HealthReporter, serving: bool) {
+    let status = if serving {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
+    for service in ["", SERVICE] {
+        health.set_service_status(service, status).await;
+    }
+}
+
+#[derive(Clone)]
+struct Check(Arc<Daemon>);
+
+#[tonic::async_trait]
+impl Authorization for Check {
+    async fn check(
+        &self,
+        request: tonic::Request<CheckRequest>,
+    ) -> Result<tonic::Response<CheckResponse>, tonic::Status> {
+        let check = request.into_inner();
+        let settings = self.0.settings();
+        let read = || read::read(&check, &settings.adapters.grpc);
+        let response = self
+            .0
+            .decide(Adapter::grpc, read, |decided| {
+                let answer = decided.answer();
+                let message = respond::check_response(decided.decision, &answer);
+                let mut response = tonic::Response::new(message);
+                copy_own_headers(&answer.headers, response.metadata_mut());
+                response
+            })
+            .await;
+        Ok(response)
+    }
+}
+
+/// `x-portcullis-…` are on every answer; on an allow Envoy would hand them to nobody but the
+/// upstream, so that they stand on the gRPC response itself.
+fn copy_own_headers(headers: &[(&'static str, String)], metadata: &mut MetadataMap) {
+    for (name, value) in headers {
+        if !name.starts_with("x-portcullis-") {
+            continue;
+        }
+        if let (Ok(name), Ok(value)) = (name.parse::<MetadataKey<Ascii>>(), value.parse()) {
+            metadata.insert(name, value);
+        }
+    }
+}
+
+/// Answers a Check that could not be read (too large, not protobuf, not UTF-8) like one that says
+/// nothing, which is denied.
+async fn never_an_error(
+    State(authorization): State<AuthorizationServer<Check>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (check, uri) = (request.uri().path() == CHECK, request.uri().clone());
+    let (version, headers) = (request.version(), request.headers().clone());
+    let response = next.run(request).await;
+    let Some(status) = response.headers().get("grpc-status").filter(|_| check) else {
+        return response;
+    };
+    tracing::warn!(
+        status = status.to_str().unwrap_or("?"),
+        message = response
+            .headers()
+            .get("grpc-message")
+            .and_then(|message| message.to_str().ok())
+            .unwrap_or(""),
+        "a CheckRequest could not be read, and is denied"
+    );
+    let mut empty = Request::new(Body::from(EMPTY_MESSAGE));
+    *empty.method_mut() = http::Method::POST;
+    *empty.uri_mut() = uri;
+    *empty.version_mut() = version;
+    *empty.headers_mut() = headers;
+    // What the sender said of the body and how long it waits is not true of this one.
+    for name in ["content-length", "grpc-encoding", "grpc-timeout"] {
+        empty.headers_mut().remove(name);
+    }
+    match authorization.oneshot(empty).await {
+        Ok(denied) => denied.map(Body::new),
+        Err(never) => match never {},
+    }
+}

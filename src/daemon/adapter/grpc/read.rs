@@ -1,0 +1,143 @@
+//! From Envoy's CheckRequest to the original request.
+
+use std::net::IpAddr;
+
+use envoy_types::pb::envoy::config::core::v3::HeaderMap;
+use envoy_types::pb::envoy::config::core::v3::address::Address;
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+
+use crate::daemon::adapter::original::{self, Malformed, Original};
+use crate::daemon::config::{ClientAddress, Scheme, Sources};
+
+/// Reads the original request.
+///
+/// Where Envoy sends the headers raw (`encode_raw_headers`), method, path and host are those of
+/// the pseudo-headers among them; the attributes show `!` for each byte that is not ASCII.
+pub fn read<'a>(check: &'a CheckRequest, config: &'a Sources) -> Result<Original<'a>, Malformed> {
+    let http = check
+        .attributes
+        .as_ref()
+        .and_then(|attributes| attributes.request.as_ref())
+        .and_then(|request| request.http.as_ref())
+        .ok_or_else(|| Malformed("the CheckRequest is about no HTTP request".to_owned()))?;
+    let mut original = match &http.header_map {
+        Some(raw) => raw_headers(http, raw)?,
+        None => joined_headers(http),
+    };
+    if original.method.is_empty() || original.target.is_empty() {
+        return Err(Malformed(
+            "the CheckRequest names no method or no path".to_owned(),
+        ));
+    }
+    let mut own = Vec::new();
+    original.scheme = match &config.scheme {
+        Scheme::Missing => None,
+        Scheme::Fixed(scheme) => Some(scheme.as_str()),
+        Scheme::Attribute => Some(original::scheme(&http.scheme, "scheme")?),
+        Scheme::Header(name) => {
+            own.push(name.as_str());
+            Some(original::scheme(one(&original, name)?, name)?)
+        }
+    };
+    original.address = match &config.address {
+        ClientAddress::Missing => None,
+        ClientAddress::Attribute => Some(source_address(check)?),
+        ClientAddress::Header(name) => {
+            own.push(name.as_str());
+            Some(original::address(one(&original, name)?, name)?)
+        }
+    };
+    original.headers.retain(|(name, _)| !own.contains(name));
+    Ok(original)
+}
+
+/// With `encode_raw_headers`: every header line is there by itself, its bytes as they came.
+fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original<'a>, Malformed> {
+    let pseudo = |name: &str| {
+        let mut values = raw.headers.iter().filter(|header| header.key == name);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(|header| header.raw_value.as_slice())),
+            _ => Err(Malformed(format!("`{name}` is there more than once"))),
+        }
+    };
+    let text = |name: &str, attribute: &'a str| match pseudo(name)? {
+        None => Ok(attribute),
+        Some(value) => {
+            std::str::from_utf8(value).map_err(|_| Malformed(format!("`{name}` is not UTF-8")))
+        }
+    };
+    let path = pseudo(":path")?;
+    let host = text(":authority", &http.host)?;
+    Ok(Original {
+        method: text(":method", &http.method)?,
+        target: path.unwrap_or(http.path.as_bytes()),
+        scheme: None,
+        host: (!host.is_empty()).then_some(host),
+        headers: raw
+            .headers
+            .iter()
+            .map(|header| (header.key.as_str(), header.raw_value.as_slice()))
+            .filter(|(name, _)| is_the_clients(name))
+            .collect(),
+        address: None,
+        // `allowed_headers` can keep the raw path from being sent.
+        masked: path.is_none(),
+    })
+}
+
+/// Without it: one value a name, joined by commas, sanitized.
+fn joined_headers(http: &HttpRequest) -> Original<'_> {
+    let mut headers: Vec<(&str, &[u8])> = http
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .filter(|(name, _)| is_the_clients(name))
+        .collect();
+    // The map has no order; what is decided and said must not depend on chance.
+    headers.sort_unstable();
+    Original {
+        method: &http.method,
+        target: http.path.as_bytes(),
+        scheme: None,
+        host: (!http.host.is_empty()).then_some(http.host.as_str()),
+        headers,
+        address: None,
+        masked: true,
+    }
+}
+
+/// Not a pseudo-header, nor the host, which is an attribute.
+fn is_the_clients(name: &str) -> bool {
+    !name.starts_with(':') && name != "host"
+}
+
+/// The value of a header that the proxy sets: there once, without a comma.
+fn one<'a>(original: &Original<'a>, name: &str) -> Result<&'a str, Malformed> {
+    let mut values = original
+        .headers
+        .iter()
+        .filter(|(header, _)| *header == name)
+        .map(|(_, value)| *value);
+    match (values.next(), values.next()) {
+        (None, _) => Err(Malformed(format!("the header `{name}` is missing"))),
+        (Some(value), None) if !value.contains(&b',') => std::str::from_utf8(value)
+            .map_err(|_| Malformed(format!("the header `{name}` is not ASCII"))),
+        _ => Err(Malformed(format!("the header `{name}` has several values"))),
+    }
+}
+
+fn source_address(check: &CheckRequest) -> Result<IpAddr, Malformed> {
+    let address = check
+        .attributes
+        .as_ref()
+        .and_then(|attributes| attributes.source.as_ref())
+        .and_then(|source| source.address.as_ref())
+        .and_then(|address| address.address.as_ref());
+    match address {
+        Some(Address::SocketAddress(socket)) => original::address(&socket.address, "source"),
+        _ => Err(Malformed(
+            "the CheckRequest holds no IP address of its source".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,91 @@
+//! From a decision to Envoy's CheckResponse.
+//!
+//! Envoy reads an absent or zero `status` as *allow*, even beside a `denied_response`. So every
+//! CheckResponse is made here, by one function that is given either a permit or a denial, and its
+//! denials can't have the code of an allow.
+
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use envoy_types::pb::envoy::service::auth::v3::{
+    CheckResponse, DeniedHttpResponse, OkHttpResponse,
+};
+use envoy_types::pb::envoy::r#type::v3::{HttpStatus, StatusCode};
+use envoy_types::pb::google::protobuf::BoolValue;
+use envoy_types::pb::google::rpc::Status;
+
+use crate::answer::Answer;
+use crate::engine::Decision;
+
+/// `google.rpc.Code.OK`.
+const OK: i32 = 0;
+
+/// `google.rpc.Code.PERMISSION_DENIED`; what the client sees is the HTTP status.
+const PERMISSION_DENIED: i32 = 7;
+
+/// The response for a decision and its answer.
+pub fn check_response(decision: &Decision<'_>, answer: &Answer) -> CheckResponse {
+    match decision {
+        Decision::Allow(permit) => response(
+            OK,
+            HttpResponse::OkResponse(OkHttpResponse {
+                headers: permit
+                    .headers_to_set()
+                    .iter()
+                    .map(|(name, value)| overwrite(name, value))
+                    .collect(),
+                // A permit keeps these apart from those that it sets: Envoy removes last.
+                headers_to_remove: permit.headers_to_remove().map(str::to_owned).collect(),
+                ..OkHttpResponse::default()
+            }),
+        ),
+        Decision::Deny(_) => response(
+            PERMISSION_DENIED,
+            HttpResponse::DeniedResponse(denied(answer)),
+        ),
+    }
+}
+
+fn response(code: i32, http: HttpResponse) -> CheckResponse {
+    CheckResponse {
+        status: Some(Status {
+            code,
+            ..Status::default()
+        }),
+        http_response: Some(http),
+        dynamic_metadata: None,
+    }
+}
+
+fn denied(answer: &Answer) -> DeniedHttpResponse {
+    // A status that Envoy does not know would become its own choice.
+    let code = StatusCode::try_from(i32::from(answer.status)).unwrap_or(StatusCode::Forbidden);
+    DeniedHttpResponse {
+        status: Some(HttpStatus { code: code as i32 }),
+        headers: answer
+            .headers
+            .iter()
+            .map(|(name, value)| overwrite(name, value))
+            .collect(),
+        body: answer
+            .body
+            .as_deref()
+            .map(|body| String::from_utf8_lossy(body).into_owned())
+            .unwrap_or_default(),
+    }
+}
+
+/// A header that takes the place of whatever there is of that name.
+fn overwrite(name: &str, value: &str) -> HeaderValueOption {
+    #[expect(deprecated, reason = "Envoy before 1.24 reads `append` alone")]
+    HeaderValueOption {
+        header: Some(HeaderValue {
+            key: name.to_owned(),
+            value: value.to_owned(),
+            raw_value: Vec::new(),
+        }),
+        append: Some(BoolValue { value: false }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
+        keep_empty_value: false,
+    }
+}

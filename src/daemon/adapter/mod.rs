@@ -1,0 +1,151 @@
+//! The adapters: from what a proxy sends to a request, from a decision to what it understands.
+//!
+//! An adapter reads its own headers and no other's, one source for each thing, never a fallback;
+//! what a client can send must not be taken for what a proxy says.
+
+mod envoy_http;
+mod forward;
+pub mod grpc;
+mod nginx;
+mod original;
+pub mod pdp;
+mod sources;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+
+pub use original::{Malformed, Original};
+
+use crate::daemon::Daemon;
+use crate::daemon::listen::RequestLine;
+use crate::daemon::metrics::Adapter;
+use crate::daemon::pipeline::Decided;
+use crate::engine::Decision;
+
+/// What Envoy reads to remove headers from the request (HTTP `ext_authz`).
+const ENVOY_REMOVE: &str = "x-envoy-auth-headers-to-remove";
+
+/// The services behind the listener `http`.
+pub fn router(daemon: Arc<Daemon>) -> Router {
+    // One fallback and no route: a router would decode paths before an adapter sees them.
+    Router::new().fallback(answer).with_state(daemon)
+}
+
+async fn answer(State(daemon): State<Arc<Daemon>>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Some(adapter) = which(&parts) else {
+        return plain(StatusCode::NOT_FOUND);
+    };
+    // A body is nobody's business here. It is read so that the connection's next request begins
+    // where this one ends; if it can't be, the connection ends with the answer.
+    let drained = drain(body, &daemon).await;
+    let mut response = decide(&daemon, adapter, &parts).await;
+    if !drained {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// The adapter that a path belongs to.
+fn which(parts: &Parts) -> Option<Adapter> {
+    match parts.uri.path() {
+        "/nginx" => Some(Adapter::nginx),
+        "/forward" => Some(Adapter::forward),
+        path if path == "/envoy" || path.starts_with("/envoy/") => Some(Adapter::envoy),
+        _ => None,
+    }
+}
+
+async fn decide(daemon: &Daemon, adapter: Adapter, parts: &Parts) -> Response<Body> {
+    let settings = daemon.settings();
+    let line = parts.extensions.get::<RequestLine>();
+    let read = || match adapter {
+        Adapter::nginx => nginx::read(parts, &settings.adapters.nginx),
+        Adapter::forward => forward::read(parts, &settings.adapters.forward),
+        _ => envoy_http::read(parts, line, &settings.adapters.envoy),
+    };
+    daemon
+        .decide(adapter, read, |decided| respond(adapter, decided))
+        .await
+}
+
+/// The HTTP response for a decision, as the proxy behind the adapter understands it.
+///
+/// A header that can't be written makes an allow a denial: what it says of the user would be
+/// missing, or what the client forged would stay.
+fn respond(adapter: Adapter, decided: &Decided<'_>) -> Response<Body> {
+    let answer = decided.answer();
+    let status = match adapter {
+        Adapter::nginx => nginx::status(answer.status),
+        Adapter::envoy => envoy_http::status(answer.status),
+        _ => answer.status,
+    };
+    let mut response = Response::new(answer.body.map_or_else(Body::empty, Body::from));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut written = answer
+        .headers
+        .iter()
+        .all(|(name, value)| put(headers, name, value));
+    if let Decision::Allow(permit) = decided.decision {
+        written &= permit
+            .headers_to_set()
+            .iter()
+            .all(|(name, value)| put(headers, name, value));
+        let names: Vec<&str> = permit.headers_to_remove().collect();
+        if adapter == Adapter::envoy && !names.is_empty() {
+            written &= put(headers, ENVOY_REMOVE, &names.join(","));
+        }
+        if !written {
+            tracing::error!("a header of an allow can't be written, and the request is denied");
+            return plain(StatusCode::FORBIDDEN);
+        }
+    }
+    response
+}
+
+/// Sets a header; false where it is none that can be sent.
+fn put(headers: &mut HeaderMap, name: &str, value: &str) -> bool {
+    let parsed = HeaderName::from_bytes(name.as_bytes())
+        .ok()
+        .zip(HeaderValue::from_str(value).ok());
+    parsed.is_some_and(|(name, value)| {
+        headers.insert(name, value);
+        true
+    })
+}
+
+fn plain(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// Reads a body to its end and forgets it; false where that takes too many bytes or too long.
+async fn drain(mut body: Body, daemon: &Daemon) -> bool {
+    let limits = &daemon.settings().limits;
+    let mut left = limits.body_bytes;
+    let all = async {
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            let length = frame.data_ref().map_or(0, |data| data.len());
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => return false,
+            }
+        }
+        true
+    };
+    tokio::time::timeout(limits.header_timeout.get(), all)
+        .await
+        .unwrap_or(false)
+}

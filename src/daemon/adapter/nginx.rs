@@ -1,0 +1,40 @@
+//! `/nginx`: nginx's `auth_request`.
+//!
+//! The subrequest carries the client's headers, and what nginx is configured to say of the
+//! original request: `X-Original-Method`, `X-Original-URI`, `X-Original-Host`.
+
+use http::request::Parts;
+
+use super::original::{self, Malformed, Original};
+use super::sources;
+use crate::daemon::config::Sources;
+
+const METHOD: &str = "x-original-method";
+const TARGET: &str = "x-original-uri";
+const HOST: &str = "x-original-host";
+
+/// Reads the original request.
+pub fn read<'a>(parts: &'a Parts, config: &'a Sources) -> Result<Original<'a>, Malformed> {
+    let headers = &parts.headers;
+    let mut own = vec![METHOD, TARGET, HOST];
+    let scheme = sources::scheme(headers, &config.scheme, &mut own)?;
+    let address = sources::address(headers, &config.address, &mut own)?;
+    Ok(Original {
+        method: original::one(headers, METHOD)?,
+        target: original::one_target(headers, TARGET)?,
+        scheme,
+        host: Some(original::one(headers, HOST)?),
+        headers: original::headers(headers, &own),
+        address,
+        masked: false,
+    })
+}
+
+/// What nginx takes for a denial: every other status is an error to it, which it answers with
+/// 500 and without the challenge.
+pub fn status(status: u16) -> u16 {
+    match status {
+        200 | 401 | 403 => status,
+        _ => 403,
+    }
+}

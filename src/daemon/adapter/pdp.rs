@@ -1,0 +1,276 @@
+//! `POST /v1/check`: the JSON interface for programs.
+//!
+//! It answers 200 on a denial, which is why it has a listener of its own: no proxy may take it
+//! for an adapter.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::post;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::original::{self, Malformed, Original};
+use crate::daemon::Daemon;
+use crate::daemon::metrics::Adapter;
+
+/// The services behind the listener `pdp`.
+pub fn router(daemon: Arc<Daemon>) -> Router {
+    let limit = daemon.settings().limits.body_bytes;
+    Router::new()
+        .route("/v1/check", post(check))
+        .layer(DefaultBodyLimit::max(limit))
+        .with_state(daemon)
+}
+
+/// One request to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: Headers,
+    #[serde(default)]
+    address: Option<String>,
+}
+
+/// An object of headers, names in lower case; a value that is a list is a header sent repeatedly.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Headers(Vec<(String, String)>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Headers;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of headers, each a string or a list of strings")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+                let mut headers = Vec::new();
+                // A name that is there twice, in whatever case, is a header that was sent twice.
+                while let Some((name, value)) = map.next_entry::<String, OneOrMany>()? {
+                    let name = name.to_ascii_lowercase();
+                    match value {
+                        OneOrMany::One(value) => headers.push((name, value)),
+                        OneOrMany::Many(values) => {
+                            headers.extend(values.into_iter().map(|value| (name.clone(), value)));
+                        }
+                    }
+                }
+                Ok(Headers(headers))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// What was asked: one request, or a list of them.
+enum Questions {
+    One(Question),
+    Many(Vec<Question>),
+}
+
+impl<'de> Deserialize<'de> for Questions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Questions;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a request or an array of requests")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Questions, A::Error> {
+                Question::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                    .map(Questions::One)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Questions, A::Error> {
+                Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(seq))
+                    .map(Questions::Many)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+async fn check(State(daemon): State<Arc<Daemon>>, body: Bytes) -> Response<Body> {
+    let questions = match serde_json::from_slice(&body) {
+        Ok(questions) => questions,
+        Err(fault) => return refused(StatusCode::BAD_REQUEST, &fault.to_string()),
+    };
+    let answer = match questions {
+        Questions::One(question) => decide(&daemon, &question).await,
+        Questions::Many(questions) => {
+            let limit = daemon.settings().limits.batch;
+            if questions.len() > limit {
+                let detail = format!("{} requests, at most {limit} are decided", questions.len());
+                return refused(StatusCode::PAYLOAD_TOO_LARGE, &detail);
+            }
+            let mut answers = Vec::with_capacity(questions.len());
+            for question in &questions {
+                answers.push(decide(&daemon, question).await);
+            }
+            Value::Array(answers)
+        }
+    };
+    json(StatusCode::OK, "application/json", &answer)
+}
+
+async fn decide(daemon: &Daemon, question: &Question) -> Value {
+    daemon
+        .decide(
+            Adapter::pdp,
+            || read(question),
+            |decided| decided.explanation(),
+        )
+        .await
+}
+
+fn read(question: &Question) -> Result<Original<'_>, Malformed> {
+    let url = split(&question.url)?;
+    Ok(Original {
+        method: &question.method,
+        target: url.target,
+        scheme: url.scheme,
+        host: url.host,
+        headers: question
+            .headers
+            .0
+            .iter()
+            .filter(|(name, _)| name != "host")
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect(),
+        address: question
+            .address
+            .as_deref()
+            .map(|address| original::address(address, "address"))
+            .transpose()?,
+        masked: false,
+    })
+}
+
+/// The parts of a URL, none of its bytes changed.
+#[derive(Debug, PartialEq, Eq)]
+struct Url<'a> {
+    scheme: Option<&'a str>,
+    host: Option<&'a str>,
+    target: &'a [u8],
+}
+
+/// Takes a URL apart. No URL library does it: it would resolve `..` and drop what it takes for
+/// superfluous, and the decision would be about another path than the upstream's.
+fn split(url: &str) -> Result<Url<'_>, Malformed> {
+    if url.starts_with('/') {
+        return Ok(Url {
+            scheme: None,
+            host: None,
+            target: url.as_bytes(),
+        });
+    }
+    let (scheme, rest) = url
+        .split_once("://")
+        .ok_or_else(|| Malformed("`url` is neither a URL nor a path".to_owned()))?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, target) = rest.split_at(end);
+    if host.contains('@') {
+        return Err(Malformed("`url` holds a user's name".to_owned()));
+    }
+    if target.starts_with('?') {
+        return Err(Malformed("`url` has a query but no path".to_owned()));
+    }
+    Ok(Url {
+        scheme: Some(original::scheme(scheme, "url")?),
+        host: Some(host),
+        // The one normalisation that every client makes (RFC 9110, section 4.2.3).
+        target: if target.is_empty() {
+            b"/"
+        } else {
+            target.as_bytes()
+        },
+    })
+}
+
+/// What is wrong with the call itself, as problem JSON (RFC 9457).
+fn refused(status: StatusCode, detail: &str) -> Response<Body> {
+    let problem = serde_json::json!({
+        "title": status.canonical_reason().unwrap_or(""),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    json(status, "application/problem+json", &problem)
+}
+
+fn json(status: StatusCode, media_type: &'static str, value: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_keeps_its_bytes() {
+        for (url, scheme, host, target) in [
+            (
+                "https://a.example/b/../c?d#e",
+                Some("https"),
+                Some("a.example"),
+                "/b/../c?d#e",
+            ),
+            (
+                "http://a.example:8080",
+                Some("http"),
+                Some("a.example:8080"),
+                "/",
+            ),
+            ("wss://a.example/", Some("https"), Some("a.example"), "/"),
+            ("/b//c", None, None, "/b//c"),
+            (
+                "https://a.example#x",
+                Some("https"),
+                Some("a.example"),
+                "#x",
+            ),
+        ] {
+            let expected = Url {
+                scheme,
+                host,
+                target: target.as_bytes(),
+            };
+            assert_eq!(split(url), Ok(expected), "{url}");
+        }
+        for url in [
+            "",
+            "a.example/b",
+            "https://u:p@a.example/",
+            "ftp://a.example/",
+            "https://a.example?b",
+        ] {
+            assert!(split(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_header_in_two_spellings_is_a_header_sent_twice() {
+        let headers: Headers =
+            serde_json::from_str(r#"{"X-A":"1","x-a":["2","3"]}"#).expect("headers");
+        let expected = ["1", "2", "3"].map(|value| ("x-a".to_owned(), value.to_owned()));
+        assert_eq!(headers.0, expected);
+    }
+}

@@ -1,0 +1,104 @@
+//! The listener `admin`: whether the daemon lives and is ready, what it counts, which policy is
+//! in force, and reloading it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::{get, post};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::Daemon;
+use super::metrics::{self, ReloadResult};
+use super::reload::{self, Cause};
+
+/// The services behind the listener `admin`.
+pub fn router(daemon: Arc<Daemon>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_text))
+        .route("/policy", get(policy))
+        .route("/reload", post(reload_now))
+        .with_state(daemon)
+}
+
+/// That there is an answer is the answer.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
+    if daemon.is_ready() {
+        text(StatusCode::OK, "ready\n")
+    } else {
+        text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
+}
+
+async fn metrics_text(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
+    let mut response = Response::new(Body::from(daemon.metrics().text()));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(metrics::CONTENT_TYPE),
+    );
+    response
+}
+
+async fn policy(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
+    answer(StatusCode::OK, &state(&daemon))
+}
+
+/// Reloads, and says what came of it: 200 with `changed` or `unchanged`, 422 with the errors of a
+/// policy that is not taken.
+async fn reload_now(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
+    let result = reload::now(&daemon, Cause::Asked).await;
+    let status = match result {
+        ReloadResult::Changed | ReloadResult::Unchanged => StatusCode::OK,
+        ReloadResult::Failed => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let mut body = json!({ "result": result.as_str() });
+    if let (Value::Object(body), Value::Object(state)) = (&mut body, state(&daemon)) {
+        body.extend(state);
+    }
+    answer(status, &body)
+}
+
+/// The policy in force and what is wrong with the one in the files, if anything is.
+fn state(daemon: &Daemon) -> Value {
+    let snapshot = daemon.snapshot();
+    let last_error = daemon.last_error().map(|error| {
+        json!({
+            "at": super::log::rfc3339(error.at),
+            "message": error.message,
+        })
+    });
+    json!({
+        "revision": snapshot.revision,
+        "loaded_at": super::log::rfc3339(snapshot.loaded_at),
+        "files": snapshot
+            .files
+            .iter()
+            .map(|file| json!({ "path": file.path, "bytes": file.bytes, "sha256": file.digest }))
+            .collect::<Vec<_>>(),
+        "last_error": last_error,
+    })
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response
+}
+
+fn answer(status: StatusCode, value: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{value:#}\n")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}

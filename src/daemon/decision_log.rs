@@ -1,0 +1,139 @@
+//! One JSON line a decision, for audits and for trying another policy on yesterday's requests.
+//!
+//! A line is handed to a thread of its own: a slow disk keeps no request waiting. When more lines
+//! wait than there is room for, further ones are dropped and counted.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use serde::Serialize;
+
+use super::config::DecisionLog;
+
+/// How many lines may wait to be written: a second's worth under load.
+const WAITING: usize = 16 * 1024;
+
+/// The longest path in a line, in bytes; longer ones are cut.
+pub const MAX_PATH: usize = 2048;
+
+/// One decision. Nothing of it is the token, and of its claims only those that name who asked.
+#[derive(Debug, Serialize)]
+pub struct Line<'a> {
+    /// When, RFC 3339.
+    pub time: String,
+    /// Its number, which the answer has too.
+    pub decision_id: &'a str,
+    /// The revision of the policy.
+    pub policy: &'a str,
+    /// Which interface was asked.
+    pub adapter: &'static str,
+    /// The method, as it was sent.
+    pub method: Option<&'a str>,
+    /// The host, as it was sent.
+    pub host: Option<&'a str>,
+    /// The path without the query, as it was sent; what is not UTF-8 is replaced.
+    pub path: Option<String>,
+    /// The API.
+    pub api: Option<&'a str>,
+    /// The route; crossing ones are joined by ` + `.
+    pub route: Option<&'a str>,
+    /// `allow` or `deny`.
+    pub decision: &'static str,
+    /// The code of the reason.
+    pub reason: Option<&'static str>,
+    /// Who signed the token, or is said to.
+    pub issuer: Option<&'a str>,
+    /// `sub`
+    pub sub: Option<&'a str>,
+    /// `jti`
+    pub jti: Option<&'a str>,
+    /// How long it took.
+    pub latency_us: u64,
+}
+
+/// Where the lines go.
+#[derive(Debug)]
+pub struct Log {
+    /// An empty one is the last.
+    lines: SyncSender<Vec<u8>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Log {
+    /// Opens the log that the configuration wants; `None` where it wants none.
+    pub fn open(config: &DecisionLog) -> Result<Option<Log>, String> {
+        let to: Box<dyn Write + Send> = match config {
+            DecisionLog::Off => return Ok(None),
+            DecisionLog::Stdout => Box::new(io::stdout()),
+            DecisionLog::File(path) => {
+                let file = OpenOptions::new().append(true).create(true).open(path);
+                Box::new(
+                    file.map_err(|fault| format!("log.decisions: `{}`: {fault}", path.display()))?,
+                )
+            }
+        };
+        let (lines, waiting) = sync_channel(WAITING);
+        let writer = std::thread::Builder::new()
+            .name("decision-log".to_owned())
+            .spawn(move || write(to, &waiting))
+            .map_err(|fault| format!("log.decisions: {fault}"))?;
+        Ok(Some(Log {
+            lines,
+            writer: Mutex::new(Some(writer)),
+        }))
+    }
+
+    /// Hands over a line; false where it was dropped.
+    pub fn put(&self, line: &Line<'_>) -> bool {
+        let Ok(mut bytes) = serde_json::to_vec(line) else {
+            return false;
+        };
+        bytes.push(b'\n');
+        self.lines.try_send(bytes).is_ok()
+    }
+
+    /// Writes what still waits, and ends.
+    pub fn close(&self) {
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            // Both fail only where the thread has ended already.
+            let _ = self.lines.send(Vec::new());
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Writes lines until the last; many at once where many wait.
+fn write(to: Box<dyn Write + Send>, waiting: &Receiver<Vec<u8>>) {
+    let mut to = BufWriter::new(to);
+    let mut failing = false;
+    let mut last = false;
+    while !last {
+        let Ok(first) = waiting.recv() else { break };
+        let mut result = Ok(());
+        let mut next = Some(first);
+        while let Some(line) = next {
+            last |= line.is_empty();
+            if result.is_ok() {
+                result = to.write_all(&line);
+            }
+            next = waiting.try_recv().ok();
+        }
+        match result.and_then(|()| to.flush()) {
+            Ok(()) => failing = false,
+            // Once: a full disk must not fill another one with messages.
+            Err(fault) if !failing => {
+                tracing::error!(%fault, "the decision log can't be written");
+                failing = true;
+            }
+            Err(_) => {}
+        }
+    }
+}

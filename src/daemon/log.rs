@@ -1,0 +1,76 @@
+//! The daemon's own log: structured, as text or JSON, on standard error.
+
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+use super::config::{Level, Log, LogFormat};
+
+/// Changes the level while the daemon runs.
+#[derive(Debug, Clone)]
+pub struct LogLevel(reload::Handle<Targets, Registry>);
+
+impl LogLevel {
+    /// Sets the level.
+    pub fn set(&self, level: Level) {
+        // It fails only where the subscriber is gone, and then nothing is logged anyway.
+        let _ = self.0.reload(targets(level));
+    }
+}
+
+/// Begins to log; once a process.
+pub fn start(config: &Log) -> Result<LogLevel, String> {
+    let (filter, handle) = reload::Layer::new(targets(config.level));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.format {
+        LogFormat::Text => lines
+            .with_target(false)
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && !no_color())
+            .boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init()
+        .map_err(|fault| format!("can't begin to log: {fault}"))?;
+    Ok(LogLevel(handle))
+}
+
+/// <https://no-color.org>
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// What the libraries say is for those who look for a fault in one of them.
+fn targets(level: Level) -> Targets {
+    let (own, others) = match level {
+        Level::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+        Level::Warn => (LevelFilter::WARN, LevelFilter::WARN),
+        Level::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        Level::Debug => (LevelFilter::DEBUG, LevelFilter::WARN),
+        Level::Trace => (LevelFilter::TRACE, LevelFilter::DEBUG),
+    };
+    Targets::new()
+        .with_target("portcullis", own)
+        .with_default(others)
+}
+
+/// A point in time as RFC 3339 writes it, in UTC.
+pub fn rfc3339(at: SystemTime) -> String {
+    OffsetDateTime::from(at)
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| "-".to_owned())
+}

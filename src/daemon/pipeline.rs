@@ -1,0 +1,342 @@
+//! From a request to an answer, the same way for every adapter.
+//!
+//! Whatever goes wrong on the way is a denial: what the proxy sent makes no sense, too much is
+//! under way, the deadline has passed, a fault inside. Nothing here can let a request through but
+//! `engine::decide`.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+
+use super::adapter::{Malformed, Original};
+use super::config::{Config, Explain};
+use super::decision_log::{Line, MAX_PATH};
+use super::log::rfc3339;
+use super::metrics::Adapter;
+use super::{Daemon, Snapshot};
+use crate::answer::{self, Answer};
+use crate::engine::{self, Decision, Evidence, Fault, Presented, Routed};
+use crate::keys::{KeySet, Keys};
+use crate::reason::Reason;
+use crate::settings::{Demand, IssuerId};
+use crate::token::{self, Verified};
+
+/// Which part of the deadline a request may wait for keys: the rest is for the answer, which says
+/// more than that time ran out.
+const PATIENCE: f64 = 0.8;
+
+/// A decision, as an adapter answers by it.
+pub struct Decided<'d> {
+    /// The decision.
+    pub decision: &'d Decision<'d>,
+    /// Its number, which the answer and the decision log both hold.
+    pub id: &'d str,
+    settings: &'d Config,
+    trace: &'d dyn Fn() -> Vec<engine::Step>,
+}
+
+impl Decided<'_> {
+    /// What a client is to be told.
+    pub fn answer(&self) -> Answer {
+        answer::answer(self.decision, explain(self.settings.explain), self.id, None)
+    }
+
+    /// The decision explained, as far as the configuration lets it.
+    pub fn explanation(&self) -> Value {
+        answer::explanation_json(
+            self.decision,
+            &(self.trace)(),
+            explain(self.settings.explain),
+        )
+    }
+}
+
+fn explain(config: Explain) -> answer::Explain {
+    match config {
+        Explain::None => answer::Explain::None,
+        Explain::Reason => answer::Explain::Reason,
+        Explain::Full => answer::Explain::Full,
+    }
+}
+
+/// What is known of a request's token.
+enum Proof {
+    Nothing,
+    Token(Box<Verified>),
+    Fault(Fault),
+}
+
+impl Proof {
+    fn evidence(&self) -> Evidence<'_> {
+        match self {
+            Proof::Nothing => Evidence::Nothing,
+            Proof::Token(verified) => Evidence::Token {
+                facts: verified.facts(),
+                kind: verified.kind(),
+            },
+            Proof::Fault(fault) => Evidence::Fault(fault),
+        }
+    }
+}
+
+impl Daemon {
+    /// Decides a request and answers it.
+    ///
+    /// `respond` makes the answer of a decision; after a fault inside, it makes that of the denial
+    /// that takes its place.
+    pub async fn decide<'r, R>(
+        &self,
+        adapter: Adapter,
+        read: impl FnOnce() -> Result<Original<'r>, Malformed>,
+        respond: impl Fn(&Decided<'_>) -> R,
+    ) -> R {
+        let exchange = Exchange {
+            daemon: self,
+            adapter,
+            snapshot: self.snapshot(),
+            settings: self.settings(),
+            id: self.ids.next(),
+            started: Instant::now(),
+        };
+        let mut attempt = pin!(exchange.attempt(read, &respond));
+        let outcome = poll_fn(|context| {
+            match catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context))) {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
+                Err(_) => Poll::Ready(None),
+            }
+        })
+        .await;
+        match outcome {
+            Some(response) => response,
+            None => {
+                let fault = Fault::new(Reason::Internal, "a fault inside portcullis");
+                exchange.refuse(&fault, None, &respond)
+            }
+        }
+    }
+}
+
+/// One request under way.
+struct Exchange<'d> {
+    daemon: &'d Daemon,
+    adapter: Adapter,
+    snapshot: Arc<Snapshot>,
+    settings: Arc<Config>,
+    id: String,
+    started: Instant,
+}
+
+impl Exchange<'_> {
+    async fn attempt<'r, R>(
+        &self,
+        read: impl FnOnce() -> Result<Original<'r>, Malformed>,
+        respond: &impl Fn(&Decided<'_>) -> R,
+    ) -> R {
+        let original = match read() {
+            Ok(original) => original,
+            Err(Malformed(hint)) => {
+                let fault = Fault::new(Reason::RequestMalformed, hint);
+                return self.refuse(&fault, None, respond);
+            }
+        };
+        let Ok(_room) = self.daemon.room.try_acquire() else {
+            let fault = Fault::new(Reason::Internal, "too many requests are under way");
+            return self.refuse(&fault, Some(&original), respond);
+        };
+        let request = original.at(numeric_date(SystemTime::now()));
+        let routed = self.snapshot.policy.route(&request);
+        let proof = self.prove(&routed, request.now).await;
+        if self.started.elapsed() > self.settings.deadline.get() {
+            let hint = format!("no decision within {}", self.settings.deadline);
+            let fault = Fault::new(Reason::Internal, hint);
+            return self.refuse(&fault, Some(&original), respond);
+        }
+        let decision = engine::decide(&routed, proof.evidence());
+        let trace = || engine::explain(&routed, proof.evidence());
+        let response = respond(&self.decided(&decision, &trace));
+        self.note(&decision, Some(&original), &proof);
+        response
+    }
+
+    /// Denies without asking the policy.
+    fn refuse<R>(
+        &self,
+        fault: &Fault,
+        original: Option<&Original<'_>>,
+        respond: &impl Fn(&Decided<'_>) -> R,
+    ) -> R {
+        let decision = engine::refuse(&self.snapshot.policy, fault);
+        let response = respond(&self.decided(&decision, &Vec::new));
+        self.note(&decision, original, &Proof::Nothing);
+        response
+    }
+
+    fn decided<'d>(
+        &'d self,
+        decision: &'d Decision<'d>,
+        trace: &'d dyn Fn() -> Vec<engine::Step>,
+    ) -> Decided<'d> {
+        Decided {
+            decision,
+            id: &self.id,
+            settings: &self.settings,
+            trace,
+        }
+    }
+
+    /// Finds out what the request's token is worth, where one is asked for.
+    async fn prove(&self, routed: &Routed<'_, '_>, now: f64) -> Proof {
+        let policy = &self.snapshot.policy;
+        let Some(api) = routed.api().filter(|_| routed.demand() != Demand::None) else {
+            return Proof::Nothing;
+        };
+        let token = match routed.token() {
+            Presented::Absent => return Proof::Nothing,
+            Presented::Fault(fault) => return Proof::Fault(fault),
+            Presented::Token(token) => token,
+        };
+        let token = token.as_ref();
+        let patience = self.started + self.settings.deadline.get().mul_f64(PATIENCE);
+        let mut waited = false;
+        loop {
+            let asked = Asked {
+                snapshot: &self.snapshot,
+                issuer: Cell::new(None),
+            };
+            let fault = match token::verify(token, policy, api, &asked) {
+                Ok(verified) => {
+                    return match token::admit(&verified, policy, api, now) {
+                        Ok(()) => Proof::Token(Box::new(verified)),
+                        Err(fault) => Proof::Fault(fault),
+                    };
+                }
+                Err(fault) => fault,
+            };
+            let keys = asked.issuer.get().and_then(|id| self.snapshot.fetched(id));
+            let Some(keys) = keys.filter(|_| !waited) else {
+                return Proof::Fault(fault);
+            };
+            let reason = fault.reason;
+            let wait = async move {
+                match reason {
+                    Reason::TokenUnknownKey => keys.refresh_for_unknown_key().await,
+                    Reason::KeysUnavailable => keys.tried().await,
+                    _ => return false,
+                }
+                true
+            };
+            match tokio::time::timeout_at(patience.into(), wait).await {
+                Ok(true) => waited = true,
+                Ok(false) | Err(_) => return Proof::Fault(fault),
+            }
+        }
+    }
+
+    /// Counts and logs the decision.
+    fn note(&self, decision: &Decision<'_>, original: Option<&Original<'_>>, proof: &Proof) {
+        let took = self.started.elapsed();
+        let reason = decision.reason();
+        let api = decision.api().map_or("", |api| api.name.as_str());
+        let route = decision.route().unwrap_or_default();
+        let code = reason.map(Reason::code);
+        self.daemon
+            .metrics
+            .decision(self.adapter, api, &route, code, took);
+        if let Some(reason) = reason {
+            let (adapter, id) = (self.adapter.as_str(), &self.id);
+            let hint = decision.hint().unwrap_or("");
+            if reason == Reason::Internal {
+                tracing::error!(adapter, %id, api, %route, hint, "denied for a fault inside");
+            } else {
+                tracing::debug!(adapter, %id, api, %route, %reason, hint, "denied");
+            }
+        }
+        if let Some(log) = &self.daemon.decision_log {
+            let token = decision.token();
+            let verified = match proof {
+                Proof::Token(verified) => Some(verified),
+                Proof::Nothing | Proof::Fault(_) => None,
+            };
+            let written = log.put(&Line {
+                time: rfc3339(SystemTime::now()),
+                decision_id: &self.id,
+                policy: &self.snapshot.revision,
+                adapter: self.adapter.as_str(),
+                method: original.map(|original| original.method),
+                host: original.and_then(|original| original.host),
+                path: original.map(|original| shown_path(original.target)),
+                api: decision.api().map(|api| api.name.as_str()),
+                route: Some(&*route).filter(|route| !route.is_empty()),
+                decision: if reason.is_none() { "allow" } else { "deny" },
+                reason: code,
+                issuer: verified
+                    .map(|verified| verified.iss())
+                    .or_else(|| token.and_then(|token| token.issuer.as_deref())),
+                sub: token.and_then(|token| token.subject.as_deref()),
+                jti: verified.and_then(|verified| verified.id()),
+                latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            });
+            if !written {
+                self.daemon.metrics.dropped_log_line();
+            }
+        }
+    }
+}
+
+/// The keys of a snapshot, and whose were asked for last.
+struct Asked<'s> {
+    snapshot: &'s Snapshot,
+    issuer: Cell<Option<IssuerId>>,
+}
+
+impl Keys for Asked<'_> {
+    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+        self.issuer.set(Some(issuer));
+        self.snapshot.keys(issuer)
+    }
+}
+
+/// The path of a target for a log line: never the query, which may hold a token.
+fn shown_path(target: &[u8]) -> String {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+    let path = path.get(..MAX_PATH).unwrap_or(path);
+    String::from_utf8_lossy(path).into_owned()
+}
+
+/// A time as a NumericDate (RFC 7519, section 2); a clock before 1970 is 1970.
+fn numeric_date(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs_f64()
+}
+
+/// The numbers of decisions: different for each decision of each daemon.
+#[derive(Debug)]
+pub struct Ids {
+    run: String,
+    next: AtomicU64,
+}
+
+impl Ids {
+    /// Numbers that no other run of a daemon has.
+    pub fn new() -> Result<Ids, String> {
+        let mut run = [0; 6];
+        aws_lc_rs::rand::fill(&mut run).map_err(|_| "there are no random numbers".to_owned())?;
+        Ok(Ids {
+            run: run.iter().map(|byte| format!("{byte:02x}")).collect(),
+            next: AtomicU64::new(1),
+        })
+    }
+
+    fn next(&self) -> String {
+        format!("{}-{}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}

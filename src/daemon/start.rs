@@ -1,0 +1,297 @@
+//! Starts the daemon and ends it.
+//!
+//! The policy comes first: with an error in it, nothing is opened, and another daemon's sockets
+//! stay its own.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, watch as value};
+use tokio::task::{AbortHandle, JoinSet};
+use tonic_health::server::HealthReporter;
+
+use super::adapter::{self, grpc, pdp};
+use super::config::Config;
+use super::keys::Store;
+use super::listen::{Bound, Protocol};
+use super::log::{self, LogLevel};
+use super::metrics::{Metrics, ReloadResult};
+use super::pipeline::Ids;
+use super::reload::{self, Cause};
+use super::{Daemon, Snapshot, Source, admin, decision_log, watch};
+use crate::load::{self, Loaded};
+
+/// How long the first fetch of keys may keep the daemon from being ready: a provider that is down
+/// must not keep up those who do not need it.
+const FIRST_KEYS: Duration = Duration::from_secs(5);
+
+/// What to start.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The configuration where there is no file.
+    pub base: Config,
+    /// The configuration's file, which is read at start and watched.
+    pub config_file: Option<PathBuf>,
+    /// The policy's paths, if they are not the configuration's.
+    pub policy: Option<Vec<PathBuf>>,
+    /// How the policy is loaded; the configuration's parameters are added.
+    pub load: load::Options,
+}
+
+/// Why the daemon did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The policy has errors: they are in its diagnostics.
+    Policy(Box<Loaded>),
+    /// It can't do its job: configuration, files, sockets.
+    Environment(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Policy(loaded) => f.write_str(&reload::errors(loaded)),
+            StartError::Environment(fault) => f.write_str(fault),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A daemon that was started.
+pub struct Running {
+    daemon: Arc<Daemon>,
+    health: HealthReporter,
+    addresses: Vec<(&'static str, String)>,
+    stop: value::Sender<bool>,
+    listeners: JoinSet<()>,
+    background: Vec<AbortHandle>,
+}
+
+/// Starts a daemon within a Tokio runtime. It answers as soon as this returns.
+pub async fn start(options: Options) -> Result<Running, StartError> {
+    start_with(options, None).await
+}
+
+async fn start_with(options: Options, level: Option<LogLevel>) -> Result<Running, StartError> {
+    let source = Source {
+        base: options.base,
+        file: options.config_file,
+        policy: options.policy,
+        load: options.load,
+        level,
+    };
+    let wanted = source.read().map_err(StartError::Environment)?;
+    let config = wanted.config;
+    let (paths, load) = (config.policy.0.clone(), wanted.load);
+    let loaded = tokio::task::spawn_blocking(move || load::load(&paths, &load, false))
+        .await
+        .map_err(|fault| StartError::Environment(fault.to_string()))?;
+    if loaded.has_errors() {
+        return Err(StartError::Policy(Box::new(loaded)));
+    }
+    open(config, source, loaded)
+        .await
+        .map_err(StartError::Environment)
+}
+
+async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running, String> {
+    let mut bound = Vec::new();
+    for (name, listener) in config.listeners.iter() {
+        let protocol = if name == "grpc" {
+            Protocol::Http2
+        } else {
+            Protocol::Http1
+        };
+        bound.push(Bound::open(name, listener, protocol).await?);
+    }
+    let metrics = Arc::new(Metrics::new());
+    let keys = Store::new(&config.keys, metrics.clone())?;
+    let snapshot = Snapshot::build(loaded, &keys).ok_or("the policy could not be compiled")?;
+    let limits = config.limits.clone();
+    let watched = config.reload.watch;
+    let daemon = Arc::new(Daemon {
+        snapshot: ArcSwap::from_pointee(snapshot),
+        keys,
+        metrics,
+        decision_log: decision_log::Log::open(&config.log.decisions)?,
+        ids: Ids::new()?,
+        room: Semaphore::new(limits.decisions),
+        ready: value::Sender::new(false),
+        last_error: Mutex::new(None),
+        reloading: tokio::sync::Mutex::new(()),
+        source,
+        settings: ArcSwap::from_pointee(config),
+    });
+    let snapshot = daemon.snapshot();
+    daemon.count_policy(&snapshot);
+    daemon.metrics.reload(ReloadResult::Changed);
+    tracing::info!(
+        revision = %snapshot.revision,
+        files = snapshot.files.len(),
+        "the policy is in force"
+    );
+
+    let health = HealthReporter::new();
+    grpc::set_health(&health, false).await;
+    let stop = value::Sender::new(false);
+    let mut listeners = JoinSet::new();
+    let mut addresses = Vec::new();
+    for bound in bound {
+        let (name, address) = (bound.name, bound.address());
+        let router = match name {
+            "grpc" => grpc::router(daemon.clone(), health.clone()),
+            "http" => adapter::router(daemon.clone()),
+            "pdp" => pdp::router(daemon.clone()),
+            _ => admin::router(daemon.clone()),
+        };
+        tracing::info!(listener = name, %address, "listening");
+        addresses.push((name, address));
+        listeners.spawn(bound.run(router, limits.clone(), stop.subscribe()));
+    }
+    let mut background =
+        vec![tokio::spawn(get_ready(daemon.clone(), health.clone())).abort_handle()];
+    if watched {
+        background.push(tokio::spawn(watch::run(daemon.clone())).abort_handle());
+    }
+    Ok(Running {
+        daemon,
+        health,
+        addresses,
+        stop,
+        listeners,
+        background,
+    })
+}
+
+/// Ready is who has asked for every issuer's keys once.
+async fn get_ready(daemon: Arc<Daemon>, health: HealthReporter) {
+    if tokio::time::timeout(FIRST_KEYS, daemon.snapshot().keys_tried())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some issuers' keys have not come yet; their tokens are denied until then");
+    }
+    grpc::set_health(&health, true).await;
+    daemon.ready.send_replace(true);
+    tracing::info!("ready");
+}
+
+impl Running {
+    /// Where a listener listens, with the port that the system chose; `None` if it is off.
+    pub fn address(&self, name: &str) -> Option<&str> {
+        self.addresses
+            .iter()
+            .find(|(listener, _)| *listener == name)
+            .map(|(_, address)| address.as_str())
+    }
+
+    /// Waits until it is ready to decide.
+    pub async fn ready(&self) {
+        let mut ready = self.daemon.ready.subscribe();
+        // The sender lives as long as the daemon.
+        let _ = ready.wait_for(|ready| *ready).await;
+    }
+
+    /// Reads the policy again, as SIGHUP and `POST /reload` do.
+    pub async fn reload(&self) -> ReloadResult {
+        reload::now(&self.daemon, Cause::Asked).await
+    }
+
+    /// Ends it: nobody new is let in, what is in flight finishes, at most for the drain time.
+    pub async fn shutdown(self) {
+        self.daemon.ready.send_replace(false);
+        grpc::set_health(&self.health, false).await;
+        for task in &self.background {
+            task.abort();
+        }
+        self.stop.send_replace(true);
+        self.listeners.join_all().await;
+        if let Some(log) = &self.daemon.decision_log {
+            log.close();
+        }
+    }
+}
+
+/// Runs a daemon until SIGTERM or SIGINT, with a runtime and a log of its own. `started` is told
+/// when it answers.
+pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), StartError> {
+    let fault = |fault: String| StartError::Environment(fault);
+    let config = match &options.config_file {
+        None => options.base.clone(),
+        Some(file) => Config::read(file).map_err(|error| fault(error.to_string()))?,
+    };
+    let level = log::start(&config.log).map_err(fault)?;
+    log_panics();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| fault(format!("can't start the runtime: {error}")))?;
+    runtime.block_on(async {
+        // Before anything else: a signal that comes early must not end the process unasked.
+        let mut signals = Signals::new().map_err(|error| fault(error.to_string()))?;
+        let running = start_with(options, Some(level)).await?;
+        started(&running);
+        while signals.next().await == Asked::Reload {
+            // A reload may take a while, and a further signal must not wait for it.
+            let daemon = running.daemon.clone();
+            tokio::spawn(async move { reload::now(&daemon, Cause::Asked).await });
+        }
+        tracing::info!("ending: what is in flight is finished first");
+        running.shutdown().await;
+        tracing::info!("ended");
+        Ok(())
+    })
+}
+
+/// A panic is a line of the log like any other.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let payload = panic.payload();
+        let message = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("");
+        tracing::error!(place, message, "panic");
+    }));
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Reload,
+    End,
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+        }
+    }
+}
