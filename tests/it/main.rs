@@ -10,6 +10,7 @@
 mod check;
 #[cfg(feature = "daemon")]
 mod cli;
+mod corpus;
 #[cfg(feature = "daemon")]
 mod daemon;
 mod diagnostics;

@@ -1,0 +1,270 @@
+//! What the fuzzer calls, and the tests with the corpus: any bytes, and what must hold for them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::check::{self, Checked, Files};
+use portcullis::compile::compile;
+use portcullis::engine::{self, Evidence, Policy, Request};
+use portcullis::json::Json;
+use portcullis::keys::{self, KeySet, Keys, Provenance};
+use portcullis::settings::IssuerId;
+use portcullis::source::Sources;
+use portcullis::token;
+use portcullis::{answer, syntax};
+
+/// The secret of the fuzzed issuer: no secret at all, and only of use here.
+const SECRET: &[u8; 32] = b"a secret for the fuzzer, no more";
+
+const NOW: f64 = 1_767_225_600.0;
+
+const POLICY: &str = r#"
+issuer acme {
+    url         "https://acme.example/"
+    algorithms  HS256
+    keys file   "keys.json"
+    max age     1h
+    claims {
+        org_id  string
+        roles   list of string  from realm_access.roles
+    }
+}
+api orders {
+    host      "api.example.com", "*.api.example.com"
+    issuer    acme
+    audience  "https://api.example.com"
+    token in  query "access_token"
+    forward   sub as "x-user-id"
+
+    GET     /public/**            public
+    GET     /orders/{id}          requires scope "read:orders"
+    GET     /orgs/{org}/orders    requires claim org_id == path.org
+    POST    /{any}/orders         authenticated or anonymous
+    *       /internal/**          denied
+    GET     /files/{name}.csv     requires query "q" present and claim roles contains "admin"
+}
+"#;
+
+struct Ring(Arc<KeySet>);
+
+impl Keys for Ring {
+    fn of(&self, _: IssuerId) -> Option<Arc<KeySet>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+/// The policy that paths and tokens are fuzzed against, and its issuer's key.
+static WORLD: LazyLock<(Policy, Ring)> = LazyLock::new(|| {
+    let jwk = format!(
+        r#"{{"kty":"oct","k":"{}"}}"#,
+        URL_SAFE_NO_PAD.encode(SECRET)
+    );
+    let set = keys::parse(jwk.as_bytes(), Provenance::File).expect("a key set");
+    let (sources, checked) = checked(POLICY, jwk.as_bytes());
+    let model = checked.model.expect("a policy without errors");
+    (compile(model, Arc::new(sources)), Ring(Arc::new(set)))
+});
+
+/// Checks a policy; every file that it names holds the same.
+fn checked(text: &str, beside: &[u8]) -> (Sources, Checked) {
+    let mut sources = Sources::new();
+    let file = sources.add("policy.gate", text);
+    let (document, mut diagnostics) = syntax::parse(&sources, file);
+    let documents = [document];
+    let mut files = Files::new();
+    for path in check::referenced_files(&sources, &documents) {
+        files.insert(path, Ok(beside.to_vec()));
+    }
+    let mut checked = check::check(&check::Input {
+        sources: &sources,
+        documents: &documents,
+        files: &files,
+        params: &BTreeMap::new(),
+    });
+    if portcullis::diagnostic::has_errors(&diagnostics) {
+        checked.model = None;
+    }
+    diagnostics.append(&mut checked.diagnostics);
+    checked.diagnostics = diagnostics;
+    (sources, checked)
+}
+
+/// Any text is a policy or has errors, each of which can be shown.
+pub fn policy(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let (sources, checked) = checked(text, b"192.0.2.0/24\n");
+    let shown =
+        portcullis::diagnostic::render::human(&sources, &checked.diagnostics, false).to_string();
+    match checked.model {
+        Some(model) => {
+            let policy = compile(model, Arc::new(sources));
+            let _ = ask(&policy, "GET", b"/orders/1", &[], Evidence::Nothing);
+        }
+        None => assert!(!shown.is_empty(), "a policy is refused without a word"),
+    }
+}
+
+/// Decides one request.
+fn ask(
+    policy: &Policy,
+    method: &str,
+    target: &[u8],
+    headers: &[(&str, &[u8])],
+    evidence: Evidence<'_>,
+) -> bool {
+    let request = Request {
+        method,
+        target,
+        scheme: Some("https"),
+        host: Some("api.example.com"),
+        headers,
+        address: None,
+        now: NOW,
+        masked: false,
+    };
+    let routed = policy.route(&request);
+    let _ = routed.token();
+    let decision = engine::decide(&routed, evidence);
+    let _ = answer::answer(&decision, answer::Explain::Full, "0", None);
+    let _ = engine::explain(&routed, evidence);
+    decision.allowed()
+}
+
+/// Any bytes are a request target or are refused; what can be read in two ways is never allowed.
+pub fn path(bytes: &[u8]) {
+    let (policy, _) = &*WORLD;
+    for method in ["GET", "POST", "get", "CONNECT"] {
+        if ask(policy, method, bytes, &[], Evidence::Nothing) {
+            let segments = only_reading(bytes);
+            let shown = String::from_utf8_lossy(bytes);
+            let first = segments.unwrap_or_else(|| panic!("{shown} has two readings"));
+            assert_ne!(first, b"internal", "{shown}");
+        }
+    }
+}
+
+/// The first segment of a path, if all of it can be read in one way only. Written without a look
+/// at how the engine reads paths.
+fn only_reading(target: &[u8]) -> Option<Vec<u8>> {
+    let path = target.split(|byte| *byte == b'?').next()?;
+    let segments: Vec<&[u8]> = path
+        .strip_prefix(b"/")?
+        .split(|byte| *byte == b'/')
+        .collect();
+    let mut first = None;
+    for (at, segment) in segments.iter().enumerate() {
+        let mut decoded = Vec::new();
+        let mut rest = segment.iter().copied();
+        while let Some(byte) = rest.next() {
+            let (byte, escaped) = if byte == b'%' {
+                let digits = [rest.next()?, rest.next()?];
+                let digits = std::str::from_utf8(&digits).ok()?;
+                (u8::from_str_radix(digits, 16).ok()?, true)
+            } else {
+                (byte, false)
+            };
+            let strange = matches!(byte, 0..=0x1f | 0x7f | b'\\' | b';' | b'#')
+                || (escaped && matches!(byte, b'/' | b'%' | b'?'))
+                || (!escaped && byte > 0x7f);
+            if strange {
+                return None;
+            }
+            decoded.push(byte);
+        }
+        let last = at + 1 == segments.len();
+        std::str::from_utf8(&decoded).ok()?;
+        if decoded == b"." || decoded == b".." || (decoded.is_empty() && !last) {
+            return None;
+        }
+        first.get_or_insert(decoded);
+    }
+    first
+}
+
+/// No bytes are a token that passes, and no claims that are signed do harm.
+pub fn token(bytes: &[u8]) {
+    let (policy, keys) = &*WORLD;
+    let Some(api) = policy.apis().first() else {
+        return;
+    };
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        match token::verify(text, policy, api, keys) {
+            Ok(_) => assert!(is_signed(text), "a forged token passed: {text}"),
+            Err(fault) => {
+                let clean = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+                assert!(fault.hint.bytes().all(clean), "{}", fault.hint);
+            }
+        }
+    }
+    // A header up to the first line end, the claims behind it, signed.
+    let (header, claims) = match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(at) => (&bytes[..at], &bytes[at + 1..]),
+        None => (&br#"{"alg":"HS256"}"#[..], bytes),
+    };
+    let message = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    let signature = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, SECRET),
+        message.as_bytes(),
+    );
+    let signed = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
+    let Ok(verified) = token::verify(&signed, policy, api, keys) else {
+        return;
+    };
+    let json = Json::parse(claims).expect("what was verified is JSON");
+    let iss = json.get("iss").and_then(Json::as_str);
+    assert_eq!(iss, Some("https://acme.example/"));
+    if token::admit(&verified, policy, api, NOW).is_ok() {
+        let exp = json.get("exp").and_then(Json::as_f64);
+        assert!(exp.is_some_and(|exp| exp + 60.0 > NOW), "expired");
+    }
+    let evidence = Evidence::Token {
+        facts: verified.facts(),
+        kind: verified.kind(),
+    };
+    for target in [&b"/orders/1"[..], b"/orgs/acme/orders", b"/files/a.csv?q=1"] {
+        let _ = ask(policy, "GET", target, &[], evidence);
+    }
+}
+
+/// Whether the fuzzer has been handed a token that this target itself would sign.
+fn is_signed(token: &str) -> bool {
+    let Some((message, signature)) = token.rsplit_once('.') else {
+        return false;
+    };
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
+    URL_SAFE_NO_PAD
+        .decode(signature)
+        .is_ok_and(|signature| hmac::verify(&key, message.as_bytes(), &signature).is_ok())
+}
+
+/// Any bytes are a key set or have a problem; no key fits an algorithm of another kind.
+pub fn key_set(bytes: &[u8]) {
+    for provenance in [Provenance::Published, Provenance::File] {
+        let Ok(set) = keys::parse(bytes, provenance) else {
+            continue;
+        };
+        for key in set.keys() {
+            for algorithm in keys::Algorithm::ALL {
+                if key.fits(algorithm) {
+                    assert_eq!(algorithm.key_type(), key.key_type());
+                    assert!(!key.verifies(algorithm, b"message", b"signature"));
+                }
+                let _ = set.choose(key.id(), algorithm);
+            }
+            let secret = key.key_type() == keys::KeyType::Oct;
+            assert!(
+                !secret || provenance == Provenance::File,
+                "a published secret"
+            );
+        }
+    }
+}
