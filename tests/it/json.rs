@@ -241,6 +241,27 @@ proptest! {
         }
     }
 
+    /// A claim equals the policy's literal of the same digits, up to fifteen of them.
+    #[test]
+    fn a_number_is_the_double_that_its_digits_say(
+        text in "-?(0|[1-9][0-9]{0,7})\\.[0-9]{1,7}",
+    ) {
+        let read = Json::parse(text.as_bytes()).expect("a number");
+        let Json::Number(number) = read else {
+            panic!("{text} is a number");
+        };
+        prop_assert_eq!(number.nearest(), text.parse::<f64>().expect("a number"));
+    }
+
+    /// What is wrong is said in characters that a challenge may hold.
+    #[test]
+    fn errors_fit_a_challenge(text in "[\\[{\"\\\\u\u{1}\u{e9}a:,0]{0,12}") {
+        if let Err(error) = Json::parse(text.as_bytes()) {
+            let error = error.to_string();
+            prop_assert_eq!(text::clean(&error), error.as_str());
+        }
+    }
+
     #[test]
     fn cleaned_text_fits_a_challenge(text in any::<String>()) {
         let quoted = text::quoted(&text);
