@@ -3,6 +3,7 @@
 mod bad_input;
 mod check;
 mod examples;
+mod manual;
 mod proxy_config;
 mod routes;
 mod support;

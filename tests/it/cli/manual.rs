@@ -1,0 +1,67 @@
+//! What the manual tells people to type does what the manual says.
+
+use portcullis::reason::Reason;
+
+use super::support::run;
+
+/// What no example policy can show: it takes a provider's keys, a provider that does not answer,
+/// or a fault of portcullis itself.
+const NOT_SHOWN: [Reason; 5] = [
+    Reason::TokenUnknownKey,
+    Reason::TokenBadSignature,
+    Reason::TokenRevoked,
+    Reason::KeysUnavailable,
+    Reason::Internal,
+];
+
+/// The indented commands of a page, lines that go on joined.
+fn commands(page: &str) -> Vec<String> {
+    page.replace("\\\n", "")
+        .lines()
+        .filter_map(|line| line.strip_prefix("    portcullis "))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The words of a command as a shell reads them: quotes group, and nothing else is special.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for c in command.chars() {
+        match (c, quote) {
+            ('"' | '\'', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            (' ', None) => words.push(String::new()),
+            (c, _) => words
+                .last_mut()
+                .expect("there is always a last word")
+                .push(c),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn the_page_of_each_reason_shows_it() {
+    for reason in Reason::ALL {
+        let mut shown = 0;
+        for command in commands(reason.page()) {
+            if !command.starts_with("why policies/") {
+                continue;
+            }
+            let mut arguments = words(&command);
+            arguments.extend(["--format".to_owned(), "json".to_owned()]);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let ran = run(&arguments);
+            assert_eq!(ran.code, Some(1), "{command}: {}", ran.everything());
+            assert_eq!(ran.json()["reason"], reason.code(), "{command}");
+            shown += 1;
+        }
+        assert_eq!(
+            shown == 0,
+            NOT_SHOWN.contains(reason),
+            "{reason}: {shown} commands that show it"
+        );
+    }
+}
