@@ -21,7 +21,7 @@ Examples:
   portcullis check policies --format github     annotations for a workflow of GitHub Actions
   portcullis check policies --format sarif      for code scanning
 
-Exit codes: 0 no errors (there may be warnings); 1 errors; 2 a path that is not there or cannot be read.")]
+Exit codes: 0 no errors, whatever the warnings; 1 errors; 2 a path that cannot be read.")]
 pub struct Arguments {
     /// The policy: folders or files
     #[arg(required = true)]

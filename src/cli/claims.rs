@@ -7,7 +7,7 @@ use super::time;
 use crate::check;
 use crate::diagnostic::suggest;
 use crate::model::{Issuer, Model};
-use crate::settings::{Audience, ClaimId, IssuerId, IssuerUrl};
+use crate::settings::{Audience, ClaimId, IssuerId, IssuerUrl, TokenKind};
 use crate::value::ClaimType;
 
 /// Who a development token is about, where nobody says.
@@ -69,6 +69,14 @@ impl<'m> Claims<'m> {
         claims
     }
 
+    /// The `typ` that the issuer's tokens have.
+    pub fn typ(&self) -> &'static str {
+        match self.issuer.tokens {
+            TokenKind::Jwt | TokenKind::Access => "at+jwt",
+            TokenKind::Id => "JWT",
+        }
+    }
+
     /// The audience, where the issuer has it.
     pub fn audience(&mut self, names: &[&str]) {
         let value = match names {
@@ -87,6 +95,14 @@ impl<'m> Claims<'m> {
             &path.unwrap_or_else(|| vec!["scope".to_owned()]),
             json!(scopes),
         );
+    }
+
+    /// The client, where the issuer has it.
+    pub fn client(&mut self, client: &str) {
+        match self.issuer.client_from.clone() {
+            Some(path) => self.put(&path, json!(client)),
+            None => self.put(&["client_id".to_owned()], json!(client)),
+        }
     }
 
     /// A claim that rules use, where the issuer has it; says whether the issuer has it at all.

@@ -44,6 +44,8 @@ fn lifetime(text: &str) -> Result<i64, String> {
 /// A token without its signature.
 #[derive(Debug, Clone)]
 pub struct Minted {
+    /// The header's `typ` that the issuer's tokens have.
+    pub typ: &'static str,
     /// The claims set.
     pub claims: Map<String, Value>,
     /// What whoever asked should know.
@@ -77,6 +79,7 @@ impl Arguments {
             remarks.extend(claims.given(&name, &value, now)?);
         }
         Ok(Minted {
+            typ: claims.typ(),
             claims: claims.finish(),
             remarks,
         })

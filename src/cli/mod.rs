@@ -6,14 +6,16 @@
 mod check;
 mod claims;
 mod completions;
+mod dev;
 mod mint;
 mod output;
 mod policy;
 mod proxy_config;
 mod routes;
-mod time;
-mod why;
 mod serve;
+mod time;
+mod token;
+mod why;
 mod wording;
 
 use std::process::ExitCode;
@@ -45,13 +47,14 @@ carry; a request that no route names is denied. A proxy (Envoy, nginx, Caddy, Tr
 daemon about each request.
 
 First steps:
+  portcullis dev policies/spa      try a policy on this machine, with tokens made for you
   portcullis check policies/spa    what is wrong with it, and what a reviewer should see
   portcullis routes policies/spa   what every route needs
   portcullis why policies/spa \"GET https://api.example.com/orders\" --scope read:orders
                                    why a request is allowed or denied
 
 In production:
-  portcullis serve                 the daemon, with the policy in ./policies
+  portcullis serve policies        the daemon
   portcullis proxy-config envoy    what to put into the proxy's own configuration
 
 Exit codes: 0 as hoped; 1 a negative answer (denied, a policy with errors); 2 it could not do
@@ -59,22 +62,26 @@ the job. Colours are used on a terminal only, and never where NO_COLOR is set.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Dev(dev::Arguments),
+    Token(token::Arguments),
     Check(check::Arguments),
     Routes(routes::Arguments),
     Why(Box<why::Arguments>),
-    Serve(serve::Arguments),
     ProxyConfig(proxy_config::Arguments),
+    Serve(serve::Arguments),
     Completions(completions::Arguments),
 }
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     let ended = match Arguments::parse().verb {
+        Verb::Dev(arguments) => dev::run(&arguments),
+        Verb::Token(arguments) => token::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Routes(arguments) => routes::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
-        Verb::Serve(arguments) => serve::run(&arguments),
         Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),
+        Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
     };
     match ended {

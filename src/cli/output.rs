@@ -61,6 +61,11 @@ impl Failure {
         self
     }
 
+    /// Its cause.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Its exit code.
     pub fn code(&self) -> ExitCode {
         ExitCode::from(self.code)

@@ -23,7 +23,8 @@ use crate::source::{Sources, Span};
 #[command(after_help = "\
 Examples:
   portcullis routes policies/spa
-  portcullis routes policies/spa --format json | jq '.apis[].routes[] | select(.access == \"public\") | .route'")]
+  portcullis routes policies/spa --format json \\
+    | jq '.apis[].routes[] | select(.access == \"public\") | .route'")]
 pub struct Arguments {
     /// The policy: folders or files
     #[arg(default_value = "policies")]

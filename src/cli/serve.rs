@@ -7,56 +7,62 @@ use clap::Args;
 use super::Ended;
 use super::output::{Exit, Failure};
 use super::policy::{self, ParamArguments};
-use crate::daemon::config::DEFAULT_FILE;
-use crate::daemon::{self, Options, StartError};
-use crate::diagnostic::Code;
+use crate::daemon::{self, StartError, config};
 
-/// Answer the questions of proxies by a policy, until SIGTERM or SIGINT.
+/// Run the daemon that a proxy asks about each request.
 ///
-/// The policy's folder and the configuration are watched; SIGHUP and `POST /reload` at the admin
-/// listener have them read again. A policy with errors changes nothing while the daemon runs; at
-/// start it ends it.
+/// Without a configuration it decides by the policy in `policies` and listens on loopback alone:
+/// gRPC for Envoy on 9191, HTTP for nginx, Caddy and Traefik on 9190, the JSON interfaces on 9193,
+/// health, metrics and the policy in force on 9192. The policy is reloaded when its files change;
+/// one with errors changes nothing. SIGHUP reloads too, SIGTERM ends it in good order.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portcullis serve                              ./policies, with ./portcullis.yaml if it is there
-  portcullis serve policies/spa --config /etc/portcullis.yaml
+  portcullis serve policies
+  portcullis serve --config /etc/portcullis/portcullis.yaml
+  curl http://127.0.0.1:9192/readyz
 
-Exit codes: 0 ended by a signal; 1 the policy has errors; 2 the configuration, a file, or a socket \
-can't be had.")]
+Fields of portcullis.yaml are in docs/configuration.md.
+Exit codes: 0 ended in good order; 1 the policy has errors; 2 it could not start.")]
 pub struct Arguments {
-    /// The policy: folders or files; without it, what the configuration says, else `policies`
+    /// The policy: folders or files; by default what the configuration says, or `policies`
     policy: Vec<PathBuf>,
-    /// The configuration; without it, `portcullis.yaml` in the current folder if there is one
+    /// The configuration; by default `portcullis.yaml` in the current folder, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
 }
 
-/// Runs the daemon.
+/// Runs until a signal.
 pub fn run(arguments: &Arguments) -> Ended {
-    let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|file| Path::exists(file));
-    let options = Options {
-        config_file: arguments.config.clone().or_else(default),
-        policy: Some(arguments.policy.clone()).filter(|paths| !paths.is_empty()),
+    let options = daemon::Options {
+        config_file: config_file(arguments.config.as_deref()),
+        policy: given(&arguments.policy),
         load: arguments.params.options(),
-        ..Options::default()
+        ..daemon::Options::default()
     };
-    match daemon::run(options, |_| {}) {
-        Ok(()) => Ok(Exit::Good),
-        Err(StartError::Environment(fault)) => Err(Failure::new(fault)),
-        Err(StartError::Policy(loaded)) => {
-            let diagnostics = &loaded.checked.diagnostics;
-            policy::explain(&loaded.sources, diagnostics);
-            // What can't be read is no policy with errors: there is none.
-            let unreadable = diagnostics.iter().any(|diagnostic| {
-                diagnostic.code == Code::Unreadable && diagnostic.primary.is_none()
-            });
-            if unreadable {
-                return Err(Failure::said());
-            }
-            Ok(Exit::Negative)
-        }
+    daemon::run(options, |_| {}).map_err(failure)?;
+    Ok(Exit::Good)
+}
+
+/// The configuration's file: the one that is named, else the one that lies there.
+pub fn config_file(named: Option<&Path>) -> Option<PathBuf> {
+    match named {
+        Some(path) => Some(path.to_owned()),
+        None => Some(PathBuf::from(config::DEFAULT_FILE)).filter(|path| path.exists()),
+    }
+}
+
+/// The policy's paths, if there are any.
+pub fn given(policy: &[PathBuf]) -> Option<Vec<PathBuf>> {
+    (!policy.is_empty()).then(|| policy.to_vec())
+}
+
+/// Why it did not start.
+pub fn failure(error: StartError) -> Failure {
+    match error {
+        StartError::Policy(loaded) => policy::refuse(&loaded),
+        StartError::Environment(message) => Failure::new(message),
     }
 }

@@ -28,8 +28,7 @@ pub use start::{Options, Running, StartError, run, start};
 use crate::engine::Policy;
 use crate::keys::KeySet;
 use crate::load::{self, FileEntry, Loaded};
-use crate::model::KeySource;
-use crate::settings::{IssuerId, IssuerUrl};
+use crate::settings::IssuerId;
 use config::Config;
 use keys::{IssuerKeys, Origin, Place, Store};
 use log::LogLevel;
@@ -67,14 +66,9 @@ impl Snapshot {
             .issuers
             .iter()
             .map(|issuer| {
-                let place = match (&issuer.keys, &issuer.url) {
-                    (KeySource::Files(keys), _) => return IssuersKeys::Read(keys.clone()),
-                    (KeySource::Url(url), _) => Place::Url(url.clone()),
-                    (KeySource::Discover, IssuerUrl::Exact(url)) => Place::Discover(url.clone()),
-                    // The checker asks for `keys url` here; without it there is no such place.
-                    (KeySource::Discover, IssuerUrl::Tenant { prefix, suffix, .. }) => {
-                        Place::Discover(format!("{prefix}{suffix}"))
-                    }
+                let place = match Place::of(issuer) {
+                    Ok(place) => place,
+                    Err(keys) => return IssuersKeys::Read(Arc::clone(keys)),
                 };
                 IssuersKeys::Fetched(store.issuer(&Origin {
                     issuer: issuer.name.clone(),

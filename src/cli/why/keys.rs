@@ -45,7 +45,7 @@ impl<'l> Fetched<'l> {
         let Some(declared) = self.source(issuer) else {
             return Ok(Ok(()));
         };
-        let Some(place) = Place::of(declared) else {
+        let Ok(place) = Place::of(declared) else {
             return Ok(Ok(()));
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

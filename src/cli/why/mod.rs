@@ -34,9 +34,9 @@ use token::{Proof, Source, Told};
 Examples:
   portcullis why policies/spa \"GET https://api.example.com/orders\"
   portcullis why policies/spa \"GET https://api.example.com/orders\" --scope read:orders
-  portcullis why policies/spa \"GET https://api.example.com/orgs/a/orders\" --scope read:orders --claim org_id=b
-  portcullis why policies/spa \"GET https://api.example.com/orders\" --token token.txt
-  pbpaste | portcullis why policies/spa \"GET https://api.example.com/orders\" --token - --offline
+  portcullis why policies/spa /orgs/acme/orders --scope read:orders --claim org_id=globex
+  portcullis why policies/spa /orders --token token.txt
+  portcullis why policies/spa /orders --token - --offline < token.txt
   portcullis why --reason token.is_id_token
 
 Exit codes: 0 allowed; 1 denied, or a policy with errors; 2 it could not be decided.")]
@@ -44,7 +44,8 @@ pub struct Arguments {
     /// The policy: a folder or a file
     #[arg(required_unless_present = "reason")]
     policy: Option<PathBuf>,
-    /// The request: "GET https://api.example.com/orders?page=2"; GET need not be said
+    /// The request: "GET https://api.example.com/orders?page=2". GET need not be said, nor the host
+    /// where the policy has only one
     #[arg(required_unless_present = "reason")]
     request: Option<String>,
     /// A header of the request; may be repeated
@@ -56,6 +57,14 @@ pub struct Arguments {
     /// The time of the request, as RFC 3339 has it; by default now
     #[arg(long, value_name = "TIME", value_parser = at)]
     at: Option<f64>,
+    #[command(flatten)]
+    params: ParamArguments,
+    /// The format of the answer
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print the page of the manual on a reason instead: cause, how to see it, how to fix it
+    #[arg(long, value_name = "CODE")]
+    reason: Option<String>,
     /// A token: a file that holds it, - for standard input, or the token itself
     #[arg(long, value_name = "FILE|-|JWT", help_heading = "The token", conflicts_with_all = ["claims", "issuer", "claim", "scope", "audience", "expires"])]
     token: Option<String>,
@@ -67,14 +76,6 @@ pub struct Arguments {
     claims: Option<String>,
     #[command(flatten)]
     minted: mint::Arguments,
-    #[command(flatten)]
-    params: ParamArguments,
-    /// The format of the answer
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Print the page of the manual on a reason instead: cause, how to see it, how to fix it
-    #[arg(long, value_name = "CODE")]
-    reason: Option<String>,
 }
 
 fn at(text: &str) -> Result<f64, String> {

@@ -1,6 +1,7 @@
 //! The request as it stands on the command line.
 
 use super::super::output::Failure;
+use crate::daemon::adapter::pdp;
 use crate::load::Loaded;
 use crate::pattern::HostPattern;
 
@@ -49,13 +50,13 @@ impl Asked {
                 .cloned()
                 .collect(),
         };
-        match split(url) {
+        match pdp::split(url) {
             Ok(parts) => {
                 asked.scheme = parts.scheme.map(str::to_owned);
                 asked.host = parts.host.map(str::to_owned);
-                parts.target.clone_into(&mut asked.target);
+                asked.target = String::from_utf8_lossy(parts.target).into_owned();
             }
-            Err(malformed) => asked.malformed = Some(malformed.to_owned()),
+            Err(malformed) => asked.malformed = Some(malformed.0),
         }
         if asked.host.is_none() {
             asked.host = headers
@@ -107,44 +108,4 @@ pub fn header(text: &str) -> Result<(String, String), String> {
     let name = http::HeaderName::from_bytes(name.trim().as_bytes())
         .map_err(|_| format!("`{name}` is no name of a header"))?;
     Ok((name.as_str().to_owned(), value.trim().to_owned()))
-}
-
-/// The parts of a URL, none of its bytes changed.
-struct Parts<'a> {
-    scheme: Option<&'a str>,
-    host: Option<&'a str>,
-    target: &'a str,
-}
-
-/// Takes a URL apart. No URL library does it: it would resolve `..` and drop what it takes for
-/// superfluous, and the decision would be about another path.
-fn split(url: &str) -> Result<Parts<'_>, &'static str> {
-    if url.starts_with('/') {
-        return Ok(Parts {
-            scheme: None,
-            host: None,
-            target: url,
-        });
-    }
-    let (scheme, rest) = url
-        .split_once("://")
-        .ok_or("the request names neither a URL nor a path")?;
-    let scheme = match scheme {
-        "https" | "wss" => "https",
-        "http" | "ws" => "http",
-        _ => return Err("the scheme is none of `http`, `https`, `ws` and `wss`"),
-    };
-    let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    if host.contains('@') {
-        return Err("the URL holds a user's name");
-    }
-    if target.starts_with('?') {
-        return Err("the URL has a query but no path");
-    }
-    Ok(Parts {
-        scheme: Some(scheme),
-        host: Some(host),
-        // The one normalisation that every client makes (RFC 9110, section 4.2.3).
-        target: if target.is_empty() { "/" } else { target },
-    })
 }

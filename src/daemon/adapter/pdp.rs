@@ -162,15 +162,18 @@ fn read(question: &Question) -> Result<Original<'_>, Malformed> {
 
 /// The parts of a URL, none of its bytes changed.
 #[derive(Debug, PartialEq, Eq)]
-struct Url<'a> {
-    scheme: Option<&'a str>,
-    host: Option<&'a str>,
-    target: &'a [u8],
+pub struct Url<'a> {
+    /// The scheme, `https` for `wss`; `None` for a path alone.
+    pub scheme: Option<&'a str>,
+    /// Host and port; `None` for a path alone.
+    pub host: Option<&'a str>,
+    /// Path and query, raw.
+    pub target: &'a [u8],
 }
 
 /// Takes a URL apart. No URL library does it: it would resolve `..` and drop what it takes for
 /// superfluous, and the decision would be about another path than the upstream's.
-fn split(url: &str) -> Result<Url<'_>, Malformed> {
+pub fn split(url: &str) -> Result<Url<'_>, Malformed> {
     if url.starts_with('/') {
         return Ok(Url {
             scheme: None,

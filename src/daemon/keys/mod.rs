@@ -49,15 +49,16 @@ pub enum Place {
 }
 
 impl Place {
-    /// Where the keys of a declared issuer are fetched; `None` where they are read from files.
-    pub fn of(issuer: &Issuer) -> Option<Place> {
+    /// Where the keys of a declared issuer are fetched, or the keys themselves where they are
+    /// read from files.
+    pub fn of(issuer: &Issuer) -> Result<Place, &Arc<KeySet>> {
         match (&issuer.keys, &issuer.url) {
-            (KeySource::Files(_), _) => None,
-            (KeySource::Url(url), _) => Some(Place::Url(url.clone())),
-            (KeySource::Discover, IssuerUrl::Exact(url)) => Some(Place::Discover(url.clone())),
+            (KeySource::Files(keys), _) => Err(keys),
+            (KeySource::Url(url), _) => Ok(Place::Url(url.clone())),
+            (KeySource::Discover, IssuerUrl::Exact(url)) => Ok(Place::Discover(url.clone())),
             // The checker asks for `keys url` here; without it there is no such place.
             (KeySource::Discover, IssuerUrl::Tenant { prefix, suffix, .. }) => {
-                Some(Place::Discover(format!("{prefix}{suffix}")))
+                Ok(Place::Discover(format!("{prefix}{suffix}")))
             }
         }
     }

@@ -2,7 +2,10 @@
 
 mod bad_input;
 mod check;
+mod completions;
+mod dev;
 mod examples;
+mod help;
 mod manual;
 mod proxy_config;
 mod routes;

@@ -64,7 +64,7 @@ fn programs_read_the_same() {
 fn a_policy_with_errors_has_no_table() {
     let folder = folder(&[("a.gate", "api shop { GET /x requires scoep \"x\" }")]);
     let ran = run(&["routes", &text(&folder)]);
-    assert_eq!(ran.code, Some(2), "{}", ran.everything());
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
     assert_eq!(ran.stdout, "");
     assert!(ran.stderr.contains("error"), "{}", ran.stderr);
 }

@@ -1,0 +1,201 @@
+//! `portcullis dev`: the daemon, with an issuer of its own in place of every issuer of the policy.
+//!
+//! It is for one developer on one machine: everything listens on loopback, the key is made at
+//! start and lives as long as the process, and a policy that is reloaded gets the same issuer.
+
+mod example;
+pub mod issuer;
+mod wish;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::Ended;
+use super::output::{self, Exit, Failure, Paint};
+use super::policy::ParamArguments;
+use super::serve;
+use crate::daemon::config::{Address, Config, Explain, ListenerSetting};
+use crate::daemon::{self, Running};
+use crate::load;
+use issuer::{About, Issuer};
+
+/// Try a policy on this machine: the daemon, with tokens made for you.
+///
+/// In place of every issuer of the policy stands one that is built in. Tokens of it come from
+/// `portcullis token`; nothing has to be set up. Two curl lines are printed, one request that is
+/// allowed and one that is denied. Change the policy while it runs: what you save is in force.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portcullis dev policies/spa
+  portcullis token --issuer acme --scope read:orders      (in another terminal)
+
+It listens on loopback alone, and so does everything that believes its tokens.")]
+pub struct Arguments {
+    /// The policy: folders or files; by default what the configuration says, or `policies`
+    policy: Vec<PathBuf>,
+    /// A configuration, for the adapters and addresses; its listeners must be on loopback
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    params: ParamArguments,
+    /// Where `portcullis token` gets its tokens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = issuer::DEFAULT_ADDRESS)]
+    issuer_address: SocketAddr,
+    /// Let the system choose free ports for the daemon's listeners
+    #[arg(long)]
+    free_ports: bool,
+}
+
+/// Runs until a signal.
+pub fn run(arguments: &Arguments) -> Ended {
+    let config_file = arguments.config.as_deref();
+    let mut config = match config_file {
+        Some(file) => Config::read(file).map_err(|error| Failure::new(error.to_string()))?,
+        None => Config::default(),
+    };
+    if arguments.free_ports {
+        free_ports(&mut config);
+    }
+    refuse_other_machines(&config)?;
+    if config_file.is_none() {
+        // Whoever tries a policy wants to know exactly.
+        config.explain = Explain::Full;
+    }
+    let paths = serve::given(&arguments.policy).unwrap_or_else(|| config.policy.0.clone());
+
+    let issuer = Arc::new(Issuer::new()?);
+    let listener = issuer::bind(arguments.issuer_address)?;
+    let mut load = arguments.params.options();
+    load.development = Some(issuer.development()?);
+    let about = About {
+        policy: paths.iter().map(|path| absolute(path)).collect(),
+        params: given_params(&load.params, &config),
+    };
+    let shown = Shown {
+        paths: paths.clone(),
+        load: load.clone(),
+        issuer_address: listener
+            .local_addr()
+            .map_err(|error| Failure::new(error.to_string()))?,
+        paint: Paint::of(&std::io::stdout()),
+    };
+    let options = daemon::Options {
+        base: config,
+        config_file: None,
+        policy: Some(paths),
+        load,
+    };
+    daemon::run(options, move |running| {
+        tokio::spawn(issuer::serve(listener, issuer, about));
+        // A reader of standard output that went away does not end the daemon.
+        let _ = output::print_all(&shown.greeting(running));
+    })
+    .map_err(serve::failure)?;
+    Ok(Exit::Good)
+}
+
+/// The values of parameters as `portcullis token` has to know them.
+fn given_params(params: &load::Params, config: &Config) -> BTreeMap<String, String> {
+    let mut given: BTreeMap<String, String> = config
+        .params
+        .iter()
+        .map(|(name, value)| (name.clone(), value.0.clone()))
+        .collect();
+    given.extend(params.environment.clone());
+    given.extend(params.arguments.clone());
+    given
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// What is printed when the daemon answers.
+struct Shown {
+    paths: Vec<PathBuf>,
+    load: load::Options,
+    issuer_address: SocketAddr,
+    paint: Paint,
+}
+
+impl Shown {
+    fn greeting(&self, running: &Running) -> String {
+        let loaded = load::load(&self.paths, &self.load, false);
+        let paths: Vec<String> = self
+            .paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let mut greeting = format!(
+            "{} {}, with an issuer of its own in place of every other\n\n",
+            self.paint.strong("portcullis dev:"),
+            paths.join(", ")
+        );
+        for (name, what) in [
+            ("http", "/envoy/…, /nginx, /forward: as proxies ask"),
+            ("grpc", "Envoy's ext_authz"),
+            ("pdp", "POST /v1/check"),
+            ("admin", "/policy, /metrics, /readyz"),
+        ] {
+            if let Some(address) = running.address(name) {
+                greeting.push_str(&format!("  {name:6} {address:24} {what}\n"));
+            }
+        }
+        greeting.push_str(&format!(
+            "  tokens {:24} portcullis token\n",
+            self.issuer_address.to_string()
+        ));
+        let command = env::args()
+            .next()
+            .unwrap_or_else(|| "portcullis".to_owned());
+        let printer = example::Printer {
+            command: &command,
+            http: running.address("http"),
+            issuer_address: self.issuer_address,
+            paint: self.paint,
+        };
+        greeting.push_str(&printer.examples(&loaded));
+        greeting.push_str("\nWhat you save is in force at once; an error in it changes nothing. Ctrl-C ends it.\n");
+        greeting
+    }
+}
+
+fn free_ports(config: &mut Config) {
+    let listeners = &mut config.listeners;
+    for setting in [
+        &mut listeners.grpc,
+        &mut listeners.http,
+        &mut listeners.pdp,
+        &mut listeners.admin,
+    ] {
+        if let ListenerSetting(Some(listener)) = setting
+            && let Address::Tcp(address) = &mut listener.address
+        {
+            address.set_port(0);
+        }
+    }
+}
+
+/// Whoever reaches a listener is believed with tokens that anybody on this machine can have made.
+fn refuse_other_machines(config: &Config) -> Result<(), Failure> {
+    for (name, listener) in config.listeners.iter() {
+        if let Address::Tcp(address) = &listener.address
+            && !address.ip().to_canonical().is_loopback()
+        {
+            return Err(Failure::new(format!(
+                "`dev` does not listen on {address} (`{name}`): its tokens are for this machine alone"
+            ))
+            .help("use an address such as 127.0.0.1:9190, or `portcullis serve` with a real issuer"));
+        }
+    }
+    Ok(())
+}

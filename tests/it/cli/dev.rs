@@ -1,0 +1,328 @@
+//! `portcullis dev` and `portcullis token`: the lines that are printed work as they are.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::support::{GOOD, examples, folder, portcullis, run, text, write};
+
+/// A running `dev`; dropping it ends it.
+struct Dev {
+    child: Child,
+    /// What it printed when it answered.
+    greeting: String,
+}
+
+impl Dev {
+    fn start(policy: &str) -> Dev {
+        let mut child = portcullis()
+            .args([
+                "dev",
+                policy,
+                "--free-ports",
+                "--issuer-address",
+                "127.0.0.1:0",
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut reader = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut greeting = String::new();
+        while !greeting.contains("Ctrl-C") {
+            let read = reader.read_line(&mut greeting).expect("it prints text");
+            if read == 0 {
+                let mut said = String::new();
+                let mut stderr = child.stderr.take().expect("a pipe");
+                stderr.read_to_string(&mut said).expect("it prints text");
+                panic!("dev ended: {said}");
+            }
+        }
+        Dev { child, greeting }
+    }
+
+    /// The address of a line such as `  http   127.0.0.1:9190   …`.
+    fn address(&self, name: &str) -> &str {
+        self.greeting
+            .lines()
+            .filter_map(|line| {
+                let mut words = line.split_whitespace();
+                (words.next() == Some(name)).then(|| words.next())?
+            })
+            .next()
+            .unwrap_or_else(|| panic!("no `{name}` in\n{}", self.greeting))
+    }
+
+    /// The commands below the line that begins with this word.
+    fn command(&self, word: &str) -> String {
+        let rest = self
+            .greeting
+            .split(&format!("\n{word}: "))
+            .nth(1)
+            .unwrap_or_else(|| panic!("no `{word}` in\n{}", self.greeting));
+        rest.lines()
+            .skip(2)
+            .take_while(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn token(&self, arguments: &[&str]) -> String {
+        let ran = run(&[&["token", "--dev", self.address("tokens")], arguments].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.everything());
+        ran.stdout.trim().to_owned()
+    }
+
+    /// Asks as Envoy does over HTTP.
+    fn ask(&self, path: &str, token: Option<&str>) -> Answer {
+        let mut headers = vec!["Host: api.example.com".to_owned()];
+        headers.extend(token.map(|token| format!("Authorization: Bearer {token}")));
+        http(
+            self.address("http"),
+            "GET",
+            &format!("/envoy{path}"),
+            &headers,
+        )
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    text: String,
+}
+
+fn http(address: &str, method: &str, target: &str, headers: &[String]) -> Answer {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let mut request = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
+    for header in headers {
+        request.push_str(header);
+        request.push_str("\r\n");
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("it answers");
+    let status = text
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no answer: {text}"));
+    Answer { status, text }
+}
+
+/// Runs a printed `curl` line: a shell takes it apart, as it would for curl.
+fn curl(line: &str) -> Answer {
+    let output = Command::new("sh")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .arg("-c")
+        .arg(line.replacen("curl", r"printf '%s\n'", 1))
+        .output()
+        .expect("a shell");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{line}");
+    let words = String::from_utf8(output.stdout).expect("UTF-8");
+    let mut words = words.lines();
+    let (mut method, mut url, mut headers) = ("GET", "", Vec::new());
+    while let Some(word) = words.next() {
+        match word {
+            "-i" => {}
+            "-X" => method = words.next().expect("a method"),
+            "-H" => headers.push(words.next().expect("a header").to_owned()),
+            other => url = other,
+        }
+    }
+    let (address, target) = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .unwrap_or_else(|| panic!("no URL in {line}"));
+    http(address, method, &format!("/{target}"), &headers)
+}
+
+#[test]
+fn the_lines_work_for_every_example() {
+    for policy in examples() {
+        let dev = Dev::start(&text(&policy));
+        let allowed = curl(&dev.command("Allowed"));
+        assert_eq!(allowed.status, 200, "{}\n{}", dev.greeting, allowed.text);
+        let denied = curl(&dev.command("Denied"));
+        assert!(
+            [401, 403].contains(&denied.status),
+            "{}\n{}",
+            dev.greeting,
+            denied.text
+        );
+        assert!(denied.text.contains("\"hint\""), "{}", denied.text);
+    }
+}
+
+#[test]
+fn tokens_are_what_they_are_asked_to_be() {
+    let dev = Dev::start("policies/spa");
+    let asked = |path: &str, arguments: &[&str]| dev.ask(path, Some(&dev.token(arguments)));
+    assert_eq!(asked("/orders", &["--scope", "read:orders"]).status, 200);
+    assert_eq!(
+        asked("/orders", &["--issuer", "acme", "--scope", "x"]).status,
+        403
+    );
+    let orders = "/orgs/globex/orders";
+    let globex = [
+        "--scope",
+        "read:orders",
+        "--claim",
+        "org_id=globex",
+        "--claim",
+        "sub=bob",
+    ];
+    let allowed = asked(orders, &globex);
+    assert_eq!(allowed.status, 200, "{}", allowed.text);
+    assert!(allowed.text.contains("x-user-id: bob"), "{}", allowed.text);
+    for (reason, arguments) in [
+        (
+            "token.wrong_audience",
+            &["--audience", "https://other.example.com"][..],
+        ),
+        ("token.expired", &["--claim", "exp=5m ago"]),
+        (
+            "token.unknown_issuer",
+            &["--claim", "iss=https://other.example.com/"],
+        ),
+        ("token.is_id_token", &["--claim", "at_hash=x"]),
+        ("token.wrong_type", &["--typ", "logout+jwt"]),
+    ] {
+        let answer = asked("/me", arguments);
+        assert_eq!(answer.status, 401, "{reason}: {}", answer.text);
+        assert!(answer.text.contains(reason), "{reason}: {}", answer.text);
+    }
+
+    let typo = run(&["token", "--dev", dev.address("tokens"), "--issuer", "acmee"]);
+    assert_eq!(typo.code, Some(2));
+    assert!(
+        typo.stderr.contains("did you mean `acme`?"),
+        "{}",
+        typo.stderr
+    );
+    let nobody = run(&["token", "--dev", "127.0.0.1:1"]);
+    assert_eq!(nobody.code, Some(2));
+    assert!(
+        nobody.stderr.contains("portcullis dev POLICY"),
+        "{}",
+        nobody.stderr
+    );
+    let other = run(&["token", "--dev", dev.address("admin")]);
+    assert_eq!(other.code, Some(2), "{}", other.everything());
+}
+
+#[test]
+fn what_is_saved_is_in_force() {
+    let folder = folder(&[("a.gate", GOOD)]);
+    let file = folder.path().join("a.gate");
+    let dev = Dev::start(&text(&folder));
+    assert_eq!(dev.ask("/new", None).status, 403);
+    let reload = |policy: &str| {
+        write(&file, policy.as_bytes());
+        http(
+            dev.address("admin"),
+            "POST",
+            "/reload",
+            &["Host: localhost".to_owned(), "Content-Length: 0".to_owned()],
+        )
+    };
+    let new = GOOD.replace(
+        "GET /health public",
+        "GET /health public\n    GET /new public",
+    );
+    reload(&new);
+    assert_eq!(dev.ask("/new", None).status, 200);
+    reload("api {");
+    assert_eq!(
+        dev.ask("/new", None).status,
+        200,
+        "the last good policy goes on"
+    );
+    // The issuer of a reloaded policy is still the built-in one.
+    reload(&new.replace("/orders", "/bills"));
+    let token = dev.token(&["--scope", "read:orders"]);
+    assert_eq!(dev.ask("/bills", Some(&token)).status, 200);
+}
+
+#[test]
+fn no_page_and_no_other_machine_gets_a_token() {
+    let dev = Dev::start("policies/spa");
+    let tokens = dev.address("tokens");
+    let order = |headers: &[&str]| {
+        let headers: Vec<String> = headers.iter().map(|&header| header.to_owned()).collect();
+        http(tokens, "GET", "/", &headers).status
+    };
+    assert_eq!(order(&["Host: localhost"]), 200);
+    assert_eq!(
+        order(&["Host: localhost", "Origin: https://evil.example"]),
+        403
+    );
+    assert_eq!(order(&["Host: evil.example"]), 403);
+
+    let outside = run(&[
+        "dev",
+        "policies/spa",
+        "--free-ports",
+        "--issuer-address",
+        "0.0.0.0:0",
+    ]);
+    assert_eq!(outside.code, Some(2), "{}", outside.everything());
+    let folder = folder(&[(
+        "portcullis.yaml",
+        "listeners:\n  http: { address: \"0.0.0.0:0\", insecure: true }\n",
+    )]);
+    let config = text(folder.path().join("portcullis.yaml"));
+    let outside = run(&[
+        "dev",
+        "policies/spa",
+        "--config",
+        &config,
+        "--issuer-address",
+        "127.0.0.1:0",
+    ]);
+    assert_eq!(outside.code, Some(2), "{}", outside.everything());
+    assert!(
+        outside.stderr.contains("this machine alone"),
+        "{}",
+        outside.stderr
+    );
+}
+
+#[test]
+fn a_policy_with_errors_does_not_start() {
+    let folder = folder(&[("a.gate", &GOOD.replace("requires scope", "requires scoep"))]);
+    for verb in ["dev", "serve"] {
+        let ran = run(&[verb, &text(&folder)]);
+        assert_eq!(ran.code, Some(1), "{verb}: {}", ran.everything());
+        assert!(ran.stderr.contains("scoep"), "{verb}: {}", ran.stderr);
+        let nowhere = run(&[verb, &text(folder.path().join("nowhere"))]);
+        assert_eq!(nowhere.code, Some(2), "{verb}: {}", nowhere.everything());
+    }
+    let config = run(&[
+        "serve",
+        "policies/spa",
+        "--config",
+        "/nowhere/portcullis.yaml",
+    ]);
+    assert_eq!(config.code, Some(2), "{}", config.everything());
+}
+
+#[test]
+fn it_ends_in_good_order() {
+    let mut dev = Dev::start("policies/spa");
+    let id = dev.child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.expect("kill runs").success());
+    let ended = dev.child.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(0));
+    assert!(!Path::new("portcullis.yaml").exists());
+}
