@@ -17,7 +17,7 @@ fn root() -> &'static Path {
 }
 
 /// The Markdown files of the repository that people read, by path.
-fn pages() -> Vec<PathBuf> {
+pub fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
     let mut folders = vec![root().join("docs"), root().join("deploy")];
     while let Some(folder) = folders.pop() {

@@ -1,8 +1,11 @@
 //! What the manual tells people to type does what the manual says.
 
+use std::fs;
+
 use portcullis::reason::Reason;
 
 use super::support::run;
+use crate::docs::pages;
 
 /// What no example policy can show: it takes a provider's keys, a provider that does not answer,
 /// or a fault of portcullis itself.
@@ -64,4 +67,32 @@ fn the_page_of_each_reason_shows_it() {
             "{reason}: {shown} commands that show it"
         );
     }
+}
+
+/// Commands of the other pages that use an example policy do their job, whatever they say of it.
+#[test]
+fn commands_over_the_example_policies_work() {
+    let mut tried = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        for command in commands(&text) {
+            let verb = command.split(' ').next().unwrap_or_default();
+            let works_alone = ["check", "routes", "why", "proxy-config"].contains(&verb);
+            if !works_alone || !command.contains(" policies/") || command.contains(['>', '|', '$'])
+            {
+                continue;
+            }
+            let words = words(&command);
+            let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+            let ran = run(&arguments);
+            assert!(
+                matches!(ran.code, Some(0 | 1)),
+                "{}: {command}: {}",
+                page.display(),
+                ran.everything()
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried > 20, "the manual's commands were not found");
 }
