@@ -35,6 +35,13 @@ impl<'t> Jws<'t> {
     /// What can be no JWT is [`Reason::TokenOpaque`], a JWE [`Reason::TokenEncrypted`], what is
     /// meant as a JWT but is none [`Reason::TokenMalformed`], with what is wrong.
     pub fn read(token: &'t str) -> Result<Jws<'t>, Fault> {
+        Jws::take_apart(token).map_err(|mut fault| {
+            fault.kind.get_or_insert(SeenKind::Unknown);
+            fault
+        })
+    }
+
+    fn take_apart(token: &'t str) -> Result<Jws<'t>, Fault> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(malformed(format!(
                 "the token has {} bytes, more than {MAX_TOKEN_BYTES}",
@@ -191,12 +198,10 @@ fn three_parts(token: &str) -> Result<[&str; 3], Fault> {
 
 /// A JWE, by its header.
 pub(super) fn encrypted() -> Fault {
-    let mut fault = Fault::new(
+    Fault::new(
         Reason::TokenEncrypted,
         "the token is encrypted (JWE): only who holds its key can read it",
-    );
-    fault.kind = Some(SeenKind::Unknown);
-    fault
+    )
 }
 
 /// Whether the first of five parts is the header of a JWE (RFC 7516, section 9).
