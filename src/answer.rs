@@ -44,13 +44,15 @@ pub struct Answer {
 
 /// Puts a decision into an answer.
 ///
-/// `resource_metadata` is the URL of the API's protected resource metadata, where it is served
-/// (RFC 9728, section 5.1).
+/// `carried` is the status that stands for another where a proxy can't carry all of them: the body
+/// has the one that the answer has (RFC 9457, section 3.1.2). `resource_metadata` is the URL of the
+/// API's protected resource metadata, where it is served (RFC 9728, section 5.1).
 pub fn answer(
     decision: &Decision<'_>,
     explain: Explain,
     decision_id: &str,
     resource_metadata: Option<&str>,
+    carried: fn(u16) -> u16,
 ) -> Answer {
     let mut headers = vec![
         (
@@ -72,10 +74,11 @@ pub fn answer(
     headers.extend(denial_headers(denial, explain, resource_metadata));
     headers.push(("content-type", PROBLEM_JSON.to_owned()));
     headers.push(("cache-control", "no-store".to_owned()));
+    let status = carried(denial.reason().status());
     Answer {
-        status: denial.reason().status(),
+        status,
         headers,
-        body: Some(problem(denial, explain, decision_id)),
+        body: Some(problem(denial, explain, decision_id, status)),
     }
 }
 
@@ -161,8 +164,7 @@ struct Problem<'a> {
     decision_id: &'a str,
 }
 
-fn problem(denial: &Denial<'_>, explain: Explain, decision_id: &str) -> Vec<u8> {
-    let status = denial.reason().status();
+fn problem(denial: &Denial<'_>, explain: Explain, decision_id: &str, status: u16) -> Vec<u8> {
     let problem = Problem {
         r#type: "about:blank",
         title: match status {

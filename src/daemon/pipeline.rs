@@ -43,9 +43,15 @@ pub struct Decided<'d> {
 }
 
 impl Decided<'_> {
-    /// What a client is to be told.
-    pub fn answer(&self) -> Answer {
-        answer::answer(self.decision, explain(self.settings.explain), self.id, None)
+    /// What a client is to be told, by a proxy that carries these statuses.
+    pub fn answer(&self, carried: fn(u16) -> u16) -> Answer {
+        answer::answer(
+            self.decision,
+            explain(self.settings.explain),
+            self.id,
+            None,
+            carried,
+        )
     }
 
     /// The decision explained, as far as the configuration lets it.

@@ -82,14 +82,13 @@ async fn decide(daemon: &Daemon, adapter: Adapter, parts: &Parts) -> Response<Bo
 /// A header that can't be written makes an allow a denial: what it says of the user would be
 /// missing, or what the client forged would stay.
 fn respond(adapter: Adapter, decided: &Decided<'_>) -> Response<Body> {
-    let answer = decided.answer();
-    let status = match adapter {
-        Adapter::nginx => nginx::status(answer.status),
-        Adapter::envoy => envoy_http::status(answer.status),
-        _ => answer.status,
-    };
+    let answer = decided.answer(match adapter {
+        Adapter::nginx => nginx::status,
+        Adapter::envoy => envoy_http::status,
+        _ => |status| status,
+    });
     let mut response = Response::new(answer.body.map_or_else(Body::empty, Body::from));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::FORBIDDEN);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut written = answer

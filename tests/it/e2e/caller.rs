@@ -36,6 +36,11 @@ impl Request {
         self
     }
 
+    /// Adds a bearer token.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {token}"))
+    }
+
     /// Adds a body and its length.
     pub fn body(mut self, media_type: &str, body: &str) -> Self {
         self.body = body.as_bytes().to_vec();

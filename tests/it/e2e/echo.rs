@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A running upstream. It serves until the test process ends.
 pub struct Echo {
@@ -114,4 +114,17 @@ fn read_body(reader: &mut impl BufRead, headers: &[(String, String)]) -> io::Res
     let length = value("content-length").map_or(Ok(0), str::parse);
     let length = length.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
     io::copy(&mut reader.take(length), &mut io::sink())
+}
+
+/// The values of a header in an echo, under the one spelling given.
+pub fn echoed<'a>(echo: &'a Value, name: &str) -> Vec<&'a str> {
+    let headers = echo["headers"]
+        .as_array()
+        .expect("an echo lists the headers");
+    headers
+        .iter()
+        .filter_map(|header| Some((header[0].as_str()?, header[1].as_str()?)))
+        .filter(|(header, _)| header.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+        .collect()
 }

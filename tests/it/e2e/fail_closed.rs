@@ -4,6 +4,7 @@ use super::caller::Request;
 use super::echo::Echo;
 use super::process;
 use super::proxies::{Kind, Portcullis, Proxy};
+use super::world::{World, policy};
 
 #[test]
 fn no_answer_is_no_permission() {
@@ -23,4 +24,26 @@ fn no_answer_is_no_permission() {
         }
     }
     assert_eq!(upstream.received(), 0);
+}
+
+#[test]
+fn a_killed_daemon_permits_nothing() {
+    let mut world = World::start();
+    let proxies = Kind::ALL.map(|kind| world.proxy(kind));
+    let health = || {
+        proxies
+            .each_ref()
+            .map(|proxy| Request::new("GET", "/health").send(proxy.address).status)
+    };
+    assert_eq!(health(), [200; 4]);
+
+    world.daemon.kill();
+    let before = world.upstream.received();
+    for _ in 0..3 {
+        assert_eq!(health(), [503, 503, 503, 502]);
+    }
+    assert_eq!(world.upstream.received(), before);
+
+    world.daemon.start_again(&policy(&world.provider.issuer));
+    process::wait_until("all proxies ask again", || health() == [200; 4]);
 }

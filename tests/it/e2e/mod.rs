@@ -8,10 +8,17 @@
 //! test that passes by not running says nothing.
 
 mod caller;
+mod daemon;
 mod echo;
+mod http2;
 pub(crate) mod process;
 mod provider;
 mod proxies;
+mod world;
 
 mod fail_closed;
+mod keys;
 mod provider_works;
+mod reload;
+mod requests;
+mod story;

@@ -53,6 +53,22 @@ pub fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
+/// Looks again and again until the condition holds.
+///
+/// # Panics
+///
+/// Where it has not come true within [`PATIENCE`].
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(
+            Instant::now() < end,
+            "waited {PATIENCE:?} in vain until {what}"
+        );
+        thread::sleep(PAUSE);
+    }
+}
+
 /// A running program. Dropping it ends it.
 pub struct Process {
     name: String,

@@ -31,7 +31,7 @@ pub struct Provider {
 /// What the authorization-code flow gives.
 pub struct Login {
     pub access_token: String,
-    pub id_token: Option<String>,
+    pub id_token: String,
     pub refresh_token: Option<String>,
 }
 
@@ -92,15 +92,16 @@ impl Provider {
     }
 
     /// A person's login to the single-page application, by the
-    /// authorization-code flow.
+    /// authorization-code flow, for `openid` and further scopes.
     pub fn login(&self, sub: &str, scope: &str, resource: Option<&str>, e2e: &Value) -> Login {
+        let scope = format!("openid {scope}");
         let response = self.command(
             "/login",
             &json!({ "sub": sub, "scope": scope, "resource": resource, "nonce": "n-1", "e2e": e2e }),
         );
         Login {
             access_token: text(&response, "access_token").expect("a token response holds a token"),
-            id_token: text(&response, "id_token"),
+            id_token: text(&response, "id_token").expect("openid was asked for"),
             refresh_token: text(&response, "refresh_token"),
         }
     }

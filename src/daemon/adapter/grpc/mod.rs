@@ -78,7 +78,7 @@ impl Authorization for Check {
         let response = self
             .0
             .decide(Adapter::grpc, read, |decided| {
-                let answer = decided.answer();
+                let answer = decided.answer(|status| status);
                 let message = respond::check_response(decided.decision, &answer);
                 let mut response = tonic::Response::new(message);
                 copy_own_headers(&answer.headers, response.metadata_mut());

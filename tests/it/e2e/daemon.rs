@@ -1,0 +1,141 @@
+//! portcullis itself, as a user would run it: the binary, a policy folder and a
+//! `portcullis.yaml`.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::caller::{self, Answer, Request};
+use super::process::{self, Process};
+use super::proxies::Portcullis;
+
+/// A running daemon with a policy folder of its own.
+pub struct Daemon {
+    /// Its process, for signals and its log.
+    pub process: Process,
+    /// Where the proxies ask.
+    pub ports: Portcullis,
+    admin: SocketAddr,
+    folder: TempDir,
+}
+
+impl Daemon {
+    /// Starts the daemon and waits until it is ready to decide.
+    pub fn start(policy: &str) -> Self {
+        let mut daemon = Self::start_unready(policy);
+        let admin = daemon.admin;
+        daemon
+            .process
+            .wait_for(|_| answers(admin, "/readyz").then_some(()));
+        daemon
+    }
+
+    /// Starts the daemon and waits only until it is up: one that has no keys
+    /// yet is not ready.
+    pub fn start_unready(policy: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let ports = Portcullis {
+            grpc: process::free_port(),
+            http: process::free_port(),
+        };
+        let admin = process::local(process::free_port());
+        let pdp = process::local(process::free_port());
+        let configuration = format!(
+            "policy: policies\n\
+             explain: full\n\
+             listeners:\n  \
+               grpc: 127.0.0.1:{}\n  \
+               http: 127.0.0.1:{}\n  \
+               pdp: {pdp}\n  \
+               admin: {admin}\n\
+             reload:\n  \
+               settle: 10ms\n",
+            ports.grpc, ports.http
+        );
+        fs::create_dir(folder.path().join("policies")).expect("the folder can be written");
+        fs::write(folder.path().join("portcullis.yaml"), configuration)
+            .expect("the folder can be written");
+        let mut daemon = Self {
+            process: launch(&folder, policy),
+            ports,
+            admin,
+            folder,
+        };
+        daemon
+            .process
+            .wait_for(|_| answers(admin, "/healthz").then_some(()));
+        daemon
+    }
+
+    /// Puts a policy with errors in place, and leaves it to the daemon to notice.
+    pub fn break_policy(&self, policy: &str) {
+        write_policy(&self.folder, policy);
+    }
+
+    /// Puts another policy in place of the first, as an editor would, and waits
+    /// until it is in force.
+    pub fn change_policy(&self, policy: &str) {
+        write_policy(&self.folder, policy);
+        let answer = Request::new("POST", "/reload")
+            .header("Content-Length", "0")
+            .send(self.admin);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// What `/policy` says.
+    pub fn policy(&self) -> Value {
+        Request::new("GET", "/policy").send(self.admin).json()
+    }
+
+    /// What `/metrics` says.
+    pub fn metrics(&self) -> String {
+        Request::new("GET", "/metrics").send(self.admin).text()
+    }
+
+    /// Whether the daemon takes part in the world.
+    pub fn is_healthy(&self) -> bool {
+        answers(self.admin, "/healthz")
+    }
+
+    /// Ends the daemon as a crash would.
+    pub fn kill(&mut self) {
+        self.process.signal("KILL");
+        process::wait_until("the daemon has ended", || !self.process.runs());
+    }
+
+    /// Starts it once more, at the same ports and with the same policy.
+    pub fn start_again(&mut self, policy: &str) {
+        self.process = launch(&self.folder, policy);
+        let admin = self.admin;
+        self.process
+            .wait_for(|_| answers(admin, "/readyz").then_some(()));
+    }
+}
+
+fn launch(folder: &TempDir, policy: &str) -> Process {
+    write_policy(folder, policy);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command
+        .args(["serve", "--config"])
+        .arg(folder.path().join("portcullis.yaml"));
+    command.current_dir(folder.path());
+    Process::start("portcullis", &command, folder.path())
+}
+
+fn write_policy(folder: &TempDir, policy: &str) -> PathBuf {
+    let path = folder.path().join("policies/orders.gate");
+    // A name with a dot in front is none of the policy's files.
+    let draft = folder.path().join("policies/.orders.gate.draft");
+    fs::write(&draft, policy).expect("the folder can be written");
+    fs::rename(&draft, &path).expect("the folder can be written");
+    path
+}
+
+fn answers(admin: SocketAddr, target: &str) -> bool {
+    caller::exchange(admin, &Request::new("GET", target).bytes())
+        .is_ok_and(|Answer { status, .. }| status == 200)
+}
