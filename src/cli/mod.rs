@@ -1,7 +1,7 @@
 //! The command line: one file a verb.
 //!
 //! A verb reads its arguments, does the job with the library, and says how it ended; what is
-//! printed where, and which exit code that is, is decided here and in [`output`] alone.
+//! printed where, and which exit code that is, is decided here and in `output` alone.
 
 mod check;
 mod claims;

@@ -9,5 +9,6 @@ mod help;
 mod manual;
 mod proxy_config;
 mod routes;
+mod serve;
 mod support;
 mod why;

@@ -1,0 +1,157 @@
+//! The rooms of `docs/architecture.md` are the ones that the code has.
+//!
+//! The table there says which module may use which. Here every `use crate::…` and `crate::…` of
+//! the sources is read, and an arrow that the table lacks fails, as does a room that no module
+//! is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms and what each may use, as the table says; `all` is every other room.
+fn table() -> BTreeMap<String, BTreeSet<String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let text = fs::read_to_string(path).expect("docs/architecture.md");
+    let mut rooms = BTreeMap::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, room, _, may_use, _] = cells[..] else {
+            continue;
+        };
+        let Some(room) = room
+            .strip_prefix('`')
+            .and_then(|room| room.strip_suffix('`'))
+        else {
+            continue;
+        };
+        let used: BTreeSet<String> = may_use
+            .split(',')
+            .map(|name| name.trim().trim_matches('`').to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        rooms.insert(room.to_owned(), used);
+    }
+    assert!(rooms.len() > 5, "the table of rooms was not found");
+    let all: BTreeSet<String> = rooms.keys().cloned().collect();
+    for used in rooms.values_mut() {
+        if used.contains("all") {
+            used.clone_from(&all);
+        }
+    }
+    rooms
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of the sources") {
+        let path = entry.expect("an entry of the sources").path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The rooms that a text names: what follows `crate::`, one name or a braced list.
+fn named(text: &str) -> BTreeSet<String> {
+    let word = |text: &str| -> String {
+        text.chars()
+            .take_while(|character| character.is_alphanumeric() || *character == '_')
+            .collect()
+    };
+    let mut rooms = BTreeSet::new();
+    for (at, _) in text.match_indices("crate::") {
+        // `$crate::` in a macro is the same; `my_crate::` would be another.
+        if text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') {
+            continue;
+        }
+        let rest = &text[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            None => {
+                rooms.insert(word(rest));
+            }
+            Some(list) => {
+                let mut depth = 0_i32;
+                let mut starts = true;
+                for (position, character) in list.char_indices() {
+                    match character {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => starts = true,
+                        _ if depth == 0 && starts && !character.is_whitespace() => {
+                            rooms.insert(word(&list[position..]));
+                            starts = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    rooms.remove("");
+    rooms
+}
+
+/// Comments are no use: a page may name what its code must not.
+fn without_comments(text: &str) -> String {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn no_module_uses_what_the_table_does_not_let_it_use() {
+    let table = table();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut rooms_seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for file in files {
+        let below = file.strip_prefix(&root).expect("below src");
+        let first = below.iter().next().expect("a name").to_string_lossy();
+        let room = first.trim_end_matches(".rs").to_owned();
+        if room == "lib" || room == "main" {
+            continue;
+        }
+        rooms_seen.insert(room.clone());
+        let Some(may_use) = table.get(&room) else {
+            wrong.push(format!("`{room}` has no row in docs/architecture.md"));
+            continue;
+        };
+        let text = fs::read_to_string(&file).expect("a source file");
+        for used in named(&without_comments(&text)) {
+            if used != room && table.contains_key(&used) && !may_use.contains(&used) {
+                wrong.push(format!(
+                    "{} uses `{used}`, which the row of `{room}` does not allow",
+                    below.display()
+                ));
+            } else if used != room && !table.contains_key(&used) {
+                wrong.push(format!(
+                    "{} uses `{used}`, which has no row",
+                    below.display()
+                ));
+            }
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for room in table.keys() {
+        assert!(
+            rooms_seen.contains(room),
+            "the table's `{room}` is no module"
+        );
+    }
+}
+
+#[test]
+fn lists_and_single_names_are_both_read() {
+    let rooms = named(
+        "use crate::{check::{self, Files}, model::Model};\nuse crate::engine;\nlet x = crate::load::load();",
+    );
+    let names: Vec<&str> = rooms.iter().map(String::as_str).collect();
+    assert_eq!(names, ["check", "engine", "load", "model"]);
+}
