@@ -68,6 +68,12 @@ pub struct LineColumn {
 }
 
 impl Source {
+    /// The line of a byte offset, counted from 1.
+    pub fn line(&self, offset: u32) -> u32 {
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        u32::try_from(line.max(1)).unwrap_or(u32::MAX)
+    }
+
     /// The line and column of a byte offset; an offset beyond the end is the end.
     pub fn line_column(&self, offset: u32) -> LineColumn {
         let line = self.line_starts.partition_point(|start| *start <= offset);

@@ -97,14 +97,14 @@ impl Context {
     /// What an error calls one of its statements.
     pub(super) fn noun(self) -> &'static str {
         match self {
-            Context::Top => "a declaration",
-            Context::Issuer => "a setting of an issuer",
-            Context::Claims => "a claim",
-            Context::Api => "a route or a setting of an API",
-            Context::Under => "a route",
-            Context::Test => "a token or an expectation",
-            Context::Token => "a claim and its value",
-            Context::Unknown => "a statement",
+            Context::Top => "declaration",
+            Context::Issuer => "setting of an issuer",
+            Context::Claims => "claim",
+            Context::Api => "route or setting of an API",
+            Context::Under => "route",
+            Context::Test => "token or request",
+            Context::Token => "claim with its value",
+            Context::Unknown => "statement",
         }
     }
 

@@ -15,7 +15,9 @@ use super::parse::{Failure, Node, Rule, parse};
 use super::scan::Scanned;
 use super::tokens::{Kind, Token, token_at, tokens};
 use super::{MAX_ERRORS, MAX_NESTING};
+use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::pattern::Method;
 use crate::source::{FileId, Source, Span, Spanned};
 
 /// Reads a scanned file.
@@ -76,6 +78,9 @@ enum Body {
     Token(Name, Name, Vec<TestClaim>),
     /// A block whose opening is broken: read for its errors alone.
     Broken(Context),
+    /// A block that is not of the language, with how many more are open in it: what is in it is
+    /// not read, so it may nest as deep as it likes.
+    Unknown(usize),
 }
 
 impl Body {
@@ -88,6 +93,7 @@ impl Body {
             Body::Test(..) => Context::Test,
             Body::Token(..) => Context::Token,
             Body::Broken(context) => *context,
+            Body::Unknown(_) => Context::Unknown,
         }
     }
 }
@@ -107,15 +113,7 @@ impl<'a> Reader<'a> {
     fn run(&mut self) {
         while let Some(token) = token_at(self.text, self.at) {
             if self.notes.diagnostics.len() >= MAX_ERRORS {
-                self.notes.diagnostics.push(
-                    Diagnostic::new(
-                        Code::TooLarge,
-                        self.token_span(token),
-                        format!("more than {MAX_ERRORS} errors: the rest of the file is not read"),
-                    )
-                    .help("correct those above first"),
-                );
-                return;
+                return self.give_up(self.token_span(token));
             }
             self.at = token.start;
             self.statement(token);
@@ -123,11 +121,27 @@ impl<'a> Reader<'a> {
         }
         if let Some(block) = self.blocks.last() {
             let error = explain::unclosed(block.opening, block.suspect, None);
-            self.notes.diagnostics.push(error);
+            self.notes.report(error);
+        }
+        if self.notes.diagnostics.len() > MAX_ERRORS {
+            self.give_up(self.span(self.text.len(), self.text.len()));
         }
         while !self.blocks.is_empty() {
             self.close_block(None);
         }
+    }
+
+    /// Too much is wrong to go on.
+    fn give_up(&mut self, place: Span) {
+        self.notes.diagnostics.truncate(MAX_ERRORS);
+        self.notes.report(
+            Diagnostic::new(
+                Code::TooLarge,
+                place,
+                format!("more than {MAX_ERRORS} errors: the rest of the file is not read"),
+            )
+            .help("correct those above first"),
+        );
     }
 
     fn context(&self) -> Context {
@@ -159,9 +173,16 @@ impl<'a> Reader<'a> {
             self.closing_brace(node.span());
             return;
         }
+        if node.rule() == Rule::route
+            && let Some(brace) = token_at(self.text, self.at).filter(|next| next.is_sign("{"))
+        {
+            let failure = self.failure_in(context, start, brace.end(), brace);
+            self.broken(context, start, &failure);
+            return;
+        }
         if self.build(node).is_none() {
             // INVARIANT: no statement is left out in silence; a policy without it could be laxer.
-            self.notes.diagnostics.push(Diagnostic::new(
+            self.notes.report(Diagnostic::new(
                 Code::Syntax,
                 node.span(),
                 "this statement could not be read",
@@ -185,11 +206,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Where and why the grammar does not go on: the statement that begins at `start` is complete
-    /// before `next`, but `next` begins no other.
+    /// before `next`, but `next` begins no other. The grammar may have come further than that: an
+    /// access that is broken inside leaves a route that is complete without it.
     fn failure_in(&self, context: Context, start: usize, end: usize, next: Token<'a>) -> Failure {
         let text = self.text.get(..end).unwrap_or(self.text);
         match parse(context.lone_statement(), self.file, text, start) {
-            Err(failure) if failure.at == next.start => failure,
+            Err(failure) if failure.at >= next.start => failure,
             _ => Failure {
                 at: next.start,
                 expected: Vec::new(),
@@ -263,7 +285,7 @@ impl<'a> Reader<'a> {
             }
             (Some(Body::Test(_, steps)), Part::Step(part)) => steps.push(part),
             (Some(Body::Token(_, _, claims)), Part::TestClaim(part)) => claims.push(part),
-            (Some(Body::Broken(_)), _) => {}
+            (Some(Body::Broken(_) | Body::Unknown(_)), _) => {}
             _ => return None,
         }
         Some(())
@@ -276,7 +298,7 @@ impl<'a> Reader<'a> {
         } else {
             // One report is enough, and what is in the block is not worth reading.
             if depth == MAX_NESTING + 1 {
-                self.notes.diagnostics.push(
+                self.notes.report(
                     Diagnostic::new(
                         Code::TooDeep,
                         opening,
@@ -285,7 +307,7 @@ impl<'a> Reader<'a> {
                     .help("write the longer path on one `under`"),
                 );
             }
-            Body::Broken(Context::Unknown)
+            Body::Unknown(0)
         };
         self.blocks.push(Block {
             opening,
@@ -297,15 +319,16 @@ impl<'a> Reader<'a> {
 
     fn closing_brace(&mut self, brace: Span) {
         let Some(block) = self.blocks.last() else {
-            self.notes.diagnostics.push(explain::unopened(brace));
+            self.notes.report(explain::unopened(brace));
             return;
         };
         let opening = block.opening;
-        let other_line = self.line(opening.start) != self.line(brace.start);
-        let suspect = (other_line
-            && self.begins_line_at(brace.start)
-            && self.indentation(brace.start) != self.indentation(opening.start))
-        .then_some((opening, brace));
+        let other_line = self.source.line(opening.start) != self.source.line(brace.start);
+        let odd = self
+            .indentation(brace.start as usize)
+            .zip(self.indentation(opening.start as usize))
+            .is_some_and(|(brace, opening)| brace != opening);
+        let suspect = (other_line && odd).then_some((opening, brace));
         self.close_block(Some(brace));
         if let (Some(suspect), Some(outer)) = (suspect, self.blocks.last_mut()) {
             outer.suspect.get_or_insert(suspect);
@@ -346,7 +369,7 @@ impl<'a> Reader<'a> {
                 issuer,
                 claims,
             })),
-            Body::Broken(_) => return,
+            Body::Broken(_) | Body::Unknown(_) => return,
         };
         // A part that fits nowhere belongs to a block whose brace is missing, which is reported.
         let _fits = self.add(part);
@@ -365,31 +388,46 @@ impl<'a> Reader<'a> {
                 text: self.text,
                 context,
                 start,
-                end,
                 failure,
-                goes_on: start > 0 && self.line(offset(self.last_end)) == self.line(offset(start)),
+                goes_on: self.goes_on(start),
             }
             .explain();
-            self.notes.diagnostics.push(error);
+            self.notes.report(error);
         }
         self.at = end;
         self.last_end = end;
-        if let Some(brace) = token_at(self.text, end).filter(|token| token.is_sign("{")) {
-            let first = token_at(self.text, start).and_then(|token| token.word());
-            let body = Body::Broken(match (context, first) {
-                (Context::Top, Some("issuer")) => Context::Issuer,
-                (Context::Top, Some("api")) => Context::Api,
-                (Context::Top, Some("test")) => Context::Test,
-                (Context::Issuer, Some("claims")) => Context::Claims,
-                (Context::Api | Context::Under, Some("under")) => Context::Under,
-                (Context::Test, Some("token")) => Context::Token,
-                _ => Context::Unknown,
-            });
+        let brace = token_at(self.text, end).filter(|token| token.is_sign("{"));
+        // Where only the brace is missing, the block is there all the same.
+        let missing = brace.is_none() && failure.expected.contains(&Rule::open);
+        if let Some(brace) = brace {
             self.at = brace.end();
             self.last_end = self.at;
+        }
+        if brace.is_some() || missing {
             let opening = self.span(start, self.at);
+            let body = self.broken_block(context, start);
             let _always = self.open_block(opening, body);
         }
+    }
+
+    /// What the block is that a broken statement opens.
+    fn broken_block(&self, context: Context, start: usize) -> Body {
+        let first = token_at(self.text, start).and_then(|token| token.word());
+        Body::Broken(match (context, first) {
+            (Context::Top, Some("issuer")) => Context::Issuer,
+            (Context::Top, Some("api")) => Context::Api,
+            (Context::Top, Some("test")) => Context::Test,
+            (Context::Issuer, Some("claims")) => Context::Claims,
+            (Context::Test, Some("token")) => Context::Token,
+            (Context::Api | Context::Under, Some(word))
+                if Method::parse(word).is_some()
+                    || word == "under"
+                    || nearest(word, ["under"]).is_some() =>
+            {
+                Context::Under
+            }
+            _ => return Body::Unknown(0),
+        })
     }
 
     /// Where a broken statement ends: before a brace, or before a line that begins like another
@@ -419,11 +457,16 @@ impl<'a> Reader<'a> {
     fn skip_in_unknown(&mut self, token: Token<'a>) {
         self.at = token.end();
         self.last_end = self.at;
+        let Some(Body::Unknown(inner)) = self.blocks.last_mut().map(|block| &mut block.body) else {
+            return;
+        };
         if token.is_sign("{") {
-            let span = self.token_span(token);
-            let _always = self.open_block(span, Body::Broken(Context::Unknown));
+            *inner += 1;
         } else if token.is_sign("}") {
-            self.close_block(None);
+            match inner.checked_sub(1) {
+                Some(fewer) => *inner = fewer,
+                None => self.close_block(None),
+            }
         }
     }
 
@@ -451,7 +494,7 @@ impl<'a> Reader<'a> {
             }
             Some("guard") => {
                 second.is_some_and(|second| {
-                    second.is_sign("*") || crate::pattern::Method::parse(second.text).is_some()
+                    second.is_sign("*") || Method::parse(second.text).is_some()
                 }) && third.is_some_and(|third| third.kind == Kind::Raw || third.is_sign(","))
             }
             _ => false,
@@ -462,11 +505,20 @@ impl<'a> Reader<'a> {
         if let Some(block) = self.blocks.last() {
             let here = self.token_span(declaration);
             let error = explain::unclosed(block.opening, block.suspect, Some(here));
-            self.notes.diagnostics.push(error);
+            self.notes.report(error);
         }
         while !self.blocks.is_empty() {
             self.close_block(None);
         }
+    }
+
+    /// Whether a statement begins on the line on which the one before it ends.
+    fn goes_on(&self, start: usize) -> bool {
+        self.last_end > 0
+            && self
+                .text
+                .get(self.last_end..start)
+                .is_some_and(|between| !between.contains('\n'))
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -481,26 +533,17 @@ impl<'a> Reader<'a> {
         self.span(token.start, token.end())
     }
 
-    fn line(&self, at: u32) -> u32 {
-        self.source.line_column(at).line
-    }
-
+    /// Whether nothing but blanks stands before a token on its line.
     fn begins_line(&self, token: Token<'_>) -> bool {
-        self.begins_line_at(offset(token.start))
+        self.indentation(token.start).is_some()
     }
 
-    fn begins_line_at(&self, at: u32) -> bool {
-        self.before_on_line(at).trim_ascii().is_empty()
-    }
-
-    fn indentation(&self, at: u32) -> usize {
-        let line = self.before_on_line(at);
-        line.len() - line.trim_ascii_start().len()
-    }
-
-    fn before_on_line(&self, at: u32) -> &str {
-        let before = self.source.text.get(..at as usize).unwrap_or("");
-        before.rsplit('\n').next().unwrap_or("")
+    /// How many blanks stand before what begins a line. It looks no further back than they reach,
+    /// for a line may be as long as a file.
+    fn indentation(&self, at: usize) -> Option<usize> {
+        let before = self.source.text.get(..at)?;
+        let line = before.trim_end_matches([' ', '\t']);
+        (line.is_empty() || line.ends_with('\n')).then_some(before.len() - line.len())
     }
 }
 

@@ -9,7 +9,7 @@
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
-use super::MAX_NESTING;
+use super::{MAX_ERRORS, MAX_NESTING};
 
 /// A text that the grammar can read.
 pub(super) struct Scanned {
@@ -66,7 +66,7 @@ struct Scanner<'a> {
     out: Scanned,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
     fn step(&mut self) -> bool {
         let Some(next) = self.rest.chars().next() else {
             return false;
@@ -132,22 +132,23 @@ impl Scanner<'_> {
         code: Code,
         message: impl Into<String>,
         help: impl Into<String>,
-    ) -> &mut Diagnostic {
+    ) {
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let span = Span {
             file: self.file,
             start: place(bytes.start),
             end: place(bytes.end),
         };
-        self.out.reported.push(bytes.start);
-        let diagnostics = &mut self.out.diagnostics;
-        let at = diagnostics.len();
-        diagnostics.push(Diagnostic::new(code, span, message).help(help));
-        &mut diagnostics[at]
+        if self.out.diagnostics.len() <= MAX_ERRORS {
+            self.out.reported.push(bytes.start);
+            self.out
+                .diagnostics
+                .push(Diagnostic::new(code, span, message).help(help));
+        }
     }
 
     /// The rest of the line, its line end apart.
-    fn line(&self) -> &str {
+    fn line(&self) -> &'a str {
         let line = self.rest.split('\n').next().unwrap_or("");
         line.strip_suffix('\r').unwrap_or(line)
     }
@@ -180,6 +181,7 @@ impl Scanner<'_> {
 
     /// A path or a test's target: up to the next blank, whatever it holds.
     fn raw_word(&mut self) {
+        self.parameter_with_blanks();
         while let Some(next) = self.rest.chars().next() {
             if matches!(next, ' ' | '\t' | '\r' | '\n') {
                 break;
@@ -192,24 +194,63 @@ impl Scanner<'_> {
         }
     }
 
+    /// Blanks inside the braces of a parameter would look like the end of the path and of a block:
+    /// they become part of the name.
+    fn parameter_with_blanks(&mut self) {
+        const LONGEST_NAME: usize = 64;
+        let blank = [' ', '\t', '\r', '\n'];
+        let word_end = self.rest.find(blank).unwrap_or(self.rest.len());
+        let word = self.rest.get(..word_end).unwrap_or("");
+        let Some(brace) = word
+            .rfind('{')
+            .filter(|brace| word.rfind('}') < Some(*brace))
+        else {
+            return;
+        };
+        let behind = self.rest.get(brace + 1..).unwrap_or("");
+        let name = behind
+            .char_indices()
+            .take(LONGEST_NAME)
+            .find(|(_, c)| ['}', '{', '/', '"', '#', '\n'].contains(c))
+            .filter(|(_, c)| *c == '}')
+            .and_then(|(end, _)| behind.get(..end))
+            .filter(|name| name.contains(blank) && name.contains(char::is_alphanumeric));
+        let Some(name) = name else {
+            return;
+        };
+        // What the name begins with has to be a letter.
+        let filled: String = name
+            .char_indices()
+            .map(|(at, c)| match c {
+                ' ' | '\t' | '\r' if at == 0 => 'x',
+                ' ' | '\t' | '\r' => '_',
+                c => c,
+            })
+            .collect();
+        let (to_brace, to_end) = (brace + 1, brace + 1 + name.len());
+        let at = self.at();
+        let whole = self.rest.get(brace..=to_end).unwrap_or("").to_owned();
+        self.report(
+            at + brace..at + to_end + 1,
+            Code::Syntax,
+            format!("`{whole}` holds a blank"),
+            "a parameter of a path is written `{name}`, without blanks",
+        );
+        self.copy(to_brace);
+        self.out.text.push_str(&filled);
+        self.rest = self.rest.get(name.len()..).unwrap_or("");
+    }
+
     fn string(&mut self) {
-        let line = self.line();
         let mut escaped = false;
-        let close = line.char_indices().skip(1).find(|(_, c)| match c {
-            _ if escaped => {
-                escaped = false;
-                false
+        for (at, c) in self.rest.char_indices().skip(1) {
+            match c {
+                '\n' => break,
+                '"' if !escaped => return self.closed_string(at + 1),
+                c => escaped = c == '\\' && !escaped,
             }
-            '\\' => {
-                escaped = true;
-                false
-            }
-            c => *c == '"',
-        });
-        match close {
-            Some((last, _)) => self.closed_string(last + 1),
-            None => self.open_string(line.trim_ascii_end().len()),
         }
+        self.open_string(self.line().trim_ascii_end().len());
     }
 
     fn closed_string(&mut self, length: usize) {

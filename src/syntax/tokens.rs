@@ -56,13 +56,14 @@ pub(super) fn token_at(text: &str, from: usize) -> Option<Token<'_>> {
     let (kind, length) = match first {
         '"' => (Kind::String, string_length(trimmed)),
         '/' => (Kind::Raw, raw_length(trimmed)),
-        '-' if trimmed[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-            (Kind::Number, 1 + word_length(&trimmed[1..], is_number_part))
-        }
+        '-' if behind(trimmed, 1).starts_with(|c: char| c.is_ascii_digit()) => (
+            Kind::Number,
+            1 + word_length(behind(trimmed, 1), is_number_part),
+        ),
         c if c.is_ascii_digit() => (Kind::Number, word_length(trimmed, is_number_part)),
         c if is_letter(c) => {
             let word = word_length(trimmed, is_word_part);
-            if trimmed[word..].starts_with("://") {
+            if behind(trimmed, word).starts_with("://") {
                 (Kind::Raw, raw_length(trimmed))
             } else {
                 (Kind::Word, word)
@@ -92,6 +93,10 @@ pub(super) fn tokens(text: &str, from: usize) -> impl Iterator<Item = Token<'_>>
     })
 }
 
+fn behind(text: &str, at: usize) -> &str {
+    text.get(at..).unwrap_or("")
+}
+
 fn is_letter(c: char) -> bool {
     c.is_ascii_alphabetic() || !c.is_ascii()
 }
@@ -108,8 +113,13 @@ fn word_length(text: &str, part: fn(char) -> bool) -> usize {
     text.find(|c| !part(c)).unwrap_or(text.len())
 }
 
+/// Up to the next blank; a brace before the blank opens a block.
 fn raw_length(text: &str) -> usize {
-    text.find([' ', '\t', '\r', '\n']).unwrap_or(text.len())
+    let length = text.find([' ', '\t', '\r', '\n']).unwrap_or(text.len());
+    match text.get(..length) {
+        Some(word) if word.len() > 1 => word.strip_suffix('{').map_or(length, str::len),
+        _ => length,
+    }
 }
 
 fn string_length(text: &str) -> usize {

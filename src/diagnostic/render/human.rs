@@ -1,7 +1,8 @@
 //! For people: the source underlined, and what to do about it.
 
 use annotate_snippets::{
-    Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet, normalize_untrusted_str,
+    AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet,
+    normalize_untrusted_str,
 };
 
 use super::{ordered, summary};
@@ -56,10 +57,7 @@ fn report<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Group<'a>
 }
 
 /// One snippet a file: the primary place's first, the others in the order of the labels.
-fn snippets<'a>(
-    sources: &'a Sources,
-    diagnostic: &'a Diagnostic,
-) -> Vec<Snippet<'a, Annotation<'a>>> {
+fn snippets<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Element<'a>> {
     let labels = diagnostic
         .primary
         .iter()
@@ -83,15 +81,19 @@ fn snippets<'a>(
         .collect()
 }
 
-fn snippet<'a>(
-    source: &'a Source,
-    labels: &[(&'a Label, AnnotationKind)],
-) -> Snippet<'a, Annotation<'a>> {
+fn snippet<'a>(source: &'a Source, labels: &[(&'a Label, AnnotationKind)]) -> Element<'a> {
     let spans: Vec<Span> = labels
         .iter()
         .map(|(label, _)| first_line(source, label.span))
         .collect();
     let window = Window::around(source, &spans);
+    if window.is_unreadable() {
+        let place = source.line_column(spans.first().map_or(0, |span| span.start));
+        return Origin::path(source.name.as_str())
+            .line(place.line as usize)
+            .char_column(place.column as usize)
+            .into();
+    }
     let annotations = labels.iter().zip(&spans).map(|((label, kind), span)| {
         let annotation = kind.span(window.range(*span));
         if label.message.is_empty() {
@@ -104,11 +106,15 @@ fn snippet<'a>(
         .line_start(window.line)
         .path(source.name.as_str())
         .annotations(annotations)
+        .into()
 }
 
 fn edit<'a>(sources: &'a Sources, suggestion: &'a Suggestion) -> Option<Snippet<'a, Patch<'a>>> {
     let source = sources.get(suggestion.span.file)?;
     let window = Window::around(source, &[suggestion.span]);
+    if window.is_unreadable() {
+        return None;
+    }
     Some(
         Snippet::source(window.text)
             .line_start(window.line)
@@ -159,6 +165,12 @@ impl<'a> Window<'a> {
             start,
             line: source.line_column(first).line as usize,
         }
+    }
+
+    /// Whether it has a line that nobody would read.
+    fn is_unreadable(&self) -> bool {
+        const LONGEST_LINE: usize = 1_000;
+        self.text.lines().any(|line| line.len() > LONGEST_LINE)
     }
 
     fn range(&self, span: Span) -> std::ops::Range<usize> {

@@ -31,7 +31,7 @@ fn condition(node: &Node, notes: &mut Notes, depth: usize) -> Option<Condition> 
         .iter()
         .find(|connective| connective.text() != first.text())
     {
-        notes.diagnostics.push(mixed(node, first, other));
+        notes.report(mixed(node, first, other));
     }
     let kind = match first.text() {
         "and" => ConditionKind::And(conditions),
@@ -53,7 +53,7 @@ fn operand(node: &Node, notes: &mut Notes, depth: usize) -> Option<Condition> {
     let inner = node.children().last()?;
     let depth = depth + nots.len();
     if depth > MAX_NESTING {
-        notes.diagnostics.push(
+        notes.report(
             Diagnostic::new(
                 Code::TooDeep,
                 inner.span(),

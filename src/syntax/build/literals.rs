@@ -15,7 +15,17 @@ pub(super) fn word(node: &Node) -> Name {
 /// A word that names something of the policy: a letter, then letters, digits, `_`.
 pub(super) fn name(node: &Node, notes: &mut Notes) -> Name {
     let text = node.text();
-    if let Some(odd) = text.chars().find(|c| !is_name_part(*c)) {
+    if let Some(quote) = text.chars().find(|c| "“”„‘’«»".contains(*c)) {
+        notes.wrong_with(
+            node.span(),
+            format!("`{quote}` is not a quote of the language"),
+            "text stands between `\"` and `\"`",
+            format!(
+                "\"{}\"",
+                text.replace(['“', '”', '„', '‘', '’', '«', '»'], "")
+            ),
+        );
+    } else if let Some(odd) = text.chars().find(|c| !is_name_part(*c)) {
         let message = format!("`{text}` is not a name: `{odd}` cannot stand in one");
         let help = "a name is a letter, then letters, digits and `_`";
         if odd == '-' {
@@ -25,6 +35,11 @@ pub(super) fn name(node: &Node, notes: &mut Notes) -> Name {
         }
     }
     word(node)
+}
+
+/// Whether a text could be a name.
+pub(in crate::syntax) fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name_part)
 }
 
 /// Whether a character may stand in a name.
@@ -203,6 +218,18 @@ pub(super) fn term(node: &Node, notes: &mut Notes) -> Option<Term> {
     let part = node.only()?;
     match part.rule() {
         Rule::literal => literal(&part, notes).map(Term::Literal),
+        Rule::name
+            if part.text().chars().all(|c| is_name_part(c) || c == '-')
+                && part.text().contains('-') =>
+        {
+            notes.wrong_with(
+                part.span(),
+                format!("`{}` has to stand in quotes", part.text()),
+                "what comes from outside, such as a scope or a host, stands in quotes",
+                format!("\"{}\"", part.text()),
+            );
+            Some(Term::Name(word(&part)))
+        }
         Rule::name => Some(Term::Name(name(&part, notes))),
         _ => None,
     }

@@ -19,9 +19,11 @@ pub(super) use declarations::{
     guard, language, let_declaration, param_declaration, set_declaration,
 };
 pub(super) use issuers::{claim_declaration, issuer_name, issuer_setting};
+pub(super) use literals::is_name;
 pub(super) use routes::{route, under};
 pub(super) use tests::{expectation, test_claim, test_name, test_token};
 
+use super::MAX_ERRORS;
 use super::parse::{Node, Rule};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
@@ -34,10 +36,16 @@ pub(super) struct Notes {
 }
 
 impl Notes {
+    /// Reports something, up to the number of errors that a file is granted.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() <= MAX_ERRORS {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
     /// Reports what is wrong with a part.
     fn wrong(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.diagnostics
-            .push(Diagnostic::new(Code::Syntax, span, message).help(help));
+        self.report(Diagnostic::new(Code::Syntax, span, message).help(help));
     }
 
     /// The same, with the edit that would do.
@@ -48,7 +56,7 @@ impl Notes {
         help: impl Into<String>,
         replacement: impl Into<String>,
     ) {
-        self.diagnostics.push(
+        self.report(
             Diagnostic::new(Code::Syntax, span, message)
                 .help(help)
                 .suggest(span, replacement),

@@ -2,7 +2,7 @@
 //!
 //! The grammar takes a path as one word, so that what is wrong in it is said about its segment.
 
-use super::literals::is_name_part;
+use super::literals::is_name;
 use super::{Node, Notes};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{Path, Segment};
@@ -138,9 +138,7 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
 }
 
 fn parameter(name: &str, place: Span, segment: Span, notes: &mut Notes) -> Option<()> {
-    let well_formed =
-        name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(is_name_part);
-    if well_formed {
+    if is_name(name) {
         return Some(());
     }
     if name.is_empty() {

@@ -1,10 +1,22 @@
 //! The words for what the grammar refused.
+//!
+//! The grammar says how far it came and what it would have taken there. That is never enough for
+//! a person; so what people write by mistake is looked for first, the commonest first, and the
+//! bare "expected this, found that" is only the last resort.
 
+mod beginning;
+mod blocks;
+mod conditions;
 mod expected;
+mod literals;
+mod signs;
+mod synonyms;
+
+pub(super) use blocks::{unclosed, unopened};
 
 use super::context::Context;
-use super::parse::Failure;
-use super::tokens::{Token, token_at};
+use super::parse::{Failure, Rule};
+use super::tokens::{Token, token_at, tokens};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
@@ -19,81 +31,130 @@ pub(super) struct Broken<'a> {
     pub(super) context: Context,
     /// Where it begins.
     pub(super) start: usize,
-    /// Where it ends, as far as can be told.
-    pub(super) end: usize,
     /// How far the grammar came.
     pub(super) failure: &'a Failure,
     /// Whether it begins on the line on which the statement before it ends.
     pub(super) goes_on: bool,
 }
 
-/// A closing brace with no block to close.
-pub(super) fn unopened(brace: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::Syntax,
-        brace,
-        "`}` closes nothing: no block is open here",
-    )
-    .help("remove it, or look above for a block that was closed too early")
+/// The place where the grammar stopped.
+struct Site<'a> {
+    file: FileId,
+    text: &'a str,
+    context: Context,
+    start: usize,
+    goes_on: bool,
+    expected: &'a [Rule],
+    /// The tokens of the statement before that place.
+    before: Vec<Token<'a>>,
+    /// What stands there; `None` at the end of the file.
+    found: Option<Token<'a>>,
 }
 
-/// A block without its closing brace; `declaration` is what stands there instead, if not the end.
-pub(super) fn unclosed(
-    opening: Span,
-    suspect: Option<(Span, Span)>,
-    declaration: Option<Span>,
-) -> Diagnostic {
-    let mut error = Diagnostic::new(Code::Syntax, opening, "this block has no closing `}`");
-    error = match declaration {
-        Some(declaration) => error
-            .also(declaration, "a declaration begins before it is closed")
-            .help("put a `}` before the declaration"),
-        None => error.help("the file ends before it is closed: add a `}`"),
-    };
-    if let Some((opening, brace)) = suspect {
-        error = error
-            .also(brace, "this `}` is not indented like what it closes")
-            .also(opening, "which is this");
-    }
-    error
-}
+/// What people write by mistake, in the order in which it is looked for.
+const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
+    beginning::unknown,
+    signs::foreign_quote,
+    signs::operator_of_another_language,
+    signs::assignment,
+    signs::colon_or_semicolon,
+    literals::unit_apart,
+    literals::data_without_quotes,
+    literals::quotes_around_a_name,
+    literals::keyword_as_a_name,
+    literals::comma_missing,
+    literals::brackets_missing,
+    literals::key_source_missing,
+    literals::guard_without_methods,
+    conditions::scope_alone,
+    conditions::not_before_a_test,
+    conditions::not_a_condition,
+    conditions::claim_missing,
+    conditions::requires_missing,
+    conditions::second_access,
+    conditions::foreign_word,
+    literals::path_without_slash,
+    blocks::route_with_a_block,
+    literals::foreign_type,
+    blocks::bracket_not_closed,
+    blocks::bracket_not_opened,
+];
 
 impl<'a> Broken<'a> {
     /// What is wrong with it.
     pub(super) fn explain(&self) -> Diagnostic {
-        let found = self.found();
-        let span = found.map_or(self.span(self.end, self.end), |token| {
-            self.span(token.start, token.end())
-        });
-        let what = found.map_or("the end of the file".to_owned(), |token| {
-            format!("`{}`", token.text)
-        });
-        let wanted = expected::in_words(self.context, &self.failure.expected);
-        let error = Diagnostic::new(
-            Code::Syntax,
-            span,
-            format!("expected {wanted}, found {what}"),
-        );
-        let candidates = self.candidates();
-        match found.and_then(|token| nearest(token.word()?, candidates.iter().copied())) {
-            Some(near) => error
-                .help(format!("did you mean `{near}`?"))
-                .suggest(span, near),
-            None => error,
+        let mut before: Vec<Token<'_>> = tokens(self.text, self.start)
+            .take_while(|token| token.start < self.failure.at)
+            .collect();
+        // The grammar may stop inside of what is one word to people, such as a URL.
+        let found = match before.pop_if(|token| token.end() > self.failure.at) {
+            Some(whole) => Some(whole),
+            None => token_at(self.text, self.failure.at),
+        };
+        let site = Site {
+            file: self.file,
+            text: self.text,
+            context: self.context,
+            start: self.start,
+            goes_on: self.goes_on,
+            expected: &self.failure.expected,
+            before,
+            found,
+        };
+        MISTAKES
+            .iter()
+            .find_map(|mistake| mistake(&site))
+            .unwrap_or_else(|| site.misspelt_or_plain())
+    }
+}
+
+impl<'a> Site<'a> {
+    /// The token before the one that was found.
+    fn previous(&self) -> Option<Token<'a>> {
+        self.before.last().copied()
+    }
+
+    /// The token before [`Self::previous`].
+    fn before_previous(&self) -> Option<Token<'a>> {
+        self.before.iter().rev().nth(1).copied()
+    }
+
+    /// What was found, if it is a word.
+    fn word(&self) -> Option<&'a str> {
+        self.found?.word()
+    }
+
+    fn expects(&self, rule: Rule) -> bool {
+        self.expected.contains(&rule)
+    }
+
+    fn expects_condition(&self) -> bool {
+        self.expects(Rule::condition) || self.expects(Rule::operand) || self.expects(Rule::atom)
+    }
+
+    /// Whether a condition is complete here, so that what was found does not go on with it.
+    fn behind_condition(&self) -> bool {
+        self.expects(Rule::connective)
+    }
+
+    /// Whether what was found stands on a later line than what is before it, or is the end: then
+    /// the fault is that something is missing behind that.
+    fn line_ends(&self) -> bool {
+        match (self.previous(), self.found) {
+            (Some(previous), Some(found)) => self
+                .text
+                .get(previous.end()..found.start)
+                .is_some_and(|between| between.contains('\n')),
+            (_, found) => found.is_none(),
         }
     }
 
-    /// The words that could stand where the grammar failed.
-    fn candidates(&self) -> Vec<&'static str> {
-        let mut words = expected::keywords(&self.failure.expected);
-        if self.failure.at <= self.start || self.goes_on {
-            words.extend(self.context.keywords());
-        }
-        words
-    }
-
-    fn found(&self) -> Option<Token<'a>> {
-        token_at(self.text, self.failure.at)
+    /// Whether what was found stands right behind what is before it, without a blank.
+    fn touches(&self) -> bool {
+        matches!(
+            (self.previous(), self.found),
+            (Some(previous), Some(found)) if previous.end() == found.start
+        )
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -104,4 +165,101 @@ impl<'a> Broken<'a> {
             end: place(end),
         }
     }
+
+    fn place(&self, token: Token<'_>) -> Span {
+        self.span(token.start, token.end())
+    }
+
+    /// An error at what was found.
+    fn error(&self, message: impl Into<String>) -> Diagnostic {
+        let span = match (self.found, self.previous()) {
+            (Some(found), _) => self.place(found),
+            (None, Some(previous)) => self.place(previous),
+            (None, None) => self.span(self.start, self.start),
+        };
+        Diagnostic::new(Code::Syntax, span, message)
+    }
+
+    /// An error at another token.
+    fn error_at(&self, token: Token<'_>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Code::Syntax, self.place(token), message)
+    }
+
+    /// An error at another token, with the edit that would do.
+    fn replace(
+        &self,
+        token: Token<'_>,
+        message: impl Into<String>,
+        replacement: impl Into<String>,
+    ) -> Diagnostic {
+        let span = self.place(token);
+        Diagnostic::new(Code::Syntax, span, message).suggest(span, replacement)
+    }
+
+    /// An error at what was found, and the edit that puts something before it.
+    fn insert(&self, message: impl Into<String>, text: &str) -> Diagnostic {
+        let at = self.found.map_or(self.text.len(), |found| found.start);
+        self.error(message).suggest(self.span(at, at), text)
+    }
+
+    /// The one word or sign that had to stand here, if what follows it stands here already.
+    fn missing_word(&self) -> Option<String> {
+        let found = self.found.filter(|_| !self.line_ends())?;
+        if self.expects(Rule::k_is) && ["allowed", "denied"].contains(&found.text) {
+            return Some("is".to_owned());
+        }
+        let [one] = self.expected else {
+            return None;
+        };
+        expected::fixed_word(*one)
+    }
+
+    /// A word that is nearly the right one; otherwise what was expected and what was found.
+    fn misspelt_or_plain(&self) -> Diagnostic {
+        let wanted = expected::phrase(self.context, self.expected);
+        let keywords = expected::keywords(self.expected);
+        if let Some(found) = self.found
+            && let Some(word) = found.word()
+            && !self.line_ends()
+            && let Some(near) = nearest(word, keywords.iter().map(String::as_str))
+        {
+            return self
+                .replace(found, format!("expected {wanted}, found `{word}`"), near)
+                .help(format!("did you mean `{near}`?"));
+        }
+        if let Some(missing) = self.missing_word() {
+            let found = self.found.map(shown).unwrap_or_default();
+            let blank = if self.touches() { " " } else { "" };
+            return self.insert(
+                format!("expected `{missing}`, found `{found}`"),
+                &format!("{blank}{missing} "),
+            );
+        }
+        match (self.previous(), self.found) {
+            (Some(previous), found) if self.line_ends() => {
+                let behind = match found {
+                    Some(_) => "",
+                    None => ", but the file ends",
+                };
+                Diagnostic::new(
+                    Code::Syntax,
+                    self.place(previous),
+                    format!("expected {wanted} after `{}`{behind}", shown(previous)),
+                )
+            }
+            (_, Some(found)) => self.error(format!("expected {wanted}, found `{}`", shown(found))),
+            (_, None) => self.error(format!("expected {wanted}, but the file ends")),
+        }
+    }
+}
+
+/// A token as an error shows it: on one line, cut where it is long.
+fn shown(token: Token<'_>) -> String {
+    const MOST: usize = 60;
+    if token.text.chars().count() <= MOST {
+        return token.text.to_owned();
+    }
+    let mut short: String = token.text.chars().take(MOST - 1).collect();
+    short.push('…');
+    short
 }

@@ -12,7 +12,7 @@ use portcullis::value::ClaimType;
 use crate::support::policy::check_files;
 
 fn example() -> Model {
-    let policy = include_bytes!("../../cases/syntax/orders.gate").to_vec();
+    let policy = include_bytes!("../../cases/syntax/right/orders.gate").to_vec();
     let files = BTreeMap::from([
         ("orders.gate".to_owned(), policy),
         ("suspended.txt".to_owned(), b"mallory\n".to_vec()),

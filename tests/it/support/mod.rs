@@ -9,3 +9,4 @@ pub mod conformance;
 pub mod expectations;
 pub mod mint;
 pub mod policy;
+pub mod shape;

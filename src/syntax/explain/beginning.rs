@@ -1,0 +1,208 @@
+//! Statements that begin with nothing the block knows.
+
+use super::super::context::Context;
+use super::super::tokens::{Kind, Token, token_at};
+use super::expected::article;
+use super::{Site, shown};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::suggest::nearest;
+use crate::pattern::Method;
+
+/// The first word of the statement is wrong, or the whole is of another block.
+pub(super) fn unknown(site: &Site<'_>) -> Option<Diagnostic> {
+    let first = token_at(site.text, site.start)?;
+    if let Some(error) = continuation(site, first) {
+        return Some(error);
+    }
+    let known = site.context.keywords().contains(&first.text);
+    let at_first = site.found.is_some_and(|found| found.start <= first.start);
+    if !at_first && (known || !misread_as_route(site, first)) {
+        return None;
+    }
+    Some(unknown_first(site, first))
+}
+
+/// A route's method can be any word, so that the grammar stops behind it.
+fn misread_as_route(site: &Site<'_>, first: Token<'_>) -> bool {
+    let Some(word) = first.word() else {
+        return false;
+    };
+    match site.context {
+        Context::Api | Context::Under => {
+            let block = site.found.is_some_and(|found| found.is_sign("{"));
+            (site.before.len() == 1 || block) && Method::parse(word).is_none()
+        }
+        // A test may send a method in small letters, to see it refused.
+        Context::Test => Method::parse(&word.to_ascii_uppercase()).is_none(),
+        _ => false,
+    }
+}
+
+/// What looks like a claim of its own, but goes on with the line: `org_id string form "x"`
+fn continuation(site: &Site<'_>, first: Token<'_>) -> Option<Diagnostic> {
+    let word = first.word()?;
+    if !site.goes_on || site.context != Context::Claims {
+        return None;
+    }
+    let near = nearest(word, ["from"])?;
+    Some(
+        site.replace(
+            first,
+            format!("expected `from` or the next claim, found `{word}`"),
+            near,
+        )
+        .help(format!("did you mean `{near}`?")),
+    )
+}
+
+fn unknown_first(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
+    let noun = site.context.noun();
+    let error = site.error_at(
+        first,
+        format!(
+            "expected {} {noun}, found `{}`",
+            article(noun),
+            shown(first)
+        ),
+    );
+    match first.kind {
+        Kind::Word => word(site, first),
+        Kind::Raw if first.text.starts_with("/*") => {
+            error.help("comments begin with `#`, and end with the line")
+        }
+        Kind::Raw if matches!(site.context, Context::Api | Context::Under | Context::Test) => {
+            error.help("a route begins with its methods: `GET`, or `*` for all")
+        }
+        Kind::Sign if first.text == "-" => {
+            error.help("comments begin with `#`; lists stand in `[` and `]`")
+        }
+        Kind::Sign if first.text == ";" || first.text == "," => error
+            .suggest(site.place(first), "")
+            .help("a statement ends where the next begins"),
+        Kind::Sign if first.text == "@" => {
+            error.help("there are no annotations: a route stands on a line `METHODS PATH ACCESS`")
+        }
+        _ => error.help(hint(site.context)),
+    }
+}
+
+fn word(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
+    let word = first.text;
+    let noun = site.context.noun();
+    let message = format!("`{word}` begins no {noun}");
+    let route = Method::parse(word).is_some()
+        || token_at(site.text, first.end()).is_some_and(|next| next.kind == Kind::Raw);
+    if site.context == Context::Top && route {
+        return site
+            .error_at(first, "a route stands in no API here")
+            .help("routes stand between the braces of `api NAME { … }`");
+    }
+    if let Some((owner, place)) = elsewhere(site.context, word) {
+        return site
+            .error_at(first, format!("`{word}` does not stand here"))
+            .help(format!("it is {} {owner}: {place}", article(owner)));
+    }
+    let continuations: &[&str] = &["and", "or", "requires", "instead", "public", "denied"];
+    let methods = matches!(site.context, Context::Api | Context::Under | Context::Test);
+    let upper = word.to_ascii_uppercase();
+    if methods && Method::parse(&upper).is_some() {
+        return site
+            .replace(first, format!("`{word}` is not a method"), upper)
+            .help("methods are written in capitals");
+    }
+    let near = nearest(word, site.context.keywords().iter().copied())
+        .or_else(|| {
+            methods
+                .then(|| nearest(word, Method::all().map(Method::as_str)))
+                .flatten()
+        })
+        .or_else(|| nearest(word, continuations.iter().copied()));
+    match near {
+        Some(near) => site
+            .replace(first, message, near)
+            .help(format!("did you mean `{near}`?")),
+        None => {
+            let help = foreign(site.context, word).unwrap_or_else(|| hint(site.context));
+            site.error_at(first, message).help(help)
+        }
+    }
+}
+
+/// Which other block a word begins a statement of.
+fn elsewhere(here: Context, word: &str) -> Option<(&'static str, &'static str)> {
+    let places = [
+        (Context::Issuer, "in `issuer NAME { … }`"),
+        (Context::Api, "in `api NAME { … }`"),
+        (Context::Top, "outside every block"),
+        (Context::Test, "in `test \"…\" { … }`"),
+    ];
+    places
+        .into_iter()
+        .find(|(context, _)| {
+            *context != here
+                && !(here == Context::Under && word == "under")
+                && context.keywords().contains(&word)
+        })
+        .map(|(context, place)| {
+            let owner = match context {
+                Context::Api => "part of an API",
+                Context::Test => "part of a test",
+                context => context.noun(),
+            };
+            (owner, place)
+        })
+}
+
+/// Words of other languages.
+fn foreign(context: Context, word: &str) -> Option<&'static str> {
+    Some(match word {
+        "include" | "import" | "use" => {
+            "nothing is included: all `*.gate` files of a folder are one policy"
+        }
+        "version" => "the version of the language is said by `language 1`",
+        "allow" | "deny" | "permit" | "forbid" | "route" | "rule" | "path" | "location"
+        | "routes" | "endpoint" => {
+            "a route is `METHODS PATH ACCESS`, such as `GET /orders requires scope \"read\"`, in \
+             an `api`"
+        }
+        "policy" | "service" | "server" => "the protected thing is an `api NAME { … }`",
+        "provider" | "idp" | "auth" | "jwt" | "oidc" => {
+            "who signs tokens is an `issuer NAME { … }`"
+        }
+        "var" | "const" | "def" | "define" => "a condition gets a name by `let NAME = …`",
+        "list" if context == Context::Top => "a list gets a name by `set NAME = […]`",
+        "jwks" | "jwks_uri" | "jwks_url" => "where the keys are is said by `keys url \"…\"`",
+        "max_age" | "maxAge" | "max-age" => "the greatest age is said by `max age 1h`",
+        "aud" => "the audience is said by `audience \"…\"`",
+        "iss" => "the issuer's URL is said by `url \"…\"`",
+        "expect" | "assert" | "request" => {
+            "an expectation begins with the request: `GET /orders with alice is allowed`"
+        }
+        _ => return None,
+    })
+}
+
+/// What a block is made of.
+fn hint(context: Context) -> &'static str {
+    match context {
+        Context::Top | Context::Unknown => {
+            "a declaration begins with `issuer`, `api`, `guard`, `let`, `set`, `param` or `test`"
+        }
+        Context::Issuer => {
+            "an issuer has `url`, `keys`, `algorithms`, `leeway`, `max age`, `tokens`, `scopes \
+             from`, `client from`, `audience`, `sender` and `claims { … }`"
+        }
+        Context::Claims => "a claim is `NAME TYPE`, or `NAME TYPE from PATH`",
+        Context::Api => {
+            "an API has routes, `METHODS PATH ACCESS`, `under PATH { … }`, and the settings \
+             `host`, `issuer`, `audience`, `scopes`, `realm`, `token in`, `cors`, `preflight`, \
+             `forward`, `paths` and `sender`"
+        }
+        Context::Under => "a route is `METHODS PATH ACCESS`; settings stand outside of `under`",
+        Context::Test => {
+            "a test has tokens, `token NAME = ISSUER { … }`, and requests, `GET /path with NAME \
+             is allowed`"
+        }
+        Context::Token => "a claim is its name and its value: `sub \"alice\"`",
+    }
+}

@@ -1,0 +1,99 @@
+//! Braces and brackets without their other half.
+
+use super::super::parse::Rule;
+use super::super::tokens::Token;
+use super::{Site, expected, shown};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+
+/// A closing brace with no block to close.
+pub(in super::super) fn unopened(brace: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::Syntax,
+        brace,
+        "`}` closes nothing: no block is open here",
+    )
+    .help("remove it, or look above for a block that was closed too early")
+}
+
+/// A block without its closing brace; `declaration` is what stands there instead, if not the end.
+pub(in super::super) fn unclosed(
+    opening: Span,
+    suspect: Option<(Span, Span)>,
+    declaration: Option<Span>,
+) -> Diagnostic {
+    let mut error = Diagnostic::new(Code::Syntax, opening, "this block has no closing `}`")
+        .label("opened here");
+    error = match declaration {
+        Some(declaration) => error
+            .also(declaration, "this declaration cannot stand inside it")
+            .help("put a `}` before the declaration"),
+        None => error.help("the file ends before the block does: add a `}`"),
+    };
+    if let Some((opening, brace)) = suspect {
+        error = error
+            .also(brace, "this `}` is not indented like")
+            .also(opening, "the block that it closes");
+    }
+    error
+}
+
+/// `GET /orders { … }`
+pub(super) fn route_with_a_block(site: &Site<'_>) -> Option<Diagnostic> {
+    let found = site.found.filter(|found| found.is_sign("{"))?;
+    let first = *site.before.first()?;
+    if !site.expects(Rule::access) || site.line_ends() {
+        return None;
+    }
+    Some(
+        site.error_at(found, "a route has no block")
+            .also(site.place(first), "the route begins here")
+            .help("routes below a path stand in `under PATH { … }`"),
+    )
+}
+
+/// A list or a parenthesis that something else follows.
+pub(super) fn bracket_not_closed(site: &Site<'_>) -> Option<Diagnostic> {
+    if !site.expects(Rule::rbracket) && !site.expects(Rule::rparen) {
+        return None;
+    }
+    let mut open: Vec<Token<'_>> = Vec::new();
+    for token in &site.before {
+        if token.is_sign("(") || token.is_sign("[") {
+            open.push(*token);
+        } else if token.is_sign(")") || token.is_sign("]") {
+            open.pop();
+        }
+    }
+    let opener = open.pop()?;
+    let previous = site.previous()?;
+    let wanted = expected::phrase(site.context, site.expected);
+    let message = match site.found {
+        Some(found) if !site.line_ends() => {
+            format!("expected {wanted}, found `{}`", shown(found))
+        }
+        _ => format!("expected {wanted} after `{}`", shown(previous)),
+    };
+    let place = match site.found {
+        Some(found) if !site.line_ends() => found,
+        _ => previous,
+    };
+    Some(
+        Diagnostic::new(Code::Syntax, site.place(place), message).also(
+            site.place(opener),
+            format!("this `{}` is still open", opener.text),
+        ),
+    )
+}
+
+/// A closing bracket that nothing opened.
+pub(super) fn bracket_not_opened(site: &Site<'_>) -> Option<Diagnostic> {
+    let found = site.found?;
+    if !(found.is_sign(")") || found.is_sign("]")) || !site.behind_condition() {
+        return None;
+    }
+    Some(
+        site.replace(found, format!("`{}` closes nothing", found.text), "")
+            .help("remove it, or put what it should close before it"),
+    )
+}

@@ -1,0 +1,104 @@
+//! Words that people bring from other languages, and what they are called here.
+
+/// For what a route asks for.
+pub(super) const ACCESS: &[(&str, &str)] = &[
+    ("allow", "public"),
+    ("allowed", "public"),
+    ("anonymous", "public"),
+    ("anyone", "public"),
+    ("everyone", "public"),
+    ("open", "public"),
+    ("permit", "public"),
+    ("permitAll", "public"),
+    ("auth", "authenticated"),
+    ("private", "authenticated"),
+    ("protected", "authenticated"),
+    ("secured", "authenticated"),
+    ("if", "requires"),
+    ("needs", "requires"),
+    ("when", "requires"),
+    ("where", "requires"),
+    ("blocked", "denied"),
+    ("deny", "denied"),
+    ("denyAll", "denied"),
+    ("forbid", "denied"),
+    ("forbidden", "denied"),
+    ("reject", "denied"),
+];
+
+/// For what is asked of a value.
+pub(super) const TESTS: &[(&str, &str)] = &[
+    ("eq", "=="),
+    ("equal", "=="),
+    ("equals", "=="),
+    ("is", "=="),
+    ("ne", "!="),
+    ("isnt", "!="),
+    ("defined", "present"),
+    ("exists", "present"),
+    ("missing", "absent"),
+    ("has", "contains"),
+    ("have", "contains"),
+    ("include", "contains"),
+    ("includes", "contains"),
+    ("oneof", "in"),
+    ("one", "in"),
+    ("startswith", "starts with"),
+    ("startsWith", "starts with"),
+    ("starts_with", "starts with"),
+    ("begins", "starts with"),
+    ("endswith", "ends with"),
+    ("endsWith", "ends with"),
+    ("ends_with", "ends with"),
+];
+
+/// For kinds of condition.
+pub(super) const CONDITIONS: &[(&str, &str)] = &[
+    ("scopes", "scope"),
+    ("permission", "scope"),
+    ("claims", "claim"),
+    ("issuer", "token from"),
+    ("iss", "token from"),
+    ("ip", "address"),
+    ("remote_addr", "address"),
+    ("headers", "header"),
+    ("verb", "method"),
+];
+
+/// For types.
+pub(super) const TYPES: &[(&str, &str)] = &[
+    ("array", "list of string"),
+    ("strings", "list of string"),
+    ("bool", "boolean"),
+    ("date", "time"),
+    ("datetime", "time"),
+    ("timestamp", "time"),
+    ("double", "number"),
+    ("float", "number"),
+    ("int", "number"),
+    ("integer", "number"),
+    ("str", "string"),
+    ("text", "string"),
+    ("ip", "address"),
+    ("cidr", "address"),
+];
+
+/// For what a test expects.
+pub(super) const OUTCOMES: &[(&str, &str)] = &[
+    ("allow", "allowed"),
+    ("accepted", "allowed"),
+    ("ok", "allowed"),
+    ("permitted", "allowed"),
+    ("deny", "denied"),
+    ("forbidden", "denied"),
+    ("refused", "denied"),
+    ("rejected", "denied"),
+];
+
+/// What the word is called here.
+pub(super) fn meant(word: &str, table: &[(&str, &'static str)]) -> Option<&'static str> {
+    table
+        .iter()
+        .find(|(foreign, _)| *foreign == word)
+        .map(|(_, here)| *here)
+}
