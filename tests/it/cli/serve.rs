@@ -18,29 +18,36 @@ struct Serve {
 
 impl Serve {
     fn start(config: &str) -> Serve {
-        let mut child = portcullis()
+        let child = portcullis()
             .args(["serve", "--config", config])
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary runs");
-        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut pdp = None;
+        let mut serve = Serve {
+            child,
+            pdp: String::new(),
+        };
+        let mut log = BufReader::new(serve.child.stderr.take().expect("a pipe"));
         let mut line = String::new();
-        while log.read_line(&mut line).expect("it logs text") > 0 {
+        loop {
+            line.clear();
+            let read = log.read_line(&mut line).expect("it logs text");
+            assert_ne!(read, 0, "it ended before it was ready");
             let entry: Value = serde_json::from_str(&line).expect("a JSON line");
             if entry["listener"] == "pdp" {
-                pdp = entry["address"].as_str().map(str::to_owned);
+                entry["address"]
+                    .as_str()
+                    .expect("an address")
+                    .clone_into(&mut serve.pdp);
             }
             if entry["message"] == "ready" {
-                // What it still says is read, so that it never waits for a reader.
-                std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-                let pdp = pdp.expect("the address of `pdp`");
-                return Serve { child, pdp };
+                break;
             }
-            line.clear();
         }
-        panic!("it ended before it was ready");
+        // What it still says is read, so that it never waits for a reader.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        serve
     }
 
     fn check(&self, question: &Value) -> Value {
