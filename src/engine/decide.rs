@@ -7,9 +7,9 @@ use super::eval::Scene;
 use super::evidence::{Evidence, Fault, SeenKind};
 use super::facts::Facts;
 use super::policy::Policy;
-use super::routed::{Open, Routed, State};
+use super::routed::{Open, Routed, Routes, State};
 use super::{blame, cors, forward};
-use crate::model::{Access, Api, Condition, Route};
+use crate::model::{Access, Api, Condition};
 use crate::reason::Reason;
 use crate::settings::{Demand, PathParameter};
 use crate::source::Span;
@@ -20,11 +20,11 @@ use crate::source::Span;
 /// inside it denies, whatever the rules say.
 pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decision<'a> {
     match &routed.state {
-        State::Fault(fault) => deny(routed, Vec::new(), None, |denial| {
+        State::Fault(fault) => deny(routed, Routes::new(), None, |denial| {
             denial.reason = fault.reason;
             denial.hint = Some(fault.hint.clone());
         }),
-        State::NoRoute => deny(routed, Vec::new(), None, |denial| {
+        State::NoRoute => deny(routed, Routes::new(), None, |denial| {
             denial.reason = Reason::RequestNoRoute;
             denial.hint = Some("no route of the policy names this method, host and path".into());
         }),
@@ -177,7 +177,7 @@ fn seen_facts(facts: &Facts, kind: SeenKind) -> SeenToken<'_> {
 
 fn allow<'a>(
     routed: &'a Routed<'a, 'a>,
-    routes: Vec<&'a Route>,
+    routes: Routes<'a>,
     token: Option<(&'a Facts, Option<SeenToken<'a>>)>,
     preflight: bool,
 ) -> Decision<'a> {
@@ -217,7 +217,7 @@ pub fn refuse<'a>(policy: &'a Policy, fault: &Fault) -> Decision<'a> {
         subject: Subject {
             policy,
             api: None,
-            routes: Vec::new(),
+            routes: Routes::new(),
             token: None,
         },
         reason: fault.reason,
@@ -230,7 +230,7 @@ pub fn refuse<'a>(policy: &'a Policy, fault: &Fault) -> Decision<'a> {
 
 fn deny<'a>(
     routed: &'a Routed<'a, 'a>,
-    routes: Vec<&'a Route>,
+    routes: Routes<'a>,
     token: Option<SeenToken<'a>>,
     fill: impl FnOnce(&mut Denial<'a>),
 ) -> Decision<'a> {

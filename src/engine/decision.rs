@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 
 use crate::engine::policy::Policy;
+use crate::engine::routed::Routes;
 use crate::engine::{Facts, SeenKind};
-use crate::model::{Api, Route};
+use crate::model::Api;
 use crate::reason::Reason;
 use crate::source::{Place, Span};
 
@@ -23,11 +24,11 @@ pub enum Decision<'a> {
 
 /// What both outcomes say of the request.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject<'a> {
-    pub(crate) policy: &'a Policy,
-    pub(crate) api: Option<&'a Api>,
-    pub(crate) routes: Vec<&'a Route>,
-    pub(crate) token: Option<SeenToken<'a>>,
+pub(super) struct Subject<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) api: Option<&'a Api>,
+    pub(super) routes: Routes<'a>,
+    pub(super) token: Option<SeenToken<'a>>,
 }
 
 /// What was seen of the token.

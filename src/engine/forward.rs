@@ -19,9 +19,10 @@ pub(super) fn headers<'a>(api: &'a Api, facts: &'a Facts) -> Vec<(&'a str, Cow<'
                     .find_map(|claim| value(facts.claim(*claim), *json))?,
             };
             let printable = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-            // Blanks at the ends are no part of a field value (RFC 9110, section 5.5).
-            (printable && value.trim_matches(' ').len() == value.len())
-                .then_some((forward.header.as_str(), value))
+            // Blanks at the ends are no part of a field value (RFC 9110, section 5.5), and some
+            // proxies drop a header whose value is empty.
+            let whole = !value.is_empty() && value.trim_matches(' ').len() == value.len();
+            (printable && whole).then_some((forward.header.as_str(), value))
         })
         .collect()
 }

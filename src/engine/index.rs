@@ -1,10 +1,12 @@
 //! Which routes and guards match a path: a tree over segments.
 //!
-//! The cost of a look-up grows with the length of the path, not with the number of rules: literals
-//! are found by their hash, and segments with a parameter inside by the lengths of what stands
-//! around it, of which a policy has few.
+//! The cost of a look-up grows with the length of the path, not with the number of rules: a
+//! segment's text is looked up once for its number, and a child by the numbers of its parent and
+//! of the text. Segments with a parameter inside are found by the lengths of what stands around
+//! it, of which a policy has few. All nodes share one table, since most have one child or none.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 
 use smallvec::SmallVec;
 
@@ -27,43 +29,63 @@ pub(super) enum RuleKind {
     Guard(u32),
 }
 
+/// The rules that match a request: an ordinary one has a route and a guard or two.
+pub(super) type Found = SmallVec<[RuleKind; 8]>;
+
+/// The number of a text that patterns have; what they do not have is [`UNKNOWN`].
+type Text = u32;
+const UNKNOWN: Text = u32::MAX;
+
+/// The number of a node.
+type At = u32;
+const ROOT: At = 0;
+
+/// The numbers of a path's segments as texts; most paths are short.
+type Texts = SmallVec<[Text; 16]>;
+
 #[derive(Debug, Default)]
 struct Node {
-    literals: HashMap<Box<str>, u32>,
-    mixed: Option<Box<Mixed>>,
-    any: Option<u32>,
+    /// The child behind any segment.
+    any: Option<At>,
+    /// Each pair of lengths that occurs, of what stands before and behind the parameter of a
+    /// segment of a child.
+    lengths: Vec<(u32, u32)>,
     /// Rules whose path ends here.
     exact: Vec<Rule>,
     /// Rules whose path ends here in `/**`.
     rest: Vec<Rule>,
 }
 
-/// Children behind segments with a parameter inside.
-#[derive(Debug, Default)]
-struct Mixed {
-    /// Each pair of lengths that occurs, of what stands before and behind the parameter.
-    lengths: Vec<(usize, usize)>,
-    children: HashMap<(Box<str>, Box<str>), u32>,
-}
-
 /// The tree.
 #[derive(Debug)]
 pub(super) struct Index {
     nodes: Vec<Node>,
+    /// The keys are the policy's, and look-ups change nothing: no request can make them collide.
+    texts: HashMap<Box<str>, Text, BuildHasherDefault<DefaultHasher>>,
+    literals: HashMap<(At, Text), At, BuildHasherDefault<NumberHasher>>,
+    /// By what stands before and behind the parameter.
+    mixed: HashMap<(At, Text, Text), At, BuildHasherDefault<NumberHasher>>,
 }
 
 impl Default for Index {
     fn default() -> Self {
         Index {
             nodes: vec![Node::default()],
+            texts: HashMap::default(),
+            literals: HashMap::default(),
+            mixed: HashMap::default(),
         }
     }
+}
+
+fn number(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 impl Index {
     /// Adds a rule.
     pub fn insert(&mut self, path: &PathPattern, rule: Rule) {
-        let mut at = 0;
+        let mut at = ROOT;
         for segment in &path.segments {
             at = self.child(at, segment);
         }
@@ -76,28 +98,27 @@ impl Index {
         }
     }
 
-    fn child(&mut self, at: u32, segment: &SegmentPattern) -> u32 {
-        let fresh = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let Some(node) = self.nodes.get_mut(at as usize) else {
-            return at;
-        };
+    fn child(&mut self, at: At, segment: &SegmentPattern) -> At {
+        let fresh = number(self.nodes.len());
         let child = match segment {
-            SegmentPattern::Literal(literal) => *node
-                .literals
-                .entry(literal.as_str().into())
-                .or_insert(fresh),
-            SegmentPattern::Mixed { prefix, suffix } => {
-                let mixed = node.mixed.get_or_insert_default();
-                let lengths = (prefix.len(), suffix.len());
-                if !mixed.lengths.contains(&lengths) {
-                    mixed.lengths.push(lengths);
-                }
-                *mixed
-                    .children
-                    .entry((prefix.as_str().into(), suffix.as_str().into()))
-                    .or_insert(fresh)
+            SegmentPattern::Literal(literal) => {
+                let text = self.text(literal);
+                *self.literals.entry((at, text)).or_insert(fresh)
             }
-            SegmentPattern::Any => *node.any.get_or_insert(fresh),
+            SegmentPattern::Mixed { prefix, suffix } => {
+                let key = (at, self.text(prefix), self.text(suffix));
+                let lengths = (number(prefix.len()), number(suffix.len()));
+                if let Some(node) = self.nodes.get_mut(at as usize)
+                    && !node.lengths.contains(&lengths)
+                {
+                    node.lengths.push(lengths);
+                }
+                *self.mixed.entry(key).or_insert(fresh)
+            }
+            SegmentPattern::Any => match self.nodes.get_mut(at as usize) {
+                Some(node) => *node.any.get_or_insert(fresh),
+                None => at,
+            },
         };
         if child == fresh {
             self.nodes.push(Node::default());
@@ -105,60 +126,109 @@ impl Index {
         child
     }
 
-    /// The rules that match a method and a path, in no particular order.
-    pub fn find(&self, method: Method, path: &NormalPath<'_>, found: &mut SmallVec<[RuleKind; 8]>) {
-        self.walk(0, 0, method, path, found);
+    fn text(&mut self, text: &str) -> Text {
+        let fresh = number(self.texts.len());
+        if let Some(known) = self.texts.get(text) {
+            return *known;
+        }
+        self.texts.insert(Box::from(text), fresh);
+        fresh
     }
 
-    /// Recursion is bounded by [`super::path::MAX_SEGMENTS`] and the depth of the tree.
-    fn walk(
-        &self,
-        at: u32,
-        depth: usize,
-        method: Method,
-        path: &NormalPath<'_>,
-        found: &mut SmallVec<[RuleKind; 8]>,
-    ) {
-        let Some(node) = self.nodes.get(at as usize) else {
+    fn known(&self, text: &str) -> Text {
+        self.texts.get(text).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// The rules that match a method and a path: routes before guards, each by its number.
+    pub fn find(&self, method: Method, path: &NormalPath<'_>) -> Found {
+        let look_up = LookUp {
+            index: self,
+            method,
+            path,
+            texts: path.segments.iter().map(|text| self.known(text)).collect(),
+        };
+        let mut found = Found::new();
+        look_up.walk(ROOT, 0, &mut found);
+        found.sort_unstable();
+        found
+    }
+}
+
+/// A request on its way through the tree.
+struct LookUp<'i> {
+    index: &'i Index,
+    method: Method,
+    path: &'i NormalPath<'i>,
+    texts: Texts,
+}
+
+impl LookUp<'_> {
+    fn add(&self, rules: &[Rule], found: &mut Found) {
+        let matching = rules.iter().filter(|rule| rule.methods.has(self.method));
+        found.extend(matching.map(|rule| rule.kind));
+    }
+
+    /// Recursion is bounded by the path's segments, of which a request has at most
+    /// [`super::path::MAX_SEGMENTS`], and by the depth of the tree. No node is visited twice.
+    fn walk(&self, at: At, depth: usize, found: &mut Found) {
+        let Some(node) = self.index.nodes.get(at as usize) else {
             return;
         };
-        let matching = |rules: &[Rule], found: &mut SmallVec<[RuleKind; 8]>| {
-            found.extend(
-                rules
-                    .iter()
-                    .filter(|rule| rule.methods.has(method))
-                    .map(|rule| rule.kind),
-            );
-        };
-        matching(&node.rest, found);
-        let Some(segment) = path.segment(depth) else {
-            matching(&node.exact, found);
+        self.add(&node.rest, found);
+        let Some(text) = self.texts.get(depth) else {
+            self.add(&node.exact, found);
             return;
         };
-        if let Some(child) = node.literals.get(segment) {
-            self.walk(*child, depth + 1, method, path, found);
+        if let Some(child) = self.index.literals.get(&(at, *text)) {
+            self.walk(*child, depth + 1, found);
         }
-        if let Some(mixed) = &node.mixed {
-            for (prefix, suffix) in &mixed.lengths {
-                let Some(end) = segment.len().checked_sub(*suffix) else {
-                    continue;
-                };
-                // At least one character between the two.
-                if end <= *prefix {
-                    continue;
-                }
-                let (Some(before), Some(behind)) = (segment.get(..*prefix), segment.get(end..))
-                else {
-                    continue;
-                };
-                let child = mixed.children.get(&(Box::from(before), Box::from(behind)));
-                if let Some(child) = child {
-                    self.walk(*child, depth + 1, method, path, found);
+        if !node.lengths.is_empty()
+            && let Some(segment) = self.path.segment(depth)
+        {
+            for lengths in &node.lengths {
+                if let Some(child) = self.mixed(at, segment, *lengths) {
+                    self.walk(child, depth + 1, found);
                 }
             }
         }
         if let Some(child) = node.any {
-            self.walk(child, depth + 1, method, path, found);
+            self.walk(child, depth + 1, found);
         }
+    }
+
+    fn mixed(&self, at: At, segment: &str, (prefix, suffix): (u32, u32)) -> Option<At> {
+        let end = segment.len().checked_sub(suffix as usize)?;
+        // At least one character between the two.
+        if end <= prefix as usize {
+            return None;
+        }
+        let before = self.index.known(segment.get(..prefix as usize)?);
+        let behind = self.index.known(segment.get(end..)?);
+        self.index.mixed.get(&(at, before, behind)).copied()
+    }
+}
+
+/// A hash for small numbers that the policy gives out itself: a multiplication for each, and the
+/// high bits, which it mixes best, brought down to where the table looks.
+#[derive(Debug, Default)]
+struct NumberHasher(u64);
+
+/// 2^64 divided by the golden ratio, odd: neighbouring numbers end far apart.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(GOLDEN);
+        self.0 = mixed ^ (mixed >> 32);
     }
 }

@@ -19,6 +19,9 @@ pub const MAX_TARGET_BYTES: usize = 32 * 1024;
 /// The most segments of a path: each is a step through the index of routes.
 pub const MAX_SEGMENTS: usize = 256;
 
+/// So many segments are read with one allocation.
+const USUAL_SEGMENTS: usize = 8;
+
 /// The parts of a request target.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'r> {
@@ -86,7 +89,7 @@ pub(super) fn read(
         ));
     }
     let mut normal = NormalPath {
-        segments: Vec::new(),
+        segments: Vec::with_capacity(USUAL_SEGMENTS),
         folded: options.case_insensitive,
     };
     let mut raw = path.split(|byte| *byte == b'/').skip(1).peekable();

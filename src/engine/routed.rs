@@ -14,6 +14,12 @@ use crate::reason::Reason;
 use crate::settings::{ApiId, Demand};
 use crate::source::Span;
 
+/// The routes that answer a request: more than one only where they cross.
+pub(super) type Routes<'p> = Vec<&'p Route>;
+
+/// The guards that tighten a request.
+type Guards<'p> = Vec<&'p Guard>;
+
 /// A request for which the rules have been found, and perhaps already settled what to answer.
 #[derive(Debug)]
 pub struct Routed<'p, 'r> {
@@ -31,9 +37,9 @@ pub(super) enum State<'p, 'r> {
     /// No route names it.
     NoRoute,
     /// Something `denied` covers it.
-    Denied { routes: Vec<&'p Route>, by: Span },
+    Denied { routes: Routes<'p>, by: Span },
     /// It is a CORS preflight that passes.
-    Preflight { routes: Vec<&'p Route> },
+    Preflight { routes: Routes<'p> },
     /// Conditions decide.
     Open(Box<Open<'p, 'r>>),
 }
@@ -45,8 +51,8 @@ pub(super) struct Open<'p, 'r> {
     pub path: NormalPath<'r>,
     pub query: Option<&'r [u8]>,
     pub label: Option<String>,
-    pub routes: Vec<&'p Route>,
-    pub guards: Vec<&'p Guard>,
+    pub routes: Routes<'p>,
+    pub guards: Guards<'p>,
     pub demand: Demand,
 }
 
@@ -70,8 +76,8 @@ impl Policy {
 struct Matched<'p> {
     api: (ApiId, &'p Api),
     /// The most specific routes, by file and line.
-    routes: Vec<&'p Route>,
-    guards: Vec<&'p Guard>,
+    routes: Routes<'p>,
+    guards: Guards<'p>,
     /// What denies, whatever else holds.
     denied: Option<Span>,
 }
@@ -158,28 +164,29 @@ impl<'p, 'r> Routed<'p, 'r> {
 
     /// The rules for a method and a path; `None` where no route matches.
     fn matched(&self, group: &Group, method: Method, path: &NormalPath<'_>) -> Option<Matched<'p>> {
-        let mut found: SmallVec<[RuleKind; 8]> = SmallVec::new();
-        group.index.find(method, path, &mut found);
-        found.sort_unstable();
-        let routes: Vec<(ApiId, &Route)> = found
+        let found = group.index.find(method, path);
+        let routes: SmallVec<[(ApiId, &Route); 4]> = found
             .iter()
             .filter_map(|kind| match kind {
                 RuleKind::Route(at) => self.policy.numbered(*at),
                 RuleKind::Guard(_) => None,
             })
             .collect();
-        let best: Vec<(ApiId, &Route)> = routes
+        let is_best = |(_, route): &&(ApiId, &Route)| {
+            !routes
+                .iter()
+                .any(|(_, other)| within(other, route) && !within(route, other))
+        };
+        // Most requests match one route, which need not be compared with itself.
+        let alone = routes.len() == 1;
+        let best: SmallVec<[(ApiId, &Route); 2]> = routes
             .iter()
-            .filter(|(_, route)| {
-                !routes
-                    .iter()
-                    .any(|(_, other)| within(other, route) && !within(route, other))
-            })
+            .filter(|route| alone || is_best(route))
             .copied()
             .collect();
         // The checker lets no routes of two APIs cross.
         let (api, _) = *best.first()?;
-        let guards: Vec<&Guard> = found
+        let guards: Guards<'p> = found
             .iter()
             .filter_map(|kind| match kind {
                 RuleKind::Guard(at) => self.policy.guard(*at),
