@@ -62,7 +62,7 @@ fn allowed(policy: &Policy, facts: &Facts, method: &str, target: &str) -> bool {
 fn by_routes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
     for routes in [10, 1_000, 100_000] {
-        let policy = policies::load(&policies::text(routes));
+        let policy = policies::load(&policies::texts(routes));
         let resource = routes / 10;
         let facts = facts(&policy, resource);
         for (name, method, target) in [

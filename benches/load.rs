@@ -16,9 +16,9 @@ fn by_routes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("load");
     group.sample_size(10);
     for routes in [1_000, 10_000, 100_000] {
-        let text = policies::text(routes);
+        let texts = policies::texts(routes);
         group.bench_function(format!("{routes}"), |bencher| {
-            bencher.iter(|| policies::load(black_box(&text)));
+            bencher.iter(|| policies::load(black_box(&texts)));
         });
     }
     group.finish();

@@ -14,10 +14,26 @@ use portcullis::syntax;
 /// Routes below one resource.
 const ROUTES_PER_RESOURCE: usize = 5;
 
-/// A policy of one API with that many routes.
-pub fn text(routes: usize) -> String {
-    let mut text = String::from(
-        r#"issuer acme {
+/// Resources in one file: files have a limit, and teams have files of their own.
+const RESOURCES_PER_FILE: usize = 5_000;
+
+/// A policy of one API with that many routes, as files.
+pub fn texts(routes: usize) -> Vec<String> {
+    let resources: Vec<usize> = (0..routes.div_ceil(ROUTES_PER_RESOURCE)).collect();
+    let mut texts = vec![SETTINGS.to_owned()];
+    texts.extend(resources.chunks(RESOURCES_PER_FILE).map(|resources| {
+        let mut text = String::from("api shop {\n");
+        for resource in resources {
+            routes_of(*resource, &mut text);
+        }
+        text.push_str("}\n");
+        text
+    }));
+    texts
+}
+
+const SETTINGS: &str = r#"
+issuer acme {
     url "https://acme.example/"
     claims {
         org    string
@@ -31,46 +47,44 @@ api shop {
     issuer    acme
     audience  "https://api.example.com"
     forward   sub as "x-user-id"
-
-"#,
-    );
-    for resource in 0..routes.div_ceil(ROUTES_PER_RESOURCE) {
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            r#"    GET     /v1/r{resource}                requires scope "r{resource}:read"
-    POST    /v1/r{resource}                requires scope "r{resource}:write" and claim plan in ["pro", "team"]
-    GET     /v1/r{resource}/{{id}}           requires scope "r{resource}:read" and (claim org == path.id or claim roles contains "support")
-    DELETE  /v1/r{resource}/{{id}}           requires scope "r{resource}:write" and claim roles contains "admin"
-    GET     /v1/r{resource}/{{id}}/{{name}}.csv  requires scope any ["r{resource}:read", "r{resource}:export"]
-"#
-        );
-    }
-    text.push_str(
-        r#"}
+}
 
 guard POST, PUT, PATCH, DELETE /v1/** of shop
     requires claim sub not in suspended
 
 set suspended = ["mallory", "trudy"]
-"#,
+"#;
+
+fn routes_of(resource: usize, text: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        r#"    GET     /v1/r{resource}                requires scope "r{resource}:read"
+    POST    /v1/r{resource}                requires scope "r{resource}:write" and claim plan in ["pro", "team"]
+    GET     /v1/r{resource}/{{id}}           requires scope "r{resource}:read" and (claim org == path.id or claim roles contains "support")
+    DELETE  /v1/r{resource}/{{id}}           requires scope "r{resource}:write" and claim roles contains "admin"
+    GET     /v1/r{resource}/{{id}}/{{name}}.csv  requires scope any ["r{resource}:read", "r{resource}:export"]
+"#
     );
-    text
 }
 
-/// Loads a policy text.
-pub fn load(text: &str) -> Policy {
+/// Loads a policy.
+pub fn load(texts: &[String]) -> Policy {
     let mut sources = Sources::new();
-    let file = sources.add("bench.gate", text);
-    let (document, found) = syntax::parse(&sources, file);
-    assert!(
-        found.is_empty(),
-        "{}",
-        render::human(&sources, &found, false)
-    );
+    let mut documents = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        let file = sources.add(format!("{at}.gate"), text.as_str());
+        let (document, found) = syntax::parse(&sources, file);
+        assert!(
+            found.is_empty(),
+            "{}",
+            render::human(&sources, &found, false)
+        );
+        documents.push(document);
+    }
     let checked = check(&Input {
         sources: &sources,
-        documents: &[document],
+        documents: &documents,
         files: &Files::new(),
         params: &BTreeMap::new(),
     });
