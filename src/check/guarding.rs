@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Access, Api, Demand, Guard, Route};
+use crate::model::{Access, Api, ApiId, Demand, Guard, Route};
 use crate::pattern::{MethodSet, PathPattern};
 use crate::source::Span;
 
 use super::apis::ApiInfo;
 use super::index::{Budget, Index};
 use super::out::Out;
-use super::region::Regions;
+use super::region::{Example, Regions};
 use super::relations::{Entry, compared, never_allows};
 use super::strength::needs_token;
 
@@ -23,14 +23,28 @@ pub(super) struct Guards<'m> {
 }
 
 impl<'m> Guards<'m> {
-    fn of(api: &ApiInfo, guards: &'m [Guard]) -> Guards<'m> {
+    fn of(api: &ApiInfo, guards: Vec<&'m Guard>) -> Guards<'m> {
         let guards: Vec<(&Guard, Cow<PathPattern>)> = guards
-            .iter()
-            .filter(|guard| guard.api == api.id)
+            .into_iter()
             .map(|guard| (guard, compared(api, &guard.path)))
             .collect();
         let index = Index::of(guards.iter().map(|(_, path)| path.as_ref()));
         Guards { guards, index }
+    }
+
+    /// Those that match some request of a route, with their paths as they are compared.
+    fn over<'g>(
+        &'g self,
+        route: &Entry,
+        budget: &Budget,
+    ) -> impl Iterator<Item = (&'m Guard, &'g PathPattern)> + use<'g, 'm> {
+        let methods = route.route.methods;
+        self.index
+            .overlapping(&route.path, budget)
+            .into_iter()
+            .filter_map(|number| self.guards.get(number))
+            .map(|(guard, path)| (*guard, path.as_ref()))
+            .filter(move |(guard, _)| !guard.methods.intersection(methods).is_empty())
     }
 
     /// Those that match every request of a route.
@@ -60,7 +74,14 @@ fn is_public(access: &Access) -> bool {
 
 /// The guards by API.
 pub(super) fn by_api<'m>(infos: &[ApiInfo], guards: &'m [Guard]) -> Vec<Guards<'m>> {
-    infos.iter().map(|api| Guards::of(api, guards)).collect()
+    let mut sorted: BTreeMap<ApiId, Vec<&Guard>> = BTreeMap::new();
+    for guard in guards {
+        sorted.entry(guard.api).or_default().push(guard);
+    }
+    infos
+        .iter()
+        .map(|api| Guards::of(api, sorted.remove(&api.id).unwrap_or_default()))
+        .collect()
 }
 
 /// Relates guards to the routes of their API.
@@ -72,7 +93,11 @@ pub(super) fn check(
     out: &mut Out,
 ) {
     // By where a guard is written: one that names several APIs is there once for each.
-    let mut idle: BTreeMap<Span, (&str, bool)> = BTreeMap::new();
+    let mut idle: BTreeMap<Span, &str> = guards_of
+        .iter()
+        .flat_map(|guards| &guards.guards)
+        .map(|(guard, _)| (guard.span, guard.name.as_str()))
+        .collect();
     for ((info, api), guards) in infos.iter().zip(apis).zip(guards_of) {
         if guards.guards.is_empty() {
             continue;
@@ -86,43 +111,36 @@ pub(super) fn check(
                 path: compared(info, &route.path),
             })
             .collect();
-        let index = Index::of(entries.iter().map(|entry| entry.path.as_ref()));
-        let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
-        let regions = Regions::new(
-            &index,
-            budget,
-            &methods,
-            entries
-                .iter()
-                .map(|entry| entry.path.as_ref())
-                .chain(guards.guards.iter().map(|(_, path)| path.as_ref())),
-        );
         check_denied(&entries, guards, budget, out);
-        check_public(&entries, guards, &regions, budget, out);
-        for (guard, path) in &guards.guards {
-            let tightens = index.overlaps(path, budget, |number| {
-                methods
-                    .get(number)
-                    .is_some_and(|methods| !methods.intersection(guard.methods).is_empty())
-            });
-            let entry = idle.entry(guard.span).or_insert((&guard.name, true));
-            entry.1 &= !tightens;
+        let mut asked = Vec::new();
+        for entry in &entries {
+            let over: Vec<(&Guard, &PathPattern)> = guards.over(entry, budget).collect();
+            for (guard, _) in &over {
+                idle.remove(&guard.span);
+            }
+            if is_public(&entry.route.access) && over.iter().any(|(guard, _)| asks(guard)) {
+                asked.push((entry, over));
+            }
+        }
+        if !asked.is_empty() {
+            check_public(&entries, &asked, budget, out);
         }
     }
     if budget.is_exhausted() {
         return;
     }
-    for (span, (name, idle)) in idle {
-        if idle {
-            out.say(
-                Diagnostic::new(
-                    Code::GuardWithoutRoute,
-                    span,
-                    format!("`{name}` tightens no route"),
-                )
-                .help("no route of its API matches a request that it does: look at its methods and its path"),
-            );
-        }
+    for (span, name) in idle {
+        out.say(
+            Diagnostic::new(
+                Code::GuardWithoutRoute,
+                span,
+                format!("`{name}` tightens no route"),
+            )
+            .help(
+                "no route of its API matches a request that it does: look at its methods and its \
+                 path",
+            ),
+        );
     }
 }
 
@@ -158,22 +176,20 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
 /// Says which public routes answer requests that a guard asks for a token.
 fn check_public(
     entries: &[Entry],
-    guards: &Guards,
-    regions: &Regions,
+    asked: &[(&Entry, Vec<(&Guard, &PathPattern)>)],
     budget: &Budget,
     out: &mut Out,
 ) {
-    if !guards.guards.iter().any(|(guard, _)| asks(guard)) {
-        return;
-    }
-    for entry in entries
+    let paths = || entries.iter().map(|entry| entry.path.as_ref());
+    let index = Index::of(paths());
+    let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
+    let of_guards = asked
         .iter()
-        .filter(|entry| is_public(&entry.route.access))
-    {
-        let overlapping = guards.index.overlapping(&entry.path, budget);
-        let conflict = overlapping
-            .into_iter()
-            .filter_map(|number| guards.guards.get(number))
+        .flat_map(|(_, guards)| guards.iter().map(|(_, path)| *path));
+    let regions = Regions::new(&index, budget, &methods, paths().chain(of_guards));
+    for (entry, guards) in asked {
+        let conflict = guards
+            .iter()
             .filter(|(guard, _)| asks(guard))
             .find_map(|(guard, path)| {
                 let methods = guard.methods.intersection(entry.route.methods);
@@ -187,28 +203,29 @@ fn check_public(
                 Some((*guard, example))
             });
         if let Some((guard, example)) = conflict {
-            let block = guard.name.starts_with("under ");
-            let help = if block {
-                "move the route out of the block, or leave `public` out: it is then `authenticated`"
-            } else {
-                "write `except public` in the guard, or let it match less"
-            };
-            out.say(
-                Diagnostic::new(
-                    Code::PublicUnderGuard,
-                    entry.route.span,
-                    format!(
-                        "`{}` is public, and `{}` asks `{}` for a token",
-                        entry.route.name,
-                        guard.name,
-                        example.shown()
-                    ),
-                )
-                .also(guard.span, "what asks for it")
-                .help(help),
-            );
+            out.say(public_under_guard(entry.route, guard, &example));
         }
     }
+}
+
+fn public_under_guard(route: &Route, guard: &Guard, example: &Example) -> Diagnostic {
+    let help = if guard.name.starts_with("under ") {
+        "move the route out of the block, or leave `public` out: it is then `authenticated`"
+    } else {
+        "write `except public` in the guard, or let it match less"
+    };
+    Diagnostic::new(
+        Code::PublicUnderGuard,
+        route.span,
+        format!(
+            "`{}` is public, and `{}` asks `{}` for a token",
+            route.name,
+            guard.name,
+            example.shown()
+        ),
+    )
+    .also(guard.span, "what asks for it")
+    .help(help)
 }
 
 /// Whether a guard asks public routes for a token.

@@ -91,7 +91,8 @@ fn targets<'i>(
             );
             continue;
         }
-        if let Some(api) = apis.iter().find(|api| api.name == name.node) {
+        let found = apis.binary_search_by(|api| api.name.as_str().cmp(&name.node));
+        if let Some(api) = found.ok().and_then(|at| apis.get(at)) {
             targets.push((api, name));
         }
     }

@@ -4,7 +4,7 @@
 //! tree of segments, walked along all branches that fit.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::pattern::{PathPattern, SegmentPattern};
 
@@ -38,6 +38,8 @@ pub(super) struct Index {
     /// The literals of all patterns, sorted: a literal's number is its place here, so that the
     /// tree compares numbers, and those with one prefix are neighbours.
     literals: Vec<String>,
+    /// Their numbers, to be looked up.
+    numbers: HashMap<String, usize>,
     nodes: Vec<Node>,
     depth: usize,
 }
@@ -73,9 +75,16 @@ impl Index {
             .collect();
         literals.sort_unstable();
         literals.dedup();
+        let mut nodes = Vec::with_capacity(literals.len() + 1);
+        nodes.push(Node::default());
         let mut index = Index {
+            numbers: literals
+                .iter()
+                .enumerate()
+                .map(|(number, literal)| ((*literal).to_owned(), number))
+                .collect(),
             literals: literals.into_iter().map(str::to_owned).collect(),
-            nodes: vec![Node::default()],
+            nodes,
             depth: 0,
         };
         for (number, pattern) in patterns.enumerate() {
@@ -85,9 +94,7 @@ impl Index {
     }
 
     fn literal(&self, literal: &str) -> Option<usize> {
-        self.literals
-            .binary_search_by(|known| known.as_str().cmp(literal))
-            .ok()
+        self.numbers.get(literal).copied()
     }
 
     fn wanted<'p>(&self, segments: &'p [SegmentPattern]) -> Vec<Wanted<'p>> {
@@ -271,16 +278,6 @@ impl Index {
             .literals
             .partition_point(|literal| literal.as_str() < prefix || literal.starts_with(prefix));
         start..end
-    }
-
-    /// Whether one overlaps a pattern of which `counts` is true.
-    pub fn overlaps(
-        &self,
-        pattern: &PathPattern,
-        budget: &Budget,
-        counts: impl Fn(usize) -> bool,
-    ) -> bool {
-        self.overlapping(pattern, budget).into_iter().any(counts)
     }
 
     /// Those that a path is in, each segment of which is written as a literal.

@@ -17,6 +17,12 @@ const SHORTEST: usize = 8;
 
 /// Warns of scopes that are used once in an API and are near another.
 pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
+    let mut of_guards: BTreeMap<u32, Vec<&Condition>> = BTreeMap::new();
+    for guard in guards {
+        if let Some(condition) = &guard.condition {
+            of_guards.entry(guard.api.0).or_default().push(condition);
+        }
+    }
     for (number, api) in (0..).zip(apis) {
         if api.scopes.is_some() {
             continue;
@@ -32,10 +38,8 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
                 collect(condition, &mut used);
             }
         }
-        for guard in guards.iter().filter(|guard| guard.api.0 == number) {
-            if let Some(condition) = &guard.condition {
-                collect(condition, &mut used);
-            }
+        for condition in of_guards.remove(&number).unwrap_or_default() {
+            collect(condition, &mut used);
         }
         check_one(&used, out);
     }

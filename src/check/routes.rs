@@ -35,7 +35,11 @@ struct Block {
 
 /// Reads all routes of one API.
 pub(super) fn check(env: Env, api: &ApiInfo, blocks: &[&ast::Api], out: &mut Out) -> Routes {
-    let mut routes = Routes::default();
+    let lines = blocks.iter().map(|block| block.routes.len()).sum();
+    let mut routes = Routes {
+        routes: Vec::with_capacity(lines),
+        ..Routes::default()
+    };
     let outermost = Block {
         template: Template::default(),
         requires: None,

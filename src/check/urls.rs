@@ -133,12 +133,13 @@ pub(super) fn normal_host(text: &str) -> Result<String, NoHost> {
             ));
         }
     }
-    // A browser reads a name whose last label is a number as an IPv4 address.
-    let numeric = name
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-    if numeric && name.parse::<std::net::Ipv4Addr>().is_err() {
+    // To some readers a name whose last label is a number is an IPv4 address, hexadecimal ones
+    // included (the URL standard's "ends in a number checker"); a request with one is malformed.
+    let numeric = |label: &str| match label.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => label.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    if name.rsplit('.').next().is_some_and(numeric) && name.parse::<std::net::Ipv4Addr>().is_err() {
         return Err(NoHost("it ends in a number, but is no IPv4 address"));
     }
     Ok(name)
@@ -225,6 +226,7 @@ mod tests {
             "::1",
             "[::1",
             "x.1",
+            "x.0x1",
         ] {
             assert!(normal_host(wrong).is_err(), "{wrong}");
         }
