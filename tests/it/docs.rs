@@ -36,15 +36,17 @@ pub fn pages() -> Vec<PathBuf> {
 }
 
 /// A fenced block of a page.
-struct Fenced {
+pub struct Fenced {
     /// `page:line`, for messages.
-    place: String,
+    pub place: String,
     /// What stands behind the fence.
-    info: String,
-    text: String,
+    pub info: String,
+    /// What stands between the fences.
+    pub text: String,
 }
 
-fn fenced(page: &Path) -> Vec<Fenced> {
+/// The fenced blocks of a page.
+pub fn fenced(page: &Path) -> Vec<Fenced> {
     let text = fs::read_to_string(page).expect("a page");
     let name = page.strip_prefix(root()).unwrap_or(page).display();
     let mut blocks = Vec::new();

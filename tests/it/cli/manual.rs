@@ -4,8 +4,8 @@ use std::fs;
 
 use portcullis::reason::Reason;
 
-use super::support::run;
-use crate::docs::pages;
+use super::support::{folder, portcullis, run};
+use crate::docs::{fenced, pages};
 
 /// What no example policy can show: it takes a provider's keys, a provider that does not answer,
 /// or a fault of portcullis itself.
@@ -95,4 +95,44 @@ fn commands_over_the_example_policies_work() {
         }
     }
     assert!(tried > 20, "the manual's commands were not found");
+}
+
+/// A `console` block shows commands behind `$` and what they print. They run in a folder that has
+/// the page's first policy as `my-policy/shop.gate`.
+#[test]
+fn sessions_of_the_manual_are_as_they_are_shown() {
+    let mut sessions = 0;
+    let mut wrong = Vec::new();
+    for page in pages() {
+        let blocks = fenced(&page);
+        let policy = blocks.iter().find(|block| block.info.starts_with("gate"));
+        let files: Vec<(&str, &str)> = policy
+            .iter()
+            .map(|policy| ("my-policy/shop.gate", policy.text.as_str()))
+            .collect();
+        let place = folder(&files);
+        for block in blocks.iter().filter(|block| block.info == "console") {
+            sessions += 1;
+            let mut replayed = String::new();
+            for line in block.text.lines() {
+                let Some(command) = line.strip_prefix("$ portcullis ") else {
+                    continue;
+                };
+                let output = portcullis()
+                    .current_dir(place.path())
+                    .args(words(command))
+                    .output()
+                    .expect("the binary runs");
+                let text = [output.stdout, output.stderr].concat();
+                replayed.push_str(line);
+                replayed.push('\n');
+                replayed.push_str(&String::from_utf8_lossy(&text));
+            }
+            if replayed != block.text {
+                wrong.push(format!("{} is in truth\n{replayed}", block.place));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(sessions > 2, "the manual's sessions were not found");
 }
