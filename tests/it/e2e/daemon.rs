@@ -44,8 +44,10 @@ impl Daemon {
         };
         let admin = process::local(process::free_port());
         let pdp = process::local(process::free_port());
+        // The deadline is one that a busy machine does not reach.
         let configuration = format!(
             "policy: policies\n\
+             deadline: 2s\n\
              explain: full\n\
              listeners:\n  \
                grpc: 127.0.0.1:{}\n  \

@@ -100,6 +100,21 @@ fn a_provider_that_is_down_at_first_is_found_later() {
 }
 
 #[test]
+fn a_slow_provider_is_waited_for() {
+    let provider = Provider::start();
+    provider.fault("slow");
+    let token = token(&provider);
+    let upstream = Echo::start();
+    let daemon = Daemon::start_unready(&policy(&provider.issuer));
+    let proxy = Proxy::start(Kind::EnvoyGrpc, daemon.ports, upstream.address);
+    process::wait_until("the keys have come", || {
+        let answer = orders(&proxy, &token);
+        assert!(matches!(answer.status, 200 | 503), "{answer:?}");
+        answer.status == 200
+    });
+}
+
+#[test]
 fn a_provider_that_talks_nonsense_is_believed_nothing() {
     for fault in ["error", "html", "empty", "huge", "hang"] {
         let provider = Provider::start();

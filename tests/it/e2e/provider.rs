@@ -112,8 +112,8 @@ impl Provider {
         self.command("/rotate", &json!({ "keep": keep_old }));
     }
 
-    /// What the key set endpoint does from now on: `none` (its duty), `hang`,
-    /// `html`, `empty`, `error`, `huge`.
+    /// What the key set endpoint does from now on: `none` (its duty), `slow` (the
+    /// same, late), `hang`, `html`, `empty`, `error`, `huge`.
     pub fn fault(&self, kind: &str) {
         self.command("/fault", &json!({ "kind": kind }));
     }

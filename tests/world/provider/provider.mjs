@@ -13,7 +13,8 @@
 //                   one authorization-code flow with PKCE, over HTTP against
 //                   the issuer, as a browser would; answers the token response
 //     POST /rotate  {"keep": bool}   new keys sign; the old ones stay published or go
-//     POST /fault   {"kind": …}      what the key set endpoint does, see FAULTS
+//     POST /fault   {"kind": …}      what the key set endpoint does, see FAULTS;
+//                                    `slow` does its duty, but late
 //     POST /down, /up                stops and starts to listen, on the same port
 //     GET  /seen                     how often discovery and key set were asked for
 //
@@ -61,7 +62,8 @@ const CLIENTS = [
 ];
 
 const FAULTS = {
-  none: undefined,
+  none: (_, duty) => duty(),
+  slow: (_, duty) => setTimeout(duty, 1000),
   hang: () => {},
   html: (response) => response.setHeader('content-type', 'text/html').end('<html><body>Service maintenance</body></html>'),
   empty: (response) => response.setHeader('content-type', 'application/json').end('{"keys":[]}'),
@@ -235,6 +237,7 @@ let provider;
 
 const server = createServer((request, response) => {
   const { pathname } = new URL(request.url, 'http://provider.invalid');
+  const duty = () => provider.callback()(request, response);
   if (pathname.startsWith('/interaction/')) {
     interact(provider, request, response).catch((error) => {
       response.statusCode = 500;
@@ -247,12 +250,10 @@ const server = createServer((request, response) => {
   }
   if (pathname === '/jwks') {
     seen.keys += 1;
-    if (FAULTS[fault]) {
-      FAULTS[fault](response);
-      return;
-    }
+    FAULTS[fault](response, duty);
+    return;
   }
-  provider.callback()(request, response);
+  duty();
 });
 
 function listen(onServer, port) {
