@@ -330,6 +330,18 @@ pub async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[
 
 /// Reads one answer of a connection.
 pub async fn read_answer(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
+    let mut answer = read_head(stream).await;
+    let length = answer
+        .header("content-length")
+        .map_or(0, |value| value.parse().expect("a length"));
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.expect("the whole body");
+    answer.body = String::from_utf8_lossy(&body).into_owned();
+    answer
+}
+
+/// Reads one answer of a connection that has no body: one to HEAD.
+pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -353,16 +365,10 @@ pub async fn read_answer(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    let length = headers
-        .iter()
-        .find(|(name, _)| name == "content-length")
-        .map_or(0, |(_, value)| value.parse().expect("a length"));
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.expect("the whole body");
     Answer {
         status,
         headers,
-        body: String::from_utf8_lossy(&body).into_owned(),
+        body: String::new(),
     }
 }
 

@@ -3,8 +3,11 @@
 mod adapters;
 mod admin;
 mod config;
+mod grpc;
 mod harness;
 mod keys;
 mod listeners;
+mod one_decision;
+mod pdp;
 mod provider;
 mod reload;

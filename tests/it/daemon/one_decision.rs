@@ -1,0 +1,160 @@
+//! Invariant 7: all adapters give one decision for one request.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+use super::grpc::{Encoding, ask, channel, check};
+use super::harness::{Http, Testbed, read_answer, read_head};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// A request that every proxy can carry.
+#[derive(Debug, Clone)]
+struct Sample {
+    method: &'static str,
+    target: String,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// Requests around the usual policy: near its routes, with and without what they need.
+fn samples(tokens: Vec<String>) -> impl Strategy<Value = Sample> {
+    let segment = prop_oneof![
+        4 => prop::sample::select(vec![
+            "health", "orders", "files", "mine", "acme-1", "internal", "secure", "a", "Orders",
+        ])
+        .prop_map(str::to_owned),
+        2 => prop::sample::select(vec![
+            "..", ".", "", "%2e%2e", "%2f", "%41", "%zz", "a;b", "a%00", "%C3%A9", "%25", "a.b",
+            "~", "a+b", "a:b", "%5c",
+        ])
+        .prop_map(str::to_owned),
+        1 => "[a-z0-9._~$&'()*+=:@-]{1,8}",
+    ];
+    let path =
+        prop::collection::vec(segment, 0..4).prop_map(|parts| format!("/{}", parts.join("/")));
+    let query = prop::option::of(prop::sample::select(vec![
+        "", "a=b", "a=%zz", "x=1&x=2", "%2e",
+    ]));
+    let method = prop::sample::select(vec![
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "FROB",
+    ]);
+    let authorization = prop_oneof![
+        2 => Just(None),
+        5 => prop::sample::select(tokens).prop_map(|token| Some(format!("Bearer {token}"))),
+        1 => prop::sample::select(vec!["Basic YTpi", "Bearer", "Bearer a.b", "bearer x", "Bearer a,b"])
+            .prop_map(|value| Some(value.to_owned())),
+    ];
+    let others = prop::sample::subsequence(
+        vec![
+            ("x-tier", "gold"),
+            ("x-tier", "silver"),
+            ("x-user-id", "mallory"),
+            ("origin", "https://app.example.com"),
+            ("access-control-request-method", "POST"),
+            ("cookie", "a=b"),
+        ],
+        0..4,
+    );
+    (method, path, query, authorization, others).prop_map(
+        |(method, path, query, authorization, others)| Sample {
+            method,
+            target: query.map_or(path.clone(), |query| format!("{path}?{query}")),
+            headers: authorization
+                .map(|value| ("authorization", value))
+                .into_iter()
+                .chain(
+                    others
+                        .into_iter()
+                        .map(|(name, value)| (name, value.to_owned())),
+                )
+                .collect(),
+        },
+    )
+}
+
+/// What an adapter said: the reason, and what the upstream is told of the user.
+type Said = (String, Option<String>);
+
+#[tokio::test]
+async fn all_adapters_decide_alike() {
+    let bed = Testbed::start().await;
+    let channel = channel(&bed).await;
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let tokens = vec![
+        bed.token(json!({"scope": "read:orders"})),
+        bed.token(json!({"scope": "read:orders write:orders", "org_id": "acme-1"})),
+        bed.token(json!({"aud": "https://other.example.com"})),
+        bed.token(json!({"exp": now - 1000})),
+        bed.token(json!({"iss": "https://id.example.com"})),
+        bed.token(json!({"sub": null})),
+        "not-a-jwt".to_owned(),
+    ];
+    let mut runner = TestRunner::default();
+    let strategy = samples(tokens);
+    for _ in 0..400 {
+        let sample = strategy.new_tree(&mut runner).expect("a sample").current();
+        let mut said: Vec<(&str, Said)> = Vec::new();
+        for (name, request) in [
+            ("nginx", Http::nginx(sample.method, &sample.target)),
+            ("forward", Http::forward(sample.method, &sample.target)),
+            ("envoy", Http::envoy(sample.method, &sample.target)),
+        ] {
+            let request = sample
+                .headers
+                .iter()
+                .fold(request, |request, (name, value)| {
+                    request.header(name, value)
+                });
+            let mut http = TcpStream::connect(bed.address("http")).await.expect("open");
+            http.write_all(&request.bytes()).await.expect("sent");
+            let answer = match (name, sample.method) {
+                // Its length is that of the answer to GET; there is no body.
+                ("envoy", "HEAD") => read_head(&mut http).await,
+                _ => read_answer(&mut http).await,
+            };
+            let user = answer.header("x-user-id").map(str::to_owned);
+            said.push((name, (answer.reason().to_owned(), user)));
+        }
+        let headers: Vec<(&str, &[u8])> = sample
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        for (name, encoding) in [("grpc raw", Encoding::Raw), ("grpc", Encoding::Joined)] {
+            let request = check(encoding, sample.method, sample.target.as_bytes(), &headers);
+            let verdict = ask(&channel, request).await;
+            let reason = match verdict.status {
+                200 => "allowed",
+                _ => verdict.outcome().1,
+            };
+            let user = verdict.header("x-user-id").map(str::to_owned);
+            said.push((name, (reason.to_owned(), user)));
+        }
+        said.push(("pdp", pdp(&bed, &sample).await));
+        let (_, first) = &said[0];
+        assert!(
+            said.iter().all(|(_, other)| other == first),
+            "{sample:?}: {said:#?}"
+        );
+    }
+}
+
+async fn pdp(bed: &Testbed, sample: &Sample) -> Said {
+    let mut headers = serde_json::Map::new();
+    for (name, value) in &sample.headers {
+        let list = headers.entry(*name).or_insert_with(|| json!([]));
+        list.as_array_mut().expect("a list").push(json!(value));
+    }
+    let question = json!({
+        "method": sample.method,
+        "url": format!("https://api.example.com{}", sample.target),
+        "headers": headers,
+    });
+    let request = Http::new("POST", "/v1/check").body(question.to_string());
+    let answer: Value = bed.send("pdp", &request).await.json();
+    let reason = answer["reason"].as_str().unwrap_or("allowed").to_owned();
+    let user = answer["headers"]["x-user-id"].as_str().map(str::to_owned);
+    (reason, user)
+}
