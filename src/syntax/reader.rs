@@ -20,6 +20,9 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::pattern::Method;
 use crate::source::{FileId, Source, Span, Spanned};
 
+/// How the access of a route begins.
+const ACCESSES: [&str; 4] = ["public", "authenticated", "requires", "denied"];
+
 /// Reads a scanned file.
 pub(super) fn read(file: FileId, source: &Source, scanned: Scanned) -> (Document, Vec<Diagnostic>) {
     let mut reader = Reader {
@@ -202,7 +205,21 @@ impl<'a> Reader<'a> {
         }
         let end = self.statement_end(next.end(), context);
         let failure = self.failure_in(context, start, end, next);
+        self.drop_route_without_access();
         self.broken(context, start, &failure);
+    }
+
+    /// Takes the route back that was just read, if it says nothing of access: what is broken
+    /// behind it is its access. That it lacks one is then no news.
+    fn drop_route_without_access(&mut self) {
+        if let Some(Body::Api(_, _, items) | Body::Under(_, _, items)) =
+            self.blocks.last_mut().map(|block| &mut block.body)
+            && let Some(RouteItem::Route(route)) = items.last()
+            && route.access.is_none()
+            && route.span.end as usize == self.last_end
+        {
+            items.pop();
+        }
     }
 
     /// Where and why the grammar does not go on: the statement that begins at `start` is complete
@@ -382,6 +399,10 @@ impl<'a> Reader<'a> {
             _ => failure.at,
         };
         let end = self.statement_end(after, context);
+        let first = token_at(self.text, start).and_then(|token| token.word());
+        if first.is_some_and(|word| ACCESSES.contains(&word)) {
+            self.drop_route_without_access();
+        }
         if !self.is_reported(start, end) {
             let error = explain::Broken {
                 file: self.file,

@@ -1,0 +1,94 @@
+//! Whatever a policy's text is, checking it ends, and says what is wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use portcullis::diagnostic::has_errors;
+use proptest::prelude::*;
+
+use crate::support::policy::check_text;
+
+/// Every policy that the repository holds, right and wrong ones.
+fn policies() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders: Vec<PathBuf> = vec![root.join("tests/cases"), root.join("policies")];
+    let mut texts = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
+            .expect("the folder is readable")
+            .map(|entry| entry.expect("the folder is readable").path())
+            .collect();
+        paths.sort();
+        for path in paths {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "gate") {
+                texts.extend(fs::read_to_string(&path));
+            }
+        }
+    }
+    assert!(!texts.is_empty(), "there are policies");
+    texts
+}
+
+/// A change to a text: words are taken out, doubled, or put elsewhere.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Remove(usize),
+    Double(usize),
+    Swap(usize, usize),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let at = any::<usize>;
+    prop_oneof![
+        at().prop_map(Change::Remove),
+        at().prop_map(Change::Double),
+        (at(), at()).prop_map(|(a, b)| Change::Swap(a, b)),
+    ]
+}
+
+/// The words of a text, each with the blanks behind it.
+fn words(text: &str) -> Vec<String> {
+    text.split_inclusive(char::is_whitespace)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn changed(text: &str, changes: &[Change]) -> String {
+    let mut words = words(text);
+    for change in changes {
+        let count = words.len();
+        if count == 0 {
+            break;
+        }
+        match *change {
+            Change::Remove(at) => {
+                words.remove(at % count);
+            }
+            Change::Double(at) => {
+                let word = words[at % count].clone();
+                words.insert(at % count, word);
+            }
+            Change::Swap(a, b) => words.swap(a % count, b % count),
+        }
+    }
+    words.concat()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// No text makes the checker stop, and there is a model exactly where there is no error.
+    #[test]
+    fn changed_policies_are_checked(which in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..6)) {
+        let policies = policies();
+        // Those that are there for their size take long, and hold nothing that others do not.
+        let short: Vec<&String> = policies.iter().filter(|text| text.len() < 20_000).collect();
+        let text = changed(which.get(&short).as_str(), &changes);
+        let checked = check_text(&text).checked;
+        prop_assert_eq!(checked.model.is_none(), has_errors(&checked.diagnostics), "{}", text);
+        let again = check_text(&text).checked;
+        prop_assert_eq!(checked.diagnostics, again.diagnostics);
+    }
+}
