@@ -67,14 +67,19 @@ impl Arguments {
         let (id, issuer) = choose(model, self.issuer.as_deref())?;
         let lifetime = self.expires.unwrap_or(LIFETIME);
         let mut claims = Claims::new(model, id, issuer, now, lifetime);
+        let mut remarks = Vec::new();
         if let Some(scope) = &self.scope {
+            if scope.contains(',') {
+                remarks.push(format!(
+                    "`{scope}`: scopes are separated by blanks; a comma is part of one"
+                ));
+            }
             claims.scope(scope);
         }
         if !self.audience.is_empty() {
             let names: Vec<&str> = self.audience.iter().map(String::as_str).collect();
             claims.audience(&names);
         }
-        let mut remarks = Vec::new();
         for (name, value) in merged(&self.claim) {
             remarks.extend(claims.given(&name, &value, now)?);
         }

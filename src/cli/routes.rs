@@ -10,8 +10,8 @@ use super::output::{self, Exit, Format, Paint};
 use super::policy::{self, ParamArguments};
 use super::wording::{self, Bearing};
 use crate::load::Loaded;
-use crate::model::{Access, Api, Forwarded, Guard, Host, Model, Route};
-use crate::pattern::{HostPattern, MethodSet};
+use crate::model::{Access, Api, Forwarded, Guard, Model, Route};
+use crate::pattern::MethodSet;
 use crate::settings::{ApiId, Audience};
 use crate::source::{Sources, Span};
 
@@ -68,15 +68,6 @@ fn guards<'m>(
         })
 }
 
-fn host(host: &Host) -> String {
-    match (&host.pattern, &host.label) {
-        (HostPattern::Exact(exact), _) => exact.clone(),
-        (HostPattern::Label { suffix }, Some(label)) => format!("{{{label}}}.{suffix}"),
-        (HostPattern::Label { suffix }, None) => format!("*.{suffix}"),
-        (HostPattern::Any, _) => "any host".to_owned(),
-    }
-}
-
 fn issuers<'m>(model: &'m Model, api: &Api) -> Vec<&'m str> {
     api.issuers
         .iter()
@@ -106,7 +97,7 @@ fn human(loaded: &Loaded, paint: Paint) -> String {
         if !report.is_empty() {
             report.push('\n');
         }
-        let hosts: Vec<String> = api.hosts.iter().map(host).collect();
+        let hosts: Vec<String> = api.hosts.iter().map(wording::host).collect();
         report.push_str(&format!(
             "{}  {}\n",
             paint.strong(&api.name),
@@ -223,7 +214,7 @@ fn as_json(loaded: &Loaded) -> Value {
                 .collect();
             json!({
                 "name": api.name,
-                "hosts": api.hosts.iter().map(host).collect::<Vec<_>>(),
+                "hosts": api.hosts.iter().map(wording::host).collect::<Vec<_>>(),
                 "issuers": issuers(model, api),
                 "audience": match &api.audience {
                     Audience::OneOf(names) => json!(names),

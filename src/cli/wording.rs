@@ -1,6 +1,7 @@
 //! What a policy says, in its own words: the text of conditions, routes and guards, on one line.
 
-use crate::model::{Access, Condition, ConditionKind, Guard, Route};
+use crate::model::{Access, Condition, ConditionKind, Guard, Host, Route};
+use crate::pattern::HostPattern;
 use crate::settings::Demand;
 use crate::source::{Sources, Span};
 
@@ -91,6 +92,16 @@ pub fn access(sources: &Sources, access: &Access) -> (&'static str, Option<Strin
 /// The methods and the path of a route, as its name has them.
 pub fn methods_and_path(route: &Route) -> (&str, &str) {
     route.name.split_once(' ').unwrap_or(("", &route.name))
+}
+
+/// A host as a policy writes it.
+pub fn host(host: &Host) -> String {
+    match (&host.pattern, &host.label) {
+        (HostPattern::Exact(exact), _) => exact.clone(),
+        (HostPattern::Label { suffix }, Some(label)) => format!("{{{label}}}.{suffix}"),
+        (HostPattern::Label { suffix }, None) => format!("*.{suffix}"),
+        (HostPattern::Any, _) => "any host".to_owned(),
+    }
 }
 
 /// How a guard bears on a route.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::output::{Paint, printable};
 use super::request::Asked;
+use crate::load::Loaded;
 use crate::source::Sources;
 
 /// The whole report.
@@ -12,7 +13,7 @@ pub fn report(
     explanation: &Value,
     asked: &Asked,
     signature: Option<&str>,
-    sources: &Sources,
+    loaded: &Loaded,
     paint: Paint,
 ) -> String {
     let mut report = Report {
@@ -21,8 +22,11 @@ pub fn report(
     };
     report.decision(explanation);
     report.line(&format!("  {}", printable(&asked.shown())));
-    report.rule(explanation, sources);
+    report.rule(explanation, &loaded.sources);
     report.why(explanation);
+    if text(explanation, "reason") == Some("request.no_route") {
+        report.near(asked, loaded);
+    }
     report.token(explanation, signature);
     report.trace(explanation);
     report.headers(explanation);
@@ -97,6 +101,27 @@ impl Report {
     fn why(&mut self, explanation: &Value) {
         if let Some(hint) = text(explanation, "hint") {
             self.item("why", hint);
+        }
+    }
+
+    /// What there is instead, where no route is found: a host or a method is soon mistyped.
+    fn near(&mut self, asked: &Asked, loaded: &Loaded) {
+        let hosts = asked.other_hosts(loaded);
+        if !hosts.is_empty() {
+            self.item(
+                "near",
+                &format!("the policy's hosts are {}", hosts.join(", ")),
+            );
+            return;
+        }
+        let methods = asked.other_methods(loaded);
+        if methods.is_empty() {
+            self.item("near", "`portcullis routes` lists what there is");
+        } else {
+            self.item(
+                "near",
+                &format!("this path has routes for {}", methods.join(", ")),
+            );
         }
     }
 

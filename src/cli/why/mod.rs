@@ -20,6 +20,7 @@ use super::{mint, time};
 use crate::answer::{self, Explain};
 use crate::diagnostic::suggest;
 use crate::engine::{self, Fault, Request};
+use crate::pattern::Method;
 use crate::reason::Reason;
 
 use token::{Proof, Source, Told};
@@ -46,8 +47,8 @@ pub struct Arguments {
     policy: Option<PathBuf>,
     /// The request: "GET https://api.example.com/orders?page=2". GET need not be said, nor the host
     /// where the policy has only one
-    #[arg(required_unless_present = "reason")]
-    request: Option<String>,
+    #[arg(required_unless_present = "reason", num_args = 1..=2)]
+    request: Vec<String>,
     /// A header of the request; may be repeated
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = request::header)]
     headers: Vec<(String, String)>,
@@ -88,13 +89,18 @@ pub fn run(arguments: &Arguments) -> Ended {
     if let Some(code) = &arguments.reason {
         return page(code);
     }
-    let (Some(path), Some(request)) = (&arguments.policy, &arguments.request) else {
+    let Some(path) = &arguments.policy else {
         return Err(Failure::new("a policy and a request are needed"));
     };
+    if Method::parse(&path.to_string_lossy()).is_some() && !path.exists() {
+        return Err(Failure::new(format!("there is no policy `{}`", path.display()))
+            .help("the policy comes first: portcullis why POLICY \"GET https://api.example.com/orders\""));
+    }
     let (loaded, policy) =
         policy::load_policy(std::slice::from_ref(path), &arguments.params.options())?;
     let now = arguments.at.unwrap_or_else(time::now);
-    let asked = request::Asked::read(request, &loaded, &arguments.headers)?;
+    // Method and URL may be one argument or two.
+    let asked = request::Asked::read(&arguments.request.join(" "), &loaded, &arguments.headers)?;
     let headers = asked.headers();
     let source = Source::of(arguments, &loaded, now)?;
 
@@ -119,7 +125,7 @@ pub fn run(arguments: &Arguments) -> Ended {
                 &explanation,
                 &asked,
                 told.signature,
-                &loaded.sources,
+                &loaded,
                 Paint::of(&std::io::stdout()),
             ),
         };

@@ -31,6 +31,8 @@ pub enum Source {
         token: String,
         /// Whether keys are not to be fetched.
         offline: bool,
+        /// What whoever asked should know.
+        remark: Option<String>,
     },
     /// These claims, without a signature.
     Claims {
@@ -45,9 +47,11 @@ impl Source {
     /// What the arguments say.
     pub fn of(arguments: &Arguments, loaded: &Loaded, now: f64) -> Result<Source, Failure> {
         if let Some(given) = &arguments.token {
+            let (token, remark) = read(given)?;
             return Ok(Source::Token {
-                token: read(given)?,
+                token,
                 offline: arguments.offline,
+                remark,
             });
         }
         if let Some(json) = &arguments.claims {
@@ -74,12 +78,13 @@ impl Source {
     }
 }
 
-/// The token that `--token` names.
-fn read(given: &str) -> Result<String, Failure> {
+/// The token that `--token` names, and a remark where that is not quite clear.
+fn read(given: &str) -> Result<(String, Option<String>), Failure> {
     let failed = |what: &str, error: &io::Error| {
         Failure::new(format!("no token can be read from {what}: {error}"))
     };
     let mut bytes = Vec::new();
+    let mut remark = None;
     if given == "-" {
         io::stdin()
             .lock()
@@ -95,6 +100,12 @@ fn read(given: &str) -> Result<String, Failure> {
             .help("`--token` takes a file that holds the token, - for standard input, or the token itself"));
     } else {
         bytes = given.as_bytes().to_vec();
+        // Every JWT begins so: base64url of `{"`.
+        if !given.starts_with("eyJ") {
+            remark = Some(
+                "there is no file of that name; `--token` is taken as the token itself".to_owned(),
+            );
+        }
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::new("what `--token` names is no text, and so no token"))?;
@@ -103,11 +114,8 @@ fn read(given: &str) -> Result<String, Failure> {
     let text = text
         .strip_prefix("Authorization:")
         .map_or(text, str::trim_start);
-    Ok(text
-        .strip_prefix("Bearer ")
-        .unwrap_or(text)
-        .trim()
-        .to_owned())
+    let token = text.strip_prefix("Bearer ").unwrap_or(text).trim();
+    Ok((token.to_owned(), remark))
 }
 
 /// What is to be said about how a token was looked at.
@@ -167,7 +175,15 @@ impl Proof {
             (Source::Request, Presented::Token(token)) => {
                 verify(token, false, loaded, policy, api, &mut told)?
             }
-            (Source::Token { token, offline }, Presented::Absent) => {
+            (
+                Source::Token {
+                    token,
+                    offline,
+                    remark,
+                },
+                Presented::Absent,
+            ) => {
+                told.remarks.extend(remark.iter().cloned());
                 verify(token, *offline, loaded, policy, api, &mut told)?
             }
             (Source::Claims { json, remarks }, Presented::Absent) => {

@@ -11,6 +11,14 @@ fn they_pass_without_a_warning() {
     }
 }
 
+/// `policies` is where `serve` and `dev` look by default: what lies there is one policy.
+#[test]
+fn they_are_one_policy_too() {
+    let ran = run(&["check", "policies"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.everything());
+    assert_eq!(ran.stderr, "");
+}
+
 #[test]
 fn they_begin_with_what_they_are_for() {
     for folder in examples() {

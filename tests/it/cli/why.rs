@@ -451,6 +451,45 @@ fn tokens_are_described_by_the_names_of_the_policy() {
 }
 
 #[test]
+fn what_is_soon_mistyped_is_answered() {
+    let why = |arguments: &[&str]| run(&[&["why"], arguments].concat());
+    // Without quotes around method and URL.
+    let bare = why(&["policies/spa", "GET", "https://api.example.com/products"]);
+    assert_eq!(bare.code, Some(0), "{}", bare.everything());
+    let forgotten = why(&["GET", "https://api.example.com/products"]);
+    assert_eq!(forgotten.code, Some(2), "{}", forgotten.everything());
+    assert!(
+        forgotten.stderr.contains("the policy comes first"),
+        "{}",
+        forgotten.stderr
+    );
+    let host = why(&["policies/spa", "GET https://api.exmple.com/products"]);
+    assert!(
+        host.stdout.contains("hosts are api.example.com"),
+        "{}",
+        host.stdout
+    );
+    let method = why(&["policies/spa", "PATCH /orders/17"]);
+    assert!(
+        method.stdout.contains("has routes for DELETE, GET"),
+        "{}",
+        method.stdout
+    );
+    let file = why(&["policies/spa", "/me", "--token", "tokn.txt"]);
+    assert!(
+        file.stderr.contains("no file of that name"),
+        "{}",
+        file.stderr
+    );
+    let scopes = why(&["policies/spa", "/me", "--scope", "a,b"]);
+    assert!(
+        scopes.stderr.contains("separated by blanks"),
+        "{}",
+        scopes.stderr
+    );
+}
+
+#[test]
 fn a_reason_has_a_page() {
     let page = run(&["why", "--reason", "token.is_id_token"]);
     assert_eq!(page.code, Some(0));
