@@ -10,9 +10,12 @@ pub mod keys;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+mod needs;
 mod pipeline;
 mod reload;
 mod start;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -25,6 +28,7 @@ use tokio::sync::{Semaphore, watch as value};
 
 pub use start::{Options, Running, StartError, run, start};
 
+use crate::compile;
 use crate::engine::Policy;
 use crate::keys::KeySet;
 use crate::load::{self, FileEntry, Loaded};
@@ -60,8 +64,7 @@ enum IssuersKeys {
 impl Snapshot {
     /// Compiles a policy and finds its issuers' keys; `None` where the policy has errors.
     fn build(loaded: Loaded, store: &Store) -> Option<Snapshot> {
-        let policy = loaded.policy()?;
-        let model = loaded.checked.model.as_ref()?;
+        let model = loaded.checked.model?;
         let keys = model
             .issuers
             .iter()
@@ -77,7 +80,7 @@ impl Snapshot {
             })
             .collect();
         Some(Snapshot {
-            policy,
+            policy: compile::compile(model, loaded.sources),
             keys,
             revision: loaded.revision,
             loaded_at: SystemTime::now(),
@@ -240,7 +243,11 @@ impl Daemon {
         self.count_policy(&snapshot);
     }
 
+    /// Counts the policy in force, and says what it asks for in vain.
     fn count_policy(&self, snapshot: &Snapshot) {
+        for sentence in needs::unmet(snapshot.policy.model(), &self.settings()) {
+            tracing::warn!("{sentence}");
+        }
         let routes: BTreeSet<(&str, &str)> = snapshot
             .policy
             .apis()

@@ -190,6 +190,11 @@ impl Running {
             .map(|(_, address)| address.as_str())
     }
 
+    #[cfg(test)]
+    pub(super) fn daemon(&self) -> Arc<Daemon> {
+        self.daemon.clone()
+    }
+
     /// Waits until it is ready to decide.
     pub async fn ready(&self) {
         let mut ready = self.daemon.ready.subscribe();

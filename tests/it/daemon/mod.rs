@@ -2,6 +2,7 @@
 
 mod adapters;
 mod admin;
+mod binary;
 mod config;
 mod grpc;
 mod harness;
@@ -11,3 +12,4 @@ mod one_decision;
 mod pdp;
 mod provider;
 mod reload;
+mod tokens;

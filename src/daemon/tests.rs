@@ -1,0 +1,129 @@
+//! What can't be brought about from outside: faults inside.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say so and stop"
+)]
+
+use std::sync::Arc;
+
+use super::adapter::{Malformed, Original};
+use super::config::Config;
+use super::metrics::Adapter;
+use super::{Daemon, Options, Running, start};
+use crate::reason::Reason;
+
+const POLICY: &str =
+    "api a { host \"a.example\" GET /page public if address in [\"192.0.2.0/24\"] }\n";
+
+async fn daemon(config: &str) -> (Running, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.gate");
+    std::fs::write(&file, POLICY).expect("the policy");
+    let config = format!("listeners: {{grpc: off, http: off, pdp: off, admin: off}}\n{config}");
+    let running = start(Options {
+        base: Config::parse(&config).expect("a configuration"),
+        policy: Some(vec![file]),
+        ..Options::default()
+    })
+    .await
+    .unwrap_or_else(|fault| panic!("{fault}"));
+    (running, folder)
+}
+
+fn page() -> Result<Original<'static>, Malformed> {
+    Ok(Original {
+        method: "GET",
+        target: b"/page",
+        scheme: None,
+        host: Some("a.example"),
+        headers: Vec::new(),
+        address: "192.0.2.1".parse().ok(),
+        masked: false,
+    })
+}
+
+async fn reason(daemon: &Arc<Daemon>) -> Option<Reason> {
+    daemon
+        .decide(Adapter::pdp, page, |decided| decided.decision.reason())
+        .await
+}
+
+#[tokio::test]
+async fn a_panic_in_one_request_is_its_denial() {
+    let (running, _folder) = daemon("").await;
+    let daemon = running.daemon();
+    assert_eq!(reason(&daemon).await, None);
+    let reading = daemon
+        .decide(
+            Adapter::pdp,
+            || panic!("while it is read"),
+            |decided| decided.decision.reason(),
+        )
+        .await;
+    assert_eq!(reading, Some(Reason::Internal));
+    let answering = daemon
+        .decide(Adapter::pdp, page, |decided| {
+            assert!(!decided.decision.allowed(), "while it is answered");
+            decided.decision.reason()
+        })
+        .await;
+    assert_eq!(
+        answering,
+        Some(Reason::Internal),
+        "an allow that can't be told is none"
+    );
+    assert_eq!(
+        reason(&daemon).await,
+        None,
+        "and the next is decided as ever"
+    );
+    assert!(daemon.metrics().text().contains("reason=\"internal\""));
+}
+
+#[tokio::test]
+async fn a_full_house_denies() {
+    let (running, _folder) = daemon("limits: {decisions: 1}\n").await;
+    let daemon = running.daemon();
+    let held = daemon.room.try_acquire().expect("room for one");
+    assert_eq!(reason(&daemon).await, Some(Reason::Internal));
+    drop(held);
+    assert_eq!(reason(&daemon).await, None);
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_denies() {
+    let (running, _folder) = daemon("deadline: 1ms\n").await;
+    let slow = || {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        page()
+    };
+    let reason = running
+        .daemon()
+        .decide(Adapter::pdp, slow, |decided| decided.decision.reason())
+        .await;
+    assert_eq!(reason, Some(Reason::Internal));
+}
+
+#[test]
+fn what_no_adapter_is_told_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.gate");
+    std::fs::write(&file, POLICY).expect("the policy");
+    let loaded = crate::load::load(&[file], &crate::load::Options::default(), false);
+    let model = loaded.checked.model.expect("a model");
+    let unmet = |config: &str| {
+        let config = Config::parse(config).expect("a configuration");
+        super::needs::unmet(&model, &config)
+    };
+    assert_eq!(unmet("").len(), 4);
+    assert_eq!(unmet("listeners: {grpc: off}\n").len(), 3);
+    let named =
+        unmet("adapters: {nginx: {address: \"header:x-real-ip\"}}\nlisteners: {grpc: off}\n");
+    assert_eq!(named.len(), 2);
+    assert!(
+        named.iter().all(|sentence| !sentence.contains("nginx")),
+        "{named:?}"
+    );
+}
