@@ -77,6 +77,9 @@ struct Matched<'p> {
     api: (ApiId, &'p Api),
     /// The most specific routes, by file and line.
     routes: Routes<'p>,
+    /// What is needed of the token for all of them.
+    demand: Demand,
+    /// Those that tighten the request.
     guards: Guards<'p>,
     /// What denies, whatever else holds.
     denied: Option<Span>,
@@ -138,26 +141,18 @@ impl<'p, 'r> Routed<'p, 'r> {
             };
             return Ok(());
         }
-        let demand = matched
-            .routes
-            .iter()
-            .map(|route| demand_of(route))
-            .max()
-            .unwrap_or(Demand::Required);
         let labelled = group
             .members
             .iter()
             .any(|member| member.api == matched.api.0 && member.labelled);
-        let mut guards = matched.guards;
-        guards.retain(|guard| !(guard.except_public && demand == Demand::None));
         self.state = State::Open(Box::new(Open {
             method,
             path,
             query: target.query,
             label: label.filter(|_| labelled).map(str::to_owned),
             routes: matched.routes,
-            guards,
-            demand,
+            guards: matched.guards,
+            demand: matched.demand,
         }));
         Ok(())
     }
@@ -186,6 +181,11 @@ impl<'p, 'r> Routed<'p, 'r> {
             .collect();
         // The checker lets no routes of two APIs cross.
         let (api, _) = *best.first()?;
+        let demand = best
+            .iter()
+            .map(|(_, route)| demand_of(route))
+            .max()
+            .unwrap_or(Demand::Required);
         let guards: Guards<'p> = found
             .iter()
             .filter_map(|kind| match kind {
@@ -193,6 +193,7 @@ impl<'p, 'r> Routed<'p, 'r> {
                 RuleKind::Route(_) => None,
             })
             .filter(|guard| best.iter().any(|(asked, _)| *asked == guard.api))
+            .filter(|guard| !(guard.except_public && demand == Demand::None))
             .collect();
         let denied = routes
             .iter()
@@ -208,6 +209,7 @@ impl<'p, 'r> Routed<'p, 'r> {
         Some(Matched {
             api: (api, self.policy.api(api)?),
             routes: best.iter().map(|(_, route)| *route).collect(),
+            demand,
             guards,
             denied,
         })

@@ -173,10 +173,7 @@ pub fn guard() -> impl Strategy<Value = String> {
                     .prop_map(|condition| format!("requires {condition}")),
                 1 => Just("denied".to_owned()),
             ]
-            .prop_map(move |what| {
-                let except = if what == "denied" { "" } else { except };
-                format!("guard {methods} {path} of shop{except} {what}")
-            })
+            .prop_map(move |what| format!("guard {methods} {path} of shop{except} {what}"))
         })
 }
 

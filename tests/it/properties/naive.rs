@@ -51,13 +51,6 @@ pub fn allows(model: &Model, asked: &Asked) -> bool {
             guard.methods.has(asked.method) && matches_path(&guard.path, &asked.segments)
         })
         .collect();
-    let denied = matching
-        .iter()
-        .any(|route| matches!(route.access, Access::Denied))
-        || guards.iter().any(|guard| guard.condition.is_none());
-    if denied || matching.is_empty() {
-        return false;
-    }
     let answering: Vec<&&Route> = matching
         .iter()
         .filter(|route| {
@@ -68,12 +61,25 @@ pub fn allows(model: &Model, asked: &Asked) -> bool {
         .collect();
     let demand = answering
         .iter()
-        .filter_map(|route| match &route.access {
-            Access::Open { demand, .. } => Some(*demand),
-            Access::Denied => None,
+        .map(|route| match &route.access {
+            Access::Open { demand, .. } => *demand,
+            Access::Denied => Demand::Required,
         })
-        .max()
-        .expect("some route answers");
+        .max();
+    let Some(demand) = demand else {
+        return false;
+    };
+    let guards: Vec<&&Guard> = guards
+        .iter()
+        .filter(|guard| !(guard.except_public && demand == Demand::None))
+        .collect();
+    let denied = matching
+        .iter()
+        .any(|route| matches!(route.access, Access::Denied))
+        || guards.iter().any(|guard| guard.condition.is_none());
+    if denied {
+        return false;
+    }
     let claims = match demand {
         Demand::None => None,
         Demand::Optional => asked.claims.as_ref(),
@@ -97,10 +103,7 @@ pub fn allows(model: &Model, asked: &Asked) -> bool {
         } => true,
         Access::Denied => false,
     });
-    let guards_hold = guards
-        .iter()
-        .filter(|guard| !(guard.except_public && demand == Demand::None))
-        .all(|guard| scene.guard(guard));
+    let guards_hold = guards.iter().all(|guard| scene.guard(guard));
     routes_hold && guards_hold
 }
 
