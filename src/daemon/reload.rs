@@ -53,6 +53,9 @@ pub async fn now(daemon: &Arc<Daemon>, cause: Cause) -> ReloadResult {
     };
     let result = match result {
         Ok(result) => {
+            if result == ReloadResult::Unchanged && daemon.last_error().is_some() {
+                tracing::info!("the files say again what is in force");
+            }
             daemon.set_last_error(None);
             result
         }

@@ -20,7 +20,7 @@ use super::output::{self, Exit, Failure, Paint};
 use super::policy::ParamArguments;
 use super::serve;
 use crate::daemon::config::{Address, Config, Explain, ListenerSetting};
-use crate::daemon::{self, Running};
+use crate::daemon::{self, Running, StartError};
 use crate::load;
 use issuer::{About, Issuer};
 
@@ -96,7 +96,16 @@ pub fn run(arguments: &Arguments) -> Ended {
         // A reader of standard output that went away does not end the daemon.
         let _ = output::print_all(&shown.greeting(running));
     })
-    .map_err(serve::failure)?;
+    .map_err(|error| {
+        let in_use =
+            matches!(&error, StartError::Environment(fault) if fault.contains("can't listen"));
+        let failure = serve::failure(error);
+        if in_use {
+            failure.help("is another daemon running? `--free-ports` takes ports that are free")
+        } else {
+            failure
+        }
+    })?;
     Ok(Exit::Good)
 }
 
