@@ -7,7 +7,7 @@ mod dev;
 mod examples;
 mod help;
 mod manual;
-mod proxy_config;
+pub(crate) mod proxy_config;
 mod routes;
 mod serve;
 mod support;

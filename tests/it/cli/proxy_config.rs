@@ -75,7 +75,7 @@ fn nginx_takes_it() {
 }
 
 /// `deploy/`'s file with the pieces of a fragment in place of its own.
-fn envoy_config(fragment: &str) -> String {
+pub(crate) fn envoy_config(fragment: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/envoy/ext-authz-grpc.yaml");
     let file = fs::read_to_string(path).expect("deploy/'s file");
     let mut config: Value = serde_yaml::from_str(&file).expect("YAML");

@@ -88,6 +88,11 @@ impl Daemon {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
+    /// The folder of its policy.
+    pub fn policy_folder(&self) -> PathBuf {
+        self.folder.path().join("policies")
+    }
+
     /// What `/policy` says.
     pub fn policy(&self) -> Value {
         Request::new("GET", "/policy").send(self.admin).json()

@@ -1,4 +1,5 @@
-//! Real proxies with the files of `deploy/`, moved to the ports of a test.
+//! Real proxies with the files of `deploy/`, or with what `portcullis proxy-config`
+//! writes, moved to the ports of a test.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::process::{self, Process};
+use crate::cli::proxy_config::envoy_config;
 
 /// The proxies that have a configuration in `deploy/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +41,23 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy in front of the upstream, which asks portcullis.
+    /// Starts a proxy in front of the upstream, which asks portcullis, with the
+    /// file of `deploy/`.
     pub fn start(kind: Kind, portcullis: Portcullis, upstream: SocketAddr) -> Self {
+        Self::with(kind, &deployed(kind), portcullis, upstream)
+    }
+
+    /// Starts a proxy with what `portcullis proxy-config` writes for a policy.
+    pub fn start_generated(
+        kind: Kind,
+        policy: &Path,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        Self::with(kind, &generated(kind, policy), portcullis, upstream)
+    }
+
+    fn with(kind: Kind, text: &str, portcullis: Portcullis, upstream: SocketAddr) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let port = process::free_port();
         let asked = match kind {
@@ -52,11 +69,11 @@ impl Proxy {
         if matches!(kind, Kind::EnvoyGrpc | Kind::EnvoyHttp) {
             ports.push(("9901", admin));
         }
+        let text = patient(kind, &moved(text, &ports));
         let (command, ready_at) = match kind {
-            Kind::EnvoyGrpc => (envoy("ext-authz-grpc.yaml", &ports, folder.path()), admin),
-            Kind::EnvoyHttp => (envoy("ext-authz-http.yaml", &ports, folder.path()), admin),
-            Kind::Nginx => (nginx(&ports, folder.path()), port),
-            Kind::Caddy => (caddy(&ports, folder.path()), port),
+            Kind::EnvoyGrpc | Kind::EnvoyHttp => (envoy(&text, folder.path()), admin),
+            Kind::Nginx => (nginx(&text, folder.path()), port),
+            Kind::Caddy => (caddy(&text, folder.path()), port),
         };
         let mut process = Process::start(&format!("{kind:?}"), &command, folder.path());
         process.wait_for_port(ready_at);
@@ -69,13 +86,52 @@ impl Proxy {
     }
 }
 
-fn envoy(file: &str, ports: &[(&str, u16)], folder: &Path) -> Command {
-    let short = [
-        ("  timeout: 0.2s", "  timeout: 20s"),
-        ("connect_timeout: 0.1s", "connect_timeout: 5s"),
-    ];
-    let text = patient(&moved(&format!("envoy/{file}"), ports), &short);
-    let path = write(folder, file, &text);
+/// The file of `deploy/`.
+fn deployed(kind: Kind) -> String {
+    let file = match kind {
+        Kind::EnvoyGrpc => "envoy/ext-authz-grpc.yaml",
+        Kind::EnvoyHttp => "envoy/ext-authz-http.yaml",
+        Kind::Nginx => "nginx/nginx.conf",
+        Kind::Caddy => "caddy/Caddyfile",
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("deploy")
+        .join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The fragments of `portcullis proxy-config`, put where they say that they
+/// belong, with the ports of `deploy/`.
+fn generated(kind: Kind, policy: &Path) -> String {
+    let fragment = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+            .arg("proxy-config")
+            .args(arguments)
+            .arg(policy)
+            .output()
+            .expect("portcullis runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("it is text")
+    };
+    match kind {
+        Kind::EnvoyGrpc => envoy_config(&fragment(&["envoy"])),
+        Kind::EnvoyHttp => envoy_config(&fragment(&["envoy", "--over", "http"])),
+        Kind::Nginx => format!(
+            "events {{}}\nhttp {{\n{}\nserver {{\nlisten 127.0.0.1:8000;\n{}\n\
+             location / {{ proxy_pass http://127.0.0.1:8080; }}\n}}\n}}\n",
+            fragment(&["nginx", "--part", "http"]),
+            fragment(&["nginx", "--part", "server"]),
+        ),
+        Kind::Caddy => format!(
+            "{{\n\tadmin off\n}}\n{}\nhttp://:8000 {{\n\troute {{\n\t\timport portcullis\n\
+             \t\treverse_proxy 127.0.0.1:8080\n\t}}\n}}\n",
+            fragment(&["caddy"]),
+        ),
+    }
+}
+
+fn envoy(text: &str, folder: &Path) -> Command {
+    let path = write(folder, "envoy.yaml", text);
     let mut command = Command::new(process::program("envoy"));
     command
         .arg("--config-path")
@@ -86,13 +142,7 @@ fn envoy(file: &str, ports: &[(&str, u16)], folder: &Path) -> Command {
     command
 }
 
-fn nginx(ports: &[(&str, u16)], folder: &Path) -> Command {
-    let short = [
-        ("proxy_connect_timeout 1s", "proxy_connect_timeout 20s"),
-        ("proxy_send_timeout    1s", "proxy_send_timeout 20s"),
-        ("proxy_read_timeout    1s", "proxy_read_timeout 20s"),
-    ];
-    let text = patient(&moved("nginx/nginx.conf", ports), &short);
+fn nginx(text: &str, folder: &Path) -> Command {
     // The compiled-in places for temporary files belong to the system's nginx.
     let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|part| format!("    {part}_temp_path {part};\n"))
@@ -113,8 +163,8 @@ fn nginx(ports: &[(&str, u16)], folder: &Path) -> Command {
     command
 }
 
-fn caddy(ports: &[(&str, u16)], folder: &Path) -> Command {
-    let path = write(folder, "Caddyfile", &moved("caddy/Caddyfile", ports));
+fn caddy(text: &str, folder: &Path) -> Command {
+    let path = write(folder, "Caddyfile", text);
     let mut command = Command::new(process::program("caddy"));
     command
         .args(["run", "--adapter", "caddyfile", "--config"])
@@ -130,19 +180,12 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// A file of `deploy/` with other ports in place of the documented ones.
-fn moved(file: &str, ports: &[(&str, u16)]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("deploy")
-        .join(file);
-    let mut text =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+/// A configuration with other ports in place of the documented ones.
+fn moved(text: &str, ports: &[(&str, u16)]) -> String {
+    let mut text = text.to_owned();
     // In two steps, since a new port may look like a documented one.
     for (index, (documented, _)) in ports.iter().enumerate() {
-        assert!(
-            text.contains(documented),
-            "{file} does not name {documented}"
-        );
+        assert!(text.contains(documented), "no {documented} in\n{text}");
         text = text.replace(documented, &format!("<port {index}>"));
     }
     for (index, (_, port)) in ports.iter().enumerate() {
@@ -151,11 +194,23 @@ fn moved(file: &str, ports: &[(&str, u16)]) -> String {
     text
 }
 
-/// With time-outs that a busy machine does not reach: what these tests show is
-/// never a matter of time.
-fn patient(text: &str, short: &[(&str, &str)]) -> String {
+/// A configuration with time-outs that a busy machine does not reach: what
+/// these tests show is never a matter of time.
+fn patient(kind: Kind, text: &str) -> String {
+    let short: &[(&str, &str)] = match kind {
+        Kind::EnvoyGrpc | Kind::EnvoyHttp => &[
+            (" timeout: 0.2s", " timeout: 20s"),
+            ("connect_timeout: 0.1s", "connect_timeout: 5s"),
+        ],
+        Kind::Nginx => &[
+            ("proxy_connect_timeout 1s", "proxy_connect_timeout 20s"),
+            ("proxy_send_timeout    1s", "proxy_send_timeout 20s"),
+            ("proxy_read_timeout    1s", "proxy_read_timeout 20s"),
+        ],
+        Kind::Caddy => &[],
+    };
     short.iter().fold(text.to_owned(), |text, (short, long)| {
-        assert!(text.contains(short), "the file does not say {short}");
+        assert!(text.contains(short), "no {short} in\n{text}");
         text.replace(short, long)
     })
 }

@@ -13,39 +13,56 @@ const PAGE: &str = "https://app.example.com";
 
 #[test]
 fn through_envoy_by_grpc() {
-    tell(Kind::EnvoyGrpc);
+    tell_with_deployed(Kind::EnvoyGrpc);
 }
 
 #[test]
 fn through_envoy_by_http() {
-    tell(Kind::EnvoyHttp);
+    tell_with_deployed(Kind::EnvoyHttp);
 }
 
 #[test]
 fn through_nginx() {
-    tell(Kind::Nginx);
+    tell_with_deployed(Kind::Nginx);
 }
 
 #[test]
 fn through_caddy() {
-    tell(Kind::Caddy);
+    tell_with_deployed(Kind::Caddy);
 }
 
-fn tell(kind: Kind) {
+#[test]
+fn through_proxies_that_portcullis_configures() {
     let world = World::start();
-    let proxy = world.proxy(kind);
-    wrong_tokens_are_told_apart(&world, &proxy);
-    the_right_token_passes_with_the_policys_headers(&world, &proxy);
-    identity_headers_cannot_be_forged(&world, &proxy);
-    what_is_missing_is_said(&world, &proxy);
-    browsers_may_ask_and_may_read_why_not(&world, &proxy);
-    the_requests_own_faults_are_refused(kind, &world, &proxy);
+    for kind in Kind::ALL {
+        let (ports, upstream) = (world.daemon.ports, world.upstream.address);
+        let policy = world.daemon.policy_folder();
+        tell(
+            kind,
+            &world,
+            &Proxy::start_generated(kind, &policy, ports, upstream),
+        );
+    }
+}
+
+fn tell_with_deployed(kind: Kind) {
+    let world = World::start();
+    tell(kind, &world, &world.proxy(kind));
     // What was told to the clients is counted for the operators.
     let metrics = world.daemon.metrics();
     assert!(
         metrics.contains("reason=\"token.is_id_token\""),
         "{metrics}"
     );
+}
+
+fn tell(kind: Kind, world: &World, proxy: &Proxy) {
+    wrong_tokens_are_told_apart(world, proxy);
+    the_right_token_passes_with_the_policys_headers(world, proxy);
+    identity_headers_cannot_be_forged(world, proxy);
+    what_is_missing_is_said(world, proxy);
+    browsers_may_ask_and_may_read_why_not(world, proxy);
+    the_requests_own_faults_are_refused(kind, world, proxy);
 }
 
 /// Denied with this status and reason, and nothing reached the upstream.
