@@ -1,18 +1,19 @@
 //! APIs: their settings. Their routes have files of their own.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{self, ApiId, Audience, ClaimId, Host, IssuerId, PathOptions, TokenPlace};
+use crate::model::{self, ApiId, Audience, Host, IssuerId, PathOptions, TokenPlace};
 use crate::pattern::HostPattern;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, ApiSetting};
-use crate::value::ClaimType;
 
-use super::claims::ApiClaims;
+use super::claims::{ApiClaims, ClaimsOf};
 use super::conditions::Env;
 use super::forward::bad_header;
 use super::issuers::{not_supported, once, urls_overlap};
+use super::limits::{MAX_ISSUERS_OF_API, MAX_TOKEN_PLACES};
 use super::names::Kind;
 use super::out::Out;
 use super::urls::{is_scope, is_token};
@@ -31,7 +32,8 @@ pub(super) struct ApiInfo {
     pub audience_span: Option<Span>,
     /// The closed list of scopes, and where it is.
     pub scopes: Option<(BTreeMap<String, Span>, Span)>,
-    pub claims: ApiClaims,
+    /// Those of its issuers' tokens; shared by APIs of the same issuers.
+    pub claims: Rc<ApiClaims>,
     pub paths: PathOptions,
     /// Where the path options are said.
     pub paths_span: Option<Span>,
@@ -118,7 +120,7 @@ pub(super) fn check(
     env: Env,
     id: ApiId,
     blocks: &[&ast::Api],
-    claim_ids: &BTreeMap<(String, ClaimType), ClaimId>,
+    claims_of: &mut ClaimsOf,
     out: &mut Out,
 ) -> Option<(ApiInfo, model::Api)> {
     let first = *blocks.first()?;
@@ -182,7 +184,7 @@ pub(super) fn check(
             let scopes = check_scopes(env, setting.node, out);
             (scopes, setting.span)
         }),
-        claims: ApiClaims::of(&issuers, env.issuers, claim_ids),
+        claims: claims_of.get(&issuers, env.issuers),
         issuers,
         paths,
         paths_span,
@@ -223,7 +225,15 @@ fn check_issuers(
 ) -> (Vec<IssuerId>, bool) {
     let mut issuers: Vec<(IssuerId, Span)> = Vec::new();
     let mut known = true;
-    for name in setting.map(|setting| setting.node).unwrap_or_default() {
+    let names = setting.map(|setting| setting.node).unwrap_or_default();
+    if let Some(too_many) = names.get(MAX_ISSUERS_OF_API) {
+        out.say(Diagnostic::new(
+            Code::TooLarge,
+            too_many.span,
+            format!("an API takes tokens of at most {MAX_ISSUERS_OF_API} issuers"),
+        ));
+    }
+    for name in names.iter().take(MAX_ISSUERS_OF_API) {
         let id = env
             .terms
             .names
@@ -381,7 +391,14 @@ fn check_token_places(
     if !only {
         places.push((TokenPlace::Authorization, None));
     }
-    for place in named {
+    if let Some(too_many) = named.get(MAX_TOKEN_PLACES) {
+        out.say(Diagnostic::new(
+            Code::TooLarge,
+            too_many.span,
+            format!("a token is looked for in at most {MAX_TOKEN_PLACES} places"),
+        ));
+    }
+    for place in named.iter().take(MAX_TOKEN_PLACES) {
         let Some(found) = token_place(env, place, out) else {
             continue;
         };

@@ -1,6 +1,7 @@
 //! Claims: the ones that need no declaration, and what a name means in an API.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Claim, ClaimId, IssuerId};
@@ -241,6 +242,35 @@ pub(super) struct ApiClaim {
     pub declared: Option<Span>,
 }
 
+/// The claims of APIs by whose tokens they take.
+pub(super) struct ClaimsOf<'i> {
+    ids: &'i BTreeMap<(String, ClaimType), ClaimId>,
+    known: BTreeMap<Vec<IssuerId>, Rc<ApiClaims>>,
+}
+
+impl<'i> ClaimsOf<'i> {
+    /// Of these claims.
+    pub fn new(ids: &'i BTreeMap<(String, ClaimType), ClaimId>) -> ClaimsOf<'i> {
+        ClaimsOf {
+            ids,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// The claims of these issuers' tokens.
+    ///
+    /// An API without an issuer has no token, but a guard of all APIs may speak of one all the
+    /// same; what it says is then read as if any issuer's were meant.
+    pub fn get(&mut self, accepted: &[IssuerId], issuers: &[IssuerInfo]) -> Rc<ApiClaims> {
+        let known = self.known.entry(accepted.to_vec()).or_insert_with(|| {
+            let all: Vec<IssuerId> = (0..).map(IssuerId).take(issuers.len()).collect();
+            let accepted = if accepted.is_empty() { &all } else { accepted };
+            Rc::new(ApiClaims::of(accepted, issuers, self.ids))
+        });
+        Rc::clone(known)
+    }
+}
+
 /// The claims of one API.
 #[derive(Default)]
 pub(super) struct ApiClaims {
@@ -251,7 +281,7 @@ pub(super) struct ApiClaims {
 
 impl ApiClaims {
     /// The claims of these issuers' tokens.
-    pub fn of(
+    fn of(
         accepted: &[IssuerId],
         issuers: &[IssuerInfo],
         ids: &BTreeMap<(String, ClaimType), ClaimId>,

@@ -1,5 +1,7 @@
 //! What an API hands to its upstream.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Forward, Forwarded};
 use crate::source::{Span, Spanned};
@@ -38,7 +40,7 @@ pub(super) fn check(
     settings: &[Spanned<&ast::Forward>],
     out: &mut Out,
 ) -> Vec<Forward> {
-    let mut headers: Vec<(String, Span)> = Vec::new();
+    let mut headers: BTreeMap<String, Span> = BTreeMap::new();
     let mut forwards = Vec::new();
     for setting in settings {
         let (header, value) = match setting.node {
@@ -55,7 +57,7 @@ pub(super) fn check(
         };
         // A proxy or a framework may take `_` for `-`: the two spellings are one header.
         let spelling = header.node.replace('_', "-");
-        if let Some((_, first)) = headers.iter().find(|(known, _)| *known == spelling) {
+        if let Some(first) = headers.get(&spelling) {
             out.say(
                 Diagnostic::new(
                     Code::DoubledForward,
@@ -67,7 +69,7 @@ pub(super) fn check(
             );
             continue;
         }
-        headers.push((spelling, header.span));
+        headers.insert(spelling, header.span);
         if let Some(value) = value {
             forwards.push(Forward {
                 header: header.node,

@@ -1,8 +1,11 @@
 //! Guards: what tightens, whoever wrote the route.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Guard;
 use crate::pattern::MethodSet;
+use crate::source::Span;
 use crate::syntax::ast;
 
 use super::apis::ApiInfo;
@@ -75,28 +78,28 @@ fn targets<'i>(
     let Some(names) = &guard.apis else {
         return apis.iter().collect();
     };
-    let mut targets: Vec<(&ApiInfo, &ast::Name)> = Vec::with_capacity(names.len());
+    let mut targets: BTreeMap<&str, (&ApiInfo, Span)> = BTreeMap::new();
     for name in names {
         if env.terms.names.expect(&[Kind::Api], name, out).is_none() {
             continue;
         }
-        if let Some((_, first)) = targets.iter().find(|(_, known)| known.node == name.node) {
+        if let Some((_, first)) = targets.get(name.node.as_str()) {
             out.say(
                 Diagnostic::new(
                     Code::DoubledValue,
                     name.span,
                     format!("`{}` is listed twice", name.node),
                 )
-                .also(first.span, "listed here already"),
+                .also(*first, "listed here already"),
             );
             continue;
         }
         let found = apis.binary_search_by(|api| api.name.as_str().cmp(&name.node));
         if let Some(api) = found.ok().and_then(|at| apis.get(at)) {
-            targets.push((api, name));
+            targets.insert(&name.node, (api, name.span));
         }
     }
-    targets.into_iter().map(|(api, _)| api).collect()
+    targets.into_values().map(|(api, _)| api).collect()
 }
 
 /// The guard as explanations call it.

@@ -1,5 +1,7 @@
 //! The hosts of an API.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Host;
 use crate::pattern::HostPattern;
@@ -13,6 +15,7 @@ use super::values::Terms;
 /// Reads the hosts of an API; any host where none is named.
 pub(super) fn check(terms: Terms, hosts: &[ast::Term], out: &mut Out) -> Vec<(Host, Span)> {
     let mut found: Vec<(Host, Span)> = Vec::with_capacity(hosts.len());
+    let mut seen: BTreeMap<HostPattern, Span> = BTreeMap::new();
     for term in hosts {
         let Some(text) = terms.text(term, "a host", out) else {
             continue;
@@ -20,17 +23,14 @@ pub(super) fn check(terms: Terms, hosts: &[ast::Term], out: &mut Out) -> Vec<(Ho
         let Some(host) = one(&text, out) else {
             continue;
         };
-        let doubled = found
-            .iter()
-            .find(|(known, _)| known.pattern == host.pattern);
-        if let Some((_, first)) = doubled {
+        if let Some(first) = seen.insert(host.pattern.clone(), text.span) {
             out.say(
                 Diagnostic::new(
                     Code::DoubledValue,
                     text.span,
                     format!("the host `{}` is listed twice", text.node),
                 )
-                .also(*first, "listed here already"),
+                .also(first, "listed here already"),
             );
         } else {
             found.push((host, text.span));

@@ -49,3 +49,12 @@ pub const MAX_OVERLAPS_SHOWN: usize = 100;
 
 /// The longest host name, in characters (RFC 1035, section 2.3.4).
 pub const MAX_HOST: usize = 253;
+
+/// The most issuers whose tokens one API takes: each pair is compared.
+pub const MAX_ISSUERS_OF_API: usize = 128;
+
+/// The most places in which one API looks for a token: each is looked at for each request.
+pub const MAX_TOKEN_PLACES: usize = 16;
+
+/// The most claims of a test's token: each pair is compared.
+pub const MAX_TEST_CLAIMS: usize = 256;

@@ -46,6 +46,7 @@ use crate::syntax::ast;
 pub use claims::REGISTERED;
 pub use files::{Files, referenced_files};
 
+use claims::ClaimsOf;
 use conditions::Env;
 use names::Names;
 use out::Out;
@@ -108,11 +109,12 @@ fn check_all(input: &Input, out: &mut Out) -> Model {
         issuers: &issuers,
         endless: &endless,
     };
+    let mut claims_of = ClaimsOf::new(&claim_ids);
     let (infos, mut apis): (Vec<_>, Vec<_>) = names
         .apis
         .values()
         .zip(0..)
-        .filter_map(|(blocks, id)| apis::check(env, ApiId(id), blocks, &claim_ids, out))
+        .filter_map(|(blocks, id)| apis::check(env, ApiId(id), blocks, &mut claims_of, out))
         .unzip();
     apis::check_paths_agree(&infos, out);
     let mut guards = Vec::new();

@@ -9,6 +9,7 @@ use crate::value::{ClaimType, MAX_SAFE_INTEGER};
 use super::claims::REGISTERED;
 use super::conditions::Env;
 use super::issuers::IssuerInfo;
+use super::limits::MAX_TEST_CLAIMS;
 use super::names::Kind;
 use super::out::{Out, unknown};
 use super::values::parse_time;
@@ -40,6 +41,14 @@ pub(super) fn check(env: Env, token: &ast::TestToken, out: &mut Out) -> Option<T
     let mut claims: Vec<(TestClaimPlace, TestValue)> = Vec::with_capacity(token.claims.len());
     let mut spans: Vec<Span> = Vec::with_capacity(token.claims.len());
     let mut whole = true;
+    if let Some(too_many) = token.claims.get(MAX_TEST_CLAIMS) {
+        out.say(Diagnostic::new(
+            Code::TooLarge,
+            too_many.name.span,
+            format!("a test's token has at most {MAX_TEST_CLAIMS} claims"),
+        ));
+        return None;
+    }
     for claim in &token.claims {
         let Some((place, wanted)) = place(issuer, &claim.name, out) else {
             whole = false;
@@ -84,13 +93,15 @@ fn shown(name: &TestClaimName) -> &str {
 
 /// Whether two claims would be in each other's way.
 fn clash(a: &TestClaimPlace, b: &TestClaimPlace) -> bool {
-    let path = |place: &TestClaimPlace| match place {
-        TestClaimPlace::Typ => None,
-        TestClaimPlace::Path(path) | TestClaimPlace::KeysOf(path) => Some(path.clone()),
-    };
+    fn path(place: &TestClaimPlace) -> Option<&[String]> {
+        match place {
+            TestClaimPlace::Typ => None,
+            TestClaimPlace::Path(path) | TestClaimPlace::KeysOf(path) => Some(path),
+        }
+    }
     match (path(a), path(b)) {
         (None, None) => true,
-        (Some(a), Some(b)) => a.starts_with(&b) || b.starts_with(&a),
+        (Some(a), Some(b)) => a.starts_with(b) || b.starts_with(a),
         _ => false,
     }
 }
