@@ -55,11 +55,12 @@ pub(super) fn path_in(node: &Node, notes: &mut Notes) -> Option<Path> {
 /// The methods among the parts of a node.
 pub(super) fn methods_in(node: &Node, notes: &mut Notes) -> Option<Methods> {
     let node = node.child(Rule::methods)?;
-    let named: Vec<Name> = node
+    let mut named: Vec<Name> = node
         .children()
         .filter(|child| child.rule() == Rule::method)
         .map(|child| method(&child, notes))
         .collect();
+    named.shrink_to_fit();
     let all = node.child(Rule::star).is_some();
     let (names, except) = if all {
         (None, named)
