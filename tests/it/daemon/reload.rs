@@ -255,7 +255,8 @@ async fn the_configuration_changes_too_as_far_as_it_can() {
     let moved =
         "listeners: {http: \"127.0.0.1:1\", grpc: off, pdp: off, admin: off}\nexplain: full\n";
     fs::write(&file, configuration(moved)).expect("written");
-    assert_eq!(bed.running.reload().await, ReloadResult::Changed);
+    // The folder is watched as well, and whoever is first takes the change.
+    assert_ne!(bed.running.reload().await, ReloadResult::Failed);
     assert!(hint().await);
 }
 
