@@ -129,6 +129,8 @@ pub struct Daemon {
     ids: Ids,
     /// Room for decisions under way.
     room: Semaphore,
+    /// Room for those among them that wait for keys.
+    waiting: Semaphore,
     ready: value::Sender<bool>,
     last_error: Mutex<Option<LastError>>,
     reloading: tokio::sync::Mutex<()>,

@@ -230,6 +230,10 @@ impl Exchange<'_> {
             let Some(keys) = keys.filter(|_| !waited) else {
                 return Proof::Fault(fault);
             };
+            // Those who wait for one issuer's keys must leave room for everybody else.
+            let Ok(_seat) = self.daemon.waiting.try_acquire() else {
+                return Proof::Fault(fault);
+            };
             let reason = fault.reason;
             let wait = async move {
                 match reason {

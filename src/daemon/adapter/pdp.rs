@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::routing::post;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Deserialize;
@@ -20,10 +20,8 @@ use crate::daemon::metrics::Adapter;
 
 /// The services behind the listener `pdp`.
 pub fn router(daemon: Arc<Daemon>) -> Router {
-    let limit = daemon.settings().limits.body_bytes;
     Router::new()
         .route("/v1/check", post(check))
-        .layer(DefaultBodyLimit::max(limit))
         .with_state(daemon)
 }
 
@@ -104,7 +102,21 @@ impl<'de> Deserialize<'de> for Questions {
     }
 }
 
-async fn check(State(daemon): State<Arc<Daemon>>, body: Bytes) -> Response<Body> {
+async fn check(State(daemon): State<Arc<Daemon>>, body: Body) -> Response<Body> {
+    let settings = daemon.settings();
+    let limits = &settings.limits;
+    let whole = axum::body::to_bytes(body, limits.body_bytes);
+    let body = match tokio::time::timeout(limits.header_timeout.get(), whole).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            let detail = format!(
+                "more than {} bytes, or less than announced",
+                limits.body_bytes
+            );
+            return refused(StatusCode::PAYLOAD_TOO_LARGE, &detail);
+        }
+        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the body does not come"),
+    };
     let questions = match serde_json::from_slice(&body) {
         Ok(questions) => questions,
         Err(fault) => return refused(StatusCode::BAD_REQUEST, &fault.to_string()),
@@ -112,7 +124,7 @@ async fn check(State(daemon): State<Arc<Daemon>>, body: Bytes) -> Response<Body>
     let answer = match questions {
         Questions::One(question) => decide(&daemon, &question).await,
         Questions::Many(questions) => {
-            let limit = daemon.settings().limits.batch;
+            let limit = limits.batch;
             if questions.len() > limit {
                 let detail = format!("{} requests, at most {limit} are decided", questions.len());
                 return refused(StatusCode::PAYLOAD_TOO_LARGE, &detail);

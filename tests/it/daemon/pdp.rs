@@ -173,3 +173,11 @@ async fn explain_governs_the_hint_here_too() {
         assert_eq!(answer["hint"].is_string(), hint, "{answer}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let bed = Testbed::with(POLICY, "limits: {header_timeout: 100ms}\n").await;
+    let request = Http::new("POST", "/v1/check").header("Content-Length", "100");
+    let answer = bed.send("pdp", &request).await;
+    assert_eq!(answer.status, 408, "{answer:?}");
+}

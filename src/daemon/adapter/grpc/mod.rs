@@ -7,6 +7,7 @@ mod read;
 mod respond;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -38,17 +39,19 @@ const EMPTY_MESSAGE: &[u8] = &[0; 5];
 /// The service behind the listener `grpc`.
 pub fn router(daemon: Arc<Daemon>, health: HealthReporter) -> Router {
     let limit = daemon.settings().limits.body_bytes;
-    let authorization = AuthorizationServer::new(Check(daemon)).max_decoding_message_size(limit);
-    Routes::new(authorization.clone())
+    let authorization =
+        AuthorizationServer::new(Check(daemon.clone())).max_decoding_message_size(limit);
+    let guard = Guard {
+        daemon,
+        authorization: authorization.clone(),
+    };
+    Routes::new(authorization)
         .add_service(tonic_health::pb::health_server::HealthServer::new(
             HealthService::from_health_reporter(health),
         ))
         .prepare()
         .into_axum_router()
-        .layer(middleware::from_fn_with_state(
-            authorization,
-            never_an_error,
-        ))
+        .layer(middleware::from_fn_with_state(guard, never_an_error))
 }
 
 /// Says to who asks for health whether requests can be decided.
@@ -102,28 +105,40 @@ fn copy_own_headers(headers: &[(&'static str, String)], metadata: &mut MetadataM
     }
 }
 
-/// Answers a Check that could not be read (too large, not protobuf, not UTF-8) like one that says
-/// nothing, which is denied.
-async fn never_an_error(
-    State(authorization): State<AuthorizationServer<Check>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (check, uri) = (request.uri().path() == CHECK, request.uri().clone());
-    let (version, headers) = (request.version(), request.headers().clone());
-    let response = next.run(request).await;
-    let Some(status) = response.headers().get("grpc-status").filter(|_| check) else {
-        return response;
-    };
-    tracing::warn!(
-        status = status.to_str().unwrap_or("?"),
-        message = response
-            .headers()
-            .get("grpc-message")
-            .and_then(|message| message.to_str().ok())
-            .unwrap_or(""),
-        "a CheckRequest could not be read, and is denied"
+/// What sees to it that a Check is answered.
+#[derive(Clone)]
+struct Guard {
+    daemon: Arc<Daemon>,
+    authorization: AuthorizationServer<Check>,
+}
+
+impl Guard {
+    /// How long a message may take to arrive and be answered.
+    fn patience(&self) -> Duration {
+        let settings = self.daemon.settings();
+        settings.limits.header_timeout.get() + settings.deadline.get()
+    }
+}
+
+/// Answers a Check that could not be read (too large, too slow, not protobuf, not UTF-8) like one
+/// that says nothing, which is denied.
+async fn never_an_error(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    if request.uri().path() != CHECK {
+        return next.run(request).await;
+    }
+    let (uri, version, headers) = (
+        request.uri().clone(),
+        request.version(),
+        request.headers().clone(),
     );
+    let fault = match tokio::time::timeout(guard.patience(), next.run(request)).await {
+        Ok(response) => match error_of(&response) {
+            None => return response,
+            Some(fault) => fault,
+        },
+        Err(_) => "it did not arrive in time".to_owned(),
+    };
+    tracing::warn!(fault, "a CheckRequest could not be read, and is denied");
     let mut empty = Request::new(Body::from(EMPTY_MESSAGE));
     *empty.method_mut() = http::Method::POST;
     *empty.uri_mut() = uri;
@@ -133,8 +148,21 @@ async fn never_an_error(
     for name in ["content-length", "grpc-encoding", "grpc-timeout"] {
         empty.headers_mut().remove(name);
     }
-    match authorization.oneshot(empty).await {
+    match guard.authorization.oneshot(empty).await {
         Ok(denied) => denied.map(Body::new),
         Err(never) => match never {},
     }
+}
+
+/// What is wrong, where a response is a gRPC error: such a one has its status in the headers.
+fn error_of(response: &Response) -> Option<String> {
+    let text = |name: &str| {
+        let value = response.headers().get(name)?;
+        Some(value.to_str().unwrap_or("?"))
+    };
+    let status = text("grpc-status")?;
+    Some(format!(
+        "status {status}: {}",
+        text("grpc-message").unwrap_or("")
+    ))
 }
