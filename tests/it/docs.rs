@@ -165,3 +165,115 @@ fn links_within_a_page_lead_to_its_headings() {
         }
     }
 }
+
+fn reference() -> String {
+    fs::read_to_string(root().join("docs/language.md")).expect("the reference")
+}
+
+/// The rows of the tables in a section, by their first cell: the others.
+fn rows<'t>(text: &'t str, heading: &str) -> Vec<(&'t str, &'t str)> {
+    let section = text
+        .split_once(&format!("\n{heading}\n"))
+        .map(|(_, section)| section.split("\n#").next().unwrap_or_default())
+        .expect("the section");
+    section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .filter_map(|row| row.split_once(" | "))
+        .collect()
+}
+
+#[test]
+fn the_reference_has_the_registered_claims() {
+    let text = reference();
+    let mut written: Vec<(String, String)> = rows(&text, "### Registered claims")
+        .into_iter()
+        .filter(|(ty, _)| ty.starts_with('`'))
+        .flat_map(|(ty, claims)| {
+            claims
+                .split(", ")
+                .map(move |claim| (claim.replace('`', ""), ty.replace('`', "")))
+        })
+        .collect();
+    written.sort();
+    let known: Vec<(String, String)> = portcullis::check::REGISTERED
+        .iter()
+        .map(|(name, ty)| ((*name).to_owned(), ty.to_string()))
+        .collect();
+    assert_eq!(written, known);
+}
+
+/// A number with commas between thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[test]
+fn the_reference_has_the_limits() {
+    use portcullis::check::limits;
+    use portcullis::{engine, syntax, token};
+    let text = reference();
+    let rows = rows(&text, "## Limits");
+    let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
+    for (row, limit) in [
+        ("a policy file", mib(syntax::MAX_FILE_BYTES)),
+        (
+            "nesting of blocks, brackets and `not`",
+            syntax::MAX_NESTING.to_string(),
+        ),
+        (
+            "errors reported of one file",
+            syntax::MAX_ERRORS.to_string(),
+        ),
+        ("routes", grouped(limits::MAX_ROUTES)),
+        (
+            "guards, each `under` condition included, once for each API",
+            grouped(limits::MAX_GUARDS),
+        ),
+        (
+            "tests in one condition, `let`s written out",
+            format!(
+                "{}, nested {} deep",
+                grouped(limits::MAX_ATOMS),
+                limits::MAX_CONDITION_DEPTH
+            ),
+        ),
+        ("tests in a policy", grouped(limits::MAX_POLICY_ATOMS)),
+        ("members of a set", grouped(limits::MAX_SET_MEMBERS)),
+        (
+            "segments of a route's path",
+            limits::MAX_SEGMENTS.to_string(),
+        ),
+        (
+            "members in the PATH of a claim",
+            limits::MAX_CLAIM_PATH.to_string(),
+        ),
+        (
+            "a duration",
+            format!("{} days", limits::MAX_DURATION / 86_400),
+        ),
+        ("a leeway", format!("{} hour", limits::MAX_LEEWAY / 3_600)),
+        ("a token", format!("{} KiB", token::MAX_TOKEN_BYTES >> 10)),
+        (
+            "a request target",
+            format!(
+                "{} KiB, {} segments",
+                engine::MAX_TARGET_BYTES >> 10,
+                engine::MAX_SEGMENTS
+            ),
+        ),
+    ] {
+        assert!(
+            rows.contains(&(row, limit.as_str())),
+            "the reference has not `| {row} | {limit} |`"
+        );
+    }
+}

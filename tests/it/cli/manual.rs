@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use portcullis::daemon::config::Config;
 use portcullis::reason::Reason;
 
 use super::support::{folder, portcullis, run};
@@ -135,4 +136,18 @@ fn sessions_of_the_manual_are_as_they_are_shown() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(sessions > 2, "the manual's sessions were not found");
+}
+
+/// A `yaml` block is a configuration of the daemon, or a part of one.
+#[test]
+fn configurations_in_the_manual_are_read() {
+    let mut read = 0;
+    for block in pages().iter().flat_map(|page| fenced(page)) {
+        if block.info == "yaml" {
+            let config = Config::parse(&block.text);
+            assert!(config.is_ok(), "{}: {config:?}", block.place);
+            read += 1;
+        }
+    }
+    assert!(read > 3, "the manual's configurations were not found");
 }
