@@ -91,7 +91,7 @@ impl<'a> Scene<'a> {
                 Client::Absent | Client::Disagree => None,
             },
             Atom::LoginWithin(seconds) => {
-                let age = self.request.now - self.facts?.auth_time?;
+                let age = self.now()? - self.facts?.auth_time?;
                 // One in the future is no login that has been.
                 (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
             }
@@ -106,6 +106,12 @@ impl<'a> Scene<'a> {
             Atom::Header(name, test) => self.text(self.header(name), test, false),
             Atom::Query(name, test) => self.text(self.query(name).as_deref(), test, false),
         }
+    }
+
+    /// The time; missing where the caller's clock gave none, so that no comparison with it holds,
+    /// not even under `not`.
+    fn now(&self) -> Option<f64> {
+        Some(self.request.now).filter(|now| now.is_finite())
     }
 
     /// The name of a claim.
@@ -182,7 +188,7 @@ impl<'a> Scene<'a> {
     fn number_operand(&self, operand: &Operand) -> Option<f64> {
         match operand {
             Operand::Number(number) => Some(*number),
-            Operand::Now => Some(self.request.now),
+            Operand::Now => self.now(),
             Operand::Claim(claim) => match self.facts?.claim(*claim) {
                 Fact::Number(number) => Some(*number),
                 _ => None,
@@ -221,7 +227,7 @@ impl<'a> Scene<'a> {
             (ClaimTest::Order { order, bound }, Fact::Number(number)) => {
                 let bound = match bound {
                     Bound::Number(bound) => *bound,
-                    Bound::Now => self.request.now,
+                    Bound::Now => self.now()?,
                 };
                 Some(match order {
                     Order::Less => *number < bound,

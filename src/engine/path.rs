@@ -105,7 +105,7 @@ pub(super) fn read(
         }
         let segment = read_segment(segment, options)?;
         normal.segments.push(if options.case_insensitive {
-            Cow::Owned(fold(&segment))
+            folded(&segment)?
         } else {
             segment
         });
@@ -136,6 +136,29 @@ fn read_segment(raw: &[u8], options: PathOptions) -> Result<Cow<'_, str>, Fault>
         }
     }
     Ok(text)
+}
+
+/// A segment whose letters match whatever their case.
+///
+/// One application compares in lower case, another in upper case, a third knows the case of ASCII
+/// letters only. They agree on `É` and `é`, but not on `ſ` (in upper case an `S`), `ß`, `ı`, or the
+/// Kelvin sign (in lower case a `k`).
+fn folded(segment: &str) -> Result<Cow<'static, str>, Fault> {
+    let is_clear = |character: char| {
+        let lower = character.to_lowercase();
+        let round: String = character
+            .to_uppercase()
+            .flat_map(char::to_lowercase)
+            .collect();
+        character.is_ascii()
+            || lower.clone().eq(round.chars()) && lower.clone().all(|one| !one.is_ascii())
+    };
+    if !segment.is_ascii() && !segment.chars().all(is_clear) {
+        return Err(ambiguous(
+            "the path holds a letter whose upper and lower case are no pair, and its case is ignored here",
+        ));
+    }
+    Ok(Cow::Owned(fold(segment)))
 }
 
 /// Decodes what stands between slashes and semicolons.

@@ -1,3 +1,4 @@
-//! The evaluator: paths, decisions, explanations.
+//! The evaluator: paths, decisions, explanations, answers.
 
+mod answers;
 mod cases;
