@@ -24,7 +24,10 @@ const MAX_READ: u64 = 4 << 20;
 /// Where the token comes from.
 pub enum Source {
     /// From the request's own headers, if they have one.
-    Request,
+    Request {
+        /// Whether keys are not to be fetched.
+        offline: bool,
+    },
     /// This token.
     Token {
         /// The token.
@@ -68,7 +71,9 @@ impl Source {
             });
         }
         let (true, Some(model)) = (arguments.minted.are_given(), &loaded.checked.model) else {
-            return Ok(Source::Request);
+            return Ok(Source::Request {
+                offline: arguments.offline,
+            });
         };
         let minted = arguments.minted.mint(model, time::whole_seconds(now))?;
         Ok(Source::Claims {
@@ -164,7 +169,7 @@ impl Proof {
         };
         let presented = routed.token();
         let result = match (source, &presented) {
-            (Source::Request, Presented::Absent) => return Ok((Proof::Nothing, told)),
+            (Source::Request { .. }, Presented::Absent) => return Ok((Proof::Nothing, told)),
             (_, Presented::Fault(fault)) => Err(fault.clone()),
             (Source::Token { .. } | Source::Claims { .. }, Presented::Token(_)) => {
                 return Err(Failure::new(
@@ -172,8 +177,8 @@ impl Proof {
                 )
                 .help("give either that or `--token`, `--claims` and the like"));
             }
-            (Source::Request, Presented::Token(token)) => {
-                verify(token, false, loaded, policy, api, &mut told)?
+            (Source::Request { offline }, Presented::Token(token)) => {
+                verify(token, *offline, loaded, policy, api, &mut told)?
             }
             (
                 Source::Token {

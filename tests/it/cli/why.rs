@@ -302,6 +302,15 @@ fn offline_decides_without_the_signature_and_says_so() {
     assert_eq!(json.json()["decision"], "allow");
     assert!(json.stderr.contains("NOT checked"), "{}", json.stderr);
 
+    let header = format!("Authorization: Bearer {token}");
+    let by_header = run(&["why", &path, ORDERS, "--offline", "--header", &header]);
+    assert_eq!(by_header.code, Some(0), "{}", by_header.everything());
+    assert!(
+        by_header.stderr.contains("NOT checked"),
+        "{}",
+        by_header.stderr
+    );
+
     let mut expired = good_claims();
     expired["exp"] = json!(1);
     let expired = Signer::new("ES256").token(&expired);
