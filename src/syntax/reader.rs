@@ -418,8 +418,10 @@ impl<'a> Reader<'a> {
         self.at = end;
         self.last_end = end;
         let brace = token_at(self.text, end).filter(|token| token.is_sign("{"));
-        // Where only the brace is missing, the block is there all the same.
-        let missing = brace.is_none() && failure.expected.contains(&Rule::open);
+        // Where only the brace is missing, the block is there all the same; a token of a test may
+        // have been meant without one.
+        let missing =
+            brace.is_none() && failure.expected.contains(&Rule::open) && context != Context::Test;
         if let Some(brace) = brace {
             self.at = brace.end();
             self.last_end = self.at;

@@ -23,6 +23,46 @@ pub(super) fn scope_alone(site: &Site<'_>) -> Option<Diagnostic> {
     )
 }
 
+/// `scope == "a"`, `scope in ["a"]`
+pub(super) fn scope_compared(site: &Site<'_>) -> Option<Diagnostic> {
+    let found = site.found?;
+    let scope = site.previous().filter(|token| token.text == "scope")?;
+    let compared = ["=", "==", "in", "contains", "["].contains(&found.text);
+    if !compared || !site.expects(Rule::k_any) {
+        return None;
+    }
+    Some(
+        site.error(format!("`{}` cannot follow `{}`", shown(found), scope.text))
+            .help("scopes are asked for by `scope \"…\"`, `scope any […]` or `scope all […]`"),
+    )
+}
+
+/// `requires claim x`
+pub(super) fn claim_without_test(site: &Site<'_>) -> Option<Diagnostic> {
+    let name = site.previous().filter(|_| {
+        site.expects(Rule::test)
+            && (site.line_ends()
+                || site
+                    .word()
+                    .is_some_and(|word| word == "and" || word == "or"))
+    })?;
+    let claim = site.before_previous()?;
+    if claim.text != "claim" {
+        return None;
+    }
+    Some(
+        site.error_at(
+            name,
+            format!("nothing is asked of the claim `{}`", name.text),
+        )
+        .help(format!(
+            "that the token has it is `claim {0} present`; a claim that is true or false is \
+                 compared, `claim {0} == true`",
+            name.text
+        )),
+    )
+}
+
 /// `claim x not contains "y"`, `claim x not present`
 pub(super) fn not_before_a_test(site: &Site<'_>) -> Option<Diagnostic> {
     let not = site.previous().filter(|token| token.text == "not")?;
@@ -181,6 +221,12 @@ pub(super) fn second_access(site: &Site<'_>) -> Option<Diagnostic> {
         );
     }
     let word = found.word()?;
+    if previous.text == "public" && (word == "when" || word == "where") {
+        return Some(
+            site.replace(found, format!("`{word}` cannot follow `public`"), "if")
+                .help("write `if`"),
+        );
+    }
     let complete = ["public", "authenticated", "anonymous", "denied"].contains(&previous.text);
     if !complete || !(ACCESS.contains(&word) || word == "and" || word == "or" || word == "if") {
         return None;

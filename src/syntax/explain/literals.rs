@@ -248,6 +248,12 @@ pub(super) fn path_without_slash(site: &Site<'_>) -> Option<Diagnostic> {
                 .help("a route is `METHODS PATH ACCESS`, such as `GET /orders authenticated`"),
         );
     }
+    if word == "of" {
+        return Some(
+            site.insert("a path is missing before `of`", "/** ")
+                .help("a guard has one path; `/**` is all of them"),
+        );
+    }
     let path = format!("/{word}");
     Some(
         site.replace(found, format!("expected a path, found `{word}`"), path)

@@ -16,7 +16,7 @@ pub(super) use blocks::{unclosed, unopened};
 
 use super::context::Context;
 use super::parse::{Failure, Rule};
-use super::tokens::{Token, token_at, tokens};
+use super::tokens::{Kind, Token, token_at, tokens};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
@@ -67,6 +67,8 @@ const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
     literals::key_source_missing,
     literals::guard_without_methods,
     conditions::scope_alone,
+    conditions::scope_compared,
+    conditions::claim_without_test,
     conditions::not_before_a_test,
     conditions::not_a_condition,
     conditions::claim_missing,
@@ -204,7 +206,10 @@ impl<'a> Site<'a> {
 
     /// The one word or sign that had to stand here, if what follows it stands here already.
     fn missing_word(&self) -> Option<String> {
-        let found = self.found.filter(|_| !self.line_ends())?;
+        let found = self.found.filter(|found| {
+            let sign = found.kind == Kind::Sign && !["[", "(", "{"].contains(&found.text);
+            !sign && !self.line_ends()
+        })?;
         if self.expects(Rule::k_is) && ["allowed", "denied"].contains(&found.text) {
             return Some("is".to_owned());
         }

@@ -1,7 +1,7 @@
 //! Signs of other languages.
 
 use super::super::parse::Rule;
-use super::super::tokens::Kind;
+use super::super::tokens::{Kind, token_at};
 use super::Site;
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -96,6 +96,17 @@ pub(super) fn colon_or_semicolon(site: &Site<'_>) -> Option<Diagnostic> {
         );
     }
     let previous = site.previous()?;
+    if found.text == ":" && site.expects(Rule::equals) {
+        let end = match token_at(site.text, found.end()) {
+            Some(next) if next.is_sign("=") => next.end(),
+            _ => found.end(),
+        };
+        return Some(
+            site.error(format!("expected `=`, found `{}`", found.text))
+                .help("a declaration is written with a single `=`")
+                .suggest(site.span(previous.end(), end), " ="),
+        );
+    }
     let keyword = site.before.len() == 1 || site.expects(Rule::type_name);
     if found.text == ":" && keyword {
         return Some(
