@@ -3,6 +3,7 @@
 //! A line is handed to a thread of its own: a slow disk keeps no request waiting. When more lines
 //! wait than there is room for, further ones are dropped and counted.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::config::DecisionLog;
 
@@ -19,7 +21,8 @@ const WAITING: usize = 16 * 1024;
 /// The longest path in a line, in bytes; longer ones are cut.
 pub const MAX_PATH: usize = 2048;
 
-/// One decision. Nothing of it is the token, and of its claims only those that name who asked.
+/// One decision. Nothing of it is the token, and of its claims only those that name who asked, and
+/// those that the configuration names.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
     /// When, RFC 3339.
@@ -48,8 +51,13 @@ pub struct Line<'a> {
     pub issuer: Option<&'a str>,
     /// `sub`
     pub sub: Option<&'a str>,
+    /// The OAuth client.
+    pub client: Option<&'a str>,
     /// `jti`
     pub jti: Option<&'a str>,
+    /// The claims that `log.claims` names, as far as the token has them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<&'a str, Value>,
     /// How long it took.
     pub latency_us: u64,
 }

@@ -5,6 +5,7 @@
 //! `engine::decide`.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -25,7 +26,7 @@ use crate::answer::{self, Answer};
 use crate::engine::{self, Decision, Evidence, Fault, Presented, Routed};
 use crate::keys::{KeySet, Keys};
 use crate::reason::Reason;
-use crate::settings::{Demand, IssuerId};
+use crate::settings::{ClaimId, Demand, IssuerId};
 use crate::token::{self, Verified};
 
 /// Which part of the deadline a request may wait for keys: the rest is for the answer, which says
@@ -291,13 +292,34 @@ impl Exchange<'_> {
                     .map(|verified| verified.iss())
                     .or_else(|| token.and_then(|token| token.issuer.as_deref())),
                 sub: token.and_then(|token| token.subject.as_deref()),
+                client: verified.and_then(|verified| verified.facts().client()),
                 jti: verified.and_then(|verified| verified.id()),
+                claims: verified.map_or_else(BTreeMap::new, |verified| self.logged(verified)),
                 latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             });
             if !written {
                 self.daemon.metrics.dropped_log_line();
             }
         }
+    }
+}
+
+impl Exchange<'_> {
+    /// The claims that the configuration lets into the log.
+    fn logged(&self, verified: &Verified) -> BTreeMap<&str, Value> {
+        let declared = &self.snapshot.policy.model().claims;
+        let named = |name: &String| {
+            (0..).zip(declared).find_map(|(at, claim)| {
+                let value = verified.facts().to_json(ClaimId(at));
+                value.filter(|_| claim.name == *name)
+            })
+        };
+        self.settings
+            .log
+            .claims
+            .iter()
+            .filter_map(|name| Some((name.as_str(), named(name)?)))
+            .collect()
     }
 }
 

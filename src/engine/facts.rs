@@ -1,5 +1,7 @@
 //! What a verified token says, read once into the form that conditions ask for.
 
+use serde_json::{Value, json};
+
 use crate::json::Json;
 use crate::model::{Claim, Issuer};
 use crate::settings::{ClaimId, IssuerId};
@@ -39,6 +41,18 @@ impl Facts {
         match &self.client {
             Client::Is(client) => Some(client),
             Client::Absent | Client::Disagree => None,
+        }
+    }
+
+    /// A claim as JSON; `None` where it is missing.
+    pub fn to_json(&self, claim: ClaimId) -> Option<Value> {
+        match self.claim(claim) {
+            Fact::Absent | Fact::WrongType(_) => None,
+            Fact::Text(text) => Some(json!(text)),
+            Fact::Number(number) => Some(json!(number)),
+            Fact::Boolean(value) => Some(json!(value)),
+            Fact::Texts(texts) => Some(json!(texts)),
+            Fact::Numbers(numbers) => Some(json!(numbers)),
         }
     }
 

@@ -82,8 +82,11 @@ async fn decisions_are_counted_by_api_route_and_reason() {
 
 #[tokio::test]
 async fn the_decision_log_holds_no_token() {
-    let bed = Testbed::with(POLICY, "log: {decisions: decisions.log}\n").await;
-    let token = bed.token(json!({"scope": "read:orders", "jti": "t-1"}));
+    let config = "log: {decisions: decisions.log, claims: [org_id, acr]}\n";
+    let bed = Testbed::with(POLICY, config).await;
+    let token = bed.token(json!({
+        "scope": "read:orders", "jti": "t-1", "azp": "spa", "org_id": "acme", "plan": "pro",
+    }));
     let request = Http::nginx("GET", "/orders?access_token=secret").bearer(&token);
     let answer = bed.send("http", &request).await;
     let id = answer
@@ -114,7 +117,9 @@ async fn the_decision_log_holds_no_token() {
         ("reason", json!(null)),
         ("issuer", json!("https://id.example.com/")),
         ("sub", json!("alice")),
+        ("client", json!("spa")),
         ("jti", json!("t-1")),
+        ("claims", json!({"org_id": "acme"})),
     ] {
         assert_eq!(first[name], value, "{name}: {log}");
     }
