@@ -178,7 +178,7 @@ fn the_jose_cookbook() {
         ),
         ("curve25519/jws", None),
         (
-            "rfc7797/4.2.hmac-sha2_b64_false",
+            "rfc7797/hmac-sha2_b64_false",
             Some(Refused::Token(Reason::TokenCritical)),
         ),
     ] {
