@@ -73,14 +73,14 @@ fn checked(text: &str, beside: &[u8]) -> (Sources, Checked) {
     let mut sources = Sources::new();
     let file = sources.add("policy.gate", text);
     let (document, mut diagnostics) = syntax::parse(&sources, file);
-    let documents = [document];
+    let documents = vec![document];
     let mut files = Files::new();
     for path in check::referenced_files(&sources, &documents) {
         files.insert(path, Ok(beside.to_vec()));
     }
-    let mut checked = check::check(&check::Input {
+    let mut checked = check::check(check::Input {
         sources: &sources,
-        documents: &documents,
+        documents,
         files: &files,
         params: &BTreeMap::new(),
     });

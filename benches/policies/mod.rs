@@ -82,9 +82,9 @@ pub fn load(texts: &[String]) -> Policy {
         );
         documents.push(document);
     }
-    let checked = check(&Input {
+    let checked = check(Input {
         sources: &sources,
-        documents: &documents,
+        documents,
         files: &Files::new(),
         params: &BTreeMap::new(),
     });

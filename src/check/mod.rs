@@ -55,12 +55,13 @@ use sets::Sets;
 use values::Terms;
 
 /// What a policy is checked from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Input<'a> {
     /// The policy's files.
     pub sources: &'a Sources,
-    /// Their syntax trees.
-    pub documents: &'a [ast::Document],
+    /// Their syntax trees; they are gone before routes are compared, which takes memory of its
+    /// own.
+    pub documents: Vec<ast::Document>,
     /// The set and key files, as [`referenced_files`] names them.
     pub files: &'a Files,
     /// The values given for `param`s, by name.
@@ -77,9 +78,12 @@ pub struct Checked {
 }
 
 /// Checks a policy set.
-pub fn check(input: &Input) -> Checked {
+pub fn check(input: Input) -> Checked {
     let mut out = Out::default();
-    let model = check_all(input, &mut out);
+    let (infos, model) = read(&input, &mut out);
+    drop(input.documents);
+    relations::check(&infos, &model.apis, &model.guards, &mut out);
+    near_scopes::check(&model.apis, &model.guards, &mut out);
     let diagnostics = out.into_diagnostics();
     Checked {
         model: (!has_errors(&diagnostics)).then_some(model),
@@ -87,8 +91,9 @@ pub fn check(input: &Input) -> Checked {
     }
 }
 
-fn check_all(input: &Input, out: &mut Out) -> Model {
-    let names = Names::collect(input.documents, out);
+/// All that can be said from the trees: the model, and what else is known of its APIs.
+fn read(input: &Input, out: &mut Out) -> (Vec<apis::ApiInfo>, Model) {
+    let names = Names::collect(&input.documents, out);
     let params = Params::resolve(&names, input.params, out);
     let terms = Terms {
         names: &names,
@@ -102,7 +107,7 @@ fn check_all(input: &Input, out: &mut Out) -> Model {
         .map(|issuer| issuers::check(input, terms, issuer, out))
         .collect();
     issuers::check_urls_differ(&issuers, out);
-    let (claims, claim_ids) = claims::all(&issuers, input.documents);
+    let (claims, claim_ids) = claims::all(&issuers, &input.documents);
     let env = Env {
         terms,
         sets: &sets,
@@ -129,8 +134,6 @@ fn check_all(input: &Input, out: &mut Out) -> Model {
             guards::check(env, &infos, guard, &mut guards, out);
         }
     }
-    relations::check(&infos, &apis, &guards, out);
-    near_scopes::check(&apis, &guards, out);
     unused::check(&names, out);
     let tests = input
         .documents
@@ -141,7 +144,7 @@ fn check_all(input: &Input, out: &mut Out) -> Model {
             _ => None,
         })
         .collect();
-    Model {
+    let model = Model {
         issuers: issuers
             .into_iter()
             .map(|issuer| issuer.into_model(&claim_ids))
@@ -150,5 +153,6 @@ fn check_all(input: &Input, out: &mut Out) -> Model {
         apis,
         guards,
         tests,
-    }
+    };
+    (infos, model)
 }

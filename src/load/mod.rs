@@ -126,9 +126,9 @@ pub fn load(paths: &[PathBuf], options: &Options, include_tests: bool) -> Loaded
     // Without a file that is part of the policy every name declared there would be reported as
     // unknown, which hides the one line that matters.
     let mut checked = if complete {
-        check::check(&check::Input {
+        check::check(check::Input {
             sources: &sources,
-            documents: &documents,
+            documents,
             files: &referenced,
             params: &params,
         })

@@ -22,7 +22,7 @@ http_filters:
     # No answer is no permission.
     failure_mode_allow: false
     status_on_error: {{ code: ServiceUnavailable }}
-    # Repeated headers one by one, bytes that are not ASCII as they are.
+    # Bytes that are not ASCII as they are, and most repeated headers one by one.
     encode_raw_headers: true
     clear_route_cache: true
 

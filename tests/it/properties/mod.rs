@@ -37,9 +37,9 @@ fn read(texts: &[&str]) -> (Sources, Checked) {
     }
     let files = Files::default();
     let params = BTreeMap::new();
-    let mut checked = check::check(&Input {
+    let mut checked = check::check(Input {
         sources: &sources,
-        documents: &documents,
+        documents,
         files: &files,
         params: &params,
     });

@@ -63,9 +63,9 @@ pub fn check_files(
             beside.insert(path, Err("no such file".to_owned()));
         }
     }
-    let mut checked = check(&Input {
+    let mut checked = check(Input {
         sources: &sources,
-        documents: &documents,
+        documents,
         files: &beside,
         params,
     });
