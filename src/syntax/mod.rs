@@ -1,4 +1,4 @@
-//! Policy text to syntax tree.
+//! Policy text to syntax tree, and back.
 //!
 //! [`parse`] is total: whatever the text, it gives a tree of what could be read and a diagnostic
 //! for everything that could not. Three steps: `scan` makes the text fit for the grammar, `reader`
@@ -10,10 +10,13 @@ pub mod ast;
 mod build;
 mod context;
 mod explain;
+mod format;
 mod parse;
 mod reader;
 mod scan;
 mod tokens;
+
+pub use format::format;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Sources, Span};

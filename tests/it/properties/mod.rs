@@ -2,6 +2,7 @@
 
 mod generate;
 mod naive;
+mod round_trip;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
