@@ -4,6 +4,7 @@
 //! and the same request give the same decision, to the byte. The daemon and the command line,
 //! behind the feature `daemon`, are what reads files, sockets and the time.
 
+pub mod analyze;
 pub mod answer;
 pub mod check;
 #[cfg(feature = "daemon")]

@@ -158,6 +158,14 @@ pub fn from_claims(claims: &Json<'_>, policy: &Policy, api: &Api) -> Result<Veri
     Ok(examined.verified(None, policy, claims, &payload))
 }
 
+/// Takes a claims set as a token's that was presented at a time, a NumericDate: [`from_claims`] and
+/// [`admit`].
+pub fn claimed(claims: &Json<'_>, policy: &Policy, api: &Api, now: f64) -> Result<Verified, Fault> {
+    let verified = from_claims(claims, policy, api)?;
+    admit(&verified, policy, api, now)?;
+    Ok(verified)
+}
+
 /// Takes a token without looking at its signature: to ask what a policy would decide where the
 /// keys can't be had, never to answer a request. All else is checked as ever.
 pub fn unsigned(token: &str, policy: &Policy, api: &Api) -> Result<Verified, Fault> {

@@ -1,0 +1,26 @@
+//! How far an analysis goes.
+//!
+//! Which policies differ is a hard question in general (it contains satisfiability), and an answer
+//! that takes for ever, or one that is wrong, is worse than none. Each bound is far beyond what
+//! people write; what exceeds one ends in [`super::Failure::TooComplex`], which names it.
+
+/// The most nodes of the decision diagrams of one comparison: some 40 atoms of any shape, and
+/// thousands of the usual one, stay far below. A node is 12 bytes.
+pub const MAX_NODES: usize = 2_000_000;
+
+/// The most cells that one value is cut into: each string, prefix, suffix, number or range that a
+/// condition names adds one or a few.
+pub const MAX_CELLS: usize = 65_536;
+
+/// The most combinations of atoms that are looked at one by one, because whether their values can
+/// go together shows only then: values compared with values, paths that other routes take.
+pub const MAX_CASES: usize = 20_000;
+
+/// The most steps of the search for values that go together, for one combination of atoms.
+pub const MAX_SEARCH_STEPS: usize = 200_000;
+
+/// The most routes around one path whose exceptions are told apart one by one.
+pub const MAX_EXCEPTIONS: usize = 1_000;
+
+/// The most regions of paths, those where patterns cross included.
+pub const MAX_REGIONS: usize = 1_000_000;
