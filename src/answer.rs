@@ -3,10 +3,10 @@
 //! Adapters differ in what they can carry, so that each takes from this what its proxy passes on;
 //! what is said, and how much of it, is decided here.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
 use crate::engine::{Decision, Denial, Step};
 use crate::reason::Reason;
@@ -181,52 +181,115 @@ fn problem(denial: &Denial<'_>, explain: Explain, decision_id: &str, status: u16
     serde_json::to_vec(&problem).unwrap_or_default()
 }
 
-/// A decision as `why --format json` and `POST /v1/check` print it.
-///
-/// `headers` are those for the upstream on an allow, and those for the client on a denial.
-pub fn explanation_json(decision: &Decision<'_>, trace: &[Step], explain: Explain) -> Value {
-    let (headers, hint): (Map<String, Value>, _) = match decision {
+/// A decision as `why --format json` and `POST /v1/check` print it: these fields, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// `allow` or `deny`.
+    pub decision: &'static str,
+    /// The status that a proxy gets.
+    pub status: u16,
+    /// The reason of a denial.
+    pub reason: Option<&'static str>,
+    /// The API that the request is for.
+    pub api: Option<String>,
+    /// The route that answered; crossing ones joined by ` + `.
+    pub route: Option<String>,
+    /// `file:line` of the deciding condition or route.
+    pub policy: Option<String>,
+    /// What to do about a denial, where that may be said.
+    pub hint: Option<String>,
+    /// What each condition came to.
+    pub trace: Vec<TraceStep>,
+    /// The token that was looked at.
+    pub token: ExplainedToken,
+    /// The headers for the upstream on an allow, and those for the client on a denial.
+    pub headers: Headers,
+}
+
+/// One condition and what it came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TraceStep {
+    /// The test, as the policy has it.
+    pub condition: String,
+    /// `true`, `false` or `missing`.
+    pub value: &'static str,
+    /// What was found.
+    pub because: String,
+}
+
+/// What was seen of the token; all `None` where none was looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ExplainedToken {
+    /// What kind of token it is.
+    pub kind: Option<&'static str>,
+    /// Its issuer's URL.
+    pub issuer: Option<String>,
+    /// Its subject.
+    pub subject: Option<String>,
+}
+
+/// Headers by name, each once, in the order in which they are sent; JSON has them as an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, String)>);
+
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
+        let mut all: Vec<(String, String)> = Vec::new();
+        for (name, value) in headers {
+            let (name, value) = (name.into(), value.into());
+            match all.iter_mut().find(|(known, _)| *known == name) {
+                Some(known) => known.1 = value,
+                None => all.push((name, value)),
+            }
+        }
+        Headers(all)
+    }
+}
+
+/// Explains a decision, given what its conditions came to.
+pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) -> Explanation {
+    let (headers, hint): (Headers, _) = match decision {
         Decision::Allow(permit) => (
             permit
                 .headers_to_set()
                 .iter()
-                .map(|(name, value)| ((*name).to_owned(), json!(value)))
+                .map(|(name, value)| (*name, value.as_ref()))
                 .collect(),
             None,
         ),
         Decision::Deny(denial) => (
-            denial_headers(denial, explain, None)
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), json!(value)))
-                .collect(),
+            denial_headers(denial, explain, None).into_iter().collect(),
             denial.hint().filter(|_| explain == Explain::Full),
         ),
     };
     let token = decision.token();
-    let trace: Vec<Value> = trace
-        .iter()
-        .map(|step| {
-            json!({
-                "condition": step.condition,
-                "value": step.value,
-                "because": step.because,
+    Explanation {
+        decision: if decision.allowed() { "allow" } else { "deny" },
+        status: decision.status(),
+        reason: decision.reason().map(Reason::code),
+        api: decision.api().map(|api| api.name.clone()),
+        route: decision.route().map(Cow::into_owned),
+        policy: decision.place().map(|place| place.to_string()),
+        hint: hint.map(str::to_owned),
+        trace: trace
+            .iter()
+            .map(|step| TraceStep {
+                condition: step.condition.clone(),
+                value: step.value,
+                because: step.because.clone(),
             })
-        })
-        .collect();
-    json!({
-        "decision": if decision.allowed() { "allow" } else { "deny" },
-        "status": decision.status(),
-        "reason": decision.reason().map(Reason::code),
-        "api": decision.api().map(|api| &api.name),
-        "route": decision.route(),
-        "policy": decision.place().map(|place| place.to_string()),
-        "hint": hint,
-        "trace": trace,
-        "token": {
-            "kind": token.and_then(|token| token.kind).map(|kind| kind.as_str()),
-            "issuer": token.and_then(|token| token.issuer.as_deref()),
-            "subject": token.and_then(|token| token.subject.as_deref()),
+            .collect(),
+        token: ExplainedToken {
+            kind: token.and_then(|token| token.kind).map(|kind| kind.as_str()),
+            issuer: token.and_then(|token| token.issuer.as_deref().map(str::to_owned)),
+            subject: token.and_then(|token| token.subject.as_deref().map(str::to_owned)),
         },
-        "headers": headers,
-    })
+        headers,
+    }
 }

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use serde::Serialize;
 
 /// How a command ends when it did its job. What keeps it from that is a [`Failure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,14 @@ impl Failure {
             message: message.into(),
             help: None,
             code: COULD_NOT,
+        }
+    }
+
+    /// A failure, with advice if there is any.
+    pub fn of(message: impl Into<String>, help: Option<String>) -> Self {
+        Self {
+            help,
+            ..Self::new(message)
         }
     }
 
@@ -179,9 +188,11 @@ pub fn eprint_all(text: &str) {
         .and_then(|()| stderr.flush());
 }
 
-/// A JSON report, indented, with a line end.
-pub fn json(value: &serde_json::Value) -> String {
-    format!("{value:#}\n")
+/// A JSON report, indented, with a line end; fields in the order that its type has them.
+pub fn json(report: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(report)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::new(format!("the report cannot be put into JSON: {error}")))
 }
 
 /// A text of others as a terminal may show it: what would move the cursor, change colours or

@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     let loaded = policy::load_model(&arguments.policy, &arguments.params.options())?;
     let report = match arguments.format {
         Format::Human => human(&loaded, Paint::of(&std::io::stdout())),
-        Format::Json => output::json(&as_json(&loaded)),
+        Format::Json => output::json(&as_json(&loaded))?,
     };
     output::print_all(&report)?;
     Ok(Exit::Good)

@@ -22,7 +22,7 @@ use super::decision_log::{Line, MAX_PATH};
 use super::log::rfc3339;
 use super::metrics::Adapter;
 use super::{Daemon, Snapshot};
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Explanation};
 use crate::engine::{self, Decision, Evidence, Fault, Presented, Routed};
 use crate::keys::{KeySet, Keys};
 use crate::reason::Reason;
@@ -56,8 +56,8 @@ impl Decided<'_> {
     }
 
     /// The decision explained, as far as the configuration lets it.
-    pub fn explanation(&self) -> Value {
-        answer::explanation_json(
+    pub fn explanation(&self) -> Explanation {
+        answer::explanation(
             self.decision,
             &(self.trace)(),
             explain(self.settings.explain),

@@ -1,16 +1,16 @@
 //! The answer as an expert would give it: the decision, the line of the policy that made it, the
 //! reason in a sentence, what each condition came to, and what to do.
 
-use serde_json::Value;
-
 use super::super::output::{Paint, printable};
 use super::request::Asked;
+use crate::answer::Explanation;
 use crate::load::Loaded;
+use crate::reason::Reason;
 use crate::source::Sources;
 
 /// The whole report.
 pub fn report(
-    explanation: &Value,
+    explanation: &Explanation,
     asked: &Asked,
     signature: Option<&str>,
     loaded: &Loaded,
@@ -24,20 +24,16 @@ pub fn report(
     report.line(&format!("  {}", printable(&asked.shown())));
     report.rule(explanation, &loaded.sources);
     report.why(explanation);
-    if text(explanation, "reason") == Some("request.no_route") {
+    if explanation.reason == Some(Reason::RequestNoRoute.code()) {
         report.near(asked, loaded);
     }
     report.token(explanation, signature);
     report.trace(explanation);
     report.headers(explanation);
-    if let Some(reason) = text(explanation, "reason") {
+    if let Some(reason) = explanation.reason {
         report.item("more", &format!("portcullis why --reason {reason}"));
     }
     report.text
-}
-
-fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
-    value.get(name).and_then(Value::as_str)
 }
 
 struct Report {
@@ -63,33 +59,28 @@ impl Report {
         self.line(&format!("  {:ITEM_WIDTH$}{what}", ""));
     }
 
-    fn decision(&mut self, explanation: &Value) {
-        let line = if text(explanation, "decision") == Some("allow") {
-            self.paint.good("ALLOWED")
-        } else {
-            let status = explanation
-                .get("status")
-                .and_then(Value::as_u64)
-                .unwrap_or(0);
-            let reason = text(explanation, "reason").unwrap_or("");
-            format!(
-                "{}  {status} {}",
+    fn decision(&mut self, explanation: &Explanation) {
+        let line = match explanation.reason {
+            None => self.paint.good("ALLOWED"),
+            Some(reason) => format!(
+                "{}  {} {}",
                 self.paint.bad("DENIED"),
+                explanation.status,
                 self.paint.strong(reason)
-            )
+            ),
         };
         self.line(&line);
     }
 
     /// The route that answered, and the line of the policy that decided.
-    fn rule(&mut self, explanation: &Value, sources: &Sources) {
-        let route = match (text(explanation, "route"), text(explanation, "api")) {
+    fn rule(&mut self, explanation: &Explanation, sources: &Sources) {
+        let route = match (&explanation.route, &explanation.api) {
             (Some(route), Some(api)) => format!("{route}  of {api}"),
             (None, Some(api)) => format!("no route of {api}"),
             (_, None) => "no API of the policy".to_owned(),
         };
         self.item("rule", &route);
-        let Some(place) = text(explanation, "policy") else {
+        let Some(place) = &explanation.policy else {
             return;
         };
         self.below(&self.paint.faint(printable(place)));
@@ -98,8 +89,8 @@ impl Report {
         }
     }
 
-    fn why(&mut self, explanation: &Value) {
-        if let Some(hint) = text(explanation, "hint") {
+    fn why(&mut self, explanation: &Explanation) {
+        if let Some(hint) = &explanation.hint {
             self.item("why", hint);
         }
     }
@@ -125,12 +116,10 @@ impl Report {
         }
     }
 
-    fn token(&mut self, explanation: &Value, signature: Option<&str>) {
-        let Some(token) = explanation.get("token") else {
-            return;
-        };
-        let Some(kind) = text(token, "kind") else {
-            let none = if text(explanation, "reason") == Some("token.missing") {
+    fn token(&mut self, explanation: &Explanation, signature: Option<&str>) {
+        let token = &explanation.token;
+        let Some(kind) = token.kind else {
+            let none = if explanation.reason == Some(Reason::TokenMissing.code()) {
                 "none was sent"
             } else {
                 "none was looked at"
@@ -145,8 +134,11 @@ impl Report {
             "refresh" => "a refresh token",
             _ => "a token of a kind that cannot be told",
         };
-        let issuer = text(token, "issuer").map(|issuer| format!(" of {issuer}"));
-        let subject = text(token, "subject").map(|subject| format!(" for {subject}"));
+        let issuer = token.issuer.as_ref().map(|issuer| format!(" of {issuer}"));
+        let subject = token
+            .subject
+            .as_ref()
+            .map(|subject| format!(" for {subject}"));
         self.item(
             "token",
             &format!(
@@ -159,40 +151,33 @@ impl Report {
     }
 
     /// What each condition came to.
-    fn trace(&mut self, explanation: &Value) {
-        let steps = explanation
-            .get("trace")
-            .and_then(Value::as_array)
-            .map_or(&[][..], Vec::as_slice);
-        if steps.is_empty() {
+    fn trace(&mut self, explanation: &Explanation) {
+        if explanation.trace.is_empty() {
             return;
         }
         self.item("asked", "in this order");
-        for step in steps {
-            let value = text(step, "value").unwrap_or("");
-            let mark = match value {
+        for step in &explanation.trace {
+            let mark = match step.value {
                 "true" => self.paint.good("yes    "),
                 "false" => self.paint.bad("no     "),
                 _ => self.paint.note("missing"),
             };
-            let condition = printable(text(step, "condition").unwrap_or(""));
+            let condition = printable(&step.condition);
             self.below(&format!("{mark}  {condition}"));
-            if let Some(because) = text(step, "because").filter(|because| !because.is_empty()) {
-                let because = self.paint.faint(printable(because));
+            if !step.because.is_empty() {
+                let because = self.paint.faint(printable(&step.because));
                 self.below(&format!("{:9}{because}", ""));
             }
         }
     }
 
     /// What the upstream (on allow) or the client (on deny) gets to see.
-    fn headers(&mut self, explanation: &Value) {
-        let Some(headers) = explanation.get("headers").and_then(Value::as_object) else {
-            return;
-        };
+    fn headers(&mut self, explanation: &Explanation) {
+        let headers = &explanation.headers.0;
         if headers.is_empty() {
             return;
         }
-        let allowed = text(explanation, "decision") == Some("allow");
+        let allowed = explanation.reason.is_none();
         self.item(
             "headers",
             if allowed {
@@ -202,10 +187,7 @@ impl Report {
             },
         );
         for (name, value) in headers {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            self.below(&format!("{name}: {}", printable(&value)));
+            self.below(&format!("{name}: {}", printable(value)));
         }
     }
 }

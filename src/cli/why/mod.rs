@@ -115,12 +115,12 @@ pub fn run(arguments: &Arguments) -> Ended {
         masked: false,
     };
     let report = |decision: &engine::Decision<'_>, steps: &[engine::Step], told: &Told| {
-        let explanation = answer::explanation_json(decision, steps, Explain::Full);
+        let explanation = answer::explanation(decision, steps, Explain::Full);
         for remark in &told.remarks {
             output::eprint_all(&format!("note: {remark}\n"));
         }
         let text = match arguments.format {
-            Format::Json => output::json(&explanation),
+            Format::Json => output::json(&explanation)?,
             Format::Human => human::report(
                 &explanation,
                 &asked,

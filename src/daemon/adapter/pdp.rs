@@ -10,11 +10,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::original::{self, Malformed, Original};
+use crate::answer::Explanation;
 use crate::daemon::Daemon;
 use crate::daemon::metrics::Adapter;
 
@@ -121,8 +121,8 @@ async fn check(State(daemon): State<Arc<Daemon>>, body: Body) -> Response<Body> 
         Ok(questions) => questions,
         Err(fault) => return refused(StatusCode::BAD_REQUEST, &fault.to_string()),
     };
-    let answer = match questions {
-        Questions::One(question) => decide(&daemon, &question).await,
+    match questions {
+        Questions::One(question) => answered(&decide(&daemon, &question).await),
         Questions::Many(questions) => {
             let limit = limits.batch;
             if questions.len() > limit {
@@ -133,13 +133,16 @@ async fn check(State(daemon): State<Arc<Daemon>>, body: Body) -> Response<Body> 
             for question in &questions {
                 answers.push(decide(&daemon, question).await);
             }
-            Value::Array(answers)
+            answered(&answers)
         }
-    };
-    json(StatusCode::OK, "application/json", &answer)
+    }
 }
 
-async fn decide(daemon: &Daemon, question: &Question) -> Value {
+fn answered(answer: &impl Serialize) -> Response<Body> {
+    json(StatusCode::OK, "application/json", answer)
+}
+
+async fn decide(daemon: &Daemon, question: &Question) -> Explanation {
     daemon
         .decide(
             Adapter::pdp,
@@ -226,8 +229,8 @@ fn refused(status: StatusCode, detail: &str) -> Response<Body> {
     json(status, "application/problem+json", &problem)
 }
 
-fn json(status: StatusCode, media_type: &'static str, value: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(value.to_string()));
+fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Response<Body> {
+    let mut response = Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
