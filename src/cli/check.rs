@@ -8,7 +8,7 @@ use super::Ended;
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
 use crate::diagnostic::{self, render};
-use crate::load::{self, Loaded};
+use crate::load::Loaded;
 
 /// Say what is wrong with a policy, and what a reviewer should look at.
 ///
@@ -49,7 +49,7 @@ enum Format {
 
 /// Prints the report.
 pub fn run(arguments: &Arguments) -> Ended {
-    let loaded = load::load(&arguments.policy, &arguments.params.options(), true);
+    let loaded = policy::load(&arguments.policy, &arguments.params.options(), true)?;
     let (sources, diagnostics) = (&loaded.sources, &loaded.checked.diagnostics);
     match arguments.format {
         Format::Human => {

@@ -1,16 +1,16 @@
-//! What the verbs that load a policy share: the `--param` option, and how a policy with errors
-//! is reported.
+//! What the verbs that load a policy share: the `--param` option, policies in a revision of git,
+//! and how a policy with errors is reported.
 
 use std::env;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::output::{self, Failure, Paint};
 use crate::diagnostic::{self, Code, Diagnostic, Severity};
 use crate::engine;
-use crate::load::{self, Loaded, Params};
+use crate::load::{self, GIT_PREFIX, GitRevision, Loaded, Params};
 use crate::source::Sources;
 
 /// Values for the policy's parameters.
@@ -49,9 +49,29 @@ pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Loads what the arguments name: folders and files, or one policy in a revision of git.
+pub fn load(
+    paths: &[PathBuf],
+    options: &load::Options,
+    include_tests: bool,
+) -> Result<Loaded, Failure> {
+    let revision = |path: &PathBuf| path.to_string_lossy().starts_with(GIT_PREFIX);
+    match paths {
+        [path] if revision(path) => {
+            let revision = GitRevision::open(&path.to_string_lossy(), Path::new("."))
+                .map_err(|error| Failure::of(error.message, error.help))?;
+            Ok(load::load_revision(&revision, options, include_tests))
+        }
+        _ if paths.iter().any(revision) => Err(Failure::new(
+            "a policy in a revision is one path, without others beside it",
+        )),
+        _ => Ok(load::load(paths, options, include_tests)),
+    }
+}
+
 /// Loads a policy to read; with errors there is nothing to read, and they are printed.
 pub fn load_model(paths: &[PathBuf], options: &load::Options) -> Result<Loaded, Failure> {
-    let loaded = load::load(paths, options, false);
+    let loaded = load(paths, options, false)?;
     if loaded.has_errors() {
         return Err(refuse(&loaded));
     }
@@ -63,7 +83,7 @@ pub fn load_policy(
     paths: &[PathBuf],
     options: &load::Options,
 ) -> Result<(Loaded, engine::Policy), Failure> {
-    let loaded = load::load(paths, options, false);
+    let loaded = load(paths, options, false)?;
     match loaded.policy() {
         Some(policy) => Ok((loaded, policy)),
         None => Err(refuse(&loaded)),

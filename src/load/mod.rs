@@ -3,6 +3,8 @@
 //! Files become diagnostics where they cannot be had, so that whoever loads (a command, the
 //! daemon at start, the daemon at a reload) shows everything that is wrong in one way.
 
+mod disk;
+mod git;
 mod params;
 mod tree;
 
@@ -20,6 +22,10 @@ use crate::model::KeySource;
 use crate::source::Sources;
 use crate::syntax;
 
+use disk::Disk;
+use tree::Place;
+
+pub use git::{GIT_PREFIX, GitError, Revision as GitRevision};
 pub use params::{ENVIRONMENT_PREFIX, Params};
 pub use tree::{MAX_ENTRIES, MAX_REFERENCED_BYTES, MAX_TOTAL_BYTES};
 
@@ -90,7 +96,23 @@ impl Loaded {
 ///
 /// `include_tests` says whether `*.test.gate` files are part of it.
 pub fn load(paths: &[PathBuf], options: &Options, include_tests: bool) -> Loaded {
-    let tree = tree::read(paths, include_tests);
+    load_from(&Disk, paths, options, include_tests)
+}
+
+/// Loads the policy as it stands in a revision of git, its set and key files too, without a
+/// checkout; otherwise as [`load`].
+pub fn load_revision(revision: &GitRevision, options: &Options, include_tests: bool) -> Loaded {
+    let paths = [revision.path().to_owned()];
+    load_from(revision, &paths, options, include_tests)
+}
+
+fn load_from(
+    place: &dyn Place,
+    paths: &[PathBuf],
+    options: &Options,
+    include_tests: bool,
+) -> Loaded {
+    let tree = tree::read(place, paths, include_tests);
     let mut diagnostics = tree.diagnostics;
     let complete = diagnostics.is_empty();
 
@@ -107,7 +129,7 @@ pub fn load(paths: &[PathBuf], options: &Options, include_tests: bool) -> Loaded
         diagnostics.extend(found);
     }
 
-    let referenced = read_referenced(check::referenced_files(&sources, &documents));
+    let referenced = read_referenced(place, check::referenced_files(&sources, &documents));
     for (path, content) in referenced.iter() {
         match content {
             Ok(bytes) => {
@@ -157,11 +179,11 @@ pub fn load(paths: &[PathBuf], options: &Options, include_tests: bool) -> Loaded
     }
 }
 
-fn read_referenced(paths: Vec<String>) -> Files {
+fn read_referenced(place: &dyn Place, paths: Vec<String>) -> Files {
     paths
         .into_iter()
         .map(|path| {
-            let content = tree::read_referenced(Path::new(&path));
+            let content = tree::read_referenced(place, Path::new(&path));
             (path, content)
         })
         .collect()

@@ -4,10 +4,13 @@
 //! and sizes are dealt with. Whatever cannot be read becomes a diagnostic; nothing is skipped
 //! in silence but names that begin with a dot, which editors, git and a mounted ConfigMap use
 //! for what is not meant to be seen.
+//!
+//! Folders may be the disk's or a revision's of git: the walk is the same, through a [`Place`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::{self, Read};
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -29,6 +32,48 @@ pub const MAX_TOTAL_BYTES: usize = 128 << 20;
 
 /// The most that one set or key file may hold: a set of 100,000 identifiers is some 4 MiB.
 pub const MAX_REFERENCED_BYTES: usize = 16 << 20;
+
+/// Where files are: on the disk, or in a revision.
+///
+/// Every call follows links, as a program that opens a file does.
+pub trait Place: fmt::Debug {
+    /// What stands at a path.
+    fn kind(&self, path: &Path) -> io::Result<Kind>;
+
+    /// The names in a folder, in any order. One at a time, so that a folder without end is left
+    /// in time.
+    fn names<'p>(&'p self, folder: &Path) -> io::Result<Names<'p>>;
+
+    /// Where a file or folder really is: the same for all paths that lead to it.
+    fn real(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// Reads a regular file of at most `limit` bytes, and never more than that of one that is
+    /// larger.
+    fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, Failure>;
+}
+
+/// The names in a folder.
+pub type Names<'p> = Box<dyn Iterator<Item = io::Result<OsString>> + 'p>;
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A folder.
+    Folder,
+    /// Anything else: a regular file, or what cannot be read as one.
+    File,
+}
+
+/// Why a file was not read.
+#[derive(Debug)]
+pub enum Failure {
+    /// It cannot be.
+    Io(io::Error),
+    /// It is a device, a pipe, a folder.
+    NotAFile,
+    /// It is larger than the limit.
+    TooLarge,
+}
 
 /// A policy file that was read.
 #[derive(Debug)]
@@ -54,10 +99,14 @@ pub struct Tree {
 ///
 /// A file that is reached twice (through a link, or because it is given beside its folder) is
 /// read once.
-pub fn read(paths: &[PathBuf], include_tests: bool) -> Tree {
+pub fn read(place: &dyn Place, paths: &[PathBuf], include_tests: bool) -> Tree {
     let mut walk = Walk {
+        place,
         include_tests,
-        ..Walk::default()
+        found: BTreeMap::new(),
+        seen: BTreeSet::new(),
+        entries: 0,
+        diagnostics: Vec::new(),
     };
     for path in paths {
         walk.root(path);
@@ -68,7 +117,7 @@ pub fn read(paths: &[PathBuf], include_tests: bool) -> Tree {
     };
     let mut total = 0_usize;
     for (name, found) in walk.found {
-        match read_text(&found.path, &name) {
+        match read_text(place, &found.path, &name) {
             Ok(text) => {
                 total = total.saturating_add(text.len());
                 if total > MAX_TOTAL_BYTES {
@@ -102,8 +151,8 @@ struct Found {
     relative: String,
 }
 
-#[derive(Debug, Default)]
-struct Walk {
+struct Walk<'p> {
+    place: &'p dyn Place,
     include_tests: bool,
     found: BTreeMap<String, Found>,
     /// Where files and folders really are, so that none is taken twice and no link leads in a
@@ -113,11 +162,11 @@ struct Walk {
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn root(&mut self, path: &Path) {
         let name = display(path);
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => metadata,
+        let kind = match self.place.kind(path) {
+            Ok(kind) => kind,
             Err(error) => {
                 let diagnostic = unreadable(&name, &error);
                 self.diagnostics
@@ -130,7 +179,7 @@ impl Walk {
                 return;
             }
         };
-        if !metadata.is_dir() {
+        if kind != Kind::Folder {
             let relative = path
                 .file_name()
                 .map_or_else(|| name.clone(), |file| file.to_string_lossy().into_owned());
@@ -163,7 +212,7 @@ impl Walk {
 
     fn folder(&mut self, folder: &Path, below: &str) {
         let shown = display(folder);
-        let entries = match fs::read_dir(folder) {
+        let entries = match self.place.names(folder) {
             Ok(entries) => entries,
             Err(error) => {
                 self.diagnostics.push(unreadable(&shown, &error));
@@ -173,7 +222,7 @@ impl Walk {
         let mut names = Vec::new();
         for entry in entries {
             match entry {
-                Ok(entry) => names.push(entry.file_name()),
+                Ok(name) => names.push(name),
                 Err(error) => self.diagnostics.push(unreadable(&shown, &error)),
             }
             self.entries += 1;
@@ -198,13 +247,13 @@ impl Walk {
             let relative = format!("{below}{shown_name}");
             let is_policy = shown_name.ends_with(SUFFIX)
                 && (self.include_tests || !shown_name.ends_with(TEST_SUFFIX));
-            match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_dir() => {
+            match self.place.kind(&path) {
+                Ok(Kind::Folder) => {
                     if self.is_new(&path, &display(&path)) {
                         self.folder(&path, &format!("{relative}/"));
                     }
                 }
-                Ok(_) if is_policy => {
+                Ok(Kind::File) if is_policy => {
                     let name = display(&path);
                     if self.is_new(&path, &name) {
                         self.found.insert(name, Found { path, relative });
@@ -223,7 +272,7 @@ impl Walk {
     }
 
     fn is_new(&mut self, path: &Path, name: &str) -> bool {
-        match fs::canonicalize(path) {
+        match self.place.real(path) {
             Ok(real) => self.seen.insert(real),
             Err(error) => {
                 self.diagnostics.push(unreadable(name, &error));
@@ -242,18 +291,20 @@ fn display(path: &Path) -> String {
     }
 }
 
-fn read_text(path: &Path, name: &str) -> Result<String, Box<Diagnostic>> {
-    let bytes = read_bounded(path, MAX_FILE_BYTES).map_err(|failure| match failure {
-        Failure::Io(error) => unreadable(name, &error),
-        Failure::NotAFile => {
-            Diagnostic::without_place(Code::Unreadable, format!("`{name}` is no regular file"))
-        }
-        Failure::TooLarge => Diagnostic::without_place(
-            Code::TooLarge,
-            format!("`{name}` is larger than {MAX_FILE_BYTES} bytes"),
-        )
-        .help("a policy may stand in many files; split it"),
-    })?;
+fn read_text(place: &dyn Place, path: &Path, name: &str) -> Result<String, Box<Diagnostic>> {
+    let bytes = place
+        .read(path, MAX_FILE_BYTES)
+        .map_err(|failure| match failure {
+            Failure::Io(error) => unreadable(name, &error),
+            Failure::NotAFile => {
+                Diagnostic::without_place(Code::Unreadable, format!("`{name}` is no regular file"))
+            }
+            Failure::TooLarge => Diagnostic::without_place(
+                Code::TooLarge,
+                format!("`{name}` is larger than {MAX_FILE_BYTES} bytes"),
+            )
+            .help("a policy may stand in many files; split it"),
+        })?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = 1 + error
@@ -275,43 +326,14 @@ fn read_text(path: &Path, name: &str) -> Result<String, Box<Diagnostic>> {
 }
 
 /// Reads a set or key file; an error is a few words for a diagnostic.
-pub fn read_referenced(path: &Path) -> Result<Vec<u8>, String> {
-    read_bounded(path, MAX_REFERENCED_BYTES).map_err(|failure| match failure {
-        Failure::Io(error) => words(&error),
-        Failure::NotAFile => "it is no regular file".to_owned(),
-        Failure::TooLarge => format!("it is larger than {MAX_REFERENCED_BYTES} bytes"),
-    })
-}
-
-enum Failure {
-    Io(io::Error),
-    NotAFile,
-    TooLarge,
-}
-
-/// Reads a regular file of at most `limit` bytes. Its size is looked at before its content, and
-/// a file that grows meanwhile is still not read beyond the limit.
-fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
-    // Asked before it is opened: opening a named pipe would wait for a writer.
-    let metadata = fs::metadata(path).map_err(Failure::Io)?;
-    if !metadata.is_file() {
-        return Err(Failure::NotAFile);
-    }
-    let limit_u64 = u64::try_from(limit).unwrap_or(u64::MAX);
-    if metadata.len() > limit_u64 {
-        return Err(Failure::TooLarge);
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    fs::File::open(path)
-        .and_then(|file| {
-            file.take(limit_u64.saturating_add(1))
-                .read_to_end(&mut bytes)
+pub fn read_referenced(place: &dyn Place, path: &Path) -> Result<Vec<u8>, String> {
+    place
+        .read(path, MAX_REFERENCED_BYTES)
+        .map_err(|failure| match failure {
+            Failure::Io(error) => words(&error),
+            Failure::NotAFile => "it is no regular file".to_owned(),
+            Failure::TooLarge => format!("it is larger than {MAX_REFERENCED_BYTES} bytes"),
         })
-        .map_err(Failure::Io)?;
-    if bytes.len() > limit {
-        return Err(Failure::TooLarge);
-    }
-    Ok(bytes)
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Diagnostic {

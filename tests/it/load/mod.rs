@@ -1,5 +1,7 @@
 //! From folders to a checked policy.
 
+mod revisions;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -9,4 +9,5 @@ pub mod conformance;
 pub mod expectations;
 pub mod mint;
 pub mod policy;
+pub mod repository;
 pub mod shape;
