@@ -40,6 +40,19 @@ pub struct Change {
     pub new_place: Option<Place>,
 }
 
+impl Change {
+    /// Whether something may be allowed that was not. Where a change goes both ways and no request
+    /// shows which, as with keys, it may; where both policies allow the request that shows it, what
+    /// changed is what the application is told.
+    pub fn may_loosen(&self) -> bool {
+        match self.effect {
+            Effect::Loosened => true,
+            Effect::Tightened => false,
+            Effect::Changed => self.witness.is_none() || !(self.old.allows() && self.new.allows()),
+        }
+    }
+}
+
 /// Whether both policies have the route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

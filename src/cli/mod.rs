@@ -7,6 +7,7 @@ mod check;
 mod claims;
 mod completions;
 mod dev;
+mod diff;
 mod mint;
 mod output;
 mod policy;
@@ -67,6 +68,7 @@ enum Verb {
     Check(check::Arguments),
     Routes(routes::Arguments),
     Why(Box<why::Arguments>),
+    Diff(diff::Arguments),
     ProxyConfig(proxy_config::Arguments),
     Serve(serve::Arguments),
     Completions(completions::Arguments),
@@ -80,6 +82,7 @@ pub fn run() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Routes(arguments) => routes::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
+        Verb::Diff(arguments) => diff::run(&arguments),
         Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

@@ -32,6 +32,11 @@ impl ParamArguments {
         .with_environment(env::vars_os())
     }
 
+    /// Those of the command line, in order.
+    pub fn given(&self) -> &[(String, String)] {
+        &self.params
+    }
+
     /// How to load with them.
     pub fn options(&self) -> load::Options {
         load::Options {

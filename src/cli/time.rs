@@ -33,6 +33,37 @@ pub fn rfc3339(text: &str) -> Option<f64> {
     Some(nanoseconds as f64 / 1e9)
 }
 
+/// A time of a command line: as RFC 3339 has it, or a NumericDate, which is exact.
+pub fn at(text: &str) -> Result<f64, String> {
+    let number = || {
+        let digits = text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
+        text.parse::<f64>().ok().filter(|_| digits)
+    };
+    rfc3339(text).or_else(number).ok_or_else(|| {
+        "expected a time such as 2026-01-01T00:00:00Z (RFC 3339), or the seconds since 1970"
+            .to_owned()
+    })
+}
+
+/// A NumericDate as [`at`] reads it back, to the last bit: RFC 3339 where it is a whole second of
+/// a year of four digits.
+pub fn shown(at: f64) -> String {
+    let seconds = whole_seconds(at);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "the question is whether the number is just this whole one"
+    )]
+    let is_whole = seconds as f64 == at;
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .filter(|time| is_whole && (0..=9999).contains(&time.year()))
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| at.to_string())
+}
+
 /// A duration as the policy language writes it: digits and one of `s m h d`.
 pub fn duration(text: &str) -> Option<i64> {
     let unit = match text.chars().last()? {
@@ -90,6 +121,24 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(point(text, 1000), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_shown_is_read_back() {
+        for (at, text) in [
+            (1_767_225_600.0, "2026-01-01T00:00:00Z"),
+            (0.0, "1970-01-01T00:00:00Z"),
+            (1_767_225_600.25, "1767225600.25"),
+            (1_767_225_600.0f64.next_up(), "1767225600.0000002"),
+            (1e15, "1000000000000000"),
+            (-1e12, "-1000000000000"),
+        ] {
+            assert_eq!(shown(at), text);
+            assert_eq!(super::at(text), Ok(at), "{text}");
+        }
+        for text in ["", "tomorrow", "nan", "inf", "1e9", "2026-01-01"] {
+            assert!(super::at(text).is_err(), "{text}");
         }
     }
 

@@ -40,6 +40,16 @@ pub fn one_line(sources: &Sources, span: Span) -> String {
     line
 }
 
+/// The text of a line, by `file:line`.
+pub fn source_line<'s>(sources: &'s Sources, place: &str) -> Option<&'s str> {
+    let (file, line) = place.rsplit_once(':')?;
+    let line: usize = line.parse().ok()?;
+    sources
+        .iter()
+        .find(|(_, source)| source.name == file)
+        .and_then(|(_, source)| source.text.lines().nth(line.checked_sub(1)?))
+}
+
 /// A condition with every `let` written out, so that it can be read without the policy at hand.
 pub fn condition(sources: &Sources, condition: &Condition) -> String {
     let joined = |parts: &[Condition], word: &str| {

@@ -8,6 +8,7 @@ mod git;
 mod params;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -69,6 +70,8 @@ pub struct Loaded {
     pub sources: Arc<Sources>,
     /// All files: policy files, then the set and key files that they name.
     pub files: Vec<FileEntry>,
+    /// The values that its parameters were given, by name.
+    pub params: BTreeMap<String, String>,
     /// What the checker says; its diagnostics include those of reading and parsing.
     pub checked: Checked,
     /// A digest over all names and contents and over the parameters' values: equal for equal
@@ -174,6 +177,7 @@ fn load_from(
     Loaded {
         sources: Arc::new(sources),
         files,
+        params,
         checked,
         revision: revision.finish(),
     }

@@ -3,7 +3,7 @@
 //! `--param NAME=VALUE` wins over the environment's `PORTCULLIS_PARAM_NAME`, which wins over the
 //! configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 use crate::syntax::ast::{Document, Item};
@@ -20,6 +20,9 @@ pub struct Params {
     pub environment: BTreeMap<String, String>,
     /// From `portcullis.yaml`.
     pub configuration: BTreeMap<String, String>,
+    /// Whether another policy gets the same values: arguments that name no parameter of this one
+    /// are then left alone.
+    pub shared: bool,
 }
 
 impl Params {
@@ -48,14 +51,16 @@ impl Params {
     /// then, so that the checker can report the typo.
     pub fn resolve(&self, documents: &[Document]) -> BTreeMap<String, String> {
         let mut values = self.configuration.clone();
-        let declared = documents
+        let declared: BTreeSet<&str> = documents
             .iter()
             .flat_map(|document| &document.items)
             .filter_map(|item| match item {
                 Item::Param(param) => Some(param.name.node.as_str()),
                 _ => None,
-            });
-        for name in declared {
+            })
+            .collect();
+        for name in &declared {
+            let name = *name;
             let value = self
                 .environment
                 .get(name)
@@ -64,7 +69,12 @@ impl Params {
                 values.insert(name.to_owned(), value.clone());
             }
         }
-        values.extend(self.arguments.clone());
+        values.extend(
+            self.arguments
+                .iter()
+                .filter(|(name, _)| !self.shared || declared.contains(name.as_str()))
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         values
     }
 }

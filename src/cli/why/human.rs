@@ -2,6 +2,7 @@
 //! reason in a sentence, what each condition came to, and what to do.
 
 use super::super::output::{Paint, printable};
+use super::super::wording;
 use super::request::Asked;
 use crate::answer::Explanation;
 use crate::load::Loaded;
@@ -84,7 +85,7 @@ impl Report {
             return;
         };
         self.below(&self.paint.faint(printable(place)));
-        if let Some(line) = source_line(sources, place) {
+        if let Some(line) = wording::source_line(sources, place) {
             self.below(&format!("    {}", printable(line.trim())));
         }
     }
@@ -190,14 +191,4 @@ impl Report {
             self.below(&format!("{name}: {}", printable(value)));
         }
     }
-}
-
-/// The text of a line, by `file:line`.
-fn source_line<'s>(sources: &'s Sources, place: &str) -> Option<&'s str> {
-    let (file, line) = place.rsplit_once(':')?;
-    let line: usize = line.parse().ok()?;
-    sources
-        .iter()
-        .find(|(_, source)| source.name == file)
-        .and_then(|(_, source)| source.text.lines().nth(line.checked_sub(1)?))
 }

@@ -55,8 +55,8 @@ pub struct Arguments {
     /// The client's address, for conditions on it
     #[arg(long, value_name = "IP")]
     address: Option<IpAddr>,
-    /// The time of the request, as RFC 3339 has it; by default now
-    #[arg(long, value_name = "TIME", value_parser = at)]
+    /// The time of the request: as RFC 3339 has it, or in seconds since 1970; by default now
+    #[arg(long, value_name = "TIME", value_parser = time::at, allow_negative_numbers = true)]
     at: Option<f64>,
     #[command(flatten)]
     params: ParamArguments,
@@ -77,11 +77,6 @@ pub struct Arguments {
     claims: Option<String>,
     #[command(flatten)]
     minted: mint::Arguments,
-}
-
-fn at(text: &str) -> Result<f64, String> {
-    time::rfc3339(text)
-        .ok_or_else(|| "expected a time such as 2026-01-01T00:00:00Z (RFC 3339)".to_owned())
 }
 
 /// Prints the answer.

@@ -6,12 +6,13 @@ use std::path::Path;
 use super::support::run;
 
 /// The verbs, in the order in which the reference has them.
-const VERBS: [&str; 8] = [
+const VERBS: [&str; 9] = [
     "dev",
     "token",
     "check",
     "routes",
     "why",
+    "diff",
     "proxy-config",
     "serve",
     "completions",

@@ -1,0 +1,184 @@
+//! The difference as a comment on a pull request.
+//!
+//! What a policy says comes from whoever wrote it, which may be a stranger: it stands in code spans
+//! or is escaped, so that a comment has the markup that is written here and no other, and mentions
+//! nobody.
+
+use super::super::output::printable;
+use super::super::wording;
+use super::{Compared, Side, by_weight, command, words};
+use crate::analyze::{Change, Difference, Effect, Verdict, Witness};
+use crate::source::Place;
+
+/// What the comment begins with, so that a workflow finds the one that it wrote before.
+const MARKER: &str = "<!-- portcullis diff -->";
+
+/// How long a comment gets: GitHub takes 65,536 characters, GitLab more. What is left out is what
+/// matters least.
+const MAX_BYTES: usize = 60_000;
+
+/// The whole comment.
+pub fn report(difference: &Difference, compared: &Compared<'_>) -> String {
+    let changes = by_weight(difference);
+    if changes.is_empty() {
+        return format!(
+            "{MARKER}\n### Policy: no change in meaning\n\nEvery request is decided as before.\n"
+        );
+    }
+    let mut text = format!("{MARKER}\n### Policy: {}\n", words::count(&changes));
+    for (at, change) in changes.iter().enumerate() {
+        let next = one(change, compared);
+        if text.len().saturating_add(next.len()) > MAX_BYTES {
+            let left = changes.len().saturating_sub(at);
+            text.push_str(&format!(
+                "\n… and {left} more, which `portcullis diff` lists.\n"
+            ));
+            break;
+        }
+        text.push('\n');
+        text.push_str(&next);
+    }
+    text
+}
+
+fn one(change: &Change, compared: &Compared<'_>) -> String {
+    let mark = match change.effect {
+        Effect::Loosened => "🔓",
+        Effect::Tightened => "🔒",
+        Effect::Changed => "🔀",
+    };
+    let effect = change.effect.as_str();
+    let what = match &change.route {
+        Some(route) => format!("{} of {}", code(route), code(&change.api)),
+        None => code(&change.api),
+    };
+    let sentence = inline(&words::sentence(change));
+    let mut text = format!("- {mark} **{effect}** {what}: {sentence}\n");
+    let mut details = vec![
+        side(
+            "Before",
+            change.old,
+            change.old_place.as_ref(),
+            &compared.old,
+        ),
+        side("Now", change.new, change.new_place.as_ref(), &compared.new),
+    ];
+    if let Some(witness) = &change.witness {
+        details.push(shown(witness, compared));
+    }
+    text.push_str("  <details><summary>details</summary>\n\n");
+    for line in details.concat().lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text.push_str("\n  </details>\n");
+    text
+}
+
+/// What one of the policies says, and in which words.
+fn side(name: &str, verdict: Verdict, place: Option<&Place>, side: &Side<'_>) -> String {
+    let mut text = format!("{name}: {}", words::verdict(verdict));
+    if let Some(place) = place.map(Place::to_string) {
+        text.push_str(&format!(", {}", code(&place)));
+        if let Some(line) = wording::source_line(side.sources, &place) {
+            text.push_str(&format!("\n{}", block("", line.trim())));
+        }
+    }
+    text.push_str("\n\n");
+    text
+}
+
+fn shown(witness: &Witness, compared: &Compared<'_>) -> String {
+    let command = command::why(witness, compared.new.path, compared.params);
+    format!("To see it:\n{}\n", block("sh", &command))
+}
+
+/// A text as a code span: its fence is longer than any run of backticks in it.
+fn code(text: &str) -> String {
+    let text = printable(text);
+    let fence = "`".repeat(longest_run(&text) + 1);
+    // A blank keeps a backtick at an end apart from the fence.
+    let blank = if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{blank}{text}{blank}{fence}")
+}
+
+/// A text as a fenced block.
+fn block(info: &str, text: &str) -> String {
+    let text = printable(text);
+    let fence = "`".repeat((longest_run(&text) + 1).max(3));
+    format!("{fence}{info}\n{text}\n{fence}\n")
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|character| character != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or(0)
+}
+
+/// A sentence: what stands in backticks becomes code, all else loses any meaning as markup.
+fn inline(sentence: &str) -> String {
+    let parts: Vec<&str> = sentence.split('`').collect();
+    // With one backtick too many the last part is no code.
+    let pairs = parts.len() / 2 * 2 == parts.len();
+    let mut text = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        let is_last = at + 1 == parts.len();
+        if at % 2 == 1 && !(pairs && is_last) {
+            text.push_str(&code(part));
+        } else {
+            text.push_str(&escaped(part));
+        }
+    }
+    text
+}
+
+/// Plain text: whatever may be markup is escaped, and an `@` is kept apart from the name behind it,
+/// so that nobody is called.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in printable(text).chars() {
+        match character {
+            '@' => escaped.push_str("@<!-- -->"),
+            ',' | ';' | ' ' => escaped.push(character),
+            _ if character.is_ascii_punctuation() => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_policy_is_markup() {
+        for (text, shown) in [
+            ("a", "`a`"),
+            ("a`b", "``a`b``"),
+            ("`", "`` ` ``"),
+            ("a``", "``` a`` ```"),
+            ("", "`  `"),
+            ("a\nb\u{202e}", "`a\u{fffd}b\u{fffd}`"),
+        ] {
+            assert_eq!(code(text), shown);
+        }
+        assert_eq!(block("sh", "a```b"), "````sh\na```b\n````\n");
+        for (text, shown) in [
+            ("the audience `x` is new", "the audience `x` is new"),
+            ("*a* <b> [c](d) @e", r"\*a\* \<b\> \[c\]\(d\) @<!-- -->e"),
+            ("one ` <i>", r"one  \<i\>"),
+            ("`a` b ` c", r"`a` b  c"),
+            ("http://x.example", r"http\:\/\/x\.example"),
+        ] {
+            assert_eq!(inline(text), shown);
+        }
+    }
+}

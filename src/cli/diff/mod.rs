@@ -1,0 +1,187 @@
+//! `portcullis diff`: what two policies decide differently, shown by requests.
+
+mod command;
+mod human;
+mod json;
+mod markdown;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::Ended;
+use super::output::{self, Exit, Failure, Paint};
+use super::policy::{self, ParamArguments};
+use super::time;
+use crate::analyze::{self, Change, Difference};
+use crate::engine::Policy;
+use crate::load::{self, Loaded};
+use crate::source::Sources;
+
+/// Show what changes in meaning between two policies.
+///
+/// However different their texts, two policies are equal if they decide every request alike, with
+/// every token. Where they do not, each change comes with a request that shows it, which `portcullis
+/// why` confirms in both. A policy is a folder, a file, or `git:REV:PATH`: a folder or a file in a
+/// revision of the repository around the current folder, read without a checkout.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portcullis diff git:main:policies policies
+  portcullis diff git:HEAD~1:./spa git:HEAD:./spa
+  portcullis diff git:main:policies policies --format markdown --fail-on loosened
+
+Exit codes: 0 equal in meaning, or nothing of what --fail-on names; 1 different; 2 it could not be
+found out.")]
+pub struct Arguments {
+    /// The policy before the change
+    old: PathBuf,
+    /// The policy after it
+    new: PathBuf,
+    /// What makes the exit code 1
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    fail_on: FailOn,
+    #[command(flatten)]
+    params: ParamArguments,
+    /// The time of the requests that show a change: as RFC 3339 has it, or in seconds since 1970; by
+    /// default now
+    #[arg(long, value_name = "TIME", value_parser = time::at, allow_negative_numbers = true)]
+    at: Option<f64>,
+    /// The format of the report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What makes the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum FailOn {
+    /// Any difference.
+    #[default]
+    Any,
+    /// Something may be allowed that was not.
+    Loosened,
+    /// Nothing: the report alone is wanted.
+    Never,
+}
+
+/// The format of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+/// Two policies, and what they are called on the command line.
+struct Compared<'c> {
+    old: Side<'c>,
+    new: Side<'c>,
+    /// The values of parameters that were given, which `why` needs as well.
+    params: &'c [(String, String)],
+}
+
+struct Side<'c> {
+    path: &'c Path,
+    sources: &'c Sources,
+}
+
+/// Prints the report.
+pub fn run(arguments: &Arguments) -> Ended {
+    let mut options = arguments.params.options();
+    options.params.shared = true;
+    let (old, new) = (
+        load(&arguments.old, &options)?,
+        load(&arguments.new, &options)?,
+    );
+    let (Some(old_policy), Some(new_policy)) = (
+        ready("old", &arguments.old, &old),
+        ready("new", &arguments.new, &new),
+    ) else {
+        return Err(Failure::said());
+    };
+    for name in options.params.arguments.keys() {
+        if !old.params.contains_key(name) && !new.params.contains_key(name) {
+            return Err(Failure::new(format!(
+                "neither policy has a parameter `{name}`"
+            )));
+        }
+    }
+    let now = arguments.at.unwrap_or_else(|| time::now().floor());
+    let difference =
+        analyze::diff(&old_policy, &new_policy, now).map_err(|failure| refused(&failure))?;
+
+    let compared = Compared {
+        old: Side {
+            path: &arguments.old,
+            sources: &old.sources,
+        },
+        new: Side {
+            path: &arguments.new,
+            sources: &new.sources,
+        },
+        params: arguments.params.given(),
+    };
+    let report = match arguments.format {
+        Format::Human => human::report(&difference, &compared, Paint::of(&std::io::stdout())),
+        Format::Json => json::report(&difference)?,
+        Format::Markdown => markdown::report(&difference, &compared),
+    };
+    output::print_all(&report)?;
+    Ok(if fails(arguments.fail_on, &difference) {
+        Exit::Negative
+    } else {
+        Exit::Good
+    })
+}
+
+fn load(path: &Path, options: &load::Options) -> Result<Loaded, Failure> {
+    policy::load(&[path.to_owned()], options, false)
+}
+
+/// The policy, ready to be asked; where it has errors they are printed, and which side has them.
+///
+/// Here a policy with errors is no negative answer: whether the two differ was not found out.
+fn ready(side: &str, path: &Path, loaded: &Loaded) -> Option<Policy> {
+    let policy = loaded.policy();
+    if policy.is_none() {
+        output::eprint_all(&format!(
+            "the {side} policy, `{}`, cannot be compared:\n\n",
+            path.display()
+        ));
+        policy::refuse(loaded);
+    }
+    policy
+}
+
+fn refused(failure: &analyze::Failure) -> Failure {
+    let said = Failure::new(failure.to_string());
+    match failure {
+        analyze::Failure::TooComplex { .. } => said.help(
+            "nothing is known of the difference; a simpler condition, or a change in smaller steps, can be compared",
+        ),
+        analyze::Failure::Mismatch { .. } => {
+            said.help("this is a fault of portcullis; please report it with both policies")
+        }
+    }
+}
+
+fn fails(fail_on: FailOn, difference: &Difference) -> bool {
+    match fail_on {
+        FailOn::Any => !difference.changes.is_empty(),
+        FailOn::Loosened => difference.changes.iter().any(Change::may_loosen),
+        FailOn::Never => false,
+    }
+}
+
+/// The changes as a reviewer wants them: first what may let more through, last what lets less
+/// through, and otherwise as they come.
+fn by_weight(difference: &Difference) -> Vec<&Change> {
+    let mut changes: Vec<&Change> = difference.changes.iter().collect();
+    changes.sort_by_key(|change| words::weight(change));
+    changes
+}
