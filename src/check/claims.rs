@@ -123,12 +123,8 @@ pub(super) fn claim_type(ty: ast::TypeName) -> Option<ClaimType> {
 /// policy does not read out of each token what nobody asks for.
 pub(super) fn all(
     issuers: &[IssuerInfo],
-    documents: &[ast::Document],
+    named: &BTreeSet<&'static str>,
 ) -> (Vec<Claim>, BTreeMap<(String, ClaimType), ClaimId>) {
-    let mut named = BTreeSet::new();
-    for item in documents.iter().flat_map(|document| &document.items) {
-        named_in_item(item, &mut named);
-    }
     let declared = issuers
         .iter()
         .flat_map(|issuer| &issuer.claims)
@@ -151,6 +147,19 @@ pub(super) fn all(
         .map(|(key, id)| (key, ClaimId(id)))
         .collect();
     (claims, ids)
+}
+
+/// The registered claims that some rule names.
+pub(super) fn registered_in(documents: &[ast::Document]) -> BTreeSet<&'static str> {
+    let mut named = BTreeSet::new();
+    for item in documents.iter().flat_map(|document| &document.items) {
+        named_in_item(item, &mut named);
+    }
+    REGISTERED
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| named.contains(name))
+        .collect()
 }
 
 fn named_in_item<'a>(item: &'a ast::Item, named: &mut BTreeSet<&'a str>) {

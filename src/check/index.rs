@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use crate::pattern::{PathPattern, SegmentPattern};
 
@@ -37,9 +38,9 @@ impl Budget {
 pub(super) struct Index {
     /// The literals of all patterns, sorted: a literal's number is its place here, so that the
     /// tree compares numbers, and those with one prefix are neighbours.
-    literals: Vec<String>,
+    literals: Vec<Rc<str>>,
     /// Their numbers, to be looked up.
-    numbers: HashMap<String, usize>,
+    numbers: HashMap<Rc<str>, usize>,
     nodes: Vec<Node>,
     depth: usize,
 }
@@ -75,15 +76,16 @@ impl Index {
             .collect();
         literals.sort_unstable();
         literals.dedup();
+        let literals: Vec<Rc<str>> = literals.into_iter().map(Rc::from).collect();
         let mut nodes = Vec::with_capacity(literals.len() + 1);
         nodes.push(Node::default());
         let mut index = Index {
             numbers: literals
                 .iter()
                 .enumerate()
-                .map(|(number, literal)| ((*literal).to_owned(), number))
+                .map(|(number, literal)| (Rc::clone(literal), number))
                 .collect(),
-            literals: literals.into_iter().map(str::to_owned).collect(),
+            literals,
             nodes,
             depth: 0,
         };
@@ -271,12 +273,10 @@ impl Index {
 
     /// The numbers of the literals that begin so.
     fn beginning_with(&self, prefix: &str) -> std::ops::Range<usize> {
-        let start = self
-            .literals
-            .partition_point(|literal| literal.as_str() < prefix);
+        let start = self.literals.partition_point(|literal| **literal < *prefix);
         let end = self
             .literals
-            .partition_point(|literal| literal.as_str() < prefix || literal.starts_with(prefix));
+            .partition_point(|literal| **literal < *prefix || literal.starts_with(prefix));
         start..end
     }
 

@@ -36,7 +36,7 @@ mod unused;
 mod urls;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::model::{ApiId, Model};
@@ -51,6 +51,7 @@ use conditions::Env;
 use names::Names;
 use out::Out;
 use params::Params;
+use routes::Lines;
 use sets::Sets;
 use values::Terms;
 
@@ -59,8 +60,8 @@ use values::Terms;
 pub struct Input<'a> {
     /// The policy's files.
     pub sources: &'a Sources,
-    /// Their syntax trees; they are gone before routes are compared, which takes memory of its
-    /// own.
+    /// Their syntax trees; they go as they are read, as most of a policy is routes, and both its
+    /// trees and its model take memory.
     pub documents: Vec<ast::Document>,
     /// The set and key files, as [`referenced_files`] names them.
     pub files: &'a Files,
@@ -78,10 +79,12 @@ pub struct Checked {
 }
 
 /// Checks a policy set.
-pub fn check(input: Input) -> Checked {
+pub fn check(mut input: Input) -> Checked {
     let mut out = Out::default();
-    let (infos, model) = read(&input, &mut out);
-    drop(input.documents);
+    let named = claims::registered_in(&input.documents);
+    let lines = routes::take(&mut input.documents);
+    let (infos, model) = read(&input, &named, lines, &mut out);
+    drop(input);
     relations::check(&infos, &model.apis, &model.guards, &mut out);
     near_scopes::check(&model.apis, &model.guards, &mut out);
     let diagnostics = out.into_diagnostics();
@@ -91,8 +94,14 @@ pub fn check(input: Input) -> Checked {
     }
 }
 
-/// All that can be said from the trees: the model, and what else is known of its APIs.
-fn read(input: &Input, out: &mut Out) -> (Vec<apis::ApiInfo>, Model) {
+/// All that can be said from the trees, the routes apart, and from the routes: the model, and what
+/// else is known of its APIs.
+fn read(
+    input: &Input,
+    named: &BTreeSet<&'static str>,
+    mut lines: Lines,
+    out: &mut Out,
+) -> (Vec<apis::ApiInfo>, Model) {
     let names = Names::collect(&input.documents, out);
     let params = Params::resolve(&names, input.params, out);
     let terms = Terms {
@@ -107,7 +116,7 @@ fn read(input: &Input, out: &mut Out) -> (Vec<apis::ApiInfo>, Model) {
         .map(|issuer| issuers::check(input, terms, issuer, out))
         .collect();
     issuers::check_urls_differ(&issuers, out);
-    let (claims, claim_ids) = claims::all(&issuers, &input.documents);
+    let (claims, claim_ids) = claims::all(&issuers, named);
     let env = Env {
         terms,
         sets: &sets,
@@ -123,7 +132,8 @@ fn read(input: &Input, out: &mut Out) -> (Vec<apis::ApiInfo>, Model) {
         .unzip();
     apis::check_paths_agree(&infos, out);
     let mut guards = Vec::new();
-    for ((info, api), blocks) in infos.iter().zip(&mut apis).zip(names.apis.values()) {
+    for (info, api) in infos.iter().zip(&mut apis) {
+        let blocks = lines.remove(&info.name).unwrap_or_default();
         let routes = routes::check(env, info, blocks, out);
         routes::check_needs(info, &api.audience, routes.needs_token, out);
         api.routes = routes.routes;

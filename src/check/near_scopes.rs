@@ -4,6 +4,7 @@
 //! seen is that one is used once and that another differs from it by a letter.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher as _};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Access, Api, Atom, Condition, ConditionKind, Guard};
@@ -14,6 +15,15 @@ use super::out::Out;
 /// How long a scope must be for one letter to be a likely error: `read:a` and `read:b` are two
 /// scopes.
 const SHORTEST: usize = 8;
+
+/// How many scopes are compared all with all.
+const FEW: usize = 16;
+
+/// How many scopes may be equal but for one letter in one place: more are a series, and meant.
+const MAX_ALIKE: usize = 32;
+
+/// The most bytes by which a letter more makes a text longer.
+const LONGEST_LETTER: usize = 4;
 
 /// Warns of scopes that are used once in an API and are near another.
 pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
@@ -63,34 +73,7 @@ fn collect<'m>(condition: &'m Condition, used: &mut BTreeMap<&'m str, BTreeSet<S
 }
 
 fn check_one(used: &BTreeMap<&str, BTreeSet<Span>>, out: &mut Out) {
-    // Two texts that differ by a letter are equal once one letter is left out of the longer, or
-    // of both; so near ones are found by their shortened forms, and not by comparing all pairs.
-    let mut by_shortened: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for scope in used.keys().filter(|scope| scope.len() >= SHORTEST) {
-        let mut forms: BTreeSet<String> = BTreeSet::from([scope.to_lowercase()]);
-        for (at, character) in scope.char_indices() {
-            let mut form = scope.to_lowercase();
-            if form.get(at..at + character.len_utf8()).is_some() {
-                form.replace_range(at..at + character.len_utf8(), "");
-            }
-            forms.insert(form);
-        }
-        for form in forms {
-            by_shortened.entry(form).or_default().push(scope);
-        }
-    }
-    let mut pairs: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for near in by_shortened.values() {
-        for (at, a) in near.iter().enumerate() {
-            for b in near.iter().skip(at + 1) {
-                let (a, b) = if a < b { (*a, *b) } else { (*b, *a) };
-                if is_near(a, b) {
-                    pairs.insert((a, b));
-                }
-            }
-        }
-    }
-    for (a, b) in pairs {
+    for (a, b) in near_pairs(used.keys().copied()) {
         let once = |scope: &str| {
             used.get(scope)
                 .filter(|places| places.len() == 1)
@@ -115,15 +98,127 @@ fn check_one(used: &BTreeMap<&str, BTreeSet<Span>>, out: &mut Out) {
     }
 }
 
-/// Whether two scopes differ by one letter, or by the case of letters; digits tell scopes apart
-/// on purpose.
-fn is_near(a: &str, b: &str) -> bool {
-    let letters = |text: &str| -> String {
-        text.to_lowercase()
-            .chars()
-            .filter(|character| !character.is_ascii_digit())
-            .collect()
-    };
-    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
-    digits(a) == digits(b) && strsim::osa_distance(&letters(a), &letters(b)) <= 1
+/// A scope, and what it is compared by.
+struct Spelling<'s> {
+    /// Digits tell scopes apart on purpose: only scopes that have the same ones are compared.
+    digits: String,
+    folded: String,
+    scope: &'s str,
+}
+
+/// The pairs of scopes that differ by one letter, or by the case of letters; sorted, each once,
+/// the lesser first.
+fn near_pairs<'s>(scopes: impl Iterator<Item = &'s str>) -> BTreeSet<(&'s str, &'s str)> {
+    let mut spellings: Vec<Spelling> = scopes
+        .filter(|scope| scope.len() >= SHORTEST)
+        .map(|scope| Spelling {
+            digits: scope.chars().filter(char::is_ascii_digit).collect(),
+            folded: scope.to_lowercase(),
+            scope,
+        })
+        .collect();
+    spellings.sort_unstable_by(|a, b| (&a.digits, a.scope).cmp(&(&b.digits, b.scope)));
+    let mut pairs = BTreeSet::new();
+    for alike in spellings.chunk_by(|a, b| a.digits == b.digits) {
+        if alike.len() <= FEW {
+            add_near(alike.iter(), &mut pairs);
+        } else {
+            for few in by_shortened(alike) {
+                add_near(few.into_iter(), &mut pairs);
+            }
+        }
+    }
+    pairs
+}
+
+/// Compares all with all.
+fn add_near<'i, 's: 'i>(
+    spellings: impl Iterator<Item = &'i Spelling<'s>> + Clone,
+    pairs: &mut BTreeSet<(&'s str, &'s str)>,
+) {
+    let mut rest = spellings;
+    while let Some(a) = rest.next() {
+        for b in rest.clone() {
+            if a.folded.len().abs_diff(b.folded.len()) <= LONGEST_LETTER
+                && strsim::osa_distance(&a.folded, &b.folded) <= 1
+            {
+                pairs.insert((a.scope.min(b.scope), a.scope.max(b.scope)));
+            }
+        }
+    }
+}
+
+/// Those among many that may be near each other: two texts that differ by a letter are equal once
+/// one letter is left out of the longer, or of both. Only a digest of each shortened text is
+/// kept, as there are more of them than letters in the policy; texts that share one by chance are
+/// merely compared.
+fn by_shortened<'i, 's>(spellings: &'i [Spelling<'s>]) -> Vec<Vec<&'i Spelling<'s>>> {
+    let mut shortened: Vec<(u64, usize)> = Vec::new();
+    let mut text = String::new();
+    for (number, spelling) in spellings.iter().enumerate() {
+        let folded = spelling.folded.as_str();
+        shortened.push((digest(folded), number));
+        for (at, character) in folded.char_indices() {
+            let after = at + character.len_utf8();
+            text.clear();
+            text.push_str(folded.get(..at).unwrap_or_default());
+            text.push_str(folded.get(after..).unwrap_or_default());
+            shortened.push((digest(&text), number));
+        }
+    }
+    shortened.sort_unstable();
+    shortened.dedup();
+    shortened
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|alike| (2..=MAX_ALIKE).contains(&alike.len()))
+        .map(|alike| {
+            alike
+                .iter()
+                .filter_map(|(_, number)| spellings.get(*number))
+                .collect()
+        })
+        .collect()
+}
+
+/// A digest without a random key: what is said must not depend on chance.
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_near_among_many_is_what_is_near_among_few() {
+        let word = |number: u32| -> String {
+            (0..8)
+                .map(|place| {
+                    char::from(b'a' + (number.wrapping_mul(2_654_435_761) >> (3 * place)) as u8 % 5)
+                })
+                .collect()
+        };
+        let mut scopes: Vec<String> = (0..400)
+            .map(|number| format!("{}:read", word(number)))
+            .collect();
+        scopes.extend([
+            "Orders:read".to_owned(),
+            "orders:read".to_owned(),
+            "oders:read".to_owned(),
+        ]);
+        scopes.sort_unstable();
+        scopes.dedup();
+        let mut all = BTreeSet::new();
+        for a in &scopes {
+            for b in scopes.iter().filter(|b| a < *b) {
+                if strsim::osa_distance(&a.to_lowercase(), &b.to_lowercase()) <= 1 {
+                    all.insert((a.as_str(), b.as_str()));
+                }
+            }
+        }
+        assert!(all.len() > 10, "{}", all.len());
+        assert_eq!(near_pairs(scopes.iter().map(String::as_str)), all);
+    }
 }

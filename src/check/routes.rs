@@ -1,5 +1,7 @@
 //! Routes: `under` blocks unfolded, lines of several methods split, accesses read.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Access, Demand, Guard, Route};
 use crate::pattern::{Method, MethodSet};
@@ -23,6 +25,24 @@ pub(super) struct Routes {
     pub needs_token: Option<Span>,
 }
 
+/// The routes as they are written, by the name of their API; those of each block together.
+pub(super) type Lines = BTreeMap<String, Vec<Vec<RouteItem>>>;
+
+/// Takes the routes out of the trees.
+pub(super) fn take(documents: &mut [ast::Document]) -> Lines {
+    let mut lines = Lines::new();
+    for item in documents
+        .iter_mut()
+        .flat_map(|document| &mut document.items)
+    {
+        if let ast::Item::Api(api) = item {
+            let block = std::mem::take(&mut api.routes);
+            lines.entry(api.name.node.clone()).or_default().push(block);
+        }
+    }
+    lines
+}
+
 /// The `under` blocks around a route.
 #[derive(Clone)]
 struct Block {
@@ -34,8 +54,8 @@ struct Block {
 }
 
 /// Reads all routes of one API.
-pub(super) fn check(env: Env, api: &ApiInfo, blocks: &[&ast::Api], out: &mut Out) -> Routes {
-    let lines = blocks.iter().map(|block| block.routes.len()).sum();
+pub(super) fn check(env: Env, api: &ApiInfo, blocks: Vec<Vec<RouteItem>>, out: &mut Out) -> Routes {
+    let lines = blocks.iter().map(Vec::len).sum();
     let mut routes = Routes {
         routes: Vec::with_capacity(lines),
         ..Routes::default()
@@ -45,10 +65,8 @@ pub(super) fn check(env: Env, api: &ApiInfo, blocks: &[&ast::Api], out: &mut Out
         requires: None,
         around: Around::default(),
     };
-    for block in blocks {
-        for item in &block.routes {
-            check_item(env, api, &outermost, item, &mut routes, out);
-        }
+    for item in blocks.into_iter().flatten() {
+        check_item(env, api, &outermost, &item, &mut routes, out);
     }
     // Outer paths first, whatever block or file they stand in.
     routes.unders.sort_by_key(|guard| {

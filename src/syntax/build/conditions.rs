@@ -33,6 +33,7 @@ fn condition(node: &Node, notes: &mut Notes, depth: usize) -> Option<Condition> 
     {
         notes.report(mixed(node, first, other));
     }
+    conditions.shrink_to_fit();
     let kind = match first.text() {
         "and" => ConditionKind::And(conditions),
         _ => ConditionKind::Or(conditions),

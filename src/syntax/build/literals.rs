@@ -242,10 +242,13 @@ pub(super) fn term_in(node: &Node, notes: &mut Notes) -> Option<Term> {
 
 /// All terms among the parts of a node.
 pub(super) fn terms(node: &Node, notes: &mut Notes) -> Option<Vec<Term>> {
-    node.children()
+    let mut terms: Vec<Term> = node
+        .children()
         .filter(|child| child.rule() == Rule::term)
         .map(|child| term(&child, notes))
-        .collect()
+        .collect::<Option<_>>()?;
+    terms.shrink_to_fit();
+    Some(terms)
 }
 
 /// `[…]`
