@@ -23,6 +23,7 @@ pub mod pattern;
 pub mod reason;
 pub mod settings;
 pub mod source;
+pub mod suite;
 pub mod syntax;
 pub mod text;
 pub mod token;

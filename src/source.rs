@@ -175,3 +175,26 @@ impl fmt::Display for Place {
         write!(f, "{}:{}", self.file, self.line)
     }
 }
+
+/// A part of a policy on one line, as it was written: without comments, runs of blanks outside
+/// strings as one blank each.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    let (mut in_string, mut escaped) = (false, false);
+    while let Some(character) = characters.next() {
+        if in_string {
+            line.push(character);
+            in_string = character != '"' || escaped;
+            escaped = character == '\\' && !escaped;
+        } else if character == '#' && (line.is_empty() || line.ends_with(' ')) {
+            while characters.next_if(|next| *next != '\n').is_some() {}
+        } else if !character.is_whitespace() {
+            line.push(character);
+            in_string = character == '"';
+        } else if !line.is_empty() && !line.ends_with(' ') {
+            line.push(' ');
+        }
+    }
+    line.trim_end().to_owned()
+}

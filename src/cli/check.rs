@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Ended;
-use super::output::{self, Exit, Failure, Paint};
+use super::output::{self, Exit, Failure, Paint, count};
 use super::policy::{self, ParamArguments};
 use crate::diagnostic::{self, render};
 use crate::load::Loaded;
@@ -77,10 +77,6 @@ pub fn run(arguments: &Arguments) -> Ended {
 fn summary(loaded: &Loaded, paint: Paint) -> String {
     let Some(model) = &loaded.checked.model else {
         return String::new();
-    };
-    let count = |count: usize, one: &str| match count {
-        1 => format!("1 {one}"),
-        _ => format!("{count} {one}s"),
     };
     let routes = model.apis.iter().map(|api| api.routes.len()).sum();
     format!(

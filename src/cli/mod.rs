@@ -8,12 +8,14 @@ mod claims;
 mod completions;
 mod dev;
 mod diff;
+mod explanation;
 mod mint;
 mod output;
 mod policy;
 mod proxy_config;
 mod routes;
 mod serve;
+mod test;
 mod time;
 mod token;
 mod why;
@@ -51,6 +53,7 @@ First steps:
   portcullis dev policies/spa      try a policy on this machine, with tokens made for you
   portcullis check policies/spa    what is wrong with it, and what a reviewer should see
   portcullis routes policies/spa   what every route needs
+  portcullis test policies/spa     whether the policy does what its own tests say
   portcullis why policies/spa \"GET https://api.example.com/orders\" --scope read:orders
                                    why a request is allowed or denied
 
@@ -58,8 +61,8 @@ In production:
   portcullis serve policies        the daemon
   portcullis proxy-config envoy    what to put into the proxy's own configuration
 
-Exit codes: 0 as hoped; 1 a negative answer (denied, a policy with errors); 2 it could not do
-the job. Colours are used on a terminal only, and never where NO_COLOR is set.";
+Exit codes: 0 as hoped; 1 a negative answer (denied, a failed test, a policy with errors); 2 it
+could not do the job. Colours are used on a terminal only, and never where NO_COLOR is set.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -67,6 +70,7 @@ enum Verb {
     Token(token::Arguments),
     Check(check::Arguments),
     Routes(routes::Arguments),
+    Test(test::Arguments),
     Why(Box<why::Arguments>),
     Diff(diff::Arguments),
     ProxyConfig(proxy_config::Arguments),
@@ -81,6 +85,7 @@ pub fn run() -> ExitCode {
         Verb::Token(arguments) => token::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Routes(arguments) => routes::run(&arguments),
+        Verb::Test(arguments) => test::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),

@@ -195,6 +195,14 @@ pub fn json(report: &impl Serialize) -> Result<String, Failure> {
         .map_err(|error| Failure::new(format!("the report cannot be put into JSON: {error}")))
 }
 
+/// How many there are of something, in words.
+pub fn count(count: usize, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
 /// A text of others as a terminal may show it: what would move the cursor, change colours or
 /// reorder what is read becomes `\u{fffd}`.
 pub fn printable(text: &str) -> String {

@@ -95,6 +95,18 @@ pub fn load_policy(
     }
 }
 
+/// Loads a policy with its tests, to run them; with errors as [`load_model`].
+pub fn load_tests(
+    paths: &[PathBuf],
+    options: &load::Options,
+) -> Result<(Loaded, engine::Policy), Failure> {
+    let loaded = load::load(paths, options, true);
+    match loaded.policy() {
+        Some(policy) => Ok((loaded, policy)),
+        None => Err(refuse(&loaded)),
+    }
+}
+
 /// Prints the errors of a policy.
 ///
 /// A policy with errors is a negative answer; one that cannot be read is none at all.

@@ -3,41 +3,11 @@
 use crate::model::{Access, Condition, ConditionKind, Guard, Host, Route};
 use crate::pattern::HostPattern;
 use crate::settings::Demand;
-use crate::source::{Sources, Span};
+use crate::source::{self, Sources, Span};
 
 /// The text at a span as one line: comments left out, blanks and line ends as one space.
 pub fn one_line(sources: &Sources, span: Span) -> String {
-    let mut line = String::new();
-    let mut quoted = false;
-    let mut escaped = false;
-    let mut comment = false;
-    for character in sources.text(span).chars() {
-        if comment {
-            comment = character != '\n';
-            continue;
-        }
-        if quoted {
-            quoted = escaped || character != '"';
-            escaped = !escaped && character == '\\';
-            line.push(character);
-            continue;
-        }
-        match character {
-            '#' if line.is_empty() || line.ends_with(' ') => comment = true,
-            '"' => {
-                quoted = true;
-                line.push(character);
-            }
-            _ if character.is_whitespace() => {
-                if !line.is_empty() && !line.ends_with(' ') {
-                    line.push(' ');
-                }
-            }
-            _ => line.push(character),
-        }
-    }
-    line.truncate(line.trim_end().len());
-    line
+    source::one_line(sources.text(span))
 }
 
 /// The text of a line, by `file:line`.

@@ -4,7 +4,8 @@ use super::decide::{conditions, scene};
 use super::eval::Scene;
 use super::evidence::Evidence;
 use super::routed::{Routed, State};
-use crate::model::{Condition, ConditionKind};
+use crate::model::{Atom, Condition, ConditionKind};
+use crate::source::one_line;
 
 /// One test of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,51 +37,31 @@ pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<St
             parameters,
             ..scene
         };
-        walk(routed, &scene, condition, &mut steps);
+        atoms(condition, &mut |condition, atom| {
+            steps.push(Step {
+                condition: one_line(routed.policy.sources().text(condition.span)),
+                value: match scene.atom(atom) {
+                    Some(true) => "true",
+                    Some(false) => "false",
+                    None => "missing",
+                },
+                because: scene.because(atom),
+                place: routed.policy.place(condition.span).to_string(),
+            });
+        });
     }
     steps
 }
 
-fn walk(routed: &Routed<'_, '_>, scene: &Scene<'_>, condition: &Condition, steps: &mut Vec<Step>) {
+/// Calls `visit` with each atom of a condition, from left to right.
+pub(super) fn atoms(condition: &Condition, visit: &mut dyn FnMut(&Condition, &Atom)) {
     match &condition.kind {
         ConditionKind::And(all) | ConditionKind::Or(all) => {
             for one in all {
-                walk(routed, scene, one, steps);
+                atoms(one, visit);
             }
         }
-        ConditionKind::Not(inner) => walk(routed, scene, inner, steps),
-        ConditionKind::Atom(atom) => steps.push(Step {
-            condition: one_line(routed.policy.sources().text(condition.span)),
-            value: match scene.atom(atom) {
-                Some(true) => "true",
-                Some(false) => "false",
-                None => "missing",
-            },
-            because: scene.because(atom),
-            place: routed.policy.place(condition.span).to_string(),
-        }),
+        ConditionKind::Not(inner) => atoms(inner, visit),
+        ConditionKind::Atom(atom) => visit(condition, atom),
     }
-}
-
-/// A test as it was written, on one line: without comments, runs of blanks outside strings as one
-/// blank each.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    let (mut in_string, mut escaped) = (false, false);
-    while let Some(character) = characters.next() {
-        if in_string {
-            line.push(character);
-            in_string = character != '"' || escaped;
-            escaped = character == '\\' && !escaped;
-        } else if character == '#' && (line.is_empty() || line.ends_with(' ')) {
-            while characters.next_if(|next| *next != '\n').is_some() {}
-        } else if !character.is_whitespace() {
-            line.push(character);
-            in_string = character == '"';
-        } else if !line.is_empty() && !line.ends_with(' ') {
-            line.push(' ');
-        }
-    }
-    line.trim_end().to_owned()
 }

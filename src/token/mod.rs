@@ -119,7 +119,7 @@ impl Verified {
 pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Result<Verified, Fault> {
     let jws = Jws::read(token).map_err(|fault| with_advice(fault, policy, api))?;
     let claims = Json::parse(jws.payload()).map_err(|error| not_claims(jws.payload(), &error))?;
-    let examined = Examined::new(Some(jws.header()), &claims, policy, api)?;
+    let examined = Examined::new(Typ::Is(jws.header().typ()), &claims, policy, api)?;
     let Examined {
         issuer_id, issuer, ..
     } = examined;
@@ -153,7 +153,21 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
 /// The header's `typ` is taken as what the issuer's `tokens` asks for; all else is checked as
 /// ever.
 pub fn from_claims(claims: &Json<'_>, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
-    let examined = Examined::new(None, claims, policy, api)?;
+    assumed(Typ::AsAsked, claims, policy, api)
+}
+
+/// Takes a claims set as [`from_claims`] does, from a token whose header has this `typ`.
+pub fn from_claims_with_typ(
+    claims: &Json<'_>,
+    typ: &str,
+    policy: &Policy,
+    api: &Api,
+) -> Result<Verified, Fault> {
+    assumed(Typ::Is(Some(typ)), claims, policy, api)
+}
+
+fn assumed(typ: Typ<'_>, claims: &Json<'_>, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
+    let examined = Examined::new(typ, claims, policy, api)?;
     let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
     Ok(examined.verified(None, policy, claims, &payload))
 }
@@ -171,7 +185,7 @@ pub fn claimed(claims: &Json<'_>, policy: &Policy, api: &Api, now: f64) -> Resul
 pub fn unsigned(token: &str, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
     let jws = Jws::read(token).map_err(|fault| with_advice(fault, policy, api))?;
     let claims = Json::parse(jws.payload()).map_err(|error| not_claims(jws.payload(), &error))?;
-    let examined = Examined::new(Some(jws.header()), &claims, policy, api)?;
+    let examined = Examined::new(Typ::Is(jws.header().typ()), &claims, policy, api)?;
     jws.algorithm(&examined.issuer.algorithms)
         .map_err(|fault| examined.tell(fault))?;
     Ok(examined.verified(None, policy, &claims, jws.encoded_payload()))
@@ -211,6 +225,15 @@ pub fn admit(verified: &Verified, policy: &Policy, api: &Api, now: f64) -> Resul
     })
 }
 
+/// The header's `typ`.
+#[derive(Debug, Clone, Copy)]
+enum Typ<'t> {
+    /// What the header has.
+    Is(Option<&'t str>),
+    /// What the issuer's `tokens` asks for: there is no header.
+    AsAsked,
+}
+
 /// A claims set that has passed every check that needs neither key nor clock.
 struct Examined<'c, 'p> {
     registered: Registered<'c>,
@@ -222,9 +245,8 @@ struct Examined<'c, 'p> {
 }
 
 impl<'c, 'p> Examined<'c, 'p> {
-    /// `header` is `None` for claims given without a token.
     fn new(
-        header: Option<&Header>,
+        typ: Typ<'_>,
         claims: &'c Json<'_>,
         policy: &'p Policy,
         api: &Api,
@@ -232,11 +254,15 @@ impl<'c, 'p> Examined<'c, 'p> {
         let registered = Registered::read(claims)?;
         let found = issuer::find(policy, api, registered.issuer, claims);
         let issuer = found.map(|(_, issuer)| issuer);
-        let typ = match (header, issuer) {
-            (Some(header), _) => header.typ(),
-            (None, Some(issuer)) if issuer.tokens == TokenKind::Access => Some("at+jwt"),
-            (None, _) => None,
+        let given = match typ {
+            Typ::Is(typ) => Some(typ),
+            Typ::AsAsked => None,
         };
+        let typ = given.unwrap_or_else(|| {
+            issuer
+                .filter(|issuer| issuer.tokens == TokenKind::Access)
+                .map(|_| "at+jwt")
+        });
         let scopes_from = issuer.and_then(|issuer| issuer.scopes_from.as_deref());
         let recognised = kind::recognise(typ, claims, &registered, scopes_from);
         let tell = |fault| tell(fault, recognised.kind, &registered);
@@ -259,7 +285,7 @@ impl<'c, 'p> Examined<'c, 'p> {
                 claims,
             )));
         };
-        if header.is_some() && !kind::typ_fits(typ, issuer.tokens) {
+        if given.is_some() && !kind::typ_fits(typ, issuer.tokens) {
             return Err(tell(wrong_type(typ, issuer)));
         }
         if issuer.max_age.is_some() && registered.issued_at.is_none() {

@@ -1,13 +1,12 @@
 //! The answer as an expert would give it: the decision, the line of the policy that made it, the
 //! reason in a sentence, what each condition came to, and what to do.
 
+use super::super::explanation::Report;
 use super::super::output::{Paint, printable};
-use super::super::wording;
 use super::request::Asked;
 use crate::answer::Explanation;
 use crate::load::Loaded;
 use crate::reason::Reason;
-use crate::source::Sources;
 
 /// The whole report.
 pub fn report(
@@ -17,16 +16,13 @@ pub fn report(
     loaded: &Loaded,
     paint: Paint,
 ) -> String {
-    let mut report = Report {
-        text: String::new(),
-        paint,
-    };
+    let mut report = Report::new(paint);
     report.decision(explanation);
     report.line(&format!("  {}", printable(&asked.shown())));
     report.rule(explanation, &loaded.sources);
     report.why(explanation);
     if explanation.reason == Some(Reason::RequestNoRoute.code()) {
-        report.near(asked, loaded);
+        near(&mut report, asked, loaded);
     }
     report.token(explanation, signature);
     report.trace(explanation);
@@ -34,161 +30,26 @@ pub fn report(
     if let Some(reason) = explanation.reason {
         report.item("more", &format!("portcullis why --reason {reason}"));
     }
-    report.text
+    report.finish()
 }
 
-struct Report {
-    text: String,
-    paint: Paint,
-}
-
-/// How wide the names of the report's items are.
-const ITEM_WIDTH: usize = 7;
-
-impl Report {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    fn item(&mut self, name: &str, what: &str) {
-        let name = self.paint.strong(format!("{name:ITEM_WIDTH$}"));
-        self.line(&format!("\n  {name}{}", printable(what)));
-    }
-
-    fn below(&mut self, what: &str) {
-        self.line(&format!("  {:ITEM_WIDTH$}{what}", ""));
-    }
-
-    fn decision(&mut self, explanation: &Explanation) {
-        let line = match explanation.reason {
-            None => self.paint.good("ALLOWED"),
-            Some(reason) => format!(
-                "{}  {} {}",
-                self.paint.bad("DENIED"),
-                explanation.status,
-                self.paint.strong(reason)
-            ),
-        };
-        self.line(&line);
-    }
-
-    /// The route that answered, and the line of the policy that decided.
-    fn rule(&mut self, explanation: &Explanation, sources: &Sources) {
-        let route = match (&explanation.route, &explanation.api) {
-            (Some(route), Some(api)) => format!("{route}  of {api}"),
-            (None, Some(api)) => format!("no route of {api}"),
-            (_, None) => "no API of the policy".to_owned(),
-        };
-        self.item("rule", &route);
-        let Some(place) = &explanation.policy else {
-            return;
-        };
-        self.below(&self.paint.faint(printable(place)));
-        if let Some(line) = wording::source_line(sources, place) {
-            self.below(&format!("    {}", printable(line.trim())));
-        }
-    }
-
-    fn why(&mut self, explanation: &Explanation) {
-        if let Some(hint) = &explanation.hint {
-            self.item("why", hint);
-        }
-    }
-
-    /// What there is instead, where no route is found: a host or a method is soon mistyped.
-    fn near(&mut self, asked: &Asked, loaded: &Loaded) {
-        let hosts = asked.other_hosts(loaded);
-        if !hosts.is_empty() {
-            self.item(
-                "near",
-                &format!("the policy's hosts are {}", hosts.join(", ")),
-            );
-            return;
-        }
-        let methods = asked.other_methods(loaded);
-        if methods.is_empty() {
-            self.item("near", "`portcullis routes` lists what there is");
-        } else {
-            self.item(
-                "near",
-                &format!("this path has routes for {}", methods.join(", ")),
-            );
-        }
-    }
-
-    fn token(&mut self, explanation: &Explanation, signature: Option<&str>) {
-        let token = &explanation.token;
-        let Some(kind) = token.kind else {
-            let none = if explanation.reason == Some(Reason::TokenMissing.code()) {
-                "none was sent"
-            } else {
-                "none was looked at"
-            };
-            self.item("token", none);
-            return;
-        };
-        let kind = match kind {
-            "access" => "an access token",
-            "id" => "an ID token",
-            "opaque" => "an opaque token",
-            "refresh" => "a refresh token",
-            _ => "a token of a kind that cannot be told",
-        };
-        let issuer = token.issuer.as_ref().map(|issuer| format!(" of {issuer}"));
-        let subject = token
-            .subject
-            .as_ref()
-            .map(|subject| format!(" for {subject}"));
-        self.item(
-            "token",
-            &format!(
-                "{kind}{}{}{}",
-                issuer.unwrap_or_default(),
-                subject.unwrap_or_default(),
-                signature.map_or_else(String::new, |signature| format!("; {signature}"))
-            ),
+/// What there is instead, where no route is found: a host or a method is soon mistyped.
+fn near(report: &mut Report, asked: &Asked, loaded: &Loaded) {
+    let hosts = asked.other_hosts(loaded);
+    if !hosts.is_empty() {
+        report.item(
+            "near",
+            &format!("the policy's hosts are {}", hosts.join(", ")),
         );
+        return;
     }
-
-    /// What each condition came to.
-    fn trace(&mut self, explanation: &Explanation) {
-        if explanation.trace.is_empty() {
-            return;
-        }
-        self.item("asked", "in this order");
-        for step in &explanation.trace {
-            let mark = match step.value {
-                "true" => self.paint.good("yes    "),
-                "false" => self.paint.bad("no     "),
-                _ => self.paint.note("missing"),
-            };
-            let condition = printable(&step.condition);
-            self.below(&format!("{mark}  {condition}"));
-            if !step.because.is_empty() {
-                let because = self.paint.faint(printable(&step.because));
-                self.below(&format!("{:9}{because}", ""));
-            }
-        }
-    }
-
-    /// What the upstream (on allow) or the client (on deny) gets to see.
-    fn headers(&mut self, explanation: &Explanation) {
-        let headers = &explanation.headers.0;
-        if headers.is_empty() {
-            return;
-        }
-        let allowed = explanation.reason.is_none();
-        self.item(
-            "headers",
-            if allowed {
-                " that the application gets"
-            } else {
-                " that the client gets"
-            },
+    let methods = asked.other_methods(loaded);
+    if methods.is_empty() {
+        report.item("near", "`portcullis routes` lists what there is");
+    } else {
+        report.item(
+            "near",
+            &format!("this path has routes for {}", methods.join(", ")),
         );
-        for (name, value) in headers {
-            self.below(&format!("{name}: {}", printable(value)));
-        }
     }
 }

@@ -3,9 +3,9 @@
 //! The runner reads them from standard output, one a line, and takes `%`, line ends and, in
 //! properties, `:` and `,` only escaped.
 
-use super::{ordered, region, severity};
+use super::{Finding, ordered, region, severity};
 use crate::diagnostic::Diagnostic;
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 /// All diagnostics, one command a line.
 pub fn github(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
@@ -15,23 +15,23 @@ pub fn github(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
         .collect()
 }
 
+/// All findings, one command a line.
+pub fn github_findings(sources: &Sources, findings: &[Finding]) -> String {
+    findings
+        .iter()
+        .map(|finding| {
+            annotation(
+                sources,
+                severity(finding.severity),
+                Some(finding.span),
+                finding.title,
+                &finding.message,
+            )
+        })
+        .collect()
+}
+
 fn command(sources: &Sources, diagnostic: &Diagnostic) -> String {
-    let mut properties = Vec::new();
-    if let Some(region) = diagnostic
-        .primary
-        .as_ref()
-        .and_then(|label| region(sources, label.span))
-    {
-        properties.push(format!("file={}", property(region.file)));
-        properties.push(format!("line={}", region.start.line));
-        properties.push(format!("endLine={}", region.end.line));
-        // Columns of an annotation over several lines are not shown, but refused.
-        if region.start.line == region.end.line {
-            properties.push(format!("col={}", region.start.column));
-            properties.push(format!("endColumn={}", region.end.column));
-        }
-    }
-    properties.push(format!("title={}", property(diagnostic.code.as_str())));
     let mut message = diagnostic.message.clone();
     if let Some(label) = diagnostic
         .primary
@@ -52,12 +52,35 @@ fn command(sources: &Sources, diagnostic: &Diagnostic) -> String {
         message.push_str("\nhelp: ");
         message.push_str(help);
     }
-    format!(
-        "::{} {}::{}\n",
+    annotation(
+        sources,
         severity(diagnostic.severity()),
-        properties.join(","),
-        data(&message)
+        diagnostic.primary.as_ref().map(|label| label.span),
+        diagnostic.code.as_str(),
+        &message,
     )
+}
+
+fn annotation(
+    sources: &Sources,
+    level: &str,
+    span: Option<Span>,
+    title: &str,
+    message: &str,
+) -> String {
+    let mut properties = Vec::new();
+    if let Some(region) = span.and_then(|span| region(sources, span)) {
+        properties.push(format!("file={}", property(region.file)));
+        properties.push(format!("line={}", region.start.line));
+        properties.push(format!("endLine={}", region.end.line));
+        // Columns of an annotation over several lines are not shown, but refused.
+        if region.start.line == region.end.line {
+            properties.push(format!("col={}", region.start.column));
+            properties.push(format!("endColumn={}", region.end.column));
+        }
+    }
+    properties.push(format!("title={}", property(title)));
+    format!("::{level} {}::{}\n", properties.join(","), data(message))
 }
 
 fn data(text: &str) -> String {

@@ -11,10 +11,26 @@ mod sarif;
 use super::{Diagnostic, Severity};
 use crate::source::{LineColumn, Sources, Span};
 
-pub use github::github;
+pub use github::{github, github_findings};
 pub use human::human;
 pub use json::json;
-pub use sarif::sarif;
+pub use sarif::{sarif, sarif_findings};
+
+/// Something that is said of a place in a policy that loads, in the forms of diagnostics: a test
+/// that failed, say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing it is, for programs.
+    pub id: &'static str,
+    /// What kind of thing it is, in a few words.
+    pub title: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The place.
+    pub span: Span,
+    /// What there is to say.
+    pub message: String,
+}
 
 /// The diagnostics in the order in which they are shown: those without a place first, then by
 /// file and place, errors before warnings; each once.

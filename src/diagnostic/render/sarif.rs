@@ -1,11 +1,11 @@
 //! For code scanning: SARIF 2.1.0 (OASIS Standard).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Region, ordered, region, severity};
+use super::{Finding, Region, ordered, region, severity};
 use crate::diagnostic::{Code, Diagnostic, Label};
 use crate::source::{Sources, Span};
 
@@ -23,6 +23,38 @@ pub fn sarif(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
         .iter()
         .map(|diagnostic| result(sources, &codes, diagnostic))
         .collect();
+    log(&rules, &results)
+}
+
+/// All findings as one SARIF log with one run, with a line end.
+pub fn sarif_findings(sources: &Sources, findings: &[Finding]) -> String {
+    let ids: BTreeMap<&str, &str> = findings
+        .iter()
+        .map(|finding| (finding.id, finding.title))
+        .collect();
+    let rules: Vec<Value> = ids
+        .iter()
+        .map(|(id, title)| json!({"id": id, "shortDescription": {"text": title}}))
+        .collect();
+    let results: Vec<Value> = findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "ruleId": finding.id,
+                "ruleIndex": ids.keys().position(|id| *id == finding.id),
+                "level": severity(finding.severity),
+                "message": {"text": finding.message},
+                "locations": physical(sources, finding.span)
+                    .map(|place| json!({"physicalLocation": place}))
+                    .into_iter()
+                    .collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    log(&rules, &results)
+}
+
+fn log(rules: &[Value], results: &[Value]) -> String {
     super::print_json(&json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

@@ -78,7 +78,7 @@ fn commands_over_the_example_policies_work() {
         let text = fs::read_to_string(&page).expect("a page");
         for command in commands(&text) {
             let verb = command.split(' ').next().unwrap_or_default();
-            let works_alone = ["check", "routes", "why", "proxy-config"].contains(&verb);
+            let works_alone = ["check", "routes", "test", "why", "proxy-config"].contains(&verb);
             if !works_alone || !command.contains(" policies/") || command.contains(['>', '|', '$'])
             {
                 continue;

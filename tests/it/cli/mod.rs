@@ -11,4 +11,5 @@ pub(crate) mod proxy_config;
 mod routes;
 mod serve;
 mod support;
+mod test;
 mod why;

@@ -1,0 +1,158 @@
+//! The claims set of a test's token: a valid one, with what the test says of it.
+
+use serde_json::{Map, Value, json};
+
+use crate::engine::{Api, Issuer, Policy};
+use crate::model::{TestClaimPlace, TestToken, TestValue};
+use crate::settings::{Audience, IssuerUrl};
+
+/// How long a test's token lasts unless the test says so: longer than any leeway, shorter than
+/// what would make an age look odd.
+const LIFETIME: f64 = 3600.0;
+
+/// The tenant of a token whose issuer has one in its URL, where the test names none.
+const TENANT: &str = "tenant-1";
+
+/// The largest integer that every reader of JSON takes for the same (RFC 8259, section 6).
+const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// A token as a test means it.
+pub(super) struct Token {
+    /// The claims set.
+    pub claims: Value,
+    /// The header's `typ`, where the test gives one.
+    pub typ: Option<String>,
+}
+
+/// Makes the token of a test for a request to `api` at `now`; `None` where the policy has no such
+/// issuer, which the checker does not let pass.
+pub(super) fn token(policy: &Policy, api: &Api, token: &TestToken, now: f64) -> Option<Token> {
+    let issuer = policy.issuer(token.issuer)?;
+    // NumericDates may have fractions (RFC 7519, section 2), but nobody expects them.
+    let now = now.floor();
+    let mut set = Map::new();
+    let mut typ = None;
+    for (place, value) in &token.claims {
+        match place {
+            TestClaimPlace::Typ => {
+                if let TestValue::String(text) = value {
+                    typ = Some(text.clone());
+                }
+            }
+            TestClaimPlace::Path(path) => put(&mut set, path, plain(value, now)),
+            TestClaimPlace::KeysOf(path) => put(&mut set, path, members(value)),
+        }
+    }
+    fill(&mut set, api, issuer, now);
+    Some(Token {
+        claims: Value::Object(set),
+        typ,
+    })
+}
+
+/// Adds what a valid token has and the test does not say.
+fn fill(set: &mut Map<String, Value>, api: &Api, issuer: &Issuer, now: f64) {
+    for (name, at) in [("iat", now), ("exp", now + LIFETIME)] {
+        if !set.contains_key(name) {
+            set.insert(name.to_owned(), number(at));
+        }
+    }
+    let own = match &api.audience {
+        Audience::OneOf(audiences) => audiences.first(),
+        Audience::Any(_) => None,
+    };
+    let mut audiences: Vec<&String> = own.into_iter().chain(issuer.audience.first()).collect();
+    audiences.dedup();
+    let aud = vec!["aud".to_owned()];
+    let place = issuer.audience_from.as_ref().unwrap_or(&aud);
+    // A token with an `aud` is for that alone, wherever its issuer puts audiences otherwise.
+    if !set.contains_key("aud") && get(set, place).is_none() {
+        match audiences.as_slice() {
+            [] => {}
+            [one] => put(set, place, json!(one)),
+            several => put(set, place, json!(several)),
+        }
+    }
+    if !set.contains_key("iss") {
+        let iss = match &issuer.url {
+            IssuerUrl::Exact(url) => url.clone(),
+            IssuerUrl::Tenant {
+                prefix,
+                claim,
+                suffix,
+            } => {
+                if get(set, claim).is_none() {
+                    put(set, claim, json!(TENANT));
+                }
+                let tenant = get(set, claim).and_then(Value::as_str).unwrap_or(TENANT);
+                format!("{prefix}{tenant}{suffix}")
+            }
+        };
+        set.insert("iss".to_owned(), json!(iss));
+    }
+}
+
+fn get<'v>(set: &'v Map<String, Value>, path: &[String]) -> Option<&'v Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter()
+        .try_fold(set.get(first)?, |value, name| value.get(name))
+}
+
+/// Puts a value at a path. The checker lets no two claims of a test be in each other's way.
+fn put(set: &mut Map<String, Value>, path: &[String], value: Value) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    if rest.is_empty() {
+        set.insert(first.clone(), value);
+        return;
+    }
+    let inner = set
+        .entry(first.clone())
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(inner) = inner {
+        put(inner, rest, value);
+    }
+}
+
+/// An object with these member names, for `from keys of`.
+fn members(value: &TestValue) -> Value {
+    let one = |value: &TestValue| match value {
+        TestValue::String(name) => Some((name.clone(), json!({}))),
+        _ => None,
+    };
+    match value {
+        TestValue::Null => Value::Null,
+        TestValue::List(list) => Value::Object(list.iter().filter_map(one).collect()),
+        value => Value::Object(one(value).into_iter().collect()),
+    }
+}
+
+fn plain(value: &TestValue, now: f64) -> Value {
+    match value {
+        TestValue::String(text) => json!(text),
+        TestValue::Number(value) => number(*value),
+        TestValue::Boolean(value) => json!(value),
+        TestValue::Null => Value::Null,
+        TestValue::List(list) => list.iter().map(|value| plain(value, now)).collect(),
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the checker lets no distance be beyond what a double holds exactly"
+        )]
+        TestValue::FromNow(seconds) => number(now + *seconds as f64),
+    }
+}
+
+/// A number as a provider writes it: a whole one without a fraction.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() <= MAX_INTEGER {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole, and within the range"
+        )]
+        let whole = value as i64;
+        json!(whole)
+    } else {
+        json!(value)
+    }
+}

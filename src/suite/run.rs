@@ -1,0 +1,214 @@
+//! Running the tests: what was expected, what came, and why.
+
+use std::num::NonZeroUsize;
+
+use super::{exchange, parallel};
+use crate::answer::{self, Explain, Explanation};
+use crate::engine::{self, Decision, Policy};
+use crate::model::{Expectation, Outcome, Test};
+use crate::source::{Place, Span, one_line};
+
+/// How to run tests.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'o> {
+    /// When requests take place that name no time, as a NumericDate.
+    pub now: f64,
+    /// A part of the names of the tests that are wanted; all of them where it is `None`.
+    pub filter: Option<&'o str>,
+    /// How many threads work at once.
+    pub workers: NonZeroUsize,
+}
+
+impl Options<'_> {
+    /// The tests that are wanted, in the order of the source.
+    pub(super) fn tests<'p>(&self, policy: &'p Policy) -> Vec<&'p Test> {
+        policy
+            .model()
+            .tests
+            .iter()
+            .filter(|test| self.filter.is_none_or(|part| test.name.contains(part)))
+            .collect()
+    }
+}
+
+/// What running the tests came to, in the order of the source.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The tests.
+    pub tests: Vec<Tested>,
+}
+
+/// What running one test came to.
+#[derive(Debug, Clone)]
+pub struct Tested {
+    /// What it is called.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Its expectations, in order.
+    pub expectations: Vec<Expected>,
+}
+
+/// An expectation, and what came.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// The line.
+    pub span: Span,
+    /// Where it stands.
+    pub place: Place,
+    /// The expectation as it was written, on one line.
+    pub line: String,
+    /// The request: method and URL.
+    pub request: String,
+    /// The name of the token, if there is one.
+    pub token: Option<String>,
+    /// What is expected: `allowed`, `denied`, or `denied by CODE`.
+    pub expected: String,
+    /// What came.
+    pub found: Found,
+    /// What is wrong about that; `None` where it is what was expected.
+    pub failure: Option<Failure>,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Whether it was allowed.
+    pub allowed: bool,
+    /// The reason of a denial.
+    pub reason: Option<&'static str>,
+}
+
+/// An expectation that was not met.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What differs: lower case, no full stop.
+    pub message: String,
+    /// The explanation of the decision, as `why --format json` prints it.
+    pub explanation: Explanation,
+}
+
+impl Report {
+    /// How many tests there are with an expectation that was not met.
+    pub fn failed_tests(&self) -> usize {
+        self.tests.iter().filter(|test| test.failed()).count()
+    }
+
+    /// How many expectations there are.
+    pub fn expectations(&self) -> usize {
+        self.tests.iter().map(|test| test.expectations.len()).sum()
+    }
+
+    /// The expectations that were not met, each with its test.
+    pub fn failures(&self) -> impl Iterator<Item = (&Tested, &Expected, &Failure)> {
+        self.tests.iter().flat_map(|test| {
+            test.expectations
+                .iter()
+                .filter_map(move |expected| Some((test, expected, expected.failure.as_ref()?)))
+        })
+    }
+}
+
+impl Tested {
+    /// Whether an expectation was not met.
+    pub fn failed(&self) -> bool {
+        self.expectations
+            .iter()
+            .any(|expected| expected.failure.is_some())
+    }
+}
+
+/// Runs the tests of a policy.
+pub fn run(policy: &Policy, options: &Options<'_>) -> Report {
+    let tests = options.tests(policy);
+    let tests = parallel::map(&tests, options.workers, |test| {
+        let expectations = test
+            .expectations
+            .iter()
+            .map(|wanted| expect(policy, test, wanted, options.now))
+            .collect();
+        Tested {
+            name: test.name.clone(),
+            place: policy.sources().place(test.span),
+            expectations,
+        }
+    });
+    Report { tests }
+}
+
+fn expect(policy: &Policy, test: &Test, wanted: &Expectation, now: f64) -> Expected {
+    let (found, failure) =
+        exchange::decide(policy, test, wanted, now, |routed, evidence, decision| {
+            let failure = difference(&wanted.outcome, decision).map(|message| {
+                let trace = engine::explain(routed, evidence);
+                let explanation = answer::explanation(decision, &trace, Explain::Full);
+                Failure {
+                    message,
+                    explanation,
+                }
+            });
+            let found = Found {
+                allowed: decision.allowed(),
+                reason: decision.reason().map(|reason| reason.code()),
+            };
+            (found, failure)
+        });
+    Expected {
+        span: wanted.span,
+        place: policy.sources().place(wanted.span),
+        line: one_line(policy.sources().text(wanted.span)),
+        request: request(wanted),
+        token: wanted
+            .token
+            .and_then(|at| test.tokens.get(at))
+            .map(|token| token.name.clone()),
+        expected: match &wanted.outcome {
+            Outcome::Allowed { .. } => "allowed".to_owned(),
+            Outcome::Denied { by: None } => "denied".to_owned(),
+            Outcome::Denied { by: Some(reason) } => format!("denied by {reason}"),
+        },
+        found,
+        failure,
+    }
+}
+
+/// Method and URL.
+fn request(wanted: &Expectation) -> String {
+    let host = wanted
+        .host
+        .as_ref()
+        .map_or_else(String::new, |host| format!("{}://{host}", wanted.scheme));
+    format!("{} {host}{}", wanted.method, wanted.target)
+}
+
+/// What differs between what is expected and what was decided, in words.
+pub(super) fn difference(wanted: &Outcome, decision: &Decision<'_>) -> Option<String> {
+    match (wanted, decision) {
+        (Outcome::Allowed { forwards }, Decision::Allow(permit)) => {
+            let set = permit.headers_to_set();
+            forwards.iter().find_map(|(name, value)| {
+                match set.iter().find(|(set, _)| set == name) {
+                    Some((_, found)) if found == value => None,
+                    Some((_, found)) => Some(format!(
+                        "the application gets `{name}: {found}`, not `{name}: {value}`"
+                    )),
+                    None => Some(format!("the application gets no header `{name}`")),
+                }
+            })
+        }
+        (Outcome::Allowed { .. }, Decision::Deny(denial)) => Some(format!(
+            "expected it to be allowed, but it is denied by {}",
+            denial.reason()
+        )),
+        (Outcome::Denied { .. }, Decision::Allow(_)) => {
+            Some("expected it to be denied, but it is allowed".to_owned())
+        }
+        (Outcome::Denied { by }, Decision::Deny(denial)) => {
+            let by = by.filter(|by| *by != denial.reason())?;
+            Some(format!(
+                "expected it to be denied by {by}, but it is denied by {}",
+                denial.reason()
+            ))
+        }
+    }
+}

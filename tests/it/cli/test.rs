@@ -1,0 +1,135 @@
+//! `portcullis test`, one case a policy below `tests/cases/suite`.
+//!
+//! A case whose first line is `# --…` is run with these options; it is shown as people see it.
+
+use std::path::{Path, PathBuf};
+
+use super::support::{GOOD, Ran, examples, folder, run, text};
+
+/// The folder of the cases, from the root of the repository.
+const CASES: &str = "tests/cases/suite";
+
+fn case(path: &Path, more: &[&str]) -> Ran {
+    let source = std::fs::read_to_string(path).expect("a case");
+    let first = source.lines().next().unwrap_or_default();
+    let options = first
+        .strip_prefix("# --")
+        .map_or(String::new(), |options| format!("--{options}"));
+    let name = path.file_name().expect("a case has a name");
+    let name = format!("{CASES}/{}", name.to_string_lossy());
+    let mut arguments = vec!["test", name.as_str()];
+    arguments.extend(options.split_whitespace());
+    arguments.extend(more);
+    run(&arguments)
+}
+
+#[test]
+fn cases() {
+    insta::glob!("../../cases/suite", "*.gate", |path| {
+        insta::assert_snapshot!(case(path, &[]).everything());
+    });
+}
+
+fn failing() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/suite/fails.gate")
+}
+
+#[test]
+fn the_formats_for_programs() {
+    for format in ["json", "github", "sarif"] {
+        let ran = case(&failing(), &["--format", format]);
+        assert_eq!(ran.code, Some(1), "{}", ran.everything());
+        assert_eq!(ran.stderr, "");
+        if format != "github" {
+            ran.json();
+        }
+        let shown = ran.stdout.replace(env!("CARGO_PKG_VERSION"), "[version]");
+        insta::assert_snapshot!(format!("fails_{format}"), shown);
+    }
+}
+
+/// What a failure shows is what `why` says of the same request.
+#[test]
+fn a_failure_shows_the_trace_of_why() {
+    let report = case(&failing(), &["--format", "json"]).json();
+    let failed = report["tests"][1]["expectations"]
+        .as_array()
+        .expect("expectations")
+        .iter()
+        .find(|expectation| expectation["token"] == "bob" && expectation["passed"] == false)
+        .expect("one of bob's that failed");
+    let claims = r#"{"iss":"https://acme.example/","aud":"https://api.example.com","exp":4102444800,"sub":"bob","scope":"","amount":20}"#;
+    let policy = text(failing());
+    let request = failed["request"].as_str().expect("a request");
+    let why = run(&[
+        "why", &policy, request, "--claims", claims, "--format", "json",
+    ])
+    .json();
+    let explanation = &failed["explanation"];
+    assert_eq!(explanation["trace"], why["trace"]);
+    assert!(
+        explanation["trace"]
+            .as_array()
+            .is_some_and(|trace| trace.len() > 1)
+    );
+    for member in ["decision", "status", "reason", "hint", "route", "headers"] {
+        assert_eq!(explanation[member], why[member], "{member}");
+    }
+}
+
+#[test]
+fn the_examples_do_what_their_tests_say() {
+    for folder in examples() {
+        let ran = run(&["test", &text(&folder)]);
+        assert_eq!(ran.code, Some(0), "{}", ran.everything());
+        assert!(
+            ran.stdout.lines().any(|line| line.starts_with("ok: ")),
+            "{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn tests_in_files_of_their_own_are_run() {
+    let folder = folder(&[
+        ("a.gate", GOOD),
+        ("a.test.gate", "test \"shut\" { GET /health is denied }\n"),
+    ]);
+    let ran = run(&["test", &text(&folder)]);
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+    assert!(ran.stdout.contains("a.test.gate:1"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_no_answer() {
+    let ran = run(&["test", "no/such/folder"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.everything());
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("no/such/folder"), "{}", ran.stderr);
+}
+
+#[test]
+fn parameters_are_given_as_to_every_verb() {
+    let policy = GOOD.replace("\"read:orders\"", "wanted") + "param wanted string\n";
+    let tests = "test \"x\" { token a = acme { scope \"z\" }  GET /orders with a is allowed }\n";
+    let folder = folder(&[("a.gate", &policy), ("a.test.gate", tests)]);
+    let path = text(&folder);
+    assert_eq!(run(&["test", &path]).code, Some(1));
+    assert_eq!(run(&["test", &path, "--param", "wanted=y"]).code, Some(1));
+    assert_eq!(run(&["test", &path, "--param", "wanted=z"]).code, Some(0));
+}
+
+/// However many threads there are, the report is in the order of the source.
+#[test]
+fn the_report_is_the_same_at_every_run() {
+    let tests: String = (0..200)
+        .map(|at| format!("test \"number {at:03}\" {{ GET /health is allowed }}\n"))
+        .collect();
+    let folder = folder(&[("a.gate", GOOD), ("a.test.gate", &tests)]);
+    let path = text(&folder);
+    let first = run(&["test", &path]);
+    let names: Vec<&str> = first.stdout.lines().take(200).collect();
+    assert!(names.is_sorted(), "{}", first.stdout);
+    assert_eq!(run(&["test", &path]).stdout, first.stdout);
+}
