@@ -205,17 +205,16 @@ impl<'a> Reader<'a> {
         }
         let end = self.statement_end(next.end(), context);
         let failure = self.failure_in(context, start, end, next);
-        self.drop_route_without_access();
+        self.drop_broken_route();
         self.broken(context, start, &failure);
     }
 
-    /// Takes the route back that was just read, if it says nothing of access: what is broken
-    /// behind it is its access. That it lacks one is then no news.
-    fn drop_route_without_access(&mut self) {
+    /// Takes the route back that was just read: what is broken behind it is a part of it. That it
+    /// lacks an access, or that a word in it is unknown, is then no news.
+    fn drop_broken_route(&mut self) {
         if let Some(Body::Api(_, _, items) | Body::Under(_, _, items)) =
             self.blocks.last_mut().map(|block| &mut block.body)
             && let Some(RouteItem::Route(route)) = items.last()
-            && route.access.is_none()
             && route.span.end as usize == self.last_end
         {
             items.pop();
@@ -405,7 +404,7 @@ impl<'a> Reader<'a> {
         let end = self.statement_end(after, context);
         let first = token_at(self.text, start).and_then(|token| token.word());
         if first.is_some_and(|word| ACCESSES.contains(&word)) {
-            self.drop_route_without_access();
+            self.drop_broken_route();
         }
         if !self.is_reported(start, end) {
             let error = explain::Broken {

@@ -1,14 +1,15 @@
 //! Words that people bring from other languages, and what they are called here.
 
-/// For what a route asks for.
+/// For what a route asks for. A word that says not to whom is taken as the stricter: what is
+/// suggested is often taken over without a second look.
 pub(super) const ACCESS: &[(&str, &str)] = &[
-    ("allow", "public"),
-    ("allowed", "public"),
+    ("allow", "authenticated"),
+    ("allowed", "authenticated"),
+    ("permit", "authenticated"),
     ("anonymous", "public"),
     ("anyone", "public"),
     ("everyone", "public"),
     ("open", "public"),
-    ("permit", "public"),
     ("permitAll", "public"),
     ("auth", "authenticated"),
     ("private", "authenticated"),
