@@ -18,6 +18,8 @@ pub mod json;
 pub mod keys;
 #[cfg(feature = "daemon")]
 pub mod load;
+#[cfg(feature = "daemon")]
+pub mod lsp;
 pub mod model;
 pub mod pattern;
 pub mod reason;

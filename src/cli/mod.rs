@@ -9,6 +9,7 @@ mod completions;
 mod dev;
 mod diff;
 mod explanation;
+mod lsp;
 mod mint;
 mod output;
 mod policy;
@@ -75,6 +76,7 @@ enum Verb {
     Diff(diff::Arguments),
     ProxyConfig(proxy_config::Arguments),
     Serve(serve::Arguments),
+    Lsp(lsp::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -90,6 +92,7 @@ pub fn run() -> ExitCode {
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
+        Verb::Lsp(arguments) => lsp::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
     };
     match ended {

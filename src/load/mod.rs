@@ -5,6 +5,7 @@
 
 mod disk;
 mod git;
+mod overlay;
 mod params;
 mod tree;
 
@@ -16,17 +17,18 @@ use aws_lc_rs::digest;
 
 use crate::check::{self, Checked, Files};
 use crate::compile;
-use crate::diagnostic;
+use crate::diagnostic::{self, Diagnostic};
 use crate::engine::Policy;
 use crate::keys::{Algorithm, KeySet};
 use crate::model::KeySource;
 use crate::source::Sources;
-use crate::syntax;
+use crate::syntax::{self, ast::Document};
 
 use disk::Disk;
-use tree::Place;
+use tree::{Place, Tree};
 
 pub use git::{GIT_PREFIX, GitError, Revision as GitRevision};
+pub use overlay::{Overlay, real};
 pub use params::{ENVIRONMENT_PREFIX, Params};
 pub use tree::{MAX_ENTRIES, MAX_REFERENCED_BYTES, MAX_TOTAL_BYTES};
 
@@ -94,6 +96,54 @@ impl Loaded {
     }
 }
 
+/// The policy files below some paths, parsed but not checked.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The files that could be read.
+    pub sources: Sources,
+    /// Their trees, one a file.
+    pub documents: Vec<Document>,
+    /// What could not be read or parsed.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files' names below the folder that was given.
+    relative: Vec<String>,
+    /// Whether every file could be read.
+    complete: bool,
+}
+
+impl Parsed {
+    /// A policy of one text that is in no file.
+    pub fn of_text(name: &str, text: &str) -> Parsed {
+        let file = tree::File {
+            name: name.to_owned(),
+            relative: name.to_owned(),
+            text: text.to_owned(),
+        };
+        Parsed::of(Tree {
+            files: vec![file],
+            diagnostics: Vec::new(),
+        })
+    }
+
+    fn of(tree: Tree) -> Parsed {
+        let mut parsed = Parsed {
+            sources: Sources::new(),
+            documents: Vec::with_capacity(tree.files.len()),
+            complete: tree.diagnostics.is_empty(),
+            diagnostics: tree.diagnostics,
+            relative: Vec::with_capacity(tree.files.len()),
+        };
+        for file in tree.files {
+            let id = parsed.sources.add(file.name, file.text);
+            let (document, found) = syntax::parse(&parsed.sources, id);
+            parsed.documents.push(document);
+            parsed.diagnostics.extend(found);
+            parsed.relative.push(file.relative);
+        }
+        parsed
+    }
+}
+
 /// Loads the policy below the paths. It always comes back with something: what is wrong stands
 /// in the diagnostics.
 ///
@@ -109,27 +159,39 @@ pub fn load_revision(revision: &GitRevision, options: &Options, include_tests: b
     load_from(revision, &paths, options, include_tests)
 }
 
+/// The first half of [`load`], with unsaved texts in place of what the files hold.
+pub fn parse(paths: &[PathBuf], include_tests: bool, overlay: &Overlay) -> Parsed {
+    Parsed::of(tree::read(overlay, paths, include_tests))
+}
+
+/// The second half of [`load`], with unsaved texts in place of what the files hold.
+pub fn check(parsed: Parsed, paths: &[PathBuf], options: &Options, overlay: &Overlay) -> Loaded {
+    check_from(overlay, parsed, paths, options)
+}
+
 fn load_from(
     place: &dyn Place,
     paths: &[PathBuf],
     options: &Options,
     include_tests: bool,
 ) -> Loaded {
-    let tree = tree::read(place, paths, include_tests);
-    let mut diagnostics = tree.diagnostics;
-    let complete = diagnostics.is_empty();
+    let parsed = Parsed::of(tree::read(place, paths, include_tests));
+    check_from(place, parsed, paths, options)
+}
 
+fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Options) -> Loaded {
+    let Parsed {
+        sources,
+        documents,
+        mut diagnostics,
+        relative,
+        complete,
+    } = parsed;
     let mut revision = Revision::default();
-    let mut files = Vec::with_capacity(tree.files.len());
-    let mut sources = Sources::new();
-    let mut documents = Vec::with_capacity(tree.files.len());
-    for file in tree.files {
-        revision.add("policy", &file.relative, file.text.as_bytes());
-        files.push(entry(&file.name, file.text.as_bytes()));
-        let id = sources.add(file.name, file.text);
-        let (document, found) = syntax::parse(&sources, id);
-        documents.push(document);
-        diagnostics.extend(found);
+    let mut files = Vec::with_capacity(relative.len());
+    for ((_, source), relative) in sources.iter().zip(&relative) {
+        revision.add("policy", relative, source.text.as_bytes());
+        files.push(entry(&source.name, source.text.as_bytes()));
     }
 
     let referenced = read_referenced(place, check::referenced_files(&sources, &documents));

@@ -23,6 +23,8 @@ mod json;
 mod keys;
 #[cfg(feature = "daemon")]
 mod load;
+#[cfg(feature = "daemon")]
+mod lsp;
 mod policies;
 mod properties;
 mod reasons;

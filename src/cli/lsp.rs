@@ -1,0 +1,48 @@
+//! `portcullis lsp`: the language server, for editors.
+
+use std::io;
+
+use clap::Args;
+
+use super::Ended;
+use super::output::{Exit, Failure};
+use super::policy::ParamArguments;
+use crate::load;
+use crate::lsp;
+
+/// Serve an editor: errors as you type, hover, completion, rename.
+///
+/// Editors start it themselves and talk to it on standard input and output, by the Language
+/// Server Protocol 3.17. How to set them up is in docs/guides/editors.md.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A file belongs to the policy that the nearest portcullis.yaml above it names, else to all files
+below the topmost folder of the workspace that holds a *.gate file itself.
+
+Exit codes: 0 the editor said goodbye; 1 it left without; 2 what it says is no message.")]
+pub struct Arguments {
+    #[command(flatten)]
+    params: ParamArguments,
+    /// Talk on standard input and output; it always does, but some editors insist on saying so
+    #[arg(long)]
+    stdio: bool,
+}
+
+/// Serves until the editor ends it.
+pub fn run(arguments: &Arguments) -> Ended {
+    let mut params = arguments.params.params();
+    // One server serves many policies, and each takes the values of the parameters that it has.
+    let given = std::mem::take(&mut params.arguments);
+    params.environment.extend(given);
+    let options = load::Options {
+        params,
+        development: None,
+    };
+    match lsp::serve(io::stdin(), &mut io::stdout().lock(), options) {
+        Ok(lsp::Ended::Orderly) => Ok(Exit::Good),
+        Ok(lsp::Ended::Abruptly) => Ok(Exit::Negative),
+        Err(error) => Err(Failure::new(format!(
+            "the editor cannot be served: {error}"
+        ))),
+    }
+}

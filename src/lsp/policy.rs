@@ -1,0 +1,157 @@
+//! A policy as it stands in the editor.
+
+use std::path::PathBuf;
+
+use gen_lsp_types::{Location, Range, Uri};
+
+use super::documents::Documents;
+use super::home::Home;
+use super::positions::{Encoding, Lines};
+use crate::diagnostic::Diagnostic;
+use crate::load::{self, Options, Overlay, Parsed, real};
+use crate::source::{FileId, Span};
+
+/// What is known of a policy: always its trees, its faults only once they were asked for.
+#[derive(Debug)]
+pub struct Policy {
+    paths: Vec<PathBuf>,
+    options: Options,
+    overlay: Overlay,
+    /// Its files and trees.
+    pub parsed: Parsed,
+    files: Vec<File>,
+    diagnostics: Option<Vec<Diagnostic>>,
+}
+
+/// A file of a policy, as the editor sees it.
+#[derive(Debug)]
+struct File {
+    uri: Uri,
+    lines: Lines,
+}
+
+impl Policy {
+    /// Reads and parses the policy at a home.
+    pub fn at(home: &Home, options: &Options, documents: &Documents, encoding: Encoding) -> Policy {
+        let mut options = options.clone();
+        options.params.configuration.clone_from(&home.params);
+        let overlay = documents.overlay();
+        let parsed = load::parse(&home.paths, true, &overlay);
+        let addresses = documents.addresses();
+        let address = |name: &str| {
+            addresses
+                .get(&real(name.as_ref()))
+                .map(|uri| (*uri).clone())
+                .or_else(|| Uri::from_file_path(name).ok())
+        };
+        Policy::of(
+            parsed,
+            home.paths.clone(),
+            options,
+            overlay,
+            encoding,
+            address,
+        )
+    }
+
+    /// A policy of one text that is in no file.
+    pub fn of_text(uri: &Uri, text: &str, options: &Options, encoding: Encoding) -> Policy {
+        Policy::of(
+            Parsed::of_text(uri.as_str(), text),
+            Vec::new(),
+            options.clone(),
+            Overlay::default(),
+            encoding,
+            |name| Uri::parse(name).ok(),
+        )
+    }
+
+    fn of(
+        parsed: Parsed,
+        paths: Vec<PathBuf>,
+        options: Options,
+        overlay: Overlay,
+        encoding: Encoding,
+        address: impl Fn(&str) -> Option<Uri>,
+    ) -> Policy {
+        let files = parsed
+            .sources
+            .iter()
+            .filter_map(|(_, source)| {
+                Some(File {
+                    uri: address(&source.name)?,
+                    lines: Lines::of(&source.text, encoding),
+                })
+            })
+            .collect();
+        Policy {
+            paths,
+            options,
+            overlay,
+            parsed,
+            files,
+            diagnostics: None,
+        }
+    }
+
+    /// What is wrong with it. It is checked when this is first asked.
+    pub fn diagnostics(&mut self) -> &[Diagnostic] {
+        let Policy {
+            paths,
+            options,
+            overlay,
+            parsed,
+            diagnostics,
+            ..
+        } = self;
+        diagnostics.get_or_insert_with(|| {
+            load::check(parsed.clone(), paths, options, overlay)
+                .checked
+                .diagnostics
+        })
+    }
+
+    /// The number of a file by its address.
+    pub fn file(&self, uri: &Uri) -> Option<FileId> {
+        let at = self.files.iter().position(|file| file.uri == *uri)?;
+        u32::try_from(at).ok().map(FileId)
+    }
+
+    /// The text of a file.
+    pub fn text(&self, file: FileId) -> &str {
+        self.parsed
+            .sources
+            .get(file)
+            .map_or("", |source| &source.text)
+    }
+
+    /// The lines of a file.
+    pub fn lines(&self, file: FileId) -> Option<&Lines> {
+        Some(&self.files.get(file.0 as usize)?.lines)
+    }
+
+    /// The address of a file.
+    pub fn uri(&self, file: FileId) -> Option<&Uri> {
+        Some(&self.files.get(file.0 as usize)?.uri)
+    }
+
+    /// The addresses of all files.
+    pub fn uris(&self) -> impl Iterator<Item = &Uri> {
+        self.files.iter().map(|file| &file.uri)
+    }
+
+    /// The range of a span in its file.
+    pub fn range(&self, span: Span) -> Range {
+        self.lines(span.file).map_or_else(Range::default, |lines| {
+            lines.range(self.text(span.file), span)
+        })
+    }
+
+    /// The place of a span.
+    pub fn location(&self, span: Span) -> Option<Location> {
+        Some(Location::new(
+            self.uri(span.file)?.clone(),
+            self.range(span),
+        ))
+    }
+}

@@ -1,0 +1,125 @@
+//! What the client asks for, and what the server says it can do.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gen_lsp_types::{
+    CodeActionKind, CodeActionOptions, InitializeResult, PositionEncodingKind, Save,
+    ServerCapabilities, ServerInfo, TextDocumentSync, TextDocumentSyncKind,
+    TextDocumentSyncOptions, Uri,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::actions;
+use super::message::value;
+use super::positions::Encoding;
+use super::refusal::Refusal;
+use super::workspace::{Client, Workspace};
+
+/// Answers a request.
+pub fn answer(workspace: &mut Workspace, method: &str, params: Value) -> Result<Value, Refusal> {
+    match method {
+        "textDocument/codeAction" => with(workspace, params, actions::actions),
+        _ => Err(Refusal::unknown(method)),
+    }
+}
+
+fn with<P: DeserializeOwned, R: Serialize>(
+    workspace: &mut Workspace,
+    params: Value,
+    answer: impl FnOnce(&mut Workspace, P) -> Result<R, Refusal>,
+) -> Result<Value, Refusal> {
+    let params =
+        serde_json::from_value(params).map_err(|error| Refusal::parameters(error.to_string()))?;
+    answer(workspace, params).map(value)
+}
+
+/// Takes in who the client is, and answers what the server can do.
+///
+/// Only what matters is read, and what is odd is taken as missing: a client that says something
+/// new about itself is still a client.
+pub fn initialize(workspace: &mut Workspace, params: &Value) -> Value {
+    let capability = |pointer: &str| params.pointer(&format!("/capabilities/{pointer}"));
+    let is = |pointer: &str| capability(pointer).and_then(Value::as_bool) == Some(true);
+    workspace.client = Client {
+        watches_files: is("workspace/didChangeWatchedFiles/dynamicRegistration"),
+        versioned_edits: is("workspace/workspaceEdit/documentChanges"),
+    };
+    let utf8 = capability("general/positionEncodings")
+        .and_then(Value::as_array)
+        .is_some_and(|encodings| encodings.iter().any(|encoding| encoding == "utf-8"));
+    workspace.encoding = if utf8 {
+        Encoding::Utf8
+    } else {
+        Encoding::Utf16
+    };
+    workspace.folders = folders(params);
+    let given = params.pointer("/initializationOptions/params");
+    workspace
+        .options
+        .params
+        .environment
+        .extend(given.map(values).unwrap_or_default());
+    value(InitializeResult {
+        capabilities: capabilities(workspace.encoding),
+        server_info: Some(ServerInfo {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        }),
+    })
+}
+
+/// The workspace's folders; older clients know only one.
+fn folders(params: &Value) -> Vec<PathBuf> {
+    let path = |uri: &Value| Uri::parse(uri.as_str()?).ok()?.to_file_path().ok();
+    match params.get("workspaceFolders").and_then(Value::as_array) {
+        Some(folders) => folders
+            .iter()
+            .filter_map(|folder| path(folder.get("uri")?))
+            .collect(),
+        None => params.get("rootUri").and_then(path).into_iter().collect(),
+    }
+}
+
+/// Values of parameters from the editor's settings.
+fn values(params: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    params
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
+}
+
+fn capabilities(encoding: Encoding) -> ServerCapabilities {
+    ServerCapabilities {
+        position_encoding: Some(match encoding {
+            Encoding::Utf8 => PositionEncodingKind::UTF8,
+            Encoding::Utf16 => PositionEncodingKind::UTF16,
+        }),
+        text_document_sync: Some(TextDocumentSync::Options(TextDocumentSyncOptions {
+            open_close: Some(true),
+            change: Some(TextDocumentSyncKind::Incremental),
+            save: Some(Save::Bool(true)),
+            ..TextDocumentSyncOptions::default()
+        })),
+        code_action_provider: Some(
+            CodeActionOptions {
+                code_action_kinds: Some(vec![CodeActionKind::QuickFix]),
+                ..CodeActionOptions::default()
+            }
+            .into(),
+        ),
+        workspace: serde_json::from_value(json!({
+            "workspaceFolders": { "supported": true, "changeNotifications": true },
+        }))
+        .ok(),
+        ..ServerCapabilities::default()
+    }
+}

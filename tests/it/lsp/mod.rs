@@ -1,0 +1,6 @@
+//! The language server over its real protocol: the built binary's standard streams.
+
+mod actions;
+mod diagnostics;
+mod editor;
+mod protocol;
