@@ -14,6 +14,7 @@ const VERBS: &[&str] = &[
     "test",
     "why",
     "diff",
+    "lsp",
     "proxy-config",
     "serve",
     "completions",
