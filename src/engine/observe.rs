@@ -6,12 +6,14 @@ use super::evidence::Evidence;
 use super::explain::atoms;
 use super::routed::{Routed, State};
 use crate::model::{Guard, Route};
-use crate::settings::Demand;
+use crate::settings::{ApiId, Demand};
 use crate::source::Span;
 
 /// The rules that a request met, and what their conditions came to.
 #[derive(Debug, Default)]
 pub struct Observed<'p> {
+    /// The API that was asked, as far as that is clear.
+    pub api: Option<ApiId>,
     /// The routes that answered; those that a preflight asked about, where it is one.
     pub routes: Vec<&'p Route>,
     /// Whether it was a CORS preflight, which no condition decides.
@@ -27,28 +29,25 @@ pub struct Observed<'p> {
 
 /// What a request met. It says nothing of the decision, which is [`super::decide`]'s alone.
 pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observed<'a> {
+    let mut observed = Observed {
+        api: routed.api.map(|(api, _)| api),
+        ..Observed::default()
+    };
     let open = match &routed.state {
-        State::Fault(_) | State::NoRoute => return Observed::default(),
+        State::Fault(_) | State::NoRoute => return observed,
         State::Denied { routes, by } => {
-            return Observed {
-                routes: routes.clone(),
-                denied: Some(*by),
-                ..Observed::default()
-            };
+            observed.routes.clone_from(routes);
+            observed.denied = Some(*by);
+            return observed;
         }
         State::Preflight { routes } => {
-            return Observed {
-                routes: routes.clone(),
-                preflight: true,
-                ..Observed::default()
-            };
+            observed.routes.clone_from(routes);
+            observed.preflight = true;
+            return observed;
         }
         State::Open(open) => open,
     };
-    let mut observed = Observed {
-        routes: open.routes.clone(),
-        ..Observed::default()
-    };
+    observed.routes.clone_from(&open.routes);
     let facts = match evidence {
         Evidence::Token { facts, .. } => Some(facts),
         Evidence::Nothing if open.demand != Demand::Required => None,

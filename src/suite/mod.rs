@@ -5,8 +5,10 @@
 //! as `why --claims` takes them. The caller says what time it is and how many threads to use.
 
 mod claims;
+mod coverage;
 mod exchange;
 mod parallel;
 mod run;
 
+pub use coverage::{Coverage, Item, Kind, Outcome, Seen, coverage};
 pub use run::{Expected, Failure, Found, Options, Report, Tested, run};

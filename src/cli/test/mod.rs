@@ -1,10 +1,12 @@
 //! `portcullis test`: runs the policy's own tests.
 
+mod coverage;
 mod human;
 mod programs;
 
+use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use clap::{Args, ValueEnum};
@@ -13,7 +15,8 @@ use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
 use super::{Ended, time};
 use crate::diagnostic::render;
-use crate::suite::{self, Report};
+use crate::source::Sources;
+use crate::suite::{self, Coverage, Report};
 
 /// Run a policy's own tests.
 ///
@@ -24,6 +27,7 @@ use crate::suite::{self, Report};
 Examples:
   portcullis test policies/spa
   portcullis test policies/spa --filter reports     the tests with `reports` in their name
+  portcullis test policies/spa --coverage           what no test has seen
   portcullis test policies --format github          annotations for a workflow of GitHub Actions
 
 Exit codes: 0 every expectation is met; 1 one is not, or a policy with errors; 2 the tests could
@@ -37,6 +41,14 @@ pub struct Arguments {
     /// Run the tests alone whose name has this in it
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+    /// Say which routes no test has seen allowed and denied, and which conditions no test has seen
+    /// true, false and missing
+    #[arg(long)]
+    coverage: bool,
+    /// Write the coverage to a tracefile of lcov; where it is -, to standard output, and the report
+    /// to standard error
+    #[arg(long, value_name = "FILE")]
+    lcov: Option<PathBuf>,
     /// The format of the report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -59,28 +71,69 @@ enum Format {
 /// Runs the tests and prints the report.
 pub fn run(arguments: &Arguments) -> Ended {
     let (loaded, policy) = policy::load_tests(&arguments.policy, &arguments.params.options())?;
-    let report = suite::run(
-        &policy,
-        &suite::Options {
-            now: time::now(),
-            filter: arguments.filter.as_deref(),
-            workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        },
-    );
-    say_if_empty(arguments, &report)?;
-    let sources = &loaded.sources;
-    let text = match arguments.format {
-        Format::Human => human::report(&report, sources, Paint::of(&std::io::stdout())),
-        Format::Json => output::json(&programs::Object::of(&report))?,
-        Format::Github => render::github_findings(sources, &programs::findings(&report)),
-        Format::Sarif => render::sarif_findings(sources, &programs::findings(&report)),
+    let options = suite::Options {
+        now: time::now(),
+        filter: arguments.filter.as_deref(),
+        workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };
-    output::print_all(&text)?;
+    let report = suite::run(&policy, &options);
+    say_if_empty(arguments, &report)?;
+    let measured = (arguments.coverage || arguments.lcov.is_some())
+        .then(|| suite::coverage(&policy, &options));
+    let to_stdout = match (&arguments.lcov, &measured) {
+        (Some(path), Some(measured)) => write(path, &coverage::lcov(measured))?,
+        _ => false,
+    };
+    let shown = measured.filter(|_| arguments.coverage);
+    let text = print(arguments.format, &report, shown.as_ref(), &loaded.sources)?;
+    if to_stdout {
+        output::eprint_all(&text);
+    } else {
+        output::print_all(&text)?;
+    }
     Ok(if report.failed_tests() > 0 {
         Exit::Negative
     } else {
         Exit::Good
     })
+}
+
+/// The report in the format that is wanted.
+fn print(
+    format: Format,
+    report: &Report,
+    measured: Option<&Coverage>,
+    sources: &Sources,
+) -> Result<String, Failure> {
+    let findings = || {
+        let mut findings = programs::findings(report);
+        findings.extend(measured.into_iter().flat_map(coverage::findings));
+        findings
+    };
+    Ok(match format {
+        Format::Human => {
+            let paint = Paint::of(&std::io::stdout());
+            let mut text = human::report(report, sources, paint);
+            if let Some(measured) = measured {
+                text.push_str(&coverage::human(measured, paint));
+            }
+            text
+        }
+        Format::Json => output::json(&programs::Object::of(report, measured))?,
+        Format::Github => render::github_findings(sources, &findings()),
+        Format::Sarif => render::sarif_findings(sources, &findings()),
+    })
+}
+
+/// Writes a file, or to standard output where it is `-`; says whether it did the latter.
+fn write(path: &Path, text: &str) -> Result<bool, Failure> {
+    if path == Path::new("-") {
+        output::print_all(text)?;
+        return Ok(true);
+    }
+    fs::write(path, text)
+        .map(|()| false)
+        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
 }
 
 /// A policy without tests has none that fails, but whoever runs them should know; a filter that

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::coverage;
 use crate::answer::Explanation;
 use crate::diagnostic::Severity;
 use crate::diagnostic::render::Finding;
-use crate::suite::{Expected, Report, Tested};
+use crate::suite::{Coverage, Expected, Report, Tested};
 
 /// The report as JSON; `docs/testing.md` says what is in it.
 #[derive(Serialize)]
@@ -13,6 +14,8 @@ pub struct Object<'r> {
     passed: usize,
     failed: usize,
     tests: Vec<Test<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<coverage::Object<'r>>,
 }
 
 #[derive(Serialize)]
@@ -39,13 +42,14 @@ struct Expectation<'r> {
 }
 
 impl<'r> Object<'r> {
-    /// The report of a run.
-    pub fn of(report: &'r Report) -> Object<'r> {
+    /// The report of a run, and what it has seen where that was asked for.
+    pub fn of(report: &'r Report, measured: Option<&'r Coverage>) -> Object<'r> {
         let failed = report.failed_tests();
         Object {
             passed: report.tests.len() - failed,
             failed,
             tests: report.tests.iter().map(Test::of).collect(),
+            coverage: measured.map(coverage::Object::of),
         }
     }
 }

@@ -133,3 +133,81 @@ fn the_report_is_the_same_at_every_run() {
     assert!(names.is_sorted(), "{}", first.stdout);
     assert_eq!(run(&["test", &path]).stdout, first.stdout);
 }
+
+fn covered() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/suite/coverage.gate")
+}
+
+#[test]
+fn coverage_is_part_of_the_report_for_programs() {
+    let report = case(&covered(), &["--format", "json"]).json();
+    let coverage = serde_json::to_string_pretty(&report["coverage"]).expect("JSON");
+    insta::assert_snapshot!("coverage_json", coverage);
+    let github = case(&covered(), &["--format", "github"]);
+    assert_eq!(github.code, Some(0), "{}", github.everything());
+    assert!(
+        github
+            .stdout
+            .lines()
+            .all(|line| line.starts_with("::warning file=")),
+        "{}",
+        github.stdout
+    );
+    let sarif = case(&covered(), &["--format", "sarif"]).json();
+    assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "not-covered");
+}
+
+#[test]
+fn coverage_as_a_tracefile() {
+    let place = tempfile::tempdir().expect("a folder can be made");
+    let file = place.path().join("coverage.info");
+    let ran = case(&covered(), &["--lcov", &text(&file)]);
+    assert_eq!(ran.code, Some(0), "{}", ran.everything());
+    let written = std::fs::read_to_string(&file).expect("the tracefile");
+    insta::assert_snapshot!("coverage_lcov", written);
+
+    let ran = case(&covered(), &["--lcov", "-"]);
+    assert_eq!(ran.stdout, written);
+    assert!(ran.stderr.contains("ok: 1 test"), "{}", ran.stderr);
+
+    let ran = case(&covered(), &["--lcov", &text(place.path())]);
+    assert_eq!(ran.code, Some(2), "{}", ran.everything());
+}
+
+/// Whatever the records say, their sums are those of the lines before them.
+#[test]
+fn a_tracefile_adds_up() {
+    let ran = case(&covered(), &["--lcov", "-"]);
+    let values = |name: &str| -> Vec<&str> {
+        ran.stdout
+            .lines()
+            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .collect()
+    };
+    let last = |line: &&str| {
+        line.rsplit(',')
+            .next()
+            .is_some_and(|n| n != "0" && n != "-")
+    };
+    for (records, found, hit) in [("BRDA", "BRF", "BRH"), ("DA", "LF", "LH")] {
+        let records = values(records);
+        assert_eq!(values(found), [records.len().to_string()]);
+        let hits = records.iter().filter(|line| last(line)).count();
+        assert_eq!(values(hit), [hits.to_string()]);
+    }
+}
+
+/// The tests that are asked for are the ones that coverage is of.
+#[test]
+fn coverage_is_of_the_tests_that_are_run() {
+    let tests = "test \"one\" { GET /health is allowed }\ntest \"two\" { GET /orders is denied }\n";
+    let folder = folder(&[("a.gate", GOOD), ("a.test.gate", tests)]);
+    let path = text(&folder);
+    let seen = |more: &[&str]| {
+        let mut arguments = vec!["test", &path, "--coverage", "--format", "json"];
+        arguments.extend(more);
+        run(&arguments).json()["coverage"]["seen"].clone()
+    };
+    assert_eq!(seen(&[]), 2);
+    assert_eq!(seen(&["--filter", "one"]), 1);
+}

@@ -1,0 +1,345 @@
+//! Coverage: which rules the tests have reached with an allow and with a denial, and which values
+//! each test of a condition took.
+//!
+//! Only what is possible counts: a `public` route that nothing guards denies nobody, and whether a
+//! claim is `present` is never false. A `let` stands in the source once, and so do its tests here,
+//! however often it is used.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Options, exchange, parallel};
+use crate::engine::{self, Evidence, Policy, Routed};
+use crate::model::{
+    Access, Atom, ClaimTest, Condition, ConditionKind, Model, Operand, Route, TextTest,
+};
+use crate::pattern::MethodSet;
+use crate::settings::{ApiId, Demand};
+use crate::source::{Place, Span, one_line};
+
+/// What the tests have seen of a policy.
+#[derive(Debug, Clone)]
+pub struct Coverage {
+    /// Routes, then guards and conditions of blocks, then the tests of conditions, each by place.
+    pub items: Vec<Item>,
+}
+
+/// A part of a policy that has outcomes.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// What it is.
+    pub kind: Kind,
+    /// What it is called: the route's name, the guard's, or the test as it is written.
+    pub name: String,
+    /// The API of a route or guard.
+    pub api: Option<String>,
+    /// Where it stands.
+    pub span: Span,
+    /// Where it stands.
+    pub place: Place,
+    /// The outcomes that it can have.
+    pub outcomes: Vec<Seen>,
+}
+
+/// What has outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A route.
+    Route,
+    /// A guard, or the condition of an `under` block.
+    Guard,
+    /// One test of a condition.
+    Condition,
+}
+
+/// An outcome, and how often it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What it is.
+    pub outcome: Outcome,
+    /// How many requests of tests had it.
+    pub times: usize,
+}
+
+/// What can come of a rule or of a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// A route let a request through, or a guard's condition held.
+    Allowed,
+    /// A request was denied that a route answered, or that a guard's condition kept out.
+    Denied,
+    /// A test held.
+    True,
+    /// A test did not hold.
+    False,
+    /// What a test asks about was missing.
+    Missing,
+}
+
+impl Outcome {
+    /// The outcome as reports have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Allowed => "allowed",
+            Outcome::Denied => "denied",
+            Outcome::True => "true",
+            Outcome::False => "false",
+            Outcome::Missing => "missing",
+        }
+    }
+
+    fn of(value: Option<bool>) -> Outcome {
+        match value {
+            Some(true) => Outcome::True,
+            Some(false) => Outcome::False,
+            None => Outcome::Missing,
+        }
+    }
+}
+
+impl Item {
+    /// How often an outcome came; `None` where it can't come.
+    pub fn times(&self, outcome: Outcome) -> Option<usize> {
+        self.outcomes
+            .iter()
+            .find(|seen| seen.outcome == outcome)
+            .map(|seen| seen.times)
+    }
+
+    /// How many requests came by.
+    pub fn reached(&self) -> usize {
+        self.outcomes.iter().map(|seen| seen.times).sum()
+    }
+
+    /// The outcomes that can come and never did.
+    pub fn unseen(&self) -> impl Iterator<Item = Outcome> {
+        self.outcomes
+            .iter()
+            .filter(|seen| seen.times == 0)
+            .map(|seen| seen.outcome)
+    }
+}
+
+impl Coverage {
+    /// Of how many outcomes, of one kind or of all, how many came.
+    pub fn count(&self, kind: Option<Kind>) -> (usize, usize) {
+        let outcomes = || {
+            self.items
+                .iter()
+                .filter(|item| kind.is_none_or(|kind| item.kind == kind))
+                .flat_map(|item| &item.outcomes)
+        };
+        let seen = outcomes().filter(|seen| seen.times > 0).count();
+        (seen, outcomes().count())
+    }
+}
+
+/// What identifies an item: in the order in which reports have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// A line with several methods is one route for each.
+    Route(Span, MethodSet),
+    /// A guard may be one of several APIs.
+    Guard(Span, ApiId),
+    Atom(Span),
+}
+
+/// Runs the tests, and says what they have seen.
+pub fn coverage(policy: &Policy, options: &Options<'_>) -> Coverage {
+    let mut items = items(policy);
+    let tests = options.tests(policy);
+    let seen = parallel::map(&tests, options.workers, |test| {
+        let mut seen: Vec<(Key, Outcome)> = Vec::new();
+        for wanted in &test.expectations {
+            let now = options.now;
+            exchange::decide(policy, test, wanted, now, |routed, evidence, decision| {
+                observe(routed, evidence, decision.allowed(), &mut seen);
+            });
+        }
+        seen
+    });
+    for (key, outcome) in seen.into_iter().flatten() {
+        let outcomes = items.get_mut(&key).map(|item| &mut item.outcomes);
+        let mut outcomes = outcomes.into_iter().flatten();
+        if let Some(seen) = outcomes.find(|seen| seen.outcome == outcome) {
+            seen.times += 1;
+        }
+    }
+    Coverage {
+        items: items.into_values().collect(),
+    }
+}
+
+/// What one request has seen.
+fn observe(
+    routed: &Routed<'_, '_>,
+    evidence: Evidence<'_>,
+    allowed: bool,
+    seen: &mut Vec<(Key, Outcome)>,
+) {
+    let observed = engine::observe(routed, evidence);
+    if observed.preflight {
+        // It passes by the API's `cors`, whatever the route asks for.
+        return;
+    }
+    let verdict = |allowed| {
+        if allowed {
+            Outcome::Allowed
+        } else {
+            Outcome::Denied
+        }
+    };
+    for route in &observed.routes {
+        seen.push((Key::Route(route.span, route.methods), verdict(allowed)));
+    }
+    for (guard, value) in &observed.guards {
+        let key = Key::Guard(guard.span, guard.api);
+        seen.push((key, verdict(*value == Some(true))));
+    }
+    if let (Some(span), Some(api)) = (observed.denied, observed.api) {
+        // Where it is no guard, no item has this key, and the route has been counted.
+        seen.push((Key::Guard(span, api), Outcome::Denied));
+    }
+    for (span, value) in observed.atoms {
+        seen.push((Key::Atom(span), Outcome::of(value)));
+    }
+}
+
+/// All that has outcomes, none of them seen yet.
+fn items(policy: &Policy) -> BTreeMap<Key, Item> {
+    let model = policy.model();
+    let mut items = BTreeMap::new();
+    let mut atoms: BTreeMap<Span, BTreeSet<Outcome>> = BTreeMap::new();
+    let sources = policy.sources();
+    let item = |kind, span, name: String, api: Option<&String>, outcomes: &[Outcome]| Item {
+        kind,
+        name,
+        api: api.cloned(),
+        span,
+        place: sources.place(span),
+        outcomes: outcomes
+            .iter()
+            .map(|outcome| Seen {
+                outcome: *outcome,
+                times: 0,
+            })
+            .collect(),
+    };
+    for (api, id) in model.apis.iter().zip(0..) {
+        for route in &api.routes {
+            items.insert(
+                Key::Route(route.span, route.methods),
+                item(
+                    Kind::Route,
+                    route.span,
+                    route.name.clone(),
+                    Some(&api.name),
+                    of_route(route, ApiId(id), model),
+                ),
+            );
+            if let Access::Open {
+                condition: Some(condition),
+                ..
+            } = &route.access
+            {
+                of_atoms(condition, &mut atoms);
+            }
+        }
+    }
+    for guard in &model.guards {
+        let outcomes: &[Outcome] = match &guard.condition {
+            Some(condition) => {
+                of_atoms(condition, &mut atoms);
+                &[Outcome::Allowed, Outcome::Denied]
+            }
+            None => &[Outcome::Denied],
+        };
+        let api = model.apis.get(guard.api.0 as usize);
+        items.insert(
+            Key::Guard(guard.span, guard.api),
+            item(
+                Kind::Guard,
+                guard.span,
+                guard.name.clone(),
+                api.map(|api| &api.name),
+                outcomes,
+            ),
+        );
+    }
+    for (span, outcomes) in atoms {
+        let outcomes: Vec<Outcome> = outcomes.into_iter().collect();
+        let name = one_line(sources.text(span));
+        items.insert(
+            Key::Atom(span),
+            item(Kind::Condition, span, name, None, &outcomes),
+        );
+    }
+    items
+}
+
+/// What can come of a route.
+fn of_route(route: &Route, api: ApiId, model: &Model) -> &'static [Outcome] {
+    let Access::Open { demand, condition } = &route.access else {
+        return &[Outcome::Denied];
+    };
+    let public = *demand == Demand::None;
+    let guarded = || {
+        model.guards.iter().any(|guard| {
+            guard.api == api
+                && !(guard.except_public && public)
+                && !guard.methods.intersection(route.methods).is_empty()
+                && guard.path.common(&route.path).is_some()
+        })
+    };
+    if public && condition.is_none() && !guarded() {
+        &[Outcome::Allowed]
+    } else {
+        &[Outcome::Allowed, Outcome::Denied]
+    }
+}
+
+fn of_atoms(condition: &Condition, atoms: &mut BTreeMap<Span, BTreeSet<Outcome>>) {
+    match &condition.kind {
+        ConditionKind::And(all) | ConditionKind::Or(all) => {
+            for one in all {
+                of_atoms(one, atoms);
+            }
+        }
+        ConditionKind::Not(inner) => of_atoms(inner, atoms),
+        ConditionKind::Atom(atom) => {
+            let outcomes = atoms.entry(condition.span).or_default();
+            outcomes.insert(Outcome::True);
+            if can_be_false(atom) {
+                outcomes.insert(Outcome::False);
+            }
+            if can_be_missing(atom) {
+                outcomes.insert(Outcome::Missing);
+            }
+        }
+    }
+}
+
+fn can_be_false(atom: &Atom) -> bool {
+    !matches!(
+        atom,
+        Atom::Claim(_, ClaimTest::Present)
+            | Atom::Header(_, TextTest::Present)
+            | Atom::Query(_, TextTest::Present)
+    )
+}
+
+/// Whether a test can come to nothing: not where it asks about the path, the host or the method,
+/// which every request has that comes so far, unless it compares them with a claim; nor for who
+/// signed the token.
+fn can_be_missing(atom: &Atom) -> bool {
+    match atom {
+        Atom::Method(_) | Atom::TokenFrom(_) => false,
+        Atom::Path(_, test) | Atom::Host(test) => matches!(
+            test,
+            TextTest::Equals {
+                operand: Operand::Claim(_),
+                ..
+            } | TextTest::StartsWith(Operand::Claim(_))
+        ),
+        _ => true,
+    }
+}
