@@ -10,13 +10,13 @@ pub mod ast;
 mod build;
 mod context;
 mod explain;
-mod format;
+mod layout;
 mod parse;
 mod reader;
 mod scan;
 mod tokens;
 
-pub use format::format;
+pub use layout::{format, is_relaid, layout};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Sources, Span};

@@ -6,6 +6,8 @@
 //! went in, so that a place in one is the same place in the other: each fault is reported once
 //! and made harmless.
 
+use std::ops::Range;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
@@ -15,6 +17,8 @@ use super::{MAX_ERRORS, MAX_NESTING};
 pub(super) struct Scanned {
     /// As long as the original; comments and faults are blanks.
     pub(super) text: String,
+    /// Where the comments stood, in order, from their `#` to the end of their line.
+    pub(super) comments: Vec<Range<usize>>,
     /// Where a fault has been reported, in order: the statement around it needs no second report.
     pub(super) reported: Vec<usize>,
     /// The reports.
@@ -33,6 +37,7 @@ pub(super) fn scan(file: FileId, text: &str) -> Scanned {
         too_deep_reported: false,
         out: Scanned {
             text: String::with_capacity(text.len()),
+            comments: Vec::new(),
             reported: Vec::new(),
             diagnostics: Vec::new(),
         },
@@ -128,7 +133,7 @@ impl<'a> Scanner<'a> {
 
     fn report(
         &mut self,
-        bytes: std::ops::Range<usize>,
+        bytes: Range<usize>,
         code: Code,
         message: impl Into<String>,
         help: impl Into<String>,
@@ -164,6 +169,8 @@ impl<'a> Scanner<'a> {
                 "put a blank before it; text that holds a `#` stands in quotes",
             );
         }
+        let start = self.at();
+        self.out.comments.push(start..start + length);
         self.blank(length);
     }
 

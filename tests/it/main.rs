@@ -21,6 +21,7 @@ mod e2e;
 mod engine;
 mod json;
 mod keys;
+mod layout;
 #[cfg(feature = "daemon")]
 mod load;
 #[cfg(feature = "daemon")]
