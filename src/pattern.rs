@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+pub mod index;
+pub mod meet;
+
 /// The methods of the IANA HTTP Method Registry that a request to an API can have.
 ///
 /// `CONNECT` has no path, and `PRI` and `*` are reserved there so that nothing uses them.

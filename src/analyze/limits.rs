@@ -24,3 +24,6 @@ pub const MAX_EXCEPTIONS: usize = 1_000;
 
 /// The most regions of paths, those where patterns cross included.
 pub const MAX_REGIONS: usize = 1_000_000;
+
+/// How many places the search in path patterns may look at, over all hosts.
+pub const MAX_PATTERN_STEPS: usize = 50_000_000;

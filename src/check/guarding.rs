@@ -10,11 +10,11 @@ use crate::pattern::{MethodSet, PathPattern};
 use crate::source::Span;
 
 use super::apis::ApiInfo;
-use super::index::{Budget, Index};
 use super::out::Out;
 use super::region::{Example, Regions};
 use super::relations::{Entry, compared, never_allows};
 use super::strength::needs_token;
+use crate::pattern::index::{Budget, Index};
 
 /// The guards of one API.
 pub(super) struct Guards<'m> {

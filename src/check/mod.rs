@@ -16,7 +16,6 @@ mod forward;
 mod guarding;
 mod guards;
 mod hosts;
-mod index;
 mod issuers;
 mod lets;
 pub mod limits;

@@ -12,11 +12,11 @@ use crate::pattern::{HostPattern, MethodSet, PathPattern};
 use crate::source::Span;
 
 use super::apis::ApiInfo;
-use super::index::{Budget, Index};
 use super::limits::{MAX_OVERLAP_STEPS, MAX_OVERLAPS_SHOWN};
 use super::out::Out;
 use super::region::{Example, Regions};
 use super::strength::Keys;
+use crate::pattern::index::{Budget, Index};
 
 /// How many of the routes that something denied covers are pointed at.
 const MAX_COVERED_SHOWN: usize = 3;
@@ -52,7 +52,7 @@ pub(super) fn compared<'m>(api: &ApiInfo, path: &'m PathPattern) -> Cow<'m, Path
 
 /// Relates all routes of a policy.
 pub(super) fn check(infos: &[ApiInfo], apis: &[Api], guards: &[Guard], out: &mut Out) {
-    let budget = Budget::default();
+    let budget = Budget::new(MAX_OVERLAP_STEPS);
     let guards_of = super::guarding::by_api(infos, guards);
     super::guarding::check(infos, apis, &guards_of, &budget, out);
     let mut shown = 0;

@@ -16,8 +16,8 @@ use crate::source::Span;
 
 use super::beside::conjuncts;
 use super::guarding::Guards;
-use super::index::Budget;
 use super::relations::Entry;
+use crate::pattern::index::Budget;
 
 /// Accesses written down in one way, each once.
 #[derive(Default)]

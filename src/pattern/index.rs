@@ -7,20 +7,18 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use crate::pattern::{PathPattern, SegmentPattern};
-
-use super::limits::MAX_OVERLAP_STEPS;
+use super::{PathPattern, SegmentPattern};
 
 /// How much may still be looked at, over all indexes of a policy.
-pub(super) struct Budget(Cell<usize>);
-
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget(Cell::new(MAX_OVERLAP_STEPS))
-    }
-}
+#[derive(Debug)]
+pub struct Budget(Cell<usize>);
 
 impl Budget {
+    /// So many steps.
+    pub fn new(steps: usize) -> Budget {
+        Budget(Cell::new(steps))
+    }
+
     /// Takes some steps; false where there are none left.
     pub fn take(&self, steps: usize) -> bool {
         let left = self.0.get();
@@ -35,7 +33,8 @@ impl Budget {
 }
 
 /// Path patterns by their segments, each with a number.
-pub(super) struct Index {
+#[derive(Debug)]
+pub struct Index {
     /// The literals of all patterns, sorted: a literal's number is its place here, so that the
     /// tree compares numbers, and those with one prefix are neighbours.
     literals: Vec<Rc<str>>,
@@ -45,7 +44,7 @@ pub(super) struct Index {
     depth: usize,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Node {
     literals: BTreeMap<usize, usize>,
     mixed: BTreeMap<SegmentPattern, usize>,
@@ -333,7 +332,7 @@ mod tests {
     fn the_index_finds_what_comparing_all_finds() {
         let patterns = patterns();
         let index = Index::of(patterns.iter());
-        let budget = Budget::default();
+        let budget = Budget::new(1_000_000);
         for pattern in &patterns {
             let all = |holds: &dyn Fn(&PathPattern) -> bool| -> Vec<usize> {
                 patterns
@@ -360,7 +359,7 @@ mod tests {
     fn what_exceeds_the_budget_is_known_to() {
         let patterns = patterns();
         let index = Index::of(patterns.iter());
-        let budget = Budget(Cell::new(3));
+        let budget = Budget::new(3);
         let everything = PathPattern {
             segments: Vec::new(),
             rest: true,

@@ -1,0 +1,326 @@
+//! Reduced ordered binary decision diagrams.
+//!
+//! A function of Booleans has one diagram for a given order of its variables, so that two functions
+//! are equal iff their references are. Nodes are shared and never freed: a diagram store lives for
+//! one comparison.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::limits::MAX_NODES;
+
+/// A function in a [`Store`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Function(u32);
+
+impl Function {
+    /// Never.
+    pub const FALSE: Function = Function(0);
+    /// Always.
+    pub const TRUE: Function = Function(1);
+
+    /// The constant.
+    pub fn constant(value: bool) -> Function {
+        if value { Self::TRUE } else { Self::FALSE }
+    }
+
+    /// Whether it is never true.
+    pub fn is_never(self) -> bool {
+        self == Self::FALSE
+    }
+
+    /// Whether it is always true.
+    pub fn is_always(self) -> bool {
+        self == Self::TRUE
+    }
+}
+
+/// A variable; its number is its place in the order.
+pub type Variable = u32;
+
+/// The place of the constants in the order: behind every variable.
+const LAST: Variable = u32::MAX;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Node {
+    variable: Variable,
+    low: Function,
+    high: Function,
+}
+
+/// Keys are made here, not by anybody who could choose them to collide.
+#[derive(Debug, Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // 2^64 divided by the golden ratio, odd.
+        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(GOLDEN);
+        self.0 = mixed ^ (mixed >> 29);
+    }
+}
+
+type Table<K> = HashMap<K, Function, BuildHasherDefault<Mixer>>;
+
+/// The functions of one comparison.
+#[derive(Debug)]
+pub struct Store {
+    nodes: Vec<Node>,
+    unique: Table<Node>,
+    chosen: Table<(Function, Function, Function)>,
+    most: usize,
+    full: bool,
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store::with_limit(MAX_NODES)
+    }
+}
+
+impl Store {
+    /// A store of at most so many nodes.
+    pub fn with_limit(most: usize) -> Store {
+        let constant = |itself| Node {
+            variable: LAST,
+            low: itself,
+            high: itself,
+        };
+        Store {
+            nodes: vec![constant(Function::FALSE), constant(Function::TRUE)],
+            unique: Table::default(),
+            chosen: Table::default(),
+            most,
+            full: false,
+        }
+    }
+
+    /// Whether the limit was exceeded.
+    ///
+    /// INVARIANT: what a full store gives back is worth nothing; who asks for a result asks this
+    /// first.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    fn node(&self, function: Function) -> Node {
+        self.nodes
+            .get(function.0 as usize)
+            .copied()
+            .unwrap_or(Node {
+                variable: LAST,
+                low: Function::FALSE,
+                high: Function::FALSE,
+            })
+    }
+
+    fn make(&mut self, variable: Variable, low: Function, high: Function) -> Function {
+        if low == high {
+            return low;
+        }
+        let node = Node {
+            variable,
+            low,
+            high,
+        };
+        if let Some(known) = self.unique.get(&node) {
+            return *known;
+        }
+        let (true, Ok(number)) = (
+            self.nodes.len() < self.most,
+            u32::try_from(self.nodes.len()),
+        ) else {
+            self.full = true;
+            return Function::FALSE;
+        };
+        self.nodes.push(node);
+        self.unique.insert(node, Function(number));
+        Function(number)
+    }
+
+    /// The variable itself.
+    pub fn variable(&mut self, variable: Variable) -> Function {
+        self.make(variable, Function::FALSE, Function::TRUE)
+    }
+
+    /// `then` where `condition` holds, else `otherwise`.
+    ///
+    /// Recursion is as deep as there are variables, of which a comparison has some thousands at
+    /// most; a full store ends it.
+    pub fn choose(&mut self, condition: Function, then: Function, otherwise: Function) -> Function {
+        if self.full {
+            return Function::FALSE;
+        }
+        match (condition, then, otherwise) {
+            (Function::TRUE, then, _) => return then,
+            (Function::FALSE, _, otherwise) => return otherwise,
+            (_, then, otherwise) if then == otherwise => return then,
+            (_, Function::TRUE, Function::FALSE) => return condition,
+            _ => {}
+        }
+        let key = (condition, then, otherwise);
+        if let Some(known) = self.chosen.get(&key) {
+            return *known;
+        }
+        let nodes = [condition, then, otherwise].map(|function| (function, self.node(function)));
+        let variable = nodes
+            .iter()
+            .map(|(_, node)| node.variable)
+            .min()
+            .unwrap_or(LAST);
+        let low = nodes.map(|(function, node)| {
+            if node.variable == variable {
+                node.low
+            } else {
+                function
+            }
+        });
+        let high = nodes.map(|(function, node)| {
+            if node.variable == variable {
+                node.high
+            } else {
+                function
+            }
+        });
+        let low = self.choose(low[0], low[1], low[2]);
+        let high = self.choose(high[0], high[1], high[2]);
+        let result = self.make(variable, low, high);
+        self.chosen.insert(key, result);
+        result
+    }
+
+    /// Where it does not hold.
+    pub fn not(&mut self, function: Function) -> Function {
+        self.choose(function, Function::FALSE, Function::TRUE)
+    }
+
+    /// Where both hold.
+    pub fn and(&mut self, a: Function, b: Function) -> Function {
+        let (a, b) = if a <= b { (a, b) } else { (b, a) };
+        self.choose(a, b, Function::FALSE)
+    }
+
+    /// Where one of them holds.
+    pub fn or(&mut self, a: Function, b: Function) -> Function {
+        let (a, b) = if a <= b { (a, b) } else { (b, a) };
+        self.choose(a, Function::TRUE, b)
+    }
+
+    /// Where the first holds and the second does not.
+    pub fn without(&mut self, a: Function, b: Function) -> Function {
+        self.choose(b, Function::FALSE, a)
+    }
+
+    /// Where the first does not hold, or the second does.
+    pub fn implies(&mut self, a: Function, b: Function) -> Function {
+        self.choose(a, b, Function::TRUE)
+    }
+
+    /// Where both hold or none.
+    pub fn same(&mut self, a: Function, b: Function) -> Function {
+        let not_b = self.not(b);
+        self.choose(a, b, not_b)
+    }
+
+    /// Where all hold.
+    pub fn all(&mut self, functions: impl IntoIterator<Item = Function>) -> Function {
+        functions
+            .into_iter()
+            .fold(Function::TRUE, |all, one| self.and(all, one))
+    }
+
+    /// Where some holds.
+    pub fn any(&mut self, functions: impl IntoIterator<Item = Function>) -> Function {
+        functions
+            .into_iter()
+            .fold(Function::FALSE, |any, one| self.or(any, one))
+    }
+
+    /// The numbers from `codes` written in binary in these variables, the highest bit first, of
+    /// which `holds` says true.
+    pub fn numbers(&mut self, bits: &[Variable], holds: &dyn Fn(usize) -> bool) -> Function {
+        self.numbers_from(bits, 0, holds)
+    }
+
+    fn numbers_from(
+        &mut self,
+        bits: &[Variable],
+        begun: usize,
+        holds: &dyn Fn(usize) -> bool,
+    ) -> Function {
+        match bits.split_first() {
+            None => Function::constant(holds(begun)),
+            Some((bit, further)) => {
+                let low = self.numbers_from(further, begun * 2, holds);
+                let high = self.numbers_from(further, begun * 2 + 1, holds);
+                self.make(*bit, low, high)
+            }
+        }
+    }
+
+    /// Values of variables under which it holds, whatever the others are; `None` for never. The
+    /// same for the same diagram.
+    pub fn example(&self, function: Function) -> Option<Vec<(Variable, bool)>> {
+        if function.is_never() {
+            return None;
+        }
+        let mut values = Vec::new();
+        let mut at = function;
+        while at != Function::TRUE {
+            let node = self.node(at);
+            // Each function but FALSE is somewhere true, so one side can be gone on with.
+            let value = node.low == Function::FALSE;
+            values.push((node.variable, value));
+            at = if value { node.high } else { node.low };
+            if at == Function::FALSE {
+                return None;
+            }
+        }
+        Some(values)
+    }
+
+    /// Where these variables have these values.
+    pub fn cube(&mut self, values: &[(Variable, bool)]) -> Function {
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        sorted
+            .into_iter()
+            .fold(Function::TRUE, |below, (variable, value)| {
+                if value {
+                    self.make(variable, Function::FALSE, below)
+                } else {
+                    self.make(variable, below, Function::FALSE)
+                }
+            })
+    }
+
+    /// Whether it holds under these values, `false` for those that are not named.
+    pub fn holds(&self, function: Function, value: &dyn Fn(Variable) -> bool) -> bool {
+        let mut at = function;
+        loop {
+            match at {
+                Function::TRUE => return true,
+                Function::FALSE => return false,
+                _ => {
+                    let node = self.node(at);
+                    at = if value(node.variable) {
+                        node.high
+                    } else {
+                        node.low
+                    };
+                }
+            }
+        }
+    }
+}

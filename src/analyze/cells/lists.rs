@@ -1,0 +1,82 @@
+//! Lists, by what they hold.
+//!
+//! A list may hold any of the values that it is asked about, so each of them would be a Boolean. But
+//! values that stand in the same questions need not be told apart: of such a class it matters
+//! whether the list holds one of them, and whether it holds all.
+
+use std::collections::BTreeMap;
+
+/// A question about a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuestion<K> {
+    /// The values.
+    pub values: Vec<K>,
+    /// Whether it must hold all of them, not one.
+    pub all: bool,
+}
+
+/// Values that stand in the same questions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class<K> {
+    /// The values; never empty.
+    pub values: Vec<K>,
+    /// The questions that they stand in, by number.
+    pub questions: Vec<usize>,
+    /// Whether some question asks for all of them, and there are several.
+    pub counts_all: bool,
+}
+
+/// The classes of the values that are asked about.
+pub fn classes<K: Ord + Clone>(questions: &[ListQuestion<K>]) -> Vec<Class<K>> {
+    let mut stands_in: BTreeMap<&K, Vec<usize>> = BTreeMap::new();
+    for (number, question) in questions.iter().enumerate() {
+        for value in &question.values {
+            let places = stands_in.entry(value).or_default();
+            if places.last() != Some(&number) {
+                places.push(number);
+            }
+        }
+    }
+    let mut classes: BTreeMap<Vec<usize>, Vec<K>> = BTreeMap::new();
+    for (value, places) in stands_in {
+        classes.entry(places).or_default().push(value.clone());
+    }
+    classes
+        .into_iter()
+        .map(|(places, values)| Class {
+            counts_all: values.len() > 1
+                && places
+                    .iter()
+                    .filter_map(|place| questions.get(*place))
+                    .any(|question| question.all),
+            values,
+            questions: places,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_same_questions_are_one_class() {
+        let ask = |values: &[u8], all| ListQuestion {
+            values: values.to_vec(),
+            all,
+        };
+        let classes = classes(&[
+            ask(&[1, 2, 3], false),
+            ask(&[2, 3, 4], true),
+            ask(&[4], false),
+        ]);
+        let shown: Vec<(Vec<u8>, bool)> = classes
+            .iter()
+            .map(|class| (class.values.clone(), class.counts_all))
+            .collect();
+        assert_eq!(
+            shown,
+            [(vec![1], false), (vec![2, 3], true), (vec![4], false)]
+        );
+    }
+}

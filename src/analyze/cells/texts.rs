@@ -1,0 +1,389 @@
+//! Texts, by what they equal, begin with and end with.
+//!
+//! Of the prefixes that are asked about, those that a text has form a chain, and the longest of
+//! them says all; so do suffixes. A text that is longer than the longest prefix and the longest
+//! suffix that it has together looks like any other such text. The others are finitely many: the
+//! texts that are named, and those in which a prefix and a suffix touch or overlap.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::model::StringSet;
+use crate::pattern::fold;
+
+use super::super::limits::MAX_CELLS;
+
+/// A question about a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextQuestion {
+    /// Whether what stands between `before` and `behind` is one of these.
+    OneOf {
+        /// The texts.
+        texts: Arc<StringSet>,
+        /// What stands before it.
+        before: String,
+        /// What stands behind it.
+        behind: String,
+    },
+    /// Whether it begins and ends so, with at least so many bytes between.
+    Around {
+        /// The beginning.
+        prefix: String,
+        /// The end.
+        suffix: String,
+        /// How many bytes, 0 or 1.
+        between: usize,
+    },
+    /// Whether it is one of these (in lower case), whatever its case.
+    OneOfFolded(Vec<String>),
+    /// Whether it holds this word, parted by spaces from what is around it.
+    Word(String),
+}
+
+impl TextQuestion {
+    /// Whether it is exactly this.
+    pub fn is(text: &str) -> TextQuestion {
+        TextQuestion::one_of(Arc::new(StringSet::new(None, vec![text.to_owned()])))
+    }
+
+    /// Whether it is one of these.
+    pub fn one_of(texts: Arc<StringSet>) -> TextQuestion {
+        TextQuestion::OneOf {
+            texts,
+            before: String::new(),
+            behind: String::new(),
+        }
+    }
+
+    /// The answer.
+    pub fn holds(&self, text: &str) -> bool {
+        match self {
+            TextQuestion::OneOf {
+                texts,
+                before,
+                behind,
+            } => text
+                .strip_prefix(before.as_str())
+                .and_then(|rest| rest.strip_suffix(behind.as_str()))
+                .is_some_and(|middle| texts.contains(middle)),
+            TextQuestion::Around {
+                prefix,
+                suffix,
+                between,
+            } => text
+                .strip_prefix(prefix.as_str())
+                .and_then(|rest| rest.strip_suffix(suffix.as_str()))
+                .is_some_and(|middle| middle.len() >= *between),
+            TextQuestion::OneOfFolded(texts) => {
+                let folded = fold(text);
+                texts.contains(&folded)
+            }
+            TextQuestion::Word(word) => text.split(' ').any(|one| one == word),
+        }
+    }
+
+    fn affixes(&self) -> Option<(&str, &str)> {
+        match self {
+            TextQuestion::Around { prefix, suffix, .. } => Some((prefix, suffix)),
+            _ => None,
+        }
+    }
+}
+
+/// Some texts that stand for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Candidate<'q> {
+    /// This one.
+    Exact(Cow<'q, str>),
+    /// This, anything that no question names, that.
+    Open(&'q str, &'q str),
+}
+
+/// Too many of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
+
+/// Texts that together look in every way in which a text can look to these questions.
+pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q>>, TooMany> {
+    let mut prefixes: BTreeSet<&str> = BTreeSet::from([""]);
+    let mut suffixes: BTreeSet<&str> = BTreeSet::from([""]);
+    for (prefix, suffix) in questions.iter().filter_map(|question| question.affixes()) {
+        prefixes.insert(prefix);
+        suffixes.insert(suffix);
+    }
+    if prefixes.len().saturating_mul(suffixes.len()) > MAX_CELLS {
+        return Err(TooMany);
+    }
+    let mut found = Vec::new();
+    for prefix in &prefixes {
+        for suffix in &suffixes {
+            found.push(Candidate::Open(prefix, suffix));
+        }
+    }
+    for question in questions {
+        match question {
+            TextQuestion::OneOf {
+                texts,
+                before,
+                behind,
+            } => found.extend(texts.members().iter().map(|text| {
+                Candidate::Exact(if before.is_empty() && behind.is_empty() {
+                    Cow::Borrowed(text.as_str())
+                } else {
+                    Cow::Owned(format!("{before}{text}{behind}"))
+                })
+            })),
+            TextQuestion::OneOfFolded(texts) => {
+                for text in texts {
+                    cased(text, &prefixes, &suffixes, &mut found);
+                }
+            }
+            TextQuestion::Around { .. } | TextQuestion::Word(_) => {}
+        }
+    }
+    for prefix in &prefixes {
+        for suffix in &suffixes {
+            touching(prefix, suffix, &mut found);
+        }
+    }
+    Ok(found)
+}
+
+/// The texts that a prefix and a suffix fill by themselves.
+fn touching<'q>(prefix: &str, suffix: &str, found: &mut Vec<Candidate<'q>>) {
+    for shared in 0..=prefix.len().min(suffix.len()) {
+        let Some((kept, tail)) = prefix.split_at_checked(prefix.len() - shared) else {
+            continue;
+        };
+        if suffix.starts_with(tail) {
+            found.push(Candidate::Exact(Cow::Owned(format!("{kept}{suffix}"))));
+        }
+    }
+}
+
+/// A text in the cases that matter: lower, upper, and as prefixes and suffixes have it.
+fn cased<'q>(
+    text: &str,
+    prefixes: &BTreeSet<&str>,
+    suffixes: &BTreeSet<&str>,
+    found: &mut Vec<Candidate<'q>>,
+) {
+    let mut begun = vec![text.to_owned(), text.to_uppercase()];
+    for prefix in prefixes {
+        if let Some(rest) = text.get(prefix.len()..)
+            && text
+                .get(..prefix.len())
+                .is_some_and(|own| own == fold(prefix))
+        {
+            begun.push(format!("{prefix}{rest}"));
+        }
+    }
+    let mut ended = begun.clone();
+    for one in begun {
+        for suffix in suffixes {
+            if let Some(at) = one.len().checked_sub(suffix.len())
+                && let (Some(rest), Some(own)) = (one.get(..at), one.get(at..))
+                && fold(own) == fold(suffix)
+            {
+                ended.push(format!("{rest}{suffix}"));
+            }
+        }
+    }
+    found.extend(
+        ended
+            .into_iter()
+            .map(|text| Candidate::Exact(Cow::Owned(text))),
+    );
+}
+
+/// A character that no question names, so that what holds it is none of the texts named.
+pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
+    let mut used: HashSet<char> = HashSet::new();
+    for question in questions {
+        match question {
+            TextQuestion::OneOf {
+                texts,
+                before,
+                behind,
+            } => {
+                used.extend(before.chars().chain(behind.chars()));
+                used.extend(texts.members().iter().flat_map(|text| text.chars()));
+            }
+            TextQuestion::Around { prefix, suffix, .. } => {
+                used.extend(prefix.chars().chain(suffix.chars()));
+            }
+            TextQuestion::OneOfFolded(texts) => {
+                used.extend(texts.iter().flat_map(|text| text.chars()));
+            }
+            TextQuestion::Word(word) => used.extend(word.chars()),
+        }
+    }
+    // Short ones read best; those of the last range have no case. There are more of them than a
+    // policy has characters that are neither letters nor digits.
+    "xyzwvutsrqponmlkjihgfedcba0123456789"
+        .chars()
+        .chain('\u{4e00}'..='\u{9fff}')
+        .find(|character| !used.contains(character))
+        .unwrap_or('x')
+}
+
+/// Texts that answer all questions alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextCell {
+    /// The answers, in the order of the questions.
+    pub answers: Vec<bool>,
+    /// Single texts in it.
+    pub exact: Vec<String>,
+    /// Beginnings and ends: with the filler between them, once or more often, the text is in it.
+    pub open: Vec<(String, String)>,
+    /// What may stand between.
+    pub filler: char,
+}
+
+impl TextCell {
+    /// Texts in it, the shortest first: all if there are finitely many, else so many of each kind.
+    pub fn texts(&self, each: usize) -> impl Iterator<Item = String> {
+        let open = (1..=each).flat_map(move |count| {
+            self.open.iter().map(move |(prefix, suffix)| {
+                let filler: String = std::iter::repeat_n(self.filler, count).collect();
+                format!("{prefix}{filler}{suffix}")
+            })
+        });
+        open.chain(self.exact.iter().cloned())
+    }
+}
+
+/// The cells of the texts for which `allowed` says so.
+pub fn cells(
+    questions: &[TextQuestion],
+    allowed: &dyn Fn(&str) -> bool,
+) -> Result<Vec<TextCell>, TooMany> {
+    let references: Vec<&TextQuestion> = questions.iter().collect();
+    let filler = fresh(questions.iter());
+    let mut cells: Vec<TextCell> = Vec::new();
+    let mut by_answers: HashMap<Vec<bool>, usize> = HashMap::new();
+    let mut seen: HashSet<String> = HashSet::new();
+    for candidate in candidates(&references)? {
+        let (text, open) = match &candidate {
+            Candidate::Exact(text) => (text.to_string(), None),
+            Candidate::Open(prefix, suffix) => (
+                format!("{prefix}{filler}{suffix}"),
+                Some(((*prefix).to_owned(), (*suffix).to_owned())),
+            ),
+        };
+        if !allowed(&text) || !seen.insert(text.clone()) {
+            continue;
+        }
+        let answers: Vec<bool> = questions
+            .iter()
+            .map(|question| question.holds(&text))
+            .collect();
+        let at = *by_answers.entry(answers.clone()).or_insert_with(|| {
+            cells.push(TextCell {
+                answers,
+                exact: Vec::new(),
+                open: Vec::new(),
+                filler,
+            });
+            cells.len() - 1
+        });
+        if let Some(cell) = cells.get_mut(at) {
+            match open {
+                Some(around) => cell.open.push(around),
+                None => cell.exact.push(text),
+            }
+        }
+    }
+    if cells.len() > MAX_CELLS {
+        return Err(TooMany);
+    }
+    Ok(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around(prefix: &str, suffix: &str, between: usize) -> TextQuestion {
+        TextQuestion::Around {
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+            between,
+        }
+    }
+
+    /// All texts over `ab` up to a length.
+    fn all_texts(length: usize) -> Vec<String> {
+        let mut texts = vec![String::new()];
+        let mut last = texts.clone();
+        for _ in 0..length {
+            last = last
+                .iter()
+                .flat_map(|text| ["a", "b"].map(|letter| format!("{text}{letter}")))
+                .collect();
+            texts.extend(last.iter().cloned());
+        }
+        texts
+    }
+
+    /// Every combination of answers that some text gives has a cell, and each cell's texts give its
+    /// answers.
+    #[test]
+    fn cells_are_all_the_ways_in_which_texts_look() {
+        let questions = [
+            around("a", "", 0),
+            around("ab", "", 1),
+            around("", "b", 0),
+            around("a", "ba", 1),
+            around("aba", "bab", 0),
+            TextQuestion::is("ab"),
+            TextQuestion::one_of(Arc::new(StringSet::new(
+                None,
+                vec!["abab".to_owned(), "bb".to_owned(), String::new()],
+            ))),
+        ];
+        let subsets = 0..1_usize << questions.len();
+        for subset in subsets {
+            let asked: Vec<TextQuestion> = questions
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| subset >> at & 1 == 1)
+                .map(|(_, question)| question.clone())
+                .collect();
+            let cells = cells(&asked, &|_| true).expect("few");
+            let answers = |text: &str| -> Vec<bool> {
+                asked.iter().map(|question| question.holds(text)).collect()
+            };
+            for cell in &cells {
+                for text in cell.texts(3) {
+                    assert_eq!(answers(&text), cell.answers, "{text} {asked:?}");
+                }
+            }
+            for text in all_texts(7) {
+                let answers = answers(&text);
+                assert!(
+                    cells.iter().any(|cell| cell.answers == answers),
+                    "{text} looks like no cell: {asked:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn equal_and_overlapping_sets_make_few_cells() {
+        let members = |range: std::ops::Range<usize>| {
+            TextQuestion::one_of(Arc::new(StringSet::new(
+                None,
+                range.map(|number| format!("org-{number}")).collect(),
+            )))
+        };
+        let asked = [
+            members(0..10_000),
+            members(0..10_000),
+            members(5_000..10_001),
+        ];
+        // Neither; in the first two; in all; in the last alone.
+        assert_eq!(cells(&asked, &|_| true).expect("few").len(), 4);
+    }
+}

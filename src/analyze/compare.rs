@@ -1,0 +1,548 @@
+//! One region of requests in two policies.
+
+use serde_json::Map;
+
+use crate::model::Access;
+use crate::pattern::index::Budget;
+use crate::pattern::{Method, PathPattern, SegmentPattern};
+
+use super::atoms::{Inexact, Matching, Rule, Scene, Tree};
+use super::bdd::{Function, Store};
+use super::cells::texts::{TextQuestion, TooMany};
+use super::change::{Failure, Verdict, Witness};
+use super::diagram::Diagrams;
+use super::domains::Domains;
+use super::example::{self, Frame};
+use super::group::{Group, Ruling};
+use super::hosts::HostClass;
+use super::limits::{MAX_CELLS, MAX_EXCEPTIONS};
+use super::solve::{Solver, Stuck};
+use super::tokens::{self, Case, Demands, Validity};
+use super::vocabulary::{Place, Value, Vocabulary};
+use super::witness::Decided;
+
+/// Requests that each policy answers by the same rules: those of one method whose paths are in a
+/// pattern, and in no other one that does not contain all of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Region<'r> {
+    /// The hosts.
+    pub host: &'r HostClass,
+    /// The rules of both policies.
+    pub groups: [&'r Group<'r>; 2],
+    /// The pattern.
+    pub path: &'r PathPattern,
+    /// The method.
+    pub method: Method,
+    /// What each policy says.
+    pub rulings: [Option<&'r Ruling<'r>>; 2],
+    /// What the search in patterns may cost.
+    pub budget: &'r Budget,
+    /// The time of witnesses.
+    pub now: f64,
+}
+
+/// What a request says of who sends it.
+#[derive(Debug, Clone, Copy)]
+pub enum Bearer<'c, 'm> {
+    /// Nothing.
+    Nobody,
+    /// A token of this issuer that both policies take, as far as they look at one.
+    Valid(&'c Case<'m>),
+    /// A token that nobody takes: a policy that looks at tokens denies it, one that does not cannot
+    /// know.
+    Invalid,
+}
+
+impl<'c, 'm> Bearer<'c, 'm> {
+    fn case(self) -> Option<&'c Case<'m>> {
+        match self {
+            Bearer::Valid(case) => Some(case),
+            Bearer::Nobody | Bearer::Invalid => None,
+        }
+    }
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A request that one policy allows and the other one denies: the number of the one that allows.
+    Allowed(usize),
+    /// A request that both allow.
+    Both,
+    /// A request that this one allows, whatever the other says.
+    One(usize),
+}
+
+/// A request that was found, decided by both.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The request.
+    pub witness: Witness,
+    /// What each policy decides.
+    pub decided: [Decided; 2],
+}
+
+/// Why a region could not be compared.
+fn inexact(what: &Inexact) -> Stuck {
+    Stuck(format!("{}, and cannot be told apart exactly", what.0))
+}
+
+/// A condition, of a guard with where it matches, and `None` where it denies.
+type Conditioned = (Option<Vec<Matching>>, Option<Tree>);
+
+/// What the two sides of a comparison are read as, for one kind of token.
+struct Reading {
+    vocabulary: Vocabulary,
+    /// For each policy: guards, with where they match, and conditions.
+    conditions: [Vec<Conditioned>; 2],
+    exceptions: Vec<Option<Vec<Matching>>>,
+    validity: Option<Validity>,
+}
+
+impl<'r> Region<'r> {
+    /// The route that answers, as the policies call it.
+    pub fn name(&self) -> String {
+        let [old, new] = self.rulings;
+        new.or(old).map(Ruling::name).unwrap_or_default()
+    }
+
+    /// Whether a policy looks at tokens here.
+    pub fn needs_token(&self, side: usize) -> bool {
+        self.rulings
+            .get(side)
+            .copied()
+            .flatten()
+            .is_some_and(Ruling::needs_token)
+    }
+
+    /// The issuers whose tokens either policy takes here.
+    pub fn cases(&self) -> Vec<Case<'r>> {
+        let taker = |side: usize| {
+            let group = self.groups.get(side)?;
+            let ruling = self.rulings.get(side).copied().flatten()?;
+            Some((group.model(), group.api(ruling.api)?))
+        };
+        tokens::cases(taker(0), taker(1))
+    }
+
+    /// The demands of the policies on the tokens of a case, of those that look at tokens.
+    pub fn demands(&self, case: &Case<'_>) -> Vec<Demands> {
+        (0..2)
+            .filter(|side| self.needs_token(*side))
+            .filter_map(|side| {
+                let group = self.groups.get(side)?;
+                let api = group.api(self.rulings.get(side).copied().flatten()?.api)?;
+                let token = if side == 0 { case.old } else { case.new }?;
+                Some(Demands::of(api, token))
+            })
+            .collect()
+    }
+
+    /// A request of such a bearer for which what is wanted holds.
+    pub fn find(
+        &self,
+        bearer: Bearer<'_, '_>,
+        base: &Map<String, serde_json::Value>,
+        demands: &[Demands],
+        wanted: Wanted,
+    ) -> Result<Option<Found>, Failure> {
+        self.search(bearer, base, demands, wanted)
+            .map_err(|error| match error {
+                Problem::Stuck(stuck) => Failure::TooComplex {
+                    limit: stuck.0,
+                    route: Some(self.name()),
+                },
+                Problem::Failure(failure) => *failure,
+            })
+    }
+
+    fn search(
+        &self,
+        bearer: Bearer<'_, '_>,
+        base: &Map<String, serde_json::Value>,
+        demands: &[Demands],
+        wanted: Wanted,
+    ) -> Result<Option<Found>, Problem> {
+        let case = bearer.case();
+        let mut exceptions: Vec<(usize, &PathPattern)> = Vec::new();
+        for _ in 0..MAX_EXCEPTIONS {
+            let reading = self.read(case, base, demands, &exceptions)?;
+            let domains = Domains::new(&reading.vocabulary).map_err(|TooMany| {
+                Stuck(format!("a value is cut into more than {MAX_CELLS} cells"))
+            })?;
+            let mut store = Store::default();
+            let function = self.function(bearer, &reading, &domains, &mut store, wanted);
+            let solver = Solver {
+                vocabulary: &reading.vocabulary,
+                domains: &domains,
+                now: self.now,
+            };
+            let Some(solution) = solver.solve(&mut store, function)? else {
+                return Ok(None);
+            };
+            let base = match case {
+                Some(case) if (solution.now - self.now).abs() > 0.0 && !demands.is_empty() => {
+                    &retimed(case, base, demands, solution.now)
+                }
+                _ => base,
+            };
+            let frame = Frame {
+                host: self.host,
+                region: self.path,
+                method: self.method,
+                bearer,
+                base,
+                needs_scope: reading.validity.as_ref().is_some_and(Validity::has_signs),
+            };
+            let (witness, segments) = example::request(frame, &reading.vocabulary, &solution);
+            match self.exception(&segments) {
+                Some(exception) if !exceptions.contains(&exception) => exceptions.push(exception),
+                Some(_) => {
+                    return Err(Stuck(
+                        "a path that other routes take cannot be avoided".to_owned(),
+                    )
+                    .into());
+                }
+                None => return self.confirm(witness, wanted).map(Some),
+            }
+        }
+        Err(Stuck(format!(
+            "more than {MAX_EXCEPTIONS} other routes take paths of this one"
+        ))
+        .into())
+    }
+
+    /// A route that takes a path of the region and does not contain all of it.
+    fn exception(&self, segments: &[String]) -> Option<(usize, &'r PathPattern)> {
+        let path = PathPattern {
+            segments: segments
+                .iter()
+                .map(|segment| SegmentPattern::Literal(segment.clone()))
+                .collect(),
+            rest: false,
+        };
+        (0..2).find_map(|side| {
+            let group = self.groups.get(side)?;
+            let region = group.seen(self.path);
+            group
+                .around(&path, self.budget)
+                .into_iter()
+                .filter_map(|number| group.routes.get(number))
+                .filter(|(_, route)| route.methods.has(self.method))
+                .map(|(_, route)| &route.path)
+                .find(|pattern| !pattern.contains(&region))
+                .map(|pattern| (side, pattern))
+        })
+    }
+
+    fn scene(&self, side: usize, case: Option<&Case<'r>>) -> Option<Scene<'r>> {
+        let group = *self.groups.get(side)?;
+        let ruling = self.rulings.get(side).copied().flatten();
+        let token = if side == 0 {
+            case.and_then(|case| case.old)
+        } else {
+            case.and_then(|case| case.new)
+        };
+        Some(Scene {
+            model: group.model(),
+            token: token.filter(|_| self.needs_token(side)),
+            region: self.path,
+            label: match ruling {
+                Some(ruling) => group.asked.label(ruling.api),
+                None => &super::atoms::Label::None,
+            },
+            method: self.method,
+            folded: group.options.case_insensitive,
+            any_folded: self
+                .groups
+                .iter()
+                .any(|group| group.options.case_insensitive),
+            slashes: self
+                .groups
+                .iter()
+                .all(|group| group.options.allow_encoded_slash),
+            whole_client: reads(case, &["azp", "client_id"]),
+        })
+    }
+
+    fn read(
+        &self,
+        case: Option<&Case<'_>>,
+        base: &Map<String, serde_json::Value>,
+        demands: &[Demands],
+        exceptions: &[(usize, &PathPattern)],
+    ) -> Result<Reading, Stuck> {
+        let mut vocabulary = Vocabulary::default();
+        let mut conditions = [Vec::new(), Vec::new()];
+        for (side, conditions) in conditions.iter_mut().enumerate() {
+            let (Some(scene), Some(ruling)) = (
+                self.scene(side, case),
+                self.rulings.get(side).copied().flatten(),
+            ) else {
+                continue;
+            };
+            if ruling.denied {
+                continue;
+            }
+            for (guard, always) in &ruling.guards {
+                let matches = if *always {
+                    Some(Vec::new())
+                } else {
+                    scene.matches(&guard.path, &mut vocabulary)
+                };
+                let Some(matches) = matches else {
+                    continue;
+                };
+                let rule = Rule {
+                    path: &guard.path,
+                    parameters: &guard.parameters,
+                };
+                let tree = guard
+                    .condition
+                    .as_ref()
+                    .map(|condition| scene.tree(condition, rule, &mut vocabulary))
+                    .transpose()
+                    .map_err(|what| inexact(&what))?;
+                conditions.push((Some(matches), tree));
+            }
+            for route in &ruling.routes {
+                let Access::Open {
+                    condition: Some(condition),
+                    ..
+                } = &route.access
+                else {
+                    continue;
+                };
+                let rule = Rule {
+                    path: &route.path,
+                    parameters: &route.parameters,
+                };
+                let tree = scene
+                    .tree(condition, rule, &mut vocabulary)
+                    .map_err(|what| inexact(&what))?;
+                conditions.push((None, Some(tree)));
+            }
+        }
+        let exceptions = exceptions
+            .iter()
+            .map(|(side, pattern)| {
+                self.scene(*side, case)
+                    .and_then(|scene| scene.matches(pattern, &mut vocabulary))
+            })
+            .collect();
+        let validity = case.map(|case| Validity::ask(case, demands, base, &mut vocabulary));
+        let is_scopes = |value: &Value| match &value.place {
+            Place::Member(path) => path
+                .first()
+                .is_some_and(|first| first == "scope" || first == "scp"),
+            _ => false,
+        };
+        if vocabulary.find(&Place::Scopes).is_some() && vocabulary.values().iter().any(is_scopes) {
+            return Err(Stuck(
+                "a claim is read from `scope` or `scp`, beside the scopes that they are".to_owned(),
+            ));
+        }
+        // Where a string is read both as it is and word by word, its cells must know its words.
+        for id in 0..vocabulary.values().len() {
+            let words: Vec<String> = vocabulary
+                .values()
+                .get(id)
+                .filter(|value| !value.texts.is_empty())
+                .map(|value| {
+                    value
+                        .words
+                        .iter()
+                        .flat_map(|question| question.values.clone())
+                        .collect()
+                })
+                .unwrap_or_default();
+            for word in words {
+                vocabulary.ask_text(id, TextQuestion::Word(word));
+            }
+        }
+        Ok(Reading {
+            vocabulary,
+            conditions,
+            exceptions,
+            validity,
+        })
+    }
+
+    fn function(
+        &self,
+        bearer: Bearer<'_, '_>,
+        reading: &Reading,
+        domains: &Domains,
+        store: &mut Store,
+        wanted: Wanted,
+    ) -> Function {
+        let possible = domains.possible(store, &reading.vocabulary);
+        let mut diagrams = Diagrams { store, domains };
+        let mut function = possible;
+        for exception in reading.exceptions.iter().flatten() {
+            let taken = diagrams.matching(exception);
+            function = diagrams.store.without(function, taken);
+        }
+        if let Some(validity) = &reading.validity {
+            let valid = validity.function(&mut diagrams);
+            function = diagrams.store.and(function, valid);
+        }
+        let mut allows = [Function::FALSE; 2];
+        for (side, allows) in allows.iter_mut().enumerate() {
+            *allows = self.allows(side, bearer, reading, &mut diagrams);
+        }
+        let [old, new] = allows;
+        // A request that carries a token where it is looked for has no claims given beside it.
+        let places = self.token_places(&reading.vocabulary, &mut diagrams);
+        function = diagrams.store.and(function, places);
+        match wanted {
+            Wanted::Both => diagrams.store.all([function, old, new]),
+            Wanted::One(0) => diagrams.store.and(function, old),
+            Wanted::One(_) => diagrams.store.and(function, new),
+            Wanted::Allowed(0) => {
+                let only = diagrams.store.without(old, new);
+                diagrams.store.and(function, only)
+            }
+            Wanted::Allowed(_) => {
+                let only = diagrams.store.without(new, old);
+                diagrams.store.and(function, only)
+            }
+        }
+    }
+
+    fn token_places(&self, vocabulary: &Vocabulary, diagrams: &mut Diagrams<'_>) -> Function {
+        use crate::settings::TokenPlace;
+        let mut free = Function::TRUE;
+        for side in 0..2 {
+            let Some(api) = self
+                .rulings
+                .get(side)
+                .copied()
+                .flatten()
+                .filter(|ruling| ruling.needs_token())
+                .and_then(|ruling| self.groups.get(side)?.api(ruling.api))
+            else {
+                continue;
+            };
+            for place in &api.token_places {
+                let place = match place {
+                    TokenPlace::Authorization => Place::Header("authorization".to_owned()),
+                    TokenPlace::Header(name) => Place::Header(name.clone()),
+                    TokenPlace::Cookie(_) => Place::Header("cookie".to_owned()),
+                    TokenPlace::Query(name) => Place::Query(name.clone()),
+                    TokenPlace::Subprotocol(_) => {
+                        Place::Header("sec-websocket-protocol".to_owned())
+                    }
+                };
+                if let Some(value) = vocabulary.find(&place) {
+                    let absent =
+                        diagrams.shaped(value, |_, shape| shape == super::domains::Shape::Absent);
+                    free = diagrams.store.and(free, absent);
+                }
+            }
+        }
+        free
+    }
+
+    fn allows(
+        &self,
+        side: usize,
+        bearer: Bearer<'_, '_>,
+        reading: &Reading,
+        diagrams: &mut Diagrams<'_>,
+    ) -> Function {
+        use crate::settings::Demand;
+        let Some(ruling) = self.rulings.get(side).copied().flatten() else {
+            return Function::FALSE;
+        };
+        let refused = match bearer {
+            Bearer::Nobody => ruling.demand == Demand::Required,
+            Bearer::Valid(_) => false,
+            Bearer::Invalid => ruling.demand != Demand::None,
+        };
+        if ruling.denied || refused {
+            return Function::FALSE;
+        }
+        let mut allows = Function::TRUE;
+        for (matches, tree) in reading.conditions.get(side).into_iter().flatten() {
+            let holds = match tree {
+                Some(tree) => diagrams.condition(tree).yes,
+                None => Function::FALSE,
+            };
+            let holds = match matches {
+                Some(matches) => {
+                    let matches = diagrams.matching(matches);
+                    diagrams.store.implies(matches, holds)
+                }
+                None => holds,
+            };
+            allows = diagrams.store.and(allows, holds);
+        }
+        allows
+    }
+
+    /// Asks the engine.
+    fn confirm(&self, witness: Witness, wanted: Wanted) -> Result<Found, Problem> {
+        let [old, new] = self.groups;
+        let decided = [witness.decide(old.policy), witness.decide(new.policy)];
+        let allowed = [decided[0].verdict.allows(), decided[1].verdict.allows()];
+        let expected = match wanted {
+            Wanted::Both => [true, true],
+            Wanted::Allowed(0) => [true, false],
+            Wanted::Allowed(_) => [false, true],
+            Wanted::One(0) => [true, allowed[1]],
+            Wanted::One(_) => [allowed[0], true],
+        };
+        if allowed == expected {
+            return Ok(Found { witness, decided });
+        }
+        let verdicts: [Verdict; 2] = [decided[0].verdict, decided[1].verdict];
+        Err(Problem::Failure(Box::new(Failure::Mismatch {
+            route: self.name(),
+            witness: Box::new(witness),
+            expected: (expected[0], expected[1]),
+            decided: (verdicts[0], verdicts[1]),
+        })))
+    }
+}
+
+/// The claims that a token has in any case, at another time.
+fn retimed(
+    case: &Case<'_>,
+    base: &Map<String, serde_json::Value>,
+    demands: &[Demands],
+    now: f64,
+) -> Map<String, serde_json::Value> {
+    let mut again = tokens::base(case, demands, now);
+    for (name, value) in base {
+        if !matches!(name.as_str(), "exp" | "nbf" | "iat") {
+            again.insert(name.clone(), value.clone());
+        }
+    }
+    again
+}
+
+/// Whether a policy's rules read one of these members as a claim.
+fn reads(case: Option<&Case<'_>>, names: &[&str]) -> bool {
+    case.is_some_and(|case| {
+        [case.old, case.new].into_iter().flatten().any(|token| {
+            token.issuer.claims.iter().any(|claim| {
+                claim
+                    .path
+                    .first()
+                    .is_some_and(|first| names.contains(&first.as_str()))
+            })
+        })
+    })
+}
+
+enum Problem {
+    Stuck(Stuck),
+    Failure(Box<Failure>),
+}
+
+impl From<Stuck> for Problem {
+    fn from(stuck: Stuck) -> Problem {
+        Problem::Stuck(stuck)
+    }
+}

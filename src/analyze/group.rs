@@ -1,0 +1,245 @@
+//! The rules of one policy that are asked together, and which of them answer.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+
+use crate::engine::Policy;
+use crate::model::{Access, Api, Guard, Model, Route};
+use crate::pattern::index::{Budget, Index};
+use crate::pattern::{Method, MethodSet, PathPattern};
+use crate::settings::{ApiId, Demand, PathOptions};
+
+use super::hosts::Asked;
+use super::keys::{self, Writer};
+
+/// The rules of the APIs that are asked for some hosts.
+#[derive(Debug)]
+pub struct Group<'p> {
+    /// The policy.
+    pub policy: &'p Policy,
+    /// What is asked.
+    pub asked: &'p Asked,
+    /// The routes, with their APIs.
+    pub routes: Vec<(ApiId, &'p Route)>,
+    known: HashSet<(MethodSet, &'p PathPattern)>,
+    guards: Vec<&'p Guard>,
+    routes_index: Index,
+    guards_index: Index,
+    /// How paths are read.
+    pub options: PathOptions,
+}
+
+/// What one policy says to the requests of a region with one method.
+#[derive(Debug, Clone)]
+pub struct Ruling<'p> {
+    /// The API.
+    pub api: ApiId,
+    /// The routes that answer.
+    pub routes: Vec<&'p Route>,
+    /// The strictest demand.
+    pub demand: Demand,
+    /// Whether everything is denied.
+    pub denied: bool,
+    /// The guards, and whether they match all of the region.
+    pub guards: Vec<(&'p Guard, bool)>,
+}
+
+impl<'p> Group<'p> {
+    /// The rules that are asked.
+    pub fn new(policy: &'p Policy, asked: &'p Asked) -> Group<'p> {
+        let model = policy.model();
+        let is_asked = |api: ApiId| asked.members.iter().any(|(member, _)| *member == api);
+        let apis = || {
+            (0..)
+                .map(ApiId)
+                .zip(&model.apis)
+                .filter(|(id, _)| is_asked(*id))
+        };
+        let routes: Vec<(ApiId, &Route)> = apis()
+            .flat_map(|(id, api)| api.routes.iter().map(move |route| (id, route)))
+            .collect();
+        let guards: Vec<&Guard> = model
+            .guards
+            .iter()
+            .filter(|guard| is_asked(guard.api))
+            .collect();
+        Group {
+            policy,
+            asked,
+            routes_index: Index::of(routes.iter().map(|(_, route)| &route.path)),
+            guards_index: Index::of(guards.iter().map(|guard| &guard.path)),
+            known: routes
+                .iter()
+                .map(|(_, route)| (route.methods, &route.path))
+                .collect(),
+            options: apis().next().map(|(_, api)| api.paths).unwrap_or_default(),
+            routes,
+            guards,
+        }
+    }
+
+    /// Whether there is a route for exactly the same requests.
+    pub fn has(&self, route: &Route) -> bool {
+        self.known.contains(&(route.methods, &route.path))
+    }
+
+    /// The checked policy.
+    pub fn model(&self) -> &'p Model {
+        self.policy.model()
+    }
+
+    /// An API.
+    pub fn api(&self, id: ApiId) -> Option<&'p Api> {
+        self.model().apis.get(id.0 as usize)
+    }
+
+    /// A pattern as this policy compares it.
+    pub fn seen<'a>(&self, pattern: &'a PathPattern) -> Cow<'a, PathPattern> {
+        if self.options.case_insensitive {
+            Cow::Owned(pattern.folded())
+        } else {
+            Cow::Borrowed(pattern)
+        }
+    }
+
+    /// The routes whose paths contain all of a region.
+    pub fn around(&self, region: &PathPattern, budget: &Budget) -> Vec<usize> {
+        self.routes_index.containing(&self.seen(region), budget)
+    }
+
+    /// The guards that match some of a region, with whether they match all of it.
+    pub fn tightening(&self, region: &PathPattern, budget: &Budget) -> Vec<(&'p Guard, bool)> {
+        let region = self.seen(region);
+        self.guards_index
+            .overlapping(&region, budget)
+            .into_iter()
+            .filter_map(|number| self.guards.get(number))
+            .map(|guard| (*guard, guard.path.contains(&region)))
+            .collect()
+    }
+
+    /// What the rules say to one method, given the routes around a region and its guards.
+    pub fn ruling(
+        &self,
+        around: &[usize],
+        guards: &[(&'p Guard, bool)],
+        method: Method,
+    ) -> Option<Ruling<'p>> {
+        let routes: Vec<(ApiId, &Route)> = around
+            .iter()
+            .filter_map(|number| self.routes.get(*number))
+            .filter(|(_, route)| route.methods.has(method))
+            .copied()
+            .collect();
+        let best: Vec<(ApiId, &Route)> = routes
+            .iter()
+            .filter(|(_, route)| {
+                !routes
+                    .iter()
+                    .any(|(_, other)| within(other, route) && !within(route, other))
+            })
+            .copied()
+            .collect();
+        let (api, _) = *best.first()?;
+        let demand = best
+            .iter()
+            .map(|(_, route)| match &route.access {
+                Access::Open { demand, .. } => *demand,
+                Access::Denied => Demand::Required,
+            })
+            .max()?;
+        let guards: Vec<(&Guard, bool)> = guards
+            .iter()
+            .filter(|(guard, _)| {
+                guard.methods.has(method)
+                    && best.iter().any(|(asked, _)| *asked == guard.api)
+                    && !(guard.except_public && demand == Demand::None)
+            })
+            .copied()
+            .collect();
+        let denied = routes
+            .iter()
+            .any(|(_, route)| matches!(route.access, Access::Denied))
+            || guards
+                .iter()
+                .any(|(guard, always)| *always && guard.condition.is_none());
+        Some(Ruling {
+            api,
+            routes: best.into_iter().map(|(_, route)| route).collect(),
+            demand,
+            denied,
+            guards,
+        })
+    }
+}
+
+fn within(inner: &Route, outer: &Route) -> bool {
+    outer.methods.contains(inner.methods) && outer.path.contains(&inner.path)
+}
+
+impl<'p> Ruling<'p> {
+    /// Whether a token is looked at.
+    pub fn needs_token(&self) -> bool {
+        !self.denied && self.demand != Demand::None
+    }
+
+    /// The routes that answer, as they are called.
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self
+            .routes
+            .iter()
+            .map(|route| route.name.as_str())
+            .collect();
+        names.join(" + ")
+    }
+
+    /// The ruling written down in one way.
+    pub fn key(&self, group: &Group<'p>, writer: &Writer<'_>) -> String {
+        if self.denied {
+            return String::new();
+        }
+        let mut parts = BTreeSet::new();
+        for (guard, always) in &self.guards {
+            let rule = keys::rule(&guard.path, &guard.parameters);
+            if *always {
+                if let Some(condition) = &guard.condition {
+                    writer.parts(condition, rule, &mut parts);
+                }
+                continue;
+            }
+            let mut own = BTreeSet::new();
+            match &guard.condition {
+                Some(condition) => writer.parts(condition, rule, &mut own),
+                None => own.extend([String::new()]),
+            }
+            parts.insert(format!("{} {own:?}", keys::pattern(&guard.path)));
+        }
+        for route in &self.routes {
+            if let Access::Open {
+                condition: Some(condition),
+                ..
+            } = &route.access
+            {
+                let rule = keys::rule(&route.path, &route.parameters);
+                writer.parts(condition, rule, &mut parts);
+            }
+        }
+        let label = if parts
+            .iter()
+            .any(|part| part.contains("host ") || part.contains("Host"))
+        {
+            format!("{:?}", group.asked.label(self.api))
+        } else {
+            String::new()
+        };
+        let issuers = if self.demand == Demand::None {
+            ""
+        } else {
+            writer.issuers()
+        };
+        format!(
+            "{:?} {:?} {label} {issuers} {parts:?}",
+            self.demand, group.options
+        )
+    }
+}

@@ -1,0 +1,122 @@
+//! The paths that two policies tell apart.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Access, Atom, Condition, ConditionKind, Model};
+use crate::pattern::index::{Budget, Index};
+use crate::pattern::meet::{MAX_MEETINGS, meet};
+use crate::pattern::{Method, MethodSet, PathPattern};
+
+use super::group::Group;
+use super::limits::MAX_REGIONS;
+
+/// The patterns of both policies and those in which they cross, with the methods of each.
+///
+/// Whatever patterns a path is in, there is one among these that is in all of them and contains the
+/// path: so what is in one of these, and in no other but those around it, is answered by the same
+/// rules. `None` where there are too many.
+pub fn regions(
+    groups: [&Group<'_>; 2],
+    budget: &Budget,
+) -> Option<BTreeMap<PathPattern, MethodSet>> {
+    let mut all: BTreeMap<PathPattern, MethodSet> = BTreeMap::new();
+    for group in groups {
+        for (_, route) in &group.routes {
+            let methods = all.entry(route.path.clone()).or_default();
+            *methods = methods.union(route.methods);
+        }
+    }
+    let mut fresh: Vec<(PathPattern, MethodSet)> = all
+        .iter()
+        .map(|(pattern, methods)| (pattern.clone(), *methods))
+        .collect();
+    while !fresh.is_empty() {
+        let known: Vec<(PathPattern, MethodSet)> = all
+            .iter()
+            .map(|(pattern, methods)| (pattern.clone(), *methods))
+            .collect();
+        let index = Index::of(known.iter().map(|(pattern, _)| pattern));
+        let mut found: BTreeMap<PathPattern, MethodSet> = BTreeMap::new();
+        for (pattern, methods) in &fresh {
+            for number in index.overlapping(pattern, budget) {
+                let Some((other, other_methods)) = known.get(number) else {
+                    continue;
+                };
+                let common = methods.intersection(*other_methods);
+                if common.is_empty() || pattern.contains(other) || other.contains(pattern) {
+                    continue;
+                }
+                let meetings = meet(pattern, other);
+                if meetings.len() >= MAX_MEETINGS {
+                    return None;
+                }
+                for meeting in meetings {
+                    let own = found.entry(meeting).or_default();
+                    *own = own.union(common);
+                }
+            }
+        }
+        fresh = Vec::new();
+        for (pattern, methods) in found {
+            let own = all.entry(pattern.clone()).or_default();
+            if !own.contains(methods) {
+                *own = own.union(methods);
+                fresh.push((pattern, *own));
+            }
+        }
+        if all.len() > MAX_REGIONS || budget.is_exhausted() {
+            return None;
+        }
+    }
+    Some(all)
+}
+
+/// The sets of methods that conditions of a policy ask about.
+pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
+    let mut asked = Vec::new();
+    let routes = model.apis.iter().flat_map(|api| &api.routes);
+    let of_routes = routes.filter_map(|route| match &route.access {
+        Access::Open { condition, .. } => condition.as_ref(),
+        Access::Denied => None,
+    });
+    let of_guards = model
+        .guards
+        .iter()
+        .filter_map(|guard| guard.condition.as_ref());
+    for condition in of_routes.chain(of_guards) {
+        asked_in(condition, &mut asked);
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    asked
+}
+
+fn asked_in(condition: &Condition, asked: &mut Vec<MethodSet>) {
+    match &condition.kind {
+        ConditionKind::And(all) | ConditionKind::Or(all) => {
+            for one in all {
+                asked_in(one, asked);
+            }
+        }
+        ConditionKind::Not(inner) => asked_in(inner, asked),
+        ConditionKind::Atom(Atom::Method(methods)) => {
+            if asked.last() != Some(methods) {
+                asked.push(*methods);
+            }
+        }
+        ConditionKind::Atom(_) => {}
+    }
+}
+
+/// One method of each class of those that are in the same of these sets.
+pub fn told_apart(methods: MethodSet, sets: &[MethodSet]) -> Vec<Method> {
+    let mut classes = vec![methods];
+    for set in sets {
+        classes = classes
+            .into_iter()
+            .flat_map(|class| [class.intersection(*set), class.difference(*set)])
+            .filter(|class| !class.is_empty())
+            .collect();
+    }
+    classes.into_iter().filter_map(MethodSet::example).collect()
+}

@@ -1,0 +1,406 @@
+//! From a diagram to values: a way for it to hold that some request really has.
+//!
+//! Diagrams know cells and bits. Whether a claim can be equal to another while each is in its cell,
+//! or a time both before a date and young, they do not know. So a way through the diagram is taken,
+//! values are searched for it, and where there are none, what contradicts itself is taken out of the
+//! diagram and the next way is looked at.
+
+mod numbers;
+mod texts;
+
+use std::collections::HashMap;
+
+use super::bdd::{Function, Store, Variable};
+use super::domains::{Domain, Domains, Holding, Shape, related_values};
+use super::limits::{MAX_CASES, MAX_NODES};
+use super::vocabulary::{Place, Relation, ValueId, View, Vocabulary};
+
+/// Values of all places.
+#[derive(Debug, Clone)]
+pub struct Solution {
+    /// By [`ValueId`].
+    pub values: Vec<Solved>,
+    /// The time of the request.
+    pub now: f64,
+}
+
+/// A value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Solved {
+    /// Not there.
+    Absent,
+    /// `null`
+    Null,
+    /// A boolean.
+    Boolean(bool),
+    /// A number.
+    Number(f64),
+    /// A string.
+    Text(String),
+    /// An array of strings, the scopes, or the names of an object's members.
+    Texts(Vec<String>),
+    /// An object with these members.
+    Object(Vec<String>),
+    /// An array of numbers.
+    Numbers(Vec<f64>),
+    /// Of a kind that no rule reads.
+    Other,
+    /// An address.
+    Address(std::net::IpAddr),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck(pub String);
+
+/// That a way contradicts itself, or that nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Conflict {
+    /// These values and relations do.
+    Of {
+        values: Vec<ValueId>,
+        relations: Vec<usize>,
+    },
+    /// Whether it does is beyond this search.
+    Unknown(&'static str),
+}
+
+/// A relation, by its number, and whether it holds.
+type Settled<'r> = (usize, &'r Relation, bool);
+
+/// A way through a diagram: the Booleans that it settles.
+#[derive(Debug, Clone, Default)]
+struct Way(HashMap<Variable, bool>);
+
+impl Way {
+    fn get(&self, variable: Variable) -> Option<bool> {
+        self.0.get(&variable).copied()
+    }
+
+    /// The numbers below `count` whose bits are as settled.
+    fn numbers(&self, bits: &[Variable], count: usize) -> Vec<usize> {
+        (0..count.max(1))
+            .filter(|number| {
+                bits.iter().rev().enumerate().all(|(place, bit)| {
+                    self.get(*bit)
+                        .is_none_or(|value| value == (number >> place & 1 == 1))
+                })
+            })
+            .collect()
+    }
+
+    /// What a value can be.
+    fn shapes(&self, domain: &Domain) -> Vec<Shape> {
+        self.numbers(&domain.bits, domain.shapes.len())
+            .into_iter()
+            .filter_map(|number| domain.shapes.get(number).copied())
+            .collect()
+    }
+}
+
+/// Searches values for diagrams.
+#[derive(Debug, Clone, Copy)]
+pub struct Solver<'s> {
+    /// What is spoken of.
+    pub vocabulary: &'s Vocabulary,
+    /// As Booleans.
+    pub domains: &'s Domains,
+    /// The time of the request, unless another is needed.
+    pub now: f64,
+}
+
+impl Solver<'_> {
+    /// Values under which a function holds; `None` where there are none.
+    pub fn solve(
+        &self,
+        store: &mut Store,
+        mut function: Function,
+    ) -> Result<Option<Solution>, Stuck> {
+        for _ in 0..MAX_CASES {
+            if store.is_full() {
+                return Err(Stuck(format!(
+                    "more than {MAX_NODES} nodes of decision diagrams"
+                )));
+            }
+            let Some(settled) = store.example(function) else {
+                return Ok(None);
+            };
+            let way = Way(settled.into_iter().collect());
+            match self.values(&way) {
+                Ok(solution) => return Ok(Some(solution)),
+                Err(Conflict::Unknown(what)) => return Err(Stuck(what.to_owned())),
+                Err(Conflict::Of { values, relations }) => {
+                    let core = self.core(&way, values, relations);
+                    let contradiction = store.cube(&core);
+                    function = store.without(function, contradiction);
+                }
+            }
+        }
+        Err(Stuck(format!(
+            "more than {MAX_CASES} combinations of atoms whose values do not go together"
+        )))
+    }
+
+    /// What of a way contradicts itself, as little as can be found by leaving values out.
+    fn core(
+        &self,
+        way: &Way,
+        mut values: Vec<ValueId>,
+        mut relations: Vec<usize>,
+    ) -> Vec<(Variable, bool)> {
+        values.sort_unstable();
+        values.dedup();
+        let contradicts = |values: &[ValueId], relations: &[usize]| {
+            let way = Way(self.literals(way, values, relations).into_iter().collect());
+            matches!(self.values(&way), Err(Conflict::Of { .. }))
+        };
+        let mut at = 0;
+        while let Some(relation) = relations.get(at).copied() {
+            relations.remove(at);
+            if !contradicts(&values, &relations) {
+                relations.insert(at, relation);
+                at += 1;
+            }
+        }
+        at = 0;
+        while let Some(value) = values.get(at).copied() {
+            values.remove(at);
+            if !contradicts(&values, &relations) {
+                values.insert(at, value);
+                at += 1;
+            }
+        }
+        self.literals(way, &values, &relations)
+    }
+
+    /// What a way settles of some values and relations.
+    fn literals(
+        &self,
+        way: &Way,
+        values: &[ValueId],
+        relations: &[usize],
+    ) -> Vec<(Variable, bool)> {
+        fn variables<K>(holdings: &[Holding<K>]) -> impl Iterator<Item = Variable> {
+            holdings
+                .iter()
+                .flat_map(|holding| std::iter::once(holding.any).chain(holding.all))
+        }
+        let of_values = values
+            .iter()
+            .filter_map(|value| self.domains.values.get(*value))
+            .flat_map(|domain| {
+                domain
+                    .bits
+                    .iter()
+                    .chain(&domain.age_bits)
+                    .copied()
+                    .chain(variables(&domain.elements))
+                    .chain(variables(&domain.words))
+                    .chain(variables(&domain.keys))
+                    .chain(variables(&domain.number_elements))
+            });
+        let of_relations = relations
+            .iter()
+            .filter_map(|relation| self.domains.relations.get(*relation).copied());
+        of_values
+            .chain(of_relations)
+            .filter_map(|variable| Some((variable, way.get(variable)?)))
+            .collect()
+    }
+
+    /// The relations that a way settles.
+    ///
+    /// A way that leaves open whether there are values to relate asks for nothing; in a diagram
+    /// relations come behind their values, so that only what was made shorter by [`Solver::core`]
+    /// does.
+    fn relations(&self, way: &Way) -> Vec<Settled<'_>> {
+        self.vocabulary
+            .relations()
+            .iter()
+            .enumerate()
+            .filter_map(|(number, relation)| {
+                let variable = self.domains.relations.get(number)?;
+                Some((number, relation, way.get(*variable)?))
+            })
+            .collect()
+    }
+
+    fn values(&self, way: &Way) -> Result<Solution, Conflict> {
+        let relations = self.relations(way);
+        let numbers = numbers::solve(self, way, &relations)?;
+        let texts = texts::solve(self, way, &relations)?;
+        let values = self
+            .domains
+            .values
+            .iter()
+            .enumerate()
+            .map(|(id, domain)| self.fill(way, id, domain, &numbers, &texts))
+            .collect();
+        Ok(Solution {
+            values,
+            now: numbers.now,
+        })
+    }
+
+    fn fill(
+        &self,
+        way: &Way,
+        id: ValueId,
+        domain: &Domain,
+        numbers: &numbers::Numbers,
+        texts: &texts::Texts,
+    ) -> Solved {
+        let shape = texts
+            .shapes
+            .get(&id)
+            .or_else(|| numbers.shapes.get(&id))
+            .copied()
+            .or_else(|| way.shapes(domain).first().copied())
+            .unwrap_or(Shape::Absent);
+        match shape {
+            Shape::Absent => Solved::Absent,
+            Shape::Null => Solved::Null,
+            Shape::Boolean(value) => Solved::Boolean(value),
+            Shape::Number(cell) => {
+                Solved::Number(numbers.values.get(&id).copied().unwrap_or_else(|| {
+                    domain
+                        .numbers
+                        .get(cell)
+                        .and_then(|cell| cell.intervals.first())
+                        .and_then(|interval| interval.numbers(1).first().copied())
+                        .unwrap_or(0.0)
+                }))
+            }
+            Shape::Text(cell) => Solved::Text(match texts.values.get(&id) {
+                Some(text) => text.clone(),
+                None => self.text(way, id, domain, cell, texts),
+            }),
+            Shape::Elements => Solved::Texts(held(way, &domain.elements, id, texts)),
+            Shape::Scopes => Solved::Texts(held(way, &domain.words, id, texts)),
+            Shape::Object => Solved::Object(held(way, &domain.keys, id, texts)),
+            Shape::Numbers => {
+                let with = numbers.held.get(&id).map_or(&[][..], Vec::as_slice);
+                let without = numbers.not_held.get(&id).map_or(&[][..], Vec::as_slice);
+                let held = chosen(way, &domain.number_elements, |number| {
+                    !without.contains(&number.0)
+                });
+                let mut held: Vec<f64> = held.into_iter().map(|number| number.0).collect();
+                for number in with {
+                    if !held.contains(number) {
+                        held.push(*number);
+                    }
+                }
+                Solved::Numbers(held)
+            }
+            Shape::Empty => match self.vocabulary.values().get(id).map(|value| &value.place) {
+                Some(Place::Scopes) => Solved::Texts(Vec::new()),
+                _ => Solved::Numbers(Vec::new()),
+            },
+            Shape::Other => Solved::Other,
+            Shape::Address(cell) => match domain.addresses.get(cell) {
+                Some(cell) => Solved::Address(cell.example),
+                None => Solved::Absent,
+            },
+        }
+    }
+
+    /// A text of a cell that has the words that are asked for.
+    fn text(
+        &self,
+        way: &Way,
+        id: ValueId,
+        domain: &Domain,
+        cell: usize,
+        texts: &texts::Texts,
+    ) -> String {
+        let words = held(way, &domain.words, id, texts);
+        let Some(cell) = domain.texts.get(cell) else {
+            return String::new();
+        };
+        let asked = self
+            .vocabulary
+            .values()
+            .get(id)
+            .is_some_and(|value| value.views.contains(&View::Text) || !value.texts.is_empty());
+        if domain.words.is_empty() {
+            return cell.texts(1).next().unwrap_or_default();
+        }
+        if !asked {
+            return words.join(" ");
+        }
+        match cell.open.first() {
+            Some((prefix, suffix)) if !words.is_empty() => {
+                let filler = cell.filler;
+                format!("{prefix}{filler} {} {filler}{suffix}", words.join(" "))
+            }
+            _ => cell.texts(1).next().unwrap_or_default(),
+        }
+    }
+}
+
+/// What a list holds: the values that are asked for, and those of relations.
+fn held(way: &Way, holdings: &[Holding<String>], id: ValueId, texts: &texts::Texts) -> Vec<String> {
+    let with = texts.held.get(&id).map_or(&[][..], Vec::as_slice);
+    let without = texts.not_held.get(&id).map_or(&[][..], Vec::as_slice);
+    let mut held = chosen(way, holdings, |text| !without.contains(text));
+    for text in with {
+        if !held.contains(text) {
+            held.push(text.clone());
+        }
+    }
+    held
+}
+
+/// One value of each class that is held, all of those that are held whole.
+fn chosen<K: Clone>(way: &Way, holdings: &[Holding<K>], may: impl Fn(&K) -> bool) -> Vec<K> {
+    holdings
+        .iter()
+        .flat_map(|holding| {
+            let values = &holding.class.values;
+            let all = holding.all.and_then(|all| way.get(all)) == Some(true);
+            let any = way.get(holding.any) == Some(true);
+            let wanted = match (all, any) {
+                (true, _) => values.len(),
+                (false, true) => 1,
+                (false, false) => 0,
+            };
+            values
+                .iter()
+                .filter(|value| all || may(value))
+                .take(wanted)
+                .cloned()
+                .collect::<Vec<K>>()
+        })
+        .collect()
+}
+
+/// Values that belong together because relations do, each with the relations.
+fn components<'r>(
+    relations: &[Settled<'r>],
+    of: impl Fn(&Relation) -> bool,
+) -> Vec<Vec<Settled<'r>>> {
+    let mut components: Vec<(Vec<ValueId>, Vec<Settled<'r>>)> = Vec::new();
+    for (number, relation, holds) in relations {
+        if !of(relation) {
+            continue;
+        }
+        let mut values = related_values(relation).to_vec();
+        let mut together = vec![(*number, *relation, *holds)];
+        components.retain_mut(|(others, further)| {
+            let apart = !others.iter().any(|other| values.contains(other));
+            if !apart {
+                values.append(others);
+                together.append(further);
+            }
+            apart
+        });
+        components.push((values, together));
+    }
+    components
+        .into_iter()
+        .map(|(_, mut relations)| {
+            relations.sort_unstable_by_key(|(number, ..)| *number);
+            relations
+        })
+        .collect()
+}

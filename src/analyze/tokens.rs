@@ -1,0 +1,587 @@
+//! Whose tokens two APIs take, and what a claims set must be for the checks that need no rule.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Api, Model, StringSet};
+use crate::settings::{Audience, IssuerUrl, TokenKind};
+
+use super::atoms::{Token, seconds_of};
+use super::bdd::Function;
+use super::cells::lists::ListQuestion;
+use super::cells::numbers::NumberQuestion;
+use super::cells::texts::TextQuestion;
+use super::diagram::Diagrams;
+use super::domains::Shape;
+use super::vocabulary::{Fits, Held, Place, ValueId, View, Vocabulary};
+
+/// What `iss` is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Iss {
+    /// This.
+    Is(String),
+    /// A URL with the tenant that a claim names.
+    Tenant {
+        /// What stands before it.
+        prefix: String,
+        /// Where the claim is.
+        claim: Vec<String>,
+        /// What stands behind it.
+        suffix: String,
+        /// Tenants that have an issuer of their own.
+        but: Vec<String>,
+    },
+}
+
+/// A token as it comes: without one, or of this issuer.
+#[derive(Debug, Clone)]
+pub struct Case<'m> {
+    /// What `iss` is.
+    pub iss: Iss,
+    /// Claims that must be such texts for the old or the new policy to know the issuer.
+    pub tenants: Vec<(Vec<String>, String)>,
+    /// The issuer that the old API knows it as.
+    pub old: Option<Token<'m>>,
+    /// The issuer that the new API knows it as.
+    pub new: Option<Token<'m>>,
+}
+
+/// An API of a policy.
+pub type Taker<'m> = (&'m Model, &'m Api);
+
+/// The issuers whose tokens one of two APIs takes.
+pub fn cases<'m>(old: Option<Taker<'m>>, new: Option<Taker<'m>>) -> Vec<Case<'m>> {
+    let known = |taker: Option<Taker<'m>>| -> Vec<Token<'m>> {
+        taker
+            .map(|(model, api)| {
+                api.issuers
+                    .iter()
+                    .filter_map(|id| {
+                        Some(Token {
+                            id: *id,
+                            issuer: model.issuers.get(id.0 as usize)?,
+                        })
+                    })
+                    .collect()
+            })
+            .unwrap_or_default()
+    };
+    let (old, new) = (known(old), known(new));
+    let mut isses: Vec<Iss> = Vec::new();
+    let exact: Vec<&String> = old
+        .iter()
+        .chain(&new)
+        .filter_map(|token| match &token.issuer.url {
+            IssuerUrl::Exact(url) => Some(url),
+            IssuerUrl::Tenant { .. } => None,
+        })
+        .collect();
+    for token in old.iter().chain(&new) {
+        let iss = match &token.issuer.url {
+            IssuerUrl::Exact(url) => Iss::Is(url.clone()),
+            IssuerUrl::Tenant {
+                prefix,
+                claim,
+                suffix,
+            } => Iss::Tenant {
+                prefix: prefix.clone(),
+                claim: claim.clone(),
+                suffix: suffix.clone(),
+                but: exact
+                    .iter()
+                    .filter_map(|url| tenant(url, prefix, suffix))
+                    .map(str::to_owned)
+                    .collect(),
+            },
+        };
+        isses.push(iss);
+    }
+    isses.sort_unstable();
+    isses.dedup();
+    isses
+        .into_iter()
+        .map(|iss| {
+            let mut tenants = Vec::new();
+            let old = find(&old, &iss, &mut tenants);
+            let new = find(&new, &iss, &mut tenants);
+            Case {
+                iss,
+                tenants,
+                old,
+                new,
+            }
+        })
+        .collect()
+}
+
+fn tenant<'u>(url: &'u str, prefix: &str, suffix: &str) -> Option<&'u str> {
+    url.strip_prefix(prefix)?
+        .strip_suffix(suffix)
+        .filter(|tenant| !tenant.is_empty() && !tenant.contains(['/', '?', '#']))
+}
+
+/// The issuer that `iss` is to an API: an exact one goes before one for many tenants.
+fn find<'m>(
+    known: &[Token<'m>],
+    iss: &Iss,
+    tenants: &mut Vec<(Vec<String>, String)>,
+) -> Option<Token<'m>> {
+    match iss {
+        Iss::Is(url) => known
+            .iter()
+            .find(|token| matches!(&token.issuer.url, IssuerUrl::Exact(own) if own == url))
+            .copied()
+            .or_else(|| {
+                known.iter().find_map(|token| match &token.issuer.url {
+                    IssuerUrl::Tenant {
+                        prefix,
+                        claim,
+                        suffix,
+                    } => {
+                        let tenant = tenant(url, prefix, suffix)?;
+                        tenants.push((claim.clone(), tenant.to_owned()));
+                        Some(*token)
+                    }
+                    IssuerUrl::Exact(_) => None,
+                })
+            }),
+        Iss::Tenant {
+            prefix,
+            claim,
+            suffix,
+            ..
+        } => known
+            .iter()
+            .find(|token| match &token.issuer.url {
+                IssuerUrl::Tenant {
+                    prefix: own_prefix,
+                    claim: own_claim,
+                    suffix: own_suffix,
+                } => (own_prefix, own_claim, own_suffix) == (prefix, claim, suffix),
+                IssuerUrl::Exact(_) => false,
+            })
+            .copied(),
+    }
+}
+
+/// What is checked of a token beside its issuer, for one API.
+#[derive(Debug, Clone)]
+pub struct Demands {
+    /// Audiences of the API; `None` where it is unchecked.
+    pub api_audience: Option<Vec<String>>,
+    /// Audiences that the issuer's tokens must have beside.
+    pub issuer_audience: Vec<String>,
+    /// Where the audience is, without `aud`.
+    pub audience_from: Option<Vec<String>>,
+    /// Seconds.
+    pub leeway: f64,
+    /// Seconds.
+    pub max_age: Option<f64>,
+    /// The kind.
+    pub kind: TokenKind,
+    /// Whether scopes are somewhere else than in `scope` and `scp`.
+    pub scopes_elsewhere: bool,
+}
+
+impl Demands {
+    /// Of an API on the tokens of an issuer.
+    pub fn of(api: &Api, token: Token) -> Demands {
+        let issuer = token.issuer;
+        Demands {
+            api_audience: match &api.audience {
+                Audience::OneOf(audiences) => Some(audiences.clone()),
+                Audience::Any(_) => None,
+            },
+            issuer_audience: issuer.audience.clone(),
+            audience_from: issuer.audience_from.clone(),
+            leeway: seconds_of(issuer.leeway),
+            max_age: issuer.max_age.map(seconds_of),
+            kind: issuer.tokens,
+            scopes_elsewhere: issuer.scopes_from.is_some(),
+        }
+    }
+
+    /// The least lists of audiences that do.
+    pub fn audiences(&self) -> Vec<Vec<String>> {
+        let one_of = |wanted: &[String]| -> Vec<Option<String>> {
+            if wanted.is_empty() {
+                vec![None]
+            } else {
+                wanted.iter().cloned().map(Some).collect()
+            }
+        };
+        let api = match &self.api_audience {
+            None => vec![None],
+            // Nobody is its audience.
+            Some(wanted) if wanted.is_empty() => return Vec::new(),
+            Some(wanted) => one_of(wanted),
+        };
+        let issuer = one_of(&self.issuer_audience);
+        let mut all: Vec<Vec<String>> = api
+            .iter()
+            .flat_map(|a| {
+                issuer.iter().map(move |b| {
+                    let mut both: Vec<String> = a.iter().chain(b).cloned().collect();
+                    both.sort_unstable();
+                    both.dedup();
+                    both
+                })
+            })
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Whether a token for these audiences is taken.
+    pub fn takes(&self, audiences: &[String]) -> bool {
+        let holds = |wanted: &[String]| audiences.iter().any(|audience| wanted.contains(audience));
+        self.api_audience.as_deref().is_none_or(holds)
+            && (self.issuer_audience.is_empty() || holds(&self.issuer_audience))
+    }
+}
+
+/// The claims that every token of a case has, valid for all of these demands.
+pub fn base(case: &Case<'_>, demands: &[Demands], now: f64) -> Map<String, Value> {
+    let mut claims = Map::new();
+    if let Iss::Is(url) = &case.iss {
+        claims.insert("iss".to_owned(), json!(url));
+    }
+    let mut audiences: Vec<String> = demands
+        .iter()
+        .filter_map(|demands| demands.audiences().first().cloned())
+        .flatten()
+        .collect();
+    audiences.sort_unstable();
+    audiences.dedup();
+    match audiences.as_slice() {
+        [] => {}
+        [one] => {
+            claims.insert("aud".to_owned(), json!(one));
+        }
+        several => {
+            claims.insert("aud".to_owned(), json!(several));
+        }
+    }
+    claims.insert("exp".to_owned(), number(now + LIFETIME));
+    if demands.iter().any(|demands| demands.max_age.is_some()) {
+        claims.insert("iat".to_owned(), number(now));
+    }
+    claims
+}
+
+/// The claims of a token that nobody takes.
+pub fn refused() -> Map<String, Value> {
+    Map::from_iter([
+        ("exp".to_owned(), json!(0)),
+        ("iss".to_owned(), json!("https://nobody.invalid")),
+    ])
+}
+
+/// How long the tokens of witnesses are valid, in seconds.
+pub const LIFETIME: f64 = 300.0;
+
+/// A number as JSON, without a fraction where it has none.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is whole and below 2^53 is in the range of an i64"
+)]
+pub fn number(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() <= super::cells::numbers::LARGEST {
+        json!(number as i64)
+    } else {
+        json!(number)
+    }
+}
+
+/// What is asked of the claims that the checks of a token read, where rules read them too.
+#[derive(Debug, Default)]
+pub struct Validity {
+    must: Vec<Must>,
+    kinds: Vec<TokenKind>,
+    signs: Option<Signs>,
+}
+
+#[derive(Debug)]
+enum Must {
+    Text(ValueId, usize),
+    /// Not there, or of an age that answers this with yes, or with no.
+    Age(ValueId, usize, bool, bool),
+    Held(ValueId, Held),
+    There(ValueId),
+}
+
+/// What kinds of tokens are told apart by.
+#[derive(Debug, Default)]
+struct Signs {
+    refresh: Vec<(ValueId, usize)>,
+    id: Vec<(ValueId, usize)>,
+    access: Vec<(ValueId, usize)>,
+    hashes: Vec<ValueId>,
+    nonce: Option<ValueId>,
+    azp: Option<(ValueId, usize)>,
+    scopes: Option<ValueId>,
+}
+
+impl Validity {
+    /// Asks what has to be asked. All conditions have been read into the vocabulary before.
+    pub fn ask(
+        case: &Case<'_>,
+        demands: &[Demands],
+        base: &Map<String, Value>,
+        vocabulary: &mut Vocabulary,
+    ) -> Validity {
+        let mut validity = Validity {
+            kinds: demands.iter().map(|demands| demands.kind).collect(),
+            ..Validity::default()
+        };
+        validity.ask_issuer(case, vocabulary);
+        validity.ask_times(demands, vocabulary);
+        validity.ask_audience(demands, vocabulary);
+        validity.ask_signs(demands, base, vocabulary);
+        validity
+    }
+
+    fn ask_issuer(&mut self, case: &Case<'_>, vocabulary: &mut Vocabulary) {
+        if let (Iss::Is(url), Some(value)) = (&case.iss, vocabulary.find(&Place::member("iss"))) {
+            let question = vocabulary.ask_text(value, TextQuestion::is(url));
+            self.must.push(Must::Text(value, question));
+        }
+        for (claim, tenant) in &case.tenants {
+            let value = vocabulary.value(&Place::Member(claim.clone()));
+            vocabulary.view(value, View::Text);
+            let question = vocabulary.ask_text(value, TextQuestion::is(tenant));
+            self.must.push(Must::Text(value, question));
+        }
+        if let Iss::Tenant { claim, but, .. } = &case.iss {
+            let value = vocabulary.value(&Place::Member(claim.clone()));
+            vocabulary.view(value, View::Text);
+            let but = but.clone();
+            vocabulary.change(value, |value| value.fits = Fits::UrlSegment { but });
+            // Any text that fits.
+            let question = vocabulary.ask_text(
+                value,
+                TextQuestion::Around {
+                    prefix: String::new(),
+                    suffix: String::new(),
+                    between: 0,
+                },
+            );
+            self.must.push(Must::Text(value, question));
+        }
+    }
+
+    fn ask_times(&mut self, demands: &[Demands], vocabulary: &mut Vocabulary) {
+        for demand in demands {
+            if let Some(value) = vocabulary.find(&Place::member("exp")) {
+                let question = vocabulary.ask_age(value, NumberQuestion::Less(demand.leeway));
+                self.must.push(Must::Age(value, question, true, false));
+            }
+            if let Some(value) = vocabulary.find(&Place::member("nbf")) {
+                let question = vocabulary.ask_age(value, NumberQuestion::Less(-demand.leeway));
+                self.must.push(Must::Age(value, question, false, true));
+            }
+            if let (Some(value), Some(max_age)) =
+                (vocabulary.find(&Place::member("iat")), demand.max_age)
+            {
+                let future = vocabulary.ask_age(value, NumberQuestion::Less(-demand.leeway));
+                let young =
+                    vocabulary.ask_age(value, NumberQuestion::LessOrEqual(max_age + demand.leeway));
+                self.must.push(Must::Age(value, future, false, false));
+                self.must.push(Must::Age(value, young, true, false));
+            }
+        }
+    }
+
+    fn ask_audience(&mut self, demands: &[Demands], vocabulary: &mut Vocabulary) {
+        let Some(value) = vocabulary.find(&Place::member("aud")) else {
+            return;
+        };
+        vocabulary.view(value, View::Texts);
+        for demand in demands {
+            let wanted = demand
+                .api_audience
+                .iter()
+                .chain(Some(&demand.issuer_audience).filter(|own| !own.is_empty()));
+            for audiences in wanted {
+                let mut values = audiences.clone();
+                values.sort_unstable();
+                values.dedup();
+                let question = ListQuestion { values, all: false };
+                let held = vocabulary.ask_list(value, View::Texts, &question);
+                self.must.push(Must::Held(value, held));
+            }
+            if demand.api_audience.is_some() || !demand.issuer_audience.is_empty() {
+                self.must.push(Must::There(value));
+            }
+        }
+    }
+
+    /// An ID token is known by claims that rules can read as well.
+    fn ask_signs(
+        &mut self,
+        demands: &[Demands],
+        base: &Map<String, Value>,
+        vocabulary: &mut Vocabulary,
+    ) {
+        const NAMES: [&str; 8] = [
+            "at_hash",
+            "azp",
+            "c_hash",
+            "nonce",
+            "token_type",
+            "token_use",
+            "typ",
+            "type",
+        ];
+        let wants_id = demands.iter().any(|demands| demands.kind == TokenKind::Id);
+        let is_read = |vocabulary: &Vocabulary| {
+            NAMES
+                .iter()
+                .any(|name| vocabulary.find(&Place::member(name)).is_some())
+        };
+        if !is_read(vocabulary) && !wants_id {
+            return;
+        }
+        let mut signs = Signs::default();
+        let says = |name: &str, words: &[&str], vocabulary: &mut Vocabulary| {
+            let value = vocabulary.find(&Place::member(name))?;
+            vocabulary.view(value, View::Text);
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            Some((
+                value,
+                vocabulary.ask_text(value, TextQuestion::OneOfFolded(words)),
+            ))
+        };
+        signs
+            .refresh
+            .extend(says("typ", &["refresh", "offline"], vocabulary));
+        for name in ["token_use", "token_type", "type"] {
+            signs
+                .refresh
+                .extend(says(name, &["refresh", "refresh_token"], vocabulary));
+        }
+        signs.id.extend(says("token_use", &["id"], vocabulary));
+        signs.id.extend(says("typ", &["id"], vocabulary));
+        signs
+            .access
+            .extend(says("token_use", &["access"], vocabulary));
+        signs.access.extend(says("typ", &["bearer"], vocabulary));
+        for name in ["at_hash", "c_hash"] {
+            signs.hashes.extend(vocabulary.find(&Place::member(name)));
+        }
+        signs.nonce = vocabulary.find(&Place::member("nonce"));
+        if let Some(value) = vocabulary.find(&Place::member("azp")) {
+            let audiences: Vec<String> = match base.get("aud") {
+                Some(Value::String(one)) => vec![one.clone()],
+                Some(Value::Array(all)) => all
+                    .iter()
+                    .filter_map(|one| one.as_str().map(str::to_owned))
+                    .collect(),
+                _ => Vec::new(),
+            };
+            vocabulary.view(value, View::Text);
+            let set = Arc::new(StringSet::new(None, audiences));
+            signs.azp = Some((value, vocabulary.ask_text(value, TextQuestion::one_of(set))));
+        }
+        // Where scopes are read from elsewhere, `scope` can say that it is no ID token.
+        if demands.iter().all(|demands| !demands.scopes_elsewhere) {
+            let value = vocabulary.value(&Place::Scopes);
+            vocabulary.view(value, View::Scopes);
+            signs.scopes = Some(value);
+        }
+        self.signs = Some(signs);
+    }
+
+    /// Where the checks pass.
+    pub fn function(&self, diagrams: &mut Diagrams<'_>) -> Function {
+        let mut valid = Function::TRUE;
+        for must in &self.must {
+            let one = match must {
+                Must::Text(value, question) => diagrams.answered(*value, *question),
+                Must::Age(value, question, wanted, optional) => {
+                    let aged = diagrams.aged(*value, *question);
+                    let aged = if *wanted {
+                        aged
+                    } else {
+                        diagrams.store.not(aged)
+                    };
+                    let there = diagrams.shaped(*value, |_, shape| shape != Shape::Absent);
+                    if *optional {
+                        diagrams.store.implies(there, aged)
+                    } else {
+                        diagrams.store.and(there, aged)
+                    }
+                }
+                Must::Held(value, held) => diagrams.list(*value, View::Texts, *held).yes,
+                Must::There(value) => diagrams.shaped(*value, |_, shape| shape != Shape::Absent),
+            };
+            valid = diagrams.store.and(valid, one);
+        }
+        if let Some(signs) = &self.signs {
+            for kind in &self.kinds {
+                let right = signs.function(*kind, diagrams);
+                valid = diagrams.store.and(valid, right);
+            }
+        }
+        valid
+    }
+
+    /// Whether the token needs a scope to be none of another kind, and has no place for it yet.
+    pub fn has_signs(&self) -> bool {
+        self.signs
+            .as_ref()
+            .is_some_and(|signs| signs.scopes.is_none())
+            && !self.kinds.contains(&TokenKind::Id)
+    }
+}
+
+impl Signs {
+    fn function(&self, kind: TokenKind, diagrams: &mut Diagrams<'_>) -> Function {
+        let any = |all: &[(ValueId, usize)], diagrams: &mut Diagrams<'_>| {
+            let mut any = Function::FALSE;
+            for (value, question) in all {
+                let one = diagrams.answered(*value, *question);
+                any = diagrams.store.or(any, one);
+            }
+            any
+        };
+        let there = |value: ValueId, diagrams: &mut Diagrams<'_>| {
+            diagrams.shaped(value, |_, shape| {
+                !matches!(shape, Shape::Absent | Shape::Null)
+            })
+        };
+        let refresh = any(&self.refresh, diagrams);
+        let mut id = any(&self.id, diagrams);
+        for hash in &self.hashes {
+            let hash = there(*hash, diagrams);
+            id = diagrams.store.or(id, hash);
+        }
+        let access = any(&self.access, diagrams);
+        let scopes = match self.scopes {
+            Some(scopes) => diagrams.shaped(scopes, |_, shape| shape == Shape::Scopes),
+            // Free to be there or not, whichever is taken.
+            None => Function::constant(kind != TokenKind::Id),
+        };
+        let mut weak = match self.nonce {
+            Some(nonce) => there(nonce, diagrams),
+            None => Function::FALSE,
+        };
+        if let Some((azp, question)) = self.azp {
+            let own = diagrams.answered(azp, question);
+            weak = diagrams.store.or(weak, own);
+        }
+        let weak = diagrams.store.without(weak, scopes);
+        let is_id = diagrams.store.or(id, weak);
+        let right = match kind {
+            TokenKind::Jwt | TokenKind::Access => diagrams.store.not(is_id),
+            TokenKind::Id => {
+                let certain = diagrams.store.or(access, scopes);
+                let not_certain = diagrams.store.not(certain);
+                diagrams.store.or(is_id, not_certain)
+            }
+        };
+        diagrams.store.without(right, refresh)
+    }
+}

@@ -1,0 +1,94 @@
+//! What two policies differ in.
+
+mod routes;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use portcullis::analyze::{self, Change, Difference, Failure};
+use portcullis::compile::compile;
+use portcullis::diagnostic::render;
+use portcullis::engine::Policy;
+
+use crate::support::policy::check_files;
+
+/// The time of comparisons: 2026-06-01T12:00:00Z.
+pub const NOW: f64 = 1_780_315_200.0;
+
+/// What most policies here have in common.
+pub const HEAD: &str = r#"
+issuer main {
+    url "https://issuer.example"
+    claims {
+        plan   string
+        org    string
+        team   string
+        seats  number
+        used   number
+        paid   boolean
+        trial  boolean
+        roles  list of string
+        sizes  list of number
+        joined time
+        left   time
+        tags   words
+        nested string from deep."in".here
+        deep   list of string from keys of deep
+    }
+}
+"#;
+
+/// What an API with these lines is.
+pub fn shop(lines: &str) -> String {
+    format!(
+        "{HEAD}api shop {{\n    host \"api.example.com\"\n    issuer main\n    audience \
+         \"https://api.example.com\"\n{lines}\n}}\n"
+    )
+}
+
+/// A policy; warnings are of no account.
+pub fn policy(text: &str) -> Policy {
+    let files = BTreeMap::from([("policy.gate".to_owned(), text.as_bytes().to_vec())]);
+    let set = check_files(&files, &BTreeMap::new());
+    let shown = render::human(&set.sources, &set.checked.diagnostics, false);
+    let model = set
+        .checked
+        .model
+        .unwrap_or_else(|| panic!("it does not load: {shown}\n{text}"));
+    compile(model, Arc::new(set.sources))
+}
+
+/// Compares two policies, and asks the engine about each witness once more.
+pub fn compare(old: &str, new: &str) -> Result<Difference, Failure> {
+    let (old, new) = (policy(old), policy(new));
+    let difference = analyze::diff(&old, &new, NOW)?;
+    for change in &difference.changes {
+        let Some(witness) = &change.witness else {
+            continue;
+        };
+        assert_eq!(witness.decide(&old).verdict, change.old, "{change:#?}");
+        assert_eq!(witness.decide(&new).verdict, change.new, "{change:#?}");
+    }
+    Ok(difference)
+}
+
+/// A change in one line.
+pub fn shown(change: &Change) -> String {
+    let what = change
+        .route
+        .as_deref()
+        .or(change.about.as_deref())
+        .unwrap_or("");
+    format!(
+        "{what}: {} {}",
+        change.kind.as_str(),
+        change.effect.as_str()
+    )
+}
+
+/// Compares two policies; the changes, a line each.
+pub fn changes(old: &str, new: &str) -> Vec<String> {
+    let difference = compare(old, new).unwrap_or_else(|failure| panic!("{failure}\n{old}\n{new}"));
+    difference.changes.iter().map(shown).collect()
+}
