@@ -125,6 +125,22 @@ impl Parsed {
         })
     }
 
+    /// The same policy with other texts in its files.
+    #[must_use]
+    pub fn with(&self, sources: Sources) -> Parsed {
+        let (documents, found): (_, Vec<_>) = sources
+            .iter()
+            .map(|(file, _)| syntax::parse(&sources, file))
+            .unzip();
+        Parsed {
+            sources,
+            documents,
+            diagnostics: found.into_iter().flatten().collect(),
+            relative: self.relative.clone(),
+            complete: self.complete,
+        }
+    }
+
     fn of(tree: Tree) -> Parsed {
         let mut parsed = Parsed {
             sources: Sources::new(),

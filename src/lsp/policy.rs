@@ -1,15 +1,17 @@
 //! A policy as it stands in the editor.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
-use gen_lsp_types::{Location, Range, Uri};
+use gen_lsp_types::{Location, Position, Range, Uri};
 
 use super::documents::Documents;
 use super::home::Home;
+use super::index::Index;
 use super::positions::{Encoding, Lines};
 use crate::diagnostic::Diagnostic;
 use crate::load::{self, Options, Overlay, Parsed, real};
-use crate::source::{FileId, Span};
+use crate::source::{FileId, Sources, Span};
 
 /// What is known of a policy: always its trees, its faults only once they were asked for.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub struct Policy {
     /// Its files and trees.
     pub parsed: Parsed,
     files: Vec<File>,
+    index: OnceCell<Index>,
     diagnostics: Option<Vec<Diagnostic>>,
 }
 
@@ -90,6 +93,7 @@ impl Policy {
             overlay,
             parsed,
             files,
+            index: OnceCell::new(),
             diagnostics: None,
         }
     }
@@ -109,6 +113,34 @@ impl Policy {
                 .checked
                 .diagnostics
         })
+    }
+
+    /// What would be wrong with it after these replacements.
+    pub fn diagnostics_with(&self, replacements: &[(Span, String)]) -> Vec<Diagnostic> {
+        let mut changed = Sources::new();
+        for (file, source) in self.parsed.sources.iter() {
+            let mut own: Vec<&(Span, String)> = replacements
+                .iter()
+                .filter(|(span, _)| span.file == file)
+                .collect();
+            // From the end on, so that what is replaced moves nothing that is yet to be.
+            own.sort_by_key(|(span, _)| std::cmp::Reverse((span.start, span.end)));
+            let mut text = source.text.to_string();
+            for (span, replacement) in own {
+                text.replace_range(span.start as usize..span.end as usize, replacement);
+            }
+            changed.add(source.name.clone(), text);
+        }
+        let parsed = self.parsed.with(changed);
+        load::check(parsed, &self.paths, &self.options, &self.overlay)
+            .checked
+            .diagnostics
+    }
+
+    /// Every name in it.
+    pub fn index(&self) -> &Index {
+        self.index
+            .get_or_init(|| Index::of(&self.parsed.sources, &self.parsed.documents))
     }
 
     /// The number of a file by its address.
@@ -145,6 +177,12 @@ impl Policy {
         self.lines(span.file).map_or_else(Range::default, |lines| {
             lines.range(self.text(span.file), span)
         })
+    }
+
+    /// The offset of a position in a file.
+    pub fn offset(&self, file: FileId, position: Position) -> usize {
+        self.lines(file)
+            .map_or(0, |lines| lines.offset(self.text(file), position))
     }
 
     /// The place of a span.

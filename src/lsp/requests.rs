@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gen_lsp_types::{
-    CodeActionKind, CodeActionOptions, InitializeResult, PositionEncodingKind, Save,
+    CodeActionKind, CodeActionOptions, InitializeResult, PositionEncodingKind, RenameOptions, Save,
     ServerCapabilities, ServerInfo, TextDocumentSync, TextDocumentSyncKind,
     TextDocumentSyncOptions, Uri,
 };
@@ -12,16 +12,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::actions;
 use super::message::value;
 use super::positions::Encoding;
 use super::refusal::Refusal;
 use super::workspace::{Client, Workspace};
+use super::{actions, hover, navigate, rename, symbols};
 
 /// Answers a request.
 pub fn answer(workspace: &mut Workspace, method: &str, params: Value) -> Result<Value, Refusal> {
     match method {
         "textDocument/codeAction" => with(workspace, params, actions::actions),
+        "textDocument/definition" => with(workspace, params, navigate::definition),
+        "textDocument/references" => with(workspace, params, navigate::references),
+        "textDocument/documentHighlight" => with(workspace, params, navigate::highlights),
+        "textDocument/prepareRename" => with(workspace, params, rename::prepare),
+        "textDocument/rename" => with(workspace, params, rename::rename),
+        "textDocument/documentSymbol" => with(workspace, params, symbols::of_document),
+        "workspace/symbol" => with(workspace, params, symbols::of_workspace),
+        "textDocument/hover" => with(workspace, params, hover::hover),
         _ => Err(Refusal::unknown(method)),
     }
 }
@@ -109,6 +117,19 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
             save: Some(Save::Bool(true)),
             ..TextDocumentSyncOptions::default()
         })),
+        hover_provider: Some(true.into()),
+        definition_provider: Some(true.into()),
+        references_provider: Some(true.into()),
+        document_highlight_provider: Some(true.into()),
+        document_symbol_provider: Some(true.into()),
+        workspace_symbol_provider: Some(true.into()),
+        rename_provider: Some(
+            RenameOptions {
+                prepare_provider: Some(true),
+                ..RenameOptions::default()
+            }
+            .into(),
+        ),
         code_action_provider: Some(
             CodeActionOptions {
                 code_action_kinds: Some(vec![CodeActionKind::QuickFix]),

@@ -109,6 +109,14 @@ impl Workspace {
         Ok((policy, file))
     }
 
+    /// All policies of which something is open.
+    pub fn all_policies(&mut self) -> impl Iterator<Item = &Policy> {
+        for key in self.keys() {
+            self.parse(&key);
+        }
+        self.policies.values()
+    }
+
     /// What the editor has to be told of one policy that changed; `None` where none did.
     pub fn news(&mut self) -> Option<Vec<PublishDiagnosticsParams>> {
         let key = self.stale.pop_first()?;

@@ -33,6 +33,18 @@ pub const MAX_NESTING: usize = 64;
 /// another kind (a core dump, say) would have millions.
 pub const MAX_ERRORS: usize = 100;
 
+/// Whether a word can name an issuer, an API, a `let`, a `set` or a `param`: no word of the
+/// language can.
+pub fn is_name(word: &str) -> bool {
+    let whole = |node: parse::Node| node.text().len() == word.len();
+    is_word(word) && parse::parse(parse::Rule::name, FileId(0), word, 0).is_ok_and(whole)
+}
+
+/// Whether a word can name a claim, a parameter of a path, or a token of a test.
+pub fn is_word(word: &str) -> bool {
+    build::is_name(word)
+}
+
 /// Reads one file: what could be read of it, and what is wrong with the rest, by place.
 pub fn parse(sources: &Sources, file: FileId) -> (ast::Document, Vec<Diagnostic>) {
     let empty = ast::Document {

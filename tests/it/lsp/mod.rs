@@ -3,4 +3,6 @@
 mod actions;
 mod diagnostics;
 mod editor;
+mod features;
+mod marked;
 mod protocol;
