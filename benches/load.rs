@@ -11,6 +11,11 @@ mod policies;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
+
+/// The one of the daemon.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn by_routes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("load");

@@ -3,7 +3,7 @@
 //! Where an API lists its scopes, a wrong one is an error. Where it does not, all that can be
 //! seen is that one is used once and that another differs from it by a letter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher as _};
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -38,7 +38,7 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
             continue;
         }
         // By where they are written: one line may be several routes, one `let` may be in many.
-        let mut used: BTreeMap<&str, BTreeSet<Span>> = BTreeMap::new();
+        let mut used: HashMap<&str, Uses> = HashMap::new();
         for route in &api.routes {
             if let Access::Open {
                 condition: Some(condition),
@@ -55,7 +55,7 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
     }
 }
 
-fn collect<'m>(condition: &'m Condition, used: &mut BTreeMap<&'m str, BTreeSet<Span>>) {
+fn collect<'m>(condition: &'m Condition, used: &mut HashMap<&'m str, Uses>) {
     match &condition.kind {
         ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
             for condition in conditions {
@@ -65,19 +65,40 @@ fn collect<'m>(condition: &'m Condition, used: &mut BTreeMap<&'m str, BTreeSet<S
         ConditionKind::Not(inner) => collect(inner, used),
         ConditionKind::Atom(Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes)) => {
             for scope in scopes {
-                used.entry(scope).or_default().insert(condition.span);
+                Uses::add(used, scope, condition.span);
             }
         }
         ConditionKind::Atom(_) => {}
     }
 }
 
-fn check_one(used: &BTreeMap<&str, BTreeSet<Span>>, out: &mut Out) {
+/// Where a scope is written.
+struct Uses {
+    first: Span,
+    /// Whether it is in more places than that.
+    several: bool,
+}
+
+impl Uses {
+    fn add<'m>(used: &mut HashMap<&'m str, Uses>, scope: &'m str, place: Span) {
+        used.entry(scope)
+            .and_modify(|uses| {
+                uses.several |= uses.first != place;
+                uses.first = uses.first.min(place);
+            })
+            .or_insert(Uses {
+                first: place,
+                several: false,
+            });
+    }
+}
+
+fn check_one(used: &HashMap<&str, Uses>, out: &mut Out) {
     for (a, b) in near_pairs(used.keys().copied()) {
         let once = |scope: &str| {
             used.get(scope)
-                .filter(|places| places.len() == 1)
-                .and_then(|places| places.first().copied())
+                .filter(|uses| !uses.several)
+                .map(|uses| uses.first)
         };
         // Of two that are used once either may be wrong; one warning points at both.
         let (wrong, right, place) = match (once(a), once(b)) {
@@ -91,8 +112,8 @@ fn check_one(used: &BTreeMap<&str, BTreeSet<Span>>, out: &mut Out) {
             format!("the scope `{wrong}` is used once, and is near `{right}`"),
         )
         .help("list the API's scopes with `scopes \"…\"`, and a wrong one is an error");
-        if let Some(other) = used.get(right).and_then(|places| places.first()) {
-            diagnostic = diagnostic.also(*other, format!("`{right}` is used here"));
+        if let Some(other) = used.get(right) {
+            diagnostic = diagnostic.also(other.first, format!("`{right}` is used here"));
         }
         out.say(diagnostic);
     }

@@ -59,6 +59,7 @@ impl<'i> Regions<'i> {
         methods: &'i [MethodSet],
         patterns: impl Iterator<Item = &'p PathPattern>,
     ) -> Regions<'i> {
+        let mut ascii = [false; 128];
         let mut used: BTreeSet<char> = BTreeSet::new();
         for segment in patterns.flat_map(|pattern| &pattern.segments) {
             let (prefix, suffix) = match segment {
@@ -67,16 +68,23 @@ impl<'i> Regions<'i> {
                 SegmentPattern::Any => ("", ""),
             };
             for character in prefix.chars().chain(suffix.chars()) {
-                if !used.contains(&character) {
-                    used.insert(character);
+                match ascii.get_mut(character as usize) {
+                    Some(seen) => *seen = true,
+                    None => {
+                        used.insert(character);
+                    }
                 }
             }
         }
+        let is_used = |character: char| match ascii.get(character as usize) {
+            Some(seen) => *seen,
+            None => used.contains(&character),
+        };
         let fresh = ('a'..='z')
             .rev()
             .chain('0'..='9')
             .chain('\u{e0}'..='\u{ffff}')
-            .find(|character| character.is_alphanumeric() && !used.contains(character))
+            .find(|character| character.is_alphanumeric() && !is_used(*character))
             .unwrap_or('x');
         Regions {
             index,

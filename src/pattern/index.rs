@@ -65,25 +65,24 @@ struct Wanted<'p> {
 impl Index {
     /// The index of these patterns, numbered in their order.
     pub fn of<'p>(patterns: impl Iterator<Item = &'p PathPattern> + Clone) -> Index {
-        let mut literals: Vec<&str> = patterns
-            .clone()
-            .flat_map(|pattern| &pattern.segments)
-            .filter_map(|segment| match segment {
-                SegmentPattern::Literal(literal) => Some(literal.as_str()),
-                _ => None,
-            })
-            .collect();
+        // Each once, and only then sorted: most routes share their first segments.
+        let mut numbers: HashMap<Rc<str>, usize> = HashMap::new();
+        for segment in patterns.clone().flat_map(|pattern| &pattern.segments) {
+            if let SegmentPattern::Literal(literal) = segment
+                && !numbers.contains_key(literal.as_str())
+            {
+                numbers.insert(Rc::from(literal.as_str()), 0);
+            }
+        }
+        let mut literals: Vec<Rc<str>> = numbers.keys().cloned().collect();
         literals.sort_unstable();
-        literals.dedup();
-        let literals: Vec<Rc<str>> = literals.into_iter().map(Rc::from).collect();
+        for (number, literal) in literals.iter().enumerate() {
+            numbers.insert(Rc::clone(literal), number);
+        }
         let mut nodes = Vec::with_capacity(literals.len() + 1);
         nodes.push(Node::default());
         let mut index = Index {
-            numbers: literals
-                .iter()
-                .enumerate()
-                .map(|(number, literal)| (Rc::clone(literal), number))
-                .collect(),
+            numbers,
             literals,
             nodes,
             depth: 0,
