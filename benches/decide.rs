@@ -49,7 +49,7 @@ fn allowed(policy: &Policy, facts: &Facts, method: &str, target: &str) -> bool {
         masked: false,
     };
     let routed = policy.route(black_box(&request));
-    if !matches!(routed.token(), Presented::Token(_)) {
+    if !matches!(routed.token(), Presented::Token(..)) {
         return false;
     }
     let evidence = Evidence::Token {

@@ -13,7 +13,7 @@ use portcullis::json::Json;
 use portcullis::keys::{self, KeySet, Keys, Provenance};
 use portcullis::settings::IssuerId;
 use portcullis::source::Sources;
-use portcullis::token;
+use portcullis::token::{self, Sender};
 use portcullis::{answer, syntax};
 
 /// The secret of the fuzzed issuer: no secret at all, and only of use here.
@@ -222,7 +222,7 @@ pub fn token(bytes: &[u8]) {
     let json = Json::parse(claims).expect("what was verified is JSON");
     let iss = json.get("iss").and_then(Json::as_str);
     assert_eq!(iss, Some("https://acme.example/"));
-    if token::admit(&verified, policy, api, NOW).is_ok() {
+    if token::admit(&verified, policy, api, &Sender::Assumed, NOW).is_ok() {
         let exp = json.get("exp").and_then(Json::as_f64);
         assert!(exp.is_some_and(|exp| exp + 60.0 > NOW), "expired");
     }

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 
-use crate::engine::{Decision, Denial, Step};
+use crate::engine::{Decision, Denial, ProofError, Step};
+use crate::keys::Algorithm;
 use crate::reason::Reason;
 use crate::text::clean;
 
@@ -96,20 +97,25 @@ fn denial_headers(
         .collect()
 }
 
-/// `WWW-Authenticate` (RFC 6750, section 3; RFC 9470, section 3).
+/// `WWW-Authenticate` (RFC 6750, section 3; RFC 9449, section 7.1; RFC 9470, section 3).
+///
+/// Where a token can be sent by two schemes, a 401 names both, in one field: a proxy may pass on
+/// no more. What is wrong stands in the challenge of the scheme that was used.
 fn challenge(
     denial: &Denial<'_>,
     explain: Explain,
     resource_metadata: Option<&str>,
 ) -> Option<String> {
     let reason = denial.reason();
-    let error = match reason {
+    let error = match (reason, denial.proof_error()) {
         // Without a token there is no error to name (RFC 6750, section 3.1).
-        Reason::TokenMissing => None,
-        Reason::ScopeMissing => Some("insufficient_scope"),
-        Reason::AuthenticationTooOld | Reason::AuthenticationTooWeak => {
+        (Reason::TokenMissing, _) => None,
+        (Reason::ScopeMissing, _) => Some("insufficient_scope"),
+        (Reason::AuthenticationTooOld | Reason::AuthenticationTooWeak, _) => {
             Some("insufficient_user_authentication")
         }
+        (_, Some(ProofError::Invalid)) => Some("invalid_dpop_proof"),
+        (_, Some(ProofError::NonceWanted)) => Some("use_dpop_nonce"),
         _ if reason.status() == 401 => Some("invalid_token"),
         _ => return None,
     };
@@ -117,10 +123,39 @@ fn challenge(
     let realm = api.map_or("portcullis", |api| {
         api.realm.as_deref().unwrap_or(&api.name)
     });
-    let mut challenge = format!("Bearer realm=\"{}\"", clean(realm));
-    let mut parameter = |name: &str, value: &str| {
-        let _ = write!(challenge, ", {name}=\"{}\"", clean(value));
-    };
+    let schemes = denial.schemes();
+    let named = if reason.status() == 401 { 2 } else { 1 };
+    let mut header = String::new();
+    for (at, scheme) in schemes.into_iter().take(named).enumerate() {
+        if at > 0 {
+            header.push_str(", ");
+        }
+        let _ = write!(header, "{scheme} realm=\"{}\"", clean(realm));
+        let mut parameter = |name: &str, value: &str| {
+            let _ = write!(header, ", {name}=\"{}\"", clean(value));
+        };
+        if scheme == "DPoP" {
+            let names: Vec<&str> = Algorithm::asymmetric().map(Algorithm::as_str).collect();
+            parameter("algs", &names.join(" "));
+        }
+        if at == 0 {
+            faults(denial, error, explain, &mut parameter);
+        }
+        if let Some(url) = resource_metadata {
+            parameter("resource_metadata", url);
+        }
+    }
+    Some(header)
+}
+
+/// What is wrong and what would do, as parameters of a challenge.
+fn faults(
+    denial: &Denial<'_>,
+    error: Option<&str>,
+    explain: Explain,
+    parameter: &mut impl FnMut(&str, &str),
+) {
+    let reason = denial.reason();
     if let Some(error) = error {
         parameter("error", error);
         match explain {
@@ -145,10 +180,6 @@ fn challenge(
     if let Some(seconds) = wanted.max_age {
         parameter("max_age", &seconds.to_string());
     }
-    if let Some(url) = resource_metadata {
-        parameter("resource_metadata", url);
-    }
-    Some(challenge)
 }
 
 /// The body of a denial (RFC 9457). `about:blank` says that it means what its status means.

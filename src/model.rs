@@ -12,8 +12,8 @@ use crate::source::Span;
 use crate::value::{AddressSet, ClaimType};
 
 pub use crate::settings::{
-    ApiId, Audience, ClaimId, Cors, Demand, IssuerClaim, IssuerId, IssuerUrl, Order, Origin,
-    PathOptions, PathParameter, TokenKind, TokenPlace,
+    ApiId, Audience, Binding, ClaimId, Cors, Demand, IssuerClaim, IssuerId, IssuerUrl, Order,
+    Origin, PathOptions, PathParameter, Senders, TokenKind, TokenPlace,
 };
 
 /// A whole policy set.
@@ -68,6 +68,8 @@ pub struct Issuer {
     pub audience_from: Option<Vec<String>>,
     /// Audiences of which its tokens must have one beside the API's; empty for no such demand.
     pub audience: Vec<String>,
+    /// How its tokens are bound to who sends them.
+    pub senders: Senders,
     /// Where the claims are that rules may use.
     pub claims: Vec<IssuerClaim>,
 }
@@ -102,6 +104,8 @@ pub struct Api {
     pub realm: Option<String>,
     /// Where a token is looked for.
     pub token_places: Vec<TokenPlace>,
+    /// How the tokens that it takes are bound to who sends them, beside what their issuers say.
+    pub senders: Senders,
     /// Which browsers may ask and read.
     pub cors: Option<Cors>,
     /// Whether every CORS preflight passes, whatever its origin.

@@ -101,6 +101,39 @@ pub struct PathOptions {
     pub allow_matrix_parameters: bool,
 }
 
+/// Whether tokens are taken that are bound to a key of who sends them, by one method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Binding {
+    /// Nothing is said: a token that is bound so is refused, since nobody checks what it is
+    /// bound to.
+    #[default]
+    Undeclared,
+    /// One that is bound so needs the proof; one that is not needs none.
+    Optional,
+    /// A token must be bound so.
+    Required,
+}
+
+/// What an issuer or an API says of the senders of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Senders {
+    /// By a key of the client, shown by a proof in each request (DPoP, RFC 9449).
+    pub dpop: Binding,
+    /// By the client's certificate (RFC 8705, section 3).
+    pub mtls: Binding,
+}
+
+impl Senders {
+    /// What holds where both are said: of each method the stricter.
+    #[must_use]
+    pub fn and(self, other: Senders) -> Senders {
+        Senders {
+            dpop: self.dpop.max(other.dpop),
+            mtls: self.mtls.max(other.mtls),
+        }
+    }
+}
+
 /// Whether a token is needed; the strictest of several wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Demand {

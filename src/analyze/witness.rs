@@ -44,7 +44,9 @@ impl Witness {
         let claimed = match (api, routed.token(), &self.claims) {
             (None, ..) | (Some(_), Presented::Absent, None) => None,
             (Some(_), Presented::Fault(fault), _) => Some(Err(fault)),
-            (Some(api), Presented::Token(token), _) => Some(token::unsigned(&token, policy, api)),
+            (Some(api), Presented::Token(token, _), _) => {
+                Some(token::unsigned(&token, policy, api))
+            }
             (Some(api), Presented::Absent, Some(claims)) => {
                 let parsed = Json::parse(claims.as_bytes());
                 Some(match &parsed {

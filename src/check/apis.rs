@@ -12,10 +12,11 @@ use crate::syntax::ast::{self, ApiSetting};
 use super::claims::{ApiClaims, ClaimsOf};
 use super::conditions::Env;
 use super::forward::bad_header;
-use super::issuers::{not_supported, once, urls_overlap};
+use super::issuers::{once, urls_overlap};
 use super::limits::{MAX_ISSUERS_OF_API, MAX_TOKEN_PLACES};
 use super::names::Kind;
 use super::out::Out;
+use super::sender::{self, SenderSettings};
 use super::urls::{is_scope, is_token};
 use super::{forward, hosts, origins};
 
@@ -56,6 +57,7 @@ struct Settings<'a> {
     forward: Vec<Spanned<&'a ast::Forward>>,
     forward_no_token: Option<Spanned<()>>,
     paths: Vec<Spanned<ast::PathOption>>,
+    sender: SenderSettings,
 }
 
 impl<'a> Settings<'a> {
@@ -108,7 +110,7 @@ impl<'a> Settings<'a> {
                 }
                 ApiSetting::Forward(forward) => settings.forward.push(Spanned::new(forward, span)),
                 ApiSetting::Paths(option) => settings.paths.push(Spanned::new(*option, span)),
-                ApiSetting::Sender(_) => out.say(not_supported(span, "sender")),
+                ApiSetting::Sender(given) => settings.sender.add(given, span, out),
             }
         }
         settings
@@ -172,6 +174,15 @@ pub(super) fn check(
         out,
     );
     let (paths, paths_span) = check_paths(&settings.paths, out);
+    let token_places = check_token_places(env, settings.token_in.as_ref(), out);
+    let of_issuers = || {
+        let mut issuers = issuers.iter();
+        issuers.find_map(|id| env.issuers.get(id.0 as usize)?.dpop_span)
+    };
+    if let Some(said) = settings.sender.dpop_span().or_else(of_issuers) {
+        let names_hosts = settings.host.is_some();
+        sender::check_dpop(said, &main.name, names_hosts, &token_places, out);
+    }
     let info = ApiInfo {
         id,
         name: main.name.node.clone(),
@@ -203,7 +214,8 @@ pub(super) fn check(
             .realm
             .as_ref()
             .and_then(|setting| check_realm(env, setting.node, out)),
-        token_places: check_token_places(env, settings.token_in.as_ref(), out),
+        token_places,
+        senders: settings.sender.senders(),
         cors: settings.cors.as_ref().map(|setting| {
             let (origins, credentials) = setting.node;
             origins::check(terms, origins, credentials, setting.span, out)

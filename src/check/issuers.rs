@@ -16,6 +16,7 @@ use super::claims::{REGISTERED, claim_type, refuse_checked, registered};
 use super::files::literal_path;
 use super::limits::{MAX_CLAIM_PATH, MAX_LEEWAY};
 use super::out::Out;
+use super::sender::SenderSettings;
 use super::sets::read;
 use super::urls::{parse_fetched, parse_url};
 use super::values::Terms;
@@ -39,6 +40,8 @@ pub(super) struct IssuerInfo {
     pub url_span: Span,
     /// Where `tokens id` is said, if it is.
     pub wants_id_tokens: Option<Span>,
+    /// Where `sender dpop` is said, if it is.
+    pub dpop_span: Option<Span>,
     pub claims: BTreeMap<String, DeclaredClaim>,
     /// Without its claims, which get their numbers once all issuers are known.
     model: Issuer,
@@ -90,6 +93,7 @@ struct Settings<'a> {
     audience_from: Option<Spanned<&'a ast::ClaimPath>>,
     audience: Option<Spanned<&'a [ast::Term]>>,
     claims: Option<Spanned<&'a [ast::ClaimDeclaration]>>,
+    sender: SenderSettings,
 }
 
 /// Sets what was not set yet, or says that it is said twice.
@@ -175,7 +179,7 @@ impl<'a> Settings<'a> {
                 IssuerSetting::Claims(claims) => {
                     once(&mut settings.claims, claims.as_slice(), span, "claims", out);
                 }
-                IssuerSetting::Sender(_) => out.say(not_supported(span, "sender")),
+                IssuerSetting::Sender(given) => settings.sender.add(given, span, out),
             }
         }
         settings
@@ -183,7 +187,7 @@ impl<'a> Settings<'a> {
 }
 
 /// What the language has and this version does not.
-pub(super) fn not_supported(span: Span, what: &str) -> Diagnostic {
+fn not_supported(span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(
         Code::NotSupported,
         span,
@@ -260,6 +264,7 @@ pub(super) fn check(
             .into_iter()
             .map(|audience| audience.node)
             .collect(),
+        senders: settings.sender.senders(),
         claims: Vec::new(),
     };
     IssuerInfo {
@@ -267,6 +272,7 @@ pub(super) fn check(
         url,
         url_span,
         wants_id_tokens,
+        dpop_span: settings.sender.dpop_span(),
         claims,
         model,
     }

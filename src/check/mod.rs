@@ -28,6 +28,7 @@ mod paths;
 mod region;
 mod relations;
 mod routes;
+mod sender;
 mod sets;
 mod strength;
 mod test_tokens;

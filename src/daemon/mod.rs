@@ -6,6 +6,7 @@ pub mod adapter;
 mod admin;
 pub mod config;
 mod decision_log;
+mod dpop;
 pub mod keys;
 pub mod listen;
 pub mod log;
@@ -34,6 +35,7 @@ use crate::keys::KeySet;
 use crate::load::{self, FileEntry, Loaded};
 use crate::settings::IssuerId;
 use config::Config;
+use dpop::Dpop;
 use keys::{IssuerKeys, Origin, Place, Store};
 use log::LogLevel;
 use metrics::Metrics;
@@ -124,6 +126,7 @@ pub struct Daemon {
     snapshot: ArcSwap<Snapshot>,
     settings: ArcSwap<Config>,
     keys: Store,
+    dpop: Dpop,
     metrics: Arc<Metrics>,
     decision_log: Option<decision_log::Log>,
     ids: Ids,
@@ -219,6 +222,10 @@ impl Daemon {
             ("listeners", before.listeners != config.listeners),
             ("limits", before.limits != config.limits),
             ("keys", before.keys != config.keys),
+            (
+                "dpop.max_proofs",
+                before.dpop.max_proofs != config.dpop.max_proofs,
+            ),
             ("reload", before.reload != config.reload),
             ("log.format", before.log.format != config.log.format),
             (

@@ -23,11 +23,11 @@ use super::log::rfc3339;
 use super::metrics::Adapter;
 use super::{Daemon, Snapshot};
 use crate::answer::{self, Answer, Explanation};
-use crate::engine::{self, Decision, Evidence, Fault, Presented, Routed};
+use crate::engine::{self, Api, Decision, Evidence, Fault, Presented, Request, Routed};
 use crate::keys::{KeySet, Keys};
 use crate::reason::Reason;
 use crate::settings::{ClaimId, Demand, IssuerId};
-use crate::token::{self, Verified};
+use crate::token::{self, Admitted, Sender, Shown, Verified};
 
 /// Which part of the deadline a request may wait for keys: the rest is for the answer, which says
 /// more than that time ran out.
@@ -160,7 +160,7 @@ impl Exchange<'_> {
         };
         let request = original.at(numeric_date(SystemTime::now()));
         let routed = self.snapshot.policy.route(&request);
-        let proof = self.prove(&routed, request.now).await;
+        let proof = self.prove(&routed, &request, &original).await;
         if self.started.elapsed() > self.settings.deadline.get() {
             let hint = format!("no decision within {}", self.settings.deadline);
             let fault = Fault::new(Reason::Internal, hint);
@@ -200,17 +200,29 @@ impl Exchange<'_> {
     }
 
     /// Finds out what the request's token is worth, where one is asked for.
-    async fn prove(&self, routed: &Routed<'_, '_>, now: f64) -> Proof {
+    async fn prove(
+        &self,
+        routed: &Routed<'_, '_>,
+        request: &Request<'_>,
+        original: &Original<'_>,
+    ) -> Proof {
         let policy = &self.snapshot.policy;
         let Some(api) = routed.api().filter(|_| routed.demand() != Demand::None) else {
             return Proof::Nothing;
         };
-        let token = match routed.token() {
+        let (token, scheme) = match routed.token() {
             Presented::Absent => return Proof::Nothing,
             Presented::Fault(fault) => return Proof::Fault(fault),
-            Presented::Token(token) => token,
+            Presented::Token(token, scheme) => (token, scheme),
         };
         let token = token.as_ref();
+        let sender = Sender::Shown(Shown {
+            request,
+            token,
+            scheme,
+            certificate: original.certificate,
+            demands: self.daemon.dpop.demands(&self.settings),
+        });
         let patience = self.started + self.settings.deadline.get().mul_f64(PATIENCE);
         let mut waited = false;
         loop {
@@ -220,7 +232,8 @@ impl Exchange<'_> {
             };
             let fault = match token::verify(token, policy, api, &asked) {
                 Ok(verified) => {
-                    return match token::admit(&verified, policy, api, now) {
+                    let admitted = self.admit(&verified, api, &sender, request.now).await;
+                    return match admitted {
                         Ok(()) => Proof::Token(Box::new(verified)),
                         Err(fault) => Proof::Fault(fault),
                     };
@@ -247,6 +260,23 @@ impl Exchange<'_> {
             match tokio::time::timeout_at(patience.into(), wait).await {
                 Ok(true) => waited = true,
                 Ok(false) | Err(_) => return Proof::Fault(fault),
+            }
+        }
+    }
+
+    /// Admits a token at a time; a proof that came with it is good for this once.
+    async fn admit(
+        &self,
+        verified: &Verified,
+        api: &Api,
+        sender: &Sender<'_>,
+        now: f64,
+    ) -> Result<(), Fault> {
+        match token::admit(verified, &self.snapshot.policy, api, sender, now)? {
+            Admitted::Wholly => Ok(()),
+            Admitted::Once(proof) => {
+                let taken = self.daemon.dpop.take(&proof, now).await;
+                taken.map_err(|fault| verified.tell(fault))
             }
         }
     }

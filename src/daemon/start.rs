@@ -16,6 +16,7 @@ use tonic_health::server::HealthReporter;
 
 use super::adapter::{self, grpc, pdp};
 use super::config::Config;
+use super::dpop::Dpop;
 use super::keys::Store;
 use super::listen::{Bound, Protocol};
 use super::log::{self, LogLevel};
@@ -117,6 +118,7 @@ async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running,
     let daemon = Arc::new(Daemon {
         snapshot: ArcSwap::from_pointee(snapshot),
         keys,
+        dpop: Dpop::new(&config.dpop),
         metrics,
         decision_log: decision_log::Log::open(&config.log.decisions)?,
         ids: Ids::new()?,

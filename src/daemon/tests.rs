@@ -40,6 +40,7 @@ fn page() -> Result<Original<'static>, Malformed> {
         host: Some("a.example"),
         headers: Vec::new(),
         address: "192.0.2.1".parse().ok(),
+        certificate: None,
         masked: false,
     })
 }

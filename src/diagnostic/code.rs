@@ -152,6 +152,10 @@ codes! {
     IdTokenAudience = "P0421", Error;
     /// A part of the language that this version does not have.
     NotSupported = "P0422", Error;
+    /// An API that takes DPoP proofs names no host.
+    ProofWithoutHost = "P0424", Error;
+    /// An API that takes DPoP proofs looks for tokens where no proof can stand beside one.
+    ProofWithoutAuthorization = "P0425", Error;
     /// A path that has no meaning.
     BadPath = "P0501", Error;
     /// A route does not say who may call it.

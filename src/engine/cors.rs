@@ -8,6 +8,10 @@ use crate::settings::Origin;
 /// What a page may read of a denial.
 const EXPOSED: &str = "WWW-Authenticate, x-portcullis-reason, x-portcullis-decision";
 
+/// The same where DPoP proofs are taken, with the nonce for the next (RFC 9449, section 8).
+const EXPOSED_WITH_NONCE: &str =
+    "WWW-Authenticate, DPoP-Nonce, x-portcullis-reason, x-portcullis-decision";
+
 /// A CORS preflight.
 pub(super) struct Preflight<'r> {
     pub origin: &'r str,
@@ -53,7 +57,11 @@ pub(super) fn allowed_origin(api: &Api, origin: &str) -> bool {
 }
 
 /// The headers that let a page of a listed origin read a denial.
-pub(super) fn denial_headers(api: &Api, request: &Request<'_>) -> Vec<(&'static str, String)> {
+pub(super) fn denial_headers(
+    api: &Api,
+    takes_dpop: bool,
+    request: &Request<'_>,
+) -> Vec<(&'static str, String)> {
     let Some(cors) = &api.cors else {
         return Vec::new();
     };
@@ -67,7 +75,12 @@ pub(super) fn denial_headers(api: &Api, request: &Request<'_>) -> Vec<(&'static 
         if cors.credentials {
             headers.push(("access-control-allow-credentials", "true".to_owned()));
         }
-        headers.push(("access-control-expose-headers", EXPOSED.to_owned()));
+        let exposed = if takes_dpop {
+            EXPOSED_WITH_NONCE
+        } else {
+            EXPOSED
+        };
+        headers.push(("access-control-expose-headers", exposed.to_owned()));
     }
     headers
 }

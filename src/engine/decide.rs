@@ -8,7 +8,7 @@ use super::evidence::{Evidence, Fault, SeenKind};
 use super::facts::Facts;
 use super::policy::Policy;
 use super::routed::{Open, Routed, Routes, State};
-use super::{blame, cors, forward};
+use super::{blame, cors, forward, presented};
 use crate::model::{Access, Api, Condition};
 use crate::reason::Reason;
 use crate::settings::{Demand, PathParameter};
@@ -55,6 +55,7 @@ fn decide_open<'a>(
             return deny(routed, open.routes.clone(), token, |denial| {
                 denial.reason = fault.reason;
                 denial.hint = Some(fault.hint.clone());
+                denial.proof = fault.proof;
                 denial.place = route_place;
             });
         }
@@ -147,11 +148,19 @@ fn missing_token(routed: &Routed<'_, '_>) -> String {
         crate::settings::Audience::OneOf(audiences) => audiences.first(),
         crate::settings::Audience::Any(_) => None,
     });
+    let bearer = routed
+        .api()
+        .is_none_or(|api| routed.policy.schemes(api).bearer);
+    let how = if bearer {
+        "`Authorization: Bearer`"
+    } else {
+        "`Authorization: DPoP`, and a proof in the header `DPoP` (RFC 9449)"
+    };
     match audience {
         Some(audience) => {
-            format!("send an access token for the audience `{audience}` as `Authorization: Bearer`")
+            format!("send an access token for the audience `{audience}` as {how}")
         }
-        None => "send an access token as `Authorization: Bearer`".to_owned(),
+        None => format!("send an access token as {how}"),
     }
 }
 
@@ -224,6 +233,8 @@ pub fn refuse<'a>(policy: &'a Policy, fault: &Fault) -> Decision<'a> {
         hint: Some(fault.hint.clone()),
         place: None,
         challenge: Challenge::default(),
+        proof: None,
+        sent_by_dpop: false,
         cors: Vec::new(),
     })
 }
@@ -246,8 +257,13 @@ fn deny<'a>(
         hint: None,
         place: None::<Span>,
         challenge: Challenge::default(),
+        proof: None,
+        sent_by_dpop: presented::sent_by_dpop(routed.request),
         cors: api
-            .map(|api| cors::denial_headers(api, routed.request))
+            .map(|api| {
+                let takes_dpop = routed.policy.schemes(api).dpop;
+                cors::denial_headers(api, takes_dpop, routed.request)
+            })
             .unwrap_or_default(),
     };
     fill(&mut denial);

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Policy, Schemes};
 use crate::engine::routed::Routes;
-use crate::engine::{Facts, SeenKind};
+use crate::engine::{Facts, ProofError, SeenKind};
 use crate::model::Api;
 use crate::reason::Reason;
 use crate::source::{Place, Span};
@@ -62,6 +62,8 @@ pub struct Denial<'a> {
     pub(super) hint: Option<String>,
     pub(super) place: Option<Span>,
     pub(super) challenge: Challenge,
+    pub(super) proof: Option<ProofError>,
+    pub(super) sent_by_dpop: bool,
     pub(super) cors: Vec<(&'static str, String)>,
 }
 
@@ -198,6 +200,29 @@ impl<'a> Denial<'a> {
     /// What the client could do about it.
     pub fn challenge(&self) -> &Challenge {
         &self.challenge
+    }
+
+    /// What is wrong with the DPoP proof, where that is the fault.
+    pub fn proof_error(&self) -> Option<ProofError> {
+        self.proof
+    }
+
+    /// The schemes by which a token can be sent, the one that was used first.
+    pub fn schemes(&self) -> Vec<&'static str> {
+        let takes = match self.subject.api {
+            Some(api) => self.subject.policy.schemes(api),
+            None => Schemes {
+                bearer: true,
+                dpop: false,
+            },
+        };
+        let mut schemes = Vec::with_capacity(2);
+        schemes.extend(takes.bearer.then_some("Bearer"));
+        schemes.extend(takes.dpop.then_some("DPoP"));
+        if self.sent_by_dpop {
+            schemes.reverse();
+        }
+        schemes
     }
 
     /// The headers that let a page of a listed origin read the denial.

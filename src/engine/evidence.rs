@@ -45,6 +45,17 @@ pub struct Fault {
     pub issuer: Option<String>,
     /// Whom the token is about, as far as it was read.
     pub subject: Option<String>,
+    /// What is wrong with the DPoP proof, where that is the fault.
+    pub proof: Option<ProofError>,
+}
+
+/// What a client is told of a DPoP proof that is refused (RFC 9449, section 12.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProofError {
+    /// `invalid_dpop_proof`
+    Invalid,
+    /// `use_dpop_nonce`: another proof, with the nonce that comes with the answer, would do.
+    NonceWanted,
 }
 
 impl Fault {
@@ -56,6 +67,7 @@ impl Fault {
             kind: None,
             issuer: None,
             subject: None,
+            proof: None,
         }
     }
 }

@@ -26,13 +26,13 @@ mod spellings;
 
 pub use decide::{decide, refuse};
 pub use decision::{Challenge, Decision, Denial, Permit, SeenToken};
-pub use evidence::{Evidence, Fault, SeenKind};
+pub use evidence::{Evidence, Fault, ProofError, SeenKind};
 pub use explain::{Step, explain};
 pub use facts::Facts;
 pub use observe::{Observed, bearing, observe};
 pub use path::{MAX_SEGMENTS, MAX_TARGET_BYTES};
-pub use policy::Policy;
-pub use presented::Presented;
+pub use policy::{Policy, Schemes};
+pub use presented::{Presented, Scheme};
 pub use request::Request;
 pub use routed::Routed;
 

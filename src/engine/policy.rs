@@ -10,7 +10,7 @@ use super::{Facts, facts, fold, spellings};
 use crate::json::Json;
 use crate::model::{Api, Forwarded, Guard, Issuer, Model, Route};
 use crate::pattern::HostPattern;
-use crate::settings::{ApiId, IssuerId, PathOptions};
+use crate::settings::{ApiId, Binding, IssuerId, PathOptions, Senders};
 use crate::source::{Place, Sources, Span};
 
 /// A compiled policy: immutable, and shared by all requests that it decides.
@@ -29,6 +29,15 @@ pub struct Policy {
     forwards_payload: bool,
     /// Differs where facts read by one policy would mean something else to the other.
     fingerprint: u64,
+}
+
+/// Authentication schemes (RFC 9110, section 11.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schemes {
+    /// `Bearer` (RFC 6750).
+    pub bearer: bool,
+    /// `DPoP` (RFC 9449, section 7.1).
+    pub dpop: bool,
 }
 
 /// The APIs that are asked for one host, and the rules of all of them.
@@ -172,6 +181,31 @@ impl Policy {
     /// The API of that number.
     pub fn api(&self, id: ApiId) -> Option<&Api> {
         self.model.apis.get(id.0 as usize)
+    }
+
+    /// How an issuer's tokens are bound to who sends them to an API: what both say, the stricter
+    /// of each.
+    pub fn senders(&self, issuer: &Issuer, api: &Api) -> Senders {
+        issuer.senders.and(api.senders)
+    }
+
+    /// The authentication schemes by which an API can be sent a token that passes.
+    pub fn schemes(&self, api: &Api) -> Schemes {
+        let mut issuers = api
+            .issuers
+            .iter()
+            .filter_map(|id| self.issuer(*id))
+            .peekable();
+        let mut schemes = Schemes {
+            bearer: issuers.peek().is_none(),
+            dpop: false,
+        };
+        for issuer in issuers {
+            let dpop = self.senders(issuer, api).dpop;
+            schemes.bearer |= dpop != Binding::Required;
+            schemes.dpop |= dpop != Binding::Undeclared;
+        }
+        schemes
     }
 
     /// The header names that some API sets, in every spelling that an application might take for

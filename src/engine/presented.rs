@@ -14,10 +14,19 @@ use crate::settings::{Demand, TokenPlace};
 pub enum Presented<'r> {
     /// None was sent, or none is looked at.
     Absent,
-    /// One.
-    Token(Cow<'r, str>),
+    /// One, and how it was sent.
+    Token(Cow<'r, str>, Scheme),
     /// Something that is not a token, or more than one.
     Fault(Fault),
+}
+
+/// How a token was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// As one that whoever has it may use (RFC 6750), wherever it stood.
+    Bearer,
+    /// `Authorization: DPoP` (RFC 9449, section 7.1).
+    Dpop,
 }
 
 impl<'r> Routed<'_, 'r> {
@@ -32,14 +41,17 @@ impl<'r> Routed<'_, 'r> {
         if open.demand == Demand::None {
             return Presented::Absent;
         }
-        let mut found: Option<Cow<'r, str>> = None;
+        let mut found: Option<(Cow<'r, str>, Scheme)> = None;
         for place in &api.token_places {
+            let bearer = |token: Found<'r>| Ok(token?.map(|token| (token, Scheme::Bearer)));
             let token = match place {
-                TokenPlace::Authorization => authorization(self.request),
-                TokenPlace::Header(name) => header(self.request, name),
-                TokenPlace::Cookie(name) => cookie(self.request, name),
-                TokenPlace::Query(name) => query(open.query, name, self.request.masked),
-                TokenPlace::Subprotocol(name) => subprotocol(self.request, name),
+                TokenPlace::Authorization => {
+                    authorization(self.request, self.policy.schemes(api).dpop)
+                }
+                TokenPlace::Header(name) => bearer(header(self.request, name)),
+                TokenPlace::Cookie(name) => bearer(cookie(self.request, name)),
+                TokenPlace::Query(name) => bearer(query(open.query, name, self.request.masked)),
+                TokenPlace::Subprotocol(name) => bearer(subprotocol(self.request, name)),
             };
             match token {
                 Ok(None) => {}
@@ -52,8 +64,20 @@ impl<'r> Routed<'_, 'r> {
                 Err(fault) => return Presented::Fault(fault),
             }
         }
-        found.map_or(Presented::Absent, Presented::Token)
+        found.map_or(Presented::Absent, |(token, scheme)| {
+            Presented::Token(token, scheme)
+        })
     }
+}
+
+/// Whether `Authorization` has the scheme `DPoP`, whatever follows it.
+pub(super) fn sent_by_dpop(request: &Request<'_>) -> bool {
+    request.one_header("authorization").is_some_and(|value| {
+        value
+            .split(|byte| *byte == b' ')
+            .next()
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"dpop"))
+    })
 }
 
 type Found<'r> = Result<Option<Cow<'r, str>>, Fault>;
@@ -87,23 +111,38 @@ fn one<'r>(request: &Request<'r>, name: &str) -> Result<Option<&'r str>, Fault> 
         .ok_or_else(|| malformed(format!("the header `{name}` is not printable ASCII")))
 }
 
-/// `Authorization: Bearer` (RFC 6750, section 2.1).
-fn authorization<'r>(request: &Request<'r>) -> Found<'r> {
+/// `Authorization: Bearer` (RFC 6750, section 2.1); where an API takes bound tokens also
+/// `Authorization: DPoP` (RFC 9449, section 7.1).
+fn authorization<'r>(
+    request: &Request<'r>,
+    takes_dpop: bool,
+) -> Result<Option<(Cow<'r, str>, Scheme)>, Fault> {
     let Some(value) = one(request, "authorization")? else {
         return Ok(None);
     };
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
+    let (named, rest) = value.split_once(' ').unwrap_or((value, ""));
+    let scheme = if named.eq_ignore_ascii_case("bearer") {
+        Scheme::Bearer
+    } else if takes_dpop && named.eq_ignore_ascii_case("dpop") {
+        Scheme::Dpop
+    } else {
         return Err(missing(format!(
-            "`Authorization` has the scheme {}; send `Bearer` and an access token",
-            crate::text::quoted(scheme)
+            "`Authorization` has the scheme {}; send `{}` and an access token",
+            crate::text::quoted(named),
+            if takes_dpop { "DPoP" } else { "Bearer" }
         )));
-    }
+    };
     let token = rest.trim_matches(' ');
     if token.is_empty() {
-        return Err(missing("`Authorization: Bearer` is followed by no token"));
+        return Err(missing(format!(
+            "`Authorization: {}` is followed by no token",
+            match scheme {
+                Scheme::Bearer => "Bearer",
+                Scheme::Dpop => "DPoP",
+            }
+        )));
     }
-    Ok(Some(Cow::Borrowed(token)))
+    Ok(Some((Cow::Borrowed(token), scheme)))
 }
 
 fn header<'r>(request: &Request<'r>, name: &str) -> Found<'r> {

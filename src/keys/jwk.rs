@@ -44,7 +44,7 @@ pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Key>
         "RSA" => rsa(jwk, pinned)?,
         "EC" | "OKP" => curve(jwk, kty, pinned)?,
         "oct" if provenance == Provenance::File => secret(jwk, pinned)?,
-        "oct" => return Err("a shared secret (`oct`) in a published set".to_owned()),
+        "oct" => return Err("a shared secret (`oct`) where a public key belongs".to_owned()),
         other => return Err(format!("unknown `kty` {}", quoted(other))),
     };
     if verifiers.is_empty() {

@@ -18,6 +18,7 @@ pub use jwk::MAX_ID_BYTES;
 pub use set::{KeyProblem, KeySet, KeySetError, MAX_KEYS, MAX_SET_BYTES, NoKey, Provenance, parse};
 pub use thumbprint::Thumbprint;
 
+use crate::json::Json;
 use crate::settings::IssuerId;
 use verifier::Verifier;
 
@@ -25,6 +26,13 @@ use verifier::Verifier;
 pub trait Keys {
     /// An issuer's keys; `None` where they can't be had (`keys.unavailable`).
     fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>>;
+}
+
+/// Reads a public key by itself, such as that of a DPoP proof (RFC 9449, section 4.2). An error
+/// says what is wrong with it; a shared secret and private material are.
+pub fn public_key(jwk: &Json<'_>) -> Result<Key, String> {
+    jwk::read(jwk, Provenance::Published)?
+        .ok_or_else(|| "the key is for encryption (`use` is `enc`)".to_owned())
 }
 
 /// A key that verifies signatures.

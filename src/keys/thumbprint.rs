@@ -1,4 +1,4 @@
-//! JWK thumbprints (RFC 7638).
+//! Thumbprints: of keys (RFC 7638), and of certificates (RFC 7517, section 4.9).
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// The SHA-256 thumbprint of a key.
+/// The SHA-256 thumbprint of a key or of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Thumbprint([u8; 32]);
 
@@ -24,7 +24,22 @@ impl Thumbprint {
             }
         }
         json.push('}');
-        let hash = digest::digest(&digest::SHA256, json.as_bytes());
+        Thumbprint::hash(json.as_bytes())
+    }
+
+    /// The thumbprint of a certificate, given in DER.
+    pub fn of_certificate(der: &[u8]) -> Thumbprint {
+        Thumbprint::hash(der)
+    }
+
+    /// Reads one as `jkt` and `x5t#S256` have it: base64url, nothing else.
+    pub fn parse(text: &str) -> Option<Thumbprint> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        bytes.try_into().ok().map(Thumbprint)
+    }
+
+    fn hash(bytes: &[u8]) -> Thumbprint {
+        let hash = digest::digest(&digest::SHA256, bytes);
         let mut bytes = [0; 32];
         for (byte, hashed) in bytes.iter_mut().zip(hash.as_ref()) {
             *byte = *hashed;
@@ -35,6 +50,13 @@ impl Thumbprint {
     /// Its bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// One that somebody else has computed.
+impl From<[u8; 32]> for Thumbprint {
+    fn from(bytes: [u8; 32]) -> Self {
+        Thumbprint(bytes)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::keys::{KeySet, Keys};
 use crate::model::{Expectation, KeySource, Test, TestToken};
 use crate::reason::Reason;
 use crate::settings::{Demand, IssuerId};
-use crate::token::{self, Verified};
+use crate::token::{self, Admitted, Demands, Sender, Shown, Verified};
 
 /// Decides what an expectation asks, and hands on the decision with what it was made from.
 ///
@@ -39,7 +39,7 @@ pub(super) fn decide<T>(
     };
     let routed = policy.route(&request);
     let token = wanted.token.and_then(|at| test.tokens.get(at));
-    let seen = look_at(policy, &routed, token, now);
+    let seen = look_at(policy, &routed, &request, token);
     let evidence = match &seen {
         None => Evidence::Nothing,
         Some(Err(fault)) => Evidence::Fault(fault),
@@ -56,23 +56,36 @@ pub(super) fn decide<T>(
 fn look_at(
     policy: &Policy,
     routed: &Routed<'_, '_>,
+    request: &Request<'_>,
     token: Option<&TestToken>,
-    now: f64,
 ) -> Option<Result<Verified, Fault>> {
     let api = routed.api().filter(|_| routed.demand() != Demand::None)?;
-    let verified = match (routed.token(), token) {
+    let presented = routed.token();
+    let mut sender = Sender::Assumed;
+    let verified = match (&presented, token) {
         (Presented::Absent, None) => return None,
-        (Presented::Absent, Some(token)) => assume(policy, api, token, now),
-        (Presented::Token(token), None) => token::verify(&token, policy, api, &FileKeys(policy)),
-        (Presented::Token(_), Some(_)) => Err(Fault::new(
+        (Presented::Absent, Some(token)) => assume(policy, api, token, request.now),
+        (Presented::Token(token, scheme), None) => {
+            sender = Sender::Shown(Shown {
+                request,
+                token,
+                scheme: *scheme,
+                certificate: None,
+                demands: Demands::default(),
+            });
+            token::verify(token, policy, api, &FileKeys(policy))
+        }
+        (Presented::Token(..), Some(_)) => Err(Fault::new(
             Reason::RequestMalformed,
             "the request carries a token in one of its headers beside the test's own",
         )),
-        (Presented::Fault(fault), _) => Err(fault),
+        (Presented::Fault(fault), _) => Err(fault.clone()),
     };
     Some(verified.and_then(|verified| {
-        token::admit(&verified, policy, api, now)?;
-        Ok(verified)
+        // No request of a test comes twice, so that a proof is always new.
+        match token::admit(&verified, policy, api, &sender, request.now)? {
+            Admitted::Wholly | Admitted::Once(_) => Ok(verified),
+        }
     }))
 }
 

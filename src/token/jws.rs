@@ -71,6 +71,19 @@ impl<'t> Jws<'t> {
         &self.header
     }
 
+    /// The header as it was sent, base64url.
+    pub(super) fn encoded_header(&self) -> &'t str {
+        self.message
+            .split_once('.')
+            .map_or("", |(header, _)| header)
+    }
+
+    /// Whether a key has signed it, by an algorithm that the caller has chosen.
+    #[must_use]
+    pub(super) fn signed_by(&self, key: &Key, algorithm: Algorithm) -> bool {
+        key.verifies(algorithm, self.message.as_bytes(), &self.signature)
+    }
+
     /// What is signed, decoded.
     pub fn payload(&self) -> &[u8] {
         &self.payload

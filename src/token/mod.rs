@@ -16,7 +16,7 @@
 //! | 9 | no keys, no key that fits, a signature that is not the key's | [`verify`] |
 //! | 10 | a cached token of an issuer that this API does not take | [`admit`] |
 //! | 11 | another audience | [`admit`] |
-//! | 12 | bound to its holder's key, without a proof | [`admit`] |
+//! | 12 | not bound to who sends it as it should be, or without the proof | [`admit`] |
 //! | 13 | expired, not yet valid, too old | [`admit`] |
 //!
 //! Up to 9, what a token says is repeated in hints and believed in nothing: facts are made of a
@@ -32,6 +32,7 @@ mod header;
 mod issuer;
 mod jws;
 mod kind;
+mod sender;
 mod times;
 
 use base64::Engine as _;
@@ -46,14 +47,29 @@ use crate::text::quoted;
 
 pub use header::Header;
 pub use jws::{Jws, MAX_TOKEN_BYTES};
+pub use sender::{
+    Demands, MAX_PROOF_BYTES, Nonces, PROOF_AHEAD, PROOF_MAX_AGE, Proof, Sender, Shown,
+};
 pub use times::Times;
 
 use claims::Registered;
 use kind::Recognised;
+use sender::Confirmation;
 use times::Tolerance;
 
 /// The most characters of `iss` and `sub` that a fault carries into logs and explanations.
 const MAX_SEEN: usize = 256;
+
+/// That a token was admitted, and what is still to be seen to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[must_use = "a proof that is not remembered can be used again"]
+pub enum Admitted {
+    /// Nothing.
+    Wholly,
+    /// It came with a DPoP proof, which is good for one request: before that is let through,
+    /// whoever keeps the proofs that were seen must know it for a new one.
+    Once(Proof),
+}
 
 /// A token whose signature was found good, and what is checked of it at each decision.
 #[derive(Debug)]
@@ -66,8 +82,8 @@ pub struct Verified {
     id: Option<String>,
     times: Times,
     audiences: Vec<String>,
-    /// Whether it is bound to a key of its holder (`cnf`, RFC 7800).
-    bound: bool,
+    /// What it is bound to, where it is (`cnf`, RFC 7800).
+    confirmation: Option<Confirmation>,
     facts: Facts,
 }
 
@@ -110,6 +126,14 @@ impl Verified {
     /// What it says.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// A fault in how it was used, with what is seen of it.
+    pub fn tell(&self, mut fault: Fault) -> Fault {
+        fault.kind = Some(self.kind);
+        fault.issuer = Some(seen(&self.iss));
+        fault.subject = self.subject.as_deref().map(seen);
+        fault
     }
 }
 
@@ -172,12 +196,14 @@ fn assumed(typ: Typ<'_>, claims: &Json<'_>, policy: &Policy, api: &Api) -> Resul
     Ok(examined.verified(None, policy, claims, &payload))
 }
 
-/// Takes a claims set as a token's that was presented at a time, a NumericDate: [`from_claims`] and
-/// [`admit`].
+/// Takes a claims set as a token's that was presented at a time, a NumericDate, by whom the policy
+/// asks for: [`from_claims`] and [`admit`].
 pub fn claimed(claims: &Json<'_>, policy: &Policy, api: &Api, now: f64) -> Result<Verified, Fault> {
     let verified = from_claims(claims, policy, api)?;
-    admit(&verified, policy, api, now)?;
-    Ok(verified)
+    // Who is assumed to be the right one shows no proof.
+    match admit(&verified, policy, api, &Sender::Assumed, now)? {
+        Admitted::Wholly | Admitted::Once(_) => Ok(verified),
+    }
 }
 
 /// Takes a token without looking at its signature: to ask what a policy would decide where the
@@ -191,8 +217,14 @@ pub fn unsigned(token: &str, policy: &Policy, api: &Api) -> Result<Verified, Fau
     Ok(examined.verified(None, policy, &claims, jws.encoded_payload()))
 }
 
-/// Admits a verified token to an API at a time, a NumericDate.
-pub fn admit(verified: &Verified, policy: &Policy, api: &Api, now: f64) -> Result<(), Fault> {
+/// Admits a verified token to an API at a time, a NumericDate, from who sends it.
+pub fn admit(
+    verified: &Verified,
+    policy: &Policy,
+    api: &Api,
+    sender: &Sender<'_>,
+    now: f64,
+) -> Result<Admitted, Fault> {
     let issuer = policy
         .issuer(verified.issuer)
         .filter(|_| api.issuers.contains(&verified.issuer));
@@ -204,25 +236,16 @@ pub fn admit(verified: &Verified, policy: &Policy, api: &Api, now: f64) -> Resul
             )
         })?;
         audience::check(&verified.audiences, api, issuer)?;
-        if verified.bound {
-            return Err(Fault::new(
-                Reason::TokenSender,
-                "the token is bound to a key of its holder (`cnf`), and no proof of that key is \
-                 asked for here: as a bearer token it is refused",
-            ));
-        }
+        let senders = policy.senders(issuer, api);
+        let proof = sender::check(verified.confirmation.as_ref(), senders, sender, now)?;
         let tolerance = Tolerance {
             leeway: issuer.leeway,
             max_age: issuer.max_age,
         };
-        verified.times.check(tolerance, now)
+        verified.times.check(tolerance, now)?;
+        Ok(proof.map_or(Admitted::Wholly, Admitted::Once))
     };
-    check().map_err(|mut fault| {
-        fault.kind = Some(verified.kind);
-        fault.issuer = Some(seen(&verified.iss));
-        fault.subject = verified.subject.as_deref().map(seen);
-        fault
-    })
+    check().map_err(|fault| verified.tell(fault))
 }
 
 /// The header's `typ`.
@@ -345,7 +368,7 @@ impl<'c, 'p> Examined<'c, 'p> {
                 issued_at: self.registered.issued_at,
             },
             audiences: self.audiences(claims),
-            bound: claims.get("cnf").is_some_and(|bound| !bound.is_null()),
+            confirmation: Confirmation::of(claims),
             facts: policy.facts(self.issuer_id, claims, Some(payload)),
         }
     }

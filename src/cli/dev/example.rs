@@ -296,9 +296,7 @@ fn decide(model: &Model, policy: &Policy, wish: &Wish) -> Option<(Option<Reason>
         Some(claims) => {
             let claims = claims?;
             let json = Json::parse(claims.as_bytes()).ok()?;
-            let verified = token::from_claims(&json, policy, api).ok()?;
-            token::admit(&verified, policy, api, now).ok()?;
-            Some(verified)
+            Some(token::claimed(&json, policy, api, now).ok()?)
         }
     };
     let evidence = verified

@@ -137,7 +137,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         return report(&decision, &[], &Told::default());
     }
     let routed = policy.route(&request);
-    let (proof, told) = Proof::of(&source, &loaded, &policy, &routed, now)?;
+    let (proof, told) = Proof::of(&source, &loaded, &policy, &routed, &request)?;
     let decision = engine::decide(&routed, proof.evidence());
     let steps = engine::explain(&routed, proof.evidence());
     report(&decision, &steps, &told)

@@ -10,12 +10,12 @@ use super::super::output::Failure;
 use super::super::time;
 use super::Arguments;
 use super::keys::Fetched;
-use crate::engine::{Api, Evidence, Fault, Policy, Presented, Routed};
+use crate::engine::{Api, Evidence, Fault, Policy, Presented, Request, Routed, Scheme};
 use crate::json::Json;
 use crate::load::Loaded;
 use crate::reason::Reason;
 use crate::settings::Demand;
-use crate::token::{self, Verified};
+use crate::token::{self, Admitted, Demands, Sender, Shown, Verified};
 
 /// How much is read of a file that should hold a token: more than the longest token, so that one
 /// that is too long is denied as such, as it would be by the daemon.
@@ -119,7 +119,11 @@ fn read(given: &str) -> Result<(String, Option<String>), Failure> {
     let text = text
         .strip_prefix("Authorization:")
         .map_or(text, str::trim_start);
-    let token = text.strip_prefix("Bearer ").unwrap_or(text).trim();
+    let token = ["Bearer ", "DPoP "]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme))
+        .unwrap_or(text)
+        .trim();
     Ok((token.to_owned(), remark))
 }
 
@@ -161,23 +165,24 @@ impl Proof {
         loaded: &Loaded,
         policy: &Policy,
         routed: &Routed<'_, '_>,
-        now: f64,
+        request: &Request<'_>,
     ) -> Result<(Proof, Told), Failure> {
         let mut told = Told::default();
         let Some(api) = routed.api().filter(|_| routed.demand() != Demand::None) else {
             return Ok((Proof::Nothing, told));
         };
         let presented = routed.token();
+        let sender = sender(source, &presented, request);
         let result = match (source, &presented) {
             (Source::Request { .. }, Presented::Absent) => return Ok((Proof::Nothing, told)),
             (_, Presented::Fault(fault)) => Err(fault.clone()),
-            (Source::Token { .. } | Source::Claims { .. }, Presented::Token(_)) => {
+            (Source::Token { .. } | Source::Claims { .. }, Presented::Token(..)) => {
                 return Err(Failure::new(
                     "the request has a token of its own, in one of its headers",
                 )
                 .help("give either that or `--token`, `--claims` and the like"));
             }
-            (Source::Request { offline }, Presented::Token(token)) => {
+            (Source::Request { offline }, Presented::Token(token, _)) => {
                 verify(token, *offline, loaded, policy, api, &mut told)?
             }
             (
@@ -204,10 +209,42 @@ impl Proof {
             }
         };
         let result = result.and_then(|verified| {
-            token::admit(&verified, policy, api, now).map(|()| Box::new(verified))
+            match token::admit(&verified, policy, api, &sender, request.now)? {
+                Admitted::Wholly => {}
+                Admitted::Once(_) => told.remarks.push(
+                    "the DPoP proof is good; whether it was used before, only the daemon knows"
+                        .to_owned(),
+                ),
+            }
+            Ok(Box::new(verified))
         });
         Ok((result.map_or_else(Proof::Fault, Proof::Token), told))
     }
+}
+
+/// Who sends the token: claims are taken as sent by whom the policy asks for; a token shows it by
+/// the request's headers. One that `--token` gives stands by itself, and came as the proof beside
+/// it says.
+fn sender<'a>(
+    source: &'a Source,
+    presented: &'a Presented<'_>,
+    request: &'a Request<'a>,
+) -> Sender<'a> {
+    let (token, scheme) = match (source, presented) {
+        (_, Presented::Token(token, scheme)) => (token.as_ref(), *scheme),
+        (Source::Token { token, .. }, _) if request.header("dpop").next().is_some() => {
+            (token.as_str(), Scheme::Dpop)
+        }
+        (Source::Token { token, .. }, _) => (token.as_str(), Scheme::Bearer),
+        (Source::Claims { .. } | Source::Request { .. }, _) => return Sender::Assumed,
+    };
+    Sender::Shown(Shown {
+        request,
+        token,
+        scheme,
+        certificate: None,
+        demands: Demands::default(),
+    })
 }
 
 /// Verifies a token with the issuer's keys: those of files, and those that are fetched.

@@ -45,6 +45,7 @@ pub fn read<'a>(
         host: Some(original::one(headers, "host")?),
         headers: original::headers(headers, &own),
         address,
+        certificate: None,
         masked: true,
     })
 }

@@ -23,6 +23,7 @@ pub fn read<'a>(parts: &'a Parts, config: &'a ForwardSources) -> Result<Original
         host: Some(original::one(headers, HOST)?),
         headers: original::headers(headers, &own),
         address,
+        certificate: None,
         masked: false,
     })
 }

@@ -26,6 +26,7 @@ pub fn read<'a>(parts: &'a Parts, config: &'a Sources) -> Result<Original<'a>, M
         host: Some(original::one(headers, HOST)?),
         headers: original::headers(headers, &own),
         address,
+        certificate: None,
         masked: false,
     })
 }

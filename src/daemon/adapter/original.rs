@@ -6,6 +6,7 @@ use std::str::FromStr;
 use http::HeaderMap;
 
 use crate::engine::Request;
+use crate::keys::Thumbprint;
 
 /// The original request, borrowed from what the proxy sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub struct Original<'a> {
     pub headers: Vec<(&'a str, &'a [u8])>,
     /// The client's address, where the adapter has a source for it.
     pub address: Option<IpAddr>,
+    /// The thumbprint of the client's certificate, where the adapter has a source for it and the
+    /// client showed one.
+    pub certificate: Option<Thumbprint>,
     /// Whether a `!` in the path may stand for another byte.
     pub masked: bool,
 }

@@ -171,6 +171,7 @@ fn read(question: &Question) -> Result<Original<'_>, Malformed> {
             .as_deref()
             .map(|address| original::address(address, "address"))
             .transpose()?,
+        certificate: None,
         masked: false,
     })
 }

@@ -5,6 +5,7 @@
 //! two together.
 
 mod adapters;
+mod dpop;
 mod duration;
 mod listeners;
 mod sources;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use adapters::{Adapters, ForwardSources, Sources};
+pub use dpop::Dpop;
 pub use duration::Span;
 pub use listeners::{Address, Listener, ListenerSetting, Listeners, Tls};
 pub use sources::{ClientAddress, Scheme};
@@ -42,6 +44,8 @@ pub struct Config {
     pub listeners: Listeners,
     /// What each adapter is told by its proxy beyond the request.
     pub adapters: Adapters,
+    /// What is asked of DPoP proofs, where a policy takes them.
+    pub dpop: Dpop,
     /// How issuers' keys are fetched.
     pub keys: Keys,
     /// Limits on connections and requests.
@@ -61,6 +65,7 @@ impl Default for Config {
             deadline: Span::from_millis(150),
             listeners: Listeners::default(),
             adapters: Adapters::default(),
+            dpop: Dpop::default(),
             keys: Keys::default(),
             limits: Limits::default(),
             reload: Reload::default(),
@@ -388,6 +393,7 @@ impl Config {
             ("keys.timeout", !self.keys.timeout.get().is_zero()),
             ("keys.refresh", !self.keys.refresh.get().is_zero()),
             ("keys.max_bytes", self.keys.max_bytes > 0),
+            ("dpop.max_proofs", self.dpop.max_proofs > 0),
             ("limits.connections", self.limits.connections > 0),
             ("limits.decisions", self.limits.decisions > 0),
             ("limits.headers", self.limits.headers > 0),

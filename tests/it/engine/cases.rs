@@ -166,12 +166,12 @@ fn case(policy: &Policy, tokens: &BTreeMap<String, Facts>, line: &str) -> Result
             fault = found;
             Evidence::Fault(&fault)
         }
-        (Presented::Absent | Presented::Token(_), Some(facts)) => Evidence::Token {
+        (Presented::Absent | Presented::Token(..), Some(facts)) => Evidence::Token {
             facts,
             kind: SeenKind::Access,
         },
         (Presented::Absent, None) => Evidence::Nothing,
-        (Presented::Token(token), None) => {
+        (Presented::Token(token, _), None) => {
             let hint = format!("found {token}");
             fault = Fault::new(Reason::TokenOpaque, hint);
             Evidence::Fault(&fault)

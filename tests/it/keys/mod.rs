@@ -178,7 +178,7 @@ fn a_bad_key_spoils_no_other() {
         ),
         (
             Signer::new("HS256").jwk(),
-            "a shared secret (`oct`) in a published set",
+            "a shared secret (`oct`) where a public key belongs",
         ),
     ] {
         let set = published(&json!({"keys": [bad, good.jwk()]})).expect("a key set");

@@ -90,7 +90,7 @@ fn allows(policy: &Policy, asked: &Asked) -> bool {
     let routed = policy.route(&request);
     let facts = match routed.token() {
         Presented::Absent => None,
-        Presented::Token(token) => {
+        Presented::Token(token, _) => {
             assert_eq!(token, "token");
             let claims = asked
                 .claims

@@ -4,5 +4,6 @@ mod bad;
 mod conformance;
 mod kinds;
 mod properties;
+mod sender;
 mod whose;
 mod world;

@@ -1,6 +1,7 @@
 //! Whose a token is, whom it is for, and by when.
 
 use portcullis::settings::ApiId;
+use portcullis::token::Sender;
 use serde_json::json;
 
 use super::world::{NOW, ORDERS, World, claims, said};
@@ -149,7 +150,7 @@ fn a_verified_token_is_admitted_by_each_api_anew() {
     let [orders, reports] = [0, 1].map(|id| world.policy.api(ApiId(id)).expect("an API"));
     let token = world.signer.token(&claims(&json!({})));
     let verified = world.at(reports, &token, NOW).expect("acme's token");
-    let fault = portcullis::token::admit(&verified, &world.policy, orders, NOW)
+    let fault = portcullis::token::admit(&verified, &world.policy, orders, &Sender::Assumed, NOW)
         .expect_err("not an issuer of this API");
     assert_eq!(fault.reason.code(), "token.unknown_issuer");
     assert_eq!(fault.subject.as_deref(), Some("alice"));

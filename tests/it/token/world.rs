@@ -10,7 +10,7 @@ use portcullis::keys::{KeySet, Keys, Provenance, parse};
 use portcullis::model::Model;
 use portcullis::settings::IssuerId;
 use portcullis::source::Sources;
-use portcullis::token::{Verified, admit, from_claims, verify};
+use portcullis::token::{Admitted, Sender, Verified, admit, claimed, verify};
 use serde_json::{Value, json};
 
 use crate::support::mint::{Signer, key_set};
@@ -114,7 +114,8 @@ impl World {
     /// Verifies a token and admits it to an API.
     pub fn at(&self, api: &Api, token: &str, now: f64) -> Result<Verified, Fault> {
         let verified = verify(token, &self.policy, api, &self.keys)?;
-        admit(&verified, &self.policy, api, now)?;
+        let admitted = admit(&verified, &self.policy, api, &Sender::Assumed, now)?;
+        assert_eq!(admitted, Admitted::Wholly);
         Ok(verified)
     }
 
@@ -127,9 +128,7 @@ impl World {
     pub fn asked_claims(&self, claims: &Value) -> Result<Verified, Fault> {
         let text = claims.to_string();
         let json = Json::parse(text.as_bytes()).expect("claims");
-        let verified = from_claims(&json, &self.policy, self.api())?;
-        admit(&verified, &self.policy, self.api(), NOW)?;
-        Ok(verified)
+        claimed(&json, &self.policy, self.api(), NOW)
     }
 }
 

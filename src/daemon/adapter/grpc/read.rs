@@ -81,6 +81,7 @@ fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original
             .filter(|(name, _)| is_the_clients(name))
             .collect(),
         address: None,
+        certificate: None,
         // `allowed_headers` can keep the raw path from being sent.
         masked: path.is_none(),
     })
@@ -103,6 +104,7 @@ fn joined_headers(http: &HttpRequest) -> Original<'_> {
         host: (!http.host.is_empty()).then_some(http.host.as_str()),
         headers,
         address: None,
+        certificate: None,
         masked: true,
     }
 }

@@ -1,0 +1,94 @@
+//! `sender dpop|mtls optional|required`: tokens that are bound to a key of who sends them.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{Binding, Senders, TokenPlace};
+use crate::source::{Span, Spanned};
+use crate::syntax::ast::{self, SenderMethod};
+
+use super::issuers::once;
+use super::out::Out;
+
+/// What one issuer or one API says, each with its place.
+#[derive(Default)]
+pub(super) struct SenderSettings {
+    dpop: Option<Spanned<Binding>>,
+    mtls: Option<Spanned<Binding>>,
+}
+
+impl SenderSettings {
+    /// Takes one line.
+    pub fn add(&mut self, given: &ast::Sender, span: Span, out: &mut Out) {
+        let (slot, what) = match given.method {
+            SenderMethod::Dpop => (&mut self.dpop, "sender dpop"),
+            SenderMethod::Mtls => (&mut self.mtls, "sender mtls"),
+        };
+        let binding = if given.required {
+            Binding::Required
+        } else {
+            Binding::Optional
+        };
+        once(slot, binding, span, what, out);
+    }
+
+    /// What is said.
+    pub fn senders(&self) -> Senders {
+        let said = |slot: &Option<Spanned<Binding>>| {
+            slot.as_ref()
+                .map_or(Binding::Undeclared, |setting| setting.node)
+        };
+        Senders {
+            dpop: said(&self.dpop),
+            mtls: said(&self.mtls),
+        }
+    }
+
+    /// Where proofs of the client's key are said.
+    pub fn dpop_span(&self) -> Option<Span> {
+        self.dpop.as_ref().map(|setting| setting.span)
+    }
+}
+
+/// Says what an API that takes DPoP proofs lacks.
+///
+/// A proof names the URL that it is for. Without a `host` the API would be whatever host the
+/// client names, and a proof that was made for somebody else's server, which hands it on, would
+/// fit here too.
+pub(super) fn check_dpop(
+    said: Span,
+    name: &Spanned<String>,
+    names_hosts: bool,
+    places: &[TokenPlace],
+    out: &mut Out,
+) {
+    if !names_hosts {
+        out.say(
+            Diagnostic::new(
+                Code::ProofWithoutHost,
+                name.span,
+                format!(
+                    "`{}` takes DPoP proofs, which are made for one host, and names no `host`",
+                    name.node
+                ),
+            )
+            .also(said, "DPoP-bound tokens are taken here")
+            .help("write `host \"…\"`: the name under which clients reach the API"),
+        );
+    }
+    if !places.contains(&TokenPlace::Authorization) {
+        out.say(
+            Diagnostic::new(
+                Code::ProofWithoutAuthorization,
+                name.span,
+                format!(
+                    "`{}` takes DPoP-bound tokens, and `token only in` leaves no place for one",
+                    name.node
+                ),
+            )
+            .also(said, "DPoP-bound tokens are taken here")
+            .help(
+                "a DPoP-bound token is sent as `Authorization: DPoP` (RFC 9449, section 7.1): \
+                 write `token in`, without `only`",
+            ),
+        );
+    }
+}

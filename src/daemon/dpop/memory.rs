@@ -1,0 +1,132 @@
+//! The proofs that were seen, in this process.
+//!
+//! One that is good must be known for as long as it is good, so that none is forgotten early: a
+//! memory that is full refuses further proofs. Only good proofs, of good tokens, come here, and
+//! those of one client go into one shard: a client that floods it shuts out itself and the few
+//! whose keys share its shard, and nobody else.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::shard_of;
+use crate::token::Proof;
+
+/// How many shards there are.
+const SHARDS: usize = 16;
+
+/// Whether a proof was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It was not; now it is.
+    New,
+    /// It was.
+    Again,
+    /// It was not, and can't be remembered.
+    NoRoom,
+}
+
+/// The proofs that were seen.
+#[derive(Debug)]
+pub struct Memory {
+    shards: [Mutex<Shard>; SHARDS],
+    /// How many proofs each of them may hold.
+    of_shard: usize,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    seen: HashSet<[u8; 32]>,
+    /// The same in the order in which they came, each with the time when it may be forgotten.
+    ///
+    /// Times by a clock that is never set: a step of the system's clock must not make the memory
+    /// forget what is good again when the clock steps back.
+    order: VecDeque<(Instant, [u8; 32])>,
+}
+
+impl Memory {
+    /// With room for so many proofs.
+    pub fn new(proofs: usize) -> Memory {
+        Memory {
+            shards: Default::default(),
+            of_shard: proofs.div_ceil(SHARDS),
+        }
+    }
+
+    /// Remembers a proof for as long as it lasts.
+    pub fn take(&self, proof: &Proof, lasts: Duration, now: Instant) -> Seen {
+        let Some(shard) = self.shards.get(shard_of(proof.key(), SHARDS)) else {
+            return Seen::NoRoom;
+        };
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        shard.take(*proof.id(), now + lasts, now, self.of_shard)
+    }
+}
+
+impl Shard {
+    fn take(&mut self, id: [u8; 32], until: Instant, now: Instant, room: usize) -> Seen {
+        // One that lasts longer keeps those behind it a little longer: never too short.
+        while let Some((_, id)) = self.order.front().filter(|(until, _)| *until < now) {
+            self.seen.remove(id);
+            self.order.pop_front();
+        }
+        if self.seen.contains(&id) {
+            return Seen::Again;
+        }
+        if self.seen.len() >= room {
+            return Seen::NoRoom;
+        }
+        self.seen.insert(id);
+        self.order.push_back((until, id));
+        Seen::New
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u8) -> [u8; 32] {
+        [number; 32]
+    }
+
+    #[test]
+    fn a_proof_is_new_once_while_it_lasts() {
+        let mut shard = Shard::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(shard.take(id(1), at(60), at(0), 9), Seen::New);
+        assert_eq!(shard.take(id(2), at(70), at(10), 9), Seen::New);
+        for seconds in [0, 30, 60] {
+            assert_eq!(shard.take(id(1), at(60), at(seconds), 9), Seen::Again);
+        }
+        // Nobody asks for one that is no longer good; its room is free.
+        assert_eq!(shard.take(id(3), at(121), at(61), 2), Seen::New);
+        assert_eq!(shard.seen.len(), 2);
+    }
+
+    #[test]
+    fn a_full_memory_forgets_nothing_that_is_good() {
+        let mut shard = Shard::default();
+        let start = Instant::now();
+        let later = start + Duration::from_secs(60);
+        assert_eq!(shard.take(id(1), later, start, 2), Seen::New);
+        assert_eq!(shard.take(id(2), later, start, 2), Seen::New);
+        assert_eq!(shard.take(id(3), later, start, 2), Seen::NoRoom);
+        assert_eq!(shard.take(id(1), later, start, 2), Seen::Again);
+        let after = later + Duration::from_secs(1);
+        assert_eq!(shard.take(id(3), after, after, 2), Seen::New);
+        assert_eq!(shard.order.len(), 1);
+    }
+
+    #[test]
+    fn one_that_lasts_long_keeps_those_behind_it_too() {
+        let mut shard = Shard::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(shard.take(id(1), at(90), at(0), 9), Seen::New);
+        assert_eq!(shard.take(id(2), at(60), at(0), 9), Seen::New);
+        assert_eq!(shard.take(id(2), at(60), at(80), 9), Seen::Again);
+        assert_eq!(shard.take(id(2), at(160), at(91), 9), Seen::New);
+    }
+}

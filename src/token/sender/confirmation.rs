@@ -1,0 +1,59 @@
+//! What a token says it is bound to: `cnf` (RFC 7800, section 3).
+
+use super::refused;
+use crate::engine::Fault;
+use crate::json::Json;
+use crate::keys::Thumbprint;
+
+/// The methods of `cnf` that can be checked. Others are not understood, and ignored beside one
+/// that is (RFC 7800, section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmation {
+    /// `jkt`: the thumbprint of the client's key (RFC 9449, section 6.1).
+    pub key: Member,
+    /// `x5t#S256`: that of its certificate (RFC 8705, section 3.1).
+    pub certificate: Member,
+}
+
+/// One member of `cnf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// It is not there.
+    Absent,
+    /// A SHA-256 thumbprint.
+    Thumbprint(Thumbprint),
+    /// It is there, and is none.
+    Unreadable,
+}
+
+impl Confirmation {
+    /// Reads a token's `cnf`; `None` where it has none. One that is no object has no member that
+    /// can be checked, which is for the caller to refuse.
+    pub fn of(claims: &Json<'_>) -> Option<Confirmation> {
+        let cnf = claims.get("cnf").filter(|cnf| !cnf.is_null())?;
+        let member = |name| match cnf.get(name) {
+            None => Member::Absent,
+            Some(value) => value
+                .as_str()
+                .and_then(Thumbprint::parse)
+                .map_or(Member::Unreadable, Member::Thumbprint),
+        };
+        Some(Confirmation {
+            key: member("jkt"),
+            certificate: member("x5t#S256"),
+        })
+    }
+}
+
+impl Member {
+    /// The thumbprint, where the member is there.
+    pub fn thumbprint(self, name: &str) -> Result<Option<Thumbprint>, Fault> {
+        match self {
+            Member::Absent => Ok(None),
+            Member::Thumbprint(thumbprint) => Ok(Some(thumbprint)),
+            Member::Unreadable => Err(refused(format!(
+                "the token's `cnf.{name}` is no SHA-256 thumbprint in base64url"
+            ))),
+        }
+    }
+}

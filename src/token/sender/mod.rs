@@ -1,0 +1,158 @@
+//! Who sends a token: what it is bound to, and whether the sender has it.
+//!
+//! A bearer token is good for whoever has it. One that names a key of its holder (`cnf`, RFC 7800)
+//! is good with the proof of that key alone: by a signature in each request (DPoP, RFC 9449), or
+//! by the certificate of the client's connection (RFC 8705). To take such a token without its
+//! proof would undo what it was made for, so that a token is refused whose proof nobody asks for.
+
+mod confirmation;
+mod proof;
+mod target;
+
+use crate::engine::{Fault, Request, Scheme};
+use crate::keys::Thumbprint;
+use crate::reason::Reason;
+use crate::settings::{Binding, Senders};
+
+pub(super) use confirmation::Confirmation;
+pub use proof::{MAX_PROOF_BYTES, PROOF_AHEAD, PROOF_MAX_AGE, Proof};
+
+/// Who sends a token, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub enum Sender<'a> {
+    /// Whoever the policy asks for: to ask what it would decide, never to answer a request.
+    Assumed,
+    /// What a request shows.
+    Shown(Shown<'a>),
+}
+
+/// What a request shows of who sends its token.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The original request, as the proxy reports it.
+    pub request: &'a Request<'a>,
+    /// The token, as it was sent.
+    pub token: &'a str,
+    /// By which scheme.
+    pub scheme: Scheme,
+    /// The certificate of the client's connection, from the one source that the daemon's
+    /// configuration names.
+    pub certificate: Option<Thumbprint>,
+    /// What is asked of proofs beyond the RFC.
+    pub demands: Demands<'a>,
+}
+
+/// What is asked of DPoP proofs beyond what RFC 9449 always asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Demands<'a> {
+    /// The ports at which clients reach the APIs, beside the scheme's own: the client writes the
+    /// one in `Host`, and another server may listen at it. `None` for any.
+    pub ports: Option<&'a [u16]>,
+    /// The nonces of which a proof must hold one (RFC 9449, section 9).
+    pub nonces: Option<&'a dyn Nonces>,
+}
+
+/// The nonces that are given to clients.
+pub trait Nonces: std::fmt::Debug + Send + Sync {
+    /// Until when a nonce is good, as a NumericDate; `None` for one that is not.
+    fn good_until(&self, nonce: &str) -> Option<f64>;
+}
+
+/// Checks that the sender of a token has what it is bound to.
+///
+/// Gives the DPoP proof, where there is one: it is good, but must not be good twice.
+pub(super) fn check(
+    confirmation: Option<&Confirmation>,
+    senders: Senders,
+    sender: &Sender<'_>,
+    now: f64,
+) -> Result<Option<Proof>, Fault> {
+    let (key, certificate) = match confirmation {
+        Some(confirmation) => declared(confirmation, senders)?,
+        None => (None, None),
+    };
+    let Sender::Shown(shown) = sender else {
+        return Ok(None);
+    };
+    let bound = |binding, thumbprint: Option<Thumbprint>| {
+        thumbprint.is_some() || binding != Binding::Required
+    };
+    if !bound(senders.dpop, key) {
+        return Err(refused(
+            "the token is not bound to a key of its client (`cnf.jkt`), as is asked for here: \
+             the client gets one that is by a DPoP proof at the token endpoint (RFC 9449, \
+             section 5)",
+        ));
+    }
+    if !bound(senders.mtls, certificate) {
+        return Err(refused(
+            "the token is not bound to a client certificate (`cnf.x5t#S256`), as is asked for \
+             here: the client gets one that is by its certificate at the token endpoint \
+             (RFC 8705, section 3)",
+        ));
+    }
+    if key.is_none() && shown.scheme == Scheme::Dpop {
+        return Err(refused(
+            "the token was sent as `Authorization: DPoP`, and is bound to no key (`cnf.jkt`)",
+        ));
+    }
+    if let Some(certificate) = certificate {
+        check_certificate(certificate, shown.certificate)?;
+    }
+    key.map(|key| proof::check(shown, key, now)).transpose()
+}
+
+/// What a token is bound to, where somebody asks for the proof of all of it.
+fn declared(
+    confirmation: &Confirmation,
+    senders: Senders,
+) -> Result<(Option<Thumbprint>, Option<Thumbprint>), Fault> {
+    if senders == Senders::default() {
+        return Err(refused(
+            "the token is bound to a key of its holder (`cnf`), and no proof of that key is \
+             asked for here: as a bearer token it is refused",
+        ));
+    }
+    let key = confirmation.key.thumbprint("jkt")?;
+    let certificate = confirmation.certificate.thumbprint("x5t#S256")?;
+    if key.is_none() && certificate.is_none() {
+        return Err(refused(
+            "the token is bound to its holder (`cnf`) by neither `jkt` (DPoP) nor `x5t#S256` (a \
+             client certificate), and by nothing else that portcullis can check",
+        ));
+    }
+    if key.is_some() && senders.dpop == Binding::Undeclared {
+        return Err(refused(
+            "the token is bound to a key of its client (`cnf.jkt`), and no DPoP proof is asked \
+             for here",
+        ));
+    }
+    if certificate.is_some() && senders.mtls == Binding::Undeclared {
+        return Err(refused(
+            "the token is bound to a client certificate (`cnf.x5t#S256`), and none is asked for \
+             here",
+        ));
+    }
+    Ok((key, certificate))
+}
+
+/// The certificate of the connection must be the one that the token is bound to (RFC 8705,
+/// section 3). That the client has its private key is what the TLS handshake has shown.
+fn check_certificate(bound: Thumbprint, shown: Option<Thumbprint>) -> Result<(), Fault> {
+    match shown {
+        Some(shown) if shown == bound => Ok(()),
+        Some(shown) => Err(refused(format!(
+            "the token is bound to another client certificate (`x5t#S256` {bound}) than the one \
+             that was shown ({shown})"
+        ))),
+        None => Err(refused(
+            "the token is bound to a client certificate, and the request came with none: the \
+             client sent none, or the proxy does not pass it on, or `certificate` of the adapter \
+             names no source of it",
+        )),
+    }
+}
+
+fn refused(hint: impl Into<String>) -> Fault {
+    Fault::new(Reason::TokenSender, hint)
+}

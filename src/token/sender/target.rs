@@ -1,0 +1,150 @@
+//! Whether a proof's `htu` is the URL of the request (RFC 9449, section 4.3, step 9).
+//!
+//! Both are brought into one form (RFC 3986, section 6.2.2 and 6.2.3): scheme and host without
+//! case, the scheme's own port left out, escapes of what needs none undone. Query and fragment are
+//! no part of it. What the request's side of it is, the proxy says: the scheme from the source
+//! that the configuration names, the host as one that the policy has, the port as one that the
+//! configuration lists.
+
+use crate::engine::Request;
+use crate::text::quoted;
+
+/// A URL as far as it is compared.
+#[derive(Debug, PartialEq, Eq)]
+struct Url {
+    scheme: String,
+    host: String,
+    port: u16,
+    path: Vec<u8>,
+}
+
+/// An error says what does not fit.
+pub(super) fn check(htu: &str, request: &Request<'_>, ports: Option<&[u16]>) -> Result<(), String> {
+    let scheme = request.scheme.ok_or(
+        "the DPoP proof can't be checked: the request's scheme is not known, since `scheme` of \
+         the adapter names no source of it",
+    )?;
+    let authority = request
+        .host
+        .ok_or("the DPoP proof can't be checked: the request names no host")?;
+    let asked = Url::of(scheme, authority, path_of(request.target))
+        .ok_or("the DPoP proof can't be checked: the request's host is none")?;
+    let listed = default_port(&asked.scheme) == Some(asked.port)
+        || ports.is_none_or(|ports| ports.contains(&asked.port));
+    if !listed {
+        return Err(format!(
+            "the request names the port {}, which the configuration does not list (`dpop.ports`)",
+            asked.port
+        ));
+    }
+    let named = parse(htu).ok_or_else(|| {
+        format!(
+            "the DPoP proof's `htu` is no URL of a request: {}",
+            quoted(htu)
+        )
+    })?;
+    if named == asked {
+        return Ok(());
+    }
+    Err(format!(
+        "the DPoP proof is for {} (`htu`), and the request is for {}",
+        quoted(&named.to_string()),
+        quoted(&asked.to_string())
+    ))
+}
+
+impl Url {
+    fn of(scheme: &str, authority: &str, path: &[u8]) -> Option<Url> {
+        let scheme = scheme.to_ascii_lowercase();
+        let (host, port) = match authority.rsplit_once(':') {
+            // Inside the brackets of an IPv6 address it is no port.
+            Some((host, port)) if !port.contains(']') => (host, port),
+            _ => (authority, ""),
+        };
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = match port {
+            "" => default_port(&scheme)?,
+            port if digits => port.parse().ok()?,
+            _ => return None,
+        };
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        if host.is_empty() || host.contains('@') {
+            return None;
+        }
+        Some(Url {
+            scheme,
+            host,
+            port,
+            path: normal(if path.is_empty() { b"/" } else { path }),
+        })
+    }
+}
+
+impl std::fmt::Display for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        if default_port(&self.scheme) != Some(self.port) {
+            write!(f, ":{}", self.port)?;
+        }
+        f.write_str(&String::from_utf8_lossy(&self.path))
+    }
+}
+
+fn parse(htu: &str) -> Option<Url> {
+    let (scheme, rest) = htu.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, target) = rest.split_at_checked(end)?;
+    Url::of(scheme, authority, path_of(target.as_bytes()))
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "https" => Some(443),
+        "http" => Some(80),
+        _ => None,
+    }
+}
+
+/// What stands before query and fragment.
+fn path_of(target: &[u8]) -> &[u8] {
+    target
+        .split(|byte| matches!(byte, b'?' | b'#'))
+        .next()
+        .unwrap_or(target)
+}
+
+/// The path with each octet written in one way: escapes of unreserved characters undone, the
+/// digits of the others in upper case (RFC 3986, section 6.2.2). Segments `.` and `..` stay as
+/// they are: no request has one.
+fn normal(path: &[u8]) -> Vec<u8> {
+    let mut normal = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let escaped = match (*first, after) {
+            (b'%', [high, low, ..]) => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        let Some((high, low)) = escaped else {
+            normal.push(*first);
+            continue;
+        };
+        rest = after.get(2..).unwrap_or_default();
+        let octet = high * 16 + low;
+        if octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~') {
+            normal.push(octet);
+        } else {
+            let digits = b"0123456789ABCDEF";
+            normal.push(b'%');
+            normal.extend([high, low].map(|digit| digits.get(usize::from(digit)).unwrap_or(&b'0')));
+        }
+    }
+    normal
+}
+
+/// The value of a hexadecimal digit.
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
