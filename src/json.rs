@@ -22,6 +22,24 @@ pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// recurses.
 pub const MAX_DEPTH: usize = 32;
 
+/// What a document may hold at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// So many bytes.
+    pub bytes: usize,
+    /// So many levels of arrays and objects; beyond 127 the reader gives up by itself.
+    pub depth: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            bytes: MAX_BYTES,
+            depth: MAX_DEPTH,
+        }
+    }
+}
+
 /// Up to so many members are compared with each other; more are sorted.
 const FEW_MEMBERS: usize = 8;
 
@@ -78,11 +96,20 @@ impl fmt::Display for Number {
 impl<'a> Json<'a> {
     /// Reads a document.
     pub fn parse(bytes: &'a [u8]) -> Result<Json<'a>, JsonError> {
-        if bytes.len() > MAX_BYTES {
-            return Err(JsonError(format!("more than {MAX_BYTES} bytes")));
+        Json::parse_within(bytes, &Bounds::default())
+    }
+
+    /// Reads a document that may be larger, or deeper, than what tokens and key sets are.
+    pub fn parse_within(bytes: &'a [u8], bounds: &Bounds) -> Result<Json<'a>, JsonError> {
+        if bytes.len() > bounds.bytes {
+            return Err(JsonError(format!("more than {} bytes", bounds.bytes)));
         }
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let value = Below { depth: 0 }.deserialize(&mut reader)?;
+        let below = Below {
+            depth: 0,
+            most: bounds.depth,
+        };
+        let value = below.deserialize(&mut reader)?;
         reader.end()?;
         Ok(value)
     }
@@ -243,15 +270,17 @@ impl std::error::Error for JsonError {}
 #[derive(Clone, Copy)]
 struct Below {
     depth: usize,
+    most: usize,
 }
 
 impl Below {
     fn deeper<E: de::Error>(self) -> Result<Below, E> {
-        if self.depth == MAX_DEPTH {
-            return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH}")));
+        if self.depth == self.most {
+            return Err(E::custom(format_args!("nested deeper than {}", self.most)));
         }
         Ok(Below {
             depth: self.depth + 1,
+            ..self
         })
     }
 }

@@ -21,6 +21,8 @@ pub mod load;
 #[cfg(feature = "daemon")]
 pub mod lsp;
 pub mod model;
+#[cfg(feature = "daemon")]
+pub mod openapi;
 pub mod pattern;
 pub mod reason;
 pub mod settings;

@@ -45,6 +45,8 @@ use crate::syntax::ast;
 
 pub use claims::REGISTERED;
 pub use files::{Files, referenced_files};
+#[cfg(feature = "daemon")]
+pub(crate) use urls::{is_loopback, is_scope, normal_host, parse_url, split_port};
 
 use claims::ClaimsOf;
 use conditions::Env;

@@ -6,7 +6,7 @@ use super::limits::MAX_HOST;
 
 /// The parts of a URL that the checker looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Url<'t> {
+pub(crate) struct Url<'t> {
     pub scheme: &'t str,
     pub host: &'t str,
     pub port: Option<&'t str>,
@@ -15,7 +15,7 @@ pub(super) struct Url<'t> {
 }
 
 /// Takes an absolute URL apart: no user, no fragment, no blank, no character that needs escaping.
-pub(super) fn parse_url(text: &str) -> Result<Url<'_>, &'static str> {
+pub(crate) fn parse_url(text: &str) -> Result<Url<'_>, &'static str> {
     if let Some(odd) = text
         .chars()
         .find(|c| !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '|'))
@@ -50,7 +50,7 @@ pub(super) fn parse_url(text: &str) -> Result<Url<'_>, &'static str> {
 }
 
 /// A host and its port; `None` where what follows the colon is no port.
-pub(super) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     let after_brackets = authority.rfind(']').map_or(0, |at| at + 1);
     match authority.get(after_brackets..)?.find(':') {
         None => Some((authority, None)),
@@ -66,7 +66,7 @@ pub(super) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// Whether a host is this machine, where plain HTTP is as good as HTTPS.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     if host == "localhost" || host.ends_with(".localhost") {
         return true;
@@ -92,11 +92,11 @@ pub(super) fn parse_fetched(text: &str) -> Result<Url<'_>, &'static str> {
 
 /// Why a text is no host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoHost(pub &'static str);
+pub(crate) struct NoHost(pub &'static str);
 
 /// A host in the form in which it is compared: lower case, no final dot, an IPv6 address in
 /// brackets and in its canonical form.
-pub(super) fn normal_host(text: &str) -> Result<String, NoHost> {
+pub(crate) fn normal_host(text: &str) -> Result<String, NoHost> {
     if let Some(inner) = text.strip_prefix('[') {
         let address = inner
             .strip_suffix(']')
@@ -154,7 +154,7 @@ pub(super) fn is_token(text: &str) -> bool {
 }
 
 /// Whether a text is a scope (RFC 6749, section 3.3).
-pub(super) fn is_scope(text: &str) -> bool {
+pub(crate) fn is_scope(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

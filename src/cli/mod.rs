@@ -6,11 +6,14 @@
 mod check;
 mod claims;
 mod completions;
+mod coverage;
 mod dev;
 mod diff;
 mod explanation;
+mod import;
 mod lsp;
 mod mint;
+mod openapi;
 mod output;
 mod policy;
 mod proxy_config;
@@ -74,6 +77,8 @@ enum Verb {
     Test(test::Arguments),
     Why(Box<why::Arguments>),
     Diff(diff::Arguments),
+    Coverage(coverage::Arguments),
+    Import(import::Arguments),
     ProxyConfig(proxy_config::Arguments),
     Serve(serve::Arguments),
     Lsp(lsp::Arguments),
@@ -90,6 +95,8 @@ pub fn run() -> ExitCode {
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
+        Verb::Coverage(arguments) => coverage::run(&arguments),
+        Verb::Import(arguments) => import::run(&arguments),
         Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
         Verb::Lsp(arguments) => lsp::run(&arguments),

@@ -148,6 +148,14 @@ impl Policy {
         Some((self.groups.get(self.any? as usize)?, None))
     }
 
+    /// The APIs that are asked together for a host, in lower case, without port and final dot;
+    /// none where no API has it.
+    pub fn apis_of(&self, host: Option<&str>) -> Vec<ApiId> {
+        self.group(host)
+            .map(|(group, _)| group.members.iter().map(|member| member.api).collect())
+            .unwrap_or_default()
+    }
+
     /// Whether some API has a host of its own.
     pub(super) fn tells_hosts_apart(&self) -> bool {
         !self.exact.is_empty() || !self.label.is_empty()

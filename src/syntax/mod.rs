@@ -16,6 +16,8 @@ mod reader;
 mod scan;
 mod tokens;
 
+#[cfg(feature = "daemon")]
+pub(crate) use build::is_path_literal;
 pub use layout::{format, is_relaid, layout};
 
 use crate::diagnostic::{Code, Diagnostic};

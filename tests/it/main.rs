@@ -27,6 +27,8 @@ mod layout;
 mod load;
 #[cfg(feature = "daemon")]
 mod lsp;
+#[cfg(feature = "daemon")]
+mod openapi;
 mod policies;
 mod properties;
 mod reasons;

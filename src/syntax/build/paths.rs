@@ -215,7 +215,8 @@ fn literal(text: &str, segment: Span, offset: usize, notes: &mut Notes) {
     }
 }
 
-fn is_literal(c: char) -> bool {
+/// Whether a character can stand in the literal part of a path.
+pub(crate) fn is_literal(c: char) -> bool {
     if c.is_ascii() {
         c.is_ascii_alphanumeric() || "-._~!$&'()+=:@".contains(c)
     } else {

@@ -15,6 +15,8 @@ const VERBS: &[&str] = &[
     "why",
     "diff",
     "lsp",
+    "coverage",
+    "import",
     "proxy-config",
     "serve",
     "completions",

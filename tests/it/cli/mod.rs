@@ -10,6 +10,6 @@ mod manual;
 pub(crate) mod proxy_config;
 mod routes;
 mod serve;
-mod support;
+pub mod support;
 mod test;
 mod why;

@@ -1,0 +1,193 @@
+//! `portcullis coverage`: an API's document beside its policy.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Ended;
+use super::openapi;
+use super::output::{self, Exit, Failure, Format, Paint, printable};
+use super::policy::{self, ParamArguments};
+use crate::openapi::{Finding, FindingKind, OperationRef, Report, Side, compare};
+
+/// Compare an OpenAPI document with a policy.
+///
+/// Says which operations have no rule, which rules are for no operation, and where the two ask for
+/// different scopes, or divide paths differently. Guards and the conditions of enclosing blocks
+/// count with each rule.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portcullis coverage policies/spa --openapi openapi.yaml
+  portcullis coverage policies --openapi openapi.json --api orders
+  portcullis coverage policies --openapi openapi.yaml --format json \\
+    | jq -r '.findings[] | select(.kind == \"no-rule\") | .operations[].path'
+
+A policy with several APIs is compared with the one whose host the document's `servers` name.
+
+Exit codes: 0 no difference; 1 a difference, or a policy with errors; 2 a file that cannot be read.")]
+pub struct Arguments {
+    /// The policy: folders or files
+    #[arg(required = true)]
+    policy: Vec<PathBuf>,
+    /// The document: OpenAPI 3.0 or 3.1, YAML or JSON; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    openapi: PathBuf,
+    /// The API of the policy that the document is about
+    #[arg(long, value_name = "NAME")]
+    api: Option<String>,
+    #[command(flatten)]
+    params: ParamArguments,
+    /// The format of the report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Prints the report.
+pub fn run(arguments: &Arguments) -> Ended {
+    let document = openapi::read(&arguments.openapi)?;
+    let (_, policy) = policy::load_policy(&arguments.policy, &arguments.params.options())?;
+    let report = compare(&document, &policy, arguments.api.as_deref()).map_err(|error| {
+        let failure = Failure::new(error.message);
+        match error.help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    })?;
+    let file = arguments.openapi.display().to_string();
+    let text = match arguments.format {
+        Format::Human => human(&report, &file, Paint::of(&std::io::stdout())),
+        Format::Json => output::json(&as_json(&report, &file, &document.version))?,
+    };
+    output::print_all(&text)?;
+    Ok(if report.findings.is_empty() {
+        Exit::Good
+    } else {
+        Exit::Negative
+    })
+}
+
+fn human(report: &Report, file: &str, paint: Paint) -> String {
+    let mut text = String::new();
+    let mut kind: Option<FindingKind> = None;
+    for finding in &report.findings {
+        if kind != Some(finding.kind) {
+            if kind.is_some() {
+                text.push('\n');
+            }
+            text.push_str(&format!("{}\n", paint.strong(finding.kind.heading())));
+            kind = Some(finding.kind);
+        }
+        text.push_str(&format!("  {}\n", printable(&line(finding, file))));
+    }
+    if kind.is_some() {
+        text.push('\n');
+    }
+    for note in &report.notes {
+        text.push_str(&format!("{} {}\n", paint.note("note:"), printable(note)));
+    }
+    let counted = match report.operations {
+        1 => "1 operation".to_owned(),
+        operations => format!("{operations} operations"),
+    };
+    text.push_str(&match report.findings.len() {
+        0 => format!("{} {counted}, no difference\n", paint.good("ok:")),
+        found => format!(
+            "{counted}, {} as the policy has them; {found} difference{}\n",
+            report.agreeing,
+            if found == 1 { "" } else { "s" }
+        ),
+    });
+    text
+}
+
+/// How many operations of one finding are named.
+const MAX_NAMED: usize = 3;
+
+/// A finding on a line: the operation and its place, the rule and its place, the difference.
+fn line(finding: &Finding, file: &str) -> String {
+    let rule = finding
+        .rule
+        .as_ref()
+        .map(|rule| format!("`{}` ({})", rule.name, rule.place));
+    let operations = operations(&finding.operations, file);
+    match (finding.kind, rule) {
+        // These are about a rule first.
+        (FindingKind::Broad, Some(rule)) => format!("{rule}: {}: {operations}", finding.message),
+        (FindingKind::NoOperation, Some(rule)) => rule,
+        (_, Some(rule)) => format!("{operations}: {rule}: {}", finding.message),
+        (_, None) => format!("{operations}: {}", finding.message),
+    }
+}
+
+fn operations(operations: &[OperationRef], file: &str) -> String {
+    let mut named: Vec<String> = operations
+        .iter()
+        .take(MAX_NAMED)
+        .map(|operation| {
+            let place = match operation.line {
+                Some(line) => format!("{file}:{line}"),
+                None => file.to_owned(),
+            };
+            let id = operation
+                .id
+                .as_ref()
+                .map_or_else(String::new, |id| format!(" {id}"));
+            format!("{} {}{id} ({place})", operation.method, operation.path)
+        })
+        .collect();
+    if let Some(more) = operations
+        .len()
+        .checked_sub(MAX_NAMED)
+        .filter(|more| *more > 0)
+    {
+        named.push(format!("and {more} more"));
+    }
+    named.join(", ")
+}
+
+fn as_json(report: &Report, file: &str, version: &str) -> Value {
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            let operations: Vec<Value> = finding
+                .operations
+                .iter()
+                .map(|operation| {
+                    json!({
+                        "method": operation.method,
+                        "path": operation.path,
+                        "operationId": operation.id,
+                        "line": operation.line,
+                    })
+                })
+                .collect();
+            json!({
+                "kind": finding.kind.code(),
+                "operations": operations,
+                "rule": finding.rule.as_ref().map(|rule| json!({
+                    "api": rule.api,
+                    "name": rule.name,
+                    "policy": rule.place,
+                })),
+                "document": finding.document.as_ref().map(side),
+                "policy": finding.policy.as_ref().map(side),
+                "message": finding.message,
+            })
+        })
+        .collect();
+    json!({
+        "document": file,
+        "openapi": version,
+        "operations": report.operations,
+        "agreeing": report.agreeing,
+        "findings": findings,
+        "notes": report.notes,
+    })
+}
+
+fn side(side: &Side) -> Value {
+    json!({ "access": side.access, "scopes": side.scopes })
+}

@@ -1,0 +1,105 @@
+//! `portcullis import`: a first policy from what describes an API already.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::Ended;
+use super::openapi;
+use super::output::{self, Exit, Failure, Paint, printable};
+use crate::openapi::{ImportOptions, import};
+
+/// Make a first policy of an OpenAPI document.
+///
+/// The policy passes `check` and covers every operation of the document. It lets nobody in whom
+/// the document does not name: what the document leaves open asks for a token. What was guessed
+/// stands in it as a comment, and is said on standard error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portcullis import openapi openapi.yaml
+  portcullis import openapi openapi.yaml -o policies/orders.gate
+  portcullis import openapi openapi.json --api orders \\
+    --issuer https://acme.eu.auth0.com/ --audience https://api.example.com
+
+Afterwards:
+  portcullis check policies
+  portcullis coverage policies --openapi openapi.yaml
+
+Exit codes: 0 a policy was made; 2 a document that cannot be read, or a file that is there already.")]
+pub struct Arguments {
+    /// What the policy is made of
+    #[arg(value_enum)]
+    from: From,
+    /// The document: OpenAPI 3.0 or 3.1, YAML or JSON; `-` is standard input
+    file: PathBuf,
+    /// The name of the API; by default made of the document's title
+    #[arg(long, value_name = "NAME")]
+    api: Option<String>,
+    /// The issuer's URL, as tokens have it in `iss`
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The audience, as tokens have it in `aud`
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<String>,
+    /// Where the policy is written; no file is written over
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// What a policy can be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum From {
+    /// An OpenAPI document.
+    Openapi,
+}
+
+/// Writes the policy.
+pub fn run(arguments: &Arguments) -> Ended {
+    let From::Openapi = arguments.from;
+    let document = openapi::read(&arguments.file)?;
+    let options = ImportOptions {
+        file: name(&arguments.file),
+        api: arguments.api.clone(),
+        issuer: arguments.issuer.clone(),
+        audience: arguments.audience.clone(),
+    };
+    let imported = import(&document, &options);
+    let paint = Paint::of(&std::io::stderr());
+    let notes: String = imported
+        .notes
+        .iter()
+        .map(|note| format!("{} {}\n", paint.note("note:"), printable(note)))
+        .collect();
+    match &arguments.output {
+        None => output::print_all(&imported.text)?,
+        Some(path) => write(path, &imported.text)?,
+    }
+    output::eprint_all(&notes);
+    Ok(Exit::Good)
+}
+
+/// The name of a file as the policy has it: that of a folder is this machine's own.
+fn name(path: &Path) -> String {
+    if path.as_os_str() == "-" {
+        return "a document".to_owned();
+    }
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("{} cannot be written: {error}", path.display()))
+    };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)
+}

@@ -1,0 +1,149 @@
+//! The requests that a document speaks of, each kind once.
+//!
+//! Two operations may be one to a proxy: `/orders/{id}` and `/orders/{orderId}`, a path with and
+//! without its trailing slash, or paths told apart behind a `#`, which no request carries. They
+//! become one case, which asks for what each of them asks for.
+
+use std::collections::BTreeMap;
+
+use super::document::{Document, Operation, Security, Server};
+use super::template::{self, Template};
+use crate::pattern::{Method, MethodSet, PathPattern};
+
+/// Requests of a document: a method on a path pattern, somewhere (`P`: on which hosts).
+#[derive(Debug, Clone)]
+pub struct Case<'d, P> {
+    /// Where.
+    pub place: P,
+    /// The operations, in the order of the document; never empty.
+    pub operations: Vec<&'d Operation>,
+    /// The method.
+    pub method: Method,
+    /// The methods of all its requests: `HEAD` beside `GET`.
+    pub methods: MethodSet,
+    /// The paths, with what the server's URL begins with.
+    pub pattern: PathPattern,
+    /// The names in it, by segment.
+    pub names: Vec<(usize, String)>,
+    /// Who may send them.
+    pub security: Security,
+}
+
+/// An operation with a path that no policy can say.
+#[derive(Debug, Clone)]
+pub struct Misfit<'d, P> {
+    /// Where.
+    pub place: P,
+    /// The operation.
+    pub operation: &'d Operation,
+    /// The path, with what the server's URL begins with.
+    pub path: String,
+    /// Why a policy can't say it.
+    pub why: String,
+    /// A pattern around the paths that are meant, where there is one.
+    pub near: Option<PathPattern>,
+}
+
+/// All requests of a document.
+#[derive(Debug)]
+pub(super) struct Cases<'d, P> {
+    pub cases: Vec<Case<'d, P>>,
+    pub misfits: Vec<Misfit<'d, P>>,
+    /// What is odd about paths and yet clear.
+    pub notes: Vec<String>,
+}
+
+/// Sorts operations and the servers that serve them into cases.
+pub(super) fn gather<'d, P: Clone + Ord>(
+    document: &'d Document,
+    mut places: impl FnMut(&'d Operation) -> Vec<(P, &'d Server)>,
+) -> Cases<'d, P> {
+    let mut gathered = Cases {
+        cases: Vec::new(),
+        misfits: Vec::new(),
+        notes: Vec::new(),
+    };
+    let mut known: BTreeMap<(P, PathPattern, Method), usize> = BTreeMap::new();
+    let mut cut: usize = 0;
+    for operation in &document.operations {
+        let mut seen: Vec<(P, String)> = Vec::new();
+        for (place, server) in places(operation) {
+            if seen.contains(&(place.clone(), server.base.clone())) {
+                continue;
+            }
+            seen.push((place.clone(), server.base.clone()));
+            let template = match template::read(&server.base, &operation.path) {
+                Ok(template) => template,
+                Err(odd) => {
+                    gathered.misfits.push(Misfit {
+                        place,
+                        operation,
+                        path: format!("{}{}", server.base, operation.path),
+                        why: odd.why,
+                        near: odd.near,
+                    });
+                    continue;
+                }
+            };
+            let Template {
+                pattern,
+                names,
+                cut: was_cut,
+            } = template;
+            cut += usize::from(was_cut.is_some());
+            let key = (place.clone(), pattern.clone(), operation.method);
+            let same = known
+                .get(&key)
+                .and_then(|number| gathered.cases.get_mut(*number));
+            match same {
+                Some(same) => {
+                    same.security = same.security.and(&operation.security);
+                    same.operations.push(operation);
+                }
+                None => {
+                    known.insert(key, gathered.cases.len());
+                    gathered.cases.push(Case {
+                        place,
+                        operations: vec![operation],
+                        method: operation.method,
+                        methods: MethodSet::named(operation.method),
+                        pattern,
+                        names,
+                        security: operation.security.clone(),
+                    });
+                }
+            }
+        }
+    }
+    let merged: usize = gathered
+        .cases
+        .iter()
+        .map(|case| case.operations.len() - 1)
+        .sum();
+    if cut > 0 {
+        gathered.notes.push(format!(
+            "{} of the document {} a `#` or `?`: no path of a request holds what follows it, so it is left out",
+            counted(cut, "path"),
+            if cut == 1 { "holds" } else { "hold" }
+        ));
+    }
+    if merged > 0 {
+        gathered.notes.push(format!(
+            "{} for the same requests as another: what both ask for is taken together",
+            if merged == 1 {
+                "1 operation is".to_owned()
+            } else {
+                format!("{merged} operations are")
+            }
+        ));
+    }
+    gathered
+}
+
+/// A number and what is counted.
+pub(super) fn counted(number: usize, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
+}

@@ -1,0 +1,484 @@
+//! A document beside a policy: where do they differ?
+//!
+//! An operation is a set of requests, and so is a route. The rules around all requests of an
+//! operation answer it, as the engine would choose them; those that take a part of its requests
+//! are a difference of their own, unless another operation of the document is what they are for.
+
+mod access;
+mod finding;
+mod places;
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use finding::{Finding, FindingKind, OperationRef, Report, RuleRef, Side};
+pub use places::CompareError;
+
+use super::cases::{self, Case, Cases, Misfit, counted};
+use super::document::{Document, Operation, Security};
+use crate::check::limits::MAX_OVERLAP_STEPS;
+use crate::engine::Policy;
+use crate::model::{Access, Route};
+use crate::pattern::index::{Budget, Index};
+use crate::pattern::meet::meet;
+use crate::pattern::{Method, PathPattern};
+use crate::settings::ApiId;
+use places::{Group, Placed, Places};
+use rules::{Answer, Rule, Rules};
+
+/// Compares a document with a policy, or with one API of it.
+pub fn compare(
+    document: &Document,
+    policy: &Policy,
+    api: Option<&str>,
+) -> Result<Report, CompareError> {
+    let places = Places::of(document, policy, api)?;
+    let mut nowhere: Vec<(&Operation, String)> = Vec::new();
+    let mut others = 0;
+    let mut operations = 0;
+    let gathered = cases::gather(document, |operation| match places.of_operation(operation) {
+        Placed::At(found) => {
+            operations += 1;
+            found
+        }
+        Placed::Nowhere(why) => {
+            operations += 1;
+            nowhere.push((operation, why));
+            Vec::new()
+        }
+        Placed::Other => {
+            others += 1;
+            Vec::new()
+        }
+    });
+    let mut comparison = Comparison {
+        policy,
+        says_security: document
+            .operations
+            .iter()
+            .any(|operation| operation.security != Security::Unsaid),
+        findings: Vec::new(),
+        broad: BTreeMap::new(),
+        tally: Tally::default(),
+    };
+    for (operation, why) in nowhere {
+        comparison.findings.push(Finding {
+            kind: FindingKind::NoRule,
+            operations: vec![operation.into()],
+            rule: None,
+            document: None,
+            policy: None,
+            message: why,
+        });
+    }
+    let exhausted = comparison.all(&gathered, api);
+    let mut notes = document.notes.clone();
+    notes.extend(places.notes);
+    notes.extend(gathered.notes);
+    notes.extend(comparison.notes(others));
+    if exhausted {
+        return Err(CompareError {
+            message: "the routes of the policy overlap in too many ways to be compared".to_owned(),
+            help: None,
+        });
+    }
+    Ok(comparison.report(operations, notes))
+}
+
+/// What is counted on the way, to be said once.
+#[derive(Default)]
+struct Tally {
+    /// Operations that the document says nothing of.
+    unsaid: usize,
+    /// Preflights that `cors` answers.
+    preflights: usize,
+    /// Operations that ask for roles.
+    roles: usize,
+    /// Operations that ask for what portcullis does not check, by scheme.
+    elsewhere: BTreeMap<String, usize>,
+}
+
+struct Comparison<'p, 'd> {
+    policy: &'p Policy,
+    /// Whether the document says anything of security at all.
+    says_security: bool,
+    findings: Vec<Finding>,
+    /// Routes with `/**` and what they answer, by the API's number and the route's place.
+    broad: BTreeMap<(ApiId, u32, u32), (&'p Route, Vec<&'d Operation>)>,
+    tally: Tally,
+}
+
+/// The cases of one group, to be found by their paths.
+struct Asked<'c, 'd> {
+    cases: Vec<&'c Case<'d, Group>>,
+    /// Their paths as they are compared.
+    patterns: Vec<PathPattern>,
+    index: Index,
+}
+
+impl<'c, 'd> Asked<'c, 'd> {
+    fn of(cases: Vec<&'c Case<'d, Group>>, case_insensitive: bool) -> Asked<'c, 'd> {
+        let patterns: Vec<PathPattern> = cases
+            .iter()
+            .map(|case| {
+                if case_insensitive {
+                    case.pattern.folded()
+                } else {
+                    case.pattern.clone()
+                }
+            })
+            .collect();
+        Asked {
+            index: Index::of(patterns.iter()),
+            cases,
+            patterns,
+        }
+    }
+
+    /// Whether other operations are what a rule is for, where it takes a part of this one's
+    /// requests: all that it takes is theirs too, and they are not broader than this one.
+    fn explain(&self, rule: Rule, method: Method, own: &PathPattern, budget: &Budget) -> bool {
+        meet(rule.path(), own).iter().all(|part| {
+            self.index
+                .containing(part, budget)
+                .into_iter()
+                .any(|number| {
+                    let other = self.patterns.get(number);
+                    other.is_some_and(|other| !other.contains(own))
+                        && self
+                            .cases
+                            .get(number)
+                            .is_some_and(|case| case.methods.has(method))
+                })
+        })
+    }
+}
+
+impl<'p, 'd> Comparison<'p, 'd> {
+    /// Compares everything; whether something could not be looked at for the number of overlaps.
+    fn all(&mut self, gathered: &Cases<'d, Group>, only: Option<&str>) -> bool {
+        let groups: BTreeSet<&Group> = gathered
+            .cases
+            .iter()
+            .map(|case| &case.place)
+            .chain(gathered.misfits.iter().map(|misfit| &misfit.place))
+            .collect();
+        let mut exhausted = false;
+        let mut asked_of: BTreeMap<ApiId, Vec<Asked>> = BTreeMap::new();
+        let budget = Budget::new(MAX_OVERLAP_STEPS);
+        for group in groups {
+            let rules = Rules::of(self.policy, group);
+            let cases = gathered.cases.iter().filter(|case| case.place == *group);
+            let asked = Asked::of(cases.collect(), rules.case_insensitive);
+            for (case, pattern) in asked.cases.iter().zip(&asked.patterns) {
+                self.case(case, pattern, &rules, &asked, &budget);
+            }
+            for misfit in &gathered.misfits {
+                if misfit.place == *group {
+                    self.misfit(misfit, &rules);
+                }
+            }
+            exhausted |= rules.is_exhausted() || budget.is_exhausted();
+            for api in group {
+                // An API may be in several groups, which have different cases.
+                let cases = asked.cases.clone();
+                asked_of
+                    .entry(*api)
+                    .or_default()
+                    .push(Asked::of(cases, rules.case_insensitive));
+            }
+        }
+        for (api, asked) in &asked_of {
+            let is_meant = only.is_none_or(|name| {
+                self.policy
+                    .api(*api)
+                    .is_some_and(|declared| declared.name == name)
+            });
+            if is_meant {
+                self.without_operation(*api, asked, &gathered.misfits, &budget);
+            }
+        }
+        exhausted || budget.is_exhausted()
+    }
+
+    fn case(
+        &mut self,
+        case: &Case<'d, Group>,
+        pattern: &PathPattern,
+        rules: &Rules<'p>,
+        asked: &Asked<'_, 'd>,
+        budget: &Budget,
+    ) {
+        let method = case.method;
+        let mut partial: Vec<Rule> = rules
+            .partial(method, pattern)
+            .into_iter()
+            .filter(|rule| !asked.explain(*rule, method, pattern, budget))
+            .collect();
+        let Some(answer) = rules.answer(method, pattern) else {
+            partial.retain(|rule| matches!(rule, Rule::Route(..)));
+            self.no_rule(case, pattern, rules, &partial);
+            return;
+        };
+        for rule in partial {
+            let named = self.rule(rule);
+            let verb = match rule {
+                Rule::Route(..) => "answers",
+                Rule::Guard(_) => "tightens",
+            };
+            let message = format!("the rule {verb} a part of the operation's requests");
+            self.find(FindingKind::Template, case, Some(named), message);
+        }
+        if let Some(denied) = answer.denied {
+            let named = self.rule(denied);
+            let message = "no request of the operation passes".to_owned();
+            self.find(FindingKind::Denied, case, Some(named), message);
+            return;
+        }
+        self.division(case, pattern, &answer);
+        self.access(case, &answer);
+    }
+
+    fn no_rule(
+        &mut self,
+        case: &Case<'d, Group>,
+        pattern: &PathPattern,
+        rules: &Rules<'p>,
+        partial: &[Rule<'p>],
+    ) {
+        let answers_preflights = case.place.iter().filter_map(|api| self.policy.api(*api));
+        if case.method == Method::OPTIONS
+            && answers_preflights
+                .into_iter()
+                .any(|api| api.cors.is_some() || api.preflight_public)
+        {
+            self.tally.preflights += 1;
+            return;
+        }
+        let near = rules.near(case.method, pattern);
+        let (rule, message) = match (partial.first(), near) {
+            (Some(rule), _) => (
+                Some(self.rule(*rule)),
+                "the rule answers a part of its requests, none answers the others".to_owned(),
+            ),
+            (None, Some((api, route))) => (
+                Some(self.rule(Rule::Route(api, route))),
+                "the rule's path differs in the case of its letters".to_owned(),
+            ),
+            (None, None) => (None, "no rule has its requests".to_owned()),
+        };
+        self.find(FindingKind::NoRule, case, rule, message);
+    }
+
+    /// Says where the rule that answers an operation is not one for its path.
+    fn division(&mut self, case: &Case<'d, Group>, pattern: &PathPattern, answer: &Answer<'p>) {
+        if answer
+            .routes
+            .iter()
+            .any(|(_, route)| route.path == *pattern)
+        {
+            return;
+        }
+        let Some((api, route)) = answer.routes.first() else {
+            return;
+        };
+        if route.path.rest {
+            let key = (*api, route.span.file.0, route.span.start);
+            let (_, operations) = self.broad.entry(key).or_insert((route, Vec::new()));
+            operations.extend(&case.operations);
+        } else {
+            let rule = self.rule(Rule::Route(*api, route));
+            let message = "the rule answers other paths as well".to_owned();
+            self.find(FindingKind::Template, case, Some(rule), message);
+        }
+    }
+
+    fn misfit(&mut self, misfit: &Misfit<'d, Group>, rules: &Rules<'p>) {
+        // A rule with the pattern that comes nearest is the best that a policy can say.
+        let near = misfit.near.as_ref().map(|near| {
+            if rules.case_insensitive {
+                near.folded()
+            } else {
+                near.clone()
+            }
+        });
+        let answered = near.is_some_and(|near| {
+            rules
+                .answer(misfit.operation.method, &near)
+                .is_some_and(|answer| answer.routes.iter().any(|(_, route)| route.path == near))
+        });
+        if !answered {
+            self.findings.push(Finding {
+                kind: FindingKind::Inexpressible,
+                operations: vec![misfit.operation.into()],
+                rule: None,
+                document: None,
+                policy: None,
+                message: misfit.why.clone(),
+            });
+        }
+    }
+
+    /// Says which routes of an API are for no operation. What is denied needs none.
+    fn without_operation(
+        &mut self,
+        id: ApiId,
+        asked: &[Asked],
+        misfits: &[Misfit<Group>],
+        budget: &Budget,
+    ) {
+        let Some(api) = self.policy.api(id) else {
+            return;
+        };
+        for route in &api.routes {
+            let is_for = |asked: &Asked| {
+                asked
+                    .index
+                    .overlapping(&route.path, budget)
+                    .into_iter()
+                    .filter_map(|number| asked.cases.get(number))
+                    .any(|case| !case.methods.intersection(route.methods).is_empty())
+            };
+            let is_for_misfit = |misfit: &Misfit<Group>| {
+                misfit.place.contains(&id)
+                    && route.methods.has(misfit.operation.method)
+                    && misfit
+                        .near
+                        .as_ref()
+                        .is_some_and(|near| near.common(&route.path).is_some())
+            };
+            if matches!(route.access, Access::Denied)
+                || asked.iter().any(is_for)
+                || misfits.iter().any(is_for_misfit)
+            {
+                continue;
+            }
+            let rule = self.rule(Rule::Route(id, route));
+            self.findings.push(Finding {
+                kind: FindingKind::NoOperation,
+                operations: Vec::new(),
+                rule: Some(rule),
+                document: None,
+                policy: None,
+                message: "the document has no operation for its requests".to_owned(),
+            });
+        }
+    }
+
+    fn rule(&self, rule: Rule) -> RuleRef {
+        let (api, name, span) = match rule {
+            Rule::Route(api, route) => (api, &route.name, route.span),
+            Rule::Guard(guard) => (guard.api, &guard.name, guard.span),
+        };
+        RuleRef {
+            api: self
+                .policy
+                .api(api)
+                .map_or_else(String::new, |api| api.name.clone()),
+            name: name.clone(),
+            place: self.policy.sources().place(span).to_string(),
+        }
+    }
+
+    fn find(
+        &mut self,
+        kind: FindingKind,
+        case: &Case<'d, Group>,
+        rule: Option<RuleRef>,
+        message: String,
+    ) {
+        self.findings.push(Finding {
+            kind,
+            operations: case.operations.iter().map(|one| (*one).into()).collect(),
+            rule,
+            document: None,
+            policy: None,
+            message,
+        });
+    }
+
+    fn notes(&self, others: usize) -> Vec<String> {
+        let Tally {
+            unsaid,
+            preflights,
+            roles,
+            elsewhere,
+        } = &self.tally;
+        let mut notes = Vec::new();
+        if !self.says_security {
+            notes.push(
+                "the document says nothing of security: who may call is not compared".to_owned(),
+            );
+        } else if *unsaid > 0 {
+            notes.push(format!(
+                "of {} the document does not say who may call",
+                counted(*unsaid, "operation")
+            ));
+        }
+        if *preflights > 0 {
+            notes.push(format!(
+                "no rule is needed for {} with OPTIONS: `cors` or `preflight public` answers preflights",
+                counted(*preflights, "operation")
+            ));
+        }
+        if *roles > 0 {
+            notes.push(format!(
+                "{} for roles of a bearer token, which are no scopes and are not compared",
+                asks(*roles)
+            ));
+        }
+        notes.extend(elsewhere.iter().map(|(scheme, count)| {
+            format!(
+                "{} for {}, which portcullis does not check",
+                asks(*count),
+                crate::text::quoted(scheme)
+            )
+        }));
+        if others > 0 {
+            notes.push(format!(
+                "{} left out: their hosts are those of other APIs",
+                if others == 1 {
+                    "1 operation is".to_owned()
+                } else {
+                    format!("{others} operations are")
+                }
+            ));
+        }
+        notes
+    }
+
+    fn report(mut self, operations: usize, notes: Vec<String>) -> Report {
+        for ((api, ..), (route, answered)) in std::mem::take(&mut self.broad) {
+            let rule = self.rule(Rule::Route(api, route));
+            self.findings.push(Finding {
+                kind: FindingKind::Broad,
+                message: format!("it answers {}", counted(answered.len(), "operation")),
+                operations: answered.into_iter().map(OperationRef::from).collect(),
+                rule: Some(rule),
+                document: None,
+                policy: None,
+            });
+        }
+        self.findings.sort_by_key(|finding| finding.kind);
+        self.findings.dedup();
+        let differing: BTreeSet<(&str, &str)> = self
+            .findings
+            .iter()
+            .flat_map(|finding| &finding.operations)
+            .map(|operation| (operation.method, operation.path.as_str()))
+            .collect();
+        Report {
+            operations,
+            agreeing: operations.saturating_sub(differing.len()),
+            findings: self.findings,
+            notes,
+        }
+    }
+}
+
+fn asks(count: usize) -> String {
+    match count {
+        1 => "1 operation asks".to_owned(),
+        _ => format!("{count} operations ask"),
+    }
+}

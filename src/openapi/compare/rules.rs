@@ -1,0 +1,183 @@
+//! The rules that answer together, to be asked about a whole pattern of paths.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use crate::check::limits::MAX_OVERLAP_STEPS;
+use crate::engine::Policy;
+use crate::model::{Access, Api, Guard, Route};
+use crate::pattern::index::{Budget, Index};
+use crate::pattern::{Method, PathPattern};
+use crate::settings::{ApiId, Demand};
+
+/// The routes and guards of the APIs that share a host.
+pub(super) struct Rules<'p> {
+    routes: Vec<(ApiId, &'p Route)>,
+    guards: Vec<&'p Guard>,
+    route_index: Index,
+    guard_index: Index,
+    budget: Budget,
+    /// The routes by their paths in lower case, once they are asked for.
+    folded: OnceCell<BTreeMap<PathPattern, Vec<usize>>>,
+    /// Whether letters match whatever their case.
+    pub case_insensitive: bool,
+}
+
+/// What answers every request of a pattern.
+pub(super) struct Answer<'p> {
+    /// The most specific routes around the pattern.
+    pub routes: Vec<(ApiId, &'p Route)>,
+    /// The guards around it that tighten it.
+    pub guards: Vec<&'p Guard>,
+    /// What is needed of the token.
+    pub demand: Demand,
+    /// What denies it all: its name and API.
+    pub denied: Option<Rule<'p>>,
+}
+
+/// A route or a guard.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rule<'p> {
+    Route(ApiId, &'p Route),
+    Guard(&'p Guard),
+}
+
+impl<'p> Rules<'p> {
+    /// Those of some APIs.
+    pub fn of(policy: &'p Policy, group: &[ApiId]) -> Rules<'p> {
+        let apis = || {
+            group
+                .iter()
+                .filter_map(|id| policy.api(*id).map(|api| (*id, api)))
+        };
+        let routes: Vec<(ApiId, &Route)> = apis()
+            .flat_map(|(id, api): (ApiId, &Api)| api.routes.iter().map(move |route| (id, route)))
+            .collect();
+        let guards: Vec<&Guard> = policy
+            .model()
+            .guards
+            .iter()
+            .filter(|guard| group.contains(&guard.api))
+            .collect();
+        Rules {
+            route_index: Index::of(routes.iter().map(|(_, route)| &route.path)),
+            guard_index: Index::of(guards.iter().map(|guard| &guard.path)),
+            budget: Budget::new(MAX_OVERLAP_STEPS),
+            folded: OnceCell::new(),
+            case_insensitive: apis().any(|(_, api)| api.paths.case_insensitive),
+            routes,
+            guards,
+        }
+    }
+
+    /// Whether the rules overlap in too many ways, so that not all was found.
+    pub fn is_exhausted(&self) -> bool {
+        self.budget.is_exhausted()
+    }
+
+    /// What answers all requests of a pattern; `None` where no route is around it.
+    ///
+    /// These are the engine's own steps (`engine::routed`), with "is around the pattern" in place
+    /// of "matches the request".
+    pub fn answer(&self, method: Method, pattern: &PathPattern) -> Option<Answer<'p>> {
+        let around: Vec<(ApiId, &Route)> = self
+            .route_index
+            .containing(pattern, &self.budget)
+            .into_iter()
+            .filter_map(|number| self.routes.get(number).copied())
+            .filter(|(_, route)| route.methods.has(method))
+            .collect();
+        let best: Vec<(ApiId, &Route)> = around
+            .iter()
+            .filter(|(_, route)| {
+                !around
+                    .iter()
+                    .any(|(_, other)| within(other, route) && !within(route, other))
+            })
+            .copied()
+            .collect();
+        let demand = best.iter().map(|(_, route)| demand(route)).max()?;
+        let guards: Vec<&Guard> = self
+            .guard_index
+            .containing(pattern, &self.budget)
+            .into_iter()
+            .filter_map(|number| self.guards.get(number).copied())
+            .filter(|guard| guard.methods.has(method))
+            .filter(|guard| best.iter().any(|(api, _)| *api == guard.api))
+            .filter(|guard| !(guard.except_public && demand == Demand::None))
+            .collect();
+        let denied_route = around
+            .iter()
+            .find(|(_, route)| matches!(route.access, Access::Denied))
+            .map(|(api, route)| Rule::Route(*api, route));
+        let denied_guard = guards
+            .iter()
+            .find(|guard| guard.condition.is_none())
+            .map(|guard| Rule::Guard(guard));
+        Some(Answer {
+            denied: denied_route.or(denied_guard),
+            routes: best,
+            guards,
+            demand,
+        })
+    }
+
+    /// The rules that match some requests of a pattern and not all.
+    pub fn partial(&self, method: Method, pattern: &PathPattern) -> Vec<Rule<'p>> {
+        let some = |index: &Index| {
+            let all = index.containing(pattern, &self.budget);
+            let mut some = index.overlapping(pattern, &self.budget);
+            some.retain(|number| all.binary_search(number).is_err());
+            some
+        };
+        let routes = some(&self.route_index)
+            .into_iter()
+            .filter_map(|number| self.routes.get(number).copied())
+            .filter(|(_, route)| route.methods.has(method))
+            .map(|(api, route)| Rule::Route(api, route));
+        let guards = some(&self.guard_index)
+            .into_iter()
+            .filter_map(|number| self.guards.get(number).copied())
+            .filter(|guard| guard.methods.has(method))
+            .map(Rule::Guard);
+        routes.chain(guards).collect()
+    }
+
+    /// A route with the same path but for the case of its letters.
+    pub fn near(&self, method: Method, pattern: &PathPattern) -> Option<(ApiId, &'p Route)> {
+        let folded = self.folded.get_or_init(|| {
+            let mut folded: BTreeMap<PathPattern, Vec<usize>> = BTreeMap::new();
+            for (number, (_, route)) in self.routes.iter().enumerate() {
+                folded.entry(route.path.folded()).or_default().push(number);
+            }
+            folded
+        });
+        folded
+            .get(&pattern.folded())?
+            .iter()
+            .filter_map(|number| self.routes.get(*number).copied())
+            .find(|(_, route)| route.methods.has(method))
+    }
+}
+
+impl<'p> Rule<'p> {
+    /// Its path.
+    pub fn path(self) -> &'p PathPattern {
+        match self {
+            Rule::Route(_, route) => &route.path,
+            Rule::Guard(guard) => &guard.path,
+        }
+    }
+}
+
+/// Whether every request that `inner` matches, `outer` matches too.
+fn within(inner: &Route, outer: &Route) -> bool {
+    outer.methods.contains(inner.methods) && outer.path.contains(&inner.path)
+}
+
+fn demand(route: &Route) -> Demand {
+    match &route.access {
+        Access::Open { demand, .. } => *demand,
+        Access::Denied => Demand::Required,
+    }
+}

@@ -1,0 +1,28 @@
+//! How much an OpenAPI document may hold.
+//!
+//! A document comes from another team, or from the network: what reads it answers in bounded time
+//! and memory whatever it says, and what exceeds a limit is an error that names it.
+
+/// The largest document, in bytes: twice and more the largest that public APIs publish.
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// How deep a document may nest: schemas within schemas rarely pass forty, and the reader of JSON
+/// recurses.
+pub const MAX_DEPTH: usize = 120;
+
+/// The most values and members of a document in YAML, merged ones included: a document of
+/// [`MAX_BYTES`] has fewer, unless its `<<` multiply them.
+pub const MAX_NODES: usize = 8_000_000;
+
+/// The most operations, counted once for each of their servers: ten times the largest known.
+pub const MAX_OPERATIONS: usize = 100_000;
+
+/// How many `$ref`s may lead from one to the next.
+pub const MAX_REFERENCES: usize = 32;
+
+/// The longest URL of a server, variables written out, in bytes.
+pub const MAX_SERVER_URL: usize = 4_096;
+
+/// The most ways in which a condition, or the security of an operation, can be met that are told
+/// apart. People write two or three.
+pub const MAX_WAYS: usize = 256;

@@ -1,0 +1,75 @@
+//! JSON to the tree.
+
+use super::super::DocumentError;
+use super::super::limits::{MAX_BYTES, MAX_DEPTH};
+use super::{At, Member, Tree, Value};
+use crate::json::{Bounds, Json};
+
+/// Reads a document in JSON, strictly: no member twice, nothing behind the value.
+pub(super) fn parse(text: &str) -> Result<Tree<'_>, DocumentError> {
+    let bounds = Bounds {
+        bytes: MAX_BYTES,
+        depth: MAX_DEPTH,
+    };
+    let json = Json::parse_within(text.as_bytes(), &bounds).map_err(|error| {
+        DocumentError::new(format!("the document is no JSON: {error}"))
+            .help("it begins with `{`, and so is read as JSON")
+    })?;
+    let mut builder = Builder {
+        text,
+        lines: text.match_indices('\n').map(|(at, _)| at).collect(),
+        values: Vec::new(),
+    };
+    let root = builder.add(json);
+    Ok(Tree {
+        values: builder.values,
+        root,
+    })
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    /// Where each line ends.
+    lines: Vec<usize>,
+    values: Vec<Value<'t>>,
+}
+
+impl<'t> Builder<'t> {
+    /// Recursion is bounded by [`MAX_DEPTH`].
+    fn add(&mut self, json: Json<'t>) -> At {
+        let value = match json {
+            Json::String(text) => Value::Text(text),
+            Json::Array(elements) => Value::List(
+                elements
+                    .into_iter()
+                    .map(|element| self.add(element))
+                    .collect(),
+            ),
+            Json::Object(members) => Value::Members(
+                members
+                    .into_iter()
+                    .map(|(name, value)| Member {
+                        line: self.line(&name),
+                        name,
+                        value: self.add(value),
+                    })
+                    .collect(),
+            ),
+            Json::Null | Json::Bool(_) | Json::Number(_) => Value::Other,
+        };
+        self.values.push(value);
+        At(self.values.len() - 1)
+    }
+
+    /// The line of a name. A name without escapes is a piece of the document, so where it lies in
+    /// memory says where it stands; one with escapes is a text of its own, and has no line.
+    fn line(&self, name: &str) -> Option<u32> {
+        let offset = name
+            .as_ptr()
+            .addr()
+            .checked_sub(self.text.as_ptr().addr())
+            .filter(|offset| *offset < self.text.len())?;
+        let line = self.lines.partition_point(|end| *end < offset) + 1;
+        u32::try_from(line).ok()
+    }
+}

@@ -1,0 +1,264 @@
+//! YAML 1.2 to the tree.
+//!
+//! Only what OpenAPI takes over from JSON: names are strings, one document a file. Beyond that,
+//! aliases, and the `<<` of YAML 1.1, which people write in OpenAPI documents too.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+
+use super::super::DocumentError;
+use super::super::limits::{MAX_DEPTH, MAX_NODES};
+use super::{At, Member, Tree, Value};
+
+/// Reads a document in YAML.
+pub(super) fn parse(text: &str) -> Result<Tree<'_>, DocumentError> {
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| not_yaml(&error))?;
+        builder.event(event, span)?;
+    }
+    let root = builder
+        .root
+        .ok_or_else(|| DocumentError::new("the document is empty"))?;
+    Ok(Tree {
+        values: builder.values,
+        root,
+    })
+}
+
+fn not_yaml(error: &ScanError) -> DocumentError {
+    DocumentError::new(format!(
+        "the document is no YAML: {}",
+        crate::text::clean(error.info())
+    ))
+    .at(u32::try_from(error.marker().line()).ok())
+}
+
+#[derive(Default)]
+struct Builder<'t> {
+    values: Vec<Value<'t>>,
+    root: Option<At>,
+    /// What has begun and not ended, from the outside in.
+    open: Vec<Open<'t>>,
+    /// What anchors name, once it has ended.
+    anchors: BTreeMap<usize, At>,
+    /// How many values and members there are, for [`MAX_NODES`].
+    nodes: usize,
+}
+
+enum Open<'t> {
+    List {
+        anchor: usize,
+        elements: Vec<At>,
+    },
+    Mapping {
+        anchor: usize,
+        line: Option<u32>,
+        members: Vec<Member<'t>>,
+        /// The name whose value comes next.
+        name: Option<(Cow<'t, str>, Option<u32>)>,
+        /// What `<<` names.
+        merged: Vec<At>,
+    },
+}
+
+/// What stands in place of the name of a member that is merged: no plain `<<` is a name.
+const MERGE: &str = "<<";
+
+impl<'t> Builder<'t> {
+    fn event(&mut self, event: Event<'t>, span: Span) -> Result<(), DocumentError> {
+        let line = u32::try_from(span.start.line()).ok();
+        match event {
+            Event::Scalar(text, style, anchor, _) => self.scalar(text, style, anchor, line),
+            Event::SequenceStart(anchor, _) => self.begin(
+                Open::List {
+                    anchor,
+                    elements: Vec::new(),
+                },
+                line,
+            ),
+            Event::MappingStart(anchor, _) => self.begin(
+                Open::Mapping {
+                    anchor,
+                    line,
+                    members: Vec::new(),
+                    name: None,
+                    merged: Vec::new(),
+                },
+                line,
+            ),
+            Event::SequenceEnd | Event::MappingEnd => self.end(line),
+            Event::Alias(anchor) => {
+                let at = self.anchors.get(&anchor).copied().ok_or_else(|| {
+                    DocumentError::new("an alias stands within what it names").at(line)
+                })?;
+                self.place(at, line)
+            }
+            Event::DocumentStart(_) if self.root.is_some() => {
+                Err(DocumentError::new("a second document begins in the file").at(line))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn count(&mut self, more: usize, line: Option<u32>) -> Result<(), DocumentError> {
+        self.nodes = self.nodes.saturating_add(more);
+        if self.nodes > MAX_NODES {
+            return Err(DocumentError::new(format!(
+                "the document has more than {MAX_NODES} values"
+            ))
+            .at(line));
+        }
+        Ok(())
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        line: Option<u32>,
+    ) -> Result<(), DocumentError> {
+        if let Some(Open::Mapping { name, .. }) = self.open.last_mut()
+            && name.is_none()
+        {
+            *name = Some((text, line));
+            return Ok(());
+        }
+        let plain = style == ScalarStyle::Plain;
+        let value = match text.as_ref() {
+            "" | "~" | "null" | "Null" | "NULL" if plain => Value::Other,
+            _ => Value::Text(text),
+        };
+        let at = self.add(value, anchor, line)?;
+        self.place(at, line)
+    }
+
+    fn add(
+        &mut self,
+        value: Value<'t>,
+        anchor: usize,
+        line: Option<u32>,
+    ) -> Result<At, DocumentError> {
+        self.count(1, line)?;
+        self.values.push(value);
+        let at = At(self.values.len() - 1);
+        // 0 is no anchor.
+        if anchor > 0 {
+            self.anchors.insert(anchor, at);
+        }
+        Ok(at)
+    }
+
+    fn begin(&mut self, open: Open<'t>, line: Option<u32>) -> Result<(), DocumentError> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(
+                DocumentError::new(format!("the document nests deeper than {MAX_DEPTH}")).at(line),
+            );
+        }
+        if let Some(Open::Mapping { name: None, .. }) = self.open.last() {
+            return Err(DocumentError::new("a name is a list or a mapping").at(line));
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn end(&mut self, line: Option<u32>) -> Result<(), DocumentError> {
+        let at = match self.open.pop() {
+            Some(Open::List { anchor, elements }) => {
+                self.add(Value::List(elements), anchor, line)?
+            }
+            Some(Open::Mapping {
+                anchor,
+                line: begun,
+                mut members,
+                merged,
+                ..
+            }) => {
+                refuse_doubled(&members)?;
+                self.merge(&mut members, &merged, begun)?;
+                self.add(Value::Members(members), anchor, line)?
+            }
+            None => return Ok(()),
+        };
+        self.place(at, line)
+    }
+
+    /// Puts a value where it belongs.
+    fn place(&mut self, at: At, line: Option<u32>) -> Result<(), DocumentError> {
+        self.count(1, line)?;
+        match self.open.last_mut() {
+            None => self.root = Some(at),
+            Some(Open::List { elements, .. }) => elements.push(at),
+            Some(Open::Mapping {
+                members,
+                name,
+                merged,
+                ..
+            }) => match name.take() {
+                Some((name, _)) if name == MERGE => merged.push(at),
+                Some((name, line)) => members.push(Member {
+                    name,
+                    line,
+                    value: at,
+                }),
+                // An alias in place of a name.
+                None => return Err(DocumentError::new("a name is an alias").at(line)),
+            },
+        }
+        Ok(())
+    }
+
+    /// Adds the members of what `<<` names; those that are there already win.
+    fn merge(
+        &mut self,
+        members: &mut Vec<Member<'t>>,
+        merged: &[At],
+        line: Option<u32>,
+    ) -> Result<(), DocumentError> {
+        if merged.is_empty() {
+            return Ok(());
+        }
+        let wrong = || DocumentError::new("`<<` names no mapping, and no list of them").at(line);
+        let mut sources: Vec<At> = Vec::new();
+        for at in merged {
+            match self.values.get(at.0) {
+                Some(Value::List(elements)) => sources.extend(elements),
+                _ => sources.push(*at),
+            }
+        }
+        let mut names: BTreeSet<Cow<str>> =
+            members.iter().map(|member| member.name.clone()).collect();
+        for at in sources {
+            let Some(Value::Members(others)) = self.values.get(at.0) else {
+                return Err(wrong());
+            };
+            let looked_at = others.len();
+            let fresh: Vec<Member> = others
+                .iter()
+                .filter(|member| names.insert(member.name.clone()))
+                .cloned()
+                .collect();
+            members.extend(fresh);
+            self.count(looked_at, line)?;
+        }
+        Ok(())
+    }
+}
+
+fn refuse_doubled(members: &[Member]) -> Result<(), DocumentError> {
+    let mut names = BTreeSet::new();
+    match members
+        .iter()
+        .find(|member| !names.insert(member.name.as_ref()))
+    {
+        Some(second) => Err(DocumentError::new(format!(
+            "the member {} is there twice",
+            crate::text::quoted(&second.name)
+        ))
+        .at(second.line)),
+        None => Ok(()),
+    }
+}
