@@ -68,6 +68,22 @@ pub struct LineColumn {
 }
 
 impl Source {
+    fn new(name: String, text: Arc<str>) -> Source {
+        let line_starts = std::iter::once(0)
+            .chain(
+                text.bytes()
+                    .enumerate()
+                    .filter(|(_, byte)| *byte == b'\n')
+                    .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
+            )
+            .collect();
+        Source {
+            name,
+            text,
+            line_starts,
+        }
+    }
+
     /// The line of a byte offset, counted from 1.
     pub fn line(&self, offset: u32) -> u32 {
         let line = self.line_starts.partition_point(|start| *start <= offset);
@@ -109,20 +125,7 @@ impl Sources {
     /// [`crate::syntax::MAX_FILE_BYTES`] sees to.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        let text = text.into();
-        let line_starts = std::iter::once(0)
-            .chain(
-                text.bytes()
-                    .enumerate()
-                    .filter(|(_, byte)| *byte == b'\n')
-                    .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
-            )
-            .collect();
-        self.files.push(Source {
-            name: name.into(),
-            text,
-            line_starts,
-        });
+        self.files.push(Source::new(name.into(), text.into()));
         id
     }
 

@@ -2,10 +2,15 @@
 
 use super::decide::{conditions, scene};
 use super::eval::Scene;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Fault};
 use super::explain::atoms;
+use super::index::RuleKind;
+use super::policy::Policy;
+use super::request::Request;
 use super::routed::{Routed, State};
+use super::{host, path};
 use crate::model::{Guard, Route};
+use crate::pattern::{Method, MethodSet};
 use crate::settings::{ApiId, Demand};
 use crate::source::Span;
 
@@ -77,23 +82,36 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
     observed
 }
 
-/// The places of all rules that bear on how a request is decided: its routes, the guards that
-/// match it, and what denies it.
-pub fn bearing(routed: &Routed<'_, '_>) -> Vec<Span> {
-    let routes =
-        |routes: &[&Route]| -> Vec<Span> { routes.iter().map(|route| route.span).collect() };
-    match &routed.state {
-        State::Fault(_) | State::NoRoute => Vec::new(),
-        State::Denied { routes: found, by } => {
-            let mut spans = routes(found);
-            spans.push(*by);
-            spans
-        }
-        State::Preflight { routes: found } => routes(found),
-        State::Open(open) => {
-            let mut spans = routes(&open.routes);
-            spans.extend(open.guards.iter().map(|guard| guard.span));
-            spans
-        }
-    }
+/// The places of all routes and guards whose methods and path are those of a request, whichever
+/// of them answers: no other rule can change how it is decided. None where the request itself is
+/// at fault.
+pub fn matching(policy: &Policy, request: &Request<'_>) -> Vec<Span> {
+    all_matching(policy, request).unwrap_or_default()
+}
+
+fn all_matching(policy: &Policy, request: &Request<'_>) -> Result<Vec<Span>, Fault> {
+    let method = request.read_method()?;
+    let target = path::split(request.target)?;
+    let host = request.host.map(host::read).transpose()?;
+    let Some((group, _)) = policy.group(host.as_deref()) else {
+        return Ok(Vec::new());
+    };
+    let path = path::read(target.path, group.options, request.masked)?;
+    // A preflight is decided by the rules of the method that it asks about.
+    let methods = if method == Method::OPTIONS {
+        MethodSet::ALL
+    } else {
+        MethodSet::only(method)
+    };
+    let mut spans: Vec<Span> = methods
+        .iter()
+        .flat_map(|method| group.index.find(method, &path))
+        .filter_map(|kind| match kind {
+            RuleKind::Route(at) => policy.numbered(at).map(|(_, route)| route.span),
+            RuleKind::Guard(at) => policy.guard(at).map(|guard| guard.span),
+        })
+        .collect();
+    spans.sort_unstable();
+    spans.dedup();
+    Ok(spans)
 }

@@ -185,6 +185,16 @@ pub fn check(parsed: Parsed, paths: &[PathBuf], options: &Options, overlay: &Ove
     check_from(overlay, parsed, paths, options)
 }
 
+/// The set and key files that a policy was checked with, read once more: for who checks changes
+/// of it.
+pub fn referenced(sources: &Sources) -> Files {
+    let documents: Vec<Document> = sources
+        .iter()
+        .map(|(file, _)| syntax::parse(sources, file).0)
+        .collect();
+    read_referenced(&Disk, check::referenced_files(sources, &documents))
+}
+
 fn load_from(
     place: &dyn Place,
     paths: &[PathBuf],

@@ -22,21 +22,8 @@ pub(super) fn decide<T>(
     then: impl for<'a> FnOnce(&'a Routed<'a, 'a>, Evidence<'a>, &Decision<'a>) -> T,
 ) -> T {
     let now = wanted.at.unwrap_or(now);
-    let headers: Vec<(&str, &[u8])> = wanted
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .collect();
-    let request = Request {
-        method: wanted.method.as_str(),
-        target: wanted.target.as_bytes(),
-        scheme: Some(&wanted.scheme),
-        host: wanted.host.as_deref(),
-        headers: &headers,
-        address: wanted.address,
-        now,
-        masked: false,
-    };
+    let headers = headers(wanted);
+    let request = request(wanted, &headers, now);
     let routed = policy.route(&request);
     let token = wanted.token.and_then(|at| test.tokens.get(at));
     let seen = look_at(policy, &routed, &request, token);
@@ -50,6 +37,33 @@ pub(super) fn decide<T>(
     };
     let decision = engine::decide(&routed, evidence);
     then(&routed, evidence, &decision)
+}
+
+/// The headers of an expectation's request.
+pub(super) fn headers(wanted: &Expectation) -> Vec<(&str, &[u8])> {
+    wanted
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect()
+}
+
+/// The request of an expectation, as an adapter would hand it over.
+pub(super) fn request<'r>(
+    wanted: &'r Expectation,
+    headers: &'r [(&'r str, &'r [u8])],
+    now: f64,
+) -> Request<'r> {
+    Request {
+        method: wanted.method.as_str(),
+        target: wanted.target.as_bytes(),
+        scheme: Some(&wanted.scheme),
+        host: wanted.host.as_deref(),
+        headers,
+        address: wanted.address,
+        now,
+        masked: false,
+    }
 }
 
 /// What the request's token is worth; `None` where it has none, or none is looked at.

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod human;
+mod mutants;
 mod programs;
 
 use std::fs;
@@ -14,9 +15,10 @@ use clap::{Args, ValueEnum};
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
 use super::{Ended, time};
-use crate::diagnostic::render;
+use crate::diagnostic::render::{self, Finding};
+use crate::load;
 use crate::source::Sources;
-use crate::suite::{self, Coverage, Report};
+use crate::suite::{self, Coverage, Mutants, Report};
 
 /// Run a policy's own tests.
 ///
@@ -28,10 +30,11 @@ Examples:
   portcullis test policies/spa
   portcullis test policies/spa --filter reports     the tests with `reports` in their name
   portcullis test policies/spa --coverage           what no test has seen
+  portcullis test policies/spa --mutate             which changes of the policy no test notices
   portcullis test policies --format github          annotations for a workflow of GitHub Actions
 
-Exit codes: 0 every expectation is met; 1 one is not, or a policy with errors; 2 the tests could
-not be run.")]
+Exit codes: 0 every expectation is met, and with --mutate every change is noticed or explained;
+1 that is not so, or the policy has errors; 2 the tests could not be run.")]
 pub struct Arguments {
     /// The policy: folders or files
     #[arg(required = true)]
@@ -49,6 +52,9 @@ pub struct Arguments {
     /// to standard error
     #[arg(long, value_name = "FILE")]
     lcov: Option<PathBuf>,
+    /// Change the policy in one place at a time, and list the changes that no test notices
+    #[arg(long)]
+    mutate: bool,
     /// The format of the report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -84,45 +90,70 @@ pub fn run(arguments: &Arguments) -> Ended {
         (Some(path), Some(measured)) => write(path, &coverage::lcov(measured))?,
         _ => false,
     };
-    let shown = measured.filter(|_| arguments.coverage);
-    let text = print(arguments.format, &report, shown.as_ref(), &loaded.sources)?;
+    let failed = report.failed_tests() > 0;
+    // What a test notices can be told only where it is true of the policy as it stands.
+    let tried = (arguments.mutate && !failed).then(|| {
+        let files = load::referenced(&loaded.sources);
+        suite::mutants(&policy, &files, &loaded.params, &options)
+    });
+    if arguments.mutate && failed {
+        output::eprint_all("note: the policy is changed only when all its tests are met\n");
+    }
+    let survived = tried
+        .as_ref()
+        .is_some_and(|tried| tried.survivors().next().is_some());
+    let whole = Whole {
+        report: &report,
+        coverage: measured.as_ref().filter(|_| arguments.coverage),
+        mutants: tried.as_ref(),
+    };
+    let text = whole.print(arguments.format, &loaded.sources)?;
     if to_stdout {
         output::eprint_all(&text);
     } else {
         output::print_all(&text)?;
     }
-    Ok(if report.failed_tests() > 0 {
+    Ok(if failed || survived {
         Exit::Negative
     } else {
         Exit::Good
     })
 }
 
-/// The report in the format that is wanted.
-fn print(
-    format: Format,
-    report: &Report,
-    measured: Option<&Coverage>,
-    sources: &Sources,
-) -> Result<String, Failure> {
-    let findings = || {
-        let mut findings = programs::findings(report);
-        findings.extend(measured.into_iter().flat_map(coverage::findings));
-        findings
-    };
-    Ok(match format {
-        Format::Human => {
-            let paint = Paint::of(&std::io::stdout());
-            let mut text = human::report(report, sources, paint);
-            if let Some(measured) = measured {
-                text.push_str(&coverage::human(measured, paint));
+/// All that there is to report.
+struct Whole<'r> {
+    report: &'r Report,
+    coverage: Option<&'r Coverage>,
+    mutants: Option<&'r Mutants>,
+}
+
+impl Whole<'_> {
+    /// The report in the format that is wanted.
+    fn print(&self, format: Format, sources: &Sources) -> Result<String, Failure> {
+        Ok(match format {
+            Format::Human => {
+                let paint = Paint::of(&std::io::stdout());
+                let mut text = human::report(self.report, sources, paint);
+                if let Some(coverage) = self.coverage {
+                    text.push_str(&coverage::human(coverage, paint));
+                }
+                if let Some(mutants) = self.mutants {
+                    text.push_str(&mutants::human(mutants, paint));
+                }
+                text
             }
-            text
-        }
-        Format::Json => output::json(&programs::Object::of(report, measured))?,
-        Format::Github => render::github_findings(sources, &findings()),
-        Format::Sarif => render::sarif_findings(sources, &findings()),
-    })
+            Format::Json => output::json(&programs::Object::of(self))?,
+            Format::Github => render::github_findings(sources, &self.findings()),
+            Format::Sarif => render::sarif_findings(sources, &self.findings()),
+        })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = programs::findings(self.report);
+        findings.extend(self.coverage.into_iter().flat_map(coverage::findings));
+        findings.extend(self.mutants.into_iter().flat_map(mutants::findings));
+        findings
+    }
 }
 
 /// Writes a file, or to standard output where it is `-`; says whether it did the latter.

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::coverage;
+use super::{Whole, coverage, mutants};
 use crate::answer::Explanation;
 use crate::diagnostic::Severity;
 use crate::diagnostic::render::Finding;
-use crate::suite::{Coverage, Expected, Report, Tested};
+use crate::suite::{Expected, Report, Tested};
 
 /// The report as JSON; `docs/testing.md` says what is in it.
 #[derive(Serialize)]
@@ -16,6 +16,8 @@ pub struct Object<'r> {
     tests: Vec<Test<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<coverage::Object<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mutants: Option<mutants::Object<'r>>,
 }
 
 #[derive(Serialize)]
@@ -42,14 +44,16 @@ struct Expectation<'r> {
 }
 
 impl<'r> Object<'r> {
-    /// The report of a run, and what it has seen where that was asked for.
-    pub fn of(report: &'r Report, measured: Option<&'r Coverage>) -> Object<'r> {
+    /// The report of a run, and what else was asked for.
+    pub(super) fn of(whole: &Whole<'r>) -> Object<'r> {
+        let report = whole.report;
         let failed = report.failed_tests();
         Object {
             passed: report.tests.len() - failed,
             failed,
             tests: report.tests.iter().map(Test::of).collect(),
-            coverage: measured.map(coverage::Object::of),
+            coverage: whole.coverage.map(coverage::Object::of),
+            mutants: whole.mutants.map(mutants::Object::of),
         }
     }
 }

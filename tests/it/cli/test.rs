@@ -211,3 +211,97 @@ fn coverage_is_of_the_tests_that_are_run() {
     assert_eq!(seen(&[]), 2);
     assert_eq!(seen(&["--filter", "one"]), 1);
 }
+
+fn mutated() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/suite/mutants.gate")
+}
+
+#[test]
+fn mutants_are_part_of_the_report_for_programs() {
+    let ran = case(&mutated(), &["--format", "json"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+    let mutants = &ran.json()["mutants"];
+    let number = |name: &str| mutants[name].as_u64().expect("a number");
+    let listed = |name: &str| mutants[name].as_array().map_or(0, |list| list.len() as u64);
+    assert_eq!(
+        number("tried"),
+        number("noticed") + listed("survived") + listed("explained")
+    );
+    assert!(number("noticed") > 0 && listed("survived") > 0 && listed("explained") > 0);
+    let block = mutants["survived"]
+        .as_array()
+        .expect("survivors")
+        .iter()
+        .find(|mutant| mutant["what"] == "the condition of the block is left out")
+        .expect("the block");
+    insta::assert_snapshot!(serde_json::to_string_pretty(block).expect("JSON"));
+    let github = case(&mutated(), &["--format", "github"]);
+    assert!(github.stdout.contains("::error "), "{}", github.stdout);
+    let sarif = case(&mutated(), &["--format", "sarif"]).json();
+    assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "mutant-survived");
+}
+
+/// What survives is a policy, and is true to the tests: somebody could have written it.
+#[test]
+fn a_survivor_is_a_policy_that_its_tests_are_true_of() {
+    let source = std::fs::read_to_string(mutated()).expect("the case");
+    let report = case(&mutated(), &["--format", "json"]).json();
+    let survivors = report["mutants"]["survived"].as_array().expect("survivors");
+    let place = tempfile::tempdir().expect("a folder can be made");
+    let file = place.path().join("a.gate");
+    let texts = |lines: &serde_json::Value| -> Vec<String> {
+        let lines = lines.as_array().expect("lines").iter();
+        lines
+            .map(|line| line.as_str().expect("a line").to_owned())
+            .collect()
+    };
+    for survivor in survivors.iter().step_by(5) {
+        let mut lines: Vec<String> = source.lines().map(str::to_owned).collect();
+        let hunks = survivor["hunks"].as_array().expect("hunks");
+        for hunk in hunks.iter().rev() {
+            let first = hunk["line"].as_u64().expect("a line") as usize - 1;
+            let (before, after) = (texts(&hunk["before"]), texts(&hunk["after"]));
+            assert_eq!(lines[first..first + before.len()], before, "{survivor}");
+            lines.splice(first..first + before.len(), after);
+        }
+        std::fs::write(&file, lines.join("\n")).expect("the file can be written");
+        let ran = run(&["test", &text(&file)]);
+        assert_eq!(ran.code, Some(0), "{survivor}: {}", ran.everything());
+    }
+}
+
+#[test]
+fn the_policy_is_changed_only_when_its_tests_are_met() {
+    let ran = case(&failing(), &["--mutate"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("only when"), "{}", ran.stderr);
+    assert!(!ran.stdout.contains("mutants:"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_is_held_down_or_explained_is_a_success() {
+    let tests = r#"test "all" {
+        token a = acme { scope "read:orders" }
+        token b = acme { scope "other" }
+        GET /health              is allowed
+        GET /orders  with a      is allowed
+        GET /orders  with b      is denied
+    }
+    "#;
+    let folder = folder(&[("a.gate", GOOD), ("a.test.gate", tests)]);
+    let path = text(&folder);
+    let ran = run(&["test", &path, "--mutate"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.everything());
+    let fewer = tests.replace("GET /health              is allowed", "");
+    super::support::write(&folder.path().join("a.test.gate"), fewer.as_bytes());
+    let ran = run(&["test", &path, "--mutate"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+    let explained = GOOD.replace(
+        "/health public",
+        "/health public  # mutant: tried elsewhere",
+    );
+    super::support::write(&folder.path().join("a.gate"), explained.as_bytes());
+    let ran = run(&["test", &path, "--mutate"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.everything());
+    assert!(ran.stdout.contains("tried elsewhere"), "{}", ran.stdout);
+}

@@ -1,0 +1,147 @@
+//! Which rules a change bears on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::source::{FileId, Span};
+use crate::syntax::ast::{
+    AccessKind, Condition, ConditionKind, Document, Item, List, RouteItem, ScopeTest, Test, Under,
+};
+
+/// A rule of the source, by where it begins: the same for its tree and for the routes and guards
+/// that the model makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RuleKey(FileId, u32);
+
+impl RuleKey {
+    pub(super) fn of(span: Span) -> RuleKey {
+        RuleKey(span.file, span.start)
+    }
+
+    /// The guard that a block's condition becomes stands, in the model, from its path on.
+    pub(super) fn of_block(under: &Under) -> RuleKey {
+        RuleKey::of(under.path.span)
+    }
+}
+
+/// The rules that a change bears on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// This one.
+    Rule(RuleKey),
+    /// Those that use a `let` or a `set`.
+    Named(String),
+}
+
+/// The rules that use each `let` and `set`, by itself or through other `let`s.
+#[derive(Debug, Default)]
+pub(super) struct Uses(BTreeMap<String, BTreeSet<RuleKey>>);
+
+impl Uses {
+    /// Reads the trees.
+    pub(super) fn read(documents: &[Document]) -> Uses {
+        let mut lets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut rules: Vec<(RuleKey, BTreeSet<&str>)> = Vec::new();
+        for item in documents.iter().flat_map(|document| &document.items) {
+            match item {
+                Item::Let(named) => {
+                    let mut names = BTreeSet::new();
+                    in_condition(&named.condition, &mut names);
+                    lets.insert(&named.name.node, names);
+                }
+                Item::Guard(guard) => {
+                    if let Some(condition) = &guard.requires {
+                        let mut names = BTreeSet::new();
+                        in_condition(condition, &mut names);
+                        rules.push((RuleKey::of(guard.span), names));
+                    }
+                }
+                Item::Api(api) => in_routes(&api.routes, &mut rules),
+                Item::Issuer(_) | Item::Set(_) | Item::Param(_) | Item::Test(_) => {}
+            }
+        }
+        let mut uses = Uses::default();
+        for (key, names) in rules {
+            let mut open: Vec<&str> = names.into_iter().collect();
+            let mut seen = BTreeSet::new();
+            while let Some(name) = open.pop() {
+                if seen.insert(name) {
+                    uses.0.entry(name.to_owned()).or_default().insert(key);
+                    open.extend(lets.get(name).into_iter().flatten());
+                }
+            }
+        }
+        uses
+    }
+
+    /// The rules that a change bears on.
+    pub(super) fn rules(&self, reach: &Reach) -> BTreeSet<RuleKey> {
+        match reach {
+            Reach::Rule(key) => BTreeSet::from([*key]),
+            Reach::Named(name) => self.0.get(name).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+fn in_routes<'t>(items: &'t [RouteItem], rules: &mut Vec<(RuleKey, BTreeSet<&'t str>)>) {
+    for item in items {
+        let (key, condition) = match item {
+            RouteItem::Route(route) => {
+                let condition = route.access.as_ref().and_then(|access| match &access.kind {
+                    AccessKind::PublicIf(condition) | AccessKind::Requires(condition) => {
+                        Some(condition)
+                    }
+                    _ => None,
+                });
+                (RuleKey::of(route.span), condition)
+            }
+            RouteItem::Under(under) => {
+                in_routes(&under.items, rules);
+                (RuleKey::of_block(under), under.requires.as_ref())
+            }
+        };
+        if let Some(condition) = condition {
+            let mut names = BTreeSet::new();
+            in_condition(condition, &mut names);
+            rules.push((key, names));
+        }
+    }
+}
+
+/// The `let`s and `set`s that a condition names. Names of parameters are among them, and do no
+/// harm: nothing is declared twice.
+fn in_condition<'t>(condition: &'t Condition, names: &mut BTreeSet<&'t str>) {
+    let mut list = |list: &'t List| {
+        if let List::Name(name) = list {
+            names.insert(&name.node);
+        }
+    };
+    match &condition.kind {
+        ConditionKind::And(parts) | ConditionKind::Or(parts) => {
+            for part in parts {
+                in_condition(part, names);
+            }
+        }
+        ConditionKind::Not(inner) => in_condition(inner, names),
+        ConditionKind::Named(name) => {
+            names.insert(name);
+        }
+        ConditionKind::Scope(ScopeTest::Any(among) | ScopeTest::All(among)) => list(among),
+        ConditionKind::Claim(_, test)
+        | ConditionKind::Client(test)
+        | ConditionKind::Path(_, test)
+        | ConditionKind::Host(_, test)
+        | ConditionKind::Method(test)
+        | ConditionKind::Address(test)
+        | ConditionKind::Header(_, test)
+        | ConditionKind::Query(_, test) => match test {
+            Test::In(among)
+            | Test::NotIn(among)
+            | Test::ContainsAny(among)
+            | Test::ContainsAll(among) => list(among),
+            _ => {}
+        },
+        ConditionKind::Scope(ScopeTest::One(_))
+        | ConditionKind::TokenFrom(_)
+        | ConditionKind::LoginWithin(_) => {}
+    }
+}
