@@ -28,11 +28,6 @@ impl Function {
     pub fn is_never(self) -> bool {
         self == Self::FALSE
     }
-
-    /// Whether it is always true.
-    pub fn is_always(self) -> bool {
-        self == Self::TRUE
-    }
 }
 
 /// A variable; its number is its place in the order.
@@ -240,15 +235,8 @@ impl Store {
             .fold(Function::TRUE, |all, one| self.and(all, one))
     }
 
-    /// Where some holds.
-    pub fn any(&mut self, functions: impl IntoIterator<Item = Function>) -> Function {
-        functions
-            .into_iter()
-            .fold(Function::FALSE, |any, one| self.or(any, one))
-    }
-
-    /// The numbers from `codes` written in binary in these variables, the highest bit first, of
-    /// which `holds` says true.
+    /// Where the number that these variables are in binary, the highest bit first, is one of which
+    /// `holds` says true.
     pub fn numbers(&mut self, bits: &[Variable], holds: &dyn Fn(usize) -> bool) -> Function {
         self.numbers_from(bits, 0, holds)
     }
@@ -304,23 +292,108 @@ impl Store {
                 }
             })
     }
+}
 
-    /// Whether it holds under these values, `false` for those that are not named.
-    pub fn holds(&self, function: Function, value: &dyn Fn(Variable) -> bool) -> bool {
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VARIABLES: u32 = 5;
+
+    /// Whether a function holds under the values that a number's bits give.
+    fn holds(store: &Store, function: Function, values: u32) -> bool {
         let mut at = function;
-        loop {
-            match at {
-                Function::TRUE => return true,
-                Function::FALSE => return false,
-                _ => {
-                    let node = self.node(at);
-                    at = if value(node.variable) {
-                        node.high
-                    } else {
-                        node.low
-                    };
+        while at != Function::TRUE && at != Function::FALSE {
+            let node = store.node(at);
+            at = if values >> node.variable & 1 == 1 {
+                node.high
+            } else {
+                node.low
+            };
+        }
+        at == Function::TRUE
+    }
+
+    /// The truth table of a function, a bit for each combination of values.
+    fn table(store: &Store, function: Function) -> u32 {
+        (0..1 << VARIABLES)
+            .filter(|values| holds(store, function, *values))
+            .map(|values| 1 << values)
+            .sum()
+    }
+
+    /// Small numbers that look random and are the same each time.
+    struct Dice(u32);
+
+    impl Dice {
+        fn throw(&mut self, sides: usize) -> usize {
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (self.0 >> 8) as usize % sides
+        }
+    }
+
+    #[test]
+    fn functions_are_their_truth_tables() {
+        let mut store = Store::default();
+        let variables: Vec<Function> = (0..VARIABLES)
+            .map(|variable| store.variable(variable))
+            .collect();
+        let mut known: Vec<(Function, u32)> = variables
+            .into_iter()
+            .map(|function| (function, table(&store, function)))
+            .collect();
+        let mut dice = Dice(7);
+        for _ in 0..2_000 {
+            let (a, a_table) = known[dice.throw(known.len())];
+            let (b, b_table) = known[dice.throw(known.len())];
+            let (c, c_table) = known[dice.throw(known.len())];
+            let (function, expected) = match dice.throw(7) {
+                0 => (store.and(a, b), a_table & b_table),
+                1 => (store.or(a, b), a_table | b_table),
+                2 => (store.not(a), !a_table),
+                3 => (store.without(a, b), a_table & !b_table),
+                4 => (store.implies(a, b), !a_table | b_table),
+                5 => (store.same(a, b), !(a_table ^ b_table)),
+                _ => (
+                    store.choose(a, b, c),
+                    a_table & b_table | !a_table & c_table,
+                ),
+            };
+            assert_eq!(table(&store, function), expected);
+            // One function has one diagram.
+            for (other, other_table) in &known {
+                assert_eq!(*other == function, *other_table == expected);
+            }
+            if !known.contains(&(function, expected)) {
+                known.push((function, expected));
+            }
+        }
+        for (function, table) in known {
+            match store.example(function) {
+                None => assert_eq!(table, 0),
+                Some(values) => {
+                    let cube = store.cube(&values);
+                    assert_ne!(cube, Function::FALSE);
+                    assert_eq!(store.without(cube, function), Function::FALSE);
                 }
             }
         }
+    }
+
+    #[test]
+    fn numbers_are_read_in_binary() {
+        let mut store = Store::default();
+        let odd = store.numbers(&[0, 1, 2], &|number| number % 2 == 1);
+        assert_eq!(odd, store.variable(2));
+        let four = store.numbers(&[0, 1, 2], &|number| number == 4);
+        assert_eq!(four, store.cube(&[(0, true), (1, false), (2, false)]));
+    }
+
+    #[test]
+    fn a_full_store_says_so() {
+        let mut store = Store::with_limit(8);
+        let all: Vec<Function> = (0..20).map(|variable| store.variable(variable)).collect();
+        store.all(all);
+        assert!(store.is_full());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 
-use crate::model::Access;
+use crate::model::{Access, Api};
 use crate::pattern::index::Budget;
 use crate::pattern::{Method, PathPattern, SegmentPattern};
 
@@ -24,17 +24,17 @@ use super::witness::Decided;
 /// Requests that each policy answers by the same rules: those of one method whose paths are in a
 /// pattern, and in no other one that does not contain all of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Region<'r> {
+pub struct Region<'r, 'p> {
     /// The hosts.
     pub host: &'r HostClass,
     /// The rules of both policies.
-    pub groups: [&'r Group<'r>; 2],
+    pub groups: [&'r Group<'p>; 2],
     /// The pattern.
     pub path: &'r PathPattern,
     /// The method.
     pub method: Method,
     /// What each policy says.
-    pub rulings: [Option<&'r Ruling<'r>>; 2],
+    pub rulings: [Option<&'r Ruling<'p>>; 2],
     /// What the search in patterns may cost.
     pub budget: &'r Budget,
     /// The time of witnesses.
@@ -46,8 +46,8 @@ pub struct Region<'r> {
 pub enum Bearer<'c, 'm> {
     /// Nothing.
     Nobody,
-    /// A token of this issuer that both policies take, as far as they look at one.
-    Valid(&'c Case<'m>),
+    /// A token of this issuer, and which policies take it.
+    Valid(&'c Case<'m>, [bool; 2]),
     /// A token that nobody takes: a policy that looks at tokens denies it, one that does not cannot
     /// know.
     Invalid,
@@ -56,7 +56,7 @@ pub enum Bearer<'c, 'm> {
 impl<'c, 'm> Bearer<'c, 'm> {
     fn case(self) -> Option<&'c Case<'m>> {
         match self {
-            Bearer::Valid(case) => Some(case),
+            Bearer::Valid(case, _) => Some(case),
             Bearer::Nobody | Bearer::Invalid => None,
         }
     }
@@ -71,6 +71,8 @@ pub enum Wanted {
     Both,
     /// A request that this one allows, whatever the other says.
     One(usize),
+    /// A request of the region.
+    Any,
 }
 
 /// A request that was found, decided by both.
@@ -99,7 +101,22 @@ struct Reading {
     validity: Option<Validity>,
 }
 
-impl<'r> Region<'r> {
+impl<'r, 'p> Region<'r, 'p> {
+    /// Whether a policy denies everything here.
+    pub fn denies(&self, side: usize) -> bool {
+        self.rulings
+            .get(side)
+            .copied()
+            .flatten()
+            .is_none_or(|ruling| ruling.denied)
+    }
+
+    /// The API that answers in a policy.
+    pub fn api(&self, side: usize) -> Option<&'p Api> {
+        let ruling = self.rulings.get(side).copied().flatten()?;
+        self.groups.get(side)?.api(ruling.api)
+    }
+
     /// The route that answers, as the policies call it.
     pub fn name(&self) -> String {
         let [old, new] = self.rulings;
@@ -116,7 +133,7 @@ impl<'r> Region<'r> {
     }
 
     /// The issuers whose tokens either policy takes here.
-    pub fn cases(&self) -> Vec<Case<'r>> {
+    pub fn cases(&self) -> Vec<Case<'p>> {
         let taker = |side: usize| {
             let group = self.groups.get(side)?;
             let ruling = self.rulings.get(side).copied().flatten()?;
@@ -125,10 +142,11 @@ impl<'r> Region<'r> {
         tokens::cases(taker(0), taker(1))
     }
 
-    /// The demands of the policies on the tokens of a case, of those that look at tokens.
-    pub fn demands(&self, case: &Case<'_>) -> Vec<Demands> {
+    /// The demands of the policies on the tokens of a case, of those that look at tokens and take
+    /// it.
+    pub fn demands(&self, case: &Case<'_>, taken: [bool; 2]) -> Vec<Demands> {
         (0..2)
-            .filter(|side| self.needs_token(*side))
+            .filter(|side| self.needs_token(*side) && taken.get(*side) == Some(&true))
             .filter_map(|side| {
                 let group = self.groups.get(side)?;
                 let api = group.api(self.rulings.get(side).copied().flatten()?.api)?;
@@ -181,7 +199,7 @@ impl<'r> Region<'r> {
                 return Ok(None);
             };
             let base = match case {
-                Some(case) if (solution.now - self.now).abs() > 0.0 && !demands.is_empty() => {
+                Some(case) if solution.now.total_cmp(&self.now).is_ne() => {
                     &retimed(case, base, demands, solution.now)
                 }
                 _ => base,
@@ -245,6 +263,7 @@ impl<'r> Region<'r> {
         };
         Some(Scene {
             model: group.model(),
+            // What a policy does not look at, its rules do not see.
             token: token.filter(|_| self.needs_token(side)),
             region: self.path,
             label: match ruling {
@@ -396,6 +415,7 @@ impl<'r> Region<'r> {
         let places = self.token_places(&reading.vocabulary, &mut diagrams);
         function = diagrams.store.and(function, places);
         match wanted {
+            Wanted::Any => function,
             Wanted::Both => diagrams.store.all([function, old, new]),
             Wanted::One(0) => diagrams.store.and(function, old),
             Wanted::One(_) => diagrams.store.and(function, new),
@@ -457,7 +477,9 @@ impl<'r> Region<'r> {
         };
         let refused = match bearer {
             Bearer::Nobody => ruling.demand == Demand::Required,
-            Bearer::Valid(_) => false,
+            Bearer::Valid(_, taken) => {
+                ruling.demand != Demand::None && taken.get(side) != Some(&true)
+            }
             Bearer::Invalid => ruling.demand != Demand::None,
         };
         if ruling.denied || refused {
@@ -487,6 +509,7 @@ impl<'r> Region<'r> {
         let decided = [witness.decide(old.policy), witness.decide(new.policy)];
         let allowed = [decided[0].verdict.allows(), decided[1].verdict.allows()];
         let expected = match wanted {
+            Wanted::Any => allowed,
             Wanted::Both => [true, true],
             Wanted::Allowed(0) => [true, false],
             Wanted::Allowed(_) => [false, true],

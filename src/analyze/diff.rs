@@ -8,6 +8,7 @@ use crate::engine::Policy;
 use crate::pattern::MethodSet;
 use crate::pattern::index::Budget;
 
+use super::about::{self, Aspect};
 use super::change::{Change, Difference, Effect, Failure, Kind};
 use super::compare::{Bearer, Found, Region, Wanted};
 use super::group::{Group, Ruling};
@@ -17,15 +18,27 @@ use super::limits::{MAX_PATTERN_STEPS, MAX_REGIONS};
 use super::regions;
 use super::tokens::{self, Demands};
 
-/// What a route comes to: requests that only one policy allows, of each policy.
+/// What a change is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    /// The API as a whole.
+    Whole(String),
+    /// A route.
+    Route(String, Kind),
+}
+
+/// Requests that only one policy allows, of each policy.
 #[derive(Debug, Default)]
 struct Evidence {
     tightened: Option<Found>,
     loosened: Option<Found>,
 }
 
-/// A change by what it is about.
-type Changes = BTreeMap<(String, String, Kind), Evidence>;
+/// Changes by API and what they are about.
+type Changes = BTreeMap<(String, Subject), Evidence>;
+
+/// In what two APIs differ, by their names.
+type Pairs<'m> = BTreeMap<(String, String), Vec<Aspect<'m>>>;
 
 /// Compares two policies.
 pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure> {
@@ -40,31 +53,32 @@ pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure>
         budget: Budget::new(MAX_PATTERN_STEPS),
         now,
     };
-    let mut changes = Changes::new();
+    let mut all = Changes::new();
+    let mut changes: Vec<Change> = Vec::new();
     for host in hosts::classes(old.model(), new.model()) {
-        comparison.hosts(&host, &mut changes)?;
+        changes.extend(comparison.hosts(&host, &mut all)?);
     }
-    let mut changes: Vec<Change> = changes
-        .into_iter()
-        .filter_map(|((api, route, kind), evidence)| evidence.change(api, route, kind))
-        .collect();
-    changes.sort_by(|a, b| {
-        let key = |change: &Change| {
-            (
-                change.api.clone(),
-                change.route.clone(),
-                change.about.clone(),
-                change.kind,
-            )
-        };
-        key(a).cmp(&key(b))
-    });
+    changes.extend(
+        all.into_iter()
+            .filter_map(|((api, subject), evidence)| evidence.change(api, subject)),
+    );
+    let key = |change: &Change| {
+        (
+            change.api.clone(),
+            change.route.clone(),
+            change.about.clone(),
+            change.kind,
+        )
+    };
+    changes.sort_by_key(key);
+    // Hosts of one API differ in the same.
+    changes.dedup_by_key(|change| key(change));
     Ok(Difference { changes })
 }
 
 impl Evidence {
     /// The change, shown by what it loosens if it does.
-    fn change(self, api: String, route: String, kind: Kind) -> Option<Change> {
+    fn change(self, api: String, subject: Subject) -> Option<Change> {
         let effect = match (&self.loosened, &self.tightened) {
             (Some(_), Some(_)) => Effect::Changed,
             (Some(_), None) => Effect::Loosened,
@@ -73,10 +87,14 @@ impl Evidence {
         };
         let found = self.loosened.or(self.tightened)?;
         let [old, new] = found.decided;
+        let (route, about, kind) = match subject {
+            Subject::Whole(about) => (None, Some(about), Kind::Changed),
+            Subject::Route(route, kind) => (Some(route), None, kind),
+        };
         Some(Change {
             api,
-            route: Some(route),
-            about: None,
+            route,
+            about,
             kind,
             effect,
             witness: Some(found.witness),
@@ -88,6 +106,30 @@ impl Evidence {
     }
 }
 
+/// What an aspect was shown to come to; what loosens is shown first.
+fn aspect_change(api: &str, aspect: Aspect<'_>) -> Option<Change> {
+    let effect = aspect
+        .shown
+        .iter()
+        .map(|shown| shown.effect)
+        .reduce(Effect::and)?;
+    let shown = aspect.shown.into_iter().min_by_key(|shown| shown.effect)?;
+    let [old, new] = shown.verdicts;
+    let [old_place, new_place] = shown.places;
+    Some(Change {
+        api: api.to_owned(),
+        route: None,
+        about: Some(aspect.about),
+        kind: Kind::Changed,
+        effect,
+        witness: shown.witness,
+        old,
+        new,
+        old_place,
+        new_place,
+    })
+}
+
 struct Comparison<'p> {
     policies: [&'p Policy; 2],
     writers: [Writer<'p>; 2],
@@ -96,8 +138,8 @@ struct Comparison<'p> {
     now: f64,
 }
 
-impl Comparison<'_> {
-    fn hosts(&self, host: &HostClass, changes: &mut Changes) -> Result<(), Failure> {
+impl<'p> Comparison<'p> {
+    fn hosts(&self, host: &HostClass, changes: &mut Changes) -> Result<Vec<Change>, Failure> {
         let [old, new] = self.policies;
         let old = Group::new(old, &host.old);
         let new = Group::new(new, &host.new);
@@ -109,6 +151,7 @@ impl Comparison<'_> {
             ),
             route: None,
         };
+        let mut pairs = Pairs::new();
         let regions = regions::regions(groups, &self.budget).ok_or_else(too_many)?;
         for (path, methods) in &regions {
             let around = groups.map(|group| group.around(path, &self.budget));
@@ -134,9 +177,7 @@ impl Comparison<'_> {
                     old_group.ruling(&around[0], &guards[0], method),
                     new_group.ruling(&around[1], &guards[1], method),
                 ];
-                if self.is_same(groups, &rulings) {
-                    continue;
-                }
+                let is_same = self.is_same(groups, &rulings);
                 let region = Region {
                     host,
                     groups,
@@ -146,10 +187,30 @@ impl Comparison<'_> {
                     budget: &self.budget,
                     now: self.now,
                 };
-                region_changes(&region, changes)?;
+                if let (Some(old), Some(new)) = (region.api(0), region.api(1)) {
+                    let aspects = pairs
+                        .entry((old.name.clone(), new.name.clone()))
+                        .or_insert_with(|| about::aspects(&region));
+                    show(aspects, &region)?;
+                }
+                if !is_same {
+                    region_changes(&region, changes)?;
+                }
             }
         }
-        Ok(())
+        let mut found = Vec::new();
+        for ((_, api), aspects) in pairs {
+            for aspect in aspects {
+                if aspect.shown.is_empty() && aspect.doubtful {
+                    return Err(Failure::TooComplex {
+                        limit: format!("{}, which rules read as a claim", aspect.about),
+                        route: None,
+                    });
+                }
+                found.extend(aspect_change(&api, aspect));
+            }
+        }
+        Ok(found)
     }
 
     /// Whether two rulings are plainly the same.
@@ -167,8 +228,29 @@ impl Comparison<'_> {
     }
 }
 
+/// Tries to show in a region what two APIs differ in.
+fn show(aspects: &mut [Aspect<'_>], region: &Region<'_, '_>) -> Result<(), Failure> {
+    for aspect in aspects {
+        let mut left = Vec::new();
+        for trial in std::mem::take(&mut aspect.trials) {
+            match trial.run(region) {
+                Ok(Some(shown)) => aspect.shown.push(shown),
+                Ok(None) => left.push(trial),
+                // The claim that should show it is what a rule wants to be another.
+                Err(Failure::Mismatch { .. }) if matches!(trial, about::Trial::Token { .. }) => {
+                    aspect.doubtful = true;
+                    left.push(trial);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        aspect.trials = left;
+    }
+    Ok(())
+}
+
 /// Compares a region, with no token and with those of each issuer.
-fn region_changes(region: &Region<'_>, changes: &mut Changes) -> Result<(), Failure> {
+fn region_changes(region: &Region<'_, '_>, changes: &mut Changes) -> Result<(), Failure> {
     let Some(key) = key(region) else {
         return Ok(());
     };
@@ -177,10 +259,10 @@ fn region_changes(region: &Region<'_>, changes: &mut Changes) -> Result<(), Fail
                     demands: &[Demands],
                     base: &Map<String, serde_json::Value>|
      -> Result<(), Failure> {
-        if evidence.loosened.is_none() {
+        if evidence.loosened.is_none() && !region.denies(1) {
             evidence.loosened = region.find(bearer, base, demands, Wanted::Allowed(1))?;
         }
-        if evidence.tightened.is_none() {
+        if evidence.tightened.is_none() && !region.denies(0) {
             evidence.tightened = region.find(bearer, base, demands, Wanted::Allowed(0))?;
         }
         Ok(())
@@ -196,37 +278,82 @@ fn region_changes(region: &Region<'_>, changes: &mut Changes) -> Result<(), Fail
                 .zip(known)
                 .all(|(looks, known)| !looks || known)
             {
-                let demands = region.demands(&case);
+                let demands = region.demands(&case, known);
                 let base = tokens::base(&case, &demands, region.now);
-                look(Bearer::Valid(&case), &demands, &base)?;
+                look(Bearer::Valid(&case, known), &demands, &base)?;
             }
         }
     }
     if looks == [true, false] || looks == [false, true] {
         look(Bearer::Invalid, &[], &tokens::refused())?;
     }
+    preflights(region, evidence)
+}
+
+/// Whether a browser may ask about a request depends on whether there is a route for it.
+fn preflights(region: &Region<'_, '_>, evidence: &mut Evidence) -> Result<(), Failure> {
+    let answers = |side: usize| !region.denies(side);
+    if answers(0) == answers(1) || evidence.loosened.is_some() || evidence.tightened.is_some() {
+        return Ok(());
+    }
+    let origins = [region.api(0), region.api(1)]
+        .into_iter()
+        .flatten()
+        .flat_map(about::origins)
+        .collect::<Vec<String>>();
+    if origins.is_empty() {
+        return Ok(());
+    }
+    let Some(found) = region.find(Bearer::Nobody, &Map::new(), &[], Wanted::Any)? else {
+        return Ok(());
+    };
+    for origin in origins {
+        let asked = about::preflight(region, &found.witness, &origin);
+        let found = about::decide(region, asked);
+        match found.decided.each_ref().map(|one| one.verdict.allows()) {
+            [false, true] => evidence.loosened = Some(found),
+            [true, false] => evidence.tightened = Some(found),
+            _ => {}
+        }
+    }
     Ok(())
 }
 
 /// Which change a region's differences belong to.
-fn key(region: &Region<'_>) -> Option<(String, String, Kind)> {
+fn key(region: &Region<'_, '_>) -> Option<(String, Subject)> {
     let [old, new] = region.rulings;
-    let api = |side: usize, ruling: &Ruling<'_>| {
-        region
-            .groups
-            .get(side)
-            .and_then(|group| group.api(ruling.api))
-            .map(|api| api.name.clone())
-    };
+    let [old_group, new_group] = region.groups;
+    let name = |side: usize| region.api(side).map(|api| api.name.clone());
+    // An API that the other policy has at other hosts.
+    for (side, other) in [(0, new_group), (1, old_group)] {
+        let Some(api) = region.api(side) else {
+            continue;
+        };
+        let elsewhere = other.model().apis.iter().any(|one| one.name == api.name);
+        if elsewhere && !other.asks(&api.name) {
+            let host = if region.host.labelled {
+                format!("*.{}", region.host.host)
+            } else {
+                region.host.host.clone()
+            };
+            return Some((
+                api.name.clone(),
+                Subject::Whole(format!("requests to the host `{host}`")),
+            ));
+        }
+    }
     let lacks = |group: &Group<'_>, ruling: &Ruling<'_>| {
         ruling.routes.iter().any(|route| !group.has(route))
     };
-    let [old_group, new_group] = region.groups;
     Some(match (old, new) {
-        (_, Some(new)) if lacks(old_group, new) => (api(1, new)?, new.name(), Kind::Added),
-        (Some(old), _) if lacks(new_group, old) => (api(0, old)?, old.name(), Kind::Removed),
-        (_, Some(new)) => (api(1, new)?, new.name(), Kind::Changed),
-        (Some(old), None) => (api(0, old)?, old.name(), Kind::Changed),
+        (_, Some(new)) if lacks(old_group, new) => {
+            (name(1)?, Subject::Route(new.name(), Kind::Added))
+        }
+        (Some(old), _) if lacks(new_group, old) => {
+            (name(0)?, Subject::Route(old.name(), Kind::Removed))
+        }
+        (_, Some(new)) => (name(1)?, Subject::Route(new.name(), Kind::Changed)),
+        (Some(old), None) => (name(0)?, Subject::Route(old.name(), Kind::Changed)),
         (None, None) => return None,
     })
 }

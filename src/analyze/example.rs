@@ -75,7 +75,7 @@ pub fn request(
     witness.target.push_str(&query);
     witness.claims = match frame.bearer {
         Bearer::Nobody => None,
-        Bearer::Valid(case) => Some(claims(frame, case, vocabulary, solution)),
+        Bearer::Valid(case, _) => Some(claims(frame, case, vocabulary, solution)),
         Bearer::Invalid => Some(frame.base.clone()),
     }
     .map(|claims| Value::Object(claims).to_string());
@@ -236,7 +236,7 @@ fn json_of(solved: &Solved) -> Option<Value> {
 }
 
 /// Puts a value at a path, or takes away what is there.
-fn put(claims: &mut Map<String, Value>, path: &[String], value: Option<Value>) {
+pub fn put(claims: &mut Map<String, Value>, path: &[String], value: Option<Value>) {
     let Some((first, rest)) = path.split_first() else {
         return;
     };

@@ -78,6 +78,15 @@ impl<'p> Group<'p> {
         }
     }
 
+    /// Whether an API of that name is asked.
+    pub fn asks(&self, name: &str) -> bool {
+        self.asked
+            .members
+            .iter()
+            .filter_map(|(id, _)| self.api(*id))
+            .any(|api| api.name == name)
+    }
+
     /// Whether there is a route for exactly the same requests.
     pub fn has(&self, route: &Route) -> bool {
         self.known.contains(&(route.methods, &route.path))

@@ -8,12 +8,11 @@
 //!
 //! Nothing here decides about access, reads a clock or a file; the time comes in as a parameter.
 
+mod about;
 mod atoms;
-#[allow(dead_code, reason = "what compares settings follows")]
 mod bdd;
 mod cells;
 mod change;
-#[allow(dead_code, reason = "what compares settings follows")]
 mod compare;
 mod diagram;
 mod diff;
@@ -25,7 +24,6 @@ mod keys;
 pub mod limits;
 mod regions;
 mod solve;
-#[allow(dead_code, reason = "what compares settings follows")]
 mod tokens;
 mod vocabulary;
 mod witness;

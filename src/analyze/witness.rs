@@ -16,7 +16,8 @@ pub struct Decided {
     pub verdict: Verdict,
     /// Where the policy says so.
     pub place: Option<Place>,
-    /// What the upstream is told: headers set, names in lower case, and values.
+    /// Names in lower case, and values: what the upstream is told, or, on a denial, what lets a
+    /// page read it.
     pub headers: Vec<(String, String)>,
 }
 
@@ -76,7 +77,11 @@ impl Witness {
                     .iter()
                     .map(|(name, value)| ((*name).to_owned(), value.clone().into_owned()))
                     .collect(),
-                Decision::Deny(_) => Vec::new(),
+                Decision::Deny(denial) => denial
+                    .cors_headers()
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                    .collect(),
             },
         }
     }

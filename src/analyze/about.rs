@@ -1,0 +1,236 @@
+//! What concerns an API as a whole: whose tokens it takes, what it asks of them, what it forwards,
+//! which browsers may ask, how it reads paths.
+//!
+//! Settings that differ are no difference by themselves. Each has trials: requests that would show
+//! it, made for one region after another until one does. Keys, algorithms and the header of a token
+//! stand in no claims; for them it is enough that some token is allowed at all.
+
+mod aspects;
+mod settings;
+
+pub use aspects::{Aspect, aspects, origins_of as origins};
+
+use serde_json::{Map, Value};
+
+use super::change::{Effect, Failure, Verdict, Witness};
+use super::compare::{Bearer, Found, Region, Wanted};
+use super::tokens::{self, Case};
+
+/// A request that would show something.
+#[derive(Debug, Clone)]
+pub enum Trial<'m> {
+    /// One with a token that only some of the policies take.
+    Token {
+        /// Whose token.
+        case: Case<'m>,
+        /// Claims beside those that it has in any case; null takes one away.
+        claims: Map<String, Value>,
+        /// Who takes it.
+        taken: [bool; 2],
+    },
+    /// One with a token of this issuer that is allowed; it cannot show what differs.
+    Unshown {
+        /// Whose token.
+        case: Case<'m>,
+        /// What the difference comes to.
+        effect: Effect,
+        /// What the policies say to a token that would show it.
+        verdicts: [Verdict; 2],
+    },
+    /// One that both allow, whose headers differ if it has these claims.
+    Forwarded {
+        /// Whose token, if there is one.
+        case: Option<Case<'m>>,
+        /// Claims that are forwarded.
+        claims: Map<String, Value>,
+    },
+    /// One from a page of this origin.
+    Origin(String),
+    /// One whose path is changed a little, so that it is read in another way.
+    Path(fn(&str) -> String),
+}
+
+/// What a trial found.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// What it comes to.
+    pub effect: Effect,
+    /// The request, if it shows it.
+    pub witness: Option<Witness>,
+    /// What the policies say.
+    pub verdicts: [Verdict; 2],
+    /// Where they say it.
+    pub places: [Option<crate::source::Place>; 2],
+}
+
+impl Shown {
+    fn of(found: Found) -> Option<Shown> {
+        // That an answer varies by origin says nothing of this one.
+        let told = |decided: &super::witness::Decided| -> Vec<(String, String)> {
+            let headers = decided.headers.iter().filter(|(name, _)| name != "vary");
+            headers.cloned().collect()
+        };
+        let [old, new] = found.decided;
+        let effect = match (old.verdict.allows(), new.verdict.allows()) {
+            (false, true) => Effect::Loosened,
+            (true, false) => Effect::Tightened,
+            _ if told(&old) != told(&new) => Effect::Changed,
+            _ => return None,
+        };
+        Some(Shown {
+            effect,
+            witness: Some(found.witness),
+            verdicts: [old.verdict, new.verdict],
+            places: [old.place, new.place],
+        })
+    }
+}
+
+impl Trial<'_> {
+    /// Makes the request in a region.
+    pub fn run(&self, region: &Region<'_, '_>) -> Result<Option<Shown>, Failure> {
+        match self {
+            Trial::Token {
+                case,
+                claims,
+                taken,
+            } => {
+                let demands = region.demands(case, *taken);
+                let mut base = tokens::base(case, &demands, region.now);
+                for (name, value) in claims {
+                    match value {
+                        Value::Null => base.remove(name),
+                        value => base.insert(name.clone(), value.clone()),
+                    };
+                }
+                for side in 0..2 {
+                    if region.denies(side) || taken.get(side) != Some(&true) {
+                        continue;
+                    }
+                    let bearer = Bearer::Valid(case, *taken);
+                    let wanted = Wanted::Allowed(side);
+                    if let Some(found) = region.find(bearer, &base, &demands, wanted)? {
+                        return Ok(Shown::of(found));
+                    }
+                }
+                Ok(None)
+            }
+            Trial::Unshown {
+                case,
+                effect,
+                verdicts,
+            } => {
+                if !region.needs_token(0) || !region.needs_token(1) {
+                    return Ok(None);
+                }
+                let Some(found) = allowed(region, Some(case), &Map::new(), Wanted::Both)? else {
+                    return Ok(None);
+                };
+                let [old, new] = found.decided;
+                Ok(Some(Shown {
+                    effect: *effect,
+                    witness: None,
+                    verdicts: *verdicts,
+                    places: [old.place, new.place],
+                }))
+            }
+            Trial::Forwarded { case, claims } => {
+                let needs = [0, 1].map(|side| region.needs_token(side));
+                if case.is_some() && needs == [false, false] {
+                    return Ok(None);
+                }
+                let found = allowed(region, case.as_ref(), claims, Wanted::Both)?;
+                Ok(found.map(|found| {
+                    let [old, new] = found.decided;
+                    Shown {
+                        effect: Effect::Changed,
+                        witness: Some(found.witness),
+                        verdicts: [old.verdict, new.verdict],
+                        places: [old.place, new.place],
+                    }
+                }))
+            }
+            Trial::Origin(origin) => of_page(region, origin),
+            Trial::Path(change) => {
+                for side in 0..2 {
+                    for case in std::iter::once(None).chain(region.cases().iter().map(Some)) {
+                        let wanted = Wanted::One(side);
+                        if region.denies(side) {
+                            continue;
+                        }
+                        let Some(found) = allowed(region, case, &Map::new(), wanted)? else {
+                            continue;
+                        };
+                        let mut witness = found.witness;
+                        witness.target = change(&witness.target);
+                        if let Some(shown) = Shown::of(decide(region, witness)) {
+                            return Ok(Some(shown));
+                        }
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// A preflight for the region's method, then a request without a token.
+fn of_page(region: &Region<'_, '_>, origin: &str) -> Result<Option<Shown>, Failure> {
+    let Some(found) = region.find(Bearer::Nobody, &Map::new(), &[], Wanted::Any)? else {
+        return Ok(None);
+    };
+    let header = ("origin".to_owned(), origin.to_owned());
+    let preflight = preflight(region, &found.witness, origin);
+    if let Some(shown) = Shown::of(decide(region, preflight)) {
+        return Ok(Some(shown));
+    }
+    let mut plain = found.witness;
+    plain.headers.retain(|(name, _)| name != "origin");
+    plain.headers.push(header);
+    let found = decide(region, plain);
+    let denied = found
+        .decided
+        .iter()
+        .all(|decided| !decided.verdict.allows());
+    Ok(Shown::of(found).filter(|_| denied))
+}
+
+/// The CORS preflight for a request from a page of an origin.
+pub fn preflight(region: &Region<'_, '_>, witness: &Witness, origin: &str) -> Witness {
+    Witness {
+        method: "OPTIONS".to_owned(),
+        headers: vec![
+            (
+                "access-control-request-method".to_owned(),
+                region.method.as_str().to_owned(),
+            ),
+            ("origin".to_owned(), origin.to_owned()),
+        ],
+        claims: None,
+        ..witness.clone()
+    }
+}
+
+/// Asks both policies about a request.
+pub fn decide(region: &Region<'_, '_>, witness: Witness) -> Found {
+    let decided = region.groups.map(|group| witness.decide(group.policy));
+    Found { witness, decided }
+}
+
+/// A request of the region that is allowed, with a token that both policies take or without one.
+fn allowed(
+    region: &Region<'_, '_>,
+    case: Option<&Case<'_>>,
+    claims: &Map<String, Value>,
+    wanted: Wanted,
+) -> Result<Option<Found>, Failure> {
+    let Some(case) = case else {
+        return region.find(Bearer::Nobody, &Map::new(), &[], wanted);
+    };
+    let known = [case.old.is_some(), case.new.is_some()];
+    let demands = region.demands(case, known);
+    let mut base = tokens::base(case, &demands, region.now);
+    base.extend(claims.clone());
+    let found = region.find(Bearer::Valid(case, known), &base, &demands, wanted)?;
+    Ok(found)
+}

@@ -1,0 +1,456 @@
+//! In what the settings of two APIs differ, and what would show it.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Api, Issuer};
+use crate::reason::Reason;
+use crate::settings::{Origin, TokenKind};
+
+use super::super::change::{Effect, Verdict};
+use super::super::compare::Region;
+use super::super::tokens::{Case, Demands, number};
+use super::{Shown, Trial, settings};
+
+/// Something in which two APIs may differ.
+#[derive(Debug, Clone)]
+pub struct Aspect<'m> {
+    /// What, as a sentence.
+    pub about: String,
+    /// What would show it; what has shown something is no longer there.
+    pub trials: Vec<Trial<'m>>,
+    /// What was shown.
+    pub shown: Vec<Shown>,
+    /// Whether some trial could not be made: rules read the very claims that it is about.
+    pub doubtful: bool,
+}
+
+impl<'m> Aspect<'m> {
+    fn new(about: String, trials: Vec<Trial<'m>>) -> Aspect<'m> {
+        Aspect {
+            about,
+            trials,
+            shown: Vec::new(),
+            doubtful: false,
+        }
+    }
+}
+
+/// In what the APIs differ that answer in a region.
+pub fn aspects<'m>(region: &Region<'_, 'm>) -> Vec<Aspect<'m>> {
+    let (Some(old), Some(new)) = (region.api(0), region.api(1)) else {
+        return Vec::new();
+    };
+    let mut aspects = Vec::new();
+    for case in region.cases() {
+        let url = settings::url(&case);
+        match (case.old, case.new) {
+            (Some(_), None) => aspects.push(Aspect::new(
+                format!("tokens of {url} are taken no longer"),
+                vec![token(&case, Map::new(), [true, false])],
+            )),
+            (None, Some(_)) => aspects.push(Aspect::new(
+                format!("tokens of {url} are taken now"),
+                vec![token(&case, Map::new(), [false, true])],
+            )),
+            (Some(old_token), Some(new_token)) => {
+                let demands = [Demands::of(old, old_token), Demands::of(new, new_token)];
+                aspects.extend(audiences(&case, &url, &demands));
+                aspects.extend(times(&case, &url, &demands, region.now));
+                aspects.extend(kinds(&case, &url, &demands));
+                aspects.extend(keys(&case, &url, old_token.issuer, new_token.issuer));
+            }
+            (None, None) => {}
+        }
+    }
+    aspects.extend(places(region, old, new));
+    aspects.extend(forwarded(region, old, new));
+    aspects.extend(origins(old, new));
+    aspects.extend(paths(old, new));
+    aspects
+}
+
+fn token<'m>(case: &Case<'m>, claims: Map<String, Value>, taken: [bool; 2]) -> Trial<'m> {
+    Trial::Token {
+        case: case.clone(),
+        claims,
+        taken,
+    }
+}
+
+fn unshown<'m>(case: &Case<'m>, effect: Effect, reason: Reason) -> Trial<'m> {
+    let (allow, deny) = (Verdict::Allow, Verdict::Deny(reason));
+    Trial::Unshown {
+        case: case.clone(),
+        effect,
+        verdicts: match effect {
+            Effect::Loosened => [deny, allow],
+            Effect::Tightened | Effect::Changed => [allow, deny],
+        },
+    }
+}
+
+/// Whether something is in the first and not in the second, and the other way round.
+fn effect(lost: bool, gained: bool) -> Option<Effect> {
+    match (lost, gained) {
+        (false, false) => None,
+        (false, true) => Some(Effect::Loosened),
+        (true, false) => Some(Effect::Tightened),
+        (true, true) => Some(Effect::Changed),
+    }
+}
+
+/// Tokens for the least lists of audiences of either side, in `aud` and wherever else one looks.
+fn audiences<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<Aspect<'m>> {
+    let mut lists: Vec<Vec<String>> = demands.iter().flat_map(Demands::audiences).collect();
+    lists.sort_unstable();
+    lists.dedup();
+    let mut trials = Vec::new();
+    for list in &lists {
+        let taken = demands.each_ref().map(|demands| demands.takes(list));
+        if taken[0] != taken[1] {
+            let value = match list.as_slice() {
+                [] => Value::Null,
+                [one] => json!(one),
+                several => json!(several),
+            };
+            trials.push(token(
+                case,
+                Map::from_iter([("aud".to_owned(), value)]),
+                taken,
+            ));
+        }
+        let [audience] = list.as_slice() else {
+            continue;
+        };
+        let elsewhere = demands
+            .iter()
+            .filter_map(|demands| demands.audience_from.as_ref());
+        for path in elsewhere {
+            let taken = demands.each_ref().map(|demands| {
+                if demands.audience_from.as_ref() == Some(path) {
+                    demands.takes(list)
+                } else {
+                    demands.takes(&[])
+                }
+            });
+            if taken[0] != taken[1] {
+                let mut pinned = case.clone();
+                pinned.tenants.push((path.clone(), audience.clone()));
+                let claims = Map::from_iter([("aud".to_owned(), Value::Null)]);
+                trials.push(token(&pinned, claims, taken));
+            }
+        }
+    }
+    let [old, new] = demands.each_ref().map(settings::audiences);
+    (!trials.is_empty()).then(|| {
+        Aspect::new(
+            format!("the audience of tokens of {url}: {old} became {new}"),
+            trials,
+        )
+    })
+}
+
+/// Tokens whose times are at the edge of what one side takes.
+fn times<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2], now: f64) -> Vec<Aspect<'m>> {
+    let mut aspects = Vec::new();
+    let [old, new] = demands;
+    let set = |name: &str, at: f64| Map::from_iter([(name.to_owned(), number(at))]);
+    let differs = |old: f64, new: f64| old.total_cmp(&new).is_ne();
+    if differs(old.leeway, new.leeway) {
+        let less = old.leeway.min(new.leeway);
+        let more = old.leeway.max(new.leeway);
+        let taken = [old.leeway > new.leeway, new.leeway > old.leeway];
+        aspects.push(Aspect::new(
+            format!(
+                "the leeway for the times of tokens of {url}: {} s became {} s",
+                old.leeway, new.leeway
+            ),
+            vec![
+                token(case, set("exp", now - less), taken),
+                token(case, set("nbf", now + more), taken),
+            ],
+        ));
+    }
+    // What is issued from then to then is taken, or whatever is.
+    let span = |demands: &Demands| {
+        demands
+            .max_age
+            .map(|age| (now - age - demands.leeway, now + demands.leeway))
+    };
+    let takes = |demands: &Demands, issued: Option<f64>| match (span(demands), issued) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some((first, last)), Some(issued)) => first <= issued && issued <= last,
+    };
+    let mut trials = Vec::new();
+    let edges = demands.iter().filter_map(span).flat_map(|(first, last)| {
+        // An hour earlier or later is beyond what only the leeway takes.
+        [first, last, first - 3_600.0, last + 3_600.0].map(Some)
+    });
+    for issued in std::iter::once(None).chain(edges) {
+        let taken = demands.each_ref().map(|demands| takes(demands, issued));
+        if taken[0] != taken[1] {
+            let issued = issued.map_or(Value::Null, number);
+            let claims = Map::from_iter([("iat".to_owned(), issued)]);
+            trials.push(token(case, claims, taken));
+        }
+    }
+    if !trials.is_empty() {
+        let shown =
+            |age: Option<f64>| age.map_or("none".to_owned(), |seconds| format!("{seconds} s"));
+        aspects.push(Aspect::new(
+            format!(
+                "the max age of tokens of {url}: {} became {}",
+                shown(old.max_age),
+                shown(new.max_age)
+            ),
+            trials,
+        ));
+    }
+    aspects
+}
+
+/// Tokens that are recognised as one kind or the other.
+fn kinds<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<Aspect<'m>> {
+    let [old, new] = demands.each_ref().map(|demands| demands.kind);
+    if old == new {
+        return None;
+    }
+    let is_id = [old, new].map(|kind| kind == TokenKind::Id);
+    let trials = if is_id[0] == is_id[1] {
+        let effect = if new == TokenKind::Access {
+            Effect::Tightened
+        } else {
+            Effect::Loosened
+        };
+        vec![unshown(case, effect, Reason::TokenWrongType)]
+    } else {
+        let claim = |name: &str, value: &str| Map::from_iter([(name.to_owned(), json!(value))]);
+        vec![
+            token(case, claim("at_hash", "x"), is_id),
+            token(
+                case,
+                claim("token_use", "access"),
+                is_id.map(|is_id| !is_id),
+            ),
+        ]
+    };
+    let [old, new] = [old, new].map(settings::kind);
+    Some(Aspect::new(
+        format!("the kind of tokens of {url}: `{old}` became `{new}`"),
+        trials,
+    ))
+}
+
+/// What stands in no claims: which keys, which algorithms.
+fn keys<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> Vec<Aspect<'m>> {
+    let mut aspects = Vec::new();
+    let lacks = |one: &Issuer, other: &Issuer| {
+        one.algorithms
+            .iter()
+            .any(|algorithm| !other.algorithms.contains(algorithm))
+    };
+    if let Some(effect) = effect(lacks(old, new), lacks(new, old)) {
+        aspects.push(Aspect::new(
+            format!(
+                "the algorithms of {url}: {} became {}",
+                settings::algorithms(old),
+                settings::algorithms(new)
+            ),
+            vec![unshown(case, effect, Reason::TokenAlgorithm)],
+        ));
+    }
+    let (old_keys, new_keys) = (settings::keys(old), settings::keys(new));
+    let lacks = |one: &[String], other: &[String]| one.iter().any(|key| !other.contains(key));
+    if let Some(effect) = effect(lacks(&old_keys, &new_keys), lacks(&new_keys, &old_keys)) {
+        aspects.push(Aspect::new(
+            format!(
+                "the keys of {url}: {} became {}",
+                old_keys.join(", "),
+                new_keys.join(", ")
+            ),
+            vec![unshown(case, effect, Reason::TokenUnknownKey)],
+        ));
+    }
+    aspects
+}
+
+fn places<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m>> {
+    let lacks = |one: &Api, other: &Api| {
+        one.token_places
+            .iter()
+            .any(|place| !other.token_places.contains(place))
+    };
+    let effect = effect(lacks(old, new), lacks(new, old))?;
+    Some(Aspect::new(
+        format!(
+            "where a token is looked for: {} became {}",
+            settings::places(old),
+            settings::places(new)
+        ),
+        region
+            .cases()
+            .iter()
+            .map(|case| unshown(case, effect, Reason::TokenMissing))
+            .collect(),
+    ))
+}
+
+/// What is forwarded, by header.
+fn forwarded<'m>(region: &Region<'_, 'm>, old: &'m Api, new: &'m Api) -> Option<Aspect<'m>> {
+    let names = |api: &Api| {
+        let mut names: Vec<String> = api
+            .forward
+            .iter()
+            .map(|forward| forward.header.clone())
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    let mut trials = Vec::new();
+    let [old_group, new_group] = region.groups;
+    for case in region.cases() {
+        let (Some(old_token), Some(new_token)) = (case.old, case.new) else {
+            continue;
+        };
+        let old_sources = settings::forwarded(old_group.model(), old, old_token.issuer);
+        let new_sources = settings::forwarded(new_group.model(), new, new_token.issuer);
+        if old_sources == new_sources && old.forward_no_token == new.forward_no_token {
+            continue;
+        }
+        let mut claims = Map::new();
+        for source in old_sources.values().chain(new_sources.values()) {
+            settings::example(source, &mut claims);
+        }
+        trials.push(Trial::Forwarded {
+            case: Some(case.clone()),
+            claims,
+        });
+    }
+    if names(old) != names(new) {
+        // They are removed from every request, whoever sends it.
+        trials.push(Trial::Forwarded {
+            case: None,
+            claims: Map::new(),
+        });
+    }
+    // One way to show it is enough.
+    (!trials.is_empty()).then(|| {
+        Aspect::new(
+            format!(
+                "the headers that are forwarded: {} became {}",
+                settings::forwards(old_group.model(), old),
+                settings::forwards(new_group.model(), new)
+            ),
+            trials,
+        )
+    })
+}
+
+/// An origin of each kind that an API lists.
+pub fn origins_of(api: &Api) -> Vec<String> {
+    let mut origins: Vec<String> = api
+        .cors
+        .iter()
+        .flat_map(|cors| &cors.origins)
+        .map(|origin| match origin {
+            Origin::Any => "https://any.invalid".to_owned(),
+            Origin::Exact(origin) => origin.clone(),
+            Origin::Label { scheme, suffix } => format!("{scheme}any-label.{suffix}"),
+        })
+        .collect();
+    if api.preflight_public {
+        origins.push("https://any.invalid".to_owned());
+    }
+    origins
+}
+
+/// Pages of each origin that is listed, and of another one.
+fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
+    if old.cors == new.cors && old.preflight_public == new.preflight_public {
+        return None;
+    }
+    let mut origins: Vec<String> = origins_of(old);
+    origins.extend(origins_of(new));
+    // Of none of them.
+    origins.push("https://any.invalid".to_owned());
+    origins.sort_unstable();
+    origins.dedup();
+    Some(Aspect::new(
+        format!(
+            "the browsers that may ask (CORS): {} became {}",
+            settings::cors(old),
+            settings::cors(new)
+        ),
+        origins.into_iter().map(Trial::Origin).collect(),
+    ))
+}
+
+/// Paths that are read in another way.
+fn paths<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
+    if old.paths == new.paths {
+        return None;
+    }
+    let mut trials = Vec::new();
+    if old.paths.case_insensitive != new.paths.case_insensitive {
+        trials.push(Trial::Path(in_capitals));
+        trials.push(Trial::Path(with_contested_letter));
+    }
+    if old.paths.allow_encoded_slash != new.paths.allow_encoded_slash {
+        trials.push(Trial::Path(with_slash));
+    }
+    if old.paths.allow_matrix_parameters != new.paths.allow_matrix_parameters {
+        trials.push(Trial::Path(with_matrix_parameter));
+    }
+    Some(Aspect::new(
+        format!(
+            "how paths are read: {} became {}",
+            settings::path_options(old),
+            settings::path_options(new)
+        ),
+        trials,
+    ))
+}
+
+fn path_and_query(target: &str) -> (&str, &str) {
+    target
+        .find('?')
+        .and_then(|at| target.split_at_checked(at))
+        .unwrap_or((target, ""))
+}
+
+fn in_capitals(target: &str) -> String {
+    let (path, query) = path_and_query(target);
+    let mut escaped = 0_u8;
+    let path: String = path
+        .chars()
+        .map(|character| {
+            if character == '%' {
+                escaped = 3;
+            }
+            escaped = escaped.saturating_sub(1);
+            if escaped > 0 {
+                character
+            } else {
+                character.to_ascii_uppercase()
+            }
+        })
+        .collect();
+    format!("{path}{query}")
+}
+
+/// `ſ`, which is an `S` in upper case.
+fn with_contested_letter(target: &str) -> String {
+    let (path, query) = path_and_query(target);
+    format!("{path}%C5%BF{query}")
+}
+
+fn with_slash(target: &str) -> String {
+    let (path, query) = path_and_query(target);
+    format!("{path}%2Fx{query}")
+}
+
+fn with_matrix_parameter(target: &str) -> String {
+    let (path, query) = path_and_query(target);
+    format!("{path};a=1{query}")
+}

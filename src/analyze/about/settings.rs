@@ -1,0 +1,256 @@
+//! Settings in words, and what is forwarded.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Api, Forwarded, Issuer, KeySource, Model};
+use crate::settings::{IssuerUrl, Origin, TokenKind, TokenPlace};
+use crate::value::ClaimType;
+
+use super::super::tokens::{Case, Demands, Iss};
+
+fn quoted<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    let all: Vec<String> = texts.into_iter().map(|text| format!("`{text}`")).collect();
+    if all.is_empty() {
+        "none".to_owned()
+    } else {
+        all.join(", ")
+    }
+}
+
+/// Whose tokens.
+pub fn url(case: &Case<'_>) -> String {
+    match &case.iss {
+        Iss::Is(url) => format!("`{url}`"),
+        Iss::Tenant {
+            prefix,
+            claim,
+            suffix,
+            ..
+        } => format!("`{prefix}{{{}}}{suffix}`", claim.join(".")),
+    }
+}
+
+/// Audiences that a token must have.
+pub fn audiences(demands: &Demands) -> String {
+    let api = match &demands.api_audience {
+        Some(audiences) => quoted(audiences.iter().map(String::as_str)),
+        None => "any".to_owned(),
+    };
+    let beside = if demands.issuer_audience.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " and {}",
+            quoted(demands.issuer_audience.iter().map(String::as_str))
+        )
+    };
+    let from = match &demands.audience_from {
+        Some(path) => format!(" (without `aud` from `{}`)", path.join(".")),
+        None => String::new(),
+    };
+    format!("{api}{beside}{from}")
+}
+
+/// A kind of tokens, as a policy names it.
+pub fn kind(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Jwt => "jwt",
+        TokenKind::Access => "access",
+        TokenKind::Id => "id",
+    }
+}
+
+/// The algorithms of an issuer.
+pub fn algorithms(issuer: &Issuer) -> String {
+    let names: Vec<String> = issuer
+        .algorithms
+        .iter()
+        .map(|algorithm| algorithm.to_string())
+        .collect();
+    quoted(names.iter().map(String::as_str))
+}
+
+/// Where keys come from, or which they are.
+pub fn keys(issuer: &Issuer) -> Vec<String> {
+    match &issuer.keys {
+        KeySource::Discover => match &issuer.url {
+            IssuerUrl::Exact(url) => vec![format!("what `{url}` names")],
+            IssuerUrl::Tenant { .. } => vec!["what the issuer names".to_owned()],
+        },
+        KeySource::Url(url) => vec![format!("those at `{url}`")],
+        KeySource::Files(set) => {
+            let mut keys: Vec<String> = set
+                .keys()
+                .iter()
+                .map(|key| format!("the key {}", key.thumbprint()))
+                .collect();
+            keys.sort_unstable();
+            keys
+        }
+    }
+}
+
+/// Where an API looks for a token.
+pub fn places(api: &Api) -> String {
+    let names: Vec<String> = api
+        .token_places
+        .iter()
+        .map(|place| match place {
+            TokenPlace::Authorization => "`Authorization: Bearer`".to_owned(),
+            TokenPlace::Header(name) => format!("the header `{name}`"),
+            TokenPlace::Cookie(name) => format!("the cookie `{name}`"),
+            TokenPlace::Query(name) => format!("the query parameter `{name}`"),
+            TokenPlace::Subprotocol(name) => format!("the subprotocol `{name}`"),
+        })
+        .collect();
+    names.join(", ")
+}
+
+/// Which browsers may ask.
+pub fn cors(api: &Api) -> String {
+    let mut said = match &api.cors {
+        None => "none".to_owned(),
+        Some(cors) => {
+            let origins: Vec<String> = cors
+                .origins
+                .iter()
+                .map(|origin| match origin {
+                    Origin::Any => "*".to_owned(),
+                    Origin::Exact(origin) => origin.clone(),
+                    Origin::Label { scheme, suffix } => format!("{scheme}*.{suffix}"),
+                })
+                .collect();
+            let credentials = if cors.credentials {
+                " with credentials"
+            } else {
+                ""
+            };
+            format!(
+                "{}{credentials}",
+                quoted(origins.iter().map(String::as_str))
+            )
+        }
+    };
+    if api.preflight_public {
+        said.push_str(" and every preflight");
+    }
+    said
+}
+
+/// How an API reads paths.
+pub fn path_options(api: &Api) -> String {
+    let options: Vec<&str> = [
+        (api.paths.case_insensitive, "case-insensitive"),
+        (api.paths.allow_encoded_slash, "allow encoded-slash"),
+        (api.paths.allow_matrix_parameters, "allow matrix-parameters"),
+    ]
+    .into_iter()
+    .filter(|(said, _)| *said)
+    .map(|(_, name)| name)
+    .collect();
+    if options.is_empty() {
+        "strictly".to_owned()
+    } else {
+        quoted(options)
+    }
+}
+
+/// What a header is filled with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The claims set.
+    Payload,
+    /// A claim.
+    Claim {
+        /// Where it is.
+        path: Vec<String>,
+        /// Whether it is the member names there.
+        keys_of: bool,
+        /// As what it is read.
+        ty: ClaimType,
+        /// Whether it is written as JSON.
+        json: bool,
+    },
+    /// Nothing: the tokens of the issuer have no such claim.
+    Nothing,
+}
+
+/// What the headers of an API are filled with from the tokens of an issuer.
+pub fn forwarded<'a>(model: &Model, api: &'a Api, issuer: &Issuer) -> BTreeMap<&'a str, Source> {
+    api.forward
+        .iter()
+        .map(|forward| {
+            let source = match &forward.value {
+                Forwarded::Payload => Source::Payload,
+                Forwarded::Claim { claims, json } => claims
+                    .iter()
+                    .find_map(|claim| {
+                        let place = issuer
+                            .claims
+                            .iter()
+                            .rev()
+                            .find(|place| place.claim == *claim)?;
+                        Some(Source::Claim {
+                            path: place.path.clone(),
+                            keys_of: place.keys_of,
+                            ty: model.claims.get(claim.0 as usize)?.ty,
+                            json: *json,
+                        })
+                    })
+                    .unwrap_or(Source::Nothing),
+            };
+            (forward.header.as_str(), source)
+        })
+        .collect()
+}
+
+/// Puts a value into a claims set that a source would forward.
+pub fn example(source: &Source, claims: &mut Map<String, Value>) {
+    let Source::Claim {
+        path, keys_of, ty, ..
+    } = source
+    else {
+        return;
+    };
+    let value = match ty {
+        _ if *keys_of => json!({"x": {}}),
+        ClaimType::String | ClaimType::Words => json!("x"),
+        ClaimType::Number | ClaimType::Time => json!(1),
+        ClaimType::Boolean => json!(true),
+        ClaimType::ListOfString => json!(["x"]),
+        ClaimType::ListOfNumber => json!([1]),
+    };
+    super::super::example::put(claims, path, Some(value));
+}
+
+/// What an API forwards, in words.
+pub fn forwards(model: &Model, api: &Api) -> String {
+    let mut said: Vec<String> = api
+        .forward
+        .iter()
+        .map(|forward| {
+            let what = match &forward.value {
+                Forwarded::Payload => "the payload".to_owned(),
+                Forwarded::Claim { claims, json } => {
+                    let name = claims
+                        .first()
+                        .and_then(|claim| model.claims.get(claim.0 as usize))
+                        .map_or("", |claim| claim.name.as_str());
+                    format!("`{name}`{}", if *json { " as JSON" } else { "" })
+                }
+            };
+            format!("{what} as `{}`", forward.header)
+        })
+        .collect();
+    said.sort_unstable();
+    if api.forward_no_token {
+        said.push("no token".to_owned());
+    }
+    if said.is_empty() {
+        "none".to_owned()
+    } else {
+        said.join(", ")
+    }
+}
