@@ -5,8 +5,12 @@ use std::fs;
 use portcullis::daemon::config::Config;
 use portcullis::reason::Reason;
 
-use super::support::{folder, portcullis, run};
+use super::support::{portcullis, run};
 use crate::docs::{fenced, pages};
+use crate::support::repository::{Repository, isolated};
+
+/// Where the sessions of a page find its policy.
+const POLICY: &str = "my-policy/shop.gate";
 
 /// What no example policy can show: it takes a provider's keys, a provider that does not answer,
 /// or a fault of portcullis itself.
@@ -99,19 +103,23 @@ fn commands_over_the_example_policies_work() {
 }
 
 /// A `console` block shows commands behind `$` and what they print. They run in a folder that has
-/// the page's first policy as `my-policy/shop.gate`.
+/// the page's first policy as `my-policy/shop.gate`. Where the page has a change of it, the folder
+/// is a repository: the first policy is on the branch `main`, and the change is in its place.
 #[test]
 fn sessions_of_the_manual_are_as_they_are_shown() {
     let mut sessions = 0;
     let mut wrong = Vec::new();
     for page in pages() {
         let blocks = fenced(&page);
-        let policy = blocks.iter().find(|block| block.info.starts_with("gate"));
-        let files: Vec<(&str, &str)> = policy
-            .iter()
-            .map(|policy| ("my-policy/shop.gate", policy.text.as_str()))
-            .collect();
-        let place = folder(&files);
+        let repository = Repository::new();
+        let mut policies = blocks.iter().filter(|block| block.info.starts_with("gate"));
+        if let Some(policy) = policies.next() {
+            repository.write(POLICY, &policy.text);
+        }
+        if let Some(change) = policies.find(|block| block.info.ends_with(" change")) {
+            repository.commit();
+            repository.write(POLICY, &change.text);
+        }
         for block in blocks.iter().filter(|block| block.info == "console") {
             sessions += 1;
             let mut replayed = String::new();
@@ -119,8 +127,8 @@ fn sessions_of_the_manual_are_as_they_are_shown() {
                 let Some(command) = line.strip_prefix("$ portcullis ") else {
                     continue;
                 };
-                let output = portcullis()
-                    .current_dir(place.path())
+                let output = isolated(&mut portcullis())
+                    .current_dir(repository.path())
                     .args(words(command))
                     .output()
                     .expect("the binary runs");
