@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::analyze;
 use portcullis::check::{self, Checked, Files};
 use portcullis::compile::compile;
 use portcullis::engine::{self, Evidence, Policy, Request};
@@ -107,6 +108,61 @@ pub fn policy(bytes: &[u8]) {
         }
         None => assert!(!shown.is_empty(), "a policy is refused without a word"),
     }
+}
+
+/// What stands between two policies.
+const BETWEEN: &str = "\n===\n";
+
+/// How long two policies together may be: what the analysis does is bounded, but its bounds are
+/// those of a whole policy, and a fuzzer wants many small ones.
+const MAX_PAIR_BYTES: usize = 4 << 10;
+
+/// Two policies are compared, or it is said what keeps them from it. What is reported is so, and is
+/// there the other way round too.
+pub fn diff(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if text.len() > MAX_PAIR_BYTES {
+        return;
+    }
+    let (old, new) = text.split_once(BETWEEN).unwrap_or((text, text));
+    let compiled = |text: &str| {
+        let (sources, checked) = checked(text, b"192.0.2.0/24\n");
+        Some(compile(checked.model?, Arc::new(sources)))
+    };
+    let (Some(before), Some(after)) = (compiled(old), compiled(new)) else {
+        return;
+    };
+    let compared = [
+        analyze::diff(&before, &after, NOW),
+        analyze::diff(&after, &before, NOW),
+    ];
+    let mut equal = Vec::new();
+    for (result, from, to) in [
+        (&compared[0], &before, &after),
+        (&compared[1], &after, &before),
+    ] {
+        match result {
+            Ok(difference) => {
+                equal.push(difference.changes.is_empty());
+                for change in &difference.changes {
+                    if let Some(witness) = &change.witness {
+                        assert_eq!(witness.decide(from).verdict, change.old, "{change:?}");
+                        assert_eq!(witness.decide(to).verdict, change.new, "{change:?}");
+                    }
+                }
+            }
+            Err(analyze::Failure::TooComplex { .. }) => {}
+            Err(mismatch) => panic!("{mismatch}"),
+        }
+    }
+    equal.dedup();
+    assert!(equal.len() < 2, "equal in one direction only");
+    assert!(
+        old != new || equal.first() != Some(&false),
+        "a policy differs from itself"
+    );
 }
 
 /// Decides one request.

@@ -100,7 +100,7 @@ pub fn load_tests(
     paths: &[PathBuf],
     options: &load::Options,
 ) -> Result<(Loaded, engine::Policy), Failure> {
-    let loaded = load::load(paths, options, true);
+    let loaded = load(paths, options, true)?;
     match loaded.policy() {
         Some(policy) => Ok((loaded, policy)),
         None => Err(refuse(&loaded)),

@@ -22,6 +22,11 @@ fn policy() {
 }
 
 #[test]
+fn diff() {
+    all(targets::diff, "diff");
+}
+
+#[test]
 fn path() {
     all(targets::path, "path");
 }

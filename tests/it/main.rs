@@ -16,6 +16,7 @@ mod corpus;
 #[cfg(feature = "daemon")]
 mod daemon;
 mod diagnostics;
+mod diff;
 mod docs;
 #[cfg(feature = "daemon")]
 mod e2e;

@@ -67,8 +67,10 @@ fn one(change: &Change, compared: &Compared<'_>) -> String {
         details.push(shown(witness, compared));
     }
     text.push_str("  <details><summary>details</summary>\n\n");
-    for line in details.concat().lines() {
-        text.push_str(&format!("  {line}\n"));
+    for line in details.join("\n").lines() {
+        // Without blanks on an empty line, which some renderers read as a line break.
+        text.push_str(format!("  {line}").trim_end());
+        text.push('\n');
     }
     text.push_str("\n  </details>\n");
     text
@@ -80,16 +82,17 @@ fn side(name: &str, verdict: Verdict, place: Option<&Place>, side: &Side<'_>) ->
     if let Some(place) = place.map(Place::to_string) {
         text.push_str(&format!(", {}", code(&place)));
         if let Some(line) = wording::source_line(side.sources, &place) {
-            text.push_str(&format!("\n{}", block("", line.trim())));
+            text.push_str(&format!("\n\n{}", block("", line.trim())));
+            return text;
         }
     }
-    text.push_str("\n\n");
+    text.push('\n');
     text
 }
 
 fn shown(witness: &Witness, compared: &Compared<'_>) -> String {
     let command = command::why(witness, compared.new.path, compared.params);
-    format!("To see it:\n{}\n", block("sh", &command))
+    format!("To see it:\n\n{}", block("sh", &command))
 }
 
 /// A text as a code span: its fence is longer than any run of backticks in it.

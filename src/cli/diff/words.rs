@@ -18,17 +18,25 @@ pub fn count(changes: &[&Change]) -> String {
         1 => "1 change".to_owned(),
         several => format!("{several} changes"),
     };
-    let effects: Vec<String> = [Effect::Loosened, Effect::Changed, Effect::Tightened]
+    let effects: Vec<(usize, &str)> = [Effect::Loosened, Effect::Changed, Effect::Tightened]
         .into_iter()
-        .filter_map(|effect| {
-            let of_it = changes
-                .iter()
-                .filter(|change| change.effect == effect)
-                .count();
-            (of_it > 0).then(|| format!("{of_it} {}", effect.as_str()))
+        .map(|effect| {
+            let of_it = changes.iter().filter(|change| change.effect == effect);
+            (of_it.count(), effect.as_str())
         })
+        .filter(|(count, _)| *count > 0)
         .collect();
-    format!("{total}: {}", effects.join(", "))
+    match effects.as_slice() {
+        [(1, effect)] => format!("{total}, {effect}"),
+        [(_, effect)] => format!("{total}, all {effect}"),
+        several => {
+            let each: Vec<String> = several
+                .iter()
+                .map(|(count, effect)| format!("{count} {effect}"))
+                .collect();
+            format!("{total}: {}", each.join(", "))
+        }
+    }
 }
 
 /// What a change does, in one sentence without a beginning and an end. Codes of reasons and what a
@@ -36,19 +44,17 @@ pub fn count(changes: &[&Change]) -> String {
 pub fn sentence(change: &Change) -> String {
     let moved = match (change.old, change.new) {
         (Verdict::Deny(reason), Verdict::Allow) => {
-            format!("what was denied by `{reason}` is allowed")
+            format!("a request is allowed that was denied by `{reason}`")
         }
         (Verdict::Allow, Verdict::Deny(reason)) => {
-            format!("what was allowed is denied by `{reason}`")
+            format!("a request is denied by `{reason}` that was allowed")
         }
-        (Verdict::Allow, Verdict::Allow) => {
-            "the same is allowed, and the application is told something else".to_owned()
-        }
+        (Verdict::Allow, Verdict::Allow) => "the application is told something else".to_owned(),
         (Verdict::Deny(_), Verdict::Deny(_)) => String::new(),
     };
     let also = match (change.effect, change.old.allows(), change.new.allows()) {
-        (Effect::Changed, false, true) => ", and something else that was allowed is denied",
-        (Effect::Changed, true, false) => ", and something else that was denied is allowed",
+        (Effect::Changed, false, true) => "; another is denied that was allowed",
+        (Effect::Changed, true, false) => "; another is allowed that was denied",
         _ => "",
     };
     let kind = match (change.kind, &change.route) {

@@ -4,6 +4,7 @@ mod bad_input;
 mod check;
 mod completions;
 mod dev;
+mod diff;
 mod examples;
 mod help;
 mod manual;

@@ -1,5 +1,6 @@
 //! The invariants, on random policies and requests.
 
+mod differences;
 mod generate;
 mod naive;
 mod round_trip;

@@ -1,0 +1,246 @@
+//! Two policies, and what is different in meaning: as data, through the library.
+//!
+//! A file of `tests/cases/diff` holds cases:
+//!
+//! ```text
+//! == NAME
+//! the old policy
+//! --- new
+//! the new policy
+//! --- equal
+//! ```
+//!
+//! or, in place of the last line, `--- changes` and a line for each: `[added|removed] EFFECT ROUTE`,
+//! or `EFFECT about WORDS` for one that is not a route's, whose sentence has these words. Lines of a
+//! policy that are indented stand in the API of `common.gate`, others beside it; in a file that says
+//! `whole` before its first case, policies are whole.
+//!
+//! Each pair is compared the other way round too, and each request that shows a change is decided
+//! again by both policies.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portcullis::analyze::{self, Change, Effect, Kind};
+use portcullis::compile::compile;
+use portcullis::diagnostic::render;
+use portcullis::engine::Policy;
+
+use crate::support::policy::check_files;
+
+/// 2026-01-01T00:00:00Z.
+pub const NOW: f64 = 1_767_225_600.0;
+
+struct Case {
+    place: String,
+    old: String,
+    new: String,
+    changes: Vec<String>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/diff")
+}
+
+/// A policy of a case, whole.
+fn whole(common: &str, text: &str) -> String {
+    let (mut beside, mut within) = (String::new(), String::new());
+    for line in text.lines() {
+        let part = if line.starts_with(' ') {
+            &mut within
+        } else {
+            &mut beside
+        };
+        part.push_str(line);
+        part.push('\n');
+    }
+    format!("{common}{beside}api shop {{\n{within}}}\n")
+}
+
+fn cases(path: &Path) -> Vec<Case> {
+    let text = std::fs::read_to_string(path).expect("a file of cases");
+    let common = std::fs::read_to_string(folder().join("common.gate")).expect("common.gate");
+    let name = path.file_name().expect("a name").to_string_lossy();
+    let (head, rest) = text.split_once("\n== ").expect("a case");
+    let is_whole = head.lines().any(|line| line == "whole");
+    let policy = |text: &str| {
+        if is_whole {
+            text.to_owned()
+        } else {
+            whole(&common, text)
+        }
+    };
+    rest.split("\n== ")
+        .map(|case| {
+            let (title, body) = case.split_once('\n').expect("a title");
+            let place = format!("{name}: {title}");
+            let (policies, wanted) = match body.split_once("--- equal") {
+                Some((policies, _)) => (policies, ""),
+                None => body
+                    .split_once("--- changes\n")
+                    .unwrap_or_else(|| panic!("{place}: no expectation")),
+            };
+            let (old, new) = policies
+                .split_once("--- new\n")
+                .unwrap_or_else(|| panic!("{place}: no new policy"));
+            Case {
+                place,
+                old: policy(old),
+                new: policy(new),
+                changes: wanted
+                    .lines()
+                    .filter(|line| !line.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+/// The policy of a text, which has no error.
+pub fn policy(text: &str) -> Policy {
+    let files = BTreeMap::from([("policy.gate".to_owned(), text.as_bytes().to_vec())]);
+    let set = check_files(&files, &BTreeMap::new());
+    let shown = render::human(&set.sources, &set.checked.diagnostics, false);
+    let model = set
+        .checked
+        .model
+        .unwrap_or_else(|| panic!("{shown}\n{text}"));
+    compile(model, Arc::new(set.sources))
+}
+
+/// A change as a case writes it, without what it is about.
+fn shown(change: &Change) -> String {
+    let kind = match change.kind {
+        Kind::Changed => "",
+        Kind::Added => "added ",
+        Kind::Removed => "removed ",
+    };
+    let what = change.route.as_deref().unwrap_or("about");
+    format!("{kind}{} {what}", change.effect.as_str())
+}
+
+/// The same change, seen from the other side.
+fn reversed(wanted: &str) -> String {
+    wanted
+        .split(' ')
+        .enumerate()
+        .map(|(at, word)| match word {
+            "added" if at == 0 => "removed",
+            "removed" if at == 0 => "added",
+            "loosened" if at < 2 => "tightened",
+            "tightened" if at < 2 => "loosened",
+            word => word,
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn is(change: &Change, wanted: &str) -> bool {
+    match wanted.split_once(" about ") {
+        Some((effect, words)) => {
+            shown(change) == format!("{effect} about")
+                && change
+                    .about
+                    .as_ref()
+                    .is_some_and(|about| about.contains(words))
+        }
+        None => shown(change) == wanted,
+    }
+}
+
+/// What is wrong with a comparison.
+fn compare(old: &Policy, new: &Policy, wanted: &[String]) -> Result<(), String> {
+    let difference = analyze::diff(old, new, NOW).map_err(|failure| failure.to_string())?;
+    let mut changes: Vec<&Change> = difference.changes.iter().collect();
+    for wanted in wanted {
+        let at = changes
+            .iter()
+            .position(|change| is(change, wanted))
+            .ok_or_else(|| format!("no `{wanted}` in {:#?}", difference.changes))?;
+        let change = changes.remove(at);
+        confirm(change, old, new)?;
+    }
+    if changes.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not expected: {changes:#?}"))
+    }
+}
+
+/// That the request which shows a change does so.
+pub fn confirm(change: &Change, old: &Policy, new: &Policy) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("{what}: {change:#?}"));
+    if change.route.is_some() == change.about.is_some() {
+        return wrong("a change is one of a route or says what it is about");
+    }
+    let Some(witness) = &change.witness else {
+        return if change.route.is_some() {
+            wrong("nothing shows it")
+        } else {
+            Ok(())
+        };
+    };
+    let (before, after) = (witness.decide(old), witness.decide(new));
+    if (before.verdict, after.verdict) != (change.old, change.new) {
+        return wrong(&format!("the witness says {before:?} and {after:?}"));
+    }
+    let in_its_direction = match (change.old.allows(), change.new.allows()) {
+        (false, true) => change.effect != Effect::Tightened,
+        (true, false) => change.effect != Effect::Loosened,
+        // Only what is passed on differs.
+        (true, true) => change.about.is_some() && before.headers != after.headers,
+        (false, false) => false,
+    };
+    if !in_its_direction {
+        return wrong("the witness shows something else");
+    }
+    Ok(())
+}
+
+fn run(name: &str) {
+    let mut count = 0;
+    let mut wrong = Vec::new();
+    for case in cases(&folder().join(name)) {
+        count += 1;
+        let (old, new) = (policy(&case.old), policy(&case.new));
+        if let Err(error) = compare(&old, &new, &case.changes) {
+            wrong.push(format!("{}: {error}", case.place));
+        }
+        let back: Vec<String> = case.changes.iter().map(|wanted| reversed(wanted)).collect();
+        if let Err(error) = compare(&new, &old, &back) {
+            wrong.push(format!("{}, the other way round: {error}", case.place));
+        }
+        for (side, policy) in [("old", &old), ("new", &new)] {
+            if let Err(error) = compare(policy, policy, &[]) {
+                wrong.push(format!(
+                    "{}, the {side} one against itself: {error}",
+                    case.place
+                ));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(count > 20, "{name} was not found");
+}
+
+#[test]
+fn rewrites() {
+    run("rewrites.cases");
+}
+
+#[test]
+fn conditions() {
+    run("conditions.cases");
+}
+
+#[test]
+fn routes() {
+    run("routes.cases");
+}
