@@ -5,8 +5,10 @@
 //! decides anything of its own: errors are the checker's, layout is the formatter's.
 
 mod actions;
+mod complete;
 mod documents;
 mod edits;
+mod format;
 mod home;
 mod hover;
 mod index;

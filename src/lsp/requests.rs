@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gen_lsp_types::{
-    CodeActionKind, CodeActionOptions, InitializeResult, PositionEncodingKind, RenameOptions, Save,
-    ServerCapabilities, ServerInfo, TextDocumentSync, TextDocumentSyncKind,
+    CodeActionKind, CodeActionOptions, CompletionOptions, InitializeResult, PositionEncodingKind,
+    RenameOptions, Save, ServerCapabilities, ServerInfo, TextDocumentSync, TextDocumentSyncKind,
     TextDocumentSyncOptions, Uri,
 };
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::message::value;
 use super::positions::Encoding;
 use super::refusal::Refusal;
 use super::workspace::{Client, Workspace};
-use super::{actions, hover, navigate, rename, symbols};
+use super::{actions, complete, format, hover, navigate, rename, symbols};
 
 /// Answers a request.
 pub fn answer(workspace: &mut Workspace, method: &str, params: Value) -> Result<Value, Refusal> {
@@ -29,6 +29,8 @@ pub fn answer(workspace: &mut Workspace, method: &str, params: Value) -> Result<
         "textDocument/rename" => with(workspace, params, rename::rename),
         "textDocument/documentSymbol" => with(workspace, params, symbols::of_document),
         "workspace/symbol" => with(workspace, params, symbols::of_workspace),
+        "textDocument/completion" => with(workspace, params, complete::complete),
+        "textDocument/formatting" => with(workspace, params, format::format),
         "textDocument/hover" => with(workspace, params, hover::hover),
         _ => Err(Refusal::unknown(method)),
     }
@@ -118,6 +120,11 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
             ..TextDocumentSyncOptions::default()
         })),
         hover_provider: Some(true.into()),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some(vec![".".to_owned(), "\"".to_owned()]),
+            ..CompletionOptions::default()
+        }),
+        document_formatting_provider: Some(true.into()),
         definition_provider: Some(true.into()),
         references_provider: Some(true.into()),
         document_highlight_provider: Some(true.into()),

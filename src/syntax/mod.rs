@@ -7,6 +7,7 @@
 
 pub mod ast;
 
+mod ahead;
 mod build;
 mod context;
 mod explain;
@@ -16,6 +17,7 @@ mod reader;
 mod scan;
 mod tokens;
 
+pub use ahead::{Ahead, Block, Lexical, Wanted, ahead};
 #[cfg(feature = "daemon")]
 pub(crate) use build::is_path_literal;
 pub use layout::{format, is_relaid, layout};

@@ -24,24 +24,36 @@ use crate::source::{FileId, Source, Span, Spanned};
 const ACCESSES: [&str; 4] = ["public", "authenticated", "requires", "denied"];
 
 /// Reads a scanned file.
-pub(super) fn read(file: FileId, source: &Source, scanned: Scanned) -> (Document, Vec<Diagnostic>) {
-    let mut reader = Reader {
-        file,
-        source,
-        text: &scanned.text,
-        reported: &scanned.reported,
-        at: 0,
-        last_end: 0,
-        first: true,
-        blocks: Vec::new(),
-        items: Vec::new(),
-        notes: Notes {
-            diagnostics: scanned.diagnostics,
-        },
-    };
+pub(super) fn read(
+    file: FileId,
+    source: &Source,
+    mut scanned: Scanned,
+) -> (Document, Vec<Diagnostic>) {
+    let said = std::mem::take(&mut scanned.diagnostics);
+    let mut reader = Reader::new(file, source, &scanned);
+    reader.notes.diagnostics = said;
     reader.run();
+    reader.finish();
     let Reader { items, notes, .. } = reader;
     (Document { file, items }, notes.diagnostics)
+}
+
+/// Where the reader is at the end of a text.
+pub(super) struct End {
+    /// What stands around a new statement.
+    pub(super) context: Context,
+    /// The last statement: what stands around it, and where it begins.
+    pub(super) last: Option<(Context, usize)>,
+}
+
+/// Reads a text that breaks off, for what may come next.
+pub(super) fn end(file: FileId, source: &Source, scanned: &Scanned) -> End {
+    let mut reader = Reader::new(file, source, scanned);
+    reader.run();
+    End {
+        context: reader.context(),
+        last: reader.last,
+    }
 }
 
 struct Reader<'a> {
@@ -56,6 +68,8 @@ struct Reader<'a> {
     last_end: usize,
     /// Whether nothing has been read yet.
     first: bool,
+    /// The last statement: what stands around it, and where it begins.
+    last: Option<(Context, usize)>,
     blocks: Vec<Block>,
     items: Vec<Item>,
     notes: Notes,
@@ -113,15 +127,36 @@ enum Part {
 }
 
 impl<'a> Reader<'a> {
+    fn new(file: FileId, source: &'a Source, scanned: &'a Scanned) -> Reader<'a> {
+        Reader {
+            file,
+            source,
+            text: &scanned.text,
+            reported: &scanned.reported,
+            at: 0,
+            last_end: 0,
+            first: true,
+            last: None,
+            blocks: Vec::new(),
+            items: Vec::new(),
+            notes: Notes::default(),
+        }
+    }
+
     fn run(&mut self) {
         while let Some(token) = token_at(self.text, self.at) {
             if self.notes.diagnostics.len() >= MAX_ERRORS {
                 return self.give_up(self.token_span(token));
             }
             self.at = token.start;
+            self.last = Some((self.context(), self.at));
             self.statement(token);
             self.first = false;
         }
+    }
+
+    /// Closes what is open at the end of the file.
+    fn finish(&mut self) {
         if let Some(block) = self.blocks.last() {
             let error = explain::unclosed(block.opening, block.suspect, None);
             self.notes.report(error);

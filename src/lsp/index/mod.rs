@@ -140,6 +140,14 @@ impl Index {
     pub fn declared(&self, name: &str) -> Option<Declared> {
         self.names.get(name)?.first().copied()
     }
+
+    /// The names that are declared as this, with their first declaration.
+    pub fn named(&self, kind: Kind) -> impl Iterator<Item = (&str, Declared)> {
+        self.names.iter().filter_map(move |(name, declared)| {
+            let declared = declared.first().filter(|declared| declared.kind == kind)?;
+            Some((name.as_str(), *declared))
+        })
+    }
 }
 
 /// The `let`s that a condition names, in the order of the text.

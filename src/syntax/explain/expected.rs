@@ -58,7 +58,7 @@ pub(super) fn phrase(context: Context, expected: &[Rule]) -> String {
 }
 
 /// The keywords among what was expected, for finding the one that was meant.
-pub(super) fn keywords(expected: &[Rule]) -> Vec<String> {
+pub(in super::super) fn keywords(expected: &[Rule]) -> Vec<String> {
     expected
         .iter()
         .flat_map(|rule| match rule {

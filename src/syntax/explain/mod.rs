@@ -13,6 +13,7 @@ mod signs;
 mod synonyms;
 
 pub(super) use blocks::{unclosed, unopened};
+pub(super) use expected::keywords;
 
 use super::context::Context;
 use super::parse::{Failure, Rule};

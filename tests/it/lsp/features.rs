@@ -200,3 +200,137 @@ fn report_edits(file: &str, text: &str, edits: &Value, report: &mut String) {
         }
     }
 }
+
+/// The most names of a group that a report shows: there are some that no test cares for.
+const SHOWN: usize = 8;
+
+#[test]
+fn what_may_come_is_offered() {
+    let case = Marked::read("completion.txt");
+    let mut report = String::new();
+    let mut editor = case.editor();
+    for order in &case.orders {
+        let (mark, typed) = order.split_once(' ').expect("a mark and a text");
+        let mark = mark.parse().expect("a number");
+        // `|` ends what is typed on one line and goes on with the next.
+        let typed = typed.replace('|', "\n");
+        let (file, place) = &case.marks[&mark];
+        let line = place["line"].as_u64().expect("a line");
+        let character = place["character"].as_u64().expect("a column");
+        editor.change(
+            file,
+            json!([{ "range": { "start": place, "end": place }, "text": typed }]),
+        );
+        let lines: Vec<&str> = typed.split('\n').collect();
+        let last = lines.last().expect("a line");
+        let width = u64::try_from(last.encode_utf16().count()).expect("small");
+        let further = u64::try_from(lines.len() - 1).expect("small");
+        let at = json!({
+            "line": line + further,
+            "character": if further == 0 { character + width } else { width },
+        });
+        let uri = editor.uri(file);
+        let answer = editor.ask(
+            "textDocument/completion",
+            json!({ "textDocument": { "uri": uri }, "position": at }),
+        );
+        writeln!(report, "{mark} {}|", typed.replace('\n', "\\n")).unwrap();
+        report_offers(&answer.unwrap(), &at, &mut report);
+        let (_, text) = case.files.iter().find(|(name, _)| name == file).unwrap();
+        editor.rewrite(file, text);
+    }
+    assert_case!("completion", report);
+}
+
+fn report_offers(answer: &Value, at: &Value, report: &mut String) {
+    for group in ["1", "2", "3"] {
+        let offers: Vec<&Value> = answer
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|item| {
+                item["sortText"]
+                    .as_str()
+                    .expect("a text")
+                    .starts_with(group)
+            })
+            .collect();
+        let Some(first) = offers.first() else {
+            continue;
+        };
+        let labels: Vec<&str> = offers
+            .iter()
+            .take(SHOWN)
+            .map(|item| item["label"].as_str().expect("a label"))
+            .collect();
+        let more = match offers.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        let range = &first["textEdit"]["range"];
+        assert_eq!(range["end"], *at, "nothing behind is replaced");
+        let back =
+            at["character"].as_u64().unwrap() - range["start"]["character"].as_u64().unwrap();
+        writeln!(
+            report,
+            "    {} (kind {}, {}; replaces {back}){more}",
+            labels.join(", "),
+            first["kind"],
+            first["detail"].as_str().unwrap_or("-"),
+        )
+        .unwrap();
+    }
+    report.push('\n');
+}
+
+#[test]
+fn the_word_behind_the_cursor_is_replaced_too() {
+    let mut editor = Editor::with(&[("a.gate", "language 1\nparam x strange\n")]);
+    editor.open("a.gate");
+    let uri = editor.uri("a.gate");
+    let answer = editor.ask(
+        "textDocument/completion",
+        json!({ "textDocument": { "uri": uri }, "position": { "line": 1, "character": 11 } }),
+    );
+    let answer = answer.unwrap();
+    let string = answer
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["label"] == "string")
+        .expect("a type");
+    assert_eq!(range(&string["textEdit"]["range"]), "1:8-1:15");
+}
+
+#[test]
+fn a_file_is_laid_out_as_fmt_does() {
+    let case = Marked::read("format.txt");
+    let mut editor = case.editor();
+    let uri = editor.uri("a.gate");
+    let params = json!({
+        "textDocument": { "uri": uri },
+        "options": { "tabSize": 4, "insertSpaces": true },
+    });
+    let edits = editor
+        .ask("textDocument/formatting", params.clone())
+        .unwrap();
+    editor.change(
+        "a.gate",
+        json!([{
+            "range": edits[0]["range"], "text": edits[0]["newText"],
+        }]),
+    );
+    assert_eq!(edits.as_array().unwrap().len(), 1);
+    // The first lines are as they should be, and stay untouched.
+    assert_ne!(edits[0]["range"]["start"]["line"], 0);
+    assert_eq!(
+        editor.ask("textDocument/formatting", params.clone()),
+        Ok(json!([]))
+    );
+
+    editor.rewrite("a.gate", "api {");
+    assert_eq!(
+        editor.ask("textDocument/formatting", params),
+        Ok(Value::Null)
+    );
+}

@@ -1,0 +1,233 @@
+//! What may come at a place of a text, whatever stands behind it: for completion.
+//!
+//! The grammar is asked, as it is after an error: a text that breaks off at the place is read, and
+//! what the grammar would have taken next is what may come.
+
+use super::context::Context;
+use super::explain;
+use super::parse::{Rule, parse};
+use super::reader;
+use super::scan::scan;
+use super::tokens::tokens;
+use crate::source::{FileId, Sources};
+
+/// The block that a place is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    /// None.
+    Top,
+    /// `issuer NAME { … }`
+    Issuer,
+    /// `claims { … }`
+    Claims,
+    /// `api NAME { … }`
+    Api,
+    /// `under PATH { … }`
+    Under,
+    /// `test "…" { … }`
+    Test,
+    /// `token NAME = ISSUER { … }`
+    Token,
+    /// One that the language does not have.
+    Unknown,
+}
+
+/// What the characters before a place are part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lexical {
+    /// A word, be it an empty one.
+    Word,
+    /// A string that is still open.
+    String,
+    /// A comment, a path or an address: nothing of the language.
+    Free,
+}
+
+/// A kind of thing that may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// A condition.
+    Condition,
+    /// A value.
+    Value,
+    /// A list, or the name of a set.
+    List,
+    /// A name that is declared elsewhere.
+    Name,
+    /// A name of whatever the words before it say.
+    Word,
+    /// A method.
+    Method,
+    /// The code of a reason.
+    Reason,
+}
+
+/// What may come at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ahead {
+    /// What the characters before the place are part of.
+    pub lexical: Lexical,
+    /// Where that begins; behind the quote of a string.
+    pub start: usize,
+    /// The block.
+    pub block: Block,
+    /// Whether a statement may begin here.
+    pub begins: bool,
+    /// The statement so far, token by token; empty where none goes on.
+    pub before: Vec<String>,
+    /// The words of the language that may come.
+    pub keywords: Vec<String>,
+    /// What else may come, each once, in order.
+    pub wanted: Vec<Wanted>,
+}
+
+/// What may come at an offset, which is the end of a character.
+pub fn ahead(text: &str, offset: usize) -> Ahead {
+    let text = text.get(..offset).unwrap_or(text);
+    let (lexical, start) = lexical(text);
+    let mut ahead = Ahead {
+        lexical,
+        start,
+        block: Block::Unknown,
+        begins: false,
+        before: Vec::new(),
+        keywords: Vec::new(),
+        wanted: Vec::new(),
+    };
+    if lexical != Lexical::Free {
+        let quote = usize::from(lexical == Lexical::String);
+        let head = text.get(..start.saturating_sub(quote)).unwrap_or("");
+        look(head, &mut ahead);
+    }
+    ahead
+}
+
+/// What the end of a text is part of, and where that begins.
+fn lexical(text: &str) -> (Lexical, usize) {
+    let line = text.rfind('\n').map_or(0, |at| at + 1);
+    let mut word = line;
+    let mut string = None;
+    let mut escaped = false;
+    let mut raw = false;
+    let mut after_blank = true;
+    for (at, c) in text.get(line..).unwrap_or("").char_indices() {
+        let behind = line + at + c.len_utf8();
+        if string.is_some() {
+            if c == '"' && !escaped {
+                string = None;
+                word = behind;
+            }
+            escaped = c == '\\' && !escaped;
+            continue;
+        }
+        let blank = matches!(c, ' ' | '\t' | '\r');
+        match c {
+            _ if blank => {
+                raw = false;
+                word = behind;
+            }
+            _ if raw => {}
+            '#' if after_blank => return (Lexical::Free, line + at),
+            '"' => string = Some(behind),
+            '/' => raw = true,
+            _ if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') => {}
+            _ => word = behind,
+        }
+        after_blank = blank;
+    }
+    match string {
+        Some(start) => (Lexical::String, start),
+        None if raw => (Lexical::Free, word),
+        None => (Lexical::Word, word),
+    }
+}
+
+/// What the grammar would take behind a text.
+fn look(head: &str, ahead: &mut Ahead) {
+    let mut sources = Sources::new();
+    let file = sources.add("", head);
+    let Some(source) = sources.get(file) else {
+        return;
+    };
+    let scanned = scan(file, head);
+    let end = reader::end(file, source, &scanned);
+    let text = scanned.text.trim_ascii_end();
+    let new_line = head
+        .rsplit('\n')
+        .next()
+        .is_some_and(|line| line.trim_ascii().is_empty());
+    let (context, last) = match end.last {
+        Some((context, start)) if !text.ends_with(['{', '}']) => (context, Some(start)),
+        _ => (end.context, None),
+    };
+    let expected = last.map(|start| expected(context, file, text, start));
+    ahead.block = block(context);
+    ahead.begins = context != Context::Unknown
+        && match &expected {
+            None => true,
+            Some(None) => new_line,
+            Some(Some(expected)) => new_line && expected.contains(&Rule::EOI),
+        };
+    if ahead.begins {
+        let words = context.keywords().iter().map(|word| (*word).to_owned());
+        ahead.keywords.extend(words);
+        match context {
+            Context::Api | Context::Under | Context::Test => ahead.wanted.push(Wanted::Method),
+            Context::Claims | Context::Token => ahead.wanted.push(Wanted::Word),
+            Context::Top | Context::Issuer | Context::Unknown => {}
+        }
+    }
+    if let (Some(start), Some(Some(expected))) = (last, &expected) {
+        ahead.keywords.extend(explain::keywords(expected));
+        ahead
+            .wanted
+            .extend(expected.iter().filter_map(|rule| wanted(*rule)));
+        ahead.before = tokens(text, start)
+            .map(|token| token.text.to_owned())
+            .collect();
+    }
+    ahead.keywords.sort_unstable();
+    ahead.keywords.dedup();
+    ahead.wanted.sort_unstable();
+    ahead.wanted.dedup();
+}
+
+/// What the statement that begins at `start` would go on with; `None` where it is broken before
+/// the text ends.
+fn expected(context: Context, file: FileId, text: &str, start: usize) -> Option<Vec<Rule>> {
+    match parse(context.lone_statement(), file, text, start) {
+        Err(failure) => (failure.at >= text.len()).then_some(failure.expected),
+        // It is complete. What nothing takes shows what else it might have gone on with.
+        Ok(_) => {
+            let text = format!("{text} \u{1}");
+            let failure = parse(context.lone_statement(), file, &text, start).err()?;
+            Some(failure.expected)
+        }
+    }
+}
+
+fn block(context: Context) -> Block {
+    match context {
+        Context::Top => Block::Top,
+        Context::Issuer => Block::Issuer,
+        Context::Claims => Block::Claims,
+        Context::Api => Block::Api,
+        Context::Under => Block::Under,
+        Context::Test => Block::Test,
+        Context::Token => Block::Token,
+        Context::Unknown => Block::Unknown,
+    }
+}
+
+fn wanted(rule: Rule) -> Option<Wanted> {
+    Some(match rule {
+        Rule::condition | Rule::operand | Rule::atom | Rule::named_atom => Wanted::Condition,
+        Rule::term | Rule::value | Rule::claim_value => Wanted::Value,
+        Rule::list => Wanted::List,
+        Rule::name | Rule::names => Wanted::Name,
+        Rule::word => Wanted::Word,
+        Rule::method | Rule::methods | Rule::method_list | Rule::method_items => Wanted::Method,
+        Rule::reason => Wanted::Reason,
+        _ => return None,
+    })
+}
