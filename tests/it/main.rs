@@ -20,6 +20,7 @@ mod diff;
 mod docs;
 #[cfg(feature = "daemon")]
 mod e2e;
+mod editors;
 mod engine;
 mod json;
 mod keys;

@@ -1,0 +1,2 @@
+" Policies of portcullis.
+autocmd BufNewFile,BufRead *.gate setfiletype portcullis
