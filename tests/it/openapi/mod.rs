@@ -2,7 +2,9 @@
 
 mod bad;
 mod cases;
+mod commands;
 mod conformance;
+mod guide;
 mod properties;
 
 use std::sync::Arc;
