@@ -10,6 +10,7 @@ mod coverage;
 mod dev;
 mod diff;
 mod explanation;
+mod fmt;
 mod import;
 mod lsp;
 mod mint;
@@ -56,6 +57,7 @@ daemon about each request.
 First steps:
   portcullis dev policies/spa      try a policy on this machine, with tokens made for you
   portcullis check policies/spa    what is wrong with it, and what a reviewer should see
+  portcullis fmt policies/spa      the one layout, so that changes are what a reviewer sees
   portcullis routes policies/spa   what every route needs
   portcullis test policies/spa     whether the policy does what its own tests say
   portcullis why policies/spa \"GET https://api.example.com/orders\" --scope read:orders
@@ -73,6 +75,7 @@ enum Verb {
     Dev(dev::Arguments),
     Token(token::Arguments),
     Check(check::Arguments),
+    Fmt(fmt::Arguments),
     Routes(routes::Arguments),
     Test(test::Arguments),
     Why(Box<why::Arguments>),
@@ -91,6 +94,7 @@ pub fn run() -> ExitCode {
         Verb::Dev(arguments) => dev::run(&arguments),
         Verb::Token(arguments) => token::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Fmt(arguments) => fmt::run(&arguments),
         Verb::Routes(arguments) => routes::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),

@@ -103,6 +103,8 @@ pub struct Parsed {
     pub sources: Sources,
     /// Their trees, one a file.
     pub documents: Vec<Document>,
+    /// Where they are, one a file.
+    pub paths: Vec<PathBuf>,
     /// What could not be read or parsed.
     pub diagnostics: Vec<Diagnostic>,
     /// The files' names below the folder that was given.
@@ -115,6 +117,7 @@ impl Parsed {
     /// A policy of one text that is in no file.
     pub fn of_text(name: &str, text: &str) -> Parsed {
         let file = tree::File {
+            path: PathBuf::from(name),
             name: name.to_owned(),
             relative: name.to_owned(),
             text: text.to_owned(),
@@ -135,6 +138,7 @@ impl Parsed {
         Parsed {
             sources,
             documents,
+            paths: self.paths.clone(),
             diagnostics: found.into_iter().flatten().collect(),
             relative: self.relative.clone(),
             complete: self.complete,
@@ -145,6 +149,7 @@ impl Parsed {
         let mut parsed = Parsed {
             sources: Sources::new(),
             documents: Vec::with_capacity(tree.files.len()),
+            paths: Vec::with_capacity(tree.files.len()),
             complete: tree.diagnostics.is_empty(),
             diagnostics: tree.diagnostics,
             relative: Vec::with_capacity(tree.files.len()),
@@ -155,6 +160,7 @@ impl Parsed {
             parsed.documents.push(document);
             parsed.diagnostics.extend(found);
             parsed.relative.push(file.relative);
+            parsed.paths.push(file.path);
         }
         parsed
     }
@@ -212,6 +218,7 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
         mut diagnostics,
         relative,
         complete,
+        ..
     } = parsed;
     let mut revision = Revision::default();
     let mut files = Vec::with_capacity(relative.len());

@@ -78,6 +78,8 @@ pub enum Failure {
 /// A policy file that was read.
 #[derive(Debug)]
 pub struct File {
+    /// Where it is.
+    pub path: PathBuf,
     /// The path as the user gave it, and what stands below, with `/` between folders.
     pub name: String,
     /// The name below the folder that the user gave: the same wherever that folder is.
@@ -133,6 +135,7 @@ pub fn read(place: &dyn Place, paths: &[PathBuf], include_tests: bool) -> Tree {
                     break;
                 }
                 tree.files.push(File {
+                    path: found.path,
                     name,
                     relative: found.relative,
                     text,

@@ -10,6 +10,7 @@ const VERBS: &[&str] = &[
     "dev",
     "token",
     "check",
+    "fmt",
     "routes",
     "test",
     "why",

@@ -6,6 +6,7 @@ mod completions;
 mod dev;
 mod diff;
 mod examples;
+mod fmt;
 mod help;
 mod manual;
 pub(crate) mod proxy_config;
