@@ -165,6 +165,28 @@ pub fn diff(bytes: &[u8]) {
     );
 }
 
+/// Any policy has one layout: of the same words and comments, and its own layout.
+pub fn fmt(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let layout = |text: &str| {
+        let mut sources = Sources::new();
+        let file = sources.add("policy.gate", text);
+        syntax::layout(&sources, file)
+    };
+    match layout(text) {
+        Ok(laid) => {
+            assert!(syntax::is_relaid(text, &laid), "{laid}");
+            assert_eq!(layout(&laid).as_ref(), Ok(&laid));
+        }
+        Err(errors) => assert!(
+            portcullis::diagnostic::has_errors(&errors),
+            "no layout, and no word why"
+        ),
+    }
+}
+
 /// Decides one request.
 fn ask(
     policy: &Policy,

@@ -27,6 +27,11 @@ fn diff() {
 }
 
 #[test]
+fn fmt() {
+    all(targets::fmt, "fmt");
+}
+
+#[test]
 fn path() {
     all(targets::path, "path");
 }
