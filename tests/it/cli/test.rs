@@ -77,17 +77,38 @@ fn a_failure_shows_the_trace_of_why() {
     }
 }
 
+/// The examples are held down to the last condition: people start from them.
 #[test]
-fn the_examples_do_what_their_tests_say() {
+fn nothing_of_the_examples_can_change_unnoticed() {
     for folder in examples() {
-        let ran = run(&["test", &text(&folder)]);
+        let path = text(&folder);
+        let ran = run(&["test", &path, "--coverage", "--mutate", "--format", "json"]);
         assert_eq!(ran.code, Some(0), "{}", ran.everything());
-        assert!(
-            ran.stdout.lines().any(|line| line.starts_with("ok: ")),
-            "{}",
-            ran.stdout
-        );
+        let report = ran.json();
+        assert!(report["passed"].as_u64() > Some(0), "{path}");
+        assert_eq!(report["failed"], 0, "{path}");
+        let coverage = &report["coverage"];
+        assert_eq!(coverage["seen"], coverage["possible"], "{path}: {coverage}");
+        let mutants = &report["mutants"];
+        assert!(mutants["noticed"].as_u64() > Some(20), "{path}: {mutants}");
+        assert_eq!(mutants["noticed"], mutants["tried"], "{path}: {mutants}");
     }
+    let all = run(&["test", "policies"]);
+    assert_eq!(all.code, Some(0), "{}", all.everything());
+}
+
+/// The language's own example, as it stands in the description of the language.
+#[test]
+fn the_example_of_the_language_does_what_its_test_says() {
+    let policy = include_str!("../../cases/syntax/right/orders.gate");
+    let folder = folder(&[("orders.gate", policy), ("suspended.txt", "mallory\n")]);
+    let ran = run(&["test", &text(&folder)]);
+    assert_eq!(ran.code, Some(0), "{}", ran.everything());
+    assert!(
+        ran.stdout.ends_with("ok: 1 test, 4 expectations\n"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
