@@ -591,7 +591,13 @@ fn check_tenant_url(
                 format!("unknown claim `{claim}` in the issuer's URL"),
             );
             diagnostic = match nearest(claim, candidates) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                Some(near) => {
+                    let (wrong, right) = (format!("{{{claim}}}"), format!("{{{near}}}"));
+                    let url = text.node.replace(&wrong, &right);
+                    diagnostic
+                        .help(format!("did you mean `{near}`?"))
+                        .suggest(text.span, format!("\"{url}\""))
+                }
                 None => diagnostic.help(format!("declare it: `claims {{ {claim} string }}`")),
             };
             out.say(diagnostic);

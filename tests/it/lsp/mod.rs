@@ -6,3 +6,4 @@ mod editor;
 mod features;
 mod marked;
 mod protocol;
+mod typing;
