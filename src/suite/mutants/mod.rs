@@ -59,7 +59,8 @@ pub struct Mutant {
 pub enum Fate {
     /// The changed policy does not load.
     DoesNotLoad,
-    /// A test notices it.
+    /// A test notices it: the part of it that the test comes by loads, and decides otherwise than
+    /// the test expects.
     Noticed,
     /// No test notices it, and a comment says why none can.
     Explained(String),
