@@ -8,6 +8,7 @@
 //! test that passes by not running says nothing.
 
 mod caller;
+mod colours;
 mod daemon;
 mod echo;
 mod http2;
