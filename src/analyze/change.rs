@@ -42,13 +42,13 @@ pub struct Change {
 
 impl Change {
     /// Whether something may be allowed that was not. Where a change goes both ways and no request
-    /// shows which, as with keys, it may; where both policies allow the request that shows it, what
-    /// changed is what the application is told.
+    /// shows which, as with keys, it may; where both policies say the same to the request that shows
+    /// it, what changed is what the application or the browser is told.
     pub fn may_loosen(&self) -> bool {
         match self.effect {
             Effect::Loosened => true,
             Effect::Tightened => false,
-            Effect::Changed => self.witness.is_none() || !(self.old.allows() && self.new.allows()),
+            Effect::Changed => self.witness.is_none() || self.old.allows() != self.new.allows(),
         }
     }
 }

@@ -281,7 +281,12 @@ fn places<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m
             .iter()
             .any(|place| !other.token_places.contains(place))
     };
-    let effect = effect(lacks(old, new), lacks(new, old))?;
+    if !lacks(old, new) && !lacks(new, old) {
+        return None;
+    }
+    // Whether a place comes or goes: who sends a token there gets in or no longer does, and who sends
+    // another one beside it does the reverse, since two tokens are refused.
+    let effect = Effect::Changed;
     Some(Aspect::new(
         format!(
             "where a token is looked for: {} became {}",
@@ -319,8 +324,8 @@ fn forwarded<'m>(region: &Region<'_, 'm>, old: &'m Api, new: &'m Api) -> Option<
             continue;
         }
         let mut claims = Map::new();
-        for source in old_sources.values().chain(new_sources.values()) {
-            settings::example(source, &mut claims);
+        for (at, source) in (1..).zip(old_sources.values().chain(new_sources.values())) {
+            settings::example(source, at, &mut claims);
         }
         trials.push(Trial::Forwarded {
             case: Some(case.clone()),

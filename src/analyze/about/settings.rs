@@ -206,21 +206,23 @@ pub fn forwarded<'a>(model: &Model, api: &'a Api, issuer: &Issuer) -> BTreeMap<&
         .collect()
 }
 
-/// Puts a value into a claims set that a source would forward.
-pub fn example(source: &Source, claims: &mut Map<String, Value>) {
+/// Puts a value into a claims set that a source would forward: another one for each number, as far
+/// as the type has any.
+pub fn example(source: &Source, number: u32, claims: &mut Map<String, Value>) {
     let Source::Claim {
         path, keys_of, ty, ..
     } = source
     else {
         return;
     };
+    let text = format!("x{number}");
     let value = match ty {
-        _ if *keys_of => json!({"x": {}}),
-        ClaimType::String | ClaimType::Words => json!("x"),
-        ClaimType::Number | ClaimType::Time => json!(1),
-        ClaimType::Boolean => json!(true),
-        ClaimType::ListOfString => json!(["x"]),
-        ClaimType::ListOfNumber => json!([1]),
+        _ if *keys_of => json!({text: {}}),
+        ClaimType::String | ClaimType::Words => json!(text),
+        ClaimType::Number | ClaimType::Time => json!(number),
+        ClaimType::Boolean => json!(number % 2 == 1),
+        ClaimType::ListOfString => json!([text]),
+        ClaimType::ListOfNumber => json!([number]),
     };
     super::super::example::put(claims, path, Some(value));
 }

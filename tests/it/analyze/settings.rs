@@ -89,7 +89,7 @@ fn settings_are_compared_by_what_they_let_through() {
             with("", AUDIENCE),
             with("", &api("token in cookie \"session\"")),
             "where a token is looked for: `Authorization: Bearer` became `Authorization: Bearer`, the cookie `session`",
-            "loosened",
+            "changed",
         ),
         (
             with("", AUDIENCE),

@@ -34,21 +34,25 @@ api shop {
 
 /// Loosened, tightened, changed, added and removed routes, and an audience more.
 fn new() -> String {
-    OLD.replace("requires scope \"read:orders\"", "authenticated")
-        .replace(
-            "header \"x-team\" == \"a\"",
-            "header \"x-team\" in [\"a\", \"it's `b`\"]",
-        )
-        .replace("192.0.2.0/24", "192.0.2.0/25")
-        .replace("[\"pro\", \"team\"]", "[\"team\", \"gold\"]")
-        .replace(
-            "    DELETE /orders/{id} requires scope \"write:orders\" and login within 15m\n",
-            "",
-        )
-        .replace(
-            "    GET /health public\n",
-            "    GET /health public\n    GET /prices public\n",
-        )
+    OLD.replace(
+        "audience \"https://api.example.com\"",
+        "audience \"https://api.example.com\", \"shop\"",
+    )
+    .replace("requires scope \"read:orders\"", "authenticated")
+    .replace(
+        "header \"x-team\" == \"a\"",
+        "header \"x-team\" in [\"a\", \"it's `b`\"]",
+    )
+    .replace("192.0.2.0/24", "192.0.2.0/25")
+    .replace("[\"pro\", \"team\"]", "[\"team\", \"gold\"]")
+    .replace(
+        "    DELETE /orders/{id} requires scope \"write:orders\" and login within 15m\n",
+        "",
+    )
+    .replace(
+        "    GET /health public\n",
+        "    GET /health public\n    GET /prices public\n",
+    )
 }
 
 fn pair(old: &str, new: &str) -> TempDir {
@@ -128,10 +132,15 @@ fn json_has_the_fields_of_the_contract_in_its_order() {
 #[test]
 fn the_exit_code_says_what_was_asked() {
     let looser = GOOD.replace("requires scope \"read:orders\"", "authenticated");
+    let told = GOOD.replace(
+        "    GET /health",
+        "    forward sub as \"x-user\"\n    GET /health",
+    );
     for (old, new, codes) in [
         (GOOD, GOOD, [0, 0, 0]),
         (GOOD, &looser, [1, 1, 0]),
         (&looser, GOOD, [1, 0, 0]),
+        (GOOD, &told, [1, 0, 0]),
         (GOOD, "api {", [2, 2, 2]),
         ("api {", GOOD, [2, 2, 2]),
     ] {
@@ -257,6 +266,7 @@ fn why_confirms_each_witness_in_both_policies() {
         })
         .collect();
     for wanted in [
+        "changed loosened -",
         "changed loosened GET /orders",
         "changed loosened GET /orgs/{org}/orders",
         "changed tightened GET /ops",
@@ -269,7 +279,7 @@ fn why_confirms_each_witness_in_both_policies() {
             "{wanted}: {told:#?}"
         );
     }
-    assert_eq!(told.len(), 6, "{told:#?}");
+    assert_eq!(told.len(), 7, "{told:#?}");
     for change in changes {
         for side in ["old", "new"] {
             assert_eq!(
@@ -317,7 +327,7 @@ fn the_commands_of_the_report_work_in_a_shell() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 6, "{}", report.stdout);
+    assert_eq!(tried, 7, "{}", report.stdout);
 }
 
 #[test]
@@ -340,10 +350,12 @@ fn reports_read_as_comments() {
 #[test]
 fn a_comment_has_no_markup_of_the_policy() {
     let evil = "`</details><img src=x onerror=alert(1)> @team [x](https://evil.example) ```\\\"|";
-    let new = OLD.replace(
-        "requires scope \"read:orders\"",
-        &format!("requires claim plan == \"{evil}\""),
-    );
+    let new = OLD
+        .replace("audience \"", &format!("audience \"{evil}\", \""))
+        .replace(
+            "requires scope \"read:orders\"",
+            &format!("requires claim plan == \"{evil}\""),
+        );
     let ran = diff(&pair(OLD, &new), &["--format", "markdown"]);
     assert_eq!(ran.code, Some(1), "{}", ran.everything());
     // Take away what is code; nothing may be left that is not written by the report itself.
@@ -379,6 +391,16 @@ fn a_comment_has_no_markup_of_the_policy() {
         rest = behind[end..].to_owned();
     }
     plain.push_str(&rest);
+    // What is escaped is no markup either.
+    let mut characters = plain.chars();
+    let mut unescaped = String::new();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => drop(characters.next()),
+            _ => unescaped.push(character),
+        }
+    }
+    let plain = unescaped;
     for markup in ["<img", " @team", "](https", "onerror=alert(1)>"] {
         assert!(!plain.contains(markup), "{markup}: {plain}\n{}", ran.stdout);
     }

@@ -189,9 +189,8 @@ pub fn confirm(change: &Change, old: &Policy, new: &Policy) -> Result<(), String
     let in_its_direction = match (change.old.allows(), change.new.allows()) {
         (false, true) => change.effect != Effect::Tightened,
         (true, false) => change.effect != Effect::Loosened,
-        // Only what is passed on differs.
-        (true, true) => change.about.is_some() && before.headers != after.headers,
-        (false, false) => false,
+        // What the application or the browser is told differs.
+        (true, true) | (false, false) => change.about.is_some(),
     };
     if !in_its_direction {
         return wrong("the witness shows something else");
@@ -243,4 +242,29 @@ fn conditions() {
 #[test]
 fn routes() {
     run("routes.cases");
+}
+
+#[test]
+fn policies() {
+    run("policies.cases");
+}
+
+/// A request whose headers differ is found even where two claims of one type change places.
+#[test]
+fn other_headers_are_shown() {
+    let with = |claim: &str, header: &str| {
+        policy(&format!(
+            r#"issuer main {{ url "https://issuer.example/" claims {{ a string b string }} }}
+            api shop {{ issuer main audience "shop" GET /a authenticated forward {claim} as "{header}" }}"#
+        ))
+    };
+    let old = with("a", "x-user");
+    for new in [with("b", "x-user"), with("a", "x-person")] {
+        let difference = analyze::diff(&old, &new, NOW).expect("simple enough");
+        let [change] = difference.changes.as_slice() else {
+            panic!("{difference:#?}");
+        };
+        let witness = change.witness.as_ref().expect("a request");
+        assert_ne!(witness.decide(&old).headers, witness.decide(&new).headers);
+    }
 }

@@ -4,6 +4,7 @@ mod differences;
 mod generate;
 mod naive;
 mod round_trip;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
