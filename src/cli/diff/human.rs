@@ -1,10 +1,8 @@
 //! The difference as a reviewer would write it under a change.
 
 use super::super::output::{Paint, printable};
-use super::super::wording;
 use super::{Compared, Side, by_weight, command, words};
-use crate::analyze::{Change, Difference, Effect, Verdict};
-use crate::source::Place;
+use crate::analyze::{Change, Difference, Effect};
 
 /// The whole report.
 pub fn report(difference: &Difference, compared: &Compared<'_>, paint: Paint) -> String {
@@ -36,44 +34,22 @@ fn one(change: &Change, compared: &Compared<'_>, paint: Paint) -> String {
     };
     let mut text = format!("{effect}  {}\n", paint.strong(printable(&what)));
     text.push_str(&format!("  {}\n", printable(&words::sentence(change))));
-    text.push_str(&side(
-        "old",
-        change.old,
-        change.old_place.as_ref(),
-        &compared.old,
-        paint,
-    ));
-    text.push_str(&side(
-        "new",
-        change.new,
-        change.new_place.as_ref(),
-        &compared.new,
-        paint,
-    ));
+    for (name, side) in [("old", Side::Old), ("new", Side::New)] {
+        let Some(said) = compared.said(change, side) else {
+            continue;
+        };
+        text.push_str(&format!("  {name}  {}", said.verdict));
+        if let Some((place, line)) = said.place {
+            text.push_str(&format!("  {}", paint.faint(printable(&place))));
+            text.push_str(&format!("\n       {}", printable(line)));
+        }
+        text.push('\n');
+    }
     if let Some(witness) = &change.witness {
         text.push_str(&format!(
             "  see  {}\n",
-            command::why(witness, compared.new.path, compared.params)
+            command::why(witness, compared.new, compared.params)
         ));
-    }
-    text
-}
-
-/// What one of the policies says, where, and in which words.
-fn side(
-    name: &str,
-    verdict: Verdict,
-    place: Option<&Place>,
-    side: &Side<'_>,
-    paint: Paint,
-) -> String {
-    let verdict = words::verdict(verdict);
-    let Some(place) = place.map(Place::to_string) else {
-        return format!("  {name}  {verdict}\n");
-    };
-    let mut text = format!("  {name}  {verdict}  {}\n", paint.faint(printable(&place)));
-    if let Some(line) = wording::source_line(side.sources, &place) {
-        text.push_str(&format!("       {}\n", printable(line.trim())));
     }
     text
 }

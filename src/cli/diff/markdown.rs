@@ -5,10 +5,8 @@
 //! nobody.
 
 use super::super::output::printable;
-use super::super::wording;
-use super::{Compared, Side, by_weight, command, words};
-use crate::analyze::{Change, Difference, Effect, Verdict, Witness};
-use crate::source::Place;
+use super::{Compared, Said, Side, by_weight, command, words};
+use crate::analyze::{Change, Difference, Effect, Witness};
 
 /// What the comment begins with, so that a workflow finds the one that it wrote before.
 const MARKER: &str = "<!-- portcullis diff -->";
@@ -54,17 +52,15 @@ fn one(change: &Change, compared: &Compared<'_>) -> String {
     };
     let sentence = inline(&words::sentence(change));
     let mut text = format!("- {mark} **{effect}** {what}: {sentence}\n");
-    let mut details = vec![
-        side(
-            "Before",
-            change.old,
-            change.old_place.as_ref(),
-            &compared.old,
-        ),
-        side("Now", change.new, change.new_place.as_ref(), &compared.new),
-    ];
+    let mut details: Vec<String> = [("Before", Side::Old), ("Now", Side::New)]
+        .into_iter()
+        .filter_map(|(name, side)| Some(paragraph(name, &compared.said(change, side)?)))
+        .collect();
     if let Some(witness) = &change.witness {
         details.push(shown(witness, compared));
+    }
+    if details.is_empty() {
+        return text;
     }
     text.push_str("  <details><summary>details</summary>\n\n");
     for line in details.join("\n").lines() {
@@ -77,21 +73,18 @@ fn one(change: &Change, compared: &Compared<'_>) -> String {
 }
 
 /// What one of the policies says, and in which words.
-fn side(name: &str, verdict: Verdict, place: Option<&Place>, side: &Side<'_>) -> String {
-    let mut text = format!("{name}: {}", words::verdict(verdict));
-    if let Some(place) = place.map(Place::to_string) {
-        text.push_str(&format!(", {}", code(&place)));
-        if let Some(line) = wording::source_line(side.sources, &place) {
-            text.push_str(&format!("\n\n{}", block("", line.trim())));
-            return text;
+fn paragraph(name: &str, said: &Said<'_>) -> String {
+    let verdict = &said.verdict;
+    match &said.place {
+        Some((place, line)) => {
+            format!("{name}: {verdict}, {}\n\n{}", code(place), block("", line))
         }
+        None => format!("{name}: {verdict}\n"),
     }
-    text.push('\n');
-    text
 }
 
 fn shown(witness: &Witness, compared: &Compared<'_>) -> String {
-    let command = command::why(witness, compared.new.path, compared.params);
+    let command = command::why(witness, compared.new, compared.params);
     format!("To see it:\n\n{}", block("sh", &command))
 }
 

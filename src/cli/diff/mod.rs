@@ -14,6 +14,7 @@ use super::Ended;
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
 use super::time;
+use super::wording;
 use crate::analyze::{self, Change, Difference};
 use crate::engine::Policy;
 use crate::load::{self, Loaded};
@@ -79,15 +80,51 @@ enum Format {
 
 /// Two policies, and what they are called on the command line.
 struct Compared<'c> {
-    old: Side<'c>,
-    new: Side<'c>,
+    new: &'c Path,
+    sources: [&'c Sources; 2],
     /// The values of parameters that were given, which `why` needs as well.
     params: &'c [(String, String)],
 }
 
-struct Side<'c> {
-    path: &'c Path,
-    sources: &'c Sources,
+/// One of the two policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Old,
+    New,
+}
+
+/// What a policy says to the request that shows a change.
+struct Said<'c> {
+    verdict: String,
+    /// Where it says so, and the line there.
+    place: Option<(String, &'c str)>,
+}
+
+impl Compared<'_> {
+    /// What a policy says; nothing where both say the same, since then something else changed. A
+    /// change that is no route's is shown by one of many, whose place would lead astray.
+    fn said(&self, change: &Change, side: Side) -> Option<Said<'_>> {
+        if change.old == change.new {
+            return None;
+        }
+        let [old, new] = self.sources;
+        let (sources, verdict, place) = match side {
+            Side::Old => (old, change.old, &change.old_place),
+            Side::New => (new, change.new, &change.new_place),
+        };
+        let place = place
+            .as_ref()
+            .filter(|_| change.route.is_some())
+            .and_then(|place| {
+                let place = place.to_string();
+                let line = wording::source_line(sources, &place)?.trim();
+                Some((place, line))
+            });
+        Some(Said {
+            verdict: words::verdict(verdict),
+            place,
+        })
+    }
 }
 
 /// Prints the report.
@@ -116,14 +153,8 @@ pub fn run(arguments: &Arguments) -> Ended {
         analyze::diff(&old_policy, &new_policy, now).map_err(|failure| refused(&failure))?;
 
     let compared = Compared {
-        old: Side {
-            path: &arguments.old,
-            sources: &old.sources,
-        },
-        new: Side {
-            path: &arguments.new,
-            sources: &new.sources,
-        },
+        new: &arguments.new,
+        sources: [&old.sources, &new.sources],
         params: arguments.params.given(),
     };
     let report = match arguments.format {
