@@ -17,8 +17,8 @@ use portcullis::engine::Policy;
 
 const NOW: f64 = 1_780_315_200.0;
 
-/// Policies of so many routes: the same, with one route edited, and with a `let` edited that many
-/// routes use.
+/// Policies of so many routes: the same, with one route edited, and with a set edited that the guard
+/// over half of them uses.
 fn by_routes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("diff");
     group.sample_size(10);
@@ -44,6 +44,11 @@ fn by_routes(criterion: &mut Criterion) {
         (
             "10000 routes/one edited",
             edited("r500:read", "r500:view", 1),
+            false,
+        ),
+        (
+            "10000 routes/a set edited",
+            edited("\"trudy\"", "\"trudy\", \"oscar\"", 1),
             false,
         ),
     ] {

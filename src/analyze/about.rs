@@ -95,6 +95,9 @@ impl Trial<'_> {
                 claims,
                 taken,
             } => {
+                if !region.needs_token(0) && !region.needs_token(1) {
+                    return Ok(None);
+                }
                 let demands = region.demands(case, *taken);
                 let mut base = tokens::base(case, &demands, region.now);
                 for (name, value) in claims {

@@ -15,7 +15,7 @@ use super::domains::Domains;
 use super::example::{self, Frame};
 use super::group::{Group, Ruling};
 use super::hosts::HostClass;
-use super::limits::{MAX_CELLS, MAX_EXCEPTIONS};
+use super::limits::{MAX_BOOLEANS, MAX_CELLS, MAX_EXCEPTIONS};
 use super::solve::{Solver, Stuck};
 use super::tokens::{self, Case, Demands, Validity};
 use super::vocabulary::{Place, Value, Vocabulary};
@@ -186,7 +186,10 @@ impl<'r, 'p> Region<'r, 'p> {
         for _ in 0..MAX_EXCEPTIONS {
             let reading = self.read(case, base, demands, &exceptions)?;
             let domains = Domains::new(&reading.vocabulary).map_err(|TooMany| {
-                Stuck(format!("a value is cut into more than {MAX_CELLS} cells"))
+                Stuck(format!(
+                    "a value is cut into more than {MAX_CELLS} cells, or there are more than \
+                     {MAX_BOOLEANS} things to be told apart"
+                ))
             })?;
             let mut store = Store::default();
             let function = self.function(bearer, &reading, &domains, &mut store, wanted);
@@ -210,7 +213,7 @@ impl<'r, 'p> Region<'r, 'p> {
                 method: self.method,
                 bearer,
                 base,
-                needs_scope: reading.validity.as_ref().is_some_and(Validity::has_signs),
+                sign: reading.validity.as_ref().and_then(Validity::sign),
             };
             let (witness, segments) = example::request(frame, &reading.vocabulary, &solution);
             match self.exception(&segments) {
@@ -460,6 +463,16 @@ impl<'r, 'p> Region<'r, 'p> {
                     free = diagrams.store.and(free, absent);
                 }
             }
+        }
+        // An OPTIONS request that says both is a preflight, which other rules answer.
+        let preflight = ["origin", "access-control-request-method"]
+            .map(|name| vocabulary.find(&Place::Header(name.to_owned())));
+        if let (Method::OPTIONS, [Some(origin), Some(asked)]) = (self.method, preflight) {
+            let there = [origin, asked].map(|value| {
+                diagrams.shaped(value, |_, shape| shape != super::domains::Shape::Absent)
+            });
+            let both = diagrams.store.all(there);
+            free = diagrams.store.without(free, both);
         }
         free
     }

@@ -276,6 +276,22 @@ impl Diagrams<'_> {
         self.split(typed, yes)
     }
 
+    /// Where a list of scopes is not empty, as far as anybody asks: a string counts as such.
+    pub fn holds_some(&mut self, value: ValueId) -> Function {
+        let domains = self.domains;
+        let Some(domain) = domains.values.get(value) else {
+            return Function::FALSE;
+        };
+        let array = self.shaped(value, |_, shape| shape == Shape::Elements);
+        let mut some = self.shaped(value, |_, shape| matches!(shape, Shape::Text(_)));
+        for holding in domain.elements.iter().rev() {
+            let one = self.store.variable(holding.any);
+            let one = self.store.and(array, one);
+            some = self.store.or(some, one);
+        }
+        some
+    }
+
     /// Where a list holds one, or all, of what a question asks for.
     fn holding<K>(&mut self, holdings: &[Holding<K>], question: usize, all: bool) -> Function {
         let asked = holdings

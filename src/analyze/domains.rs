@@ -5,6 +5,7 @@ use super::cells::addresses::{self, AddressCell};
 use super::cells::lists::{self, Class, ListQuestion};
 use super::cells::numbers::{self, NumberCell};
 use super::cells::texts::{self, TextCell, TextQuestion, TooMany};
+use super::limits::MAX_BOOLEANS;
 use super::vocabulary::{Ordered, Place, Relation, Value, ValueId, View, Vocabulary};
 
 /// What a value can be.
@@ -135,6 +136,9 @@ impl Domains {
             .iter()
             .map(|_| numbering.next())
             .collect();
+        if numbering.0 as usize > MAX_BOOLEANS {
+            return Err(TooMany);
+        }
         Ok(Domains { values, relations })
     }
 

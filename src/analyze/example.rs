@@ -26,8 +26,8 @@ pub struct Frame<'f> {
     pub bearer: Bearer<'f, 'f>,
     /// The claims that it has in any case.
     pub base: &'f Map<String, Value>,
-    /// Whether it needs some scope to be no ID token.
-    pub needs_scope: bool,
+    /// A claim that says of what kind the token is, unless the rules want another.
+    pub sign: Option<(&'static str, &'static str)>,
 }
 
 /// The request, and its path's segments, decoded.
@@ -181,8 +181,8 @@ fn claims(
     for (path, solved, _) in outer_first {
         put(&mut claims, path, json_of(solved));
     }
-    if frame.needs_scope && !claims.contains_key("scope") {
-        claims.insert("scope".to_owned(), json!("any"));
+    if let Some((name, value)) = frame.sign {
+        claims.entry(name).or_insert_with(|| json!(value));
     }
     if let Iss::Tenant {
         prefix,

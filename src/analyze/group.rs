@@ -241,14 +241,6 @@ impl<'p> Ruling<'p> {
         } else {
             String::new()
         };
-        let issuers = if self.demand == Demand::None {
-            ""
-        } else {
-            writer.issuers()
-        };
-        format!(
-            "{:?} {:?} {label} {issuers} {parts:?}",
-            self.demand, group.options
-        )
+        format!("{:?} {:?} {label} {parts:?}", self.demand, group.options)
     }
 }

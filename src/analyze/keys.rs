@@ -9,7 +9,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::model::{
-    Atom, Bound, ClaimTest, Condition, ConditionKind, Model, Operand, StringSet, TextTest, Values,
+    Atom, Bound, ClaimTest, Condition, ConditionKind, Issuer, Model, Operand, StringSet, TextTest,
+    Values,
 };
 use crate::pattern::{PathPattern, SegmentPattern};
 use crate::settings::{ClaimId, IssuerUrl, PathParameter};
@@ -48,8 +49,12 @@ pub struct Writer<'m> {
     sets: &'m Sets,
     /// What each claim is, for each issuer.
     claims: Vec<String>,
-    /// What else of the issuers conditions depend on.
-    issuers: String,
+    /// Where each issuer has its scopes.
+    scopes: String,
+    /// Where each issuer has the client.
+    client: String,
+    /// What each issuer's leeway is, and where the time of the login.
+    logins: String,
     urls: Vec<String>,
 }
 
@@ -64,7 +69,7 @@ impl<'m> Writer<'m> {
                 other => format!("{other:?}"),
             })
             .collect();
-        let claims = model
+        let claims: Vec<String> = model
             .claims
             .iter()
             .enumerate()
@@ -84,41 +89,35 @@ impl<'m> Writer<'m> {
                 format!("{}{places:?}", claim.ty)
             })
             .collect();
-        let issuers: BTreeMap<&String, String> = model
-            .issuers
-            .iter()
-            .zip(&urls)
-            .map(|(issuer, url)| {
-                let login = issuer
+        let each = |said: &dyn Fn(&Issuer) -> String| -> String {
+            let all: BTreeMap<&String, String> =
+                urls.iter().zip(model.issuers.iter().map(said)).collect();
+            format!("{all:?}")
+        };
+        let auth_time = |issuer: &Issuer| -> Vec<String> {
+            let named = issuer.claims.iter().filter(|place| {
+                model
                     .claims
-                    .iter()
-                    .filter(|place| {
-                        model
-                            .claims
-                            .get(place.claim.0 as usize)
-                            .is_some_and(|claim| claim.name == "auth_time")
-                    })
-                    .map(|place| format!("{:?}{}", place.path, place.keys_of))
-                    .filter(|place| place != "[\"auth_time\"]false")
-                    .collect::<Vec<_>>();
-                let said = format!(
-                    "{:?}{:?}{}{login:?}",
-                    issuer.scopes_from, issuer.client_from, issuer.leeway
-                );
-                (url, said)
-            })
-            .collect();
+                    .get(place.claim.0 as usize)
+                    .is_some_and(|claim| claim.name == "auth_time")
+            });
+            named
+                .map(|place| {
+                    claims
+                        .get(place.claim.0 as usize)
+                        .cloned()
+                        .unwrap_or_default()
+                })
+                .collect()
+        };
         Writer {
             sets,
+            scopes: each(&|issuer| format!("{:?}", issuer.scopes_from)),
+            client: each(&|issuer| format!("{:?}", issuer.client_from)),
+            logins: each(&|issuer| format!("{} {:?}", issuer.leeway, auth_time(issuer))),
             claims,
-            issuers: format!("{issuers:?}"),
             urls,
         }
-    }
-
-    /// What the conditions of a policy take from its issuers, claims apart.
-    pub fn issuers(&self) -> &str {
-        &self.issuers
     }
 
     /// What a condition joins by `and`, each part written down.
@@ -168,8 +167,12 @@ impl<'m> Writer<'m> {
     fn atom(&self, text: &mut String, atom: &Atom, rule: Rule<'_>) {
         // Writing to a string cannot fail.
         let _ = match atom {
-            Atom::ScopeAny(scopes) => write!(text, "scope any {:?}", unordered(scopes)),
-            Atom::ScopeAll(scopes) => write!(text, "scope all {:?}", unordered(scopes)),
+            Atom::ScopeAny(scopes) => {
+                write!(text, "scope any {:?} {}", unordered(scopes), self.scopes)
+            }
+            Atom::ScopeAll(scopes) => {
+                write!(text, "scope all {:?} {}", unordered(scopes), self.scopes)
+            }
             Atom::Claim(claim, test) => {
                 let _ = write!(text, "claim {} ", self.claim(*claim));
                 self.claim_test(text, test, rule);
@@ -180,9 +183,10 @@ impl<'m> Writer<'m> {
                 write!(text, "from {url:?}")
             }
             Atom::Client { any_of, negated } => {
-                write!(text, "client {negated} {}", self.sets.number(any_of))
+                let set = self.sets.number(any_of);
+                write!(text, "client {negated} {set} {}", self.client)
             }
-            Atom::LoginWithin(seconds) => write!(text, "login {seconds}"),
+            Atom::LoginWithin(seconds) => write!(text, "login {seconds} {}", self.logins),
             Atom::Path(parameter, test) => {
                 let _ = write!(text, "path {} ", self.parameter(*parameter, rule));
                 self.text_test(text, test, rule);

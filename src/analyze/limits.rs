@@ -12,6 +12,10 @@ pub const MAX_NODES: usize = 2_000_000;
 /// condition names adds one or a few.
 pub const MAX_CELLS: usize = 65_536;
 
+/// The most Booleans of one comparison: bits of the numbers of cells, elements of lists, relations.
+/// Diagrams are walked recursively, a step for each.
+pub const MAX_BOOLEANS: usize = 2_000;
+
 /// The most combinations of atoms that are looked at one by one, because whether their values can
 /// go together shows only then: values compared with values, paths that other routes take.
 pub const MAX_CASES: usize = 20_000;

@@ -180,8 +180,8 @@ pub struct Demands {
     pub max_age: Option<f64>,
     /// The kind.
     pub kind: TokenKind,
-    /// Whether scopes are somewhere else than in `scope` and `scp`.
-    pub scopes_elsewhere: bool,
+    /// Where scopes are, if not in `scope` and `scp`.
+    pub scopes_from: Option<Vec<String>>,
 }
 
 impl Demands {
@@ -198,7 +198,7 @@ impl Demands {
             leeway: seconds_of(issuer.leeway),
             max_age: issuer.max_age.map(seconds_of),
             kind: issuer.tokens,
-            scopes_elsewhere: issuer.scopes_from.is_some(),
+            scopes_from: issuer.scopes_from.clone(),
         }
     }
 
@@ -322,6 +322,10 @@ struct Signs {
     nonce: Option<ValueId>,
     azp: Option<(ValueId, usize)>,
     scopes: Option<ValueId>,
+    /// Scopes that stand elsewhere.
+    other_scopes: Vec<ValueId>,
+    /// Whether only ID tokens are wanted, and no rule minds what says that it is one.
+    free_id: bool,
 }
 
 impl Validity {
@@ -444,7 +448,11 @@ impl Validity {
         if !is_read(vocabulary) && !wants_id {
             return;
         }
-        let mut signs = Signs::default();
+        let mut signs = Signs {
+            free_id: demands.iter().all(|demands| demands.kind == TokenKind::Id)
+                && vocabulary.find(&Place::member("at_hash")).is_none(),
+            ..Signs::default()
+        };
         let says = |name: &str, words: &[&str], vocabulary: &mut Vocabulary| {
             let value = vocabulary.find(&Place::member(name))?;
             vocabulary.view(value, View::Text);
@@ -486,7 +494,14 @@ impl Validity {
             signs.azp = Some((value, vocabulary.ask_text(value, TextQuestion::one_of(set))));
         }
         // Where scopes are read from elsewhere, `scope` can say that it is no ID token.
-        if demands.iter().all(|demands| !demands.scopes_elsewhere) {
+        if wants_id {
+            let places = demands
+                .iter()
+                .filter_map(|demands| demands.scopes_from.clone())
+                .filter_map(|path| vocabulary.find(&Place::Member(path)));
+            signs.other_scopes.extend(places);
+        }
+        if demands.iter().all(|demands| demands.scopes_from.is_none()) {
             let value = vocabulary.value(&Place::Scopes);
             vocabulary.view(value, View::Scopes);
             signs.scopes = Some(value);
@@ -528,12 +543,13 @@ impl Validity {
         valid
     }
 
-    /// Whether the token needs a scope to be none of another kind, and has no place for it yet.
-    pub fn has_signs(&self) -> bool {
-        self.signs
-            .as_ref()
-            .is_some_and(|signs| signs.scopes.is_none())
-            && !self.kinds.contains(&TokenKind::Id)
+    /// A claim that no rule reads and that says of what kind the token is.
+    pub fn sign(&self) -> Option<(&'static str, &'static str)> {
+        let signs = self.signs.as_ref()?;
+        if signs.free_id {
+            return Some(("at_hash", "any"));
+        }
+        (signs.scopes.is_none() && !self.kinds.contains(&TokenKind::Id)).then_some(("scope", "any"))
     }
 }
 
@@ -559,11 +575,15 @@ impl Signs {
             id = diagrams.store.or(id, hash);
         }
         let access = any(&self.access, diagrams);
-        let scopes = match self.scopes {
+        let mut scopes = match self.scopes {
             Some(scopes) => diagrams.shaped(scopes, |_, shape| shape == Shape::Scopes),
             // Free to be there or not, whichever is taken.
             None => Function::constant(kind != TokenKind::Id),
         };
+        for value in &self.other_scopes {
+            let some = diagrams.holds_some(*value);
+            scopes = diagrams.store.or(scopes, some);
+        }
         let mut weak = match self.nonce {
             Some(nonce) => there(nonce, diagrams),
             None => Function::FALSE,
@@ -576,6 +596,7 @@ impl Signs {
         let is_id = diagrams.store.or(id, weak);
         let right = match kind {
             TokenKind::Jwt | TokenKind::Access => diagrams.store.not(is_id),
+            TokenKind::Id if self.free_id => Function::TRUE,
             TokenKind::Id => {
                 let certain = diagrams.store.or(access, scopes);
                 let not_certain = diagrams.store.not(certain);

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use super::bdd::{Function, Store, Variable};
 use super::domains::{Domain, Domains, Holding, Shape, related_values};
 use super::limits::{MAX_CASES, MAX_NODES};
-use super::vocabulary::{Place, Relation, ValueId, View, Vocabulary};
+use super::vocabulary::{Ordered, Place, Relation, ValueId, View, Vocabulary};
 
 /// Values of all places.
 #[derive(Debug, Clone)]
@@ -275,7 +275,14 @@ impl Solver<'_> {
                 Some(text) => text.clone(),
                 None => self.text(way, id, domain, cell, texts),
             }),
-            Shape::Elements => Solved::Texts(held(way, &domain.elements, id, texts)),
+            Shape::Elements => {
+                let mut held = held(way, &domain.elements, id, texts);
+                if held.is_empty() && self.is_read_as(id, &[View::Numbers]) {
+                    // An empty array would be one of numbers as well.
+                    held.push(another(&domain.elements, texts.not_held.get(&id)));
+                }
+                Solved::Texts(held)
+            }
             Shape::Scopes => Solved::Texts(held(way, &domain.words, id, texts)),
             Shape::Object => Solved::Object(held(way, &domain.keys, id, texts)),
             Shape::Numbers => {
@@ -290,6 +297,16 @@ impl Solver<'_> {
                         held.push(*number);
                     }
                 }
+                if held.is_empty() && self.is_read_as(id, &[View::Texts, View::Scopes]) {
+                    let is_asked = |number: &f64| {
+                        domain
+                            .number_elements
+                            .iter()
+                            .any(|holding| holding.class.values.contains(&Ordered(*number)))
+                            || without.contains(number)
+                    };
+                    held.extend((0..).map(f64::from).find(|number| !is_asked(number)));
+                }
                 Solved::Numbers(held)
             }
             Shape::Empty => match self.vocabulary.values().get(id).map(|value| &value.place) {
@@ -302,6 +319,11 @@ impl Solver<'_> {
                 None => Solved::Absent,
             },
         }
+    }
+
+    fn is_read_as(&self, id: ValueId, views: &[View]) -> bool {
+        let value = self.vocabulary.values().get(id);
+        value.is_some_and(|value| views.iter().any(|view| value.views.contains(view)))
     }
 
     /// A text of a cell that has the words that are asked for.
@@ -336,6 +358,20 @@ impl Solver<'_> {
             _ => cell.texts(1).next().unwrap_or_default(),
         }
     }
+}
+
+/// A text that nobody asks for.
+fn another(holdings: &[Holding<String>], not_held: Option<&Vec<String>>) -> String {
+    let is_asked = |text: &String| {
+        holdings
+            .iter()
+            .any(|holding| holding.class.values.contains(text))
+            || not_held.is_some_and(|texts| texts.contains(text))
+    };
+    (0..)
+        .map(|number| format!("other{number}"))
+        .find(|text| !is_asked(text))
+        .unwrap_or_default()
 }
 
 /// What a list holds: the values that are asked for, and those of relations.

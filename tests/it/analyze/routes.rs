@@ -364,3 +364,152 @@ fn a_witness_is_a_request_that_shows_it() {
     assert_eq!(change.old.to_string(), "deny:claim.missing");
     assert_eq!(change.new.to_string(), "allow");
 }
+
+#[test]
+fn what_is_too_much_is_said_to_be() {
+    let many = |last: &str| {
+        let scopes: Vec<String> = (0..2_100)
+            .map(|number| format!("scope \"s{number}\""))
+            .collect();
+        format!("    GET /a requires {} and {last}", scopes.join(" and "))
+    };
+    let failure = compare(&shop(&many("scope \"x\"")), &shop(&many("scope \"y\"")))
+        .expect_err("there are too many scopes");
+    assert_eq!(
+        failure.to_string(),
+        "too complex to be compared exactly at `GET /a`: a value is cut into more than 65536 cells, or \
+         there are more than 2000 things to be told apart"
+    );
+    // The same ones in the same questions are one thing.
+    let any = |last: &str| {
+        let scopes: Vec<String> = (0..4_000).map(|number| format!("\"s{number}\"")).collect();
+        format!(
+            "    GET /a requires scope any [{}, {last}]",
+            scopes.join(", ")
+        )
+    };
+    loosened(&any("\"s0\""), &any("\"x\""));
+}
+
+#[test]
+fn claims_that_tell_id_tokens_are_read_by_rules_too() {
+    let id = |condition: &str| {
+        format!(
+            "issuer main {{\n    url \"https://issuer.example\"\n    tokens id\n    scopes from \
+             permissions\n    claims {{ permissions list of string }}\n}}\napi shop {{\n    host \
+             \"api.example.com\"\n    issuer main\n    audience \"a\"\n    GET /a requires \
+             {condition}\n}}\n"
+        )
+    };
+    assert_eq!(
+        changes(
+            &id("claim nonce == \"x\" and claim permissions present"),
+            &id("claim nonce present and claim permissions present")
+        ),
+        ["GET /a: changed loosened"]
+    );
+    // What has scopes is an access token, unless something else says that it is an ID token.
+    assert_eq!(
+        changes(
+            &id("scope \"a\" and claim nonce absent"),
+            &id("scope \"a\"")
+        ),
+        ["GET /a: changed loosened"]
+    );
+}
+
+#[test]
+fn one_value_that_is_read_in_two_ways_is_one_value() {
+    let read = |ty: &str, condition: &str| {
+        format!(
+            "issuer main {{\n    url \"https://issuer.example\"\n    claims {{ a {ty} from x  b {ty} from \
+             x.y }}\n}}\napi shop {{\n    host \"api.example.com\"\n    issuer main\n    audience \
+             \"a\"\n    GET /a requires {condition}\n}}\n"
+        )
+    };
+    // A string alone is a list of itself; its words are another list.
+    assert_eq!(
+        changes(
+            &read("string", "claim a == \"p q\""),
+            &read("list of string", "claim a contains \"p q\"")
+        ),
+        ["GET /a: changed loosened"]
+    );
+    assert_eq!(
+        changes(
+            &read("string", "claim a == \"p\""),
+            &read("words", "claim a contains \"p\"")
+        ),
+        ["GET /a: changed loosened"]
+    );
+    assert_eq!(
+        changes(
+            &read("list of number", "claim a present"),
+            &read("list of string", "claim a present")
+        ),
+        ["GET /a: changed changed"]
+    );
+    // What is inside a string is not there.
+    assert_eq!(
+        changes(
+            &read("string", "claim a present and claim b absent"),
+            &read("string", "claim a present")
+        ),
+        [""; 0]
+    );
+}
+
+#[test]
+fn methods_hosts_and_case_are_told_apart() {
+    let hosts = |lines: &str| {
+        format!(
+            "{}api shop {{\n    host \"{{tenant}}.example.com\"\n    issuer main\n    audience \
+             \"a\"\n{lines}\n}}\napi site {{\n    host \"www.example.com\"\n    GET /a public\n}}\n",
+            super::HEAD
+        )
+    };
+    assert_eq!(
+        changes(
+            &hosts("    GET /a requires claim org == host.tenant"),
+            &hosts("    GET /a requires claim org present")
+        ),
+        ["GET /a: changed loosened"]
+    );
+    assert_eq!(
+        changes(
+            &hosts("    GET /a requires claim org == host.tenant and host.tenant == \"x\""),
+            &hosts("    GET /a requires claim org == \"x\" and host.tenant == \"x\"")
+        ),
+        [""; 0]
+    );
+    // No host of that pattern is the one with a pattern of its own.
+    assert_eq!(
+        changes(
+            &hosts("    GET /a public"),
+            &hosts("    GET /a public if host.tenant != \"www\"")
+        ),
+        [""; 0]
+    );
+    assert_eq!(
+        changes(
+            &hosts("    GET /a public"),
+            &hosts("    GET /a public if host.tenant != \"api\"")
+        ),
+        ["GET /a: changed tightened"]
+    );
+    let folded = |lines: &str| shop(&format!("    paths case-insensitive\n{lines}"));
+    assert_eq!(
+        changes(
+            &folded("    GET /Orgs/{org} requires claim org == path.org"),
+            &folded("    GET /orgs/{org} requires claim org present")
+        ),
+        ["GET /orgs/{org}: changed loosened"]
+    );
+    assert_eq!(
+        changes(
+            &folded("    GET /orgs/{org} requires claim org == path.org and path.org == \"ACME\""),
+            &folded("    GET /orgs/{org} requires claim org == path.org and path.org == \"acme\"")
+        ),
+        [""; 0]
+    );
+}

@@ -1,166 +1,15 @@
-//! Texts that go together: equal ones, beginnings and ends of others, elements of lists.
-//!
-//! Texts that must be equal are one class, which asks all that its members are asked. Of each class
-//! some texts are tried: as many as there are classes and one more, where any will do, so that texts
-//! that must differ can. That is exact for equality and lists. Where a text begins or ends with
-//! another, or where case is ignored, what was tried may not be all; then nothing is claimed.
+//! The search for texts, class by class.
 
 use std::collections::HashMap;
 
-use super::super::cells::texts::{Candidate, TextQuestion, candidates, fresh};
-use super::super::domains::{Domain, Holding, Shape};
-use super::super::limits::MAX_SEARCH_STEPS;
-use super::super::vocabulary::{Part, Relation, ValueId, View};
-use super::{Conflict, Settled, Solver, Way, components};
+use super::super::super::cells::texts::{Candidate, TextQuestion, candidates, fresh};
+use super::super::super::domains::Shape;
+use super::super::super::limits::MAX_SEARCH_STEPS;
+use super::super::super::vocabulary::{Part, Place, Relation, ValueId, View};
+use super::super::{Settled, Solver, Way};
+use super::fitting::{list_fits, of_part, words_fit};
+use super::{ListAs, MAX_TRIED, Texts};
 use crate::pattern::fold;
-
-/// Texts that were found.
-#[derive(Debug, Default)]
-pub(super) struct Texts {
-    /// What a value is.
-    pub shapes: HashMap<ValueId, Shape>,
-    /// The texts.
-    pub values: HashMap<ValueId, String>,
-    /// What lists hold beside.
-    pub held: HashMap<ValueId, Vec<String>>,
-    /// What they must not hold.
-    pub not_held: HashMap<ValueId, Vec<String>>,
-}
-
-/// The most texts of one class that are tried.
-const MAX_TRIED: usize = 64;
-
-/// Finds the texts of all relations.
-pub(super) fn solve(
-    solver: &Solver<'_>,
-    way: &Way,
-    relations: &[Settled<'_>],
-) -> Result<Texts, Conflict> {
-    let mut texts = Texts::default();
-    let of_texts = |relation: &Relation| {
-        !matches!(
-            relation,
-            Relation::SameNumber { .. } | Relation::HoldsNumber { .. }
-        )
-    };
-    for component in components(relations, of_texts) {
-        solve_component(solver, way, &component, &mut texts)?;
-    }
-    Ok(texts)
-}
-
-/// What a list is taken to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ListAs {
-    /// A list of this shape.
-    Whole(Shape),
-    /// A string that stands for a list of itself.
-    Alone,
-    /// Empty.
-    Empty,
-}
-
-fn solve_component(
-    solver: &Solver<'_>,
-    way: &Way,
-    relations: &[Settled<'_>],
-    texts: &mut Texts,
-) -> Result<(), Conflict> {
-    let mut lists: Vec<(ValueId, View)> = Vec::new();
-    for (_, relation, _) in relations {
-        if let Relation::Holds { list, view, .. } = relation
-            && !lists.contains(&(*list, *view))
-        {
-            lists.push((*list, *view));
-        }
-    }
-    let mut steps = 0;
-    let mut unknown = None;
-    let mut taken: Vec<ListAs> = Vec::new();
-    if take_lists(
-        solver,
-        way,
-        relations,
-        &lists,
-        &mut taken,
-        &mut steps,
-        &mut unknown,
-        texts,
-    ) {
-        return Ok(());
-    }
-    if steps > MAX_SEARCH_STEPS {
-        unknown = Some("too many texts are compared with each other");
-    }
-    if let Some(what) = unknown {
-        return Err(Conflict::Unknown(what));
-    }
-    Err(Conflict::Of {
-        values: relations
-            .iter()
-            .flat_map(|(_, relation, _)| super::super::domains::related_values(relation))
-            .collect(),
-        relations: relations.iter().map(|(number, ..)| *number).collect(),
-    })
-}
-
-/// Tries each way in which lists can be lists.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the state of a search, passed down as it is"
-)]
-fn take_lists(
-    solver: &Solver<'_>,
-    way: &Way,
-    relations: &[Settled<'_>],
-    lists: &[(ValueId, View)],
-    taken: &mut Vec<ListAs>,
-    steps: &mut usize,
-    unknown: &mut Option<&'static str>,
-    texts: &mut Texts,
-) -> bool {
-    let Some((list, view)) = lists.get(taken.len()) else {
-        let as_lists: HashMap<(ValueId, View), ListAs> =
-            lists.iter().copied().zip(taken.iter().copied()).collect();
-        return Search::new(solver, way, relations, as_lists).run(steps, unknown, texts);
-    };
-    let shapes = solver
-        .domains
-        .values
-        .get(*list)
-        .map(|domain| way.shapes(domain))
-        .unwrap_or_default();
-    let mut ways: Vec<ListAs> = Vec::new();
-    for shape in shapes {
-        let way = match (shape, view) {
-            (Shape::Elements, View::Texts | View::Scopes)
-            | (Shape::Scopes, View::Scopes)
-            | (Shape::Object, View::Keys) => ListAs::Whole(shape),
-            (Shape::Text(_), View::Words | View::Scopes) => ListAs::Whole(shape),
-            (Shape::Text(_), View::Texts) => ListAs::Alone,
-            (Shape::Empty, View::Texts | View::Scopes) => ListAs::Empty,
-            _ => continue,
-        };
-        if !ways.contains(&way) {
-            ways.push(way);
-        }
-    }
-    // A list as such leaves the most open.
-    ways.sort_by_key(|way| match way {
-        ListAs::Whole(Shape::Elements | Shape::Object | Shape::Scopes) => 0,
-        ListAs::Whole(_) => 1,
-        ListAs::Alone => 2,
-        ListAs::Empty => 3,
-    });
-    for one in ways {
-        taken.push(one);
-        if take_lists(solver, way, relations, lists, taken, steps, unknown, texts) {
-            return true;
-        }
-        taken.pop();
-    }
-    false
-}
 
 /// Texts that must be equal.
 #[derive(Debug, Default)]
@@ -170,7 +19,7 @@ struct Class {
     loose: Vec<Part>,
 }
 
-struct Search<'s> {
+pub(super) struct Search<'s> {
     solver: &'s Solver<'s>,
     way: &'s Way,
     relations: &'s [Settled<'s>],
@@ -183,7 +32,7 @@ struct Search<'s> {
 }
 
 impl<'s> Search<'s> {
-    fn new(
+    pub(super) fn new(
         solver: &'s Solver<'s>,
         way: &'s Way,
         relations: &'s [Settled<'s>],
@@ -289,10 +138,10 @@ impl<'s> Search<'s> {
             .vocabulary
             .values()
             .get(part.value)
-            .is_some_and(|value| matches!(value.place, super::super::vocabulary::Place::Segment(_)))
+            .is_some_and(|value| matches!(value.place, Place::Segment(_)))
     }
 
-    fn run(
+    pub(super) fn run(
         &self,
         steps: &mut usize,
         unknown: &mut Option<&'static str>,
@@ -659,94 +508,5 @@ impl<'s> Search<'s> {
                 Some(ListAs::Alone) | None => true,
             }
         })
-    }
-}
-
-/// Whether a list can hold a text, or be without it.
-fn list_fits(way: &Way, holdings: &[Holding<String>], text: &str, holds: bool) -> bool {
-    let holding = holdings
-        .iter()
-        .find(|holding| holding.class.values.iter().any(|value| value == text));
-    let Some(holding) = holding else {
-        return true;
-    };
-    let any = way.get(holding.any);
-    let all = match holding.all {
-        Some(all) => way.get(all),
-        None if holding.class.values.len() == 1 => any,
-        None => None,
-    };
-    if holds {
-        any != Some(false)
-    } else {
-        all != Some(true)
-    }
-}
-
-/// Whether a text has the words that its bits say, and no others.
-fn words_fit(way: &Way, domain: &Domain, text: &str) -> bool {
-    domain.words.iter().all(|holding| {
-        let held = |word: &String| text.split(' ').any(|one| one == word);
-        let any = holding.class.values.iter().any(held);
-        let all = holding.class.values.iter().all(held);
-        way.get(holding.any).is_none_or(|wanted| wanted == any)
-            && holding
-                .all
-                .and_then(|wanted| way.get(wanted))
-                .is_none_or(|wanted| wanted == all)
-    })
-}
-
-/// What is asked of a part, where something is asked of the whole.
-fn of_part(question: &TextQuestion, part: &Part) -> Option<TextQuestion> {
-    if part.before.is_empty() && part.behind.is_empty() {
-        return Some(question.clone());
-    }
-    let cut = |text: &str| -> Option<String> {
-        text.strip_prefix(part.before.as_str())
-            .and_then(|rest| rest.strip_suffix(part.behind.as_str()))
-            .map(str::to_owned)
-    };
-    match question {
-        TextQuestion::OneOf {
-            texts,
-            before,
-            behind,
-        } if *before == part.before && *behind == part.behind => {
-            Some(TextQuestion::one_of(texts.clone()))
-        }
-        TextQuestion::OneOf {
-            texts,
-            before,
-            behind,
-        } => {
-            let members = texts
-                .members()
-                .iter()
-                .filter_map(|text| cut(&format!("{before}{text}{behind}")))
-                .collect();
-            Some(TextQuestion::one_of(std::sync::Arc::new(
-                crate::model::StringSet::new(None, members),
-            )))
-        }
-        TextQuestion::Around {
-            prefix,
-            suffix,
-            between,
-        } => Some(TextQuestion::Around {
-            prefix: prefix
-                .strip_prefix(part.before.as_str())
-                .unwrap_or("")
-                .to_owned(),
-            suffix: suffix
-                .strip_suffix(part.behind.as_str())
-                .unwrap_or("")
-                .to_owned(),
-            between: *between,
-        }),
-        TextQuestion::OneOfFolded(texts) => Some(TextQuestion::OneOfFolded(
-            texts.iter().filter_map(|text| cut(text)).collect(),
-        )),
-        TextQuestion::Word(_) => None,
     }
 }

@@ -1,0 +1,281 @@
+//! Claims: what a policy reads from a token, and what it compares it with.
+
+use std::sync::Arc;
+
+use crate::model::{Bound, ClaimTest, Issuer, Model, Operand, Order, Values};
+use crate::settings::ClaimId;
+use crate::value::ClaimType;
+
+use super::super::cells::lists::ListQuestion;
+use super::super::cells::numbers::NumberQuestion;
+use super::super::cells::texts::TextQuestion;
+use super::super::vocabulary::{Ordered, Place, Relation, ValueId, View, Vocabulary};
+use super::texts::{Comparison, compare, holds, whole};
+use super::{Inexact, Rule, Scene, Test, Token, Tree, negate};
+
+impl Scene<'_> {
+    pub(super) fn claim(
+        &self,
+        token: Token,
+        claim: ClaimId,
+        test: &ClaimTest,
+        rule: Rule,
+        vocabulary: &mut Vocabulary,
+    ) -> Result<Tree, Inexact> {
+        let Some((value, view, ty)) = self.read_claim(token, claim, vocabulary) else {
+            // Tokens of this issuer do not have it.
+            let absent = matches!(test, ClaimTest::Absent).then_some(true);
+            return Ok(Tree::Leaf(Test::Known(absent)));
+        };
+        let leaf = |test| Ok(Tree::Leaf(test));
+        match test {
+            ClaimTest::Present => leaf(Test::Present(value, view)),
+            ClaimTest::Absent => leaf(Test::Absent(value, view)),
+            ClaimTest::Equals { operand, negated } => {
+                let equals = match view {
+                    View::Text => {
+                        let other = self.operand(operand, rule, vocabulary);
+                        compare(whole(value, false), other, Comparison::Equal, vocabulary)?
+                    }
+                    View::Number => self.same_number(token, value, operand, vocabulary),
+                    View::Boolean => match operand {
+                        Operand::Boolean(other) => Test::Boolean(value, *other, !*other),
+                        Operand::Claim(other) => match self.read_claim(token, *other, vocabulary) {
+                            Some((other, View::Boolean, _)) if other == value => {
+                                Test::Present(value, View::Boolean)
+                            }
+                            Some((other, View::Boolean, _)) => Test::SameBoolean(value, other),
+                            _ => Test::Known(None),
+                        },
+                        _ => Test::Known(None),
+                    },
+                    _ => Test::Known(None),
+                };
+                Ok(negate(Tree::Leaf(equals), *negated))
+            }
+            ClaimTest::Order { order, bound } => Ok(ordered(value, *order, *bound, vocabulary)),
+            ClaimTest::In { any_of, negated } => {
+                let inside = match (any_of, view) {
+                    (Values::Strings(set), View::Text) => Test::Text(
+                        value,
+                        vocabulary.ask_text(value, TextQuestion::one_of(Arc::clone(set))),
+                    ),
+                    (Values::Numbers(set), View::Number) => Test::Number(
+                        value,
+                        vocabulary.ask_number(value, NumberQuestion::OneOf(Arc::clone(set))),
+                    ),
+                    (Values::Booleans(set), View::Boolean) => {
+                        Test::Boolean(value, set.contains(&true), set.contains(&false))
+                    }
+                    _ => Test::Known(None),
+                };
+                Ok(negate(Tree::Leaf(inside), *negated))
+            }
+            ClaimTest::Contains(operand) => match ty {
+                ClaimType::ListOfNumber => {
+                    leaf(self.holds_number(token, value, operand, vocabulary))
+                }
+                _ => {
+                    let other = self.operand(operand, rule, vocabulary);
+                    leaf(holds(value, view, other, vocabulary)?)
+                }
+            },
+            ClaimTest::ContainsAny(values) => leaf(list(value, view, values, false, vocabulary)),
+            ClaimTest::ContainsAll(values) => leaf(list(value, view, values, true, vocabulary)),
+            ClaimTest::StartsWith(operand) | ClaimTest::EndsWith(operand) => {
+                let how = if matches!(test, ClaimTest::StartsWith(_)) {
+                    Comparison::Begins
+                } else {
+                    Comparison::Ends
+                };
+                let other = self.operand(operand, rule, vocabulary);
+                leaf(if view == View::Text {
+                    compare(whole(value, false), other, how, vocabulary)?
+                } else {
+                    Test::Known(None)
+                })
+            }
+        }
+    }
+
+    fn same_number(
+        &self,
+        token: Token,
+        value: ValueId,
+        operand: &Operand,
+        vocabulary: &mut Vocabulary,
+    ) -> Test {
+        match operand {
+            Operand::Number(number) => {
+                let question = NumberQuestion::OneOf([*number].into());
+                Test::Number(value, vocabulary.ask_number(value, question))
+            }
+            Operand::Now => {
+                let question = NumberQuestion::OneOf([0.0].into());
+                Test::Age(value, vocabulary.ask_age(value, question))
+            }
+            Operand::Claim(other) => match self.read_claim(token, *other, vocabulary) {
+                Some((other, View::Number, _)) if other == value => {
+                    Test::Present(value, View::Number)
+                }
+                Some((other, View::Number, _)) => Test::Related(
+                    vocabulary.relate(Relation::SameNumber { a: value, b: other }),
+                    [(value, View::Number), (other, View::Number)],
+                ),
+                _ => Test::Known(None),
+            },
+            _ => Test::Known(None),
+        }
+    }
+
+    fn holds_number(
+        &self,
+        token: Token,
+        list: ValueId,
+        operand: &Operand,
+        vocabulary: &mut Vocabulary,
+    ) -> Test {
+        match operand {
+            Operand::Number(number) => {
+                let question = ListQuestion {
+                    values: vec![Ordered(*number + 0.0)],
+                    all: false,
+                };
+                Test::List(list, View::Numbers, vocabulary.ask_numbers(list, question))
+            }
+            Operand::Claim(other) => match self.read_claim(token, *other, vocabulary) {
+                Some((number, View::Number, _)) => Test::Related(
+                    vocabulary.relate(Relation::HoldsNumber { list, number }),
+                    [(list, View::Numbers), (number, View::Number)],
+                ),
+                _ => Test::Known(None),
+            },
+            _ => Test::Known(None),
+        }
+    }
+
+    /// A claim as this policy reads it from the token; `None` where the issuer's tokens lack it.
+    pub(super) fn read_claim(
+        &self,
+        token: Token,
+        claim: ClaimId,
+        vocabulary: &mut Vocabulary,
+    ) -> Option<(ValueId, View, ClaimType)> {
+        let ty = self.model.claims.get(claim.0 as usize)?.ty;
+        let place = token
+            .issuer
+            .claims
+            .iter()
+            .rev()
+            .find(|place| place.claim == claim)?;
+        let view = match ty {
+            _ if place.keys_of => View::Keys,
+            ClaimType::String => View::Text,
+            ClaimType::Number | ClaimType::Time => View::Number,
+            ClaimType::Boolean => View::Boolean,
+            ClaimType::ListOfString => View::Texts,
+            ClaimType::ListOfNumber => View::Numbers,
+            ClaimType::Words => View::Words,
+        };
+        let value = vocabulary.value(&Place::Member(place.path.clone()));
+        vocabulary.view(value, view);
+        Some((value, view, ty))
+    }
+}
+
+/// `auth_time` is read where the claim of that name is declared to be.
+pub(super) fn login(
+    issuer: &Issuer,
+    model: &Model,
+    seconds: u64,
+    vocabulary: &mut Vocabulary,
+) -> Tree {
+    let named = |claim: ClaimId| {
+        model
+            .claims
+            .get(claim.0 as usize)
+            .filter(|claim| claim.name == "auth_time")
+    };
+    let declared = issuer
+        .claims
+        .iter()
+        .rev()
+        .find_map(|place| Some((place, named(place.claim)?)));
+    let place = match declared {
+        None => Place::member("auth_time"),
+        Some((place, claim))
+            if matches!(claim.ty, ClaimType::Number | ClaimType::Time) && !place.keys_of =>
+        {
+            Place::Member(place.path.clone())
+        }
+        Some(_) => return Tree::Leaf(Test::Known(None)),
+    };
+    let value = vocabulary.value(&place);
+    vocabulary.view(value, View::Number);
+    Tree::Leaf(Test::Login {
+        value,
+        future: vocabulary.ask_age(value, NumberQuestion::Less(-seconds_of(issuer.leeway))),
+        young: vocabulary.ask_age(value, NumberQuestion::LessOrEqual(seconds_of(seconds))),
+    })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "durations of a policy are far below 2^53 seconds"
+)]
+pub fn seconds_of(seconds: u64) -> f64 {
+    seconds as f64
+}
+
+/// A number against a bound; against the time of the request, by how long ago it is.
+fn ordered(value: ValueId, order: Order, bound: Bound, vocabulary: &mut Vocabulary) -> Tree {
+    match bound {
+        Bound::Number(bound) => {
+            let (question, negated) = match order {
+                Order::Less => (NumberQuestion::Less(bound), false),
+                Order::LessOrEqual => (NumberQuestion::LessOrEqual(bound), false),
+                Order::Greater => (NumberQuestion::LessOrEqual(bound), true),
+                Order::GreaterOrEqual => (NumberQuestion::Less(bound), true),
+            };
+            let question = vocabulary.ask_number(value, question);
+            negate(Tree::Leaf(Test::Number(value, question)), negated)
+        }
+        Bound::Now => {
+            let (question, negated) = match order {
+                Order::Less => (NumberQuestion::LessOrEqual(0.0), true),
+                Order::LessOrEqual => (NumberQuestion::Less(0.0), true),
+                Order::Greater => (NumberQuestion::Less(0.0), false),
+                Order::GreaterOrEqual => (NumberQuestion::LessOrEqual(0.0), false),
+            };
+            let question = vocabulary.ask_age(value, question);
+            negate(Tree::Leaf(Test::Age(value, question)), negated)
+        }
+    }
+}
+
+fn list(
+    value: ValueId,
+    view: View,
+    values: &Values,
+    all: bool,
+    vocabulary: &mut Vocabulary,
+) -> Test {
+    match (values, view) {
+        (Values::Strings(set), View::Texts | View::Words | View::Keys) => {
+            let question = ListQuestion {
+                values: set.members().to_vec(),
+                all,
+            };
+            Test::List(value, view, vocabulary.ask_list(value, view, &question))
+        }
+        (Values::Numbers(set), View::Numbers) => {
+            let mut values: Vec<Ordered> =
+                set.iter().map(|number| Ordered(*number + 0.0)).collect();
+            values.sort_unstable();
+            values.dedup();
+            let question = ListQuestion { values, all };
+            Test::List(value, view, vocabulary.ask_numbers(value, question))
+        }
+        _ => Test::Known(None),
+    }
+}

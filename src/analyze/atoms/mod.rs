@@ -1,0 +1,284 @@
+//! Conditions as they are compared: atoms without the names of their policy.
+
+mod claims;
+mod texts;
+
+use std::sync::Arc;
+
+use crate::model::{Atom, Condition, ConditionKind, Issuer, Model, StringSet};
+use crate::pattern::{Method, PathPattern};
+use crate::settings::{IssuerId, PathParameter};
+
+use super::cells::lists::ListQuestion;
+use super::cells::texts::TextQuestion;
+use super::vocabulary::{Fits, Held, Place, Relation, ValueId, View, Vocabulary};
+
+pub use claims::seconds_of;
+pub use texts::Matching;
+
+use claims::login;
+use texts::{part, whole};
+
+/// A condition in three values.
+#[derive(Debug, Clone)]
+pub enum Tree {
+    /// All of them.
+    And(Vec<Tree>),
+    /// One of them.
+    Or(Vec<Tree>),
+    /// Not this.
+    Not(Box<Tree>),
+    /// A test.
+    Leaf(Test),
+}
+
+/// A test of the values of a vocabulary.
+#[derive(Debug, Clone)]
+pub enum Test {
+    /// True, false, or missing, whatever the request.
+    Known(Option<bool>),
+    /// Of a text.
+    Text(ValueId, usize),
+    /// Of a number.
+    Number(ValueId, usize),
+    /// Of how long ago a time is.
+    Age(ValueId, usize),
+    /// Whether a time is at most so long ago; missing where it is in the future.
+    Login {
+        /// The time.
+        value: ValueId,
+        /// Whether it is in the future.
+        future: usize,
+        /// Whether it is young.
+        young: usize,
+    },
+    /// Of a boolean: the answers for true and for false.
+    Boolean(ValueId, bool, bool),
+    /// Of a list.
+    List(ValueId, View, Held),
+    /// Whether it is there, and as what.
+    Present(ValueId, View),
+    /// Whether it is not there.
+    Absent(ValueId, View),
+    /// Of an address.
+    Address(ValueId, usize),
+    /// Two values, each read so.
+    Related(usize, [(ValueId, View); 2]),
+    /// Whether two booleans are the same.
+    SameBoolean(ValueId, ValueId),
+    /// Of a client that may stand in two claims: the questions about each, and whether they agree.
+    Client {
+        /// `azp`
+        azp: (ValueId, usize),
+        /// `client_id`
+        client_id: (ValueId, usize),
+        /// Whether they are equal.
+        same: usize,
+    },
+}
+
+/// The first label of the host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Label {
+    /// No rule can read it.
+    None,
+    /// It is this.
+    Is(String),
+    /// Any but these.
+    Any {
+        /// Which hosts of their own other patterns make of it.
+        but: Vec<String>,
+    },
+}
+
+/// Whose token it is, for the rules of one policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Token<'m> {
+    /// The number of its issuer.
+    pub id: IssuerId,
+    /// Its issuer.
+    pub issuer: &'m Issuer,
+}
+
+/// In what light the conditions of one policy are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'m> {
+    /// The policy.
+    pub model: &'m Model,
+    /// The token, if one is looked at.
+    pub token: Option<Token<'m>>,
+    /// The part of all paths that is looked at.
+    pub region: &'m PathPattern,
+    /// The first label of the host.
+    pub label: &'m Label,
+    /// The method.
+    pub method: Method,
+    /// Whether this policy ignores the case of paths.
+    pub folded: bool,
+    /// Whether some policy of the comparison does.
+    pub any_folded: bool,
+    /// Whether both policies let a segment hold a slash.
+    pub slashes: bool,
+    /// Whether rules read `azp` or `client_id` as a claim.
+    pub whole_client: bool,
+}
+
+/// The rule whose condition it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule<'m> {
+    /// Its path.
+    pub path: &'m PathPattern,
+    /// The names in it.
+    pub parameters: &'m [PathParameter],
+}
+
+/// Something that this analysis cannot be exact about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inexact(pub &'static str);
+
+impl Scene<'_> {
+    /// Reads a condition.
+    pub fn tree(
+        &self,
+        condition: &Condition,
+        rule: Rule,
+        vocabulary: &mut Vocabulary,
+    ) -> Result<Tree, Inexact> {
+        let mut all = |conditions: &[Condition]| -> Result<Vec<Tree>, Inexact> {
+            conditions
+                .iter()
+                .map(|one| self.tree(one, rule, vocabulary))
+                .collect()
+        };
+        Ok(match &condition.kind {
+            ConditionKind::And(conditions) => Tree::And(all(conditions)?),
+            ConditionKind::Or(conditions) => Tree::Or(all(conditions)?),
+            ConditionKind::Not(inner) => Tree::Not(Box::new(self.tree(inner, rule, vocabulary)?)),
+            ConditionKind::Atom(atom) => self.atom(atom, rule, vocabulary)?,
+        })
+    }
+
+    fn atom(&self, atom: &Atom, rule: Rule, vocabulary: &mut Vocabulary) -> Result<Tree, Inexact> {
+        let missing = || Ok(Tree::Leaf(Test::Known(None)));
+        let Some(token) = self.token else {
+            return match atom {
+                Atom::ScopeAny(_)
+                | Atom::ScopeAll(_)
+                | Atom::Claim(..)
+                | Atom::TokenFrom(_)
+                | Atom::Client { .. }
+                | Atom::LoginWithin(_) => missing(),
+                _ => self.request_atom(atom, rule, vocabulary),
+            };
+        };
+        match atom {
+            Atom::ScopeAny(scopes) => Ok(self.scopes(token, scopes, false, vocabulary)),
+            Atom::ScopeAll(scopes) => Ok(self.scopes(token, scopes, true, vocabulary)),
+            Atom::Claim(claim, test) => self.claim(token, *claim, test, rule, vocabulary),
+            Atom::TokenFrom(issuer) => Ok(Tree::Leaf(Test::Known(Some(token.id == *issuer)))),
+            Atom::Client { any_of, negated } => {
+                Ok(negate(self.client(token, any_of, vocabulary), *negated))
+            }
+            Atom::LoginWithin(seconds) => Ok(login(token.issuer, self.model, *seconds, vocabulary)),
+            _ => self.request_atom(atom, rule, vocabulary),
+        }
+    }
+
+    fn request_atom(
+        &self,
+        atom: &Atom,
+        rule: Rule,
+        vocabulary: &mut Vocabulary,
+    ) -> Result<Tree, Inexact> {
+        match atom {
+            Atom::Path(parameter, test) => {
+                let text = self.path(*parameter, rule, vocabulary);
+                self.text(text, test, rule, vocabulary)
+            }
+            Atom::Host(test) => {
+                let text = self.host(vocabulary);
+                self.text(text, test, rule, vocabulary)
+            }
+            Atom::Method(methods) => Ok(Tree::Leaf(Test::Known(Some(methods.has(self.method))))),
+            Atom::Address { any_of, negated } => {
+                let value = vocabulary.value(&Place::Address);
+                let question = vocabulary.ask_address(value, Arc::clone(any_of));
+                Ok(negate(Tree::Leaf(Test::Address(value, question)), *negated))
+            }
+            Atom::Header(name, test) => {
+                let value = vocabulary.value_that(&Place::Header(name.clone()), Fits::Header, true);
+                self.text(whole(value, false), test, rule, vocabulary)
+            }
+            Atom::Query(name, test) => {
+                let value = vocabulary.value(&Place::Query(name.clone()));
+                self.text(whole(value, false), test, rule, vocabulary)
+            }
+            _ => Ok(Tree::Leaf(Test::Known(None))),
+        }
+    }
+
+    fn scopes(
+        &self,
+        token: Token,
+        scopes: &[String],
+        all: bool,
+        vocabulary: &mut Vocabulary,
+    ) -> Tree {
+        let question = ListQuestion {
+            values: sorted(scopes),
+            all,
+        };
+        let place = match &token.issuer.scopes_from {
+            Some(path) => Place::Member(path.clone()),
+            None => Place::Scopes,
+        };
+        let value = vocabulary.value(&place);
+        vocabulary.view(value, View::Scopes);
+        let held = vocabulary.ask_list(value, View::Scopes, &question);
+        Tree::Leaf(Test::List(value, View::Scopes, held))
+    }
+
+    fn client(&self, token: Token, any_of: &Arc<StringSet>, vocabulary: &mut Vocabulary) -> Tree {
+        let question = || TextQuestion::one_of(Arc::clone(any_of));
+        if let Some(path) = &token.issuer.client_from {
+            let value = vocabulary.value(&Place::Member(path.clone()));
+            vocabulary.view(value, View::Text);
+            return Tree::Leaf(Test::Text(value, vocabulary.ask_text(value, question())));
+        }
+        if !self.whole_client {
+            let value = vocabulary.value(&Place::Client);
+            return Tree::Leaf(Test::Text(value, vocabulary.ask_text(value, question())));
+        }
+        let mut asked = |name: &str| {
+            let value = vocabulary.value(&Place::member(name));
+            vocabulary.view(value, View::Text);
+            (value, vocabulary.ask_text(value, question()))
+        };
+        let (azp, client_id) = (asked("azp"), asked("client_id"));
+        let same = vocabulary.relate(Relation::Equal {
+            a: part(azp.0),
+            b: part(client_id.0),
+            folded: false,
+        });
+        Tree::Leaf(Test::Client {
+            azp,
+            client_id,
+            same,
+        })
+    }
+}
+
+fn sorted(texts: &[String]) -> Vec<String> {
+    let mut sorted = texts.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted
+}
+
+fn negate(tree: Tree, negated: bool) -> Tree {
+    if negated {
+        Tree::Not(Box::new(tree))
+    } else {
+        tree
+    }
+}

@@ -1,0 +1,385 @@
+//! Texts: parts of the path, the label of the host, headers and queries, claims that are strings,
+//! compared with texts and with each other.
+
+use std::sync::Arc;
+
+use crate::model::{Operand, StringSet, TextTest};
+use crate::pattern::{PathPattern, SegmentPattern};
+
+use super::super::cells::lists::ListQuestion;
+use super::super::cells::texts::TextQuestion;
+use super::super::vocabulary::{
+    Fits, Part, Place, Relation, ValueId, View, Vocabulary, is_segment,
+};
+use super::{Inexact, Label, Rule, Scene, Test, Tree, negate};
+
+/// A text of either side of a comparison.
+pub(super) enum Text {
+    /// Missing.
+    Missing,
+    /// This, and whether its letters match whatever their case.
+    Constant(String, bool),
+    /// A part of a value, as what it is read, and whether its letters match whatever their case.
+    Part(Part, View, bool),
+}
+
+impl Scene<'_> {
+    /// What a parameter of a rule's path holds.
+    pub(super) fn path(&self, parameter: usize, rule: Rule, vocabulary: &mut Vocabulary) -> Text {
+        let Some(parameter) = rule.parameters.get(parameter) else {
+            return Text::Missing;
+        };
+        let (before, behind) = match rule.path.segments.get(parameter.segment) {
+            Some(SegmentPattern::Mixed { prefix, suffix }) => (prefix.as_str(), suffix.as_str()),
+            _ => ("", ""),
+        };
+        let known = self.region.segments.get(parameter.segment);
+        if let Some(SegmentPattern::Literal(literal)) = known {
+            let literal = if self.folded {
+                crate::pattern::fold(literal)
+            } else {
+                literal.clone()
+            };
+            return match literal
+                .strip_prefix(before)
+                .and_then(|rest| rest.strip_suffix(behind))
+            {
+                Some(middle) => Text::Constant(middle.to_owned(), self.folded),
+                None => Text::Missing,
+            };
+        }
+        let value = self.segment(parameter.segment, vocabulary);
+        Text::Part(
+            Part {
+                value,
+                before: before.to_owned(),
+                behind: behind.to_owned(),
+            },
+            View::Text,
+            self.folded,
+        )
+    }
+
+    /// A segment that the region does not settle.
+    pub fn segment(&self, at: usize, vocabulary: &mut Vocabulary) -> ValueId {
+        let pattern = self.region.segments.get(at);
+        let fits = Fits::Segment {
+            pattern: pattern.cloned().unwrap_or(SegmentPattern::Any),
+            folded: self.any_folded,
+            slashes: self.slashes,
+        };
+        // Each further segment stands behind others.
+        for before in self.region.segments.len()..at {
+            vocabulary.value_that(&Place::Segment(before), self.further(), true);
+        }
+        let value = vocabulary.value_that(&Place::Segment(at), fits, pattern.is_none());
+        if let Some(SegmentPattern::Mixed { prefix, suffix }) = pattern {
+            vocabulary.ask_text(
+                value,
+                TextQuestion::Around {
+                    prefix: prefix.clone(),
+                    suffix: suffix.clone(),
+                    between: 1,
+                },
+            );
+        }
+        value
+    }
+
+    fn further(&self) -> Fits {
+        Fits::Segment {
+            pattern: SegmentPattern::Any,
+            folded: self.any_folded,
+            slashes: self.slashes,
+        }
+    }
+
+    pub(super) fn host(&self, vocabulary: &mut Vocabulary) -> Text {
+        match self.label {
+            Label::None => Text::Missing,
+            Label::Is(label) => Text::Constant(label.clone(), false),
+            Label::Any { but } => {
+                let fits = Fits::Label { but: but.clone() };
+                whole(vocabulary.value_that(&Place::Label, fits, false), false)
+            }
+        }
+    }
+
+    pub(super) fn text(
+        &self,
+        text: Text,
+        test: &TextTest,
+        rule: Rule,
+        vocabulary: &mut Vocabulary,
+    ) -> Result<Tree, Inexact> {
+        Ok(match test {
+            TextTest::Present => Tree::Leaf(match text {
+                Text::Missing => Test::Known(None),
+                Text::Constant(..) => Test::Known(Some(true)),
+                Text::Part(part, view, _) => Test::Present(part.value, view),
+            }),
+            TextTest::In { any_of, negated } => {
+                let inside = match text {
+                    Text::Missing => Test::Known(None),
+                    Text::Constant(text, _) => Test::Known(Some(any_of.contains(&text))),
+                    Text::Part(part, ..) => Test::Text(
+                        part.value,
+                        vocabulary.ask_text(
+                            part.value,
+                            TextQuestion::OneOf {
+                                texts: Arc::clone(any_of),
+                                before: part.before,
+                                behind: part.behind,
+                            },
+                        ),
+                    ),
+                };
+                negate(Tree::Leaf(inside), *negated)
+            }
+            TextTest::Equals { operand, negated } => {
+                let other = self.operand(operand, rule, vocabulary);
+                let equal = compare(text, other, Comparison::Equal, vocabulary)?;
+                negate(Tree::Leaf(equal), *negated)
+            }
+            TextTest::StartsWith(operand) => {
+                let other = self.operand(operand, rule, vocabulary);
+                Tree::Leaf(compare(text, other, Comparison::Begins, vocabulary)?)
+            }
+        })
+    }
+
+    /// The other side of a comparison of texts.
+    pub(super) fn operand(
+        &self,
+        operand: &Operand,
+        rule: Rule,
+        vocabulary: &mut Vocabulary,
+    ) -> Text {
+        match operand {
+            Operand::String(text) => Text::Constant(text.clone(), false),
+            Operand::Path(parameter) => self.path(*parameter, rule, vocabulary),
+            Operand::Host => self.host(vocabulary),
+            Operand::Claim(claim) => match self
+                .token
+                .and_then(|token| self.read_claim(token, *claim, vocabulary))
+            {
+                Some((value, View::Text, _)) => whole(value, false),
+                _ => Text::Missing,
+            },
+            Operand::Number(_) | Operand::Boolean(_) | Operand::Now => Text::Missing,
+        }
+    }
+
+    /// What a path of the region must be to be in a pattern of this policy: all of these; `None`
+    /// for never.
+    pub fn matches(
+        &self,
+        pattern: &PathPattern,
+        vocabulary: &mut Vocabulary,
+    ) -> Option<Vec<Matching>> {
+        let mut asked = Vec::new();
+        for (at, segment) in pattern.segments.iter().enumerate() {
+            let own = self.region.segments.get(at);
+            match own {
+                None if !self.region.rest => return None,
+                Some(own) if segment.contains(own) => continue,
+                Some(SegmentPattern::Literal(literal)) => {
+                    let literal = if self.folded {
+                        crate::pattern::fold(literal)
+                    } else {
+                        literal.clone()
+                    };
+                    if segment.matches(&literal) {
+                        continue;
+                    }
+                    return None;
+                }
+                _ => {}
+            }
+            let value = self.segment(at, vocabulary);
+            asked.push(match segment {
+                SegmentPattern::Literal(literal) => {
+                    if !is_segment(literal, self.any_folded, self.slashes) {
+                        return None;
+                    }
+                    Matching::Text(value, vocabulary.ask_text(value, TextQuestion::is(literal)))
+                }
+                SegmentPattern::Mixed { prefix, suffix } => Matching::Text(
+                    value,
+                    vocabulary.ask_text(
+                        value,
+                        TextQuestion::Around {
+                            prefix: prefix.clone(),
+                            suffix: suffix.clone(),
+                            between: 1,
+                        },
+                    ),
+                ),
+                SegmentPattern::Any => Matching::There(value),
+            });
+        }
+        let own = self.region.segments.len();
+        let length = pattern.segments.len();
+        if !pattern.rest {
+            if length < own {
+                return None;
+            }
+            if self.region.rest {
+                let value = self.segment(length, vocabulary);
+                asked.push(Matching::NotThere(value));
+            }
+        }
+        Some(asked)
+    }
+}
+
+/// What a path must be to be in a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matching {
+    /// The text answers the question.
+    Text(ValueId, usize),
+    /// The segment is there.
+    There(ValueId),
+    /// The segment is not there.
+    NotThere(ValueId),
+}
+
+pub(super) fn part(value: ValueId) -> Part {
+    Part {
+        value,
+        before: String::new(),
+        behind: String::new(),
+    }
+}
+
+pub(super) fn whole(value: ValueId, folded: bool) -> Text {
+    Text::Part(part(value), View::Text, folded)
+}
+
+/// Whether a list holds a text.
+pub(super) fn holds(
+    list: ValueId,
+    view: View,
+    text: Text,
+    vocabulary: &mut Vocabulary,
+) -> Result<Test, Inexact> {
+    Ok(match text {
+        Text::Missing => Test::Known(None),
+        Text::Constant(_, true) => {
+            return Err(Inexact(
+                "a list is asked for a part of a path whose letters match whatever their case",
+            ));
+        }
+        Text::Constant(text, false) => {
+            let question = ListQuestion {
+                values: vec![text],
+                all: false,
+            };
+            Test::List(list, view, vocabulary.ask_list(list, view, &question))
+        }
+        Text::Part(part, text_view, folded) => {
+            let value = part.value;
+            let relation = vocabulary.relate(Relation::Holds {
+                list,
+                view,
+                text: part,
+                folded,
+            });
+            Test::Related(relation, [(list, view), (value, text_view)])
+        }
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    Begins,
+    Ends,
+}
+
+/// Compares two texts.
+pub(super) fn compare(
+    text: Text,
+    other: Text,
+    how: Comparison,
+    vocabulary: &mut Vocabulary,
+) -> Result<Test, Inexact> {
+    Ok(match (text, other) {
+        (Text::Missing, _) | (_, Text::Missing) => Test::Known(None),
+        (Text::Constant(text, _), Text::Constant(other, _)) => Test::Known(Some(match how {
+            Comparison::Equal => text == other,
+            Comparison::Begins => text.starts_with(&other),
+            Comparison::Ends => text.ends_with(&other),
+        })),
+        // A claim, whatever its case.
+        (Text::Part(part, _, false), Text::Constant(other, true))
+        | (Text::Constant(other, true), Text::Part(part, _, false))
+            if how == Comparison::Equal =>
+        {
+            let question = TextQuestion::OneOfFolded(vec![other]);
+            Test::Text(part.value, vocabulary.ask_text(part.value, question))
+        }
+        // A path is in lower case already, and so is what it is compared with.
+        (Text::Part(part, _, true), Text::Constant(other, _))
+        | (Text::Part(part, _, false), Text::Constant(other, false)) => {
+            Test::Text(part.value, ask(part, &other, how, vocabulary))
+        }
+        (Text::Constant(text, _), Text::Part(part, ..)) if how == Comparison::Equal => {
+            Test::Text(part.value, ask(part, &text, how, vocabulary))
+        }
+        (Text::Constant(..), Text::Part(..)) | (Text::Part(..), Text::Constant(..)) => {
+            return Err(Inexact(
+                "a part of the path that is settled is compared with the beginning or the end of \
+                 a claim",
+            ));
+        }
+        (Text::Part(a, a_view, a_folded), Text::Part(b, b_view, b_folded)) => {
+            let views = [(a.value, a_view), (b.value, b_view)];
+            if a == b {
+                return Ok(Test::Present(a.value, a_view));
+            }
+            let folded = a_folded || b_folded;
+            let relation = match how {
+                Comparison::Equal => Relation::Equal { a, b, folded },
+                Comparison::Begins => Relation::Begins {
+                    text: a,
+                    with: b,
+                    folded,
+                },
+                Comparison::Ends => Relation::Ends {
+                    text: a,
+                    with: b,
+                    folded,
+                },
+            };
+            Test::Related(vocabulary.relate(relation), views)
+        }
+    })
+}
+
+/// Asks a part of a text about a constant.
+fn ask(part: Part, constant: &str, how: Comparison, vocabulary: &mut Vocabulary) -> usize {
+    let Part {
+        value,
+        before,
+        behind,
+    } = part;
+    let question = match how {
+        Comparison::Equal => TextQuestion::OneOf {
+            texts: Arc::new(StringSet::new(None, vec![constant.to_owned()])),
+            before,
+            behind,
+        },
+        Comparison::Begins => TextQuestion::Around {
+            prefix: format!("{before}{constant}"),
+            suffix: behind,
+            between: 0,
+        },
+        Comparison::Ends => TextQuestion::Around {
+            prefix: before,
+            suffix: format!("{constant}{behind}"),
+            between: 0,
+        },
+    };
+    vocabulary.ask_text(value, question)
+}

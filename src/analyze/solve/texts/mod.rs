@@ -1,0 +1,166 @@
+//! Texts that go together: equal ones, beginnings and ends of others, elements of lists.
+//!
+//! Texts that must be equal are one class, which asks all that its members are asked. Of each class
+//! some texts are tried: as many as there are classes and one more, where any will do, so that texts
+//! that must differ can. That is exact for equality and lists. Where a text begins or ends with
+//! another, or where case is ignored, what was tried may not be all; then nothing is claimed.
+
+mod fitting;
+mod search;
+
+use std::collections::HashMap;
+
+use super::super::domains::{Shape, related_values};
+use super::super::limits::MAX_SEARCH_STEPS;
+use super::super::vocabulary::{Relation, ValueId, View};
+use super::{Conflict, Settled, Solver, Way, components};
+
+use search::Search;
+
+/// Texts that were found.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    /// What a value is.
+    pub shapes: HashMap<ValueId, Shape>,
+    /// The texts.
+    pub values: HashMap<ValueId, String>,
+    /// What lists hold beside.
+    pub held: HashMap<ValueId, Vec<String>>,
+    /// What they must not hold.
+    pub not_held: HashMap<ValueId, Vec<String>>,
+}
+
+/// The most texts of one class that are tried.
+const MAX_TRIED: usize = 64;
+
+/// Finds the texts of all relations.
+pub(super) fn solve(
+    solver: &Solver<'_>,
+    way: &Way,
+    relations: &[Settled<'_>],
+) -> Result<Texts, Conflict> {
+    let mut texts = Texts::default();
+    let of_texts = |relation: &Relation| {
+        !matches!(
+            relation,
+            Relation::SameNumber { .. } | Relation::HoldsNumber { .. }
+        )
+    };
+    for component in components(relations, of_texts) {
+        solve_component(solver, way, &component, &mut texts)?;
+    }
+    Ok(texts)
+}
+
+/// What a list is taken to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ListAs {
+    /// A list of this shape.
+    Whole(Shape),
+    /// A string that stands for a list of itself.
+    Alone,
+    /// Empty.
+    Empty,
+}
+
+fn solve_component(
+    solver: &Solver<'_>,
+    way: &Way,
+    relations: &[Settled<'_>],
+    texts: &mut Texts,
+) -> Result<(), Conflict> {
+    let mut lists: Vec<(ValueId, View)> = Vec::new();
+    for (_, relation, _) in relations {
+        if let Relation::Holds { list, view, .. } = relation
+            && !lists.contains(&(*list, *view))
+        {
+            lists.push((*list, *view));
+        }
+    }
+    let mut steps = 0;
+    let mut unknown = None;
+    let mut taken: Vec<ListAs> = Vec::new();
+    if take_lists(
+        solver,
+        way,
+        relations,
+        &lists,
+        &mut taken,
+        &mut steps,
+        &mut unknown,
+        texts,
+    ) {
+        return Ok(());
+    }
+    if steps > MAX_SEARCH_STEPS {
+        unknown = Some("too many texts are compared with each other");
+    }
+    if let Some(what) = unknown {
+        return Err(Conflict::Unknown(what));
+    }
+    Err(Conflict::Of {
+        values: relations
+            .iter()
+            .flat_map(|(_, relation, _)| related_values(relation))
+            .collect(),
+        relations: relations.iter().map(|(number, ..)| *number).collect(),
+    })
+}
+
+/// Tries each way in which lists can be lists.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the state of a search, passed down as it is"
+)]
+fn take_lists(
+    solver: &Solver<'_>,
+    way: &Way,
+    relations: &[Settled<'_>],
+    lists: &[(ValueId, View)],
+    taken: &mut Vec<ListAs>,
+    steps: &mut usize,
+    unknown: &mut Option<&'static str>,
+    texts: &mut Texts,
+) -> bool {
+    let Some((list, view)) = lists.get(taken.len()) else {
+        let as_lists: HashMap<(ValueId, View), ListAs> =
+            lists.iter().copied().zip(taken.iter().copied()).collect();
+        return Search::new(solver, way, relations, as_lists).run(steps, unknown, texts);
+    };
+    let shapes = solver
+        .domains
+        .values
+        .get(*list)
+        .map(|domain| way.shapes(domain))
+        .unwrap_or_default();
+    let mut ways: Vec<ListAs> = Vec::new();
+    for shape in shapes {
+        let way = match (shape, view) {
+            (Shape::Elements, View::Texts | View::Scopes)
+            | (Shape::Scopes, View::Scopes)
+            | (Shape::Object, View::Keys) => ListAs::Whole(shape),
+            (Shape::Text(_), View::Words | View::Scopes) => ListAs::Whole(shape),
+            (Shape::Text(_), View::Texts) => ListAs::Alone,
+            (Shape::Empty, View::Texts | View::Scopes) => ListAs::Empty,
+            _ => continue,
+        };
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    // A list as such leaves the most open.
+    ways.sort_by_key(|way| match way {
+        ListAs::Whole(Shape::Elements | Shape::Object | Shape::Scopes) => 0,
+        ListAs::Whole(_) => 1,
+        ListAs::Alone => 2,
+        ListAs::Empty => 3,
+    });
+    for one in ways {
+        taken.push(one);
+        if take_lists(solver, way, relations, lists, taken, steps, unknown, texts) {
+            return true;
+        }
+        taken.pop();
+    }
+    false
+}
