@@ -256,6 +256,27 @@ fn values_of_parameters_come_from_the_editors_settings_too() {
 }
 
 #[test]
+fn values_of_parameters_come_from_the_arguments() {
+    let text = "param region string\nlet support = claim sub == region\n";
+    let files = [("a.gate", ISSUER), ("b.gate", API), ("c.gate", text)];
+    for (arguments, errors) in [
+        (vec![], 1),
+        // VS Code says by itself that it talks on the standard streams.
+        (
+            vec!["--param", "region=eu", "--param", "unheard_of=1", "--stdio"],
+            0,
+        ),
+    ] {
+        let mut editor = Editor::started(&files, &arguments);
+        editor.hello(json!({}));
+        editor.open("c.gate");
+        editor.settle("c.gate");
+        let found = editor.diagnostics("c.gate");
+        assert_eq!(found.len(), errors, "{arguments:?}: {found:?}");
+    }
+}
+
+#[test]
 fn a_text_in_no_file_is_a_policy_of_its_own() {
     let mut editor = Editor::with(&[("a.gate", ISSUER)]);
     editor.open_as("untitled:Untitled-1", ISSUER);

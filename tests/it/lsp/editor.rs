@@ -35,6 +35,11 @@ impl Editor {
 
     /// One whose folder holds these files.
     pub fn unacquainted(files: &[(&str, &str)]) -> Editor {
+        Editor::started(files, &[])
+    }
+
+    /// One whose folder holds these files, and that starts the server with these arguments.
+    pub fn started(files: &[(&str, &str)], arguments: &[&str]) -> Editor {
         let folder = TempDir::new().expect("a folder");
         for (name, text) in files {
             let path = folder.path().join(name);
@@ -42,7 +47,7 @@ impl Editor {
             std::fs::write(path, text).expect("a file");
         }
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command.arg("lsp");
+        command.arg("lsp").args(arguments);
         for (name, _) in std::env::vars() {
             if name.starts_with("PORTCULLIS_PARAM_") {
                 command.env_remove(name);
