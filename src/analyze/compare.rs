@@ -5,6 +5,7 @@ use serde_json::Map;
 use crate::model::{Access, Api};
 use crate::pattern::index::Budget;
 use crate::pattern::{Method, PathPattern, SegmentPattern};
+use crate::settings::Demand;
 
 use super::atoms::{Inexact, Matching, Rule, Scene, Tree};
 use super::bdd::{Function, Store};
@@ -181,6 +182,14 @@ impl<'r, 'p> Region<'r, 'p> {
         demands: &[Demands],
         wanted: Wanted,
     ) -> Result<Option<Found>, Problem> {
+        let refused = match wanted {
+            Wanted::Allowed(side) | Wanted::One(side) => self.refuses(side, bearer),
+            Wanted::Both => (0..2).any(|side| self.refuses(side, bearer)),
+            Wanted::Any => false,
+        };
+        if refused {
+            return Ok(None);
+        }
         let case = bearer.case();
         let mut exceptions: Vec<(usize, &PathPattern)> = Vec::new();
         for _ in 0..MAX_EXCEPTIONS {
@@ -484,18 +493,7 @@ impl<'r, 'p> Region<'r, 'p> {
         reading: &Reading,
         diagrams: &mut Diagrams<'_>,
     ) -> Function {
-        use crate::settings::Demand;
-        let Some(ruling) = self.rulings.get(side).copied().flatten() else {
-            return Function::FALSE;
-        };
-        let refused = match bearer {
-            Bearer::Nobody => ruling.demand == Demand::Required,
-            Bearer::Valid(_, taken) => {
-                ruling.demand != Demand::None && taken.get(side) != Some(&true)
-            }
-            Bearer::Invalid => ruling.demand != Demand::None,
-        };
-        if ruling.denied || refused {
+        if self.refuses(side, bearer) {
             return Function::FALSE;
         }
         let mut allows = Function::TRUE;
@@ -514,6 +512,21 @@ impl<'r, 'p> Region<'r, 'p> {
             allows = diagrams.store.and(allows, holds);
         }
         allows
+    }
+
+    /// Whether a policy denies every request of such a bearer, whatever its conditions.
+    fn refuses(&self, side: usize, bearer: Bearer<'_, '_>) -> bool {
+        let Some(ruling) = self.rulings.get(side).copied().flatten() else {
+            return true;
+        };
+        ruling.denied
+            || match bearer {
+                Bearer::Nobody => ruling.demand == Demand::Required,
+                Bearer::Valid(_, taken) => {
+                    ruling.demand != Demand::None && taken.get(side) != Some(&true)
+                }
+                Bearer::Invalid => ruling.demand != Demand::None,
+            }
     }
 
     /// Asks the engine.
