@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::analyze;
 use portcullis::check::{self, Checked, Files};
 use portcullis::compile::compile;
-use portcullis::engine::{self, Evidence, Policy, Request};
+use portcullis::engine::{self, Evidence, Policy, Request, Scheme};
 use portcullis::json::Json;
 use portcullis::keys::{self, KeySet, Keys, Provenance};
 use portcullis::settings::IssuerId;
 use portcullis::source::Sources;
-use portcullis::token::{self, Sender};
+use portcullis::token::{self, Admitted, Demands, Sender, Shown};
 use portcullis::{answer, syntax};
 
 /// The secret of the fuzzed issuer: no secret at all, and only of use here.
@@ -322,6 +324,119 @@ fn is_signed(token: &str) -> bool {
     URL_SAFE_NO_PAD
         .decode(signature)
         .is_ok_and(|signature| hmac::verify(&key, message.as_bytes(), &signature).is_ok())
+}
+
+/// A policy that takes bound tokens, one of which the target's own key is for.
+static BOUND: LazyLock<(Policy, String)> = LazyLock::new(|| {
+    let text = POLICY.replace("max age     1h", "sender      dpop");
+    let (sources, checked) = checked(
+        &text,
+        br#"{"kty":"oct","k":"YSBzZWNyZXQgZm9yIHRoZSBmdXp6ZXIsIG5vIG1vcmU"}"#,
+    );
+    let model = checked.model.expect("a policy without errors");
+    let claims = format!(
+        r#"{{"iss":"https://acme.example/","aud":"https://api.example.com","exp":1e10,"cnf":{{"jkt":"{}"}}}}"#,
+        client_thumbprint()
+    );
+    (compile(model, Arc::new(sources)), claims)
+});
+
+/// The key of the client, as little a secret as [`SECRET`].
+static CLIENT: LazyLock<Ed25519KeyPair> = LazyLock::new(|| {
+    Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed of the right length")
+});
+
+fn client_jwk() -> String {
+    format!(
+        r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#,
+        URL_SAFE_NO_PAD.encode(CLIENT.public_key().as_ref())
+    )
+}
+
+fn client_thumbprint() -> keys::Thumbprint {
+    let jwk = client_jwk();
+    let jwk = Json::parse(jwk.as_bytes()).expect("a key");
+    keys::public_key(&jwk).expect("a public key").thumbprint()
+}
+
+/// No bytes are a proof that passes but one that the client's key has signed, for this request,
+/// this token and this time.
+pub fn proof(bytes: &[u8]) {
+    if let Ok(Admitted::Once(_)) = shown(bytes) {
+        let text = String::from_utf8_lossy(bytes);
+        let (message, signature) = text
+            .trim_matches(' ')
+            .rsplit_once('.')
+            .expect("three parts");
+        let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+        let public = UnparsedPublicKey::new(&ED25519, CLIENT.public_key().as_ref());
+        assert!(
+            public.verify(message.as_bytes(), &signature).is_ok(),
+            "a forged proof passed: {text}"
+        );
+    }
+    // A header up to the first line end, the claims behind it, signed.
+    let usual = format!(
+        r#"{{"typ":"dpop+jwt","alg":"EdDSA","jwk":{}}}"#,
+        client_jwk()
+    );
+    let (header, claims) = match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(at) => (&bytes[..at], &bytes[at + 1..]),
+        None => (usual.as_bytes(), bytes),
+    };
+    let message = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    let signature = URL_SAFE_NO_PAD.encode(CLIENT.sign(message.as_bytes()).as_ref());
+    let Ok(admitted) = shown(format!("{message}.{signature}").as_bytes()) else {
+        return;
+    };
+    let Admitted::Once(proof) = admitted else {
+        panic!("a bound token passed without its proof");
+    };
+    assert_eq!(proof.key(), client_thumbprint());
+    let json = Json::parse(claims).expect("what was verified is JSON");
+    let text = |name| json.get(name).and_then(Json::as_str).expect("a string");
+    assert_eq!(text("htm"), "GET");
+    let htu = text("htu").to_ascii_lowercase();
+    assert!(htu.starts_with("https://api.example.com"), "{htu}");
+    assert_eq!(
+        text("ath"),
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, b"a.b.c"))
+    );
+    let iat = json.get("iat").and_then(Json::as_f64).expect("a number");
+    assert!((NOW - iat).abs() <= 60.0, "{iat}");
+}
+
+/// What becomes of a bound token with this proof.
+fn shown(proof: &[u8]) -> Result<Admitted, engine::Fault> {
+    let (policy, claims) = &*BOUND;
+    let api = policy.apis().first().expect("an API");
+    let claims = Json::parse(claims.as_bytes()).expect("claims");
+    let verified = token::from_claims(&claims, policy, api).expect("claims that pass");
+    let request = Request {
+        method: "GET",
+        target: b"/orders/1?a=b",
+        scheme: Some("https"),
+        host: Some("api.example.com"),
+        headers: &[("dpop", proof)],
+        address: None,
+        now: NOW,
+        masked: false,
+    };
+    let sender = Sender::Shown(Shown {
+        request: &request,
+        token: "a.b.c",
+        scheme: Scheme::Dpop,
+        certificate: None,
+        demands: Demands::default(),
+    });
+    token::admit(&verified, policy, api, &sender, NOW).inspect_err(|fault| {
+        let clean = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        assert!(fault.hint.bytes().all(clean), "{}", fault.hint);
+    })
 }
 
 /// Any bytes are a key set or have a problem; no key fits an algorithm of another kind.

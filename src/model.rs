@@ -32,6 +32,17 @@ pub struct Model {
     pub tests: Vec<Test>,
 }
 
+impl Model {
+    /// Whether some tokens are taken that are bound to who sends them, by this method.
+    pub fn binds(&self, method: fn(Senders) -> Binding) -> bool {
+        let issuers = self.issuers.iter().map(|issuer| issuer.senders);
+        let apis = self.apis.iter().map(|api| api.senders);
+        issuers
+            .chain(apis)
+            .any(|senders| method(senders) != Binding::Undeclared)
+    }
+}
+
 /// A claim as rules know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {

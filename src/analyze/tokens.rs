@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::model::{Api, Model, StringSet};
-use crate::settings::{Audience, IssuerUrl, TokenKind};
+use crate::settings::{Audience, IssuerUrl, Senders, TokenKind};
 
 use super::atoms::{Token, seconds_of};
 use super::bdd::Function;
@@ -180,6 +180,8 @@ pub struct Demands {
     pub max_age: Option<f64>,
     /// The kind.
     pub kind: TokenKind,
+    /// How they are bound to who sends them.
+    pub senders: Senders,
     /// Where scopes are, if not in `scope` and `scp`.
     pub scopes_from: Option<Vec<String>>,
 }
@@ -198,6 +200,7 @@ impl Demands {
             leeway: seconds_of(issuer.leeway),
             max_age: issuer.max_age.map(seconds_of),
             kind: issuer.tokens,
+            senders: issuer.senders.and(api.senders),
             scopes_from: issuer.scopes_from.clone(),
         }
     }

@@ -223,8 +223,8 @@ impl Daemon {
             ("limits", before.limits != config.limits),
             ("keys", before.keys != config.keys),
             (
-                "dpop.max_proofs",
-                before.dpop.max_proofs != config.dpop.max_proofs,
+                "dpop (all but ports, nonces, nonce_lifetime)",
+                before.dpop.fixed() != config.dpop.fixed(),
             ),
             ("reload", before.reload != config.reload),
             ("log.format", before.log.format != config.log.format),

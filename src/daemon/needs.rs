@@ -3,30 +3,72 @@
 //! Such an atom is *missing*, and a rule that needs it never allows: better said when the policy
 //! is loaded than found out by the first user who is denied.
 
-use super::config::{ClientAddress, Config};
+use super::config::{ClientAddress, ClientCertificate, Config, Scheme};
 use crate::model::{Access, Atom, Condition, ConditionKind, Model};
 
 /// A sentence for each adapter that can't give what the policy asks for.
 pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
-    if !reads_address(model) {
-        return Vec::new();
-    }
     let adapters = &config.adapters;
-    let (grpc, http) = (&config.listeners.grpc.0, &config.listeners.http.0);
-    [
-        ("grpc", grpc, &adapters.grpc.address),
-        ("nginx", http, &adapters.nginx.address),
-        ("forward", http, &adapters.forward.address),
-        ("envoy", http, &adapters.envoy.address),
-    ]
-    .into_iter()
-    .filter(|(_, listener, source)| listener.is_some() && **source == ClientAddress::Missing)
-    .map(|(adapter, _, _)| {
-        format!(
-            "the policy has a rule on `address`, and `adapters.{adapter}.address` names no source of it: behind this adapter the rule never holds"
-        )
-    })
-    .collect()
+    let (grpc, http) = (
+        config.listeners.grpc.0.is_some(),
+        config.listeners.http.0.is_some(),
+    );
+    let (envoy_grpc, nginx, forward, envoy) = (
+        &adapters.grpc,
+        &adapters.nginx,
+        &adapters.forward,
+        &adapters.envoy,
+    );
+    let address = |source: &ClientAddress| *source == ClientAddress::Missing;
+    let scheme = |source: &Scheme| *source == Scheme::Missing;
+    let certificate = |source: &ClientCertificate| *source == ClientCertificate::Missing;
+    let mut unmet = Vec::new();
+    let mut say = |adapters: &[(&str, bool)], what: &str, field: &str, effect: &str| {
+        for (adapter, _) in adapters.iter().filter(|(_, missing)| *missing) {
+            unmet.push(format!(
+                "the policy {what}, and `adapters.{adapter}.{field}` names no source of it: behind this adapter {effect}"
+            ));
+        }
+    };
+    if reads_address(model) {
+        say(
+            &[
+                ("grpc", grpc && address(&envoy_grpc.address)),
+                ("nginx", http && address(&nginx.address)),
+                ("forward", http && address(&forward.address)),
+                ("envoy", http && address(&envoy.address)),
+            ],
+            "has a rule on `address`",
+            "address",
+            "the rule never holds",
+        );
+    }
+    if model.binds(|senders| senders.dpop) {
+        say(
+            &[
+                ("grpc", grpc && scheme(&envoy_grpc.scheme)),
+                ("nginx", http && scheme(&nginx.scheme)),
+                ("envoy", http && scheme(&envoy.scheme)),
+            ],
+            "takes DPoP proofs, which name the scheme of the request",
+            "scheme",
+            "no proof is good",
+        );
+    }
+    if model.binds(|senders| senders.mtls) {
+        say(
+            &[
+                ("grpc", grpc && certificate(&envoy_grpc.certificate)),
+                ("nginx", http && certificate(&nginx.certificate)),
+                ("forward", http && certificate(&forward.certificate)),
+                ("envoy", http && certificate(&envoy.certificate)),
+            ],
+            "takes tokens that are bound to the client's certificate",
+            "certificate",
+            "no such token is good",
+        );
+    }
+    unmet
 }
 
 /// Whether some rule reads the client's address.

@@ -21,7 +21,7 @@ use super::config::{Config, Explain};
 use super::decision_log::{Line, MAX_PATH};
 use super::log::rfc3339;
 use super::metrics::Adapter;
-use super::{Daemon, Snapshot};
+use super::{Daemon, Snapshot, dpop};
 use crate::answer::{self, Answer, Explanation};
 use crate::engine::{self, Api, Decision, Evidence, Fault, Presented, Request, Routed};
 use crate::keys::{KeySet, Keys};
@@ -29,9 +29,12 @@ use crate::reason::Reason;
 use crate::settings::{ClaimId, Demand, IssuerId};
 use crate::token::{self, Admitted, Sender, Shown, Verified};
 
-/// Which part of the deadline a request may wait for keys: the rest is for the answer, which says
-/// more than that time ran out.
+/// Which part of the deadline a request may wait for keys, or for who knows the proofs that were
+/// seen.
 const PATIENCE: f64 = 0.8;
+
+/// The header that holds a nonce for the client's next DPoP proof (RFC 9449, section 8).
+pub const DPOP_NONCE: &str = "dpop-nonce";
 
 /// A decision, as an adapter answers by it.
 pub struct Decided<'d> {
@@ -39,6 +42,7 @@ pub struct Decided<'d> {
     pub decision: &'d Decision<'d>,
     /// Its number, which the answer and the decision log both hold.
     pub id: &'d str,
+    nonce: Option<String>,
     settings: &'d Config,
     trace: &'d dyn Fn() -> Vec<engine::Step>,
 }
@@ -46,22 +50,33 @@ pub struct Decided<'d> {
 impl Decided<'_> {
     /// What a client is to be told, by a proxy that carries these statuses.
     pub fn answer(&self, carried: fn(u16) -> u16) -> Answer {
-        answer::answer(
+        let mut answer = answer::answer(
             self.decision,
             explain(self.settings.explain),
             self.id,
             None,
             carried,
-        )
+        );
+        let nonce = self.nonce.iter().cloned();
+        answer
+            .headers
+            .extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
+        answer
     }
 
     /// The decision explained, as far as the configuration lets it.
     pub fn explanation(&self) -> Explanation {
-        answer::explanation(
+        let mut explanation = answer::explanation(
             self.decision,
             &(self.trace)(),
             explain(self.settings.explain),
-        )
+        );
+        if !self.decision.allowed() {
+            let nonce = self.nonce.iter().cloned();
+            let nonce = nonce.map(|nonce| (DPOP_NONCE.to_owned(), nonce));
+            explanation.headers.0.extend(nonce);
+        }
+        explanation
     }
 }
 
@@ -194,6 +209,7 @@ impl Exchange<'_> {
         Decided {
             decision,
             id: &self.id,
+            nonce: self.next_nonce(decision),
             settings: &self.settings,
             trace,
         }
@@ -216,14 +232,15 @@ impl Exchange<'_> {
             Presented::Token(token, scheme) => (token, scheme),
         };
         let token = token.as_ref();
+        let nonces = self.daemon.dpop.nonces(&self.settings, request.now);
         let sender = Sender::Shown(Shown {
             request,
             token,
             scheme,
             certificate: original.certificate,
-            demands: self.daemon.dpop.demands(&self.settings),
+            demands: dpop::demands(&self.settings, nonces.as_ref()),
         });
-        let patience = self.started + self.settings.deadline.get().mul_f64(PATIENCE);
+        let patience = self.patience();
         let mut waited = false;
         loop {
             let asked = Asked {
@@ -275,10 +292,28 @@ impl Exchange<'_> {
         match token::admit(verified, &self.snapshot.policy, api, sender, now)? {
             Admitted::Wholly => Ok(()),
             Admitted::Once(proof) => {
-                let taken = self.daemon.dpop.take(&proof, now).await;
+                let taken = self.daemon.dpop.take(&proof, now, self.patience()).await;
                 taken.map_err(|fault| verified.tell(fault))
             }
         }
+    }
+
+    /// Until when a request may wait for others: the rest is for the answer, which says more than
+    /// that time ran out.
+    fn patience(&self) -> Instant {
+        self.started + self.settings.deadline.get().mul_f64(PATIENCE)
+    }
+
+    /// The nonce that the client is told for its next DPoP proof (RFC 9449, section 8.2 and 9).
+    fn next_nonce(&self, decision: &Decision<'_>) -> Option<String> {
+        let policy = &self.snapshot.policy;
+        let wanted = decision.token().is_some() || decision.status() == 401;
+        let takes_dpop = decision.api().is_some_and(|api| policy.schemes(api).dpop);
+        let now = numeric_date(SystemTime::now());
+        let nonces = self.daemon.dpop.nonces(&self.settings, now);
+        nonces
+            .filter(|_| wanted && takes_dpop)
+            .map(|nonces| nonces.next())
     }
 
     /// Counts and logs the decision.

@@ -118,7 +118,7 @@ async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running,
     let daemon = Arc::new(Daemon {
         snapshot: ArcSwap::from_pointee(snapshot),
         keys,
-        dpop: Dpop::new(&config.dpop),
+        dpop: Dpop::new(&config.dpop)?,
         metrics,
         decision_log: decision_log::Log::open(&config.log.decisions)?,
         ids: Ids::new()?,

@@ -42,6 +42,11 @@ fn token() {
 }
 
 #[test]
+fn proof() {
+    all(targets::proof, "proof");
+}
+
+#[test]
 fn key_set() {
     all(targets::key_set, "key_set");
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{Api, Issuer};
 use crate::reason::Reason;
-use crate::settings::{Origin, TokenKind};
+use crate::settings::{Binding, Origin, Senders, TokenKind};
 
 use super::super::change::{Effect, Verdict};
 use super::super::compare::Region;
@@ -57,6 +57,7 @@ pub fn aspects<'m>(region: &Region<'_, 'm>) -> Vec<Aspect<'m>> {
                 aspects.extend(audiences(&case, &url, &demands));
                 aspects.extend(times(&case, &url, &demands, region.now));
                 aspects.extend(kinds(&case, &url, &demands));
+                aspects.extend(senders(&case, &url, &demands));
                 aspects.extend(keys(&case, &url, old_token.issuer, new_token.issuer));
             }
             (None, None) => {}
@@ -239,6 +240,30 @@ fn kinds<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<Aspec
     Some(Aspect::new(
         format!("the kind of tokens of {url}: `{old}` became `{new}`"),
         trials,
+    ))
+}
+
+/// What tokens are bound to, and that their senders must show.
+fn senders<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<Aspect<'m>> {
+    let [old, new] = demands.each_ref().map(|demands| demands.senders);
+    // A token that is bound by a method, or not, is taken by what is said of that method.
+    let takes = |binding: Binding, bound: bool| match binding {
+        Binding::Undeclared => !bound,
+        Binding::Optional => true,
+        Binding::Required => bound,
+    };
+    let gains = |from: Senders, to: Senders| {
+        let kinds = [(false, false), (true, false), (false, true), (true, true)];
+        kinds.into_iter().any(|(key, certificate)| {
+            let taken = |by: Senders| takes(by.dpop, key) && takes(by.mtls, certificate);
+            taken(to) && !taken(from)
+        })
+    };
+    let effect = effect(gains(new, old), gains(old, new))?;
+    let [old, new] = [old, new].map(settings::senders);
+    Some(Aspect::new(
+        format!("what tokens of {url} are bound to: {old} became {new}"),
+        vec![unshown(case, effect, Reason::TokenSender)],
     ))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::model::{Api, Forwarded, Issuer, KeySource, Model};
-use crate::settings::{IssuerUrl, Origin, TokenKind, TokenPlace};
+use crate::settings::{Binding, IssuerUrl, Origin, Senders, TokenKind, TokenPlace};
 use crate::value::ClaimType;
 
 use super::super::tokens::{Case, Demands, Iss};
@@ -60,6 +60,18 @@ pub fn kind(kind: TokenKind) -> &'static str {
         TokenKind::Access => "access",
         TokenKind::Id => "id",
     }
+}
+
+/// How tokens are bound to who sends them, as a policy says it.
+pub fn senders(senders: Senders) -> String {
+    let said = [("dpop", senders.dpop), ("mtls", senders.mtls)];
+    quoted(said.into_iter().filter_map(|said| match said {
+        (_, Binding::Undeclared) => None,
+        ("dpop", Binding::Optional) => Some("sender dpop optional"),
+        ("dpop", Binding::Required) => Some("sender dpop required"),
+        (_, Binding::Optional) => Some("sender mtls optional"),
+        (_, Binding::Required) => Some("sender mtls required"),
+    }))
 }
 
 /// The algorithms of an issuer.

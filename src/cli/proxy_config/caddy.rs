@@ -43,6 +43,11 @@ pub fn snippet(needs: &Needs, address: &Address) -> String {
             .collect();
         let _ = writeln!(snippet, "\t\tcopy_headers {}", names.join(" "));
     }
+    if needs.certificate {
+        snippet.push_str(
+            "\t\t# The certificate that the client showed, or nothing, whatever the client sent.\n\t\theader_up X-Client-Cert-Sha256 {http.request.tls.client.fingerprint}\n",
+        );
+    }
     snippet.push_str("\t}\n");
     if !needs.forwarded.is_empty() {
         snippet.push_str(

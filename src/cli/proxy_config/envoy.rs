@@ -24,6 +24,8 @@ http_filters:
     status_on_error: {{ code: ServiceUnavailable }}
     # Bytes that are not ASCII as they are, and most repeated headers one by one.
     encode_raw_headers: true
+    # The client's certificate, where TLS ends here and the client has one.
+    include_peer_certificate: true
     clear_route_cache: true
 
 # In static_resources:
@@ -101,18 +103,34 @@ pub fn http(needs: &Needs, address: &Address) -> String {
             exactly(&needs.forwarded)
         )
     };
+    let certificate = needs
+        .certificate
+        .then(|| "x-forwarded-client-cert".to_owned());
+    let sanitize = if needs.certificate {
+        "  # x-forwarded-client-cert is Envoy's own word on the client's certificate, whatever the
+  # client sent.
+  forward_client_cert_details: SANITIZE_SET
+"
+    } else {
+        ""
+    };
     let read = if needs.read.is_empty() {
         String::new()
     } else {
-        let patterns = needs.read.iter().fold(String::new(), |mut lines, name| {
-            let _ = writeln!(lines, "      - exact: {name}");
-            lines
-        });
+        let patterns =
+            needs
+                .read
+                .iter()
+                .chain(&certificate)
+                .fold(String::new(), |mut lines, name| {
+                    let _ = writeln!(lines, "      - exact: {name}");
+                    lines
+                });
         format!("    # What the policy reads.\n    allowed_headers:\n      patterns:\n{patterns}")
     };
     format!(
         "\
-{CONNECTION_MANAGER}
+{CONNECTION_MANAGER}{sanitize}
 # In http_filters, in this order, before envoy.filters.http.router:
 {remark}http_filters:
 {mutation}- name: envoy.filters.http.ext_authz
@@ -135,6 +153,7 @@ pub fn http(needs: &Needs, address: &Address) -> String {
         allowed_client_headers:
           patterns:
           - exact: www-authenticate
+          - exact: dpop-nonce
           - exact: x-portcullis-reason
           - exact: x-portcullis-decision
           - exact: content-type
@@ -143,6 +162,7 @@ pub fn http(needs: &Needs, address: &Address) -> String {
         # From an allow to the client.
         allowed_client_headers_on_success:
           patterns:
+          - exact: dpop-nonce
           - exact: x-portcullis-reason
           - exact: x-portcullis-decision
 {token}

@@ -176,6 +176,8 @@ struct Needs {
     token_kept_by: Vec<String>,
     /// Whether all APIs do.
     token_kept: bool,
+    /// Whether tokens are taken that are bound to the client's certificate.
+    certificate: bool,
 }
 
 impl Needs {
@@ -198,6 +200,9 @@ impl Needs {
         for api in &model.apis {
             read_by_api(api, &mut read);
         }
+        if model.binds(|senders| senders.dpop) {
+            read.insert("dpop".to_owned());
+        }
         for guard in &model.guards {
             if let Some(condition) = &guard.condition {
                 read_by_condition(condition, &mut read);
@@ -214,6 +219,7 @@ impl Needs {
             read: read.into_iter().collect(),
             token_kept: !model.apis.is_empty() && token_kept_by.len() == model.apis.len(),
             token_kept_by,
+            certificate: model.binds(|senders| senders.mtls),
         })
     }
 

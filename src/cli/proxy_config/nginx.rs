@@ -80,6 +80,7 @@ auth_request_set $portcullis_allow_origin      $upstream_http_access_control_all
 auth_request_set $portcullis_allow_credentials $upstream_http_access_control_allow_credentials;
 auth_request_set $portcullis_expose_headers    $upstream_http_access_control_expose_headers;
 auth_request_set $portcullis_vary              $upstream_http_vary;
+auth_request_set $portcullis_dpop_nonce        $upstream_http_dpop_nonce;
 
 # The headers that the policy forwards. An empty one is not sent at all, so what
 # a client wrote under these names never passes. A location with a
@@ -107,6 +108,8 @@ location = /_portcullis {
     proxy_set_header X-Original-Host   $http_host;
     proxy_set_header X-Forwarded-For   $remote_addr;
     proxy_set_header X-Forwarded-Proto $scheme;
+    # The client's certificate, or nothing, whatever the client sent.
+    proxy_set_header X-Client-Cert     $ssl_client_escaped_cert;
     proxy_set_header Connection        \"\";
     proxy_http_version 1.1;
 
@@ -127,6 +130,7 @@ location @portcullis_401 {
     default_type application/problem+json;
     add_header X-Portcullis-Reason   $portcullis_reason   always;
     add_header X-Portcullis-Decision $portcullis_decision always;
+    add_header DPoP-Nonce            $portcullis_dpop_nonce always;
     add_header Access-Control-Allow-Origin      $portcullis_allow_origin      always;
     add_header Access-Control-Allow-Credentials $portcullis_allow_credentials always;
     add_header Access-Control-Expose-Headers    $portcullis_expose_headers    always;

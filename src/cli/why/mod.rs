@@ -23,7 +23,7 @@ use crate::engine::{self, Fault, Request};
 use crate::pattern::Method;
 use crate::reason::Reason;
 
-use token::{Proof, Source, Told};
+use token::{Asking, Proof, Source, Told};
 
 /// Say whether a request is allowed, and why or why not.
 ///
@@ -69,6 +69,14 @@ pub struct Arguments {
     /// A token: a file that holds it, - for standard input, or the token itself
     #[arg(long, value_name = "FILE|-|JWT", help_heading = "The token", conflicts_with_all = ["claims", "issuer", "claim", "scope", "audience", "expires"])]
     token: Option<String>,
+    /// The client's certificate, for tokens that are bound to one: a file, in PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "The token",
+        requires = "token"
+    )]
+    certificate: Option<PathBuf>,
     /// Fetch no keys: where the issuer's keys are no files, the signature is not checked
     #[arg(long, help_heading = "The token")]
     offline: bool,
@@ -137,7 +145,16 @@ pub fn run(arguments: &Arguments) -> Ended {
         return report(&decision, &[], &Told::default());
     }
     let routed = policy.route(&request);
-    let (proof, told) = Proof::of(&source, &loaded, &policy, &routed, &request)?;
+    let asking = Asking {
+        routed: &routed,
+        request: &request,
+        certificate: arguments
+            .certificate
+            .as_deref()
+            .map(token::certificate)
+            .transpose()?,
+    };
+    let (proof, told) = Proof::of(&source, &loaded, &policy, &asking)?;
     let decision = engine::decide(&routed, proof.evidence());
     let steps = engine::explain(&routed, proof.evidence());
     report(&decision, &steps, &told)

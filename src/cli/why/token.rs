@@ -10,8 +10,10 @@ use super::super::output::Failure;
 use super::super::time;
 use super::Arguments;
 use super::keys::Fetched;
+use crate::daemon::adapter;
 use crate::engine::{Api, Evidence, Fault, Policy, Presented, Request, Routed, Scheme};
 use crate::json::Json;
+use crate::keys::Thumbprint;
 use crate::load::Loaded;
 use crate::reason::Reason;
 use crate::settings::Demand;
@@ -164,15 +166,17 @@ impl Proof {
         source: &Source,
         loaded: &Loaded,
         policy: &Policy,
-        routed: &Routed<'_, '_>,
-        request: &Request<'_>,
+        asking: &Asking<'_>,
     ) -> Result<(Proof, Told), Failure> {
+        let Asking {
+            routed, request, ..
+        } = asking;
         let mut told = Told::default();
         let Some(api) = routed.api().filter(|_| routed.demand() != Demand::None) else {
             return Ok((Proof::Nothing, told));
         };
         let presented = routed.token();
-        let sender = sender(source, &presented, request);
+        let sender = asking.sender(source, &presented);
         let result = match (source, &presented) {
             (Source::Request { .. }, Presented::Absent) => return Ok((Proof::Nothing, told)),
             (_, Presented::Fault(fault)) => Err(fault.clone()),
@@ -222,29 +226,50 @@ impl Proof {
     }
 }
 
-/// Who sends the token: claims are taken as sent by whom the policy asks for; a token shows it by
-/// the request's headers. One that `--token` gives stands by itself, and came as the proof beside
-/// it says.
-fn sender<'a>(
-    source: &'a Source,
-    presented: &'a Presented<'_>,
-    request: &'a Request<'a>,
-) -> Sender<'a> {
-    let (token, scheme) = match (source, presented) {
-        (_, Presented::Token(token, scheme)) => (token.as_ref(), *scheme),
-        (Source::Token { token, .. }, _) if request.header("dpop").next().is_some() => {
-            (token.as_str(), Scheme::Dpop)
-        }
-        (Source::Token { token, .. }, _) => (token.as_str(), Scheme::Bearer),
-        (Source::Claims { .. } | Source::Request { .. }, _) => return Sender::Assumed,
-    };
-    Sender::Shown(Shown {
-        request,
-        token,
-        scheme,
-        certificate: None,
-        demands: Demands::default(),
-    })
+/// The request that is asked about.
+pub struct Asking<'a> {
+    /// The rules that answer it.
+    pub routed: &'a Routed<'a, 'a>,
+    /// The request itself.
+    pub request: &'a Request<'a>,
+    /// The certificate of the client's connection.
+    pub certificate: Option<Thumbprint>,
+}
+
+impl Asking<'_> {
+    /// Who sends the token: claims are taken as sent by whom the policy asks for; a token shows
+    /// it by the request's headers. One that `--token` gives stands by itself, and came as the
+    /// proof beside it says.
+    fn sender<'s>(&'s self, source: &'s Source, presented: &'s Presented<'_>) -> Sender<'s> {
+        let (token, scheme) = match (source, presented) {
+            (_, Presented::Token(token, scheme)) => (token.as_ref(), *scheme),
+            (Source::Token { token, .. }, _) if self.request.header("dpop").next().is_some() => {
+                (token.as_str(), Scheme::Dpop)
+            }
+            (Source::Token { token, .. }, _) => (token.as_str(), Scheme::Bearer),
+            (Source::Claims { .. } | Source::Request { .. }, _) => return Sender::Assumed,
+        };
+        Sender::Shown(Shown {
+            request: self.request,
+            token,
+            scheme,
+            certificate: self.certificate,
+            demands: Demands::default(),
+        })
+    }
+}
+
+/// Reads the certificate that `--certificate` names.
+pub fn certificate(file: &Path) -> Result<Thumbprint, Failure> {
+    let name = file.display().to_string();
+    let failed =
+        |why: String| Failure::new(format!("no certificate can be read from `{name}`: {why}"));
+    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    match adapter::read_certificate(&text, &name) {
+        Ok(Some(thumbprint)) => Ok(thumbprint),
+        Ok(None) => Err(failed("it is empty".to_owned())),
+        Err(malformed) => Err(failed(malformed.0)),
+    }
 }
 
 /// Verifies a token with the issuer's keys: those of files, and those that are fetched.

@@ -28,6 +28,7 @@ pub fn read<'a>(
     let mut own = Vec::new();
     let scheme = sources::scheme(headers, &config.scheme, &mut own)?;
     let address = sources::address(headers, &config.address, &mut own)?;
+    let certificate = sources::certificate(headers, &config.certificate, &mut own)?;
     let (method, target) = line
         .and_then(RequestLine::parts)
         .filter(|line| fits(parts, *line))
@@ -45,7 +46,7 @@ pub fn read<'a>(
         host: Some(original::one(headers, "host")?),
         headers: original::headers(headers, &own),
         address,
-        certificate: None,
+        certificate,
         masked: true,
     })
 }

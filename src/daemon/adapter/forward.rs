@@ -16,6 +16,7 @@ pub fn read<'a>(parts: &'a Parts, config: &'a ForwardSources) -> Result<Original
     let headers = &parts.headers;
     let mut own = vec![METHOD, SCHEME, HOST, TARGET];
     let address = sources::address(headers, &config.address, &mut own)?;
+    let certificate = sources::certificate(headers, &config.certificate, &mut own)?;
     Ok(Original {
         method: original::one(headers, METHOD)?,
         target: original::one_target(headers, TARGET)?,
@@ -23,7 +24,7 @@ pub fn read<'a>(parts: &'a Parts, config: &'a ForwardSources) -> Result<Original
         host: Some(original::one(headers, HOST)?),
         headers: original::headers(headers, &own),
         address,
-        certificate: None,
+        certificate,
         masked: false,
     })
 }

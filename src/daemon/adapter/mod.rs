@@ -3,6 +3,7 @@
 //! An adapter reads its own headers and no other's, one source for each thing, never a fallback;
 //! what a client can send must not be taken for what a proxy says.
 
+mod certificate;
 mod envoy_http;
 mod forward;
 pub mod grpc;
@@ -20,6 +21,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 
+pub use certificate::read as read_certificate;
 pub use original::{Malformed, Original};
 
 use crate::daemon::Daemon;

@@ -19,6 +19,7 @@ pub fn read<'a>(parts: &'a Parts, config: &'a Sources) -> Result<Original<'a>, M
     let mut own = vec![METHOD, TARGET, HOST];
     let scheme = sources::scheme(headers, &config.scheme, &mut own)?;
     let address = sources::address(headers, &config.address, &mut own)?;
+    let certificate = sources::certificate(headers, &config.certificate, &mut own)?;
     Ok(Original {
         method: original::one(headers, METHOD)?,
         target: original::one_target(headers, TARGET)?,
@@ -26,7 +27,7 @@ pub fn read<'a>(parts: &'a Parts, config: &'a Sources) -> Result<Original<'a>, M
         host: Some(original::one(headers, HOST)?),
         headers: original::headers(headers, &own),
         address,
-        certificate: None,
+        certificate,
         masked: false,
     })
 }

@@ -13,6 +13,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::certificate;
 use super::original::{self, Malformed, Original};
 use crate::answer::Explanation;
 use crate::daemon::Daemon;
@@ -35,6 +36,9 @@ struct Question {
     headers: Headers,
     #[serde(default)]
     address: Option<String>,
+    /// The certificate of the client's connection, in PEM.
+    #[serde(default)]
+    certificate: Option<String>,
 }
 
 /// An object of headers, names in lower case; a value that is a list is a header sent repeatedly.
@@ -171,7 +175,10 @@ fn read(question: &Question) -> Result<Original<'_>, Malformed> {
             .as_deref()
             .map(|address| original::address(address, "address"))
             .transpose()?,
-        certificate: None,
+        certificate: match &question.certificate {
+            None => None,
+            Some(text) => certificate::read(text, "certificate")?,
+        },
         masked: false,
     })
 }

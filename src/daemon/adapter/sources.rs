@@ -1,11 +1,13 @@
-//! What the configuration names a source for: scheme, client address.
+//! What the configuration names a source for: scheme, client address, client certificate.
 
 use std::net::IpAddr;
 
 use http::HeaderMap;
 
+use super::certificate;
 use super::original::{self, Malformed};
-use crate::daemon::config::{ClientAddress, Scheme};
+use crate::daemon::config::{ClientAddress, ClientCertificate, Scheme};
+use crate::keys::Thumbprint;
 
 /// The scheme of the original request; its header, if it has one, becomes the adapter's own.
 ///
@@ -37,5 +39,56 @@ pub fn address<'a>(
             own.push(name);
             original::address(original::one(headers, name)?, name).map(Some)
         }
+    }
+}
+
+/// Envoy's header for client certificates.
+pub const XFCC: &str = "x-forwarded-client-cert";
+
+/// The certificate of the client's connection; its header, if it has one, becomes the adapter's
+/// own. A client without a certificate is no fault: the header is then not there, or empty.
+pub fn certificate<'a>(
+    headers: &'a HeaderMap,
+    source: &'a ClientCertificate,
+    own: &mut Vec<&'a str>,
+) -> Result<Option<Thumbprint>, Malformed> {
+    let Some(name) = header_of(source) else {
+        return Ok(None);
+    };
+    own.push(name);
+    let mut values = headers.get_all(name).iter().map(|value| value.as_bytes());
+    thumbprint(source, name, (values.next(), values.next()))
+}
+
+/// The header that a source of the certificate is, if it is one.
+pub fn header_of(source: &ClientCertificate) -> Option<&str> {
+    match source {
+        ClientCertificate::Missing | ClientCertificate::Attribute => None,
+        ClientCertificate::Header(name) | ClientCertificate::Fingerprint(name) => Some(name),
+        ClientCertificate::Xfcc => Some(XFCC),
+    }
+}
+
+/// What a header says of the certificate, given its first two values.
+pub fn thumbprint(
+    source: &ClientCertificate,
+    name: &str,
+    values: (Option<&[u8]>, Option<&[u8]>),
+) -> Result<Option<Thumbprint>, Malformed> {
+    let text = match values {
+        (None, _) => return Ok(None),
+        (Some(value), None) => std::str::from_utf8(value)
+            .map_err(|_| Malformed(format!("the header `{name}` is not ASCII")))?,
+        (Some(_), Some(_)) => {
+            return Err(Malformed(format!(
+                "the header `{name}` is there more than once"
+            )));
+        }
+    };
+    match source {
+        ClientCertificate::Missing | ClientCertificate::Attribute => Ok(None),
+        ClientCertificate::Header(_) => certificate::read(text, name),
+        ClientCertificate::Fingerprint(_) => certificate::fingerprint(text, name),
+        ClientCertificate::Xfcc => certificate::xfcc(text),
     }
 }

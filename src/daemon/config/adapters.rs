@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sources::{ClientAddress, Scheme};
+use super::sources::{ClientAddress, ClientCertificate, Scheme};
 
 /// What each adapter is told by its proxy beyond the request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -26,6 +26,9 @@ pub struct Sources {
     pub scheme: Scheme,
     /// Where the client's address is: `missing`, `attribute` (gRPC), `header:NAME`.
     pub address: ClientAddress,
+    /// Where the certificate of the client's connection is: `missing`, `attribute` (gRPC),
+    /// `header:NAME`, `fingerprint:NAME`, `xfcc`.
+    pub certificate: ClientCertificate,
 }
 
 /// As [`Sources`], for an adapter whose protocol says where the scheme is.
@@ -34,26 +37,27 @@ pub struct Sources {
 pub struct ForwardSources {
     /// Where the client's address is: `missing`, `header:NAME`.
     pub address: ClientAddress,
+    /// Where the certificate of the client's connection is: `missing`, `header:NAME`,
+    /// `fingerprint:NAME`, `xfcc`.
+    pub certificate: ClientCertificate,
 }
 
 impl Adapters {
     /// `attribute` means Envoy's CheckRequest, which only gRPC has.
     pub(super) fn validate(&self) -> Result<(), String> {
+        let scheme = |source: &Scheme| *source == Scheme::Attribute;
+        let address = |source: &ClientAddress| *source == ClientAddress::Attribute;
+        let certificate = |source: &ClientCertificate| *source == ClientCertificate::Attribute;
+        let (nginx, forward, envoy) = (&self.nginx, &self.forward, &self.envoy);
         let attributes = [
-            ("nginx.scheme", self.nginx.scheme == Scheme::Attribute),
-            (
-                "nginx.address",
-                self.nginx.address == ClientAddress::Attribute,
-            ),
-            (
-                "forward.address",
-                self.forward.address == ClientAddress::Attribute,
-            ),
-            ("envoy.scheme", self.envoy.scheme == Scheme::Attribute),
-            (
-                "envoy.address",
-                self.envoy.address == ClientAddress::Attribute,
-            ),
+            ("nginx.scheme", scheme(&nginx.scheme)),
+            ("nginx.address", address(&nginx.address)),
+            ("nginx.certificate", certificate(&nginx.certificate)),
+            ("forward.address", address(&forward.address)),
+            ("forward.certificate", certificate(&forward.certificate)),
+            ("envoy.scheme", scheme(&envoy.scheme)),
+            ("envoy.address", address(&envoy.address)),
+            ("envoy.certificate", certificate(&envoy.certificate)),
         ];
         match attributes.iter().find(|(_, attribute)| *attribute) {
             None => Ok(()),

@@ -20,7 +20,7 @@ pub use adapters::{Adapters, ForwardSources, Sources};
 pub use dpop::Dpop;
 pub use duration::Span;
 pub use listeners::{Address, Listener, ListenerSetting, Listeners, Tls};
-pub use sources::{ClientAddress, Scheme};
+pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
 /// The largest configuration that is read; a real one has some kilobytes.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
@@ -381,6 +381,7 @@ impl Config {
                 .map_err(|fault| format!("listeners.{name}: {fault}"))?;
         }
         self.adapters.validate()?;
+        self.dpop.validate()?;
         if self.policy.0.is_empty() {
             return Err("policy: no path is named".to_owned());
         }
@@ -429,6 +430,7 @@ impl Config {
         if let DecisionLog::File(path) = &mut self.log.decisions {
             *path = folder.join(&*path);
         }
+        self.dpop.resolve(folder);
         self.listeners.resolve(folder);
     }
 }

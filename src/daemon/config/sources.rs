@@ -33,9 +33,31 @@ pub enum ClientAddress {
     Header(String),
 }
 
+/// The certificate of the client's connection to the proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ClientCertificate {
+    /// Not known.
+    #[default]
+    Missing,
+    /// What Envoy's CheckRequest says.
+    Attribute,
+    /// The certificate in this header, in lower case.
+    Header(String),
+    /// The SHA-256 fingerprint in this header, in lower case.
+    Fingerprint(String),
+    /// Envoy's `x-forwarded-client-cert`.
+    Xfcc,
+}
+
 /// The name after `header:`, in lower case.
 fn header(text: &str) -> Option<Result<String, String>> {
-    let name = text.strip_prefix("header:")?.trim();
+    named(text, "header:")
+}
+
+/// The name of a header after a word, in lower case.
+fn named(text: &str, word: &str) -> Option<Result<String, String>> {
+    let name = text.strip_prefix(word)?.trim();
     Some(
         http::HeaderName::from_bytes(name.as_bytes())
             .map(|name| name.as_str().to_owned())
@@ -91,6 +113,35 @@ impl From<ClientAddress> for String {
             ClientAddress::Missing => "missing".to_owned(),
             ClientAddress::Attribute => "attribute".to_owned(),
             ClientAddress::Header(name) => format!("header:{name}"),
+        }
+    }
+}
+
+impl TryFrom<String> for ClientCertificate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match (text.as_str(), header(&text), named(&text, "fingerprint:")) {
+            (_, Some(name), _) => name.map(ClientCertificate::Header),
+            (_, _, Some(name)) => name.map(ClientCertificate::Fingerprint),
+            ("missing", ..) => Ok(ClientCertificate::Missing),
+            ("attribute", ..) => Ok(ClientCertificate::Attribute),
+            ("xfcc", ..) => Ok(ClientCertificate::Xfcc),
+            _ => Err(format!(
+                "`{text}` is no source of the client's certificate; write `missing`, `attribute`, `header:NAME`, `fingerprint:NAME` or `xfcc`"
+            )),
+        }
+    }
+}
+
+impl From<ClientCertificate> for String {
+    fn from(source: ClientCertificate) -> String {
+        match source {
+            ClientCertificate::Missing => "missing".to_owned(),
+            ClientCertificate::Attribute => "attribute".to_owned(),
+            ClientCertificate::Header(name) => format!("header:{name}"),
+            ClientCertificate::Fingerprint(name) => format!("fingerprint:{name}"),
+            ClientCertificate::Xfcc => "xfcc".to_owned(),
         }
     }
 }

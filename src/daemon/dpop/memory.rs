@@ -9,22 +9,12 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::shard_of;
+use super::Seen;
+use crate::keys::Thumbprint;
 use crate::token::Proof;
 
 /// How many shards there are.
 const SHARDS: usize = 16;
-
-/// Whether a proof was seen before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// It was not; now it is.
-    New,
-    /// It was.
-    Again,
-    /// It was not, and can't be remembered.
-    NoRoom,
-}
 
 /// The proofs that were seen.
 #[derive(Debug)]
@@ -55,12 +45,18 @@ impl Memory {
 
     /// Remembers a proof for as long as it lasts.
     pub fn take(&self, proof: &Proof, lasts: Duration, now: Instant) -> Seen {
-        let Some(shard) = self.shards.get(shard_of(proof.key(), SHARDS)) else {
+        let Some(shard) = self.shards.get(shard_of(proof.key())) else {
             return Seen::NoRoom;
         };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         shard.take(*proof.id(), now + lasts, now, self.of_shard)
     }
+}
+
+/// The shard of a client's key. Keys are the clients' choice, but a thumbprint is a hash.
+fn shard_of(key: Thumbprint) -> usize {
+    let first = key.as_bytes().first().copied().unwrap_or_default();
+    usize::from(first) % SHARDS
 }
 
 impl Shard {

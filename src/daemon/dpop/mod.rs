@@ -2,55 +2,123 @@
 //! they must hold.
 
 mod memory;
+mod nonces;
+mod shared;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::config::{self, Config};
 use crate::engine::Fault;
-use crate::keys::Thumbprint;
 use crate::reason::Reason;
 use crate::token::{Demands, Proof};
-use memory::{Memory, Seen};
+use memory::Memory;
+pub use nonces::At;
+use nonces::Giver;
+use shared::Shared;
+
+/// The most bytes of a file that holds a secret: a real one has less than a hundred.
+const MAX_SECRET_BYTES: u64 = 4096;
+
+/// Whether a proof was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// It was not; now it is.
+    New,
+    /// It was.
+    Again,
+    /// It was not, and can't be remembered.
+    NoRoom,
+}
 
 /// What the daemon keeps for proofs.
 #[derive(Debug)]
 pub struct Dpop {
-    memory: Memory,
+    seen: Store,
+    nonces: Giver,
+}
+
+/// Where proofs that were seen are kept.
+#[derive(Debug)]
+enum Store {
+    /// In this process.
+    Own(Box<Memory>),
+    /// On a server that several daemons share.
+    Shared(Box<Shared>),
 }
 
 impl Dpop {
     /// With the configuration that the daemon starts with.
-    pub fn new(config: &config::Dpop) -> Dpop {
-        Dpop {
-            memory: Memory::new(config.max_proofs),
-        }
+    pub fn new(config: &config::Dpop) -> Result<Dpop, String> {
+        let seen = match &config.redis {
+            None => Store::Own(Box::new(Memory::new(config.max_proofs))),
+            Some(url) => {
+                let password = config.redis_password_file.as_deref();
+                let password = password.map(secret).transpose()?;
+                Store::Shared(Box::new(Shared::new(url, password.as_deref())?))
+            }
+        };
+        let nonces = match config.nonce_key_file.as_deref() {
+            None => Giver::of_this_process()?,
+            Some(file) => Giver::with_key(secret(file)?.as_bytes())
+                .map_err(|fault| format!("{}: {fault}", file.display()))?,
+        };
+        Ok(Dpop { seen, nonces })
     }
 
-    /// What is asked of proofs.
-    pub fn demands<'c>(&'c self, config: &'c Config) -> Demands<'c> {
-        Demands {
-            ports: Some(&config.dpop.ports),
-            nonces: None,
-        }
+    /// The nonces at a time, a NumericDate, where the configuration asks for them.
+    pub fn nonces(&self, config: &Config, now: f64) -> Option<At<'_>> {
+        let lifetime = config.dpop.nonce_lifetime.get();
+        config
+            .dpop
+            .nonces
+            .then(|| self.nonces.at(now, lifetime.as_secs()))
     }
 
     /// Remembers a proof that is good at a time, a NumericDate; a fault where it was seen before,
-    /// or where that can't be told.
-    pub async fn take(&self, proof: &Proof, now: f64) -> Result<(), Fault> {
+    /// or where that can't be told until `patience`.
+    pub async fn take(&self, proof: &Proof, now: f64, patience: Instant) -> Result<(), Fault> {
+        let internal = |hint: String| Fault::new(Reason::Internal, hint);
         let lasts = Duration::try_from_secs_f64(proof.expires() - now).unwrap_or_default();
-        match self.memory.take(proof, lasts, Instant::now()) {
+        let seen = match &self.seen {
+            Store::Own(memory) => memory.take(proof, lasts, Instant::now()),
+            Store::Shared(shared) => {
+                shared.take(proof, lasts, patience).await.map_err(|fault| {
+                    internal(format!(
+                        "whether the DPoP proof was seen before can't be told: {fault}"
+                    ))
+                })?
+            }
+        };
+        match seen {
             Seen::New => Ok(()),
             Seen::Again => Err(Proof::used_again()),
-            Seen::NoRoom => Err(Fault::new(
-                Reason::Internal,
-                "there is no room for further DPoP proofs (`dpop.max_proofs`)",
+            Seen::NoRoom => Err(internal(
+                "there is no room for further DPoP proofs (`dpop.max_proofs`)".to_owned(),
             )),
         }
     }
 }
 
-/// A client's key, which a shard of the memory belongs to.
-fn shard_of(key: Thumbprint, shards: usize) -> usize {
-    let first = key.as_bytes().first().copied().unwrap_or_default();
-    usize::from(first) % shards
+/// What is asked of a proof.
+pub fn demands<'a>(config: &'a Config, nonces: Option<&'a At<'_>>) -> Demands<'a> {
+    Demands {
+        ports: Some(&config.dpop.ports),
+        nonces: nonces.map(|nonces| nonces as _),
+    }
+}
+
+/// Reads a file that holds a secret; the end of its line is no part of it.
+fn secret(file: &Path) -> Result<String, String> {
+    let fault = |fault: String| format!("{}: {fault}", file.display());
+    let length = std::fs::metadata(file)
+        .map_err(|error| fault(error.to_string()))?
+        .len();
+    if length > MAX_SECRET_BYTES {
+        return Err(fault(format!(
+            "{length} bytes, and a secret has at most {MAX_SECRET_BYTES}"
+        )));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| fault(error.to_string()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

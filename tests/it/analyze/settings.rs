@@ -74,6 +74,24 @@ fn settings_are_compared_by_what_they_let_through() {
             "tightened",
         ),
         (
+            with("", AUDIENCE),
+            with("sender dpop optional", AUDIENCE),
+            "what tokens of `https://issuer.example` are bound to: none became `sender dpop optional`",
+            "loosened",
+        ),
+        (
+            with("sender dpop optional", AUDIENCE),
+            with("", &api("sender dpop")),
+            "what tokens of `https://issuer.example` are bound to: `sender dpop optional` became `sender dpop required`",
+            "tightened",
+        ),
+        (
+            with("sender dpop", AUDIENCE),
+            with("sender mtls", AUDIENCE),
+            "what tokens of `https://issuer.example` are bound to: `sender dpop required` became `sender mtls required`",
+            "changed",
+        ),
+        (
             with("algorithms RS256", AUDIENCE),
             with("algorithms RS256, ES256", AUDIENCE),
             "the algorithms of `https://issuer.example`: `RS256` became `RS256`, `ES256`",

@@ -4,10 +4,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
+use portcullis::keys::Thumbprint;
 use serde_json::{Value, json};
 
 use super::support::{GOOD, folder, run, run_with_input, text, write};
-use crate::support::mint::Signer;
+use crate::support::dpop::Client;
+use crate::support::mint::{Signer, key_set};
 
 const ORDERS: &str = "GET https://api.example.com/orders";
 
@@ -514,4 +516,70 @@ fn a_reason_has_a_page() {
         "{}",
         typo.stderr
     );
+}
+
+/// A bound token with the proof of its client is asked about as it is sent.
+#[test]
+fn a_proof_and_a_certificate_are_checked_for_real() {
+    let signer = Signer::new("ES256").kid("k1");
+    let client = Client::new();
+    let policy = policy_with("keys file \"keys.json\"  sender dpop optional  sender mtls optional");
+    let folder = folder(&[
+        ("a.gate", &policy),
+        ("keys.json", &key_set(&[&signer]).to_string()),
+        (
+            "client.pem",
+            "-----BEGIN CERTIFICATE-----\nMAABAg==\n-----END CERTIFICATE-----\n",
+        ),
+        ("none.pem", "-----BEGIN CERTIFICATE-----\n"),
+    ]);
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let token = |cnf: Value| {
+        let mut claims = good_claims();
+        claims["cnf"] = cnf;
+        signer.token(&claims)
+    };
+    let why = |token: &str, more: &[&str]| {
+        let path = text(&folder);
+        let arguments = ["why", &path, ORDERS, "--format", "json", "--token", token];
+        let ran = run(&[&arguments[..], more].concat());
+        serde_json::from_str::<Value>(&ran.stdout)
+            .unwrap_or_else(|_| panic!("{}", ran.everything()))
+    };
+    let bound = token(json!({"jkt": client.thumbprint()}));
+    let url = "https://api.example.com/orders";
+    let header = |proof: String| format!("DPoP: {proof}");
+    let proof = header(client.proof("GET", url, Some(&bound), &json!({})));
+    assert_eq!(why(&bound, &["--header", &proof])["decision"], "allow");
+    let other = header(client.proof("POST", url, Some(&bound), &json!({})));
+    for (more, hint) in [
+        (&["--header", &other][..], "`htm`"),
+        (&[], "as a bearer token"),
+    ] {
+        let answer = why(&bound, more);
+        assert_eq!(answer["reason"], "token.sender", "{answer}");
+        assert!(
+            answer["hint"].as_str().expect("a hint").contains(hint),
+            "{answer}"
+        );
+    }
+    let x5t = Thumbprint::of_certificate(&[0x30, 0, 1, 2]).to_string();
+    let bound = token(json!({"x5t#S256": x5t}));
+    let certificate = at("client.pem");
+    assert_eq!(
+        why(&bound, &["--certificate", &certificate])["decision"],
+        "allow"
+    );
+    assert_eq!(why(&bound, &[])["reason"], "token.sender");
+    let none = at("none.pem");
+    let ran = run(&[
+        "why",
+        &text(&folder),
+        ORDERS,
+        "--token",
+        &bound,
+        "--certificate",
+        &none,
+    ]);
+    assert_eq!(ran.code, Some(2), "{}", ran.everything());
 }

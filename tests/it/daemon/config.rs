@@ -133,6 +133,17 @@ fn values_that_would_stop_everything_are_refused() {
         "listeners: {http: on}",
         "listeners: {http: true}",
         "adapters: {envoy: {address: attribute}}",
+        "adapters: {nginx: {certificate: attribute}}",
+        "adapters: {forward: {certificate: attribute}}",
+        "adapters: {envoy: {certificate: attribute}}",
+        "adapters: {nginx: {certificate: x-client-cert}}",
+        "adapters: {nginx: {certificate: \"fingerprint:a b\"}}",
+        "dpop: {max_proofs: 0}",
+        "dpop: {ports: [0x10000]}",
+        "dpop: {nonce_lifetime: 59s}",
+        "dpop: {redis: \"http://127.0.0.1\"}",
+        "dpop: {redis: \"redis://:secret@127.0.0.1\"}",
+        "dpop: {redis_password_file: password}",
     ] {
         refused(text, &[]);
     }

@@ -1,72 +1,16 @@
 //! Sockets: TLS, Unix sockets, slow and oversized requests, the end.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::daemon::config::Config;
 use portcullis::daemon::{Options, StartError, start};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::harness::{Answer, Http, POLICY, Testbed, converse, read_answer};
-
-/// An authority, and what it has signed, as PEM files in a folder.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    folder: tempfile::TempDir,
-}
-
-impl Authority {
-    fn new() -> Authority {
-        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("ca.crt"), issuer.pem()).expect("written");
-        Authority { issuer, folder }
-    }
-
-    /// Signs a certificate and writes it and its key.
-    fn sign(&self, name: &str) {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        std::fs::write(self.path(name, "crt"), certificate.pem()).expect("written");
-        std::fs::write(self.path(name, "key"), key.serialize_pem()).expect("written");
-    }
-
-    fn path(&self, name: &str, extension: &str) -> std::path::PathBuf {
-        self.folder.path().join(format!("{name}.{extension}"))
-    }
-
-    /// A client that trusts this authority, with a certificate of its own if `name` is given.
-    fn client(&self, name: Option<(&Authority, &str)>) -> tokio_rustls::TlsConnector {
-        let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_file(self.path("ca", "crt")).expect("the authority"))
-            .expect("a root");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots);
-        let config = match name {
-            None => builder.with_no_client_auth(),
-            Some((authority, name)) => builder
-                .with_client_auth_cert(
-                    vec![CertificateDer::from_pem_file(authority.path(name, "crt")).expect("read")],
-                    PrivateKeyDer::from_pem_file(authority.path(name, "key")).expect("read"),
-                )
-                .expect("a client's certificate"),
-        };
-        tokio_rustls::TlsConnector::from(Arc::new(config))
-    }
-}
+use crate::support::tls::Authority;
 
 /// Sends a request over TLS; `None` where there is no connection to send it on.
 async fn over_tls(

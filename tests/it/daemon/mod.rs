@@ -12,4 +12,5 @@ mod one_decision;
 mod pdp;
 mod provider;
 mod reload;
+mod sender;
 mod tokens;

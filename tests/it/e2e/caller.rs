@@ -177,6 +177,15 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// What a connection has brought that ended with one answer, its body as it came.
+    pub fn from_bytes(bytes: &[u8]) -> io::Result<Self> {
+        let end = find(bytes, b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (head, body) = bytes.split_at(end + 4);
+        let mut answer = Self::from_head(head)?;
+        answer.body = body.to_vec();
+        Ok(answer)
+    }
+
     fn from_head(head: &[u8]) -> io::Result<Self> {
         let head = String::from_utf8_lossy(head);
         let mut lines = head.trim_end().split("\r\n");

@@ -26,7 +26,12 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the daemon and waits until it is ready to decide.
     pub fn start(policy: &str) -> Self {
-        let mut daemon = Self::start_unready(policy);
+        Self::with(policy, "")
+    }
+
+    /// The same with more in its configuration.
+    pub fn with(policy: &str, configuration: &str) -> Self {
+        let mut daemon = Self::start_with(policy, configuration);
         let admin = daemon.admin;
         daemon
             .process
@@ -37,6 +42,10 @@ impl Daemon {
     /// Starts the daemon and waits only until it is up: one that has no keys
     /// yet is not ready.
     pub fn start_unready(policy: &str) -> Self {
+        Self::start_with(policy, "")
+    }
+
+    fn start_with(policy: &str, configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let ports = Portcullis {
             grpc: process::free_port(),
@@ -45,7 +54,7 @@ impl Daemon {
         let admin = process::local(process::free_port());
         let pdp = process::local(process::free_port());
         // The deadline is one that a busy machine does not reach.
-        let configuration = format!(
+        let written = format!(
             "policy: policies\n\
              deadline: 2s\n\
              explain: full\n\
@@ -55,11 +64,12 @@ impl Daemon {
                pdp: {pdp}\n  \
                admin: {admin}\n\
              reload:\n  \
-               settle: 10ms\n",
+               settle: 10ms\n\
+             {configuration}",
             ports.grpc, ports.http
         );
         fs::create_dir(folder.path().join("policies")).expect("the folder can be written");
-        fs::write(folder.path().join("portcullis.yaml"), configuration)
+        fs::write(folder.path().join("portcullis.yaml"), written)
             .expect("the folder can be written");
         let mut daemon = Self {
             process: launch(&folder, policy),

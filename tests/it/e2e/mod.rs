@@ -22,4 +22,5 @@ mod keys;
 mod provider_works;
 mod reload;
 mod requests;
+mod sender;
 mod story;

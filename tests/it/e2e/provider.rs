@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::caller::Request;
 use super::process::{self, Process};
+use crate::support::dpop::Client;
 
 /// The resource that the tests' policies protect.
 pub const ORDERS: &str = "https://api.example.com";
@@ -85,6 +86,45 @@ impl Provider {
             .map(|(name, value)| format!("{name}={}", form_encoded(value)))
             .collect();
         let answer = Request::to_host("POST", "/token", &self.endpoint.to_string())
+            .body("application/x-www-form-urlencoded", &body.join("&"))
+            .send(self.endpoint);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        text(&answer.json(), "access_token").expect("a token response holds a token")
+    }
+
+    /// An access token of the machine client for the API, bound to a client's key.
+    pub fn bound_token(&self, client: &Client) -> String {
+        let url = format!("{}/token", self.issuer);
+        let proof = client.proof("POST", &url, None, &json!({}));
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "machine"),
+            ("client_secret", "machine-secret"),
+            ("scope", "read:orders"),
+            ("resource", ORDERS),
+        ];
+        self.token_for(&form, ("DPoP", &proof))
+    }
+
+    /// The same, bound to a certificate in PEM.
+    pub fn certified_token(&self, certificate: &str) -> String {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "certified"),
+            ("client_secret", "certified-secret"),
+            ("scope", "read:orders"),
+            ("resource", ORDERS),
+        ];
+        self.token_for(&form, ("X-Client-Cert", &form_encoded(certificate)))
+    }
+
+    fn token_for(&self, form: &[(&str, &str)], header: (&str, &str)) -> String {
+        let body: Vec<String> = form
+            .iter()
+            .map(|(name, value)| format!("{name}={}", form_encoded(value)))
+            .collect();
+        let answer = Request::to_host("POST", "/token", &self.endpoint.to_string())
+            .header(header.0, header.1)
             .body("application/x-www-form-urlencoded", &body.join("&"))
             .send(self.endpoint);
         assert_eq!(answer.status, 200, "{}", answer.text());

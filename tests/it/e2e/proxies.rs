@@ -57,6 +57,16 @@ impl Proxy {
         Self::with(kind, &generated(kind, policy), portcullis, upstream)
     }
 
+    /// The same with the file of `deploy/` changed.
+    pub fn start_changed(
+        kind: Kind,
+        change: impl FnOnce(String) -> String,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        Self::with(kind, &change(deployed(kind)), portcullis, upstream)
+    }
+
     fn with(kind: Kind, text: &str, portcullis: Portcullis, upstream: SocketAddr) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let port = process::free_port();

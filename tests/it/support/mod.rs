@@ -6,8 +6,12 @@
 )]
 
 pub mod conformance;
+#[cfg(feature = "daemon")]
+pub mod dpop;
 pub mod expectations;
 pub mod mint;
 pub mod policy;
 pub mod repository;
 pub mod shape;
+#[cfg(feature = "daemon")]
+pub mod tls;

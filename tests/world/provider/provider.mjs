@@ -53,6 +53,16 @@ const CLIENTS = [
     token_endpoint_auth_method: 'client_secret_post',
   },
   {
+    // Its tokens are bound to the certificate that it shows (RFC 8705).
+    client_id: 'certified',
+    client_secret: 'certified-secret',
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+    token_endpoint_auth_method: 'client_secret_post',
+    tls_client_certificate_bound_access_tokens: true,
+  },
+  {
     client_id: 'spa',
     grant_types: ['authorization_code', 'refresh_token'],
     redirect_uris: [CALLBACK],
@@ -118,8 +128,16 @@ function newProvider(issuer, keys) {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      // A client that proves a key gets tokens that are bound to it (RFC 9449).
+      dPoP: { enabled: true },
       encryption: { enabled: true },
       introspection: { enabled: true },
+      // Nothing ends TLS in front of this provider: the test says what a proxy would.
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        getCertificate: (ctx) => decodeURIComponent(ctx.get('x-client-cert')) || undefined,
+      },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (ctx, resource) => {

@@ -8,7 +8,9 @@ use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 
 use crate::daemon::adapter::original::{self, Malformed, Original};
-use crate::daemon::config::{ClientAddress, Scheme, Sources};
+use crate::daemon::adapter::{certificate, sources};
+use crate::daemon::config::{ClientAddress, ClientCertificate, Scheme, Sources};
+use crate::keys::Thumbprint;
 
 /// Reads the original request.
 ///
@@ -46,6 +48,20 @@ pub fn read<'a>(check: &'a CheckRequest, config: &'a Sources) -> Result<Original
         ClientAddress::Header(name) => {
             own.push(name.as_str());
             Some(original::address(one(&original, name)?, name)?)
+        }
+    };
+    original.certificate = match sources::header_of(&config.certificate) {
+        None if config.certificate == ClientCertificate::Attribute => peer_certificate(check)?,
+        None => None,
+        Some(name) => {
+            own.push(name);
+            let mut values = original
+                .headers
+                .iter()
+                .filter(|(header, _)| *header == name)
+                .map(|(_, value)| *value);
+            let values = (values.next(), values.next());
+            sources::thumbprint(&config.certificate, name, values)?
         }
     };
     original.headers.retain(|(name, _)| !own.contains(name));
@@ -141,5 +157,17 @@ fn source_address(check: &CheckRequest) -> Result<IpAddr, Malformed> {
         _ => Err(Malformed(
             "the CheckRequest holds no IP address of its source".to_owned(),
         )),
+    }
+}
+
+/// The certificate of Envoy's peer, which Envoy sends with `include_peer_certificate`.
+fn peer_certificate(check: &CheckRequest) -> Result<Option<Thumbprint>, Malformed> {
+    let source = check
+        .attributes
+        .as_ref()
+        .and_then(|attributes| attributes.source.as_ref());
+    match source {
+        None => Ok(None),
+        Some(source) => certificate::read(&source.certificate, "source.certificate"),
     }
 }

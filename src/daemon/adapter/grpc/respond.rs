@@ -15,6 +15,7 @@ use envoy_types::pb::google::protobuf::BoolValue;
 use envoy_types::pb::google::rpc::Status;
 
 use crate::answer::Answer;
+use crate::daemon::pipeline::DPOP_NONCE;
 use crate::engine::Decision;
 
 /// `google.rpc.Code.OK`.
@@ -36,6 +37,12 @@ pub fn check_response(decision: &Decision<'_>, answer: &Answer) -> CheckResponse
                     .collect(),
                 // A permit keeps these apart from those that it sets: Envoy removes last.
                 headers_to_remove: permit.headers_to_remove().map(str::to_owned).collect(),
+                response_headers_to_add: answer
+                    .headers
+                    .iter()
+                    .filter(|(name, _)| *name == DPOP_NONCE)
+                    .map(|(name, value)| overwrite(name, value))
+                    .collect(),
                 ..OkHttpResponse::default()
             }),
         ),

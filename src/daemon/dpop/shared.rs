@@ -1,0 +1,104 @@
+//! The proofs that were seen, on a Redis server that several daemons ask.
+//!
+//! One command does it, `SET key 1 NX PX …`: of any number of daemons that are shown one proof at
+//! once, one is told that it is new. A server that does not answer, or not in time, makes no proof
+//! good.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, IntoConnectionInfo};
+use tokio::sync::OnceCell;
+
+use super::Seen;
+use crate::token::Proof;
+
+/// What the keys on the server begin with.
+const PREFIX: &str = "portcullis:dpop:";
+
+/// How long a connection, or an answer on one, may take before the connection is given up. A
+/// request waits less: as long as its deadline lets it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The shortest and the longest pause before a connection is tried again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// A server that remembers proofs.
+pub struct Shared {
+    client: Client,
+    /// Made with the first proof, within the runtime of the daemon.
+    connection: OnceCell<ConnectionManager>,
+}
+
+impl Shared {
+    /// The server at a URL. Nothing is connected yet: a daemon starts without it, and denies
+    /// proofs until it is there.
+    pub fn new(url: &str, password: Option<&str>) -> Result<Shared, String> {
+        let wrong = |fault: redis::RedisError| format!("dpop.redis: {fault}");
+        let mut info = url.into_connection_info().map_err(wrong)?;
+        if let Some(password) = password {
+            let settings = info.redis_settings().clone().set_password(password);
+            info = info.set_redis_settings(settings);
+        }
+        Ok(Shared {
+            client: Client::open(info).map_err(wrong)?,
+            connection: OnceCell::new(),
+        })
+    }
+
+    /// Remembers a proof for as long as it lasts; an error where that can't be told until
+    /// `patience`.
+    pub async fn take(
+        &self,
+        proof: &Proof,
+        lasts: Duration,
+        patience: Instant,
+    ) -> Result<Seen, String> {
+        match tokio::time::timeout_at(patience.into(), self.set(proof, lasts)).await {
+            Ok(Ok(true)) => Ok(Seen::New),
+            Ok(Ok(false)) => Ok(Seen::Again),
+            Ok(Err(fault)) => Err(format!("`dpop.redis`: {fault}")),
+            Err(_) => Err("`dpop.redis` does not answer in time".to_owned()),
+        }
+    }
+
+    /// Whether the key was not there.
+    async fn set(&self, proof: &Proof, lasts: Duration) -> redis::RedisResult<bool> {
+        let mut connection = self
+            .connection
+            .get_or_try_init(|| async { self.connect() })
+            .await?
+            .clone();
+        // Rounded up: a proof is known for no shorter time than it is good.
+        let millis = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX) + 1;
+        let set: Option<String> = redis::cmd("SET")
+            .arg(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(proof.id())))
+            .arg(1)
+            .arg("NX")
+            .arg("PX")
+            .arg(millis)
+            .query_async(&mut connection)
+            .await?;
+        Ok(set.is_some())
+    }
+
+    /// A connection that is made anew when it breaks.
+    fn connect(&self) -> redis::RedisResult<ConnectionManager> {
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE))
+            .set_min_delay(PAUSES.0)
+            .set_max_delay(PAUSES.1)
+            .set_number_of_retries(1);
+        ConnectionManager::new_lazy_with_config(self.client.clone(), config)
+    }
+}
+
+/// Without the password, which the client holds.
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}

@@ -1,0 +1,626 @@
+//! Tokens that are bound to who sends them, through every adapter: DPoP (RFC 9449), and client
+//! certificates (RFC 8705) in the forms in which proxies hand them on.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
+use portcullis::keys::Thumbprint;
+use serde_json::{Value, json};
+use tonic::transport::Channel;
+
+use super::grpc::{Encoding, ask, channel, check};
+use super::harness::{Answer, Http, Testbed};
+use crate::support::dpop::Client;
+
+const POLICY: &str = r#"
+issuer acme {
+    url  "https://id.example.com/"
+    keys file "keys.json"
+    sender SENDER
+}
+
+api orders {
+    host      "api.example.com"
+    issuer    acme
+    audience  "https://api.example.com"
+    cors      "https://app.example.com"
+
+    GET   /health         public
+    GET   /orders         authenticated
+    POST  /orders         authenticated
+}
+"#;
+
+const SCHEMES: &str = "
+adapters:
+  grpc: { scheme: attribute }
+  nginx: { scheme: https }
+  envoy: { scheme: https }
+";
+
+const URL: &str = "https://api.example.com/orders";
+
+fn policy(sender: &str) -> String {
+    POLICY.replace("SENDER", sender)
+}
+
+fn bound(bed: &Testbed, client: &Client) -> String {
+    bed.token(json!({"cnf": {"jkt": client.thumbprint()}}))
+}
+
+/// The adapters behind one listener or another, asked alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Through {
+    Grpc,
+    Nginx,
+    Forward,
+    Envoy,
+    Pdp,
+}
+
+const ALL: [Through; 5] = [
+    Through::Grpc,
+    Through::Nginx,
+    Through::Forward,
+    Through::Envoy,
+    Through::Pdp,
+];
+
+/// What was answered: status, reason, challenge, nonce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    status: u16,
+    reason: String,
+    challenge: String,
+    nonce: Option<String>,
+}
+
+impl Through {
+    async fn ask(
+        self,
+        bed: &Testbed,
+        channel: &Channel,
+        method: &str,
+        headers: &[(&str, &str)],
+    ) -> Said {
+        let http = match self {
+            Through::Grpc => {
+                let raw: Vec<(&str, &[u8])> = headers
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_bytes()))
+                    .collect();
+                let request = check(Encoding::Raw, method, b"/orders?page=2", &raw);
+                let verdict = ask(channel, request).await;
+                let text = |name| verdict.header(name).unwrap_or("").to_owned();
+                return Said {
+                    status: u16::try_from(verdict.status).expect("a status"),
+                    reason: text("x-portcullis-reason"),
+                    challenge: text("www-authenticate"),
+                    nonce: verdict.header("dpop-nonce").map(str::to_owned),
+                };
+            }
+            Through::Pdp => {
+                let headers: Vec<(String, Value)> = headers
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), json!(value)))
+                    .collect();
+                let mut object = serde_json::Map::new();
+                for (name, value) in headers {
+                    let values = object.entry(name).or_insert_with(|| json!([]));
+                    values.as_array_mut().expect("a list").push(value);
+                }
+                let question = json!({
+                    "method": method,
+                    "url": format!("{URL}?page=2"),
+                    "headers": object,
+                });
+                let request = Http::new("POST", "/v1/check").body(question.to_string());
+                let answer = bed.send("pdp", &request).await.json();
+                let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+                return Said {
+                    status: u16::try_from(answer["status"].as_u64().expect("a status"))
+                        .expect("a status"),
+                    reason: text(&answer["reason"]),
+                    challenge: text(&answer["headers"]["www-authenticate"]),
+                    nonce: answer["headers"]["dpop-nonce"].as_str().map(str::to_owned),
+                };
+            }
+            Through::Nginx => Http::nginx(method, "/orders?page=2"),
+            Through::Forward => Http::forward(method, "/orders?page=2"),
+            Through::Envoy => Http::envoy(method, "/orders?page=2"),
+        };
+        let request = headers
+            .iter()
+            .fold(http, |request, (name, value)| request.header(name, value));
+        let answer = bed.send("http", &request).await;
+        Said {
+            status: answer.status,
+            reason: match answer.reason() {
+                "allowed" => String::new(),
+                reason => reason.to_owned(),
+            },
+            challenge: answer.header("www-authenticate").unwrap_or("").to_owned(),
+            nonce: answer.header("dpop-nonce").map(str::to_owned),
+        }
+    }
+}
+
+fn refused(said: &Said, error: &str, hint: &str) {
+    assert_eq!(
+        (said.status, said.reason.as_str()),
+        (401, "token.sender"),
+        "{said:?}"
+    );
+    let wanted = format!("error=\"{error}\"");
+    assert!(said.challenge.contains(&wanted), "{said:?}");
+    assert!(said.challenge.contains(hint), "`{hint}`: {said:?}");
+}
+
+#[tokio::test]
+async fn a_bound_token_passes_with_a_proof_and_once() {
+    let bed = Testbed::with(&policy("dpop"), SCHEMES).await;
+    let channel = channel(&bed).await;
+    let client = Client::new();
+    let token = bound(&bed, &client);
+    let authorization = format!("DPoP {token}");
+    let bearer = format!("Bearer {token}");
+    for through in ALL {
+        let proof =
+            |method: &str, members: Value| client.proof(method, URL, Some(&token), &members);
+        let ask = |method, headers: Vec<(&'static str, String)>| {
+            let (bed, channel) = (&bed, &channel);
+            async move {
+                let headers: Vec<(&str, &str)> = headers
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
+                through.ask(bed, channel, method, &headers).await
+            }
+        };
+        let sent = |proof: &str| {
+            vec![
+                ("authorization", authorization.clone()),
+                ("dpop", proof.to_owned()),
+            ]
+        };
+        let good = proof("GET", json!({}));
+        let allowed = ask("GET", sent(&good)).await;
+        assert_eq!(allowed.status, 200, "{through:?}: {allowed:?}");
+
+        // Sent again, wherever it was seen first.
+        refused(
+            &ask("GET", sent(&good)).await,
+            "invalid_dpop_proof",
+            "used before",
+        );
+        // For another request, another host, another token.
+        let other = proof("GET", json!({}));
+        refused(
+            &ask("POST", sent(&other)).await,
+            "invalid_dpop_proof",
+            "`htm`",
+        );
+        for url in [
+            "http://api.example.com/orders",
+            "https://evil.example/orders",
+            "https://api.example.com:8443/orders",
+            "https://api.example.com/order",
+        ] {
+            let other = proof("GET", json!({"htu": url}));
+            refused(
+                &ask("GET", sent(&other)).await,
+                "invalid_dpop_proof",
+                "`htu`",
+            );
+        }
+        let other = proof("GET", json!({"ath": "AAAA"}));
+        refused(
+            &ask("GET", sent(&other)).await,
+            "invalid_dpop_proof",
+            "`ath`",
+        );
+        let other = proof("GET", json!({"iat": 1_500_000_000}));
+        refused(
+            &ask("GET", sent(&other)).await,
+            "invalid_dpop_proof",
+            "s ago",
+        );
+        // By somebody else's key.
+        let stolen = Client::new().proof("GET", URL, Some(&token), &json!({}));
+        refused(
+            &ask("GET", sent(&stolen)).await,
+            "invalid_token",
+            "another key",
+        );
+        // Without a proof, or with two.
+        let alone = vec![("authorization", authorization.clone())];
+        refused(
+            &ask("GET", alone).await,
+            "invalid_dpop_proof",
+            "no DPoP proof",
+        );
+        let (one, two) = (proof("GET", json!({})), proof("GET", json!({})));
+        let both = vec![
+            ("authorization", authorization.clone()),
+            ("dpop", one.clone()),
+            ("dpop", two),
+        ];
+        refused(&ask("GET", both).await, "invalid_dpop_proof", "several");
+        // As if it were not bound.
+        let downgraded = vec![("authorization", bearer.clone()), ("dpop", one)];
+        refused(
+            &ask("GET", downgraded).await,
+            "invalid_token",
+            "as a bearer",
+        );
+    }
+    bed.running.shutdown().await;
+}
+
+/// RFC 9449, section 7.1 and 7.2: what a 401 offers.
+#[tokio::test]
+async fn the_challenge_names_the_schemes_that_would_do() {
+    let algorithms = "algs=\"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA\"";
+    for (sender, without, with_dpop) in [
+        (
+            "dpop",
+            format!("DPoP realm=\"orders\", {algorithms}"),
+            "DPoP realm=",
+        ),
+        (
+            "dpop optional",
+            format!("Bearer realm=\"orders\", DPoP realm=\"orders\", {algorithms}"),
+            "DPoP realm=",
+        ),
+        (
+            "mtls",
+            "Bearer realm=\"orders\"".to_owned(),
+            "Bearer realm=",
+        ),
+    ] {
+        let bed = Testbed::with(&policy(sender), SCHEMES).await;
+        let answer = bed.send("http", &Http::nginx("GET", "/orders")).await;
+        assert_eq!(answer.outcome(), (401, "token.missing"), "{sender}");
+        assert_eq!(answer.header("www-authenticate"), Some(without.as_str()));
+        let request = Http::nginx("GET", "/orders").header("Authorization", "DPoP a.b.c");
+        let answer = bed.send("http", &request).await;
+        let challenge = answer.header("www-authenticate").expect("a challenge");
+        assert_eq!(answer.status, 401, "{sender}");
+        assert!(challenge.starts_with(with_dpop), "{sender}: {challenge}");
+        bed.running.shutdown().await;
+    }
+}
+
+/// Where it is optional, both kinds pass, each in its own way.
+#[tokio::test]
+async fn an_optional_proof_leaves_bearer_tokens_alone() {
+    let bed = Testbed::with(&policy("dpop optional"), SCHEMES).await;
+    let client = Client::new();
+    let (free, own) = (bed.token(json!({})), bound(&bed, &client));
+    let ask = |scheme: &str, token: &str| {
+        let proof = client.proof("GET", URL, Some(token), &json!({}));
+        Http::nginx("GET", "/orders")
+            .header("Authorization", format!("{scheme} {token}"))
+            .header("DPoP", proof)
+    };
+    for (scheme, token, status) in [
+        ("Bearer", &free, 200),
+        ("DPoP", &own, 200),
+        ("dpop", &own, 200),
+        ("Bearer", &own, 401),
+        ("DPoP", &free, 401),
+    ] {
+        let answer = bed.send("http", &ask(scheme, token)).await;
+        assert_eq!(answer.status, status, "{scheme}: {answer:?}");
+    }
+    bed.running.shutdown().await;
+}
+
+/// The scheme is what the configuration says, not what a client can send.
+#[tokio::test]
+async fn the_url_is_that_of_the_configuration() {
+    let config = "
+adapters:
+  nginx: { scheme: \"header:X-Scheme\" }
+dpop: { ports: [8443] }
+";
+    let bed = Testbed::with(&policy("dpop"), config).await;
+    let client = Client::new();
+    let token = bound(&bed, &client);
+    let ask = |host: &str, url: &str| {
+        Http::nginx("GET", "/orders")
+            .without("X-Original-Host")
+            .header("X-Original-Host", host)
+            .header("X-Scheme", "https")
+            .header("X-Forwarded-Proto", "http")
+            .header("X-Forwarded-Host", "evil.example")
+            .header("Authorization", format!("DPoP {token}"))
+            .header("DPoP", client.proof("GET", url, Some(&token), &json!({})))
+    };
+    let host = "api.example.com";
+    for (host, url, status) in [
+        (host, URL, 200),
+        (host, "http://api.example.com/orders", 401),
+        (host, "https://evil.example/orders", 401),
+        (
+            "api.example.com:8443",
+            "https://api.example.com:8443/orders",
+            200,
+        ),
+        (
+            "api.example.com:9000",
+            "https://api.example.com:9000/orders",
+            401,
+        ),
+        ("api.example.com:8443", URL, 401),
+    ] {
+        let answer = bed.send("http", &ask(host, url)).await;
+        assert_eq!(answer.status, status, "{host} {url}: {answer:?}");
+    }
+    // An adapter without a source of the scheme can take no proof.
+    let request = Http::envoy("GET", "/orders")
+        .header("X-Scheme", "https")
+        .header("Authorization", format!("DPoP {token}"))
+        .header("DPoP", client.proof("GET", URL, Some(&token), &json!({})));
+    let answer = bed.send("http", &request).await;
+    assert_eq!(answer.outcome(), (401, "token.sender"), "{answer:?}");
+    assert!(answer.body.contains("scheme is not known"), "{answer:?}");
+    bed.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_nonce_is_asked_for_and_given() {
+    let config = format!("{SCHEMES}dpop: {{ nonces: true }}\n");
+    let bed = Testbed::with(&policy("dpop"), &config).await;
+    let channel = channel(&bed).await;
+    let client = Client::new();
+    let token = bound(&bed, &client);
+    let authorization = format!("DPoP {token}");
+    for through in ALL {
+        let proof = |members: Value| client.proof("GET", URL, Some(&token), &members);
+        let ask = |proof: String| {
+            let (bed, channel, authorization) = (&bed, &channel, &authorization);
+            async move {
+                let headers = [("authorization", authorization.as_str()), ("dpop", &proof)];
+                through.ask(bed, channel, "GET", &headers).await
+            }
+        };
+        let first = ask(proof(json!({}))).await;
+        refused(&first, "use_dpop_nonce", "`nonce`");
+        let nonce = first.nonce.expect("a nonce");
+        refused(
+            &ask(proof(json!({"nonce": "AAAA"}))).await,
+            "use_dpop_nonce",
+            "no longer",
+        );
+        // The client's clock does not matter now.
+        let second = ask(proof(json!({"nonce": nonce, "iat": 1_500_000_000}))).await;
+        assert_eq!(second.status, 200, "{through:?}: {second:?}");
+        let of_http = matches!(through, Through::Nginx | Through::Forward | Through::Envoy);
+        assert_eq!(second.nonce.is_some(), of_http, "{through:?}: {second:?}");
+    }
+    // A page of a listed origin may read it.
+    let request = Http::nginx("GET", "/orders").header("Origin", "https://app.example.com");
+    let answer = bed.send("http", &request).await;
+    assert!(answer.header("dpop-nonce").is_some(), "{answer:?}");
+    let exposed = answer
+        .header("access-control-expose-headers")
+        .expect("a list");
+    assert!(exposed.contains("DPoP-Nonce"), "{exposed}");
+    // A route that asks for no token gives none.
+    let answer = bed.send("http", &Http::nginx("GET", "/health")).await;
+    assert_eq!((answer.status, answer.header("dpop-nonce")), (200, None));
+    bed.running.shutdown().await;
+}
+
+/// A memory that is full makes no proof good; each client has its own part of it.
+#[tokio::test]
+async fn a_memory_without_room_denies() {
+    let config = format!("{SCHEMES}dpop: {{ max_proofs: 32 }}\n");
+    let bed = Testbed::with(&policy("dpop"), &config).await;
+    let client = Client::new();
+    let token = bound(&bed, &client);
+    let ask = || {
+        Http::forward("GET", "/orders")
+            .header("Authorization", format!("DPoP {token}"))
+            .header("DPoP", client.proof("GET", URL, Some(&token), &json!({})))
+    };
+    let (first, second) = (ask(), ask());
+    for request in [&first, &second] {
+        assert_eq!(bed.send("http", request).await.status, 200);
+    }
+    let third = bed.send("http", &ask()).await;
+    assert_eq!(third.outcome(), (503, "internal"), "{third:?}");
+    let again = bed.send("http", &first).await;
+    assert_eq!(again.outcome(), (401, "token.sender"), "{again:?}");
+    bed.running.shutdown().await;
+}
+
+/// A server that is not there makes no proof good, and keeps no other request up.
+#[tokio::test]
+async fn a_memory_that_does_not_answer_denies() {
+    // A port on which nothing listens: it was free a moment ago.
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port();
+    let config = format!("{SCHEMES}dpop: {{ redis: \"redis://127.0.0.1:{port}\" }}\n");
+    let bed = Testbed::with(&policy("dpop optional"), &config).await;
+    let client = Client::new();
+    let token = bound(&bed, &client);
+    let request = Http::forward("GET", "/orders")
+        .header("Authorization", format!("DPoP {token}"))
+        .header("DPoP", client.proof("GET", URL, Some(&token), &json!({})));
+    let answer = bed.send("http", &request).await;
+    assert_eq!(answer.outcome(), (503, "internal"), "{answer:?}");
+    let free = bed.token(json!({}));
+    let answer = bed
+        .send("http", &Http::forward("GET", "/orders").bearer(&free))
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    bed.running.shutdown().await;
+}
+
+/// Not a certificate, but what of one matters: bytes that the handshake has seen.
+const OWN: &[u8] = b"0 the client's own";
+const OTHER: &[u8] = b"0 the thief's";
+
+fn pem(der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+}
+
+/// As nginx and Envoy escape it.
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+fn hexadecimal(der: &[u8]) -> String {
+    Thumbprint::of_certificate(der)
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_certificate_comes_from_the_configured_source_alone() {
+    let xfcc = |der: &[u8]| {
+        format!(
+            "By=spiffe://a;Hash={};Subject=\"CN=a,O=b\"",
+            hexadecimal(der)
+        )
+    };
+    let header = |der: &[u8]| escaped(&pem(der));
+    let print = |der: &[u8]| hexadecimal(der);
+    let nginx: fn() -> Http = || Http::nginx("GET", "/orders");
+    let forward: fn() -> Http = || Http::forward("GET", "/orders");
+    let envoy: fn() -> Http = || Http::envoy("GET", "/orders");
+    let config = "
+adapters:
+  nginx: { certificate: \"header:X-Client-Cert\" }
+  forward: { certificate: \"fingerprint:X-Client-Cert-Sha256\" }
+  envoy: { certificate: xfcc }
+";
+    let bed = Testbed::with(&policy("mtls"), config).await;
+    let x5t = Thumbprint::of_certificate(OWN).to_string();
+    let token = bed.token(json!({"cnf": {"x5t#S256": x5t}}));
+    let answered = |answer: &Answer| (answer.status, answer.reason().to_owned());
+    for (make, name, value, malformed) in [
+        (
+            nginx,
+            "X-Client-Cert",
+            &header as &dyn Fn(&[u8]) -> String,
+            403,
+        ),
+        (forward, "X-Client-Cert-Sha256", &print, 400),
+        (envoy, "X-Forwarded-Client-Cert", &xfcc, 403),
+    ] {
+        let ask = |values: &[String]| {
+            let request = values.iter().fold(make().bearer(&token), |request, value| {
+                request.header(name, value)
+            });
+            let bed = &bed;
+            async move { answered(&bed.send("http", &request).await) }
+        };
+        let (own, other) = (value(OWN), value(OTHER));
+        let sender = (401, "token.sender".to_owned());
+        assert_eq!(
+            ask(std::slice::from_ref(&own)).await,
+            (200, "allowed".to_owned()),
+            "{name}"
+        );
+        assert_eq!(ask(std::slice::from_ref(&other)).await, sender, "{name}");
+        assert_eq!(ask(&[]).await, sender, "{name}");
+        assert_eq!(ask(&[String::new()]).await, sender, "{name}");
+        // What a client could have added to what the proxy says.
+        let malformed = (malformed, "request.malformed".to_owned());
+        for values in [
+            vec![other.clone(), own.clone()],
+            vec![format!("{other},{own}")],
+            vec!["x".to_owned()],
+        ] {
+            assert_eq!(ask(&values).await, malformed, "{name}: {values:?}");
+        }
+        // What another adapter reads is a header like any other.
+        let foreign = make()
+            .bearer(&token)
+            .header("X-Client-Cert", header(OWN))
+            .header("X-Client-Cert-Sha256", print(OWN))
+            .header("X-Forwarded-Client-Cert", xfcc(OWN))
+            .without(name);
+        assert_eq!(
+            answered(&bed.send("http", &foreign).await),
+            sender,
+            "{name}"
+        );
+    }
+    bed.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn envoy_s_attribute_holds_the_certificate() {
+    let x5t = Thumbprint::of_certificate(OWN).to_string();
+    let peer = |certificate: String, token: &str| -> CheckRequest {
+        let bearer = format!("Bearer {token}");
+        let xfcc = format!("Hash={}", hexadecimal(OWN));
+        let headers: &[(&str, &[u8])] = &[
+            ("authorization", bearer.as_bytes()),
+            ("x-forwarded-client-cert", xfcc.as_bytes()),
+        ];
+        let mut request = check(Encoding::Raw, "GET", b"/orders", headers);
+        let attributes = request.attributes.as_mut().expect("attributes");
+        attributes.source.as_mut().expect("a source").certificate = certificate;
+        request
+    };
+    for (source, own, other) in [
+        ("attribute", 200, 401),
+        ("missing", 401, 401),
+        ("xfcc", 200, 200),
+    ] {
+        let config = format!("adapters: {{ grpc: {{ certificate: {source} }} }}\n");
+        let bed = Testbed::with(&policy("mtls"), &config).await;
+        let channel = channel(&bed).await;
+        let token = bed.token(json!({"cnf": {"x5t#S256": x5t}}));
+        for (certificate, status) in [(OWN, own), (OTHER, other)] {
+            let request = peer(escaped(&pem(certificate)), &token);
+            let verdict = ask(&channel, request).await;
+            assert_eq!(verdict.status, status, "{source}: {verdict:?}");
+        }
+        if source == "attribute" {
+            let none = ask(&channel, peer(String::new(), &token)).await;
+            assert_eq!(none.outcome(), (401, "token.sender"), "{none:?}");
+            let broken = ask(&channel, peer("x".to_owned(), &token)).await;
+            assert_eq!(broken.outcome(), (400, "request.malformed"), "{broken:?}");
+        }
+        bed.running.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_asks_names_the_certificate() {
+    let bed = Testbed::with(&policy("mtls optional"), "").await;
+    let x5t = URL_SAFE_NO_PAD.encode(Thumbprint::of_certificate(OWN).as_bytes());
+    let token = bed.token(json!({"cnf": {"x5t#S256": x5t}}));
+    for (certificate, decision) in [
+        (json!(pem(OWN)), "allow"),
+        (json!(pem(OTHER)), "deny"),
+        (Value::Null, "deny"),
+    ] {
+        let question = json!({
+            "method": "GET",
+            "url": URL,
+            "headers": {"authorization": format!("Bearer {token}")},
+            "certificate": certificate,
+        });
+        let request = Http::new("POST", "/v1/check").body(question.to_string());
+        let answer = bed.send("pdp", &request).await.json();
+        assert_eq!(answer["decision"], decision, "{answer}");
+    }
+    bed.running.shutdown().await;
+}

@@ -1,0 +1,70 @@
+//! Certificates that a test makes for itself.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// An authority, and what it has signed, as PEM files in a folder.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: tempfile::TempDir,
+}
+
+impl Authority {
+    /// A new one.
+    pub fn new() -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("ca.crt"), issuer.pem()).expect("written");
+        Authority { issuer, folder }
+    }
+
+    /// Signs a certificate and writes it and its key.
+    pub fn sign(&self, name: &str) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        // One that has its issuer's name is self-signed to some.
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        std::fs::write(self.path(name, "crt"), certificate.pem()).expect("written");
+        std::fs::write(self.path(name, "key"), key.serialize_pem()).expect("written");
+    }
+
+    /// Where a certificate (`crt`) or its key (`key`) is.
+    pub fn path(&self, name: &str, extension: &str) -> std::path::PathBuf {
+        self.folder.path().join(format!("{name}.{extension}"))
+    }
+
+    /// A client that trusts this authority, with a certificate of its own if `name` is given.
+    pub fn client(&self, name: Option<(&Authority, &str)>) -> tokio_rustls::TlsConnector {
+        tokio_rustls::TlsConnector::from(self.client_config(name))
+    }
+
+    /// The same as it is configured.
+    pub fn client_config(&self, name: Option<(&Authority, &str)>) -> Arc<rustls::ClientConfig> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_file(self.path("ca", "crt")).expect("the authority"))
+            .expect("a root");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots);
+        let config = match name {
+            None => builder.with_no_client_auth(),
+            Some((authority, name)) => builder
+                .with_client_auth_cert(
+                    vec![CertificateDer::from_pem_file(authority.path(name, "crt")).expect("read")],
+                    PrivateKeyDer::from_pem_file(authority.path(name, "key")).expect("read"),
+                )
+                .expect("a client's certificate"),
+        };
+        Arc::new(config)
+    }
+}
