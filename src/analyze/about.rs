@@ -12,6 +12,8 @@ pub use aspects::{Aspect, aspects, origins_of as origins};
 
 use serde_json::{Map, Value};
 
+use crate::pattern::Method;
+
 use super::change::{Effect, Failure, Verdict, Witness};
 use super::compare::{Bearer, Found, Region, Wanted};
 use super::tokens::{self, Case};
@@ -183,7 +185,7 @@ fn of_page(region: &Region<'_, '_>, origin: &str) -> Result<Option<Shown>, Failu
         return Ok(None);
     };
     let header = ("origin".to_owned(), origin.to_owned());
-    let preflight = preflight(region, &found.witness, origin);
+    let preflight = preflight(&found.witness, region.method, origin);
     if let Some(shown) = Shown::of(decide(region, preflight)) {
         return Ok(Some(shown));
     }
@@ -198,18 +200,19 @@ fn of_page(region: &Region<'_, '_>, origin: &str) -> Result<Option<Shown>, Failu
     Ok(Shown::of(found).filter(|_| denied))
 }
 
-/// The CORS preflight for a request from a page of an origin.
-pub fn preflight(region: &Region<'_, '_>, witness: &Witness, origin: &str) -> Witness {
+/// The CORS preflight for a request with this method from a page of an origin.
+pub fn preflight(witness: &Witness, method: Method, origin: &str) -> Witness {
     Witness {
         method: "OPTIONS".to_owned(),
         headers: vec![
             (
                 "access-control-request-method".to_owned(),
-                region.method.as_str().to_owned(),
+                method.as_str().to_owned(),
             ),
             ("origin".to_owned(), origin.to_owned()),
         ],
         claims: None,
+        address: None,
         ..witness.clone()
     }
 }

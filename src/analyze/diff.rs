@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Map;
 
 use crate::engine::Policy;
-use crate::pattern::MethodSet;
 use crate::pattern::index::Budget;
+use crate::pattern::{Method, MethodSet};
 
 use super::about::{self, Aspect};
 use super::change::{Change, Difference, Effect, Failure, Kind};
@@ -196,6 +196,7 @@ impl<'p> Comparison<'p> {
                 if !is_same {
                     region_changes(&region, changes)?;
                 }
+                own_options(&region, changes)?;
             }
         }
         let mut found = Vec::new();
@@ -308,12 +309,60 @@ fn preflights(region: &Region<'_, '_>, evidence: &mut Evidence) -> Result<(), Fa
         return Ok(());
     };
     for origin in origins {
-        let asked = about::preflight(region, &found.witness, &origin);
+        let asked = about::preflight(&found.witness, region.method, &origin);
         let found = about::decide(region, asked);
         match found.decided.each_ref().map(|one| one.verdict.allows()) {
             [false, true] => evidence.loosened = Some(found),
             [true, false] => evidence.tightened = Some(found),
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A route that names OPTIONS answers preflights in place of what `cors` says: where only one policy
+/// has one, a preflight may be answered otherwise, even if the route denies everything.
+fn own_options(region: &Region<'_, '_>, changes: &mut Changes) -> Result<(), Failure> {
+    if region.method != Method::OPTIONS {
+        return Ok(());
+    }
+    let named = region.rulings.map(|ruling| {
+        ruling.is_some_and(|ruling| ruling.routes.iter().any(|route| route.names_options))
+    });
+    let [old, new] = region.groups;
+    let answering = match named {
+        [true, false] => new,
+        [false, true] => old,
+        _ => return Ok(()),
+    };
+    let members = answering.asked.members.iter();
+    let mut origins: Vec<String> = members
+        .filter_map(|(id, _)| answering.api(*id))
+        .flat_map(about::origins)
+        .collect();
+    origins.sort_unstable();
+    origins.dedup();
+    if origins.is_empty() {
+        return Ok(());
+    }
+    let (Some(key), Some(found)) = (
+        key(region),
+        region.find(Bearer::Nobody, &Map::new(), &[], Wanted::Any)?,
+    ) else {
+        return Ok(());
+    };
+    for origin in &origins {
+        for method in MethodSet::ALL.iter() {
+            let asked = about::preflight(&found.witness, method, origin);
+            let found = about::decide(region, asked);
+            let evidence = match found.decided.each_ref().map(|one| one.verdict.allows()) {
+                [false, true] => &mut changes.entry(key.clone()).or_default().loosened,
+                [true, false] => &mut changes.entry(key.clone()).or_default().tightened,
+                _ => continue,
+            };
+            if evidence.is_none() {
+                *evidence = Some(found);
+            }
         }
     }
     Ok(())
