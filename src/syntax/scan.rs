@@ -171,7 +171,13 @@ impl<'a> Scanner<'a> {
         }
         let start = self.at();
         self.out.comments.push(start..start + length);
-        self.blank(length);
+        for c in self.line().chars() {
+            if is_forbidden(c) && !is_joiner(c) {
+                self.forbidden(c);
+            } else {
+                self.blank(c.len_utf8());
+            }
+        }
     }
 
     fn foreign_comment(&mut self) {
@@ -344,8 +350,15 @@ fn is_forbidden(c: char) -> bool {
         || matches!(
             c,
             '\u{feff}'
+                | '\u{61c}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{2069}'
         )
+}
+
+/// Characters that are seen in what they join or keep apart: emoji, and the scripts of several
+/// languages, which a comment may be written in.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
 }
