@@ -107,17 +107,56 @@ async fn a_deadline_that_has_passed_denies() {
     assert_eq!(reason, Some(Reason::Internal));
 }
 
-#[test]
-fn what_no_adapter_is_told_is_said() {
+/// What is said of a policy and a configuration.
+fn unmet(policy: &str, config: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.gate");
-    std::fs::write(&file, POLICY).expect("the policy");
+    std::fs::write(&file, policy).expect("the policy");
     let loaded = crate::load::load(&[file], &crate::load::Options::default(), false);
     let model = loaded.checked.model.expect("a model");
-    let unmet = |config: &str| {
-        let config = Config::parse(config).expect("a configuration");
-        super::needs::unmet(&model, &config)
+    let config = Config::parse(config).expect("a configuration");
+    super::needs::unmet(&model, &config)
+}
+
+/// DPoP proofs need the scheme, which `forward` always has; bound certificates the certificate.
+#[test]
+fn what_bound_tokens_need_is_said() {
+    let policy = |sender: &str| {
+        format!(
+            "issuer i {{ url \"https://i.example/\" sender {sender} }}\n\
+             api a {{ host \"a.example\" issuer i audience \"x\" GET /page authenticated }}\n"
+        )
     };
+    for (sender, field, adapters) in [
+        ("dpop optional", "scheme", &["grpc", "nginx", "envoy"][..]),
+        (
+            "mtls",
+            "certificate",
+            &["grpc", "nginx", "forward", "envoy"],
+        ),
+    ] {
+        let said = unmet(&policy(sender), "");
+        assert_eq!(said.len(), adapters.len(), "{said:?}");
+        for (sentence, adapter) in said.iter().zip(adapters) {
+            let named = format!("`adapters.{adapter}.{field}` names no source");
+            assert!(sentence.contains(&named), "{sentence}");
+        }
+    }
+    let config = "
+adapters:
+  grpc: { scheme: attribute, certificate: attribute }
+  nginx: { scheme: https, certificate: \"header:x-client-cert\" }
+  forward: { certificate: \"fingerprint:x-client-cert-sha256\" }
+  envoy: { scheme: https, certificate: xfcc }
+";
+    for sender in ["dpop", "mtls"] {
+        assert_eq!(unmet(&policy(sender), config), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_no_adapter_is_told_is_said() {
+    let unmet = |config: &str| unmet(POLICY, config);
     assert_eq!(unmet("").len(), 4);
     assert_eq!(unmet("listeners: {grpc: off}\n").len(), 3);
     let named =

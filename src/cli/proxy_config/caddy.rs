@@ -30,6 +30,9 @@ pub fn snippet(needs: &Needs, address: &Address) -> String {
         let _ = writeln!(snippet, "\trequest_header -{}", capitalised(&name));
     }
     snippet.push_str(CONNECTION);
+    if needs.certificate {
+        snippet.push_str(CERTIFICATE);
+    }
     let _ = write!(
         snippet,
         "\n\tforward_auth {} {{\n\t\turi /forward\n",
@@ -42,11 +45,6 @@ pub fn snippet(needs: &Needs, address: &Address) -> String {
             .map(|name| capitalised(name))
             .collect();
         let _ = writeln!(snippet, "\t\tcopy_headers {}", names.join(" "));
-    }
-    if needs.certificate {
-        snippet.push_str(
-            "\t\t# The certificate that the client showed, or nothing, whatever the client sent.\n\t\theader_up X-Client-Cert-Sha256 {http.request.tls.client.fingerprint}\n",
-        );
     }
     snippet.push_str("\t}\n");
     if !needs.forwarded.is_empty() {
@@ -85,4 +83,12 @@ const CONNECTION: &str = "
 \t@portcullis_no_upgrade not header Upgrade *
 \trequest_header @portcullis_upgrade Connection Upgrade
 \trequest_header @portcullis_no_upgrade -Connection
+";
+
+const CERTIFICATE: &str = "
+\t# The certificate that the client showed, whatever the client wrote there. Without one Caddy
+\t# leaves the name of the placeholder as the value.
+\trequest_header X-Client-Cert-Sha256 {http.request.tls.client.fingerprint}
+\t@portcullis_no_certificate expression `{http.request.tls.client.fingerprint} == null || {http.request.tls.client.fingerprint} == \"\"`
+\trequest_header @portcullis_no_certificate -X-Client-Cert-Sha256
 ";

@@ -12,7 +12,12 @@ use crate::e2e::process::{free_port, program};
 
 /// A policy with everything that a proxy has to know of.
 const EVERYTHING: &str = r#"language 1
-issuer acme { url "https://acme.example/" claims { roles list of string } }
+issuer acme {
+    url "https://acme.example/"
+    claims { roles list of string }
+    sender dpop optional
+    sender mtls optional
+}
 api shop {
     host "api.example.com"
     issuer acme
@@ -196,12 +201,23 @@ fn every_forwarded_name_is_removed_in_every_spelling() {
             "access-control-request-method",
             "authorization",
             "cookie",
+            "dpop",
             "origin",
-            "x-tenant"
+            "x-tenant",
+            "x-forwarded-client-cert"
         ]
     );
+    // The client's certificate is what the proxy says of it, whatever the client wrote.
+    assert_eq!(
+        envoy["http_connection_manager"]["forward_client_cert_details"],
+        "SANITIZE_SET"
+    );
+    let nginx = fragment(&["nginx", &path, "--part", "server"]);
+    assert!(nginx.contains("proxy_set_header X-Client-Cert     $ssl_client_escaped_cert;"));
 
     let caddy = fragment(&["caddy", &path]).to_lowercase();
+    let print = "request_header x-client-cert-sha256 {http.request.tls.client.fingerprint}";
+    assert!(caddy.contains(print), "{caddy}");
     let traefik: Value = serde_yaml::from_str(&fragment(&["traefik", &path])).expect("YAML");
     let listed: Vec<String> =
         traefik["http"]["middlewares"]["portcullis-ask"]["forwardAuth"]["authResponseHeaders"]

@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
+use portcullis::keys::Thumbprint;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::json;
 
@@ -199,7 +201,7 @@ fn daemons_share_the_proofs_they_have_seen() {
 
 /// A client that shows a certificate, or none.
 fn over_tls(address: SocketAddr, config: Arc<ClientConfig>, request: &Request) -> Answer {
-    let name = ServerName::try_from("localhost").expect("a name");
+    let name = ServerName::try_from("api.example.com").expect("a name");
     let connection = ClientConnection::new(config, name).expect("a configuration");
     let stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
@@ -216,8 +218,8 @@ fn over_tls(address: SocketAddr, config: Arc<ClientConfig>, request: &Request) -
 fn with_tls(kind: Kind, text: String, authority: &Authority) -> String {
     let path = |name: &str, extension: &str| authority.path(name, extension).display().to_string();
     let (certificate, key, ca) = (
-        path("localhost", "crt"),
-        path("localhost", "key"),
+        path("api.example.com", "crt"),
+        path("api.example.com", "key"),
         path("ca", "crt"),
     );
     match kind {
@@ -230,7 +232,16 @@ fn with_tls(kind: Kind, text: String, authority: &Authority) -> String {
             ),
             1,
         ),
-        _ => {
+        Kind::Caddy => text
+            .replacen("http://:8000 {", "https://:8000 {", 1)
+            .replacen(
+                "route {",
+                &format!(
+                    "tls {certificate} {key} {{\nclient_auth {{\nmode request\n}}\n}}\nroute {{"
+                ),
+                1,
+            ),
+        Kind::EnvoyGrpc | Kind::EnvoyHttp => {
             let mut config: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
             let chain = &mut config["static_resources"]["listeners"][0]["filter_chains"][0];
             let socket = format!(
@@ -254,17 +265,25 @@ typed_config:
 #[test]
 fn a_token_bound_to_a_certificate_needs_it_on_the_connection() {
     let (provider, upstream, authority) = (Provider::start(), Echo::start(), Authority::new());
-    for name in ["localhost", "client", "thief"] {
+    for name in ["api.example.com", "client", "thief"] {
         authority.sign(name);
     }
     let own = std::fs::read_to_string(authority.path("client", "crt")).expect("a certificate");
+    let der = CertificateDer::from_pem_slice(own.as_bytes()).expect("PEM");
+    let fingerprint: String = Thumbprint::of_certificate(&der)
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let configuration = "adapters:
   grpc: { certificate: attribute }
   nginx: { certificate: \"header:x-client-cert\" }
+  forward: { certificate: \"fingerprint:x-client-cert-sha256\" }
+  envoy: { certificate: xfcc }
 ";
     let daemon = Daemon::with(&policy(&provider.issuer, "mtls"), configuration);
     let token = provider.certified_token(&own);
-    for kind in [Kind::EnvoyGrpc, Kind::Nginx] {
+    for kind in Kind::ALL {
         let proxy = Proxy::start_changed(
             kind,
             |text| with_tls(kind, text, &authority),
@@ -289,7 +308,10 @@ fn a_token_bound_to_a_certificate_needs_it_on_the_connection() {
             .replace('\n', "%0A")
             .replace(' ', "%20")
             .replace('+', "%2B");
-        let forged = get().header("X-Client-Cert", &escaped);
+        let forged = get()
+            .header("X-Client-Cert", &escaped)
+            .header("X-Client-Cert-Sha256", &fingerprint)
+            .header("X-Forwarded-Client-Cert", &format!("Hash={fingerprint}"));
         for name in [Some("thief"), None] {
             for request in [&get(), &forged] {
                 let answer = ask(name, request);
