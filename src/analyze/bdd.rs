@@ -109,6 +109,16 @@ impl Store {
         self.full
     }
 
+    /// The most nodes.
+    pub fn limit(&self) -> usize {
+        self.most
+    }
+
+    /// How many nodes there are.
+    pub fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
     fn node(&self, function: Function) -> Node {
         self.nodes
             .get(function.0 as usize)

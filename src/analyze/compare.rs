@@ -9,7 +9,7 @@ use crate::settings::Demand;
 
 use super::atoms::{Inexact, Matching, Rule, Scene, Tree};
 use super::bdd::{Function, Store};
-use super::cells::texts::{TextQuestion, TooMany};
+use super::cells::texts::TooMany;
 use super::change::{Failure, Verdict, Witness};
 use super::diagram::Diagrams;
 use super::domains::Domains;
@@ -19,7 +19,7 @@ use super::hosts::HostClass;
 use super::limits::{MAX_BOOLEANS, MAX_CELLS, MAX_EXCEPTIONS};
 use super::solve::{Solver, Stuck};
 use super::tokens::{self, Case, Demands, Validity};
-use super::vocabulary::{Place, Value, Vocabulary};
+use super::vocabulary::{Place, Vocabulary};
 use super::witness::Decided;
 
 /// Requests that each policy answers by the same rules: those of one method whose paths are in a
@@ -362,35 +362,7 @@ impl<'r, 'p> Region<'r, 'p> {
             })
             .collect();
         let validity = case.map(|case| Validity::ask(case, demands, base, &mut vocabulary));
-        let is_scopes = |value: &Value| match &value.place {
-            Place::Member(path) => path
-                .first()
-                .is_some_and(|first| first == "scope" || first == "scp"),
-            _ => false,
-        };
-        if vocabulary.find(&Place::Scopes).is_some() && vocabulary.values().iter().any(is_scopes) {
-            return Err(Stuck(
-                "a claim is read from `scope` or `scp`, beside the scopes that they are".to_owned(),
-            ));
-        }
-        // Where a string is read both as it is and word by word, its cells must know its words.
-        for id in 0..vocabulary.values().len() {
-            let words: Vec<String> = vocabulary
-                .values()
-                .get(id)
-                .filter(|value| !value.texts.is_empty())
-                .map(|value| {
-                    value
-                        .words
-                        .iter()
-                        .flat_map(|question| question.values.clone())
-                        .collect()
-                })
-                .unwrap_or_default();
-            for word in words {
-                vocabulary.ask_text(id, TextQuestion::Word(word));
-            }
-        }
+        vocabulary.settle().map_err(|what| Stuck(what.to_owned()))?;
         Ok(Reading {
             vocabulary,
             conditions,

@@ -31,3 +31,30 @@ pub const MAX_REGIONS: usize = 1_000_000;
 
 /// How many places the search in path patterns may look at, over all hosts.
 pub const MAX_PATTERN_STEPS: usize = 50_000_000;
+
+/// The most tests of a condition that is looked at by itself, whenever a policy is loaded: people
+/// write a few.
+pub const MAX_STUDIED_ATOMS: usize = 512;
+
+/// The most members of the sets of a condition that is looked at by itself, all together.
+pub const MAX_STUDIED_MEMBERS: usize = 20_000;
+
+/// The most combinations of methods and issuers for which a condition is looked at by itself.
+pub const MAX_STUDIED_WORLDS: usize = 256;
+
+/// The most nodes of the decision diagrams of a condition that is looked at by itself, for all
+/// methods and issuers together: loading a policy is not to wait for a condition that nobody can
+/// read.
+pub const MAX_STUDIED_NODES: usize = 100_000;
+
+/// Of those, what each combination may have at least.
+pub const LEAST_STUDIED_NODES: usize = 1_000;
+
+/// The most combinations of atoms that are looked at one by one, for each question about a
+/// condition that is looked at by itself.
+pub const MAX_STUDIED_CASES: usize = 500;
+
+/// How many steps may be spent on the conditions of one policy, whenever it is loaded. A usual one
+/// that needs to be looked at costs a few hundred, and one is looked at once however often it is
+/// written.
+pub const MAX_STUDY_STEPS: usize = 10_000_000;

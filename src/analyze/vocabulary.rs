@@ -414,6 +414,39 @@ impl Vocabulary {
         };
         place_of(&mut self.relations, relation)
     }
+
+    /// Asks what has to be asked because values are read in several ways. All conditions have been
+    /// read before.
+    pub fn settle(&mut self) -> Result<(), &'static str> {
+        let is_scopes = |value: &Value| match &value.place {
+            Place::Member(path) => path
+                .first()
+                .is_some_and(|first| first == "scope" || first == "scp"),
+            _ => false,
+        };
+        if self.find(&Place::Scopes).is_some() && self.values.iter().any(is_scopes) {
+            return Err("a claim is read from `scope` or `scp`, beside the scopes that they are");
+        }
+        // Where a string is read both as it is and word by word, its cells must know its words.
+        for id in 0..self.values.len() {
+            let words: Vec<String> = self
+                .values
+                .get(id)
+                .filter(|value| !value.texts.is_empty())
+                .map(|value| {
+                    value
+                        .words
+                        .iter()
+                        .flat_map(|question| question.values.clone())
+                        .collect()
+                })
+                .unwrap_or_default();
+            for word in words {
+                self.ask_text(id, TextQuestion::Word(word));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The numbers of a question about a list, by what the list can be.

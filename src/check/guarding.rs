@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Access, Api, ApiId, Demand, Guard, Route};
+use crate::model::{
+    Access, Api, ApiId, Atom, Condition, ConditionKind, Demand, Guard, Operand, Route, TextTest,
+};
 use crate::pattern::{MethodSet, PathPattern};
 use crate::source::Span;
 
@@ -13,7 +15,6 @@ use super::apis::ApiInfo;
 use super::out::Out;
 use super::region::{Example, Regions};
 use super::relations::{Entry, compared, never_allows};
-use super::strength::needs_token;
 use crate::pattern::index::{Budget, Index};
 
 /// The guards of one API.
@@ -47,12 +48,17 @@ impl<'m> Guards<'m> {
             .filter(move |(guard, _)| !guard.methods.intersection(methods).is_empty())
     }
 
-    /// Those that match every request of a route.
-    pub fn around(&self, route: &Entry, budget: &Budget) -> impl Iterator<Item = &'m Guard> {
-        let methods = route.route.methods;
-        let is_public = is_public(&route.route.access);
+    /// Those that match every request of these methods with a path in this pattern, which a public
+    /// route answers or another one.
+    pub fn around(
+        &self,
+        methods: MethodSet,
+        path: &PathPattern,
+        is_public: bool,
+        budget: &Budget,
+    ) -> impl Iterator<Item = &'m Guard> {
         self.index
-            .containing(&route.path, budget)
+            .containing(path, budget)
             .into_iter()
             .filter_map(|number| self.guards.get(number))
             .map(|(guard, _)| *guard)
@@ -62,7 +68,7 @@ impl<'m> Guards<'m> {
 }
 
 /// Whether no token is looked at.
-fn is_public(access: &Access) -> bool {
+pub(super) fn is_public(access: &Access) -> bool {
     matches!(
         access,
         Access::Open {
@@ -159,7 +165,12 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
             continue;
         }
         let denied = guards
-            .around(entry, budget)
+            .around(
+                entry.route.methods,
+                &entry.path,
+                is_public(&entry.route.access),
+                budget,
+            )
             .find(|guard| guard.condition.is_none());
         if let Some(guard) = denied {
             let (_, routes) = covered
@@ -231,4 +242,41 @@ fn public_under_guard(route: &Route, guard: &Guard, example: &Example) -> Diagno
 /// Whether a guard asks public routes for a token.
 fn asks(guard: &Guard) -> bool {
     !guard.except_public && needs_token(guard)
+}
+
+/// Whether a condition speaks of a token.
+fn speaks_of_token(condition: &Condition) -> bool {
+    let of_text = |test: &TextTest| {
+        matches!(
+            test,
+            TextTest::Equals {
+                operand: Operand::Claim(_),
+                ..
+            } | TextTest::StartsWith(Operand::Claim(_))
+        )
+    };
+    match &condition.kind {
+        ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
+            conditions.iter().any(speaks_of_token)
+        }
+        ConditionKind::Not(inner) => speaks_of_token(inner),
+        ConditionKind::Atom(atom) => match atom {
+            Atom::ScopeAny(_)
+            | Atom::ScopeAll(_)
+            | Atom::Claim(..)
+            | Atom::TokenFrom(_)
+            | Atom::Client { .. }
+            | Atom::LoginWithin(_) => true,
+            Atom::Path(_, test)
+            | Atom::Host(test)
+            | Atom::Header(_, test)
+            | Atom::Query(_, test) => of_text(test),
+            Atom::Method(_) | Atom::Address { .. } => false,
+        },
+    }
+}
+
+/// Whether a guard asks something of a token of every request that it matches.
+fn needs_token(guard: &Guard) -> bool {
+    guard.condition.as_ref().is_some_and(speaks_of_token)
 }

@@ -19,9 +19,11 @@ mod hosts;
 mod issuers;
 mod lets;
 pub mod limits;
+mod meaning;
 mod names;
 mod near_scopes;
 mod origins;
+mod other_case;
 mod out;
 mod params;
 mod paths;
@@ -35,6 +37,7 @@ mod test_tokens;
 mod unused;
 mod urls;
 mod values;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,9 +88,11 @@ pub fn check(mut input: Input) -> Checked {
     let mut out = Out::default();
     let named = claims::registered_in(&input.documents);
     let lines = routes::take(&mut input.documents);
-    let (infos, model) = read(&input, &named, lines, &mut out);
+    let (infos, model, lets) = read(&input, &named, lines, &mut out);
+    let sources = input.sources;
     drop(input);
-    relations::check(&infos, &model.apis, &model.guards, &mut out);
+    relations::check(&infos, &model, &mut out);
+    meaning::check(sources, &infos, &model, &lets, &mut out);
     near_scopes::check(&model.apis, &model.guards, &mut out);
     let diagnostics = out.into_diagnostics();
     Checked {
@@ -97,13 +102,13 @@ pub fn check(mut input: Input) -> Checked {
 }
 
 /// All that can be said from the trees, the routes apart, and from the routes: the model, and what
-/// else is known of its APIs.
+/// else is known of its APIs; and what `let`s are called.
 fn read(
     input: &Input,
     named: &BTreeSet<&'static str>,
     mut lines: Lines,
     out: &mut Out,
-) -> (Vec<apis::ApiInfo>, Model) {
+) -> (Vec<apis::ApiInfo>, Model, meaning::Lets) {
     let names = Names::collect(&input.documents, out);
     let params = Params::resolve(&names, input.params, out);
     let terms = Terms {
@@ -166,5 +171,13 @@ fn read(
         guards,
         tests,
     };
-    (infos, model)
+    let lets = names
+        .lets
+        .iter()
+        .map(|(name, item)| {
+            let span = item.condition.span;
+            ((span.file, span.start, span.end), (*name).to_owned())
+        })
+        .collect();
+    (infos, model, lets)
 }

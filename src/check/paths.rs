@@ -4,7 +4,7 @@ use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
 use crate::settings::PathParameter;
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 use crate::syntax::ast;
 
 use super::limits::MAX_SEGMENTS;
@@ -28,6 +28,7 @@ impl Template {
             let at = template.pattern.segments.len();
             match segment {
                 ast::Segment::Literal(literal) => {
+                    warn_of_parameter(literal, out);
                     template
                         .pattern
                         .segments
@@ -87,6 +88,28 @@ impl Template {
             return None;
         }
         whole.then_some(template)
+    }
+}
+
+/// Says that a literal looks as other tools write parameters.
+fn warn_of_parameter(literal: &Spanned<String>, out: &mut Out) {
+    let Some(name) = literal.node.strip_prefix(':') else {
+        return;
+    };
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || character == '_');
+    if is_name {
+        out.say(
+            Diagnostic::new(
+                Code::LiteralParameter,
+                literal.span,
+                format!("`:{name}` is a literal here, colon included"),
+            )
+            .help(format!("a parameter is `{{{name}}}`"))
+            .suggest(literal.span, format!("{{{name}}}")),
+        );
     }
 }
 

@@ -7,15 +7,18 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Access, Api, Guard, Route};
+use crate::model::{Access, Model, Route};
 use crate::pattern::{HostPattern, MethodSet, PathPattern};
 use crate::source::Span;
 
 use super::apis::ApiInfo;
+use super::guarding::Guards;
 use super::limits::{MAX_OVERLAP_STEPS, MAX_OVERLAPS_SHOWN};
+use super::other_case::{Fallen, fallen};
 use super::out::Out;
 use super::region::{Example, Regions};
-use super::strength::Keys;
+use super::strength::{Answered, Strength};
+use super::written::Keys;
 use crate::pattern::index::{Budget, Index};
 
 /// How many of the routes that something denied covers are pointed at.
@@ -51,9 +54,11 @@ pub(super) fn compared<'m>(api: &ApiInfo, path: &'m PathPattern) -> Cow<'m, Path
 }
 
 /// Relates all routes of a policy.
-pub(super) fn check(infos: &[ApiInfo], apis: &[Api], guards: &[Guard], out: &mut Out) {
+pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     let budget = Budget::new(MAX_OVERLAP_STEPS);
-    let guards_of = super::guarding::by_api(infos, guards);
+    let apis = &model.apis;
+    let guards_of = super::guarding::by_api(infos, &model.guards);
+    let strength = Strength::new(model);
     super::guarding::check(infos, apis, &guards_of, &budget, out);
     let mut shown = 0;
     for group in groups(infos) {
@@ -63,12 +68,15 @@ pub(super) fn check(infos: &[ApiInfo], apis: &[Api], guards: &[Guard], out: &mut
         let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
         let together = Together {
             infos,
+            model,
+            guards_of: &guards_of,
+            strength: &strength,
             entries: &entries,
             index: &index,
             regions: Regions::new(&index, &budget, &methods, patterns()),
             budget: &budget,
         };
-        together.check_covered(&guards_of, out);
+        together.check_covered(out);
         together.check_never_chosen(out);
         shown += together.check_crossing(shown, out);
     }
@@ -114,7 +122,7 @@ fn groups(infos: &[ApiInfo]) -> BTreeSet<BTreeSet<usize>> {
 /// them would depend on which one came first.
 fn entries<'m>(
     infos: &[ApiInfo],
-    apis: &'m [Api],
+    apis: &'m [crate::model::Api],
     group: &BTreeSet<usize>,
     out: &mut Out,
 ) -> Vec<Entry<'m>> {
@@ -180,6 +188,9 @@ fn doubled(infos: &[ApiInfo], first: &Entry, second: &Entry) -> Diagnostic {
 /// Routes that are asked together.
 struct Together<'t, 'm> {
     infos: &'t [ApiInfo],
+    model: &'m Model,
+    guards_of: &'t [Guards<'m>],
+    strength: &'t Strength<'m>,
     entries: &'t [Entry<'m>],
     index: &'t Index,
     regions: Regions<'t>,
@@ -198,14 +209,22 @@ impl<'t, 'm> Together<'t, 'm> {
             .collect()
     }
 
-    /// Says which routes a `denied` one covers, and which are weaker than the one around them.
-    fn check_covered(&self, guards_of: &[super::guarding::Guards], out: &mut Out) {
+    /// Says which routes a `denied` one covers, which are weaker than the one around them, and
+    /// whose paths fall to a weaker one in other case.
+    fn check_covered(&self, out: &mut Out) {
         let mut covered: BTreeMap<Span, (&str, Vec<&Route>)> = BTreeMap::new();
+        let mut fallen_to: BTreeSet<Vec<Span>> = BTreeSet::new();
         for (number, entry) in self.entries.iter().enumerate() {
+            let around = self.around(number, entry);
+            let own: Vec<&Entry> = around
+                .iter()
+                .copied()
+                .filter(|other| other.api == entry.api)
+                .collect();
+            self.check_other_case(entry, &own, &mut fallen_to, out);
             if matches!(entry.route.access, Access::Denied) {
                 continue;
             }
-            let around = self.around(number, entry);
             let denied = around.iter().find(|other| {
                 matches!(other.route.access, Access::Denied) && self.shares_all_hosts(entry, other)
             });
@@ -220,25 +239,84 @@ impl<'t, 'm> Together<'t, 'm> {
             if entry.route.instead {
                 continue;
             }
-            let own: Vec<&Entry> = around
-                .into_iter()
-                .filter(|other| other.api == entry.api)
-                .collect();
             // Of those around it, the innermost: what is further out, that one is weaker than.
-            let mut nearest = own
-                .iter()
-                .filter(|one| !own.iter().any(|other| one.is_around(other)));
-            let Some(guards) = guards_of.get(entry.api) else {
-                continue;
-            };
-            if let Some(broader) = nearest
-                .find(|broader| super::strength::is_weaker(entry, broader, guards, self.budget))
-            {
+            let broader = innermost(&own).find(|broader| {
+                let answered = |route| Answered {
+                    routes: vec![route],
+                    path: entry.route.path.clone(),
+                };
+                self.is_weaker(entry, &answered(entry.route), &answered(broader.route))
+            });
+            if let Some(broader) = broader {
                 out.say(weaker(entry.route, broader.route));
             }
         }
         for (denied, (name, routes)) in covered {
             out.say(never_allows(denied, name, &routes));
+        }
+    }
+
+    /// Whether requests of a route's methods are asked for less by what answers them than by what
+    /// answers others.
+    fn is_weaker(&self, entry: &Entry, weaker: &Answered<'m>, stronger: &Answered<'m>) -> bool {
+        let (Some(api), Some(guards)) = (
+            self.model.apis.get(entry.api),
+            self.guards_of.get(entry.api),
+        ) else {
+            return false;
+        };
+        let methods = entry.route.methods;
+        self.strength
+            .is_weaker(api, guards, methods, weaker, stronger, self.budget)
+    }
+
+    /// Says if a route's path in other case falls to routes that ask for less, once for those.
+    fn check_other_case(
+        &self,
+        entry: &Entry,
+        own: &[&Entry],
+        known: &mut BTreeSet<Vec<Span>>,
+        out: &mut Out,
+    ) {
+        let ignored = self
+            .infos
+            .get(entry.api)
+            .is_none_or(|api| api.paths.case_insensitive);
+        if ignored {
+            return;
+        }
+        for broader in innermost(own) {
+            let Some(path) = super::other_case::of(&entry.path, &broader.path) else {
+                continue;
+            };
+            let answering: Vec<&Entry<'m>> = self
+                .index
+                .containing(&path, self.budget)
+                .into_iter()
+                .filter_map(|number| self.entries.get(number))
+                .filter(|other| other.api == entry.api)
+                .filter(|other| other.route.methods.contains(entry.route.methods))
+                .collect();
+            let routes: Vec<&'m Route> = innermost(&answering).map(|entry| entry.route).collect();
+            let mut spans: Vec<Span> = routes.iter().map(|route| route.span).collect();
+            spans.sort_unstable_by_key(|span| (span.file, span.start));
+            if routes.is_empty() || known.contains(&spans) {
+                continue;
+            }
+            let stronger = Answered {
+                routes: vec![entry.route],
+                path: entry.route.path.clone(),
+            };
+            let weaker = Answered { routes, path };
+            if self.is_weaker(entry, &weaker, &stronger) {
+                out.say(fallen(&Fallen {
+                    route: entry.route,
+                    path: &weaker.path,
+                    to: &weaker.routes,
+                }));
+                known.insert(spans);
+                return;
+            }
         }
     }
 
@@ -371,6 +449,16 @@ impl<'t, 'm> Together<'t, 'm> {
             settling(a, b, example)
         ))
     }
+}
+
+/// Those of routes that none of the others is within.
+fn innermost<'e, 't, 'm>(
+    entries: &'e [&'t Entry<'m>],
+) -> impl Iterator<Item = &'t Entry<'m>> + use<'e, 't, 'm> {
+    entries
+        .iter()
+        .filter(|one| !entries.iter().any(|other| one.is_around(other)))
+        .copied()
 }
 
 /// Two routes by file and line.

@@ -1,313 +1,222 @@
-//! How much routes ask for, as far as that shows without solving their conditions.
+//! Which of two routes asks for less, exactly: one does that allows all that the other would, and
+//! some more.
 //!
-//! Two conditions are compared as the sets of what they join by `and`, each written down in one
-//! way. What only logic can tell apart is for the decision diagrams.
+//! Guards count where they match: they tighten whichever route answers, so that what they ask for
+//! need not be asked for twice.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::model::{
-    Access, Atom, ClaimTest, Condition, ConditionKind, Demand, Guard, Operand, Route, TextTest,
-    Values,
-};
+use crate::analyze::condition::{Rule, Side, Subject, allows_more};
+use crate::analyze::limits::MAX_STUDY_STEPS;
+use crate::analyze::plain::{Reader, Sight};
+use crate::model::{Access, Api, Atom, Condition, Demand, Model, Operand, Route, TextTest};
+use crate::pattern::index::Budget;
+use crate::pattern::{MethodSet, PathPattern};
 use crate::settings::PathParameter;
-use crate::source::Span;
 
 use super::beside::conjuncts;
-use super::guarding::Guards;
-use super::relations::Entry;
-use crate::pattern::index::Budget;
+use super::guarding::{Guards, is_public};
+use super::written::joined;
 
-/// Accesses written down in one way, each once.
-#[derive(Default)]
-pub(super) struct Keys(RefCell<BTreeMap<(Span, String), String>>);
+/// Compares routes of a policy.
+pub(super) struct Strength<'m> {
+    model: &'m Model,
+    budget: Budget,
+    known: RefCell<BTreeMap<String, bool>>,
+}
 
-impl Keys {
-    /// Whether two routes ask for the same.
-    pub fn same_access(&self, a: &Route, b: &Route) -> bool {
-        match (&a.access, &b.access) {
-            (Access::Denied, Access::Denied) => true,
-            (
-                Access::Open {
-                    demand: a_demand,
-                    condition: a_condition,
-                },
-                Access::Open {
-                    demand: b_demand,
-                    condition: b_condition,
-                },
-            ) => {
-                a_demand == b_demand
-                    && match (a_condition, b_condition) {
-                        (None, None) => true,
-                        (Some(_), Some(_)) => self.of(a) == self.of(b),
-                        _ => false,
-                    }
+/// Requests that some routes of one API answer together.
+pub(super) struct Answered<'m> {
+    /// The routes; all must hold.
+    pub routes: Vec<&'m Route>,
+    /// The requests' paths.
+    pub path: PathPattern,
+}
+
+/// What is asked of some requests.
+struct Asked<'m> {
+    demand: Demand,
+    denied: bool,
+    rules: Vec<(Rule<'m>, &'m Condition)>,
+}
+
+impl<'m> Strength<'m> {
+    pub fn new(model: &'m Model) -> Strength<'m> {
+        Strength {
+            model,
+            budget: Budget::new(MAX_STUDY_STEPS),
+            known: RefCell::default(),
+        }
+    }
+
+    /// Whether requests of these methods are asked for less by what answers them than by what
+    /// answers others that are like them. What cannot be told is not.
+    pub fn is_weaker(
+        &self,
+        api: &Api,
+        guards: &Guards<'m>,
+        methods: MethodSet,
+        weaker: &Answered<'m>,
+        stronger: &Answered<'m>,
+        budget: &Budget,
+    ) -> bool {
+        let more = asked(guards, methods, weaker, budget);
+        let less = asked(guards, methods, stronger, budget);
+        if more.denied {
+            return false;
+        }
+        if !less.denied {
+            if more.demand > less.demand {
+                return false;
             }
-            _ => false,
+            if less.rules.is_empty() && (more.demand == less.demand || !more.rules.is_empty()) {
+                return false;
+            }
+            if self.asks_for_something_else(api, &more, &less) {
+                return false;
+            }
         }
-    }
-
-    fn of(&self, route: &Route) -> String {
-        let mut keys = self.0.borrow_mut();
-        keys.entry((route.span, route.name.clone()))
-            .or_insert_with(|| match &route.access {
-                Access::Open {
-                    condition: Some(condition),
-                    ..
-                } => joined(condition, &route.parameters)
-                    .into_iter()
-                    .collect::<Vec<String>>()
-                    .join(" and "),
-                _ => String::new(),
-            })
-            .clone()
-    }
-}
-
-/// Whether a route plainly asks for less than a broader one: no more of the token, and of the
-/// conditions a part.
-pub(super) fn is_weaker(route: &Entry, broader: &Entry, guards: &Guards, budget: &Budget) -> bool {
-    let (
-        Access::Open { demand, condition },
-        Access::Open {
-            demand: broader_demand,
-            condition: broader_condition,
-        },
-    ) = (&route.route.access, &broader.route.access)
-    else {
-        return false;
-    };
-    if demand > broader_demand {
-        return false;
-    }
-    if *broader_demand == Demand::None && broader_condition.is_none() {
-        return false;
-    }
-    let of = |condition: &Option<Condition>, route: &Route| {
-        condition
-            .as_ref()
-            .map(|condition| joined(condition, &route.parameters))
-            .unwrap_or_default()
-    };
-    let outer = of(broader_condition, broader.route);
-    let own = of(condition, route.route);
-    if !own.is_subset(&outer) || (demand == broader_demand && own == outer) {
-        return false;
-    }
-    // A guard around the narrower route alone may ask for what the broader one does.
-    let mut tightened = guards
-        .around(route, budget)
-        .filter(|guard| guard.condition.is_some());
-    tightened.all(|guard| {
-        guards
-            .around(broader, budget)
-            .any(|other| other.span == guard.span)
-            || guard
-                .condition
-                .as_ref()
-                .is_some_and(|condition| joined(condition, &guard.parameters).is_subset(&outer))
-    })
-}
-
-/// What a condition joins by `and`, each part written down in one way.
-pub(super) fn joined(condition: &Condition, parameters: &[PathParameter]) -> BTreeSet<String> {
-    conjuncts(condition)
-        .map(|conjunct| {
-            let mut text = String::new();
-            write_condition(&mut text, conjunct, parameters);
-            text
-        })
-        .collect()
-}
-
-fn write_condition(text: &mut String, condition: &Condition, parameters: &[PathParameter]) {
-    let mut several = |word: &str, conditions: &[Condition]| {
-        let parts: BTreeSet<String> = conditions
-            .iter()
-            .map(|condition| {
-                let mut part = String::new();
-                write_condition(&mut part, condition, parameters);
-                part
-            })
-            .collect();
-        text.push('(');
-        for part in parts {
-            text.push_str(&part);
-            text.push_str(word);
+        let key = key(api, methods, [(&more, weaker), (&less, stronger)]);
+        if let Some(known) = self.known.borrow().get(&key) {
+            return *known;
         }
-        text.push(')');
-    };
-    match &condition.kind {
-        ConditionKind::And(all) => several(" and ", all),
-        ConditionKind::Or(any) => several(" or ", any),
-        ConditionKind::Not(inner) => {
-            text.push_str("not ");
-            write_condition(text, inner, parameters);
-        }
-        ConditionKind::Atom(atom) => write_atom(text, atom, parameters),
-    }
-}
-
-fn write_atom(text: &mut String, atom: &Atom, parameters: &[PathParameter]) {
-    // Writing to a string can't fail.
-    let _ = match atom {
-        Atom::ScopeAny(scopes) => write!(text, "scope any {scopes:?}"),
-        Atom::ScopeAll(scopes) => write!(text, "scope all {scopes:?}"),
-        Atom::Claim(id, test) => {
-            let _ = write!(text, "claim {} ", id.0);
-            write_claim_test(text, test, parameters);
-            Ok(())
-        }
-        Atom::TokenFrom(id) => write!(text, "token from {}", id.0),
-        Atom::Client { any_of, negated } => {
-            write!(text, "client {negated} {:?}", any_of.members())
-        }
-        Atom::LoginWithin(seconds) => write!(text, "login {seconds}"),
-        Atom::Path(index, test) => {
-            write_parameter(text, *index, parameters);
-            write_text_test(text, test, parameters);
-            Ok(())
-        }
-        Atom::Host(test) => {
-            text.push_str("host");
-            write_text_test(text, test, parameters);
-            Ok(())
-        }
-        Atom::Method(methods) => write!(text, "method {methods:?}"),
-        Atom::Address { any_of, negated } => {
-            write!(text, "address {negated} {:?}", any_of.ranges())
-        }
-        Atom::Header(name, test) => {
-            let _ = write!(text, "header {name:?}");
-            write_text_test(text, test, parameters);
-            Ok(())
-        }
-        Atom::Query(name, test) => {
-            let _ = write!(text, "query {name:?}");
-            write_text_test(text, test, parameters);
-            Ok(())
-        }
-    };
-}
-
-/// A path parameter is where it is in the path, whatever it is called.
-fn write_parameter(text: &mut String, index: usize, parameters: &[PathParameter]) {
-    if let Some(parameter) = parameters.get(index) {
-        let _ = write!(
-            text,
-            "path {} {} {}",
-            parameter.segment, parameter.prefix, parameter.suffix
-        );
-    }
-}
-
-fn write_operand(text: &mut String, operand: &Operand, parameters: &[PathParameter]) {
-    match operand {
-        Operand::Path(index) => write_parameter(text, *index, parameters),
-        other => {
-            let _ = write!(text, "{other:?}");
-        }
-    }
-}
-
-fn write_text_test(text: &mut String, test: &TextTest, parameters: &[PathParameter]) {
-    match test {
-        TextTest::Equals { operand, negated } => {
-            let _ = write!(text, " equals {negated} ");
-            write_operand(text, operand, parameters);
-        }
-        TextTest::In { any_of, negated } => {
-            let _ = write!(text, " in {negated} {:?}", any_of.members());
-        }
-        TextTest::StartsWith(operand) => {
-            text.push_str(" starts ");
-            write_operand(text, operand, parameters);
-        }
-        TextTest::Present => text.push_str(" present"),
-    }
-}
-
-fn write_values(text: &mut String, values: &Values) {
-    let _ = match values {
-        Values::Strings(strings) => write!(text, "{:?}", strings.members()),
-        Values::Numbers(numbers) => write!(text, "{numbers:?}"),
-        Values::Booleans(booleans) => write!(text, "{booleans:?}"),
-    };
-}
-
-fn write_claim_test(text: &mut String, test: &ClaimTest, parameters: &[PathParameter]) {
-    match test {
-        ClaimTest::Equals { operand, negated } => {
-            let _ = write!(text, "equals {negated} ");
-            write_operand(text, operand, parameters);
-        }
-        ClaimTest::Order { order, bound } => {
-            let _ = write!(text, "{order:?} {bound:?}");
-        }
-        ClaimTest::In { any_of, negated } => {
-            let _ = write!(text, "in {negated} ");
-            write_values(text, any_of);
-        }
-        ClaimTest::Contains(operand) => {
-            text.push_str("contains ");
-            write_operand(text, operand, parameters);
-        }
-        ClaimTest::ContainsAny(values) => {
-            text.push_str("contains any ");
-            write_values(text, values);
-        }
-        ClaimTest::ContainsAll(values) => {
-            text.push_str("contains all ");
-            write_values(text, values);
-        }
-        ClaimTest::StartsWith(operand) => {
-            text.push_str("starts ");
-            write_operand(text, operand, parameters);
-        }
-        ClaimTest::EndsWith(operand) => {
-            text.push_str("ends ");
-            write_operand(text, operand, parameters);
-        }
-        ClaimTest::Present => text.push_str("present"),
-        ClaimTest::Absent => text.push_str("absent"),
-    }
-}
-
-/// Whether a condition speaks of a token.
-pub(super) fn speaks_of_token(condition: &Condition) -> bool {
-    let of_text = |test: &TextTest| {
-        matches!(
-            test,
-            TextTest::Equals {
-                operand: Operand::Claim(_),
-                ..
-            } | TextTest::StartsWith(Operand::Claim(_))
+        let subject = Subject {
+            model: self.model,
+            api,
+            methods,
+        };
+        let side = |asked: Asked<'m>, region| Side {
+            demand: asked.demand,
+            denied: asked.denied,
+            region,
+            rules: asked.rules,
+        };
+        let is_weaker = allows_more(
+            subject,
+            &side(more, &weaker.path),
+            &side(less, &stronger.path),
+            &self.budget,
         )
-    };
-    match &condition.kind {
-        ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
-            conditions.iter().any(speaks_of_token)
+        .unwrap_or(false);
+        self.known.borrow_mut().insert(key, is_weaker);
+        is_weaker
+    }
+
+    /// Whether one of two plainly asks for something that the other has nothing to do with.
+    fn asks_for_something_else(&self, api: &Api, more: &Asked<'m>, less: &Asked<'m>) -> bool {
+        let reader = Reader::new(self.model, api);
+        let mut others = Sight::default();
+        let mut free = true;
+        for (rule, condition) in &less.rules {
+            for part in conjuncts(condition) {
+                let mut own = Sight::default();
+                free = reader.sees(*rule, part, &mut own) && free;
+                others.add(own);
+            }
         }
-        ConditionKind::Not(inner) => speaks_of_token(inner),
-        ConditionKind::Atom(atom) => match atom {
-            Atom::ScopeAny(_)
-            | Atom::ScopeAll(_)
-            | Atom::Claim(..)
-            | Atom::TokenFrom(_)
-            | Atom::Client { .. }
-            | Atom::LoginWithin(_) => true,
-            Atom::Path(_, test)
-            | Atom::Host(test)
-            | Atom::Header(_, test)
-            | Atom::Query(_, test) => of_text(test),
-            Atom::Method(_) | Atom::Address { .. } => false,
-        },
+        free && more.rules.iter().any(|(rule, condition)| {
+            conjuncts(condition).any(|part| {
+                let mut own = Sight::default();
+                reader.sees(*rule, part, &mut own) && own.is_apart(&others)
+            })
+        })
     }
 }
 
-/// Whether a guard asks something of a token of every request that it matches.
-pub(super) fn needs_token(guard: &Guard) -> bool {
-    guard.condition.as_ref().is_some_and(speaks_of_token)
+/// All that must hold for requests to be allowed.
+fn asked<'m>(
+    guards: &Guards<'m>,
+    methods: MethodSet,
+    answered: &Answered<'m>,
+    budget: &Budget,
+) -> Asked<'m> {
+    let mut asked = Asked {
+        demand: Demand::None,
+        denied: false,
+        rules: Vec::new(),
+    };
+    let mut all_public = true;
+    for route in &answered.routes {
+        all_public = all_public && is_public(&route.access);
+        match &route.access {
+            Access::Denied => asked.denied = true,
+            Access::Open { demand, condition } => {
+                asked.demand = asked.demand.max(*demand);
+                if let Some(condition) = condition {
+                    asked
+                        .rules
+                        .push((rule(&route.path, &route.parameters), condition));
+                }
+            }
+        }
+    }
+    for guard in guards.around(methods, &answered.path, all_public, budget) {
+        match &guard.condition {
+            Some(condition) => asked
+                .rules
+                .push((rule(&guard.path, &guard.parameters), condition)),
+            None => asked.denied = true,
+        }
+    }
+    asked
+}
+
+fn rule<'m>(path: &'m PathPattern, parameters: &'m [PathParameter]) -> Rule<'m> {
+    Rule { path, parameters }
+}
+
+/// Two questions with one key have one answer.
+fn key(api: &Api, methods: MethodSet, sides: [(&Asked<'_>, &Answered<'_>); 2]) -> String {
+    let mut key = format!("{} {methods:?}", api.name);
+    for (asked, answered) in sides {
+        let mut parts = Vec::new();
+        let mut reads = false;
+        for (rule, condition) in &asked.rules {
+            parts.extend(joined(condition, rule.parameters));
+            reads = reads || reads_path(condition);
+        }
+        parts.sort_unstable();
+        parts.dedup();
+        // Writing to a string cannot fail.
+        let _ = write!(key, " {:?} {} {parts:?}", asked.demand, asked.denied);
+        if reads {
+            let _ = write!(key, " {:?}", answered.path);
+        }
+    }
+    key
+}
+
+/// Whether a condition reads the path of a request.
+pub(super) fn reads_path(condition: &Condition) -> bool {
+    let mut reads = false;
+    crate::analyze::condition::atoms(condition, &mut |atom| {
+        reads |= match atom {
+            Atom::Path(..) => true,
+            Atom::Claim(_, test) => reads_path_of_claim(test),
+            Atom::Host(test) | Atom::Header(_, test) | Atom::Query(_, test) => matches!(
+                test,
+                TextTest::Equals {
+                    operand: Operand::Path(_),
+                    ..
+                } | TextTest::StartsWith(Operand::Path(_))
+            ),
+            _ => false,
+        };
+    });
+    reads
+}
+
+fn reads_path_of_claim(test: &crate::model::ClaimTest) -> bool {
+    use crate::model::ClaimTest;
+    matches!(
+        test,
+        ClaimTest::Equals {
+            operand: Operand::Path(_),
+            ..
+        } | ClaimTest::Contains(Operand::Path(_))
+            | ClaimTest::StartsWith(Operand::Path(_))
+            | ClaimTest::EndsWith(Operand::Path(_))
+    )
 }

@@ -170,6 +170,8 @@ codes! {
     NeverChosen = "P0506", Error;
     /// A public route answers requests that a guard asks for a token.
     PublicUnderGuard = "P0507", Error;
+    /// A condition can never hold.
+    NeverHolds = "P0508", Error;
     /// A test names a token that it does not have.
     UnknownToken = "P0601", Error;
     /// A test's target is none.
@@ -200,4 +202,16 @@ codes! {
     NearScope = "P0910", Warning;
     /// A value is given for a `param` that is not declared.
     UnknownParam = "P0911", Warning;
+    /// A condition always holds.
+    AlwaysHolds = "P0912", Warning;
+    /// A part of a condition changes nothing.
+    ChangesNothing = "P0913", Warning;
+    /// A `not` is never true without a claim.
+    NotWithoutClaim = "P0914", Warning;
+    /// A path in other case falls to a route that asks for less.
+    OtherCase = "P0915", Warning;
+    /// A literal looks like the parameter of another tool.
+    LiteralParameter = "P0916", Warning;
+    /// A condition is too complex to be looked at.
+    TooComplex = "P0917", Warning;
 }

@@ -17,6 +17,13 @@ use crate::settings::PathParameter;
 /// Sets that have been folded, by the place of the original, so that rules go on sharing them.
 type Sets = HashMap<*const StringSet, Arc<StringSet>>;
 
+/// A condition of a rule in lower case, as far as it compares the path.
+pub fn folded(condition: &Condition) -> Condition {
+    let mut folded = condition.clone();
+    fold_condition(&mut folded, &mut Sets::new());
+    folded
+}
+
 /// Folds the rules of the APIs that say `paths case-insensitive`.
 ///
 /// Claims are folded when they are compared with a path.

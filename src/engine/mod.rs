@@ -29,6 +29,7 @@ pub use decision::{Challenge, Decision, Denial, Permit, SeenToken};
 pub use evidence::{Evidence, Fault, ProofError, SeenKind};
 pub use explain::{Step, explain};
 pub use facts::Facts;
+pub use fold::folded;
 pub use observe::{Observed, matching, observe};
 pub use path::{MAX_SEGMENTS, MAX_TARGET_BYTES};
 pub use policy::{Policy, Schemes};

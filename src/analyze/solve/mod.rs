@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use super::bdd::{Function, Store, Variable};
 use super::domains::{Domain, Domains, Holding, Shape, related_values};
-use super::limits::{MAX_CASES, MAX_NODES};
+use super::limits::MAX_CASES;
 use super::vocabulary::{Ordered, Place, Relation, ValueId, View, Vocabulary};
 
 /// Values of all places.
@@ -111,15 +111,22 @@ pub struct Solver<'s> {
 
 impl Solver<'_> {
     /// Values under which a function holds; `None` where there are none.
-    pub fn solve(
+    pub fn solve(&self, store: &mut Store, function: Function) -> Result<Option<Solution>, Stuck> {
+        self.solve_within(store, function, MAX_CASES)
+    }
+
+    /// The same, looking at no more than so many ways.
+    pub fn solve_within(
         &self,
         store: &mut Store,
         mut function: Function,
+        most: usize,
     ) -> Result<Option<Solution>, Stuck> {
-        for _ in 0..MAX_CASES {
+        for _ in 0..most {
             if store.is_full() {
                 return Err(Stuck(format!(
-                    "more than {MAX_NODES} nodes of decision diagrams"
+                    "more than {} nodes of decision diagrams",
+                    store.limit()
                 )));
             }
             let Some(settled) = store.example(function) else {
@@ -137,7 +144,7 @@ impl Solver<'_> {
             }
         }
         Err(Stuck(format!(
-            "more than {MAX_CASES} combinations of atoms whose values do not go together"
+            "more than {most} combinations of atoms whose values do not go together"
         )))
     }
 

@@ -2,6 +2,7 @@
 
 mod differences;
 mod generate;
+mod meaning;
 mod naive;
 mod round_trip;
 mod settings;

@@ -1,0 +1,445 @@
+//! Conditions about which there is nothing to find out: most.
+//!
+//! Where each test can hold and can fail, and no two of them look at the same thing, they can hold
+//! and fail in any combination. Then every part makes a difference, and the whole neither always
+//! holds nor never. That shows without a diagram, in a fraction of the time.
+
+use crate::model::{
+    Api, Atom, Bound, ClaimTest, Condition, ConditionKind, Issuer, Model, Operand, StringSet,
+    TextTest, Values,
+};
+use crate::pattern::SegmentPattern;
+use crate::settings::{ClaimId, IssuerId};
+use crate::value::{AddressSet, ClaimType};
+
+use super::atoms::Rule;
+use super::cells::numbers::LARGEST;
+use super::vocabulary::{Fits, is_segment};
+
+/// Longer lists are looked at as a whole.
+const MAX_MEMBERS: usize = 16;
+
+/// Something that a test looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen<'m> {
+    /// All that is in a member of the claims set.
+    Member(&'m str),
+    /// Whether a list there holds a text.
+    Held(&'m [String], &'m str),
+    /// Whether the scopes hold one.
+    Scope(&'m str),
+    Segment(usize),
+    Host,
+    Address,
+    Header(&'m str),
+    Query(&'m str),
+}
+
+impl Seen<'_> {
+    /// Whether what is seen here may depend on what is seen there.
+    fn meets(self, other: Self) -> bool {
+        let of_scopes = |member: &str| member == "scope" || member == "scp";
+        let first = |path: &'_ [String], name: &str| path.first().is_some_and(|own| own == name);
+        match (self, other) {
+            (Seen::Held(path, text), Seen::Held(other_path, other_text)) => {
+                path.first() == other_path.first() && (path != other_path || text == other_text)
+            }
+            (Seen::Held(path, _), Seen::Member(name))
+            | (Seen::Member(name), Seen::Held(path, _)) => first(path, name),
+            (Seen::Scope(_), Seen::Member(name)) | (Seen::Member(name), Seen::Scope(_)) => {
+                of_scopes(name)
+            }
+            (Seen::Scope(_), Seen::Held(path, _)) | (Seen::Held(path, _), Seen::Scope(_)) => {
+                first(path, "scope") || first(path, "scp")
+            }
+            (one, other) => one == other,
+        }
+    }
+}
+
+/// Reads conditions of the rules of one API, for the tokens of one issuer.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'m> {
+    model: &'m Model,
+    api: &'m Api,
+    issuer: Option<(IssuerId, &'m Issuer)>,
+}
+
+/// What some conditions look at.
+#[derive(Debug, Clone, Default)]
+pub struct Sight<'m>(Vec<Seen<'m>>);
+
+impl<'m> Sight<'m> {
+    /// Adds what others look at.
+    pub fn add(&mut self, other: Sight<'m>) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether two look at different things.
+    pub fn is_apart(&self, other: &Sight<'_>) -> bool {
+        !self
+            .0
+            .iter()
+            .any(|one| other.0.iter().any(|other| one.meets(*other)))
+    }
+}
+
+impl<'m> Reader<'m> {
+    /// For the tokens of the first issuer.
+    pub fn new(model: &'m Model, api: &'m Api) -> Reader<'m> {
+        let issuer = api.issuers.first();
+        Reader {
+            model,
+            api,
+            issuer: issuer.and_then(|id| Some((*id, model.issuers.get(id.0 as usize)?))),
+        }
+    }
+
+    /// Whether there plainly is nothing to be said of a condition.
+    pub fn is_plain(mut self, rule: Rule<'m>, condition: &'m Condition) -> bool {
+        // `token from` beside the rest: the rest is looked at for that issuer's tokens.
+        if let ConditionKind::And(all) = &condition.kind {
+            let mut named = all.iter().filter_map(|part| match &part.kind {
+                ConditionKind::Atom(Atom::TokenFrom(issuer)) => Some(*issuer),
+                _ => None,
+            });
+            if let Some(issuer) = named.next() {
+                if named.next().is_some() || !self.api.issuers.contains(&issuer) {
+                    return false;
+                }
+                self.issuer = self
+                    .model
+                    .issuers
+                    .get(issuer.0 as usize)
+                    .map(|known| (issuer, known));
+                let mut sight = Sight::default();
+                return all.iter().all(|part| {
+                    matches!(part.kind, ConditionKind::Atom(Atom::TokenFrom(_)))
+                        || self.sees(rule, part, &mut sight)
+                });
+            }
+        }
+        self.sees(rule, condition, &mut Sight::default())
+    }
+
+    /// Adds what a condition looks at. Whether its tests can hold and fail in any combination, also
+    /// with those that were seen before.
+    pub fn sees(&self, rule: Rule<'m>, condition: &'m Condition, sight: &mut Sight<'m>) -> bool {
+        match &condition.kind {
+            ConditionKind::And(parts) | ConditionKind::Or(parts) => {
+                // Each is looked at, so that all is seen.
+                let mut free = true;
+                for part in parts {
+                    free &= self.sees(rule, part, sight);
+                }
+                free
+            }
+            ConditionKind::Not(inner) => {
+                self.sees(rule, inner, sight);
+                false
+            }
+            ConditionKind::Atom(atom) => {
+                let before = sight.0.len();
+                let free = self.atom(rule, atom, &mut sight.0);
+                let (seen, own) = sight.0.split_at(before);
+                free && !own.is_empty()
+                    && !own
+                        .iter()
+                        .any(|one| seen.iter().any(|other| one.meets(*other)))
+            }
+        }
+    }
+
+    fn atom(&self, rule: Rule<'m>, atom: &'m Atom, seen: &mut Vec<Seen<'m>>) -> bool {
+        match atom {
+            Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) => self.scopes(scopes, seen),
+            Atom::Claim(claim, test) => self.claim(rule, *claim, test, seen),
+            Atom::TokenFrom(_) | Atom::Method(_) => false,
+            Atom::Client { any_of, .. } => {
+                let Some((_, issuer)) = self.issuer else {
+                    return false;
+                };
+                match &issuer.client_from {
+                    Some(path) => seen.extend(path.first().map(|first| Seen::Member(first))),
+                    None => seen.extend([Seen::Member("azp"), Seen::Member("client_id")]),
+                }
+                !any_of.members().is_empty()
+            }
+            Atom::LoginWithin(_) => self.login(seen),
+            Atom::Path(parameter, test) => {
+                let literal = |text: &str| self.is_part(rule, *parameter, text);
+                self.segment(rule, *parameter, seen)
+                    && self.text(rule, test, seen, &literal)
+                    && !matches!(
+                        test,
+                        TextTest::Present
+                            | TextTest::Equals {
+                                operand: Operand::Path(_) | Operand::Host,
+                                ..
+                            }
+                            | TextTest::StartsWith(Operand::Path(_) | Operand::Host)
+                    )
+            }
+            Atom::Host(test) => {
+                seen.push(Seen::Host);
+                let fits = Fits::Label { but: Vec::new() };
+                self.text(rule, test, seen, &|text| fits.allows(text))
+                    && !matches!(
+                        test,
+                        TextTest::Present
+                            | TextTest::Equals {
+                                operand: Operand::Path(_) | Operand::Host,
+                                ..
+                            }
+                            | TextTest::StartsWith(Operand::Path(_) | Operand::Host)
+                    )
+            }
+            Atom::Address { any_of, .. } => {
+                seen.push(Seen::Address);
+                !any_of.ranges().is_empty() && !holds_all(any_of)
+            }
+            Atom::Header(name, test) => {
+                seen.push(Seen::Header(name));
+                self.text(rule, test, seen, &|text| Fits::Header.allows(text))
+            }
+            Atom::Query(name, test) => {
+                seen.push(Seen::Query(name));
+                self.text(rule, test, seen, &|_| true)
+            }
+        }
+    }
+
+    fn scopes(&self, scopes: &'m [String], seen: &mut Vec<Seen<'m>>) -> bool {
+        let Some((_, issuer)) = self.issuer else {
+            return false;
+        };
+        let from = issuer.scopes_from.as_deref();
+        if scopes.len() > MAX_MEMBERS {
+            match from {
+                Some(path) => seen.extend(path.first().map(|first| Seen::Member(first))),
+                None => seen.extend([Seen::Member("scope"), Seen::Member("scp")]),
+            }
+        } else {
+            seen.extend(scopes.iter().map(|scope| match from {
+                Some(path) => Seen::Held(path, scope),
+                None => Seen::Scope(scope),
+            }));
+        }
+        scopes.iter().all(|scope| is_word(scope)) && from.is_none_or(|path| is_free(path, issuer))
+    }
+
+    /// Where an issuer's tokens have a claim, and whether it can be anything of its type.
+    fn place(&self, claim: ClaimId) -> Option<(&'m [String], ClaimType, bool, bool)> {
+        let (_, issuer) = self.issuer?;
+        let ty = self.model.claims.get(claim.0 as usize)?.ty;
+        let place = issuer
+            .claims
+            .iter()
+            .rev()
+            .find(|place| place.claim == claim)?;
+        let path = place.path.as_slice();
+        let free = is_free(path, issuer)
+            || match path {
+                [one] if one == "sub" || one == "jti" => ty == ClaimType::String && !place.keys_of,
+                _ => false,
+            };
+        Some((path, ty, place.keys_of, free))
+    }
+
+    fn claim(
+        &self,
+        rule: Rule<'m>,
+        claim: ClaimId,
+        test: &'m ClaimTest,
+        seen: &mut Vec<Seen<'m>>,
+    ) -> bool {
+        let Some((path, ty, keys_of, free)) = self.place(claim) else {
+            return false;
+        };
+        let whole = |seen: &mut Vec<Seen<'m>>| {
+            seen.extend(path.first().map(|first| Seen::Member(first)));
+        };
+        let fits = |text: &str| keys_of || ty != ClaimType::Words || is_word(text);
+        let held = |texts: &'m [String], seen: &mut Vec<Seen<'m>>| {
+            if texts.len() > MAX_MEMBERS {
+                whole(seen);
+            } else {
+                seen.extend(texts.iter().map(|text| Seen::Held(path, text)));
+            }
+            !texts.is_empty() && texts.iter().all(|text| fits(text))
+        };
+        let list = |values: &'m Values, seen: &mut Vec<Seen<'m>>| match values {
+            Values::Strings(set) => held(set.members(), seen),
+            Values::Numbers(numbers) => {
+                whole(seen);
+                !numbers.is_empty()
+            }
+            Values::Booleans(_) => {
+                whole(seen);
+                false
+            }
+        };
+        free && match test {
+            ClaimTest::Present | ClaimTest::Absent => {
+                whole(seen);
+                true
+            }
+            ClaimTest::Equals { operand, .. } => {
+                whole(seen);
+                self.operand(rule, operand, seen)
+            }
+            ClaimTest::StartsWith(operand) | ClaimTest::EndsWith(operand) => {
+                whole(seen);
+                self.operand(rule, operand, seen)
+                    && !matches!(operand, Operand::String(text) if text.is_empty())
+            }
+            ClaimTest::Order { bound, .. } => {
+                whole(seen);
+                match bound {
+                    Bound::Number(number) => number.abs() < LARGEST,
+                    Bound::Now => true,
+                }
+            }
+            ClaimTest::In { any_of, .. } => {
+                whole(seen);
+                match any_of {
+                    Values::Strings(set) => !set.members().is_empty(),
+                    Values::Numbers(numbers) => !numbers.is_empty(),
+                    Values::Booleans(booleans) => {
+                        booleans.contains(&true) != booleans.contains(&false)
+                    }
+                }
+            }
+            ClaimTest::Contains(operand) => match operand {
+                Operand::String(text) => held(std::slice::from_ref(text), seen),
+                other => {
+                    whole(seen);
+                    self.operand(rule, other, seen) && ty != ClaimType::Words
+                }
+            },
+            ClaimTest::ContainsAny(values) | ClaimTest::ContainsAll(values) => list(values, seen),
+        }
+    }
+
+    /// Adds the other side of a comparison; whether it can be anything, or is one value.
+    fn operand(&self, rule: Rule<'m>, operand: &'m Operand, seen: &mut Vec<Seen<'m>>) -> bool {
+        match operand {
+            Operand::String(_) | Operand::Boolean(_) | Operand::Now => true,
+            Operand::Number(number) => number.abs() < LARGEST,
+            Operand::Path(parameter) => self.segment(rule, *parameter, seen),
+            Operand::Host => {
+                seen.push(Seen::Host);
+                true
+            }
+            Operand::Claim(claim) => match self.place(*claim) {
+                Some((path, _, _, free)) => {
+                    let Some(first) = path.first() else {
+                        return false;
+                    };
+                    let one = Seen::Member(first);
+                    let fresh = !seen.contains(&one);
+                    seen.push(one);
+                    free && fresh
+                }
+                None => false,
+            },
+        }
+    }
+
+    fn segment(&self, rule: Rule<'m>, parameter: usize, seen: &mut Vec<Seen<'m>>) -> bool {
+        let Some(parameter) = rule.parameters.get(parameter) else {
+            return false;
+        };
+        seen.push(Seen::Segment(parameter.segment));
+        !self.api.paths.case_insensitive
+    }
+
+    /// Whether a parameter can hold a text.
+    fn is_part(&self, rule: Rule<'m>, parameter: usize, text: &str) -> bool {
+        let segment = rule
+            .parameters
+            .get(parameter)
+            .and_then(|parameter| rule.path.segments.get(parameter.segment));
+        let whole = match segment {
+            Some(SegmentPattern::Mixed { prefix, suffix }) => format!("{prefix}{text}{suffix}"),
+            _ => text.to_owned(),
+        };
+        !text.is_empty() && is_segment(&whole, false, self.api.paths.allow_encoded_slash)
+    }
+
+    /// A test of a text of the request, which `literal` says whether it can be.
+    fn text(
+        &self,
+        rule: Rule<'m>,
+        test: &'m TextTest,
+        seen: &mut Vec<Seen<'m>>,
+        literal: &dyn Fn(&str) -> bool,
+    ) -> bool {
+        match test {
+            TextTest::Present => true,
+            TextTest::In { any_of, .. } => some(any_of, literal),
+            TextTest::Equals { operand, .. } => {
+                self.operand(rule, operand, seen)
+                    && match operand {
+                        Operand::String(text) => literal(text),
+                        _ => true,
+                    }
+            }
+            TextTest::StartsWith(operand) => {
+                self.operand(rule, operand, seen)
+                    && match operand {
+                        Operand::String(text) => !text.is_empty() && literal(&format!("{text}x")),
+                        _ => true,
+                    }
+            }
+        }
+    }
+
+    fn login(&self, seen: &mut Vec<Seen<'m>>) -> bool {
+        let Some((_, issuer)) = self.issuer else {
+            return false;
+        };
+        let declared = issuer.claims.iter().rev().find(|place| {
+            self.model
+                .claims
+                .get(place.claim.0 as usize)
+                .is_some_and(|claim| claim.name == "auth_time")
+        });
+        let Some(place) = declared else {
+            seen.push(Seen::Member("auth_time"));
+            return true;
+        };
+        seen.extend(place.path.first().map(|first| Seen::Member(first)));
+        self.place(place.claim)
+            .is_some_and(|(_, ty, keys_of, free)| {
+                free && !keys_of && matches!(ty, ClaimType::Number | ClaimType::Time)
+            })
+    }
+}
+
+fn some(set: &StringSet, holds: &dyn Fn(&str) -> bool) -> bool {
+    set.members().iter().any(|member| holds(member))
+}
+
+/// Whether a list that is a text, split at spaces, can hold it.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(' ')
+}
+
+/// Whether a member can be of any kind: nothing but rules looks at it.
+fn is_free(path: &[String], issuer: &Issuer) -> bool {
+    const LOOKED_AT: [&str; 8] = ["aud", "cnf", "exp", "iat", "iss", "jti", "nbf", "sub"];
+    let tenant = match &issuer.url {
+        crate::settings::IssuerUrl::Tenant { claim, .. } => claim.first(),
+        crate::settings::IssuerUrl::Exact(_) => None,
+    };
+    path.first()
+        .is_some_and(|first| !LOOKED_AT.contains(&first.as_str()) && tenant != Some(first))
+}
+
+/// Whether a set may leave no address of a family out.
+fn holds_all(set: &AddressSet) -> bool {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    set.contains(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+        || set.contains(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+}

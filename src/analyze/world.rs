@@ -1,0 +1,323 @@
+//! The requests that some rules are looked at for: of one method, with the tokens of one issuer or
+//! with none.
+
+use crate::model::{
+    Api, Atom, ClaimTest, Condition, ConditionKind, Model, Operand, StringSet, TextTest, Values,
+};
+use crate::pattern::index::Budget;
+use crate::pattern::{HostPattern, Method, MethodSet, PathPattern};
+use crate::settings::{ClaimId, Demand, IssuerUrl};
+
+use super::atoms::{Label, Rule, Scene, Token, Tree};
+use super::bdd::{Function, Store};
+use super::cells::texts::TooMany;
+use super::diagram::Diagrams;
+use super::domains::Domains;
+use super::limits::{
+    LEAST_STUDIED_NODES, MAX_CELLS, MAX_STUDIED_ATOMS, MAX_STUDIED_CASES, MAX_STUDIED_MEMBERS,
+    MAX_STUDIED_NODES, MAX_STUDIED_WORLDS,
+};
+use super::regions::told_apart;
+use super::solve::Solver;
+use super::vocabulary::{Fits, Place, View, Vocabulary};
+
+/// What a world costs at least, in the steps of a [`Budget`].
+const STEPS_OF_A_WORLD: usize = 100;
+
+/// Whose requests are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'m> {
+    /// The policy: its issuers and its claims.
+    pub model: &'m Model,
+    /// The API that is asked.
+    pub api: &'m Api,
+    /// The methods.
+    pub methods: MethodSet,
+}
+
+/// Why a condition was not looked at: what there is too much of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooComplex(pub String);
+
+/// What answers some requests: a route with what tightens it.
+#[derive(Debug, Clone)]
+pub struct Side<'m> {
+    /// The token.
+    pub demand: Demand,
+    /// Whether nothing passes.
+    pub denied: bool,
+    /// The paths that are looked at. Those of two sides differ in literals alone.
+    pub region: &'m PathPattern,
+    /// All that must hold.
+    pub rules: Vec<(Rule<'m>, &'m Condition)>,
+}
+
+/// A token of each issuer.
+pub fn tokens<'m>(subject: Subject<'m>) -> Vec<Token<'m>> {
+    subject
+        .api
+        .issuers
+        .iter()
+        .filter_map(|id| {
+            Some(Token {
+                id: *id,
+                issuer: subject.model.issuers.get(id.0 as usize)?,
+            })
+        })
+        .collect()
+}
+
+/// A method of each class of those that conditions tell apart.
+pub fn methods(methods: MethodSet, rules: &[(Rule<'_>, &Condition)]) -> Vec<Method> {
+    let mut asked = Vec::new();
+    for (_, condition) in rules {
+        atoms(condition, &mut |atom| {
+            if let Atom::Method(methods) = atom {
+                asked.push(*methods);
+            }
+        });
+    }
+    told_apart(methods, &asked)
+}
+
+/// Calls with each atom of a condition.
+pub fn atoms<'c>(condition: &'c Condition, each: &mut impl FnMut(&'c Atom)) {
+    match &condition.kind {
+        ConditionKind::And(parts) | ConditionKind::Or(parts) => {
+            for part in parts {
+                atoms(part, each);
+            }
+        }
+        ConditionKind::Not(inner) => atoms(inner, each),
+        ConditionKind::Atom(atom) => each(atom),
+    }
+}
+
+/// Whether a condition reads a token.
+pub fn reads_token(condition: &Condition) -> bool {
+    let mut reads = false;
+    atoms(condition, &mut |atom| {
+        reads |= !matches!(
+            atom,
+            Atom::Method(_) | Atom::Address { .. } | Atom::Header(..) | Atom::Query(..)
+        ) && !matches!(atom, Atom::Path(_, test) | Atom::Host(test) if !reads_claim(test));
+        if let Atom::Header(_, test) | Atom::Query(_, test) = atom {
+            reads |= reads_claim(test);
+        }
+    });
+    reads
+}
+
+fn reads_claim(test: &TextTest) -> bool {
+    matches!(
+        test,
+        TextTest::Equals {
+            operand: Operand::Claim(_),
+            ..
+        } | TextTest::StartsWith(Operand::Claim(_))
+    )
+}
+
+/// The sizes of the lists that a test has.
+fn list_of(atom: &Atom) -> Option<usize> {
+    let of = |set: &StringSet| set.members().len();
+    Some(match atom {
+        Atom::Client { any_of, .. } => of(any_of),
+        Atom::Claim(
+            _,
+            ClaimTest::In { any_of, .. }
+            | ClaimTest::ContainsAny(any_of)
+            | ClaimTest::ContainsAll(any_of),
+        ) => match any_of {
+            Values::Strings(set) => of(set),
+            Values::Numbers(numbers) => numbers.len(),
+            Values::Booleans(booleans) => booleans.len(),
+        },
+        Atom::Path(_, TextTest::In { any_of, .. })
+        | Atom::Host(TextTest::In { any_of, .. })
+        | Atom::Header(_, TextTest::In { any_of, .. })
+        | Atom::Query(_, TextTest::In { any_of, .. }) => of(any_of),
+        Atom::Address { any_of, .. } => any_of.ranges().len(),
+        Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) => scopes.len(),
+        _ => return None,
+    })
+}
+
+/// How many tests a condition has, and how many members their lists have.
+fn size(condition: &Condition) -> (usize, usize) {
+    let (mut tests, mut members) = (0, 0);
+    atoms(condition, &mut |atom| {
+        tests += 1;
+        members += list_of(atom).unwrap_or(0);
+    });
+    (tests, members)
+}
+
+/// Whether a condition reads a set that is empty for now: what it comes to is yet to be seen.
+pub fn reads_empty_set(condition: &Condition) -> bool {
+    let mut reads = false;
+    atoms(condition, &mut |atom| reads |= list_of(atom) == Some(0));
+    reads
+}
+
+/// Requests of one method with one kind of token, as diagrams.
+#[derive(Debug)]
+pub struct World {
+    /// What is spoken of.
+    pub vocabulary: Vocabulary,
+    /// As Booleans.
+    pub domains: Domains,
+    /// The diagrams.
+    pub store: Store,
+    possible: Function,
+    /// Whether what is possible for each value by itself is possible for all together.
+    independent: bool,
+    /// Where the token lacks a claim, for each claim that is read; empty without a token.
+    pub lacks: Vec<(ClaimId, Function)>,
+}
+
+impl World {
+    /// Reads what must hold on some sides, in one of so many worlds.
+    pub fn new(
+        subject: Subject<'_>,
+        (method, token): (Method, Option<Token<'_>>),
+        sides: &[&Side<'_>],
+        worlds: usize,
+        budget: &Budget,
+    ) -> Result<(World, Vec<Vec<Tree>>), TooComplex> {
+        let mut tests = 0;
+        let mut members = 0;
+        for (_, condition) in sides.iter().flat_map(|side| &side.rules) {
+            let (own_tests, own_members) = size(condition);
+            tests += own_tests;
+            members += own_members;
+        }
+        if tests > MAX_STUDIED_ATOMS {
+            return Err(TooComplex(format!("more than {MAX_STUDIED_ATOMS} tests")));
+        }
+        if members > MAX_STUDIED_MEMBERS {
+            return Err(TooComplex(format!(
+                "sets of more than {MAX_STUDIED_MEMBERS} members"
+            )));
+        }
+        if !budget.take(STEPS_OF_A_WORLD + 10 * tests + members) {
+            return Err(TooComplex("too many conditions".to_owned()));
+        }
+        if worlds > MAX_STUDIED_WORLDS {
+            return Err(TooComplex(format!(
+                "more than {MAX_STUDIED_WORLDS} combinations of methods and issuers"
+            )));
+        }
+        let labelled =
+            subject.api.hosts.iter().all(|host| {
+                host.label.is_some() && matches!(host.pattern, HostPattern::Label { .. })
+            });
+        let label = if labelled {
+            Label::Any { but: Vec::new() }
+        } else {
+            Label::None
+        };
+        let mut vocabulary = Vocabulary::default();
+        let mut trees = Vec::with_capacity(sides.len());
+        for side in sides {
+            let scene = Scene {
+                model: subject.model,
+                token: token.filter(|_| side.demand != Demand::None),
+                region: side.region,
+                label: &label,
+                method,
+                folded: subject.api.paths.case_insensitive,
+                any_folded: subject.api.paths.case_insensitive,
+                slashes: subject.api.paths.allow_encoded_slash,
+                whole_client: token.is_some_and(reads_client),
+            };
+            let own: Result<Vec<Tree>, _> = side
+                .rules
+                .iter()
+                .map(|(rule, condition)| scene.tree(condition, *rule, &mut vocabulary))
+                .collect();
+            trees.push(own.map_err(|inexact| TooComplex(inexact.0.to_owned()))?);
+        }
+        let tenant = token.and_then(|token| tenant(token, &mut vocabulary));
+        vocabulary
+            .settle()
+            .map_err(|what| TooComplex(what.to_owned()))?;
+        let domains = Domains::new(&vocabulary).map_err(|TooMany| {
+            TooComplex(format!("a value is cut into more than {MAX_CELLS} cells"))
+        })?;
+        let mut store =
+            Store::with_limit((MAX_STUDIED_NODES / worlds.max(1)).max(LEAST_STUDIED_NODES));
+        let mut possible = domains.possible(&mut store, &vocabulary);
+        if let Some(tenant) = tenant {
+            let mut diagrams = Diagrams {
+                store: &mut store,
+                domains: &domains,
+            };
+            let there = diagrams.typed(tenant, View::Text);
+            possible = store.and(possible, there);
+        }
+        let independent = vocabulary.relations().is_empty()
+            && vocabulary.values().iter().all(|value| {
+                value.ages.is_empty() && (value.words.is_empty() || value.texts.is_empty())
+            });
+        let world = World {
+            vocabulary,
+            domains,
+            store,
+            possible,
+            independent,
+            lacks: Vec::new(),
+        };
+        Ok((world, trees))
+    }
+
+    /// Whether a function holds for some request.
+    pub fn is_possible(&mut self, function: Function, budget: &Budget) -> Result<bool, TooComplex> {
+        let function = self.store.and(function, self.possible);
+        if self.store.is_full() {
+            return Err(TooComplex(format!(
+                "more than {} nodes of decision diagrams",
+                self.store.limit()
+            )));
+        }
+        if function.is_never() || self.independent {
+            return Ok(!function.is_never());
+        }
+        let before = self.store.size();
+        let solver = Solver {
+            vocabulary: &self.vocabulary,
+            domains: &self.domains,
+            now: 0.0,
+        };
+        let found = solver
+            .solve_within(&mut self.store, function, MAX_STUDIED_CASES)
+            .map_err(|stuck| TooComplex(stuck.0))?;
+        if !budget.take(STEPS_OF_A_WORLD + self.store.size() - before) {
+            return Err(TooComplex("too many conditions".to_owned()));
+        }
+        Ok(found.is_some())
+    }
+}
+
+/// Whether rules read `azp` or `client_id` as a claim.
+fn reads_client(token: Token<'_>) -> bool {
+    token.issuer.claims.iter().any(|claim| {
+        claim
+            .path
+            .first()
+            .is_some_and(|first| first == "azp" || first == "client_id")
+    })
+}
+
+/// The claim that names the tenant in the issuer's URL, which every token has.
+fn tenant(token: Token<'_>, vocabulary: &mut Vocabulary) -> Option<usize> {
+    let IssuerUrl::Tenant { claim, .. } = &token.issuer.url else {
+        return None;
+    };
+    let value = vocabulary.find(&Place::Member(claim.clone()))?;
+    vocabulary.view(value, View::Text);
+    vocabulary.change(value, |value| {
+        value.fits = Fits::UrlSegment { but: Vec::new() };
+    });
+    Some(value)
+}

@@ -1,0 +1,77 @@
+//! Paths in other case: what a route says of `/admin`, it does not say of `/Admin`.
+//!
+//! Where the application behind does not tell the two apart, a route that answers the other
+//! spelling and asks for less is a way around the first.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::Route;
+use crate::pattern::{PathPattern, SegmentPattern};
+
+/// A path in other case, with literals changed where a broader pattern has none, so that it is
+/// still in that; `None` where there is no such path.
+pub(super) fn of(path: &PathPattern, broader: &PathPattern) -> Option<PathPattern> {
+    let mut other = path.clone();
+    let mut changed = false;
+    for (at, segment) in other.segments.iter_mut().enumerate() {
+        let SegmentPattern::Literal(literal) = segment else {
+            continue;
+        };
+        if matches!(broader.segments.get(at), Some(SegmentPattern::Literal(_))) {
+            continue;
+        }
+        if let Some(recased) = recased(literal) {
+            *literal = recased;
+            changed = true;
+        }
+    }
+    (changed && broader.contains(&other)).then_some(other)
+}
+
+/// A text with its first letter in other case.
+fn recased(text: &str) -> Option<String> {
+    let at = text.find(|character: char| character.is_ascii_alphabetic())?;
+    let (before, rest) = text.split_at_checked(at)?;
+    let (letter, behind) = rest.split_at_checked(1)?;
+    let letter = if letter.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        letter.to_ascii_uppercase()
+    } else {
+        letter.to_ascii_lowercase()
+    };
+    Some(format!("{before}{letter}{behind}"))
+}
+
+/// A route whose path falls to others in other case.
+pub(super) struct Fallen<'f> {
+    pub route: &'f Route,
+    /// The path in other case.
+    pub path: &'f PathPattern,
+    /// What answers it.
+    pub to: &'f [&'f Route],
+}
+
+/// Says so.
+pub(super) fn fallen(fallen: &Fallen) -> Diagnostic {
+    let route = fallen.route;
+    let other = super::paths::shown(fallen.path, &route.parameters);
+    let names: Vec<&str> = fallen.to.iter().map(|route| route.name.as_str()).collect();
+    let (names, ask) = match names.as_slice() {
+        [one] => (format!("`{one}`"), "asks"),
+        several => (super::out::listed(several.iter().copied()), "ask"),
+    };
+    let mut diagnostic = Diagnostic::new(
+        Code::OtherCase,
+        route.span,
+        format!(
+            "`{other}` falls to {names}, which {ask} for less than `{}`",
+            route.name
+        ),
+    )
+    .help(
+        "paths differ by case here; if the application behind does not tell these two apart, write \
+         `paths case-insensitive` in the API, else let the broader route ask for as much",
+    );
+    for route in fallen.to {
+        diagnostic = diagnostic.also(route.span, "answers it in other case");
+    }
+    diagnostic
+}
