@@ -2,6 +2,9 @@
 //!
 //! The payloads of most are no claims sets, so that [`Jws`] is asked and not the whole path.
 
+use std::collections::BTreeMap;
+
+use portcullis::engine::Fault;
 use portcullis::keys::{Algorithm, Provenance, parse};
 use portcullis::reason::Reason;
 use portcullis::token::Jws;
@@ -223,5 +226,111 @@ fn the_json_serialization_is_refused() {
                 assert!(fault.hint.contains("JSON serialization"), "{}", fault.hint);
             }
         }
+    }
+}
+
+/// A token as an issuer's that names no algorithm, and publishes its keys: why it is refused.
+fn by_default(token: &str, keys: &Value) -> Option<String> {
+    let allowed: Vec<Algorithm> = Algorithm::asymmetric().collect();
+    let keys = match keys.get("keys") {
+        Some(_) => keys.clone(),
+        None => json!({"keys": [keys]}),
+    };
+    let told = |fault: Fault| Some(format!("{}: {}", fault.reason, fault.hint));
+    let jws = match Jws::read(token) {
+        Ok(jws) => jws,
+        Err(fault) => return told(fault),
+    };
+    if let Err(fault) = jws.algorithm(&allowed) {
+        return told(fault);
+    }
+    match parse(keys.to_string().as_bytes(), Provenance::Published) {
+        Ok(set) => jws
+            .verify(&allowed, &set, "the issuer")
+            .map_or_else(told, |_| None),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// What of the vectors is well made and not taken: all of it, each with what is said.
+#[test]
+fn what_is_out_of_scope_is_refused_with_its_reason() {
+    let mut refused: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut ask = |name: String, token: &str, key: &Value| {
+        if let Some(why) = by_default(token, key) {
+            refused.entry(why).or_default().push(name);
+        }
+    };
+    let Some(rows) = conformance::json("rfc-vectors/rfc_tokens.json") else {
+        return;
+    };
+    for row in rows.as_array().expect("rows") {
+        let id = row["id"].as_str().expect("a name");
+        let token = row["token"].as_str().expect("a token");
+        ask(id.to_owned(), token, &row["public_jwk"]);
+    }
+    for file in [
+        "jws/4_1.rsa_v15_signature",
+        "jws/4_2.rsa-pss_signature",
+        "jws/4_3.ecdsa_signature",
+        "jws/4_4.hmac-sha2_integrity_protection",
+        "jws/4_5.signature_with_detached_content",
+        "jws/4_6.protecting_specific_header_fields",
+        "jws/4_7.protecting_content_only",
+        "jws/4_8.multiple_signatures",
+        "curve25519/jws",
+        "curve25519/ecdh-es",
+        "rfc7797/4.2.hmac-sha2_b64_false",
+        "rfc7797/hmac-sha2_b64_false",
+    ] {
+        let example = conformance::json(&format!("rfc7520/{file}.json")).expect("the cookbook");
+        let key = public(example["input"]["key"].clone());
+        for (form, token) in example["output"].as_object().expect("forms") {
+            let token = token
+                .as_str()
+                .map_or_else(|| token.to_string(), str::to_owned);
+            ask(format!("{file} {form}"), &token, &key);
+        }
+    }
+    let suite = conformance::json("wycheproof/json_web_signature_test.json").expect("Wycheproof");
+    for group in suite["testGroups"].as_array().expect("groups") {
+        let key = public(group.get("public").unwrap_or(&group["private"]).clone());
+        for row in group["tests"].as_array().expect("rows") {
+            if row["result"] == "valid" {
+                let token = row["jws"]
+                    .as_str()
+                    .map_or_else(|| row["jws"].to_string(), str::to_owned);
+                ask(format!("wycheproof {}", row["tcId"]), &token, &key);
+            }
+        }
+    }
+    let list: String = refused
+        .iter()
+        .map(|(why, names)| format!("{why}\n    {}\n", names.join("\n    ")))
+        .collect();
+    insta::assert_snapshot!(list);
+}
+
+/// RFC 7520, section 3: which of the cookbook's keys verify anything here.
+#[test]
+fn keys_of_the_jose_cookbook() {
+    for (file, expected) in [
+        ("3_1.ec_public_key", "`crv` `P-521` is not supported"),
+        ("3_2.ec_private_key", "private key material (`d`)"),
+        ("3_3.rsa_public_key", ""),
+        ("3_4.rsa_private_key", "private key material (`d`)"),
+        ("3_5.symmetric_key_mac_computation", ""),
+        // For encryption, and none of a verifier's business.
+        ("3_6.symmetric_key_encryption", "no key that could verify"),
+    ] {
+        let Some(key) = conformance::bytes(&format!("rfc7520/jwk/{file}.json")) else {
+            return;
+        };
+        let said = match parse(&key, Provenance::File) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(said.is_empty(), expected.is_empty(), "{file}: {said}");
+        assert!(said.contains(expected), "{file}: {said}");
     }
 }

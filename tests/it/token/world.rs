@@ -64,8 +64,7 @@ impl World {
     }
 
     fn of(model: Model, signer: Signer, keys: &Value) -> World {
-        let set = parse(keys.to_string().as_bytes(), Provenance::File).expect("a key set");
-        let set = Arc::new(set);
+        let set = read(keys);
         let keys = (0..)
             .map(IssuerId)
             .zip(&model.issuers)
@@ -76,6 +75,19 @@ impl World {
             signer,
             keys: Ring(keys),
         }
+    }
+
+    /// A policy whose issuers have a key set each, in the order of the policy.
+    pub fn with_sets(text: &str, signer: Signer, sets: &[Value]) -> World {
+        let mut world = World::with_keys(text, signer, &sets[0]);
+        world.keys = Ring(
+            (0..)
+                .map(IssuerId)
+                .zip(sets)
+                .map(|(id, set)| (id, read(set)))
+                .collect(),
+        );
+        world
     }
 
     /// The same for a policy that reads its keys from `keys.json`.
@@ -130,6 +142,11 @@ impl World {
         let json = Json::parse(text.as_bytes()).expect("claims");
         claimed(&json, &self.policy, self.api(), NOW)
     }
+}
+
+fn read(keys: &Value) -> Arc<KeySet> {
+    let set = parse(keys.to_string().as_bytes(), Provenance::File);
+    Arc::new(set.expect("a key set"))
 }
 
 /// Claims that pass, with members set; `null` leaves one out.
