@@ -167,10 +167,22 @@ fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
         .map(|scope| format!("`{scope}`"))
         .collect();
     let because = scene.because(&Atom::ScopeAll(Vec::new()));
+    let permitted = scene.facts.is_some_and(|facts| {
+        let permitted = |scope: &str| facts.permissions.iter().any(|one| one == scope);
+        scopes
+            .iter()
+            .all(|scope| held.iter().any(|one| one == scope) || permitted(scope))
+    });
+    let aside = if permitted {
+        "; its `permissions` hold what is lacking: with `scopes from permissions` in the issuer \
+         they are the scopes"
+    } else {
+        ""
+    };
     Blame {
         reason: Reason::ScopeMissing,
         hint: format!(
-            "the token lacks the scope {}; {because}",
+            "the token lacks the scope {}; {because}{aside}",
             lacking.join(" and ")
         ),
         place: Some(place),

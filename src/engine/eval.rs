@@ -88,7 +88,7 @@ impl<'a> Scene<'a> {
             Atom::TokenFrom(issuer) => Some(self.facts?.issuer == *issuer),
             Atom::Client { any_of, negated } => match &self.facts?.client {
                 Client::Is(client) => Some(any_of.contains(client) != *negated),
-                Client::Absent | Client::Disagree => None,
+                Client::Absent(_) | Client::Disagree => None,
             },
             Atom::LoginWithin(seconds) => {
                 let age = self.now()? - self.facts?.auth_time?;
@@ -205,7 +205,7 @@ impl<'a> Scene<'a> {
         let fact = self.facts?.claim(claim);
         match (test, fact) {
             (ClaimTest::Absent, Fact::Absent) => Some(true),
-            (_, Fact::Absent | Fact::WrongType(_)) => None,
+            (_, Fact::Absent | Fact::WrongType(_) | Fact::Elsewhere(_)) => None,
             (ClaimTest::Absent, _) => Some(false),
             (ClaimTest::Present, _) => Some(true),
             (ClaimTest::Equals { operand, negated }, fact) => {
@@ -327,7 +327,11 @@ impl<'a> Scene<'a> {
                 because
             }
             Atom::Client { .. } => match &facts.client {
-                Client::Absent => "the token names no client".to_owned(),
+                Client::Absent(None) => "the token names no client".to_owned(),
+                Client::Absent(Some(name)) => format!(
+                    "the token names no client in `azp` or `client_id`; with `client from \
+                     {name}` in the issuer its `{name}` is read"
+                ),
                 Client::Disagree => "the token's claims disagree about the client".to_owned(),
                 Client::Is(client) => format!("the client is {}", quoted(client)),
             },
@@ -401,6 +405,7 @@ fn in_words(fact: &Fact) -> String {
     match fact {
         Fact::Absent => "the token does not have it".to_owned(),
         Fact::WrongType(found) => format!("the token has {found} there, which counts as missing"),
+        Fact::Elsewhere(said) => (*said).to_owned(),
         Fact::Text(text) => format!("the token has {}", quoted(text)),
         Fact::Number(number) => format!("the token has `{number}`"),
         Fact::Boolean(value) => format!("the token has `{value}`"),

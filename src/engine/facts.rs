@@ -15,6 +15,8 @@ pub struct Facts {
     pub(super) claims: Vec<Fact>,
     pub(super) scopes: Scopes,
     pub(super) client: Client,
+    /// What Auth0 has beside the scopes, where the policy reads no scopes from there: for hints.
+    pub(super) permissions: Vec<String>,
     pub(super) auth_time: Option<f64>,
     pub(super) subject: Option<String>,
     /// The issuer as the token names it: with several tenants it says more than the policy's name.
@@ -40,14 +42,14 @@ impl Facts {
     pub fn client(&self) -> Option<&str> {
         match &self.client {
             Client::Is(client) => Some(client),
-            Client::Absent | Client::Disagree => None,
+            Client::Absent(_) | Client::Disagree => None,
         }
     }
 
     /// A claim as JSON; `None` where it is missing.
     pub fn to_json(&self, claim: ClaimId) -> Option<Value> {
         match self.claim(claim) {
-            Fact::Absent | Fact::WrongType(_) => None,
+            Fact::Absent | Fact::WrongType(_) | Fact::Elsewhere(_) => None,
             Fact::Text(text) => Some(json!(text)),
             Fact::Number(number) => Some(json!(number)),
             Fact::Boolean(value) => Some(json!(value)),
@@ -68,6 +70,9 @@ pub(super) enum Fact {
     Absent,
     /// There, but not of the declared type; holds what was found.
     WrongType(&'static str),
+    /// Not there, but said to be had elsewhere: neither absent nor present. Holds what is said of
+    /// it.
+    Elsewhere(&'static str),
     Text(String),
     /// A number, or a time as a NumericDate.
     Number(f64),
@@ -87,7 +92,8 @@ pub(super) enum Scopes {
 /// The OAuth client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Client {
-    Absent,
+    /// None in the claims that are looked at; one that others write it into, if it is there.
+    Absent(Option<&'static str>),
     Disagree,
     Is(String),
 }
@@ -108,7 +114,9 @@ pub(super) fn read(
             continue;
         };
         *slot = match set.at(&place.path) {
-            None | Some(Json::Null) => Fact::Absent,
+            None | Some(Json::Null) => {
+                elsewhere(&place.path, set).map_or(Fact::Absent, Fact::Elsewhere)
+            }
             Some(value) if place.keys_of => member_names(value, claim.ty),
             Some(value) => typed(value, claim.ty),
         };
@@ -125,12 +133,45 @@ pub(super) fn read(
         claims: facts,
         scopes: scopes(issuer.and_then(|issuer| issuer.scopes_from.as_deref()), set),
         client: client(issuer.and_then(|issuer| issuer.client_from.as_deref()), set),
+        permissions: match issuer.and_then(|issuer| issuer.scopes_from.as_ref()) {
+            None => set.get("permissions").and_then(texts).unwrap_or_default(),
+            Some(_) => Vec::new(),
+        },
         auth_time,
         subject: set.get("sub").and_then(Json::as_str).map(str::to_owned),
         iss: set.get("iss").and_then(Json::as_str).map(str::to_owned),
         payload,
         fingerprint,
     }
+}
+
+/// Entra's groups of a user who has more than fit.
+const GROUPS_ELSEWHERE: &str = "the token has a link in place of its groups (`_claim_names` or \
+     `hasgroups`), as Entra's have for a user of many: let Entra assign app roles, and the rule \
+     ask for `roles`";
+
+/// Whether a claim that is not there is to be had elsewhere (OpenID Connect Core, section 5.6.2),
+/// and how the token says so.
+///
+/// Entra does this to the groups of a user who has many, and in some flows says `hasgroups` alone.
+fn elsewhere(path: &[String], set: &Json<'_>) -> Option<&'static str> {
+    let name = path.first()?;
+    if set
+        .get("_claim_names")
+        .is_some_and(|names| names.get(name).is_some())
+    {
+        return Some(if name == "groups" {
+            GROUPS_ELSEWHERE
+        } else {
+            "the token says that it is to be had elsewhere (`_claim_names`), which counts as missing"
+        });
+    }
+    let has_groups = match set.get("hasgroups")? {
+        Json::Bool(has) => *has,
+        Json::String(has) => has == "true",
+        _ => false,
+    };
+    (name == "groups" && has_groups).then_some(GROUPS_ELSEWHERE)
 }
 
 fn member_names(value: &Json<'_>, ty: ClaimType) -> Fact {
@@ -203,6 +244,11 @@ fn scopes(from: Option<&[String]>, set: &Json<'_>) -> Scopes {
     }
     let member = |name: &str| set.get(name).filter(|value| **value != Json::Null);
     match (member("scope"), member("scp")) {
+        // What an application may do on its own is no scope at Entra.
+        (None, None) if member("tid").is_some() && member("roles").is_some() => Scopes::Missing(
+            "the token has neither `scope` nor `scp`, but `roles`, as an application's own \
+             token of Entra: a rule for it asks for `claim roles contains`",
+        ),
         (None, None) => Scopes::Missing("the token has neither `scope` nor `scp`"),
         (Some(value), None) | (None, Some(value)) => {
             scope_value(value).map_or(Scopes::Missing(WRONG), Scopes::Are)
@@ -236,10 +282,13 @@ fn client(from: Option<&[String]>, set: &Json<'_>) -> Client {
             .filter_map(|name| set.get(name))
             .collect(),
     };
-    let mut client = Client::Absent;
+    let other = ["cid", "appid"]
+        .into_iter()
+        .find(|name| from.is_none() && set.get(name).and_then(Json::as_str).is_some());
+    let mut client = Client::Absent(other);
     for value in found.into_iter().filter(|value| *value != &Json::Null) {
         client = match (value.as_str(), client) {
-            (Some(text), Client::Absent) => Client::Is(text.to_owned()),
+            (Some(text), Client::Absent(_)) => Client::Is(text.to_owned()),
             (Some(text), Client::Is(other)) if text == other => Client::Is(other),
             _ => Client::Disagree,
         };

@@ -30,7 +30,7 @@ pub(super) fn headers<'a>(api: &'a Api, facts: &'a Facts) -> Vec<(&'a str, Cow<'
 fn value(fact: &Fact, json: bool) -> Option<Cow<'_, str>> {
     if json {
         let value = match fact {
-            Fact::Absent | Fact::WrongType(_) => return None,
+            Fact::Absent | Fact::WrongType(_) | Fact::Elsewhere(_) => return None,
             Fact::Text(text) => serde_json::to_string(text),
             Fact::Number(number) => return Some(Cow::Owned(number.to_string())),
             Fact::Boolean(value) => serde_json::to_string(value),
@@ -46,7 +46,11 @@ fn value(fact: &Fact, json: bool) -> Option<Cow<'_, str>> {
         Fact::Text(text) => Some(Cow::Borrowed(text)),
         Fact::Number(number) => Some(Cow::Owned(number.to_string())),
         Fact::Boolean(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
-        Fact::Absent | Fact::WrongType(_) | Fact::Texts(_) | Fact::Numbers(_) => None,
+        Fact::Absent
+        | Fact::WrongType(_)
+        | Fact::Elsewhere(_)
+        | Fact::Texts(_)
+        | Fact::Numbers(_) => None,
     }
 }
 

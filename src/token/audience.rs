@@ -2,7 +2,7 @@
 
 use super::advice::{self, Provider};
 use super::issuer::written;
-use crate::engine::{Api, Fault, Issuer};
+use crate::engine::{Api, Fault, Issuer, Policy};
 use crate::json::Json;
 use crate::reason::Reason;
 use crate::settings::Audience;
@@ -83,11 +83,16 @@ fn wrong(audiences: &[String], wanted: &[String], issuer: &Issuer, owner: &str) 
         [] => format!("{owner} has no audience in the policy"),
         wanted => format!("{owner} asks for {}", list(wanted)),
     };
-    let ask = || advice::ask_for(Some(&url), wanted.first().map(String::as_str));
-    let hint = if let Some(service) = providers_own(audiences, Provider::of(&url)) {
+    let ask = || advice::ask_for(Some(issuer), wanted.first().map(String::as_str));
+    let hint = if let Some(service) = providers_own(audiences, &url) {
         format!("{is}, which is {service}; {must}; {}", ask())
     } else if differ_by_a_slash(audiences, wanted) {
         format!("{is}; {must}: the two differ by the slash at the end, and must be written alike")
+    } else if Provider::of(&url) == Provider::Entra && differ_by_the_scheme(audiences, wanted) {
+        format!(
+            "{is}; {must}: Entra writes the bare client ID into tokens of version 2, and `api://` \
+             into those of version 1"
+        )
     } else {
         format!("{is}; {must}; {}", ask())
     };
@@ -106,8 +111,31 @@ fn list(audiences: &[String]) -> String {
     shown.join(", ")
 }
 
+/// The fault of a token for Microsoft Graph that Entra issued, at an API that takes Entra's: it is
+/// of version 1, whatever the API's own are, and of use to Graph alone.
+pub(super) fn for_graph(
+    policy: &Policy,
+    api: &Api,
+    iss: Option<&str>,
+    audiences: &[&str],
+) -> Option<Fault> {
+    let graph = |audience: &&str| GRAPH.contains(&audience.trim_end_matches('/'));
+    if audiences.is_empty() || !audiences.iter().all(graph) || Provider::of(iss?) != Provider::Entra
+    {
+        return None;
+    }
+    let issuer = api
+        .issuers
+        .iter()
+        .filter_map(|id| policy.issuer(*id))
+        .find(|issuer| Provider::of(&written(&issuer.url)) == Provider::Entra)?;
+    let audiences: Vec<String> = audiences.iter().map(|text| (*text).to_owned()).collect();
+    check(&audiences, api, issuer).err()
+}
+
 /// What a token is for that is for services of the provider alone.
-pub(super) fn providers_own(audiences: &[String], provider: Provider) -> Option<&'static str> {
+fn providers_own(audiences: &[String], issuer_url: &str) -> Option<&'static str> {
+    let provider = Provider::of(issuer_url);
     let service = |audience: &String| {
         if GRAPH.contains(&audience.trim_end_matches('/')) {
             return Some("Microsoft Graph; only Graph can verify such a token");
@@ -118,11 +146,27 @@ pub(super) fn providers_own(audiences: &[String], provider: Provider) -> Option<
             }
             Provider::Auth0 if audience.ends_with("/api/v2/") => Some("Auth0's own management API"),
             Provider::Keycloak if audience == "account" => Some("Keycloak's own account service"),
+            Provider::Okta if audience.contains("://") && issuer_url.starts_with(audience) => {
+                Some("Okta's own API; only Okta can verify such a token")
+            }
+            Provider::Kubernetes if Provider::of(audience) == Provider::Kubernetes => {
+                Some("the cluster's own API server")
+            }
             _ => None,
         }
     };
     let services: Option<Vec<&str>> = audiences.iter().map(service).collect();
     services?.first().copied()
+}
+
+/// The Application ID URI of an API at Entra, against its client ID.
+fn differ_by_the_scheme(audiences: &[String], wanted: &[String]) -> bool {
+    fn bare(audience: &str) -> &str {
+        audience.strip_prefix("api://").unwrap_or(audience)
+    }
+    audiences
+        .iter()
+        .any(|audience| wanted.iter().any(|wanted| bare(wanted) == bare(audience)))
 }
 
 fn differ_by_a_slash(audiences: &[String], wanted: &[String]) -> bool {

@@ -1,6 +1,6 @@
 //! Whose token it is: `iss` against the issuers that an API takes.
 
-use super::advice::Provider;
+use super::advice::{Provider, after_scheme};
 use crate::engine::{Api, Fault, Issuer, Policy};
 use crate::json::Json;
 use crate::reason::Reason;
@@ -104,16 +104,65 @@ fn aside(policy: &Policy, iss: &str, known: &[&Issuer]) -> String {
     if let Some(issuer) = elsewhere {
         return format!(" (the policy knows it as {}, for other APIs)", issuer.name);
     }
-    let two = known.iter().any(|issuer| {
-        let url = written(&issuer.url);
-        Provider::of(&url) == Provider::Entra && url.ends_with("/v2.0")
-    });
-    if two && Provider::of(iss) == Provider::Entra && !iss.ends_with("/v2.0") {
-        return "; this is an Entra token of version 1: set `requestedAccessTokenVersion` to 2 in \
-                the API's app registration"
-            .to_owned();
+    known
+        .iter()
+        .find_map(|issuer| of_provider(&written(&issuer.url), iss))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// How another issuer of the same provider comes about.
+fn of_provider(known: &str, iss: &str) -> Option<&'static str> {
+    let provider = Provider::of(known);
+    if provider != Provider::of(iss) {
+        return None;
     }
-    String::new()
+    Some(match provider {
+        Provider::Entra => match (entra_version(known)?, entra_version(iss)?) {
+            (2, 1) => {
+                "; this is an Entra token of version 1: set `requestedAccessTokenVersion` to 2 in \
+                 the API's app registration"
+            }
+            (1, 2) => {
+                "; this is an Entra token of version 2, whose issuer is another one: \
+                 `https://login.microsoftonline.com/TENANT-ID/v2.0`"
+            }
+            _ => "; it is of another tenant (directory) of Entra",
+        },
+        Provider::Keycloak if realm(known) == realm(iss) => {
+            "; the realm is the same: the client reached Keycloak by another name, which its \
+             `hostname` (frontend URL) setting would make one"
+        }
+        Provider::Okta if !iss.contains("/oauth2/") => {
+            "; this token is of the organisation's own authorization server, whose tokens are for \
+             Okta's API alone: ask a custom one (`/oauth2/default`)"
+        }
+        Provider::Google if iss.contains('@') => {
+            "; the service account signed it itself: let it ask Google for an ID token"
+        }
+        Provider::Kubernetes => {
+            "; it is of another cluster, or the cluster's `--service-account-issuer` is another"
+        }
+        _ => return None,
+    })
+}
+
+/// The version of an Entra issuer's tokens, where the URL tells it.
+fn entra_version(url: &str) -> Option<u8> {
+    if url.ends_with("/v2.0") {
+        Some(2)
+    } else {
+        after_scheme(url)
+            .starts_with("sts.windows.net/")
+            .then_some(1)
+    }
+}
+
+/// The realm of a Keycloak issuer.
+fn realm(url: &str) -> Option<&str> {
+    after_scheme(url)
+        .split_once("/realms/")
+        .map(|(_, realm)| realm)
 }
 
 /// How a known URL differs, where it nearly is `iss`: a sentence that names it.
@@ -155,7 +204,7 @@ fn differences(known: &str, iss: &str) -> Option<String> {
             .to_lowercase()
     };
     let rest = |url: &str| {
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let rest = after_scheme(url);
         rest.strip_suffix('/').unwrap_or(rest).to_owned()
     };
     let (known_rest, iss_rest) = (rest(known), rest(iss));

@@ -196,17 +196,24 @@ fn three_parts(token: &str) -> Result<[&str; 3], Fault> {
     let count = token.split('.').count();
     let mut parts = token.split('.');
     match (parts.next(), parts.next(), parts.next(), count) {
+        (Some(GOOGLE_ACCESS), ..) => Err(opaque()),
         (Some(header), Some(payload), Some(signature), 3) => Ok([header, payload, signature]),
         (Some(header), _, _, 5) if is_encrypted(header) => Err(encrypted()),
         (Some(header), ..) if begins_like_a_header(header) => Err(malformed(format!(
             "a JWT has three parts with dots between them; the token has {count}"
         ))),
-        _ => {
-            let mut fault = Fault::new(Reason::TokenOpaque, "the token is not a JWT");
-            fault.kind = Some(SeenKind::Opaque);
-            Err(fault)
-        }
+        _ => Err(opaque()),
     }
+}
+
+/// What Google's access tokens begin with. They are opaque, and those of service accounts have
+/// three parts all the same.
+const GOOGLE_ACCESS: &str = "ya29";
+
+fn opaque() -> Fault {
+    let mut fault = Fault::new(Reason::TokenOpaque, "the token is not a JWT");
+    fault.kind = Some(SeenKind::Opaque);
+    fault
 }
 
 /// A JWE, by its header.

@@ -39,6 +39,7 @@ pub(super) fn recognise(
 ) -> Recognised {
     refresh(typ, claims)
         .or_else(|| id(typ, claims))
+        .or_else(|| marked_as_access(typ, claims))
         .or_else(|| {
             if has_scopes(claims, scopes_from) {
                 None
@@ -46,7 +47,7 @@ pub(super) fn recognise(
                 id_without_scopes(claims, registered)
             }
         })
-        .or_else(|| access(typ, claims, scopes_from))
+        .or_else(|| access(claims, scopes_from))
         .unwrap_or_else(|| Recognised::new(SeenKind::Unknown, "nothing tells its kind"))
 }
 
@@ -114,19 +115,22 @@ fn id_without_scopes(claims: &Json<'_>, registered: &Registered<'_>) -> Option<R
     Some(Recognised::new(SeenKind::Id, sign))
 }
 
-fn access(
-    typ: Option<&str>,
-    claims: &Json<'_>,
-    scopes_from: Option<&[String]>,
-) -> Option<Recognised> {
+/// The signs that only an access token has. They outweigh those that both may have: a token of
+/// Keycloak before 25 that has `nonce`, and happens to have no scopes, says `typ: Bearer`.
+fn marked_as_access(typ: Option<&str>, claims: &Json<'_>) -> Option<Recognised> {
     if typ.map(media_type) == Some("at+jwt") {
         return Some(Recognised::new(SeenKind::Access, "its `typ` is `at+jwt`"));
     }
-    if let Some(sign) =
-        says(claims, "token_use", &["access"]).or_else(|| says(claims, "typ", &["Bearer"]))
-    {
-        return Some(Recognised::new(SeenKind::Access, sign));
-    }
+    says(claims, "token_use", &["access"])
+        .or_else(|| says(claims, "typ", &["Bearer"]))
+        // How the client proved to Entra who it is, in version 2 and 1.
+        .or_else(|| {
+            there(claims, &["azpacr", "appidacr"]).map(|name| format!("it has the claim `{name}`"))
+        })
+        .map(|sign| Recognised::new(SeenKind::Access, sign))
+}
+
+fn access(claims: &Json<'_>, scopes_from: Option<&[String]>) -> Option<Recognised> {
     if has_scopes(claims, scopes_from) {
         return Some(Recognised::new(SeenKind::Access, "it has scopes"));
     }

@@ -60,6 +60,9 @@ use times::Tolerance;
 /// The most characters of `iss` and `sub` that a fault carries into logs and explanations.
 const MAX_SEEN: usize = 256;
 
+/// A claim that only those tokens of Kubernetes have that lie in Secrets.
+const KUBERNETES_SECRET: &str = "kubernetes.io/serviceaccount/namespace";
+
 /// That a token was admitted, and what is still to be seen to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[must_use = "a proof that is not remembered can be used again"]
@@ -296,17 +299,18 @@ impl<'c, 'p> Examined<'c, 'p> {
         };
         refuse_other_kinds(&recognised, wants_id, policy, api, issuer).map_err(tell)?;
         let expires = registered.expires.ok_or_else(|| {
-            tell(jws::malformed(
-                "the token has no end (`exp`); one that is valid for ever is not taken",
-            ))
+            let from_secret = claims.get(KUBERNETES_SECRET).is_some();
+            tell(jws::malformed(if from_secret {
+                "the token has no end (`exp`): it is one that Kubernetes keeps in a Secret; let \
+                 the pod mount a projected service-account token"
+            } else {
+                "the token has no end (`exp`); one that is valid for ever is not taken"
+            }))
         })?;
         let (Some(iss), Some((issuer_id, issuer))) = (registered.issuer, found) else {
-            return Err(tell(issuer::unknown(
-                policy,
-                api,
-                registered.issuer,
-                claims,
-            )));
+            let fault = audience::for_graph(policy, api, registered.issuer, &registered.audiences)
+                .unwrap_or_else(|| issuer::unknown(policy, api, registered.issuer, claims));
+            return Err(tell(fault));
         };
         if given.is_some() && !kind::typ_fits(typ, issuer.tokens) {
             return Err(tell(wrong_type(typ, issuer)));
@@ -388,8 +392,7 @@ fn only_issuer<'p>(policy: &'p Policy, api: &'p Api) -> Option<&'p Issuer> {
 /// How to get a token that would do, from this issuer or the only one there is.
 fn advice(policy: &Policy, api: &Api, issuer: Option<&Issuer>) -> String {
     let issuer = issuer.or_else(|| only_issuer(policy, api));
-    let url = issuer.map(|issuer| issuer::written(&issuer.url));
-    advice::ask_for(url.as_deref(), audience::wanted(api, issuer))
+    advice::ask_for(issuer, audience::wanted(api, issuer))
 }
 
 /// A fault, with what is seen of the token.

@@ -4,6 +4,7 @@ mod bad;
 mod conformance;
 mod kinds;
 mod properties;
+mod providers;
 mod rfc8725;
 mod sender;
 mod whose;
