@@ -34,6 +34,7 @@ mod openapi;
 mod policies;
 mod properties;
 mod reasons;
+mod security;
 mod support;
 mod syntax;
 mod token;
