@@ -110,6 +110,28 @@ impl ReloadResult {
     }
 }
 
+/// How the verification of a token went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// It was verified before.
+    Hit,
+    /// It was found bad a short while ago.
+    Bad,
+    /// Another request's verification was waited for.
+    Shared,
+    /// It was verified.
+    Miss,
+}
+
+/// A counter for each result of [`Lookup`]: counted at each request, they are found once.
+#[derive(Debug, Default)]
+struct Lookups {
+    hit: Counter,
+    bad: Counter,
+    shared: Counter,
+    miss: Counter,
+}
+
 /// The counters of one daemon.
 #[derive(Debug)]
 pub struct Metrics {
@@ -122,6 +144,9 @@ pub struct Metrics {
     policy: Family<RevisionLabel, Gauge>,
     key_refreshes: Family<KeyLabels, Counter>,
     dropped_log_lines: Counter,
+    lookups: Lookups,
+    tokens: Gauge,
+    token_bytes: Gauge,
     series: Mutex<BTreeSet<DecisionLabels>>,
 }
 
@@ -148,6 +173,9 @@ impl Metrics {
             policy: Family::default(),
             key_refreshes: Family::default(),
             dropped_log_lines: Counter::default(),
+            lookups: Lookups::default(),
+            tokens: Gauge::default(),
+            token_bytes: Gauge::default(),
             series: Mutex::default(),
             registry: Registry::default(),
         };
@@ -191,8 +219,32 @@ impl Metrics {
             "Lines of the decision log that were dropped, because too many waited to be written",
             metrics.dropped_log_lines.clone(),
         );
+        registry.register(
+            "token_cache_entries",
+            "How many verified tokens are kept",
+            metrics.tokens.clone(),
+        );
+        registry.register(
+            "token_cache_bytes",
+            "How many bytes the verified tokens take",
+            metrics.token_bytes.clone(),
+        );
+        let lookups = Family::<ResultLabel, Counter>::default();
+        let of = |result| lookups.get_or_create(&ResultLabel { result }).clone();
+        let counters = Lookups {
+            hit: of("hit"),
+            bad: of("bad"),
+            shared: of("shared"),
+            miss: of("miss"),
+        };
+        registry.register(
+            "token_cache_lookups",
+            "Tokens by how they were verified: hit, known as bad, shared with another request, miss",
+            lookups,
+        );
         Metrics {
             registry,
+            lookups: counters,
             ..metrics
         }
     }
@@ -278,6 +330,23 @@ impl Metrics {
     /// Counts a line of the decision log that was dropped.
     pub fn dropped_log_line(&self) {
         self.dropped_log_lines.inc();
+    }
+
+    /// Counts the verification of a token.
+    pub fn token_lookup(&self, lookup: Lookup) {
+        let counter = match lookup {
+            Lookup::Hit => &self.lookups.hit,
+            Lookup::Bad => &self.lookups.bad,
+            Lookup::Shared => &self.lookups.shared,
+            Lookup::Miss => &self.lookups.miss,
+        };
+        counter.inc();
+    }
+
+    /// Counts verified tokens that are kept, or no more.
+    pub fn tokens_kept(&self, entries: i64, bytes: i64) {
+        self.tokens.inc_by(entries);
+        self.token_bytes.inc_by(bytes);
     }
 
     /// Everything, as Prometheus reads it.

@@ -4,6 +4,7 @@
 
 pub mod adapter;
 mod admin;
+pub mod cache;
 pub mod config;
 mod decision_log;
 mod dpop;
@@ -21,6 +22,7 @@ mod watch;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -31,9 +33,10 @@ pub use start::{Options, Running, StartError, run, start};
 
 use crate::compile;
 use crate::engine::Policy;
-use crate::keys::KeySet;
+use crate::keys::{KeySet, Keys};
 use crate::load::{self, FileEntry, Loaded};
 use crate::settings::IssuerId;
+use cache::Cache;
 use config::Config;
 use dpop::Dpop;
 use keys::{IssuerKeys, Origin, Place, Store};
@@ -42,10 +45,15 @@ use metrics::Metrics;
 use pipeline::Ids;
 use reload::{LastError, Wanted};
 
+/// The number of the next snapshot: what is kept of one is never taken for another's.
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+
 /// Everything that requests are decided by, at one moment. It is swapped whole: one request is
 /// decided by one policy.
 #[derive(Debug)]
 pub struct Snapshot {
+    /// Another one for each snapshot of this process.
+    generation: u64,
     policy: Policy,
     /// By the number of the issuer.
     keys: Vec<IssuersKeys>,
@@ -82,6 +90,7 @@ impl Snapshot {
             })
             .collect();
         Some(Snapshot {
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             policy: compile::compile(model, loaded.sources),
             keys,
             revision: loaded.revision,
@@ -92,14 +101,6 @@ impl Snapshot {
 
     fn issuer(&self, issuer: IssuerId) -> Option<&IssuersKeys> {
         self.keys.get(usize::try_from(issuer.0).ok()?)
-    }
-
-    /// The keys of an issuer; `None` where they can't be had.
-    fn keys(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
-        match self.issuer(issuer)? {
-            IssuersKeys::Read(keys) => Some(keys.clone()),
-            IssuersKeys::Fetched(keys) => keys.current(),
-        }
     }
 
     /// What fetches an issuer's keys, where they are fetched.
@@ -120,12 +121,22 @@ impl Snapshot {
     }
 }
 
+impl Keys for Snapshot {
+    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+        match self.issuer(issuer)? {
+            IssuersKeys::Read(keys) => Some(keys.clone()),
+            IssuersKeys::Fetched(keys) => keys.current(),
+        }
+    }
+}
+
 /// A daemon at work.
 #[derive(Debug)]
 pub struct Daemon {
     snapshot: ArcSwap<Snapshot>,
     settings: ArcSwap<Config>,
     keys: Store,
+    tokens: Cache,
     dpop: Dpop,
     metrics: Arc<Metrics>,
     decision_log: Option<decision_log::Log>,
@@ -222,6 +233,7 @@ impl Daemon {
             ("listeners", before.listeners != config.listeners),
             ("limits", before.limits != config.limits),
             ("keys", before.keys != config.keys),
+            ("cache", before.cache != config.cache),
             (
                 "dpop (all but ports, nonces, nonce_lifetime)",
                 before.dpop.fixed() != config.dpop.fixed(),

@@ -4,7 +4,6 @@
 //! under way, the deadline has passed, a fault inside. Nothing here can let a request through but
 //! `engine::decide`.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::adapter::{Malformed, Original};
+use super::cache::{Failed, Under};
 use super::config::{Config, Explain};
 use super::decision_log::{Line, MAX_PATH};
 use super::log::rfc3339;
@@ -24,9 +24,8 @@ use super::metrics::Adapter;
 use super::{Daemon, Snapshot, dpop};
 use crate::answer::{self, Answer, Explanation};
 use crate::engine::{self, Api, Decision, Evidence, Fault, Presented, Request, Routed};
-use crate::keys::{KeySet, Keys};
 use crate::reason::Reason;
-use crate::settings::{ClaimId, Demand, IssuerId};
+use crate::settings::{ClaimId, Demand};
 use crate::token::{self, Admitted, Sender, Shown, Verified};
 
 /// Which part of the deadline a request may wait for keys, or for who knows the proofs that were
@@ -91,7 +90,7 @@ fn explain(config: Explain) -> answer::Explain {
 /// What is known of a request's token.
 enum Proof {
     Nothing,
-    Token(Box<Verified>),
+    Token(Arc<Verified>),
     Fault(Fault),
 }
 
@@ -241,23 +240,25 @@ impl Exchange<'_> {
             demands: dpop::demands(&self.settings, nonces.as_ref()),
         });
         let patience = self.patience();
+        let under = Under {
+            generation: self.snapshot.generation,
+            policy,
+            api,
+            keys: &*self.snapshot,
+        };
         let mut waited = false;
         loop {
-            let asked = Asked {
-                snapshot: &self.snapshot,
-                issuer: Cell::new(None),
-            };
-            let fault = match token::verify(token, policy, api, &asked) {
+            let Failed { fault, asked } = match self.daemon.tokens.verify(token, &under).await {
                 Ok(verified) => {
                     let admitted = self.admit(&verified, api, &sender, request.now).await;
                     return match admitted {
-                        Ok(()) => Proof::Token(Box::new(verified)),
+                        Ok(()) => Proof::Token(verified),
                         Err(fault) => Proof::Fault(fault),
                     };
                 }
-                Err(fault) => fault,
+                Err(failed) => failed,
             };
-            let keys = asked.issuer.get().and_then(|id| self.snapshot.fetched(id));
+            let keys = asked.and_then(|id| self.snapshot.fetched(id));
             let Some(keys) = keys.filter(|_| !waited) else {
                 return Proof::Fault(fault);
             };
@@ -385,19 +386,6 @@ impl Exchange<'_> {
             .iter()
             .filter_map(|name| Some((name.as_str(), named(name)?)))
             .collect()
-    }
-}
-
-/// The keys of a snapshot, and whose were asked for last.
-struct Asked<'s> {
-    snapshot: &'s Snapshot,
-    issuer: Cell<Option<IssuerId>>,
-}
-
-impl Keys for Asked<'_> {
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
-        self.issuer.set(Some(issuer));
-        self.snapshot.keys(issuer)
     }
 }
 

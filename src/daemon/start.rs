@@ -15,6 +15,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tonic_health::server::HealthReporter;
 
 use super::adapter::{self, grpc, pdp};
+use super::cache::Cache;
 use super::config::Config;
 use super::dpop::Dpop;
 use super::keys::Store;
@@ -118,6 +119,7 @@ async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running,
     let daemon = Arc::new(Daemon {
         snapshot: ArcSwap::from_pointee(snapshot),
         keys,
+        tokens: Cache::new(&config.cache, metrics.clone())?,
         dpop: Dpop::new(&config.dpop)?,
         metrics,
         decision_log: decision_log::Log::open(&config.log.decisions)?,

@@ -58,6 +58,44 @@ impl Facts {
         }
     }
 
+    /// How many bytes it takes beside its own, about.
+    pub fn heap_bytes(&self) -> usize {
+        let list = |texts: &[String]| {
+            let heap = |text: &String| size_of::<String>() + text.capacity();
+            texts.iter().map(heap).sum::<usize>()
+        };
+        let claim = |fact: &Fact| {
+            let heap = match fact {
+                Fact::Absent
+                | Fact::Elsewhere(_)
+                | Fact::WrongType(_)
+                | Fact::Number(_)
+                | Fact::Boolean(_) => 0,
+                Fact::Text(text) => text.capacity(),
+                Fact::Texts(texts) => list(texts),
+                Fact::Numbers(numbers) => size_of_val(numbers.as_slice()),
+            };
+            size_of::<Fact>() + heap
+        };
+        let scopes = match &self.scopes {
+            Scopes::Missing(_) => 0,
+            Scopes::Are(scopes) => list(scopes),
+        };
+        let client = match &self.client {
+            Client::Absent(_) | Client::Disagree => 0,
+            Client::Is(client) => client.capacity(),
+        };
+        let texts = [&self.subject, &self.iss, &self.payload];
+        self.claims.iter().map(claim).sum::<usize>()
+            + scopes
+            + client
+            + texts
+                .into_iter()
+                .flatten()
+                .map(String::capacity)
+                .sum::<usize>()
+    }
+
     pub(super) fn claim(&self, claim: ClaimId) -> &Fact {
         self.claims.get(claim.0 as usize).unwrap_or(&Fact::Absent)
     }

@@ -39,6 +39,24 @@ pub(super) fn find<'p>(
         })
 }
 
+/// Whether [`find`] finds this issuer for an API in a token of this `iss`, if it has found it in the
+/// same token for some API: the claim that names the tenant was right then.
+pub(super) fn finds_again(policy: &Policy, api: &Api, iss: &str, id: IssuerId) -> bool {
+    let mut first_tenant = None;
+    for known in &api.issuers {
+        match policy.issuer(*known).map(|issuer| &issuer.url) {
+            Some(IssuerUrl::Exact(url)) if url == iss => return *known == id,
+            Some(IssuerUrl::Tenant { prefix, suffix, .. })
+                if tenant(iss, prefix, suffix).is_some() =>
+            {
+                first_tenant.get_or_insert(*known);
+            }
+            _ => {}
+        }
+    }
+    first_tenant == Some(id)
+}
+
 /// The segment of a URL for many tenants.
 fn tenant<'i>(iss: &'i str, prefix: &str, suffix: &str) -> Option<&'i str> {
     iss.strip_prefix(prefix)?

@@ -20,11 +20,12 @@
 //! | 13 | expired, not yet valid, too old | [`admit`] |
 //!
 //! Up to 9, what a token says is repeated in hints and believed in nothing: facts are made of a
-//! claims set only when its signature has been found good. [`verify`] reads no clock and, but for
-//! which issuers are taken, nothing of the API, so that its result can be kept and shared;
-//! [`admit`] is asked at each decision.
+//! claims set only when its signature has been found good. [`verify`] reads no clock, and what is
+//! good for it is good whatever else the API asks but its issuers, so that the result can be kept
+//! and shared ([`Verified::holds`]); [`admit`] is asked at each decision.
 
 mod advice;
+mod again;
 mod audience;
 mod claims;
 mod duration;
@@ -52,6 +53,7 @@ pub use sender::{
 };
 pub use times::Times;
 
+use again::Named;
 use claims::Registered;
 use kind::Recognised;
 use sender::Confirmation;
@@ -79,6 +81,7 @@ pub enum Admitted {
 pub struct Verified {
     issuer: IssuerId,
     key: Option<Thumbprint>,
+    named: Option<Named>,
     kind: SeenKind,
     iss: String,
     subject: Option<String>,
@@ -153,7 +156,7 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
     let tell = |fault| examined.tell(fault);
 
     // Before the keys: no outage hides that the algorithm is wrong.
-    jws.algorithm(&issuer.algorithms).map_err(tell)?;
+    let algorithm = jws.algorithm(&issuer.algorithms).map_err(tell)?;
     let set = keys.of(issuer_id).ok_or_else(|| {
         tell(Fault::new(
             Reason::KeysUnavailable,
@@ -166,12 +169,15 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
     let key = jws
         .verify(&issuer.algorithms, &set, &issuer.name)
         .map_err(|fault| tell(unverifiable(fault, &jws, &examined, &claims, api)))?;
-    Ok(examined.verified(
-        Some(key.thumbprint()),
-        policy,
-        &claims,
-        jws.encoded_payload(),
-    ))
+    let named = Named {
+        id: jws.header().key_id().map(str::to_owned),
+        algorithm,
+    };
+    let (thumbprint, payload) = (key.thumbprint(), jws.encoded_payload());
+    Ok(Verified {
+        named: Some(named),
+        ..examined.verified(Some(thumbprint), policy, &claims, payload)
+    })
 }
 
 /// Takes a claims set as a token's, without a signature: to ask what a policy would decide, never
@@ -362,6 +368,7 @@ impl<'c, 'p> Examined<'c, 'p> {
         Verified {
             issuer: self.issuer_id,
             key,
+            named: None,
             kind: self.kind,
             iss: self.iss.to_owned(),
             subject: owned(self.registered.subject),

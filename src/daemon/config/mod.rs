@@ -5,6 +5,7 @@
 //! two together.
 
 mod adapters;
+mod cache;
 mod dpop;
 mod duration;
 mod listeners;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use adapters::{Adapters, ForwardSources, Sources};
+pub use cache::Cache;
 pub use dpop::Dpop;
 pub use duration::Span;
 pub use listeners::{Address, Listener, ListenerSetting, Listeners, Tls};
@@ -48,6 +50,8 @@ pub struct Config {
     pub dpop: Dpop,
     /// How issuers' keys are fetched.
     pub keys: Keys,
+    /// How many verified tokens are kept.
+    pub cache: Cache,
     /// Limits on connections and requests.
     pub limits: Limits,
     /// How the policy's files are watched.
@@ -67,6 +71,7 @@ impl Default for Config {
             adapters: Adapters::default(),
             dpop: Dpop::default(),
             keys: Keys::default(),
+            cache: Cache::default(),
             limits: Limits::default(),
             reload: Reload::default(),
             log: Log::default(),

@@ -58,6 +58,11 @@ impl Testbed {
 
     /// A daemon with this policy, and this configuration beside free ports on all listeners.
     pub async fn with(policy: &str, config: &str) -> Testbed {
+        Testbed::prepared(policy, config, |_| ()).await
+    }
+
+    /// The same, with what else the policy reads: `beside` puts it into the policy's folder.
+    pub async fn prepared(policy: &str, config: &str, beside: impl FnOnce(&Path)) -> Testbed {
         let folder = tempfile::tempdir().expect("a folder");
         let signer = Signer::new("EdDSA").kid("k1");
         std::fs::create_dir(folder.path().join("policies")).expect("the folder");
@@ -67,6 +72,7 @@ impl Testbed {
         )
         .expect("the keys");
         std::fs::write(folder.path().join("policies/orders.gate"), policy).expect("the policy");
+        beside(&folder.path().join("policies"));
         std::fs::write(folder.path().join("portcullis.yaml"), configuration(config))
             .expect("the configuration");
         let running = start(Options {

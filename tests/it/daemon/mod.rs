@@ -3,6 +3,7 @@
 mod adapters;
 mod admin;
 mod binary;
+mod cache;
 mod config;
 mod grpc;
 mod harness;

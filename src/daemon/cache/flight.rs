@@ -1,0 +1,128 @@
+//! Verifications under way: of one token, there is one.
+//!
+//! A client that opens a page sends one new token in twenty requests at once. The first to come
+//! verifies it, the others wait for that, and no lock is held while they do.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::{Digest, SHARDS};
+
+/// The verifications under way.
+pub struct Flights {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+type Shard = HashMap<Digest, watch::Receiver<()>>;
+
+/// One's place in the verification of a token.
+pub enum Seat<'f> {
+    /// It is one's own, until this is dropped.
+    Pilot(Flight<'f>),
+    /// Another's is under way.
+    Passenger(Landing),
+}
+
+/// A verification of one's own. However it ends, by a panic too, those that wait go on.
+pub struct Flight<'f> {
+    shard: &'f Mutex<Shard>,
+    digest: Digest,
+    /// Those that wait are told by its end; nothing is ever sent.
+    _landing: watch::Sender<()>,
+}
+
+/// The end of another's verification.
+pub struct Landing(watch::Receiver<()>);
+
+impl Flights {
+    /// None.
+    pub fn new() -> Flights {
+        Flights {
+            shards: Default::default(),
+        }
+    }
+
+    /// Begins a verification, or joins that which is under way.
+    pub fn board(&self, digest: Digest) -> Seat<'_> {
+        let shard = digest.shard(&self.shards);
+        match lock(shard).entry(digest) {
+            Entry::Occupied(flight) => Seat::Passenger(Landing(flight.get().clone())),
+            Entry::Vacant(none) => {
+                let (landing, waiting) = watch::channel(());
+                none.insert(waiting);
+                Seat::Pilot(Flight {
+                    shard,
+                    digest,
+                    _landing: landing,
+                })
+            }
+        }
+    }
+}
+
+impl Landing {
+    /// Waits for the end.
+    pub async fn wait(mut self) {
+        // The only news is that the sender is gone.
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        lock(self.shard).remove(&self.digest);
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    const TOKEN: Digest = Digest([1; 32]);
+    const OTHER: Digest = Digest([2; 32]);
+
+    #[tokio::test]
+    async fn of_one_token_one_is_under_way() {
+        let flights = Flights::new();
+        let pilot = flights.board(TOKEN);
+        assert!(matches!(pilot, Seat::Pilot(_)));
+        let other = flights.board(OTHER);
+        assert!(matches!(other, Seat::Pilot(_)));
+        let landings: Vec<Landing> = (0..3)
+            .map(|_| match flights.board(TOKEN) {
+                Seat::Passenger(landing) => landing,
+                Seat::Pilot(_) => panic!("two of one token"),
+            })
+            .collect();
+        drop(pilot);
+        for landing in landings {
+            landing.wait().await;
+        }
+        assert!(matches!(flights.board(TOKEN), Seat::Pilot(_)));
+    }
+
+    #[tokio::test]
+    async fn a_panic_keeps_nobody_waiting() {
+        let flights = Flights::new();
+        let mut landing = None;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let _pilot = flights.board(TOKEN);
+            if let Seat::Passenger(passenger) = flights.board(TOKEN) {
+                landing = Some(passenger);
+            }
+            panic!("while it is verified");
+        }));
+        assert!(outcome.is_err());
+        landing.expect("a passenger").wait().await;
+        assert!(matches!(flights.board(TOKEN), Seat::Pilot(_)));
+    }
+}

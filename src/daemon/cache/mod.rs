@@ -1,0 +1,254 @@
+//! Verified tokens, kept: a token comes with each of a client's requests, and its signature need be
+//! checked once.
+//!
+//! A request must never be decided otherwise with this than without it. So what is kept is what
+//! [`token::verify`] alone has found, which knows neither the time nor what the API asks; audience,
+//! sender and times are checked at each decision ([`token::admit`]). And it serves only while all
+//! that it depends on is as it was: the policy (by its generation, so that a reload needs no flush
+//! and no race with it is possible), the issuer that the API takes for the token's, and the key
+//! that the token names, by its thumbprint ([`Verified::holds`]). A rotation that takes a key away
+//! so takes its tokens away too.
+//!
+//! A token is found by an HMAC-SHA-256 of the whole of it, under a random key of this process.
+//! Nobody can look for two tokens of one digest, which would be one user in another's place, and
+//! what is kept holds no token that could be sent again.
+
+mod bad;
+mod flight;
+mod good;
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use aws_lc_rs::hmac;
+
+use super::config;
+use super::metrics::{Lookup, Metrics};
+use crate::engine::{Api, Fault, Policy};
+use crate::keys::{KeySet, Keys};
+use crate::reason::Reason;
+use crate::settings::IssuerId;
+use crate::token::{self, MAX_TOKEN_BYTES, Verified};
+use bad::Bad;
+use flight::{Flights, Seat};
+use good::Good;
+
+/// How many parts each of the memories has, each with a lock of its own that is held for some
+/// instructions. More than there are cores on most machines; a power of two.
+const SHARDS: usize = 32;
+
+/// What stands for a token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Digest([u8; 32]);
+
+impl Digest {
+    /// Which of as many shards it belongs to.
+    fn shard<'s, T>(&self, shards: &'s [T; SHARDS]) -> &'s T {
+        let [first, ..] = self.0;
+        let [any, ..] = shards;
+        shards.get(usize::from(first) % SHARDS).unwrap_or(any)
+    }
+}
+
+/// What a token is verified under: all that the outcome depends on beside the token itself.
+#[derive(Clone, Copy)]
+pub struct Under<'s> {
+    /// The number of the policy: another one for each policy that was ever in force.
+    pub generation: u64,
+    /// The policy.
+    pub policy: &'s Policy,
+    /// The API that the request is for, which is one of the policy's.
+    pub api: &'s Api,
+    /// The issuers' keys, as they are now.
+    pub keys: &'s (dyn Keys + Sync),
+}
+
+/// Why a token was not verified.
+#[derive(Debug)]
+pub struct Failed {
+    /// The fault.
+    pub fault: Fault,
+    /// Whose keys were asked for, where it came to that.
+    pub asked: Option<IssuerId>,
+}
+
+/// Verified tokens, and those that were found bad.
+pub struct Cache {
+    /// `None` where nothing is to be kept.
+    memory: Option<Memory>,
+    metrics: Arc<Metrics>,
+}
+
+struct Memory {
+    secret: hmac::Key,
+    good: Good,
+    bad: Bad,
+    flights: Flights,
+}
+
+/// Says how much there is, and nothing of what.
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("on", &self.memory.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cache {
+    /// An empty one, as large as the configuration says.
+    pub fn new(config: &config::Cache, metrics: Arc<Metrics>) -> Result<Cache, String> {
+        let memory = if config.max_bytes == 0 {
+            None
+        } else {
+            let mut secret = [0; 32];
+            aws_lc_rs::rand::fill(&mut secret)
+                .map_err(|_| "there are no random numbers".to_owned())?;
+            Some(Memory {
+                secret: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+                good: Good::new(config.max_bytes, metrics.clone()),
+                bad: Bad::new(),
+                flights: Flights::new(),
+            })
+        };
+        Ok(Cache { memory, metrics })
+    }
+
+    /// Verifies a token as [`token::verify`] does, or remembers that this was done.
+    ///
+    /// Where the same token is being verified, that is waited for.
+    pub async fn verify(&self, token: &str, under: &Under<'_>) -> Result<Arc<Verified>, Failed> {
+        let memory = match &self.memory {
+            // One that is too long to be a token is refused for less than its digest would cost.
+            Some(memory) if token.len() <= MAX_TOKEN_BYTES => memory,
+            _ => {
+                self.metrics.token_lookup(Lookup::Miss);
+                return under.verify(token).map_err(|(failed, _)| failed);
+            }
+        };
+        let digest = memory.digest(token);
+        if let Some(found) = memory.find(&digest, under) {
+            self.metrics.token_lookup(match &found {
+                Ok(_) => Lookup::Hit,
+                Err(_) => Lookup::Bad,
+            });
+            return found;
+        }
+        let _flight = match memory.flights.board(digest) {
+            Seat::Pilot(flight) => {
+                // Another may have landed between the look and the take-off.
+                if let Some(found) = memory.find(&digest, under) {
+                    self.metrics.token_lookup(Lookup::Shared);
+                    return found;
+                }
+                Some(flight)
+            }
+            Seat::Passenger(landing) => {
+                landing.wait().await;
+                if let Some(found) = memory.find(&digest, under) {
+                    self.metrics.token_lookup(Lookup::Shared);
+                    return found;
+                }
+                // It was of no use for this one, such as for another API's issuers.
+                None
+            }
+        };
+        self.metrics.token_lookup(Lookup::Miss);
+        memory.verify(token, digest, under)
+    }
+}
+
+impl Memory {
+    fn digest(&self, token: &str) -> Digest {
+        let tag = hmac::sign(&self.secret, token.as_bytes());
+        let mut digest = [0; 32];
+        for (byte, signed) in digest.iter_mut().zip(tag.as_ref()) {
+            *byte = *signed;
+        }
+        Digest(digest)
+    }
+
+    /// What is known of a token, where that still holds.
+    fn find(&self, digest: &Digest, under: &Under<'_>) -> Option<Result<Arc<Verified>, Failed>> {
+        let good = self.good.get(digest, under.generation);
+        if let Some(verified) = good
+            && verified.holds(under.policy, under.api, under.keys)
+        {
+            return Some(Ok(verified));
+        }
+        let bad = self.bad.get(digest, Instant::now())?;
+        bad.holds(under).then(|| {
+            Err(Failed {
+                fault: bad.fault.clone(),
+                asked: None,
+            })
+        })
+    }
+
+    /// Verifies a token, and keeps what came of it where that is the token's own.
+    fn verify(
+        &self,
+        token: &str,
+        digest: Digest,
+        under: &Under<'_>,
+    ) -> Result<Arc<Verified>, Failed> {
+        match under.verify(token) {
+            Ok(verified) => {
+                self.good.put(digest, under.generation, verified.clone());
+                Ok(verified)
+            }
+            Err((failed, keys)) => {
+                if is_the_tokens_own(failed.fault.reason)
+                    && let Some(bad) = bad::Entry::new(under, keys, failed.fault.clone())
+                {
+                    self.bad.put(digest, bad, Instant::now());
+                }
+                Err(failed)
+            }
+        }
+    }
+}
+
+/// Whether a fault stays with the token while policy and keys are the same, and takes work to find.
+///
+/// Not so what an API asks, what the clock says, and what may be right a moment later because keys
+/// arrive.
+fn is_the_tokens_own(reason: Reason) -> bool {
+    matches!(reason, Reason::TokenMalformed | Reason::TokenBadSignature)
+}
+
+/// The keys that a verification has asked for: whose, and which there were.
+type AskedKeys = Option<(IssuerId, Option<Weak<KeySet>>)>;
+
+impl Under<'_> {
+    fn verify(&self, token: &str) -> Result<Arc<Verified>, (Failed, AskedKeys)> {
+        let watched = Watched {
+            keys: self.keys,
+            asked: Cell::new(None),
+        };
+        token::verify(token, self.policy, self.api, &watched)
+            .map(Arc::new)
+            .map_err(|fault| {
+                let keys = watched.asked.take();
+                let asked = keys.as_ref().map(|(issuer, _)| *issuer);
+                (Failed { fault, asked }, keys)
+            })
+    }
+}
+
+/// Keys, and which of them were asked for.
+struct Watched<'s> {
+    keys: &'s dyn Keys,
+    asked: Cell<AskedKeys>,
+}
+
+impl Keys for Watched<'_> {
+    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+        let keys = self.keys.of(issuer);
+        self.asked
+            .set(Some((issuer, keys.as_ref().map(Arc::downgrade))));
+        keys
+    }
+}

@@ -1,0 +1,55 @@
+//! A verified token that was kept, and comes again.
+//!
+//! What [`verify`](super::verify) finds depends on the token, the policy, the issuers that the API
+//! takes and the key that the token names. Whoever keeps a result must not use it unless all of
+//! them are the same; the policy is for the keeper to compare, the rest is compared here.
+
+use super::{Verified, issuer};
+use crate::engine::{Api, Policy};
+use crate::keys::{Algorithm, Keys};
+
+/// How the header names the key.
+#[derive(Debug)]
+pub(super) struct Named {
+    /// `kid`
+    pub(super) id: Option<String>,
+    /// `alg`
+    pub(super) algorithm: Algorithm,
+}
+
+impl Verified {
+    /// Whether verifying the same token anew, for this API and with these keys, would give the
+    /// same. `policy` is the one that it was verified under.
+    ///
+    /// The key must be the one that the token's header names *now*: a set in which the `kid` has
+    /// gone, or has come to stand for another key, would refuse the token.
+    pub fn holds(&self, policy: &Policy, api: &Api, keys: &dyn Keys) -> bool {
+        let (Some(key), Some(named)) = (self.key, &self.named) else {
+            return false;
+        };
+        issuer::finds_again(policy, api, &self.iss, self.issuer)
+            && keys.of(self.issuer).is_some_and(|set| {
+                set.choose(named.id.as_deref(), named.algorithm)
+                    .is_ok_and(|chosen| chosen.thumbprint() == key)
+            })
+    }
+
+    /// How many bytes it takes, about.
+    pub fn bytes(&self) -> usize {
+        let id = self.named.as_ref().and_then(|named| named.id.as_ref());
+        let texts = [self.subject.as_ref(), self.id.as_ref(), id];
+        size_of::<Verified>()
+            + self.iss.capacity()
+            + texts
+                .into_iter()
+                .flatten()
+                .map(String::capacity)
+                .sum::<usize>()
+            + self
+                .audiences
+                .iter()
+                .map(|audience| size_of::<String>() + audience.capacity())
+                .sum::<usize>()
+            + self.facts.heap_bytes()
+    }
+}
