@@ -67,6 +67,10 @@ pub(super) fn resolve(env: Env, at: At, condition: &ast::Condition, out: &mut Ou
                 out.say(bad_header(&name));
                 return None;
             }
+            if name.node.eq_ignore_ascii_case("host") {
+                out.say(host_header(&name));
+                return None;
+            }
             refuse_negation(at, "header", condition.span, out)?;
             let what = format!("`header \"{}\"`", name.node);
             text_test(env, at, &what, true, test, condition.span, out)
@@ -84,6 +88,17 @@ pub(super) fn resolve(env: Env, at: At, condition: &ast::Condition, out: &mut Ou
         | ConditionKind::Not(_)
         | ConditionKind::Named(_) => None,
     }
+}
+
+/// A request has one host, from the one source that its adapter reads. Over HTTP/2 there is no such
+/// header, and beside another source it could say something else.
+fn host_header(name: &Spanned<String>) -> Diagnostic {
+    Diagnostic::new(
+        Code::BadValue,
+        name.span,
+        "the host of a request is asked for by the API's `host`, not by the header",
+    )
+    .help("write `host \"…\"` in the API, or `host.NAME == …` for a label of it")
 }
 
 /// The word of an atom that speaks of a token.
