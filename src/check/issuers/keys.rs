@@ -1,0 +1,188 @@
+//! Where an issuer's keys come from, and what they sign with.
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::keys::{self, Algorithm, KeyType, Provenance};
+use crate::model::KeySource;
+use crate::source::{Span, Spanned};
+use crate::syntax::ast::{self, IssuerSetting};
+
+use super::super::Input;
+use super::super::files::literal_path;
+use super::super::out::{self, Out};
+use super::super::sets::read;
+use super::super::urls::parse_fetched;
+use super::super::values::Terms;
+use super::url::bad_url;
+
+/// Where the keys come from; whether that is discovery; the place of the key files, if any.
+pub(super) fn check_keys(
+    input: &Input,
+    terms: Terms,
+    setting: Option<&Spanned<&IssuerSetting>>,
+    out: &mut Out,
+) -> (KeySource, bool, Option<Span>) {
+    match setting.map(|setting| (setting.node, setting.span)) {
+        Some((IssuerSetting::KeysUrl(term), _)) => {
+            let url = terms.text(term, "the URL of a key set", out);
+            if let Some(url) = &url
+                && let Err(why) = parse_fetched(&url.node)
+            {
+                out.say(bad_url(url, "keys can't be fetched from", why));
+            }
+            let url = url.map(|url| url.node).unwrap_or_default();
+            (KeySource::Url(url), false, None)
+        }
+        Some((IssuerSetting::KeysFile(files), span)) => {
+            let set = key_files(input, files, out);
+            (KeySource::Files(Arc::new(set)), false, Some(span))
+        }
+        _ => (KeySource::Discover, true, None),
+    }
+}
+
+/// The keys of all files together.
+fn key_files(input: &Input, files: &[ast::Term], out: &mut Out) -> keys::KeySet {
+    let mut sets = Vec::new();
+    for term in files {
+        let Some(path) = literal_path(term) else {
+            if let ast::Term::Name(name) = term {
+                out.uses(&name.node);
+            }
+            out.say(
+                Diagnostic::new(
+                    Code::TypeMismatch,
+                    term.span(),
+                    "the path of a key file is a string, written out",
+                )
+                .help("which files a policy needs must be known before its parameters are"),
+            );
+            continue;
+        };
+        let path = Spanned::new(path.to_owned(), term.span());
+        let Some(content) = read(input, path.span.file, &path, "a key file", out) else {
+            continue;
+        };
+        match keys::parse(content, Provenance::File) {
+            Ok(set) => {
+                for problem in set.problems() {
+                    out.say(
+                        Diagnostic::new(
+                            Code::KeyProblem,
+                            path.span,
+                            format!("`{}`: {problem}", path.node),
+                        )
+                        .help("the other keys of the file are used"),
+                    );
+                }
+                sets.push(set);
+            }
+            Err(error) => {
+                out.say(
+                    Diagnostic::new(
+                        Code::KeyFile,
+                        path.span,
+                        format!("the key file `{}` can't be used: {error}", path.node),
+                    )
+                    .help("a key file is a JWK set such as `{\"keys\": […]}`, a single JWK (RFC 7517), or PEM"),
+                );
+            }
+        }
+    }
+    keys::KeySet::union(sets)
+}
+
+/// Says if no key of the files can verify any of the issuer's algorithms.
+pub(super) fn check_keys_fit(
+    span: Span,
+    set: &keys::KeySet,
+    algorithms: &[Algorithm],
+    out: &mut Out,
+) {
+    let keys = set.keys();
+    if keys.is_empty() {
+        return;
+    }
+    let fits = keys
+        .iter()
+        .any(|key| algorithms.iter().any(|algorithm| key.fits(*algorithm)));
+    if !fits {
+        out.say(
+            Diagnostic::new(
+                Code::KeyFile,
+                span,
+                "none of the keys fits any of the issuer's algorithms",
+            )
+            .help("name their algorithm with `algorithms`, or use another key"),
+        );
+    }
+}
+
+pub(super) fn check_algorithms(
+    setting: Option<&Spanned<&[ast::Name]>>,
+    has_key_files: bool,
+    out: &mut Out,
+) -> Vec<Algorithm> {
+    let Some(setting) = setting else {
+        return Algorithm::asymmetric().collect();
+    };
+    let mut algorithms: Vec<(Algorithm, Span)> = Vec::new();
+    for name in setting.node {
+        let Some(algorithm) = Algorithm::parse(&name.node) else {
+            out.say(unknown_algorithm(name));
+            continue;
+        };
+        if algorithm.key_type() == KeyType::Oct && !has_key_files {
+            out.say(
+                Diagnostic::new(
+                    Code::HmacWithoutFile,
+                    name.span,
+                    format!("`{algorithm}` needs a key that is a file"),
+                )
+                .help(
+                    "its key is a secret that both sides share: write `keys file \"…\"`, or use \
+                     an algorithm with a public key, such as `RS256`",
+                ),
+            );
+        }
+        if let Some((_, first)) = algorithms.iter().find(|(known, _)| *known == algorithm) {
+            out.say(
+                Diagnostic::new(
+                    Code::DoubledValue,
+                    name.span,
+                    format!("`{algorithm}` is listed twice"),
+                )
+                .also(*first, "listed here already"),
+            );
+        } else {
+            algorithms.push((algorithm, name.span));
+        }
+    }
+    algorithms
+        .into_iter()
+        .map(|(algorithm, _)| algorithm)
+        .collect()
+}
+
+fn unknown_algorithm(name: &ast::Name) -> Diagnostic {
+    if name.node.eq_ignore_ascii_case("none") {
+        return Diagnostic::new(
+            Code::UnknownAlgorithm,
+            name.span,
+            "`none` is no signature: whoever writes a token could write anything in it",
+        )
+        .help("name the algorithms that the issuer signs with, such as `RS256`");
+    }
+    let names = || Algorithm::ALL.into_iter().map(Algorithm::as_str);
+    let mut diagnostic = out::unknown(Code::UnknownAlgorithm, "algorithm", name, names());
+    if diagnostic.help.is_none() {
+        diagnostic = match names().find(|known| known.eq_ignore_ascii_case(&name.node)) {
+            Some(known) => diagnostic
+                .help(format!("did you mean `{known}`?"))
+                .suggest(name.span, known),
+            None => diagnostic.help(format!("known are {}", out::listed(names()))),
+        };
+    }
+    diagnostic
+}

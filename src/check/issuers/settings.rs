@@ -1,0 +1,126 @@
+//! The settings of one issuer, collected from its block.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::{Span, Spanned};
+use crate::syntax::ast::{self, IssuerSetting};
+
+use super::super::out::Out;
+use super::super::sender::SenderSettings;
+
+/// The settings of one issuer, each with the place where it is said.
+#[derive(Default)]
+pub(super) struct Settings<'a> {
+    pub url: Option<Spanned<&'a ast::Term>>,
+    pub keys: Option<Spanned<&'a IssuerSetting>>,
+    pub algorithms: Option<Spanned<&'a [ast::Name]>>,
+    pub leeway: Option<Spanned<&'a ast::Term>>,
+    pub max_age: Option<Spanned<&'a ast::Term>>,
+    pub tokens: Option<Spanned<ast::TokenKind>>,
+    pub scopes_from: Option<Spanned<&'a ast::ClaimPath>>,
+    pub client_from: Option<Spanned<&'a ast::ClaimPath>>,
+    pub audience_from: Option<Spanned<&'a ast::ClaimPath>>,
+    pub audience: Option<Spanned<&'a [ast::Term]>>,
+    pub claims: Option<Spanned<&'a [ast::ClaimDeclaration]>>,
+    pub sender: SenderSettings,
+}
+
+/// Sets what was not set yet, or says that it is said twice.
+pub(in crate::check) fn once<T>(
+    slot: &mut Option<Spanned<T>>,
+    value: T,
+    span: Span,
+    what: &str,
+    out: &mut Out,
+) {
+    if let Some(first) = slot {
+        out.say(
+            Diagnostic::new(
+                Code::DoubledSetting,
+                span,
+                format!("`{what}` is said twice"),
+            )
+            .also(first.span, "said here already")
+            .help("say it once; several values stand on one line, divided by commas"),
+        );
+    } else {
+        *slot = Some(Spanned::new(value, span));
+    }
+}
+
+impl<'a> Settings<'a> {
+    /// Sorts what the block says.
+    pub fn sort(issuer: &'a ast::Issuer, out: &mut Out) -> Settings<'a> {
+        let mut settings = Settings::default();
+        for setting in &issuer.settings {
+            let span = setting.span;
+            match &setting.node {
+                IssuerSetting::Url(url) => once(&mut settings.url, url, span, "url", out),
+                IssuerSetting::KeysDiscover
+                | IssuerSetting::KeysUrl(_)
+                | IssuerSetting::KeysFile(_) => {
+                    once(&mut settings.keys, &setting.node, span, "keys", out);
+                }
+                IssuerSetting::KeysIntrospect(_) => {
+                    out.say(not_supported(span, "keys introspect"));
+                }
+                IssuerSetting::Algorithms(names) => {
+                    once(
+                        &mut settings.algorithms,
+                        names.as_slice(),
+                        span,
+                        "algorithms",
+                        out,
+                    );
+                }
+                IssuerSetting::Leeway(term) => {
+                    once(&mut settings.leeway, term, span, "leeway", out);
+                }
+                IssuerSetting::MaxAge(term) => {
+                    once(&mut settings.max_age, term, span, "max age", out);
+                }
+                IssuerSetting::Tokens(kind) => {
+                    once(&mut settings.tokens, *kind, span, "tokens", out);
+                }
+                IssuerSetting::ScopesFrom(path) => {
+                    once(&mut settings.scopes_from, path, span, "scopes from", out);
+                }
+                IssuerSetting::ClientFrom(path) => {
+                    once(&mut settings.client_from, path, span, "client from", out);
+                }
+                IssuerSetting::AudienceFrom(path) => {
+                    once(
+                        &mut settings.audience_from,
+                        path,
+                        span,
+                        "audience from",
+                        out,
+                    );
+                }
+                IssuerSetting::Audience(terms) => {
+                    once(
+                        &mut settings.audience,
+                        terms.as_slice(),
+                        span,
+                        "audience",
+                        out,
+                    );
+                }
+                IssuerSetting::Claims(claims) => {
+                    once(&mut settings.claims, claims.as_slice(), span, "claims", out);
+                }
+                IssuerSetting::Sender(given) => settings.sender.add(given, span, out),
+            }
+        }
+        settings
+    }
+}
+
+/// What the language has and this version does not.
+fn not_supported(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::NotSupported,
+        span,
+        format!("`{what}` is not yet supported"),
+    )
+    .help("remove it; a policy that needs it can't be enforced by this version")
+}
