@@ -15,6 +15,7 @@ pub mod metrics;
 mod needs;
 mod pipeline;
 mod reload;
+mod secret;
 mod start;
 #[cfg(test)]
 mod tests;

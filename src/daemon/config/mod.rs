@@ -8,6 +8,7 @@ mod adapters;
 mod cache;
 mod dpop;
 mod duration;
+mod keys;
 mod listeners;
 mod sources;
 
@@ -21,6 +22,7 @@ pub use adapters::{Adapters, ForwardSources, Sources};
 pub use cache::Cache;
 pub use dpop::Dpop;
 pub use duration::Span;
+pub use keys::Keys;
 pub use listeners::{Address, Listener, ListenerSetting, Listeners, Tls};
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
@@ -153,40 +155,6 @@ pub enum Explain {
     Reason,
     /// Also the hint: what exactly was wrong, and what would do.
     Full,
-}
-
-/// How issuers' keys are fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Keys {
-    /// How long keys serve that can't be fetched anew.
-    pub max_stale: Span,
-    /// How long one fetch may take, all redirects and the body included.
-    pub timeout: Span,
-    /// How long keys are used before they are fetched anew, where the provider sets no shorter time.
-    pub refresh: Span,
-    /// The largest key set or discovery document.
-    pub max_bytes: u64,
-    /// Ranges of private addresses at which issuers' keys may be fetched, such as `10.0.0.0/8`.
-    pub allow_addresses: Vec<String>,
-    /// The HTTP proxy to fetch through.
-    pub proxy: Option<String>,
-    /// A PEM file of certificate authorities that are trusted beside the system's.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl Default for Keys {
-    fn default() -> Self {
-        Keys {
-            max_stale: Span::from_secs(24 * 60 * 60),
-            timeout: Span::from_secs(5),
-            refresh: Span::from_secs(15 * 60),
-            max_bytes: 512 * 1024,
-            allow_addresses: Vec::new(),
-            proxy: None,
-            ca_file: None,
-        }
-    }
 }
 
 /// Limits on connections and requests.
@@ -387,18 +355,12 @@ impl Config {
         }
         self.adapters.validate()?;
         self.dpop.validate()?;
+        self.keys.validate()?;
         if self.policy.0.is_empty() {
             return Err("policy: no path is named".to_owned());
         }
-        for range in &self.keys.allow_addresses {
-            crate::value::AddressRange::parse(range)
-                .map_err(|_| format!("keys.allow_addresses: `{range}` is no range of addresses"))?;
-        }
         let above_zero = [
             ("deadline", !self.deadline.get().is_zero()),
-            ("keys.timeout", !self.keys.timeout.get().is_zero()),
-            ("keys.refresh", !self.keys.refresh.get().is_zero()),
-            ("keys.max_bytes", self.keys.max_bytes > 0),
             ("dpop.max_proofs", self.dpop.max_proofs > 0),
             ("limits.connections", self.limits.connections > 0),
             ("limits.decisions", self.limits.decisions > 0),
@@ -429,13 +391,11 @@ impl Config {
         for path in &mut self.policy.0 {
             *path = folder.join(&*path);
         }
-        if let Some(path) = &mut self.keys.ca_file {
-            *path = folder.join(&*path);
-        }
         if let DecisionLog::File(path) = &mut self.log.decisions {
             *path = folder.join(&*path);
         }
         self.dpop.resolve(folder);
+        self.keys.resolve(folder);
         self.listeners.resolve(folder);
     }
 }

@@ -5,10 +5,10 @@ mod memory;
 mod nonces;
 mod shared;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::config::{self, Config};
+use super::secret;
 use crate::engine::Fault;
 use crate::reason::Reason;
 use crate::token::{Demands, Proof};
@@ -16,9 +16,6 @@ use memory::Memory;
 pub use nonces::At;
 use nonces::Giver;
 use shared::Shared;
-
-/// The most bytes of a file that holds a secret: a real one has less than a hundred.
-const MAX_SECRET_BYTES: u64 = 4096;
 
 /// Whether a proof was seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +51,13 @@ impl Dpop {
             None => Store::Own(Box::new(Memory::new(config.max_proofs))),
             Some(url) => {
                 let password = config.redis_password_file.as_deref();
-                let password = password.map(secret).transpose()?;
+                let password = password.map(secret::read).transpose()?;
                 Store::Shared(Box::new(Shared::new(url, password.as_deref())?))
             }
         };
         let nonces = match config.nonce_key_file.as_deref() {
             None => Giver::of_this_process()?,
-            Some(file) => Giver::with_key(secret(file)?.as_bytes())
+            Some(file) => Giver::with_key(secret::read(file)?.as_bytes())
                 .map_err(|fault| format!("{}: {fault}", file.display()))?,
         };
         Ok(Dpop { seen, nonces })
@@ -106,19 +103,4 @@ pub fn demands<'a>(config: &'a Config, nonces: Option<&'a At<'_>>) -> Demands<'a
         ports: Some(&config.dpop.ports),
         nonces: nonces.map(|nonces| nonces as _),
     }
-}
-
-/// Reads a file that holds a secret; the end of its line is no part of it.
-fn secret(file: &Path) -> Result<String, String> {
-    let fault = |fault: String| format!("{}: {fault}", file.display());
-    let length = std::fs::metadata(file)
-        .map_err(|error| fault(error.to_string()))?
-        .len();
-    if length > MAX_SECRET_BYTES {
-        return Err(fault(format!(
-            "{length} bytes, and a secret has at most {MAX_SECRET_BYTES}"
-        )));
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| fault(error.to_string()))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -4,6 +4,8 @@
 //! may point the daemon at the inside of the network that it stands in, unless the configuration
 //! says that a provider stands there too.
 
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -27,18 +29,59 @@ impl Reach {
         is_public(address)
             || self.allowed.contains(address)
             || (address.is_loopback() && is_loopback_name(host))
-            || self.proxy.as_deref() == Some(host)
     }
 
-    /// Refuses a host that is an address itself, which no resolver sees.
-    pub fn check_literal(&self, host: &str) -> Result<(), String> {
+    /// Refuses a host that is an address itself, which no resolver sees. The proxy's own is
+    /// refused too: it is a way, and no provider.
+    pub fn check_literal(&self, host: &str) -> Result<(), Unresolved> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         match bare.parse::<IpAddr>() {
-            Ok(address) if !self.permits(host, address) => Err(refused(host, address)),
+            Ok(address) if !self.permits(host, address) => {
+                Err(Unresolved::Refused(refused(host, address)))
+            }
             _ => Ok(()),
         }
     }
+
+    /// Those among the addresses of a host that may be connected to.
+    fn choose(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Unresolved> {
+        if self.proxy.as_deref() == Some(host) {
+            return Ok(found);
+        }
+        let (fine, other): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|address| self.permits(host, address.ip()));
+        match (fine.is_empty(), other.first()) {
+            (true, Some(address)) => Err(Unresolved::Refused(refused(host, address.ip()))),
+            _ => Ok(fine),
+        }
+    }
 }
+
+/// Why a host has no address to connect to.
+#[derive(Debug)]
+pub enum Unresolved {
+    /// It has one that may not be connected to.
+    Refused(String),
+    /// It is not known.
+    Unknown(io::Error),
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unresolved::Refused(sentence) => f.write_str(sentence),
+            Unresolved::Unknown(error) => {
+                let text = error.to_string();
+                let short = text.strip_prefix("failed to lookup address information: ");
+                let text = short.unwrap_or(&text);
+                write!(f, "its name can't be resolved ({text})")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Unresolved {}
 
 fn refused(host: &str, address: IpAddr) -> String {
     format!(
@@ -107,14 +150,11 @@ impl Resolve for Resolver {
         let reach = self.0.clone();
         Box::pin(async move {
             let host = name.as_str();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            let (fine, other): (Vec<_>, Vec<_>) = found
-                .into_iter()
-                .partition(|address| reach.permits(host, address.ip()));
-            match (fine.is_empty(), other.first()) {
-                (true, Some(address)) => Err(refused(host, address.ip()).into()),
-                _ => Ok(Box::new(fine.into_iter()) as Addrs),
-            }
+            let found = tokio::net::lookup_host((host, 0))
+                .await
+                .map_err(Unresolved::Unknown)?;
+            let fine = reach.choose(host, found.collect())?;
+            Ok(Box::new(fine.into_iter()) as Addrs)
         })
     }
 }
@@ -168,6 +208,55 @@ mod tests {
         };
         assert!(reach.check_literal("10.9.8.7").is_ok());
         assert!(reach.check_literal("192.168.0.1").is_err());
+    }
+
+    fn sockets(addresses: &[&str]) -> Vec<SocketAddr> {
+        let ip = |text: &&str| SocketAddr::new(text.parse().expect("an address"), 0);
+        addresses.iter().map(ip).collect()
+    }
+
+    #[test]
+    fn of_a_names_addresses_the_private_ones_are_left_out() {
+        let reach = Reach::default();
+        let host = "keys.example.com";
+        let fine = reach.choose(host, sockets(&["10.0.0.1", "8.8.8.8", "::1"]));
+        assert_eq!(fine.expect("one is public"), sockets(&["8.8.8.8"]));
+        let private = [
+            "10.0.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "::ffff:10.0.0.1",
+        ];
+        for address in private {
+            let fault = reach.choose(host, sockets(&[address])).expect_err(address);
+            assert!(
+                fault.to_string().contains("keys.allow_addresses"),
+                "{fault}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_proxy_may_be_at_a_private_address_and_is_no_provider() {
+        let named = Reach {
+            proxy: Some("proxy.example.com".to_owned()),
+            ..Reach::default()
+        };
+        assert!(
+            named
+                .choose("proxy.example.com", sockets(&["10.0.0.1"]))
+                .is_ok()
+        );
+        assert!(
+            named
+                .choose("id.example.com", sockets(&["10.0.0.1"]))
+                .is_err()
+        );
+        let literal = Reach {
+            proxy: Some("10.0.0.1".to_owned()),
+            ..Reach::default()
+        };
+        assert!(literal.check_literal("10.0.0.1").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use reqwest::Url;
 
 use super::fetch::Fetcher;
+use super::trouble::Trouble;
 
 /// The part of a provider's metadata that matters here.
 #[derive(Debug, serde::Deserialize)]
@@ -11,34 +12,61 @@ struct Metadata {
     jwks_uri: Option<String>,
 }
 
-/// Where the keys of an issuer are.
-pub async fn jwks_uri(fetcher: &Fetcher, issuer: &str, loopback: bool) -> Result<String, String> {
-    let first = match ask(fetcher, &openid(issuer), issuer, loopback).await {
-        Ok(uri) => return Ok(uri),
-        Err(fault) => fault,
-    };
-    let second = match oauth(issuer) {
-        Some(url) => ask(fetcher, &url, issuer, loopback).await,
-        None => Err(format!("`{issuer}` is no URL")),
-    };
-    second.map_err(|second| format!("{first}; {second}"))
+/// Why one well-known place does not tell.
+enum Untold {
+    /// There is no metadata; the other place may have it.
+    Absent(Trouble),
+    /// There is no use in asking on.
+    Final(Trouble),
 }
 
-async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, loopback: bool) -> Result<String, String> {
-    let document = fetcher.get(url, loopback).await?;
-    let metadata: Metadata = serde_json::from_slice(&document.bytes)
-        .map_err(|error| format!("`{url}` is no metadata of a provider: {error}"))?;
+/// Where the keys of an issuer are.
+pub async fn jwks_uri(fetcher: &Fetcher, issuer: &str, loopback: bool) -> Result<String, Trouble> {
+    let first = match ask(fetcher, &openid(issuer), issuer, loopback).await {
+        Ok(uri) => return Ok(uri),
+        Err(Untold::Final(trouble)) => return Err(trouble),
+        Err(Untold::Absent(trouble)) => trouble,
+    };
+    let Some(second) = oauth(issuer) else {
+        return Err(first);
+    };
+    match ask(fetcher, &second, issuer, loopback).await {
+        Ok(uri) => Ok(uri),
+        Err(Untold::Final(trouble)) => Err(trouble),
+        Err(Untold::Absent(second)) => Err(Trouble::Useless(format!(
+            "`{issuer}` has no metadata: {first}, and {second}; \
+             `keys url` in the policy can name the key set itself"
+        ))),
+    }
+}
+
+async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, loopback: bool) -> Result<String, Untold> {
+    let document = fetcher
+        .get(url, loopback)
+        .await
+        .map_err(|trouble| match trouble {
+            Trouble::Unreached(_) => Untold::Final(trouble),
+            Trouble::Useless(_) => Untold::Absent(trouble),
+        })?;
+    let metadata: Metadata = serde_json::from_slice(&document.bytes).map_err(|error| {
+        let sentence = format!("`{url}` is no metadata of a provider ({error})");
+        Untold::Absent(Trouble::Useless(sentence))
+    })?;
     // OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3: or one provider could speak
     // for another.
-    if metadata.issuer != issuer {
-        return Err(format!(
-            "`{url}` is the metadata of {}, not of `{issuer}`",
-            crate::text::quoted(&metadata.issuer)
-        ));
+    let found = &metadata.issuer;
+    if found != issuer {
+        return Err(Untold::Final(Trouble::Useless(format!(
+            "`{url}` is the metadata of {}, not of `{issuer}`; \
+             the issuer's `url` in the policy must be the same to the letter",
+            crate::text::quoted(found)
+        ))));
     }
-    metadata
-        .jwks_uri
-        .ok_or_else(|| format!("`{url}` names no `jwks_uri`"))
+    metadata.jwks_uri.ok_or_else(|| {
+        Untold::Final(Trouble::Useless(format!(
+            "`{url}` names no `jwks_uri`; `keys url` in the policy can name the key set itself"
+        )))
+    })
 }
 
 /// OpenID Connect Discovery 1.0, section 4.1: behind the issuer's path.

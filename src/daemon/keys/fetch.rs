@@ -1,25 +1,52 @@
-//! Fetches one JSON document over HTTP, with a limit on everything that the other side decides.
+//! One request over HTTP, and one JSON document, with a limit on everything that the other side
+//! decides.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::{Client, Response, Url, header, redirect};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 
-use super::address::{Reach, Resolver, is_loopback_name};
+use super::address::{Reach, is_loopback_name};
+use super::trouble::{Trouble, Way};
+use super::{client, freshness};
 use crate::daemon::config;
-use crate::value::{AddressRange, AddressSet};
 
 /// How many redirects are followed: moved once, and once more to the canonical name.
 const REDIRECTS: usize = 3;
+
+/// The variables by which other programs find a proxy.
+const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// What fetches.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     client: Client,
     reach: Arc<Reach>,
+    way: Way,
     max_bytes: u64,
-    timeout: Duration,
+}
+
+/// What is asked for at a URL.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The method.
+    pub method: Method,
+    /// The headers; one that holds a secret is marked as sensitive by who makes it.
+    pub headers: HeaderMap,
+    /// The body; an empty one is none.
+    pub body: Vec<u8>,
+}
+
+/// An answer as it came, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, not longer than `keys.max_bytes`.
+    pub bytes: Vec<u8>,
 }
 
 /// A document as it came.
@@ -27,94 +54,84 @@ pub struct Fetcher {
 pub struct Document {
     /// The body.
     pub bytes: Vec<u8>,
-    /// How long it may be kept (RFC 9111, section 5.2.2.1), if that was said.
-    pub max_age: Option<Duration>,
+    /// How long it may be kept (RFC 9111, section 4.2), if that was said.
+    pub fresh: Option<Duration>,
 }
 
 impl Fetcher {
     /// A fetcher as the configuration wants it.
     pub fn new(config: &config::Keys) -> Result<Fetcher, String> {
-        let ranges = config
-            .allow_addresses
-            .iter()
-            .map(|range| {
-                AddressRange::parse(range).map_err(|_| {
-                    format!("keys.allow_addresses: `{range}` is no range of addresses")
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut reach = Reach {
-            allowed: AddressSet::new(ranges),
-            proxy: None,
-        };
-        let mut builder = Client::builder()
-            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
-            .timeout(config.timeout.get())
-            // Each step is checked here, so that one can't lead where the first was not let.
-            .redirect(redirect::Policy::none())
-            .referer(false);
-        if let Some(proxy) = &config.proxy {
-            let fault = |error: String| format!("keys.proxy: `{proxy}`: {error}");
-            let url = Url::parse(proxy).map_err(|error| fault(error.to_string()))?;
-            reach.proxy = url.host_str().map(str::to_owned);
-            let proxy = reqwest::Proxy::all(url)
-                .map_err(|error| fault(error.to_string()))?
-                .no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1"));
-            builder = builder.proxy(proxy);
-        } else {
-            // The environment is not the configuration.
-            builder = builder.no_proxy();
-        }
-        if let Some(file) = &config.ca_file {
-            builder = builder.tls_certs_merge(authorities(file)?);
-        }
-        let reach = Arc::new(reach);
-        let client = builder
-            .dns_resolver(Resolver(reach.clone()))
-            .build()
-            .map_err(|error| format!("can't set up fetching keys: {}", causes(&error)))?;
+        let (client, reach) = client::new(config)?;
+        let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         Ok(Fetcher {
             client,
             reach,
+            way: Way {
+                proxy: config.proxy_url()?.map(String::from),
+                environment: PROXY_VARIABLES.iter().any(set),
+                timeout: config.timeout.get(),
+            },
             max_bytes: config.max_bytes,
-            timeout: config.timeout.get(),
         })
     }
 
     /// Fetches a document, following redirects. `loopback` says whether this machine may be
     /// asked, which the policy alone can say by naming it.
-    pub async fn get(&self, url: &str, loopback: bool) -> Result<Document, String> {
-        tokio::time::timeout(self.timeout, self.follow(url, loopback))
+    pub async fn get(&self, url: &str, loopback: bool) -> Result<Document, Trouble> {
+        tokio::time::timeout(self.way.timeout, self.follow(url, loopback))
             .await
-            .map_err(|_| format!("no whole answer from `{url}` within {:?}", self.timeout))?
+            .unwrap_or_else(|_| Err(self.way.late(url)))
     }
 
-    async fn follow(&self, url: &str, loopback: bool) -> Result<Document, String> {
-        let mut url = Url::parse(url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
+    /// Asks once and takes any answer: no redirect is followed. Addresses, time and size are
+    /// bounded as for a document; what the answer is worth is for who asks.
+    pub async fn ask(&self, url: &str, loopback: bool, ask: Ask) -> Result<Reply, Trouble> {
+        let url = read_url(url)?;
+        let mut response = self.send(&url, loopback, ask).await?;
+        Ok(Reply {
+            status: response.status(),
+            bytes: self.body(&url, &mut response).await?,
+            headers: std::mem::take(response.headers_mut()),
+        })
+    }
+
+    async fn follow(&self, url: &str, loopback: bool) -> Result<Document, Trouble> {
+        let mut url = read_url(url)?;
         for _ in 0..=REDIRECTS {
-            self.check(&url, loopback)?;
-            let response = self
-                .client
-                .get(url.clone())
-                .header(header::ACCEPT, "application/json, application/jwk-set+json")
-                .send()
-                .await
-                .map_err(|error| format!("`{url}`: {}", causes(&error)))?;
+            let mut response = self.send(&url, loopback, Ask::document()).await?;
             if !response.status().is_redirection() {
-                return self.read(&url, response).await;
+                useful(&url, &response)?;
+                return Ok(Document {
+                    fresh: freshness::lifetime(response.headers(), SystemTime::now()),
+                    bytes: self.body(&url, &mut response).await?,
+                });
             }
             url = response
                 .headers()
                 .get(header::LOCATION)
                 .and_then(|location| location.to_str().ok())
                 .and_then(|location| url.join(location).ok())
-                .ok_or_else(|| format!("`{url}` redirects without saying where to"))?;
+                .ok_or_else(|| {
+                    Trouble::Useless(format!("`{url}` redirects without saying where to"))
+                })?;
         }
-        Err(format!(
+        Err(Trouble::Useless(format!(
             "more than {REDIRECTS} redirects, the last to `{url}`"
-        ))
+        )))
     }
 
+    async fn send(&self, url: &Url, loopback: bool, ask: Ask) -> Result<Response, Trouble> {
+        self.check(url, loopback).map_err(Trouble::Unreached)?;
+        self.client
+            .request(ask.method, url.clone())
+            .headers(ask.headers)
+            .body(ask.body)
+            .send()
+            .await
+            .map_err(|error| self.way.failed(url, &error))
+    }
+
+    /// Whether a URL may be asked at all, as far as that can be seen by it.
     fn check(&self, url: &Url, loopback: bool) -> Result<(), String> {
         let host = url
             .host_str()
@@ -128,25 +145,18 @@ impl Fetcher {
         if url.scheme() != "https" && !(local && url.scheme() == "http") {
             return Err(format!("`{url}` is not https"));
         }
-        self.reach.check_literal(host)
+        self.reach
+            .check_literal(host)
+            .map_err(|refused| refused.to_string())
     }
 
-    async fn read(&self, url: &Url, mut response: Response) -> Result<Document, String> {
-        let status = response.status();
-        if status != reqwest::StatusCode::OK {
-            return Err(format!("`{url}` answers {status}"));
-        }
-        let text = |name: header::HeaderName| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
+    async fn body(&self, url: &Url, response: &mut Response) -> Result<Vec<u8>, Trouble> {
+        let too_large = || {
+            Trouble::Useless(format!(
+                "`{url}` answers with more than {} bytes (`keys.max_bytes`)",
+                self.max_bytes
+            ))
         };
-        if text(header::CONTENT_TYPE).is_some_and(is_html) {
-            return Err(format!("`{url}` answers with a page (HTML), not with JSON"));
-        }
-        let max_age = text(header::CACHE_CONTROL).and_then(max_age);
-        let too_large = || format!("`{url}` answers with more than {} bytes", self.max_bytes);
         if response
             .content_length()
             .is_some_and(|length| length > self.max_bytes)
@@ -157,7 +167,7 @@ impl Fetcher {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|error| format!("`{url}`: {}", causes(&error)))?
+            .map_err(|error| self.way.failed(url, &error))?
         {
             let length = bytes.len().saturating_add(chunk.len());
             if u64::try_from(length).unwrap_or(u64::MAX) > self.max_bytes {
@@ -165,57 +175,64 @@ impl Fetcher {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Document { bytes, max_age })
+        Ok(bytes)
     }
 }
 
-fn is_html(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or("").trim();
-    ["text/html", "application/xhtml+xml"]
-        .iter()
-        .any(|html| essence.eq_ignore_ascii_case(html))
-}
-
-/// The `max-age` of a `Cache-Control`; `no-store` and `no-cache` are an age of nothing.
-fn max_age(cache_control: &str) -> Option<Duration> {
-    let directives = || cache_control.split(',').map(str::trim);
-    if directives()
-        .any(|name| name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache"))
-    {
-        return Some(Duration::ZERO);
-    }
-    directives().find_map(|directive| {
-        let (name, value) = directive.split_once('=')?;
-        let seconds = value.trim_matches('"').parse().ok()?;
-        name.eq_ignore_ascii_case("max-age")
-            .then(|| Duration::from_secs(seconds))
-    })
-}
-
-fn authorities(file: &Path) -> Result<Vec<reqwest::Certificate>, String> {
-    let fault = |error: String| format!("keys.ca_file: `{}`: {error}", file.display());
-    let pem = std::fs::read(file).map_err(|error| fault(error.to_string()))?;
-    let found =
-        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| fault(error.to_string()))?;
-    if found.is_empty() {
-        return Err(fault("there is no certificate in it".to_owned()));
-    }
-    Ok(found)
-}
-
-/// An error and what it stems from; the outermost alone says only that something failed.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
+impl Ask {
+    fn document() -> Ask {
+        let accept = HeaderValue::from_static("application/json, application/jwk-set+json");
+        Ask {
+            method: Method::GET,
+            headers: HeaderMap::from_iter([(header::ACCEPT, accept)]),
+            body: Vec::new(),
         }
-        next = cause.source();
     }
-    text
+}
+
+fn read_url(url: &str) -> Result<Url, Trouble> {
+    Url::parse(url).map_err(|error| Trouble::Useless(format!("`{url}` is no URL: {error}")))
+}
+
+/// Whether an answer can be a JSON document, before its body is read.
+fn useful(url: &Url, response: &Response) -> Result<(), Trouble> {
+    let status = response.status();
+    if status != StatusCode::OK {
+        return Err(Trouble::Useless(format!("`{url}` answers {status}")));
+    }
+    let text = |name: header::HeaderName| {
+        let value = response.headers().get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    if let Some(coding) = text(header::CONTENT_ENCODING).filter(|coding| coding != "identity") {
+        return Err(Trouble::Useless(format!(
+            "`{url}` answers in the encoding {}, which was not asked for",
+            crate::text::quoted(&coding)
+        )));
+    }
+    match text(header::CONTENT_TYPE) {
+        Some(kind) if !may_be_json(&kind) => Err(Trouble::Useless(format!(
+            "`{url}` answers with {}, not with JSON",
+            crate::text::quoted(&kind)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a `Content-Type` leaves it open that the content is JSON. Stores of files call all that
+/// they hold plain text or bytes; what says that it is something else is believed.
+fn may_be_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    let essence = essence.to_ascii_lowercase();
+    let Some((kind, subtype)) = essence.split_once('/') else {
+        return essence.is_empty();
+    };
+    subtype == "json"
+        || subtype.ends_with("+json")
+        || matches!(
+            (kind, subtype),
+            ("text", "plain") | ("application" | "binary", "octet-stream")
+        )
 }
 
 #[cfg(test)]
@@ -223,22 +240,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cache_control_says_how_long() {
-        for (header, seconds) in [
-            ("max-age=600", Some(600)),
-            ("public, Max-Age=600, must-revalidate", Some(600)),
-            ("max-age=\"600\"", Some(600)),
-            ("max-age=600, no-cache", Some(0)),
-            ("no-store", Some(0)),
-            ("private", None),
-            ("max-age=soon", None),
-            ("s-maxage=600", None),
+    fn what_says_that_it_is_no_json_is_believed() {
+        for (content_type, json) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/jwk-set+json", true),
+            ("text/plain", true),
+            ("application/octet-stream", true),
+            ("", true),
+            ("text/html; charset=utf-8", false),
+            ("application/xhtml+xml", false),
+            ("application/xml", false),
+            ("text/javascript", false),
+            ("image/svg+xml", false),
+            ("json", false),
         ] {
-            assert_eq!(
-                max_age(header),
-                seconds.map(Duration::from_secs),
-                "{header}"
-            );
+            assert_eq!(may_be_json(content_type), json, "{content_type}");
         }
     }
 }

@@ -5,9 +5,12 @@
 //! issuer, so that one provider's outage is felt by nobody else's tokens.
 
 mod address;
+mod client;
 mod discover;
 mod fetch;
+mod freshness;
 mod schedule;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,7 +22,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 pub use address::is_loopback_name;
-pub use fetch::Fetcher;
+pub use fetch::{Ask, Document, Fetcher, Reply};
+pub use trouble::Trouble;
 
 use crate::daemon::config;
 use crate::daemon::metrics::Metrics;
@@ -231,8 +235,8 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: Settings, metr
         let result = fetch(&shared.origin.place, &fetcher).await;
         metrics.key_refresh(issuer, result.is_ok());
         let wait = match result {
-            Ok((keys, max_age)) => {
-                let wait = schedule::after_success(settings.refresh, max_age, luck());
+            Ok((keys, fresh)) => {
+                let wait = schedule::after_success(settings.refresh, fresh, luck());
                 tracing::info!(%issuer, keys = keys.keys().len(), "keys fetched");
                 for problem in keys.problems() {
                     tracing::warn!(%issuer, %problem, "a key of the set is not used");
@@ -251,7 +255,7 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: Settings, metr
                     .load()
                     .as_ref()
                     .is_some_and(|fetched| Instant::now() < fetched.until);
-                tracing::warn!(%issuer, %fault, kept, "keys can't be fetched");
+                tracing::warn!(%issuer, kept, "keys can't be fetched: {fault}");
                 schedule::after_failure(failures, luck())
             }
         };
@@ -264,7 +268,10 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: Settings, metr
 }
 
 /// Fetches the keys at a place, once; beside them, how long the provider lets them be kept.
-pub async fn fetch(place: &Place, fetcher: &Fetcher) -> Result<(KeySet, Option<Duration>), String> {
+pub async fn fetch(
+    place: &Place,
+    fetcher: &Fetcher,
+) -> Result<(KeySet, Option<Duration>), Trouble> {
     let (named, discovered);
     let (url, loopback) = match place {
         Place::Url(url) => {
@@ -279,8 +286,8 @@ pub async fn fetch(place: &Place, fetcher: &Fetcher) -> Result<(KeySet, Option<D
     };
     let document = fetcher.get(url, loopback).await?;
     let keys = crate::keys::parse(&document.bytes, Provenance::Published)
-        .map_err(|fault| format!("`{url}`: {fault}"))?;
-    Ok((keys, document.max_age))
+        .map_err(|fault| Trouble::Useless(format!("`{url}`: {fault}")))?;
+    Ok((keys, document.fresh))
 }
 
 /// Whether a URL of the policy is on this machine.

@@ -13,8 +13,8 @@ const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// How long after a success the next fetch is due: ahead of the time when the provider says that
 /// the keys may be outdated, and not for all daemons at once.
-pub fn after_success(refresh: Duration, max_age: Option<Duration>, luck: f64) -> Duration {
-    let asked = max_age.map_or(refresh, |age| age.min(refresh));
+pub fn after_success(refresh: Duration, fresh: Option<Duration>, luck: f64) -> Duration {
+    let asked = fresh.map_or(refresh, |fresh| fresh.min(refresh));
     let due = asked.max(SOONEST.min(refresh));
     // Nine tenths of it, and up to another tenth earlier.
     due.mul_f64(0.9 - 0.1 * luck.clamp(0.0, 1.0))

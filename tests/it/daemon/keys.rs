@@ -299,23 +299,57 @@ async fn metadata_can_not_point_at_this_machine_unless_the_policy_does() {
 #[test]
 fn what_can_not_be_fetched_with_is_said_at_once() {
     let metrics = Arc::new(Metrics::new());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        Some(path)
+    };
+    let not_pem = file("key.json", "{}");
+    let not_x509 = file(
+        "rubbish.pem",
+        "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
+    );
+    let cut = file("cut.pem", "-----BEGIN CERTIFICATE-----\nMAA=\n");
+    let no_user = file("credentials", "secret\n");
+    for ca_file in [Some("no-such-file.pem".into()), not_pem, not_x509, cut] {
+        let name = ca_file.as_ref().expect("a path").display().to_string();
+        let config = Keys {
+            ca_file,
+            ..config()
+        };
+        let fault = Store::new(&config, metrics.clone()).expect_err(&name);
+        assert!(
+            fault.contains("keys.ca_file") && fault.contains(&name),
+            "{fault}"
+        );
+    }
     for (config, field) in [
         (
             Keys {
-                ca_file: Some("no-such-file.pem".into()),
+                proxy: Some("http://proxy.example.com".to_owned()),
+                proxy_credentials_file: no_user,
                 ..config()
             },
-            "keys.ca_file",
+            "keys.proxy_credentials_file",
         ),
         (
             Keys {
                 proxy: Some("no url".to_owned()),
                 ..config()
             },
-            "keys.proxy",
+            "keys.proxy:",
+        ),
+        (
+            Keys {
+                proxy: Some("http://user:secret@proxy.example.com".to_owned()),
+                ..config()
+            },
+            "keys.proxy_credentials_file",
         ),
     ] {
         let fault = Store::new(&config, metrics.clone()).expect_err(field);
         assert!(fault.contains(field), "{fault}");
+        assert!(!fault.contains("secret"), "{fault}");
     }
 }

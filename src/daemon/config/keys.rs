@@ -1,0 +1,124 @@
+//! How issuers' keys are fetched.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+use super::Span;
+use crate::value::AddressRange;
+
+/// How issuers' keys are fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// How long keys serve that can't be fetched anew.
+    pub max_stale: Span,
+    /// How long one document may take, all redirects and the body included.
+    pub timeout: Span,
+    /// How long keys are used before they are fetched anew, where the provider sets no shorter time.
+    pub refresh: Span,
+    /// The largest key set or discovery document.
+    pub max_bytes: u64,
+    /// Ranges of private addresses at which issuers' keys may be fetched, such as `10.0.0.0/8`.
+    pub allow_addresses: Vec<String>,
+    /// The HTTP proxy to fetch through.
+    pub proxy: Option<String>,
+    /// A file that holds `user:password` for that proxy.
+    pub proxy_credentials_file: Option<PathBuf>,
+    /// Hosts that are asked without the proxy: names, which stand for those below them too, and
+    /// ranges of addresses.
+    pub no_proxy: Vec<String>,
+    /// A PEM file of certificate authorities that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Keys {
+            max_stale: Span::from_secs(24 * 60 * 60),
+            timeout: Span::from_secs(5),
+            refresh: Span::from_secs(15 * 60),
+            max_bytes: 512 * 1024,
+            allow_addresses: Vec::new(),
+            proxy: None,
+            proxy_credentials_file: None,
+            no_proxy: Vec::new(),
+            ca_file: None,
+        }
+    }
+}
+
+impl Keys {
+    /// The address of the proxy. Errors never repeat it: it may hold a password all the same.
+    pub fn proxy_url(&self) -> Result<Option<Url>, String> {
+        let Some(text) = &self.proxy else {
+            return Ok(None);
+        };
+        let url = Url::parse(text)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or("keys.proxy: must be a URL such as `http://proxy.example.com:3128`")?;
+        // It would be printed with the configuration, and lie about in version control.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("keys.proxy: user and password have no place in the URL; \
+                 `keys.proxy_credentials_file` names a file that holds them"
+                .to_owned());
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err("keys.proxy: nothing may follow the host and the port".to_owned());
+        }
+        Ok(Some(url))
+    }
+
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let above_zero = [
+            ("timeout", !self.timeout.get().is_zero()),
+            ("refresh", !self.refresh.get().is_zero()),
+            ("max_bytes", self.max_bytes > 0),
+        ];
+        if let Some((field, _)) = above_zero.iter().find(|(_, fine)| !fine) {
+            return Err(format!("keys.{field}: must be more than 0"));
+        }
+        for range in &self.allow_addresses {
+            AddressRange::parse(range)
+                .map_err(|_| format!("keys.allow_addresses: `{range}` is no range of addresses"))?;
+        }
+        for host in &self.no_proxy {
+            if !is_host_name(host) && AddressRange::parse(host).is_err() {
+                return Err(format!(
+                    "keys.no_proxy: `{host}` is neither a host nor a range of addresses"
+                ));
+            }
+        }
+        if self.proxy_url()?.is_none() {
+            if self.proxy_credentials_file.is_some() {
+                return Err("keys.proxy_credentials_file: there is no `keys.proxy`".to_owned());
+            }
+            if !self.no_proxy.is_empty() {
+                return Err("keys.no_proxy: there is no `keys.proxy`".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        for path in [&mut self.ca_file, &mut self.proxy_credentials_file]
+            .into_iter()
+            .flatten()
+        {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+/// Whether a text can be a host's name, with a dot before it or not.
+fn is_host_name(text: &str) -> bool {
+    let name = text.strip_prefix('.').unwrap_or(text);
+    name.split('.').all(|label| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    })
+}

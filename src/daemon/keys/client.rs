@@ -1,0 +1,141 @@
+//! The HTTP client that keys are fetched with: whom it trusts, and which way it goes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
+use reqwest::{Client, NoProxy, Proxy, redirect};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::address::{Reach, Resolver};
+use crate::daemon::{config, secret};
+use crate::value::{AddressRange, AddressSet};
+
+/// How long a connection is kept that nobody uses. What is between here and the provider forgets
+/// silent ones, and a forgotten one is a fetch that hangs.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// This machine, which no proxy leads to.
+const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
+
+/// A client as the configuration wants it, and the addresses that it may ask.
+pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), String> {
+    let proxy = config.proxy_url()?;
+    let ranges = config
+        .allow_addresses
+        .iter()
+        .map(|range| {
+            AddressRange::parse(range)
+                .map_err(|_| format!("keys.allow_addresses: `{range}` is no range of addresses"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let reach = Arc::new(Reach {
+        allowed: AddressSet::new(ranges),
+        proxy: proxy
+            .as_ref()
+            .and_then(|url| url.host_str().map(str::to_owned)),
+    });
+    let builder = Client::builder()
+        .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+        .timeout(config.timeout.get())
+        // Each step is checked here, so that one can't lead where the first was not let.
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // Each request has a connection to itself: one that hangs ends with its request, and no
+        // other waits behind it.
+        .http1_only()
+        .pool_idle_timeout(IDLE)
+        .tls_backend_preconfigured(trust(config)?)
+        .dns_resolver(Resolver(reach.clone()));
+    let builder = match proxy {
+        // The environment is not the configuration.
+        None => builder.no_proxy(),
+        Some(url) => builder.proxy(through(&url, config)?),
+    };
+    let client = builder
+        .build()
+        .map_err(|error| format!("can't set up fetching keys: {error}"))?;
+    Ok((client, reach))
+}
+
+/// TLS that believes the system's certificate authorities and those of the configuration.
+fn trust(config: &config::Keys) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    for fault in &system.errors {
+        tracing::warn!(%fault, "certificate authorities of the system can't be read");
+    }
+    // One that is of no use among the system's is not the operator's doing.
+    roots.add_parsable_certificates(system.certs);
+    if let Some(file) = &config.ca_file {
+        for authority in authorities(file)? {
+            roots.add(authority).map_err(|error| {
+                format!(
+                    "keys.ca_file: `{}`: a certificate in it can't be used: {error}",
+                    file.display()
+                )
+            })?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("can't set up fetching keys: {error}"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(tls)
+}
+
+fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let fault = |error: String| format!("keys.ca_file: `{}`: {error}", file.display());
+    let found = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fault(error.to_string()))?;
+    if found.is_empty() {
+        return Err(fault("there is no PEM certificate in it".to_owned()));
+    }
+    Ok(found)
+}
+
+/// The way through a proxy, which leads everywhere but to this machine and to `keys.no_proxy`.
+fn through(url: &reqwest::Url, config: &config::Keys) -> Result<Proxy, String> {
+    let fault = |error: &dyn std::fmt::Display| format!("keys.proxy: can't be used: {error}");
+    // The client takes a proxy that it can't read for none, and would go without it.
+    url.as_str()
+        .parse::<http::Uri>()
+        .map_err(|error| fault(&error))?;
+    let direct = [THIS_MACHINE.to_owned()]
+        .into_iter()
+        .chain(config.no_proxy.iter().cloned())
+        .collect::<Vec<_>>()
+        .join(",");
+    let proxy = Proxy::all(url.clone())
+        .map_err(|error| fault(&error))?
+        .no_proxy(NoProxy::from_string(&direct));
+    match &config.proxy_credentials_file {
+        None => Ok(proxy),
+        Some(file) => Ok(proxy.custom_http_auth(credentials(file)?)),
+    }
+}
+
+/// What a proxy is told of who asks (RFC 7617, section 2).
+fn credentials(file: &Path) -> Result<HeaderValue, String> {
+    let fault = |fault: &str| format!("keys.proxy_credentials_file: {fault}");
+    let text = secret::read(file).map_err(|error| fault(&error))?;
+    if !text.contains(':') {
+        return Err(fault(&format!(
+            "{}: must be `user:password`",
+            file.display()
+        )));
+    }
+    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(text)))
+        .map_err(|error| fault(&error.to_string()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,185 @@
+//! Why a document was not got: one sentence that says what was asked, what came of it, and what
+//! can be done where that is known.
+//!
+//! The errors of the HTTP client are layers, of which each says that something failed and only the
+//! innermost says what.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use reqwest::Url;
+use rustls::CertificateError;
+
+use super::address::Unresolved;
+
+/// Why a document was not got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody answered, or in time, or nobody that may be asked: another path of the same host
+    /// fares no better.
+    Unreached(String),
+    /// What answered is of no use.
+    Useless(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Trouble::Unreached(sentence) | Trouble::Useless(sentence)) = self;
+        f.write_str(sentence)
+    }
+}
+
+impl Error for Trouble {}
+
+/// Which way requests go, as far as it matters to who reads why one failed.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// The proxy that they go through.
+    pub proxy: Option<String>,
+    /// Whether the environment names a proxy, which is not looked at.
+    pub environment: bool,
+    /// How long one may take.
+    pub timeout: Duration,
+}
+
+impl Way {
+    /// A request that was not answered in time.
+    pub fn late(&self, url: &str) -> Trouble {
+        self.unreached(url, &format!("no whole answer within {:?}", self.timeout))
+    }
+
+    /// A request that failed.
+    pub fn failed(&self, url: &Url, error: &reqwest::Error) -> Trouble {
+        if error.is_timeout() {
+            return self.late(url.as_str());
+        }
+        let (cause, advice) = cause(error);
+        match advice {
+            Advice::Reach => self.unreached(url.as_str(), &cause),
+            Advice::None => Trouble::Unreached(format!("{}: {cause}", self.asked(url.as_str()))),
+            Advice::Do(advice) => {
+                Trouble::Unreached(format!("{}: {cause}; {advice}", self.asked(url.as_str())))
+            }
+        }
+    }
+
+    fn unreached(&self, url: &str, cause: &str) -> Trouble {
+        let asked = self.asked(url);
+        let advice = if self.proxy.is_none() && self.environment {
+            "; `HTTPS_PROXY` of the environment is not looked at, `keys.proxy` names a proxy"
+        } else {
+            ""
+        };
+        Trouble::Unreached(format!("{asked}: {cause}{advice}"))
+    }
+
+    fn asked(&self, url: &str) -> String {
+        match &self.proxy {
+            None => format!("`{url}`"),
+            Some(proxy) => format!("`{url}` through the proxy `{proxy}`"),
+        }
+    }
+}
+
+/// What can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Advice {
+    None,
+    /// It is about the way there.
+    Reach,
+    Do(&'static str),
+}
+
+const TRUST: &str = "`keys.ca_file` names authorities beside the system's";
+
+/// What an error stems from.
+fn cause(error: &(dyn Error + 'static)) -> (String, Advice) {
+    let mut innermost = String::new();
+    let mut next = Some(error);
+    while let Some(layer) = next {
+        if let Some(unresolved) = layer.downcast_ref::<Unresolved>() {
+            let advice = match unresolved {
+                Unresolved::Refused(_) => Advice::None,
+                Unresolved::Unknown(_) => Advice::Reach,
+            };
+            return (unresolved.to_string(), advice);
+        }
+        if let Some(error) = layer.downcast_ref::<io::Error>() {
+            let inner = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
+            if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                return of_tls(tls);
+            }
+            if let Some(known) = of_socket(error.kind()) {
+                return known;
+            }
+        }
+        if let Some(error) = layer.downcast_ref::<hyper::Error>()
+            && error.is_incomplete_message()
+        {
+            return (CUT_OFF.to_owned(), Advice::Reach);
+        }
+        innermost = layer.to_string();
+        next = layer.source();
+    }
+    of_proxy(&innermost).unwrap_or((innermost, Advice::None))
+}
+
+const CUT_OFF: &str = "the connection was closed before the answer was whole";
+
+fn of_socket(kind: ErrorKind) -> Option<(String, Advice)> {
+    let cause = match kind {
+        ErrorKind::ConnectionRefused => "the connection is refused",
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "there is no way there",
+        ErrorKind::TimedOut => "no connection comes about",
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => CUT_OFF,
+        _ => return None,
+    };
+    Some((cause.to_owned(), Advice::Reach))
+}
+
+fn of_tls(error: &rustls::Error) -> (String, Advice) {
+    let certificate = match error {
+        rustls::Error::InvalidCertificate(certificate) => certificate,
+        other => return (format!("no TLS with it: {other}"), Advice::None),
+    };
+    let (cause, advice) = match certificate {
+        CertificateError::UnknownIssuer => (
+            "its certificate is of no authority that is trusted here",
+            Advice::Do(TRUST),
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            ("its certificate has expired", Advice::None)
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            ("its certificate is for another name", Advice::None)
+        }
+        other => {
+            return (
+                format!("its certificate is not good: {other}"),
+                Advice::None,
+            );
+        }
+    };
+    (cause.to_owned(), advice)
+}
+
+/// What a proxy answered to CONNECT; its errors have no type that could be asked.
+fn of_proxy(innermost: &str) -> Option<(String, Advice)> {
+    let (cause, advice) = match innermost.strip_prefix("tunnel error: ")? {
+        "unsuccessful" => (
+            "the proxy does not connect to it",
+            Advice::Do("its log may say why"),
+        ),
+        "proxy authorization required" => (
+            "the proxy wants to know who asks",
+            Advice::Do("`keys.proxy_credentials_file` names a file that says it"),
+        ),
+        other => return Some((format!("the proxy fails: {other}"), Advice::None)),
+    };
+    Some((cause.to_owned(), advice))
+}
