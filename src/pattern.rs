@@ -78,6 +78,12 @@ impl Method {
         METHODS.get(usize::from(self.0)).copied().unwrap_or("")
     }
 
+    /// Whether it changes nothing (RFC 9110, section 9.2.1). Others that are registered as safe are
+    /// none that browsers send unasked, and are not counted.
+    pub fn is_safe(self) -> bool {
+        matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE")
+    }
+
     /// Every method, by name.
     pub fn all() -> impl Iterator<Item = Method> {
         (0..METHODS.len()).filter_map(|at| u8::try_from(at).ok().map(Method))

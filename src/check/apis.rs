@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{self, ApiId, Audience, Host, IssuerId, PathOptions, TokenPlace};
+use crate::model::{self, ApiId, Audience, Host, IssuerId, PathOptions};
 use crate::pattern::HostPattern;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, ApiSetting};
 
 use super::claims::{ApiClaims, ClaimsOf};
 use super::conditions::Env;
-use super::forward::bad_header;
 use super::issuers::{once, urls_overlap};
-use super::limits::{MAX_ISSUERS_OF_API, MAX_TOKEN_PLACES};
+use super::limits::MAX_ISSUERS_OF_API;
 use super::names::Kind;
 use super::out::Out;
 use super::sender::{self, SenderSettings};
-use super::urls::{is_scope, is_token};
+use super::token_places::{self, TokenIn};
+use super::urls::is_scope;
 use super::{forward, hosts, origins};
 
 /// An API as the rest of the checker sees it.
@@ -39,9 +39,6 @@ pub(super) struct ApiInfo {
     /// Where the path options are said.
     pub paths_span: Option<Span>,
 }
-
-/// `token [only] in PLACE, …`
-type TokenIn<'a> = (bool, &'a [Spanned<ast::TokenPlace>]);
 
 /// The settings of one API, each with the place where it is said.
 #[derive(Default)]
@@ -174,7 +171,10 @@ pub(super) fn check(
         out,
     );
     let (paths, paths_span) = check_paths(&settings.paths, out);
-    let token_places = check_token_places(env, settings.token_in.as_ref(), out);
+    let token_places = token_places::check(env, settings.token_in.as_ref(), out);
+    if let Some(said) = &settings.forward_no_token {
+        token_places::check_kept(said.span, settings.token_in.as_ref(), out);
+    }
     let of_issuers = || {
         let mut issuers = issuers.iter();
         issuers.find_map(|id| env.issuers.get(id.0 as usize)?.dpop_span)
@@ -391,108 +391,6 @@ fn check_realm(env: Env, term: &ast::Term, out: &mut Out) -> Option<String> {
         return None;
     }
     Some(realm.node)
-}
-
-fn check_token_places(
-    env: Env,
-    setting: Option<&Spanned<TokenIn>>,
-    out: &mut Out,
-) -> Vec<TokenPlace> {
-    let mut places: Vec<(TokenPlace, Option<Span>)> = Vec::new();
-    let (only, named) = setting.map_or((false, [].as_slice()), |setting| setting.node);
-    if !only {
-        places.push((TokenPlace::Authorization, None));
-    }
-    if let Some(too_many) = named.get(MAX_TOKEN_PLACES) {
-        out.say(Diagnostic::new(
-            Code::TooLarge,
-            too_many.span,
-            format!("a token is looked for in at most {MAX_TOKEN_PLACES} places"),
-        ));
-    }
-    for place in named.iter().take(MAX_TOKEN_PLACES) {
-        let Some(found) = token_place(env, place, out) else {
-            continue;
-        };
-        let doubled = places.iter().find(|(known, _)| *known == found);
-        if let Some((_, first)) = doubled {
-            let mut diagnostic = Diagnostic::new(
-                Code::DoubledValue,
-                place.span,
-                "a token is looked for here already",
-            );
-            if let Some(first) = first {
-                diagnostic = diagnostic.also(*first, "listed here already");
-            }
-            out.say(diagnostic);
-        } else {
-            places.push((found, Some(place.span)));
-        }
-    }
-    places.into_iter().map(|(place, _)| place).collect()
-}
-
-fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Option<TokenPlace> {
-    let bad = |text: &Spanned<String>, what: &str| {
-        Diagnostic::new(
-            Code::BadValue,
-            text.span,
-            format!("`{}` is no {what}", text.node),
-        )
-    };
-    match &place.node {
-        ast::TokenPlace::Header(term) => {
-            let header = env.terms.text(term, "a header", out)?;
-            if !is_token(&header.node) {
-                out.say(bad_header(&header));
-                return None;
-            }
-            let name = header.node.to_ascii_lowercase();
-            let instead = match name.as_str() {
-                "authorization" => "it is looked at anyway; `token only in` is what leaves it out",
-                "cookie" => "write `cookie \"…\"`, with the cookie's name",
-                "sec-websocket-protocol" => "write `subprotocol \"…\"`",
-                _ => return Some(TokenPlace::Header(name)),
-            };
-            out.say(
-                Diagnostic::new(
-                    Code::TokenPlace,
-                    header.span,
-                    format!("the header `{name}` does not hold a token alone"),
-                )
-                .help(instead),
-            );
-            None
-        }
-        ast::TokenPlace::Cookie(term) => {
-            let name = env.terms.text(term, "a cookie", out)?;
-            if !is_token(&name.node) {
-                out.say(bad(&name, "cookie's name"));
-                return None;
-            }
-            Some(TokenPlace::Cookie(name.node))
-        }
-        ast::TokenPlace::Query(term) => {
-            let name = env.terms.text(term, "a query parameter", out)?;
-            out.say(
-                Diagnostic::new(
-                    Code::TokenInQuery,
-                    place.span,
-                    "a token in a URL ends up in logs, histories and referrers",
-                )
-                .help("use `Authorization: Bearer` where clients can (RFC 6750, section 5.3)"),
-            );
-            Some(TokenPlace::Query(name.node))
-        }
-        ast::TokenPlace::Subprotocol(term) => {
-            let name = env.terms.text(term, "a subprotocol", out)?;
-            if !is_token(&name.node) {
-                out.say(bad(&name, "subprotocol"));
-                return None;
-            }
-            Some(TokenPlace::Subprotocol(name.node))
-        }
-    }
 }
 
 fn check_paths(

@@ -34,6 +34,7 @@ mod sender;
 mod sets;
 mod strength;
 mod test_tokens;
+mod token_places;
 mod unused;
 mod urls;
 mod values;

@@ -156,6 +156,8 @@ codes! {
     ProofWithoutHost = "P0424", Error;
     /// An API that takes DPoP proofs looks for tokens where no proof can stand beside one.
     ProofWithoutAuthorization = "P0425", Error;
+    /// No token is to be forwarded, and one can stand where it can't be taken away.
+    TokenForwarded = "P0428", Error;
     /// A path that has no meaning.
     BadPath = "P0501", Error;
     /// A route does not say who may call it.

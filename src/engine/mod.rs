@@ -17,6 +17,7 @@ mod forward;
 mod host;
 mod index;
 mod observe;
+mod origin;
 mod path;
 mod policy;
 mod presented;

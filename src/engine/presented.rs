@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::evidence::Fault;
+use super::origin;
 use super::path::{QueryValue, query_value};
 use super::request::Request;
 use super::routed::{Routed, State};
@@ -41,7 +42,7 @@ impl<'r> Routed<'_, 'r> {
         if open.demand == Demand::None {
             return Presented::Absent;
         }
-        let mut found: Option<(Cow<'r, str>, Scheme)> = None;
+        let mut found: Option<(Cow<'r, str>, Scheme, &TokenPlace)> = None;
         for place in &api.token_places {
             let bearer = |token: Found<'r>| Ok(token?.map(|token| (token, Scheme::Bearer)));
             let token = match place {
@@ -60,13 +61,19 @@ impl<'r> Routed<'_, 'r> {
                         "the request carries a token in two places",
                     ));
                 }
-                Ok(Some(token)) => found = Some(token),
+                Ok(Some((token, scheme))) => found = Some((token, scheme, place)),
                 Err(fault) => return Presented::Fault(fault),
             }
         }
-        found.map_or(Presented::Absent, |(token, scheme)| {
-            Presented::Token(token, scheme)
-        })
+        let Some((token, scheme, place)) = found else {
+            return Presented::Absent;
+        };
+        if let TokenPlace::Cookie(name) = place
+            && let Err(fault) = origin::check(api, self.request, open.method, name)
+        {
+            return Presented::Fault(fault);
+        }
+        Presented::Token(token, scheme)
     }
 }
 
@@ -152,28 +159,29 @@ fn header<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
         .map(Cow::Borrowed))
 }
 
-/// A cookie (RFC 6265, section 4.2.1). HTTP/2 may split `Cookie` into several headers.
+/// A cookie (RFC 6265, section 4.2.1). HTTP/2 may split `Cookie` into several headers, and a proxy
+/// may join several by a comma, which is then no part of a value: behind it a cookie may begin.
 fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
     let mut found: Option<&str> = None;
     for value in request.header("cookie") {
         let text = std::str::from_utf8(value)
             .map_err(|_| malformed("the header `cookie` is not printable ASCII"))?;
         for pair in text.split(';') {
-            let Some((key, value)) = pair.trim_matches(' ').split_once('=') else {
-                continue;
+            let named = |pair: &'r str| {
+                let (key, value) = pair.trim_matches([' ', '\t']).split_once('=')?;
+                (key.trim_end_matches([' ', '\t']) == name).then_some(value)
             };
-            if key != name {
-                continue;
-            }
-            if found.is_some() {
-                return Err(malformed(format!("the cookie `{name}` is repeated")));
-            }
-            if value.contains(',') {
+            let behind_a_comma = pair.split(',').skip(1).any(|pair| named(pair).is_some());
+            let value = named(pair);
+            if behind_a_comma || value.is_some_and(|value| value.contains(',')) {
                 return Err(malformed(format!(
-                    "the cookie `{name}` holds a comma, as if it had been joined from several"
+                    "a comma stands before or in the cookie `{name}`, as if it had been joined from several"
                 )));
             }
-            found = Some(value);
+            if value.is_some() && found.is_some() {
+                return Err(malformed(format!("the cookie `{name}` is repeated")));
+            }
+            found = found.or(value);
         }
     }
     Ok(found.filter(|value| !value.is_empty()).map(Cow::Borrowed))

@@ -107,6 +107,15 @@ impl Printer<'_> {
             .and_then(|token| self.token_header(model, example.api, token))
         {
             line.push_str(&format!(" \\\n       -H {header}"));
+            // What a page of the API's own would send, without which a cookie is not enough.
+            let in_cookie = matches!(
+                example.api.token_places.first(),
+                Some(TokenPlace::Cookie(_))
+            );
+            if in_cookie && !wish.method.is_safe() {
+                let origin = format!("Origin: https://{}", wish.host);
+                line.push_str(&format!(" -H {}", quoted(&origin)));
+            }
         }
         line.push('\n');
         line

@@ -62,14 +62,15 @@ pub fn snippet(needs: &Needs, address: &Address) -> String {
         );
     }
     if needs.token_kept {
-        snippet.push_str(
-            "\n\t# The policy keeps the token from the application.\n\trequest_header -Authorization\n",
-        );
+        snippet.push_str("\n\t# The policy keeps the token from the application.\n");
+    }
+    for name in needs.kept() {
+        let _ = writeln!(snippet, "\trequest_header -{}", capitalised(name));
     }
     if let Some(remark) = needs.token_remark() {
         let _ = writeln!(
             snippet,
-            "\n\t# {remark}:\n\t#   request_header -Authorization"
+            "\n\t# {remark}, as in\n\t#   request_header -Authorization"
         );
     }
     snippet.push_str("}\n");
@@ -78,11 +79,15 @@ pub fn snippet(needs: &Needs, address: &Address) -> String {
 
 const CONNECTION: &str = "
 \t# A client may name any header in Connection, and Caddy then drops it on the way
-\t# to the application, even one that portcullis has set.
-\t@portcullis_upgrade header Upgrade *
-\t@portcullis_no_upgrade not header Upgrade *
-\trequest_header @portcullis_upgrade Connection Upgrade
-\trequest_header @portcullis_no_upgrade -Connection
+\t# to the application, even one that portcullis has set. The handshake of a
+\t# WebSocket is handed on, and no other: over `h2c` a client could ask the
+\t# application for more, past portcullis.
+\t@portcullis_websocket header_regexp Upgrade (?i)^websocket$
+\t@portcullis_no_websocket not header_regexp Upgrade (?i)^websocket$
+\trequest_header @portcullis_websocket Connection Upgrade
+\trequest_header @portcullis_websocket Upgrade websocket
+\trequest_header @portcullis_no_websocket -Connection
+\trequest_header @portcullis_no_websocket -Upgrade
 ";
 
 const CERTIFICATE: &str = "

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use super::{Address, Needs};
 
-/// Over gRPC nothing depends on the policy: portcullis names the headers in its answer.
-pub fn grpc(address: &Address) -> String {
+/// Over gRPC no header depends on the policy: portcullis names them in its answer.
+pub fn grpc(needs: &Needs, address: &Address) -> String {
     format!(
         "\
-{CONNECTION_MANAGER}
+{CONNECTION_MANAGER}{}
 # In http_filters, before envoy.filters.http.router:
 http_filters:
 - name: envoy.filters.http.ext_authz
@@ -43,6 +43,7 @@ clusters:
     - max_requests: 100000
       max_pending_requests: 100000
 {}",
+        websocket(needs),
         cluster_type(address),
         endpoints(address)
     )
@@ -82,19 +83,22 @@ pub fn http(needs: &Needs, address: &Address) -> String {
 {lines}"
         )
     };
-    let token = if needs.token_kept {
-        "\
+    let mut token = String::new();
+    if needs.token_kept {
+        token.push_str(
+            "\
 # The policy keeps the token from the application.
 - name: envoy.filters.http.header_mutation
   typed_config:
     \"@type\": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
     mutations:
       request_mutations:
-      - remove: authorization
-"
-    } else {
-        ""
-    };
+",
+        );
+        for name in needs.kept() {
+            let _ = writeln!(token, "      - remove: {name}");
+        }
+    }
     let upstream = if needs.forwarded.is_empty() {
         String::new()
     } else {
@@ -130,7 +134,7 @@ pub fn http(needs: &Needs, address: &Address) -> String {
     };
     format!(
         "\
-{CONNECTION_MANAGER}{sanitize}
+{CONNECTION_MANAGER}{sanitize}{}
 # In http_filters, in this order, before envoy.filters.http.router:
 {remark}http_filters:
 {mutation}- name: envoy.filters.http.ext_authz
@@ -177,6 +181,7 @@ clusters:
       max_requests: 100000
       max_pending_requests: 100000
 {}",
+        websocket(needs),
         address.authority(),
         cluster_type(address),
         endpoints(address)
@@ -194,6 +199,19 @@ http_connection_manager:
   common_http_protocol_options:
     headers_with_underscores_action: REJECT_REQUEST
 ";
+
+/// Envoy lets no handshake through but those that are named.
+fn websocket(needs: &Needs) -> &'static str {
+    if needs.websocket {
+        "\
+  # Tokens come with the handshake of a WebSocket.
+  upgrade_configs:
+  - upgrade_type: websocket
+"
+    } else {
+        ""
+    }
+}
 
 fn cluster_type(address: &Address) -> &'static str {
     if address.host.parse::<std::net::IpAddr>().is_ok() {

@@ -114,7 +114,7 @@ pub fn run(arguments: &Arguments) -> Ended {
             Some(Part::Server) => nginx::server(&needs),
             None => nginx::both(&needs, &address),
         },
-        (Proxy::Envoy, Over::Grpc) => envoy::grpc(&address),
+        (Proxy::Envoy, Over::Grpc) => envoy::grpc(&needs, &address),
         (Proxy::Envoy, Over::Http) => envoy::http(&needs, &address),
         (Proxy::Caddy, _) => caddy::snippet(&needs, &address),
         (Proxy::Traefik, _) => traefik::middlewares(&needs, &address),
@@ -172,10 +172,12 @@ struct Needs {
     forwarded: Vec<String>,
     /// The headers that the policy reads, in lower case, sorted.
     read: Vec<String>,
-    /// The APIs that keep the token from the application.
-    token_kept_by: Vec<String>,
+    /// The APIs that keep the token from the application, each with the headers that hold it.
+    token_kept_by: Vec<(String, Vec<String>)>,
     /// Whether all APIs do.
     token_kept: bool,
+    /// Whether tokens are taken from the handshake of a WebSocket.
+    websocket: bool,
     /// Whether tokens are taken that are bound to the client's certificate.
     certificate: bool,
 }
@@ -208,17 +210,23 @@ impl Needs {
                 read_by_condition(condition, &mut read);
             }
         }
-        let token_kept_by: Vec<String> = model
+        let token_kept_by: Vec<(String, Vec<String>)> = model
             .apis
             .iter()
             .filter(|api| api.forward_no_token)
-            .map(|api| api.name.clone())
+            .map(|api| (api.name.clone(), token_headers(api)))
             .collect();
+        let websocket = model
+            .apis
+            .iter()
+            .flat_map(|api| &api.token_places)
+            .any(|place| matches!(place, TokenPlace::Subprotocol(_)));
         Ok(Needs {
             forwarded: forwarded.into_iter().map(str::to_owned).collect(),
             read: read.into_iter().collect(),
             token_kept: !model.apis.is_empty() && token_kept_by.len() == model.apis.len(),
             token_kept_by,
+            websocket,
             certificate: model.binds(|senders| senders.mtls),
         })
     }
@@ -232,16 +240,45 @@ impl Needs {
             .collect()
     }
 
+    /// The headers, in lower case, that the application never gets, because they hold the token.
+    fn kept(&self) -> BTreeSet<&str> {
+        self.token_kept_by
+            .iter()
+            .filter(|_| self.token_kept)
+            .flat_map(|(_, headers)| headers)
+            .map(String::as_str)
+            .collect()
+    }
+
     /// A comment where some APIs keep the token from the application and others do not: a
     /// proxy's fragment cannot tell them apart.
     fn token_remark(&self) -> Option<String> {
-        (!self.token_kept && !self.token_kept_by.is_empty()).then(|| {
-            format!(
-                "`forward no token` of {}: remove Authorization there",
-                self.token_kept_by.join(", ")
-            )
-        })
+        if self.token_kept || self.token_kept_by.is_empty() {
+            return None;
+        }
+        let kept: Vec<String> = self
+            .token_kept_by
+            .iter()
+            .map(|(api, headers)| {
+                let headers: Vec<String> = headers.iter().map(|name| capitalised(name)).collect();
+                format!("remove {} for {api}", headers.join(" and "))
+            })
+            .collect();
+        Some(format!("`forward no token`: {}", kept.join(", ")))
     }
+}
+
+/// The headers that hold a token of the API and nothing else, in lower case.
+fn token_headers(api: &Api) -> Vec<String> {
+    api.token_places
+        .iter()
+        .filter_map(|place| match place {
+            TokenPlace::Authorization => Some("authorization".to_owned()),
+            TokenPlace::Header(name) => Some(name.clone()),
+            // The checker lets no API have these and keep the token.
+            TokenPlace::Cookie(_) | TokenPlace::Query(_) | TokenPlace::Subprotocol(_) => None,
+        })
+        .collect()
 }
 
 /// The name, and the name with each choice of its hyphens as underscores.
@@ -283,14 +320,15 @@ fn underscored(name: &str) -> String {
 
 fn read_by_api(api: &Api, read: &mut BTreeSet<String>) {
     for place in &api.token_places {
-        let header = match place {
-            TokenPlace::Authorization => "authorization",
-            TokenPlace::Header(name) => name,
-            TokenPlace::Cookie(_) => "cookie",
-            TokenPlace::Subprotocol(_) => "sec-websocket-protocol",
-            TokenPlace::Query(_) => continue,
+        let headers: &[&str] = match place {
+            TokenPlace::Authorization => &["authorization"],
+            TokenPlace::Header(name) => &[name],
+            // Whose page sends it, and whether for a WebSocket.
+            TokenPlace::Cookie(_) => &["cookie", "origin", "sec-websocket-version"],
+            TokenPlace::Subprotocol(_) => &["sec-websocket-protocol"],
+            TokenPlace::Query(_) => &[],
         };
-        read.insert(header.to_owned());
+        read.extend(headers.iter().map(|header| (*header).to_owned()));
     }
     if api.cors.is_some() || api.preflight_public {
         for header in [

@@ -23,7 +23,8 @@ pub fn both(needs: &Needs, address: &Address) -> String {
 }
 
 /// What stands in `http { }`.
-pub fn http(_: &Needs, address: &Address) -> String {
+pub fn http(needs: &Needs, address: &Address) -> String {
+    let websocket = if needs.websocket { WEBSOCKET_MAPS } else { "" };
     format!(
         "\
 # `x_user_id` and `x-user-id` are one header to many frameworks: nginx drops
@@ -40,10 +41,23 @@ map $portcullis_status $portcullis_challenge_of_403 {{
     403     $portcullis_challenge;
     default \"\";
 }}
-",
+{websocket}",
         address.authority()
     )
 }
+
+const WEBSOCKET_MAPS: &str = "
+# The handshake of a WebSocket is handed on, and no other: over `h2c` a client
+# could ask the application for more, past portcullis.
+map $http_upgrade $portcullis_upgrade {
+    ~*^websocket$ websocket;
+    default       \"\";
+}
+map $portcullis_upgrade $portcullis_connection {
+    websocket upgrade;
+    default   \"\";
+}
+";
 
 /// What stands in `server { }`.
 pub fn server(needs: &Needs) -> String {
@@ -58,15 +72,23 @@ pub fn server(needs: &Needs) -> String {
         );
     }
     if needs.token_kept {
-        identity.push_str("# The policy keeps the token from the application.\nproxy_set_header Authorization \"\";\n");
+        identity.push_str("# The policy keeps the token from the application.\n");
+    }
+    for name in needs.kept() {
+        let _ = writeln!(identity, "proxy_set_header {} \"\";", capitalised(name));
     }
     if let Some(remark) = needs.token_remark() {
         let _ = writeln!(
             identity,
-            "# {remark}:\n#   proxy_set_header Authorization \"\";"
+            "# {remark}, as in\n#   proxy_set_header Authorization \"\";"
         );
     }
-    format!("{SERVER_HEAD}{identity}{SERVER_TAIL}")
+    let connection = if needs.websocket {
+        WEBSOCKET
+    } else {
+        "proxy_set_header Connection        \"\";\n"
+    };
+    format!("{SERVER_HEAD}{identity}{SERVER_HOST}{connection}{SERVER_TAIL}")
 }
 
 const SERVER_HEAD: &str = "\
@@ -87,13 +109,20 @@ auth_request_set $portcullis_dpop_nonce        $upstream_http_dpop_nonce;
 # proxy_set_header of its own inherits none of these lines: repeat them there.
 ";
 
-const SERVER_TAIL: &str = "
+const WEBSOCKET: &str = "\
+proxy_set_header Upgrade           $portcullis_upgrade;
+proxy_set_header Connection        $portcullis_connection;
+";
+
+const SERVER_HOST: &str = "
 # The application gets the host, and should get the path, that were judged: give
 # proxy_pass no path of its own.
 proxy_set_header Host              $http_host;
 proxy_set_header X-Forwarded-For   $remote_addr;
 proxy_set_header X-Forwarded-Proto $scheme;
-proxy_set_header Connection        \"\";
+";
+
+const SERVER_TAIL: &str = "\
 proxy_http_version 1.1;
 
 location = /_portcullis {

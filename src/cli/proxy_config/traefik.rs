@@ -45,8 +45,11 @@ http:
     }
     if needs.token_kept {
         document.push_str(
-            "    # The policy keeps the token from the application.\n    portcullis-no-token:\n      headers:\n        customRequestHeaders:\n          Authorization: \"\"\n",
+            "    # The policy keeps the token from the application.\n    portcullis-no-token:\n      headers:\n        customRequestHeaders:\n",
         );
+    }
+    for name in needs.kept() {
+        let _ = writeln!(document, "          {}: \"\"", capitalised(name));
     }
     if let Some(remark) = needs.token_remark() {
         let _ = writeln!(document, "# {remark}.");

@@ -23,7 +23,7 @@ api shop {
     issuer acme
     audience "https://api.example.com"
     cors "https://app.example.com"
-    token in cookie "session"
+    token in header "x-access-token"
     forward sub as "x-user-id"
     forward roles as "x-roles" as json
     forward payload as "x-claims"
@@ -34,10 +34,15 @@ api shop {
 
 /// Policies of all shapes: the examples, one without forwarded headers, one with everything.
 fn policies() -> (TempDir, Vec<String>) {
-    let own = folder(&[("good/a.gate", GOOD), ("everything/a.gate", EVERYTHING)]);
+    let own = folder(&[
+        ("good/a.gate", GOOD),
+        ("everything/a.gate", EVERYTHING),
+        ("browsers/a.gate", BROWSERS),
+    ]);
     let mut paths: Vec<String> = examples().iter().map(text).collect();
     paths.push(text(own.path().join("good")));
     paths.push(text(own.path().join("everything")));
+    paths.push(text(own.path().join("browsers")));
     (own, paths)
 }
 
@@ -116,9 +121,10 @@ pub(crate) fn envoy_config(fragment: &str) -> String {
 #[test]
 fn envoy_takes_it() {
     let (_own, paths) = policies();
-    // Over gRPC nothing depends on the policy: one is enough.
+    // Over gRPC nothing but WebSockets depends on the policy: two are enough.
     let mut fragments = vec![
         fragment(&["envoy", &paths[0]]),
+        fragment(&["envoy", paths.last().expect("the one for browsers")]),
         fragment(&[
             "envoy",
             &paths[0],
@@ -200,9 +206,9 @@ fn every_forwarded_name_is_removed_in_every_spelling() {
             "access-control-request-headers",
             "access-control-request-method",
             "authorization",
-            "cookie",
             "dpop",
             "origin",
+            "x-access-token",
             "x-tenant",
             "x-forwarded-client-cert"
         ]
@@ -239,15 +245,83 @@ fn every_forwarded_name_is_removed_in_every_spelling() {
 fn the_token_is_kept_from_the_application_where_the_policy_says_so() {
     let folder = folder(&[("a.gate", EVERYTHING)]);
     let path = text(&folder);
-    for (proxy, line) in [
-        (&["nginx"][..], "proxy_set_header Authorization \"\";"),
-        (&["envoy", "--over", "http"], "- remove: authorization"),
-        (&["caddy"], "request_header -Authorization"),
-        (&["traefik"], "Authorization: \"\""),
+    for (proxy, lines) in [
+        (
+            &["nginx"][..],
+            [
+                "proxy_set_header Authorization \"\";",
+                "proxy_set_header X-Access-Token \"\";",
+            ],
+        ),
+        (
+            &["envoy", "--over", "http"],
+            ["- remove: authorization", "- remove: x-access-token"],
+        ),
+        (
+            &["caddy"],
+            [
+                "request_header -Authorization",
+                "request_header -X-Access-Token",
+            ],
+        ),
+        (
+            &["traefik"],
+            ["Authorization: \"\"", "X-Access-Token: \"\""],
+        ),
     ] {
         let fragment = fragment(&[proxy, &[&path]].concat());
-        assert!(fragment.contains(line), "{fragment}");
+        for line in lines {
+            assert!(fragment.contains(line), "{line}: {fragment}");
+        }
     }
+}
+
+/// A policy whose tokens come in cookies and with WebSockets.
+const BROWSERS: &str = r#"language 1
+issuer acme { url "https://acme.example/" }
+api shop {
+    host "api.example.com"
+    issuer acme
+    audience "https://api.example.com"
+    token in cookie "session", subprotocol "bearer"
+    GET /orders authenticated
+}
+"#;
+
+#[test]
+fn what_the_places_of_tokens_need_is_handed_on() {
+    let folder = folder(&[("a.gate", BROWSERS)]);
+    let path = text(&folder);
+    let envoy: Value =
+        serde_yaml::from_str(&fragment(&["envoy", &path, "--over", "http"])).expect("YAML");
+    let read: Vec<&str> = envoy["http_filters"][0]["typed_config"]["allowed_headers"]["patterns"]
+        .as_sequence()
+        .expect("patterns")
+        .iter()
+        .filter_map(|pattern| pattern["exact"].as_str())
+        .collect();
+    assert_eq!(
+        read,
+        [
+            "authorization",
+            "cookie",
+            "origin",
+            "sec-websocket-protocol",
+            "sec-websocket-version"
+        ]
+    );
+    for over in ["grpc", "http"] {
+        let envoy: Value =
+            serde_yaml::from_str(&fragment(&["envoy", &path, "--over", over])).expect("YAML");
+        let upgrades = &envoy["http_connection_manager"]["upgrade_configs"];
+        assert_eq!(upgrades[0]["upgrade_type"], "websocket", "{over}");
+        assert!(upgrades[1].is_null(), "{over}");
+    }
+    let http = fragment(&["nginx", &path, "--part", "http"]);
+    assert!(http.contains("~*^websocket$ websocket;"), "{http}");
+    let server = fragment(&["nginx", &path, "--part", "server"]);
+    let upgrade = "proxy_set_header Upgrade           $portcullis_upgrade;";
+    assert!(server.contains(upgrade), "{server}");
 }
 
 #[test]

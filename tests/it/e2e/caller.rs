@@ -138,7 +138,8 @@ impl Connection {
         Ok(())
     }
 
-    fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
+    /// Reads so many bytes, of an answer's body or of what comes after it.
+    pub fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
         while self.ahead.len() < length {
             self.read_more()?;
         }

@@ -8,6 +8,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::websocket;
+
 /// A running upstream. It serves until the test process ends.
 pub struct Echo {
     /// Where it listens.
@@ -53,6 +55,9 @@ fn serve(stream: &TcpStream, received: &AtomicU64) -> io::Result<()> {
             "body_length": length,
         })
         .to_string();
+        if websocket::is_handshake(&headers) {
+            return websocket::answer(&mut reader, writer, &headers, &body);
+        }
         write!(
             writer,
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",

@@ -27,12 +27,22 @@ pub enum Outcome {
 
 /// Sends a GET with these bytes as its `:path`, and reads the answer.
 pub fn get(to: SocketAddr, path: &[u8], headers: &[(&str, &str)]) -> io::Result<Outcome> {
+    get_from(to, "api.example.com", path, headers)
+}
+
+/// The same of another host.
+pub fn get_from(
+    to: SocketAddr,
+    host: &str,
+    path: &[u8],
+    headers: &[(&str, &str)],
+) -> io::Result<Outcome> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut block = Vec::new();
     push_field(&mut block, ":method", b"GET");
     push_field(&mut block, ":scheme", b"http");
-    push_field(&mut block, ":authority", b"api.example.com");
+    push_field(&mut block, ":authority", host.as_bytes());
     push_field(&mut block, ":path", path);
     for (name, value) in headers {
         push_field(&mut block, name, value.as_bytes());

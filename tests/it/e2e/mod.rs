@@ -15,10 +15,12 @@ mod http2;
 pub(crate) mod process;
 mod provider;
 mod proxies;
+mod websocket;
 mod world;
 
 mod fail_closed;
 mod keys;
+mod places;
 mod provider_works;
 mod reload;
 mod requests;

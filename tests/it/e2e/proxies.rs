@@ -57,6 +57,17 @@ impl Proxy {
         Self::with(kind, &generated(kind, policy), portcullis, upstream)
     }
 
+    /// The same with that changed.
+    pub fn start_generated_changed(
+        kind: Kind,
+        policy: &Path,
+        change: impl FnOnce(String) -> String,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        Self::with(kind, &change(generated(kind, policy)), portcullis, upstream)
+    }
+
     /// The same with the file of `deploy/` changed.
     pub fn start_changed(
         kind: Kind,

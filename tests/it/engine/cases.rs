@@ -8,7 +8,8 @@
 //! ```
 //!
 //! HOST is `-` where the request has none. `\xHH` in a target or header is that byte.
-//! CONTEXT: `with TOKEN`, `header NAME: VALUE`, `from ADDRESS`, `at NUMERICDATE`, `masked`.
+//! CONTEXT: `with TOKEN`, `header NAME: VALUE`, `from ADDRESS`, `at NUMERICDATE`, `masked`,
+//! `by SCHEME` (`-` where nobody says it; `https` unless said).
 //! OUTCOME: `allow`, or the code of the denial's reason.
 //! DETAIL: `route NAME`, `line N`, `api NAME`, `set NAME: VALUE` (all that are set, in order),
 //! `set nothing`, `scope …`, `acr_values …`, `max_age N`, `hint …` (a part of it),
@@ -130,6 +131,7 @@ fn case(policy: &Policy, tokens: &BTreeMap<String, Facts>, line: &str) -> Result
     let mut address: Option<IpAddr> = None;
     let mut now = NOW;
     let mut masked = false;
+    let mut scheme = Some("https");
     let mut with = None;
     for item in context {
         match item.split_once(' ').unwrap_or((item, "")) {
@@ -141,6 +143,7 @@ fn case(policy: &Policy, tokens: &BTreeMap<String, Facts>, line: &str) -> Result
             ("from", text) => address = Some(text.parse().map_err(|_| "an address")?),
             ("at", text) => now = text.parse().map_err(|_| "a time")?,
             ("masked", _) => masked = true,
+            ("by", by) => scheme = (by != "-").then_some(by),
             _ => return Err(format!("unknown context `{item}`")),
         }
     }
@@ -151,7 +154,7 @@ fn case(policy: &Policy, tokens: &BTreeMap<String, Facts>, line: &str) -> Result
     let request = Request {
         method,
         target: &target,
-        scheme: Some("https"),
+        scheme,
         host: (*host != "-").then_some(*host),
         headers: &headers,
         address,

@@ -1,0 +1,101 @@
+//! Which page made a browser send a token in a cookie.
+//!
+//! A browser sends an API's cookies with every request to it, whichever page asks. So a token in a
+//! cookie says who the user is, and not that the user wanted this: a page of somebody else can post
+//! a form with it (cross-site request forgery), and can open a WebSocket with it, about which no
+//! browser asks beforehand. Where a request may change something, the page must be one of the
+//! API's own host, or one that the policy lists.
+
+use super::cors;
+use super::evidence::Fault;
+use super::request::Request;
+use crate::model::Api;
+use crate::pattern::Method;
+use crate::reason::Reason;
+use crate::text::quoted;
+
+/// Checks `Origin` where a token in the cookie `name` needs it.
+///
+/// Browsers send it with every request whose method is not GET or HEAD, and with every handshake
+/// of a WebSocket, and no page can change it (the Fetch standard, "append a request `Origin`
+/// header"; RFC 6455, section 4.1).
+pub(super) fn check(
+    api: &Api,
+    request: &Request<'_>,
+    method: Method,
+    name: &str,
+) -> Result<(), Fault> {
+    let doing = if opens_websocket(request) {
+        "for a WebSocket".to_owned()
+    } else if method.is_safe() {
+        return Ok(());
+    } else {
+        format!("for {method}")
+    };
+    let refused = |why: &str| {
+        Err(Fault::new(
+            Reason::RequestCondition,
+            format!(
+                "{why}, and {doing} the cookie `{name}` counts only with the header `Origin` of the API's own host, or one that `cors … with credentials` lists"
+            ),
+        ))
+    };
+    let mut values = request.header("origin");
+    let origin = match (values.next(), values.next()) {
+        (None, _) => return refused("the request has no `Origin`"),
+        (Some(origin), None) => origin,
+        (Some(_), Some(_)) => return refused("the header `origin` is repeated"),
+    };
+    let Ok(origin) = std::str::from_utf8(origin) else {
+        return refused("the header `origin` is not printable ASCII");
+    };
+    let listed = api.cors.as_ref().is_some_and(|cors| cors.credentials);
+    if listed && cors::allowed_origin(api, origin) {
+        return Ok(());
+    }
+    match own(origin, request) {
+        Own::Yes => Ok(()),
+        Own::No => refused(&format!("the page is one of {}", quoted(origin))),
+        Own::OtherScheme => refused(&format!(
+            "the page is one of {}, and the request came by `https`, or the adapter is not told how (`scheme` in portcullis.yaml)",
+            quoted(origin)
+        )),
+    }
+}
+
+/// Whether it is a handshake, by any of its marks: a proxy may keep some of them to itself.
+fn opens_websocket(request: &Request<'_>) -> bool {
+    request
+        .headers
+        .iter()
+        .any(|(name, _)| *name == "upgrade" || name.starts_with("sec-websocket-"))
+}
+
+/// Whether a page is one of the API itself.
+enum Own {
+    Yes,
+    No,
+    /// Of the same host, without the protection that the request has, or may have: whoever sits
+    /// on the network can be such a page.
+    OtherScheme,
+}
+
+fn own(origin: &str, request: &Request<'_>) -> Own {
+    let (Some(host), Some((scheme, authority))) = (request.host, origin.split_once("://")) else {
+        return Own::No;
+    };
+    // Browsers leave out the port that the scheme has anyway; `Host` may have it.
+    let port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return Own::No,
+    };
+    if !authority.eq_ignore_ascii_case(host.strip_suffix(port).unwrap_or(host)) {
+        return Own::No;
+    }
+    if scheme == "https" || request.scheme == Some("http") {
+        Own::Yes
+    } else {
+        Own::OtherScheme
+    }
+}
