@@ -74,7 +74,7 @@ impl<'m> Strength<'m> {
             if less.rules.is_empty() && (more.demand == less.demand || !more.rules.is_empty()) {
                 return false;
             }
-            if self.asks_for_something_else(api, &more, &less) {
+            if self.asks_for_something_else(api, &more, &less, &stronger.path) {
                 return false;
             }
         }
@@ -104,12 +104,20 @@ impl<'m> Strength<'m> {
         is_weaker
     }
 
-    /// Whether one of two plainly asks for something that the other has nothing to do with.
-    fn asks_for_something_else(&self, api: &Api, more: &Asked<'m>, less: &Asked<'m>) -> bool {
+    /// Whether one of two plainly asks for something that the other has nothing to do with. The other
+    /// is looked at for paths that may settle what it reads of them, and with that its condition.
+    fn asks_for_something_else(
+        &self,
+        api: &Api,
+        more: &Asked<'m>,
+        less: &Asked<'m>,
+        path: &PathPattern,
+    ) -> bool {
         let reader = Reader::new(self.model, api);
         let mut others = Sight::default();
         let mut free = true;
         for (rule, condition) in &less.rules {
+            free = free && (rule.path == path || !reads_path(condition));
             for part in conjuncts(condition) {
                 let mut own = Sight::default();
                 free = reader.sees(*rule, part, &mut own) && free;
