@@ -90,6 +90,29 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// Whether what a browser sends as `Origin` is one of these.
+    pub fn matches(&self, origin: &str) -> bool {
+        match self {
+            Origin::Any => true,
+            Origin::Exact(exact) => exact == origin,
+            Origin::Label { scheme, suffix } => origin
+                .strip_prefix(scheme.as_str())
+                .and_then(|rest| rest.strip_suffix(suffix.as_str()))
+                .and_then(|rest| rest.strip_suffix('.'))
+                .is_some_and(is_label),
+        }
+    }
+}
+
+/// Whether a text is a label of a host, as [`Origin::Label`] takes it.
+pub fn is_label(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// How the paths of an API are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct PathOptions {

@@ -8,11 +8,9 @@
 mod aspects;
 mod settings;
 
-pub use aspects::{Aspect, aspects, origins_of as origins};
+pub use aspects::{Aspect, aspects};
 
 use serde_json::{Map, Value};
-
-use crate::pattern::Method;
 
 use super::change::{Effect, Failure, Verdict, Witness};
 use super::compare::{Bearer, Found, Region, Wanted};
@@ -46,7 +44,7 @@ pub enum Trial<'m> {
         /// Claims that are forwarded.
         claims: Map<String, Value>,
     },
-    /// One from a page of this origin.
+    /// One from a page of this origin, other than a preflight.
     Origin(String),
     /// One whose path is changed a little, so that it is read in another way.
     Path(fn(&str) -> String),
@@ -66,7 +64,8 @@ pub struct Shown {
 }
 
 impl Shown {
-    fn of(found: Found) -> Option<Shown> {
+    /// What a request shows; `None` if it shows nothing.
+    pub fn of(found: Found) -> Option<Shown> {
         // That an answer varies by origin says nothing of this one.
         let told = |decided: &super::witness::Decided| -> Vec<(String, String)> {
             let headers = decided.headers.iter().filter(|(name, _)| name != "vary");
@@ -89,6 +88,15 @@ impl Shown {
 }
 
 impl Trial<'_> {
+    /// What it would show, where it is one with a token that only one policy takes.
+    pub fn effect(&self) -> Option<Effect> {
+        match self {
+            Trial::Token { taken, .. } if taken[0] => Some(Effect::Tightened),
+            Trial::Token { .. } => Some(Effect::Loosened),
+            _ => None,
+        }
+    }
+
     /// Makes the request in a region.
     pub fn run(&self, region: &Region<'_, '_>) -> Result<Option<Shown>, Failure> {
         match self {
@@ -179,42 +187,20 @@ impl Trial<'_> {
     }
 }
 
-/// A preflight for the region's method, then a request without a token.
+/// A request without a token from a page of this origin, whose answer the page may read or not.
 fn of_page(region: &Region<'_, '_>, origin: &str) -> Result<Option<Shown>, Failure> {
-    let Some(found) = region.find(Bearer::Nobody, &Map::new(), &[], Wanted::Any)? else {
+    let Some(mut found) = region.find(Bearer::Nobody, &Map::new(), &[], Wanted::Any)? else {
         return Ok(None);
     };
-    let header = ("origin".to_owned(), origin.to_owned());
-    let preflight = preflight(&found.witness, region.method, origin);
-    if let Some(shown) = Shown::of(decide(region, preflight)) {
-        return Ok(Some(shown));
-    }
-    let mut plain = found.witness;
-    plain.headers.retain(|(name, _)| name != "origin");
-    plain.headers.push(header);
-    let found = decide(region, plain);
+    let headers = &mut found.witness.headers;
+    headers.retain(|(name, _)| name != "origin");
+    headers.push(("origin".to_owned(), origin.to_owned()));
+    let found = decide(region, found.witness);
     let denied = found
         .decided
         .iter()
         .all(|decided| !decided.verdict.allows());
     Ok(Shown::of(found).filter(|_| denied))
-}
-
-/// The CORS preflight for a request with this method from a page of an origin.
-pub fn preflight(witness: &Witness, method: Method, origin: &str) -> Witness {
-    Witness {
-        method: "OPTIONS".to_owned(),
-        headers: vec![
-            (
-                "access-control-request-method".to_owned(),
-                method.as_str().to_owned(),
-            ),
-            ("origin".to_owned(), origin.to_owned()),
-        ],
-        claims: None,
-        address: None,
-        ..witness.clone()
-    }
 }
 
 /// Asks both policies about a request.

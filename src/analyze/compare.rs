@@ -1,10 +1,14 @@
 //! One region of requests in two policies.
 
+mod preflight;
+
+pub use preflight::{Origins, Preflight};
+
 use serde_json::Map;
 
 use crate::model::{Access, Api};
 use crate::pattern::index::Budget;
-use crate::pattern::{Method, PathPattern, SegmentPattern};
+use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
 use crate::settings::Demand;
 
 use super::atoms::{Inexact, Matching, Rule, Scene, Tree};
@@ -36,6 +40,8 @@ pub struct Region<'r, 'p> {
     pub method: Method,
     /// What each policy says.
     pub rulings: [Option<&'r Ruling<'p>>; 2],
+    /// Set where only CORS preflights are looked at; they are no part of the region otherwise.
+    pub preflight: Option<Preflight<'r, 'p>>,
     /// What the search in patterns may cost.
     pub budget: &'r Budget,
     /// The time of witnesses.
@@ -100,16 +106,19 @@ struct Reading {
     conditions: [Vec<Conditioned>; 2],
     exceptions: Vec<Option<Vec<Matching>>>,
     validity: Option<Validity>,
+    preflight: Option<preflight::Reading>,
 }
 
 impl<'r, 'p> Region<'r, 'p> {
     /// Whether a policy denies everything here.
     pub fn denies(&self, side: usize) -> bool {
-        self.rulings
-            .get(side)
-            .copied()
-            .flatten()
-            .is_none_or(|ruling| ruling.denied)
+        self.answering(side).is_none()
+            && self
+                .rulings
+                .get(side)
+                .copied()
+                .flatten()
+                .is_none_or(|ruling| ruling.denied)
     }
 
     /// The API that answers in a policy.
@@ -182,9 +191,10 @@ impl<'r, 'p> Region<'r, 'p> {
         demands: &[Demands],
         wanted: Wanted,
     ) -> Result<Option<Found>, Problem> {
+        let refuses = |side: usize| self.answering(side).is_none() && self.refuses(side, bearer);
         let refused = match wanted {
-            Wanted::Allowed(side) | Wanted::One(side) => self.refuses(side, bearer),
-            Wanted::Both => (0..2).any(|side| self.refuses(side, bearer)),
+            Wanted::Allowed(side) | Wanted::One(side) => refuses(side),
+            Wanted::Both => (0..2).any(refuses),
             Wanted::Any => false,
         };
         if refused {
@@ -208,7 +218,16 @@ impl<'r, 'p> Region<'r, 'p> {
                 now: self.now,
             };
             let Some(solution) = solver.solve(&mut store, function)? else {
-                return Ok(None);
+                let unshown = self.unshown(bearer, &reading, &domains, &mut store, wanted);
+                return match solver.solve(&mut store, unshown)? {
+                    None => Ok(None),
+                    Some(_) => Err(Stuck(
+                        "a rule for `OPTIONS` reads `Origin` and `Access-Control-Request-Method` \
+                         of requests that carry a token"
+                            .to_owned(),
+                    )
+                    .into()),
+                };
             };
             let base = match case {
                 Some(case) if solution.now.total_cmp(&self.now).is_ne() => {
@@ -258,11 +277,18 @@ impl<'r, 'p> Region<'r, 'p> {
                 .around(&path, self.budget)
                 .into_iter()
                 .filter_map(|number| group.routes.get(number))
-                .filter(|(_, route)| route.methods.has(self.method))
+                .filter(|(_, route)| self.concerns(route.methods))
                 .map(|(_, route)| &route.path)
                 .find(|pattern| !pattern.contains(&region))
                 .map(|pattern| (side, pattern))
         })
+    }
+
+    /// Whether rules for these methods have a say.
+    fn concerns(&self, methods: MethodSet) -> bool {
+        let asked =
+            |preflight: &Preflight<'_, '_>| !methods.intersection(preflight.methods).is_empty();
+        methods.has(self.method) || self.preflight.as_ref().is_some_and(asked)
     }
 
     fn scene(&self, side: usize, case: Option<&Case<'r>>) -> Option<Scene<'r>> {
@@ -362,15 +388,18 @@ impl<'r, 'p> Region<'r, 'p> {
             })
             .collect();
         let validity = case.map(|case| Validity::ask(case, demands, base, &mut vocabulary));
+        let preflight = self.read_preflight(case, &mut vocabulary);
         vocabulary.settle().map_err(|what| Stuck(what.to_owned()))?;
         Ok(Reading {
             vocabulary,
             conditions,
             exceptions,
             validity,
+            preflight,
         })
     }
 
+    /// Where a request shows what is wanted.
     fn function(
         &self,
         bearer: Bearer<'_, '_>,
@@ -379,24 +408,58 @@ impl<'r, 'p> Region<'r, 'p> {
         store: &mut Store,
         wanted: Wanted,
     ) -> Function {
-        let possible = domains.possible(store, &reading.vocabulary);
         let mut diagrams = Diagrams { store, domains };
-        let mut function = possible;
+        let kind = match &reading.preflight {
+            Some(preflight) => self.of_kind(preflight, &mut diagrams),
+            None => Function::TRUE,
+        };
+        let holds = self.holds(bearer, reading, &mut diagrams, wanted);
+        store.and(kind, holds)
+    }
+
+    /// Where a request with its token in `Authorization` would: one that looks like a preflight is
+    /// none then, but witnesses have their claims beside the request.
+    fn unshown(
+        &self,
+        bearer: Bearer<'_, '_>,
+        reading: &Reading,
+        domains: &Domains,
+        store: &mut Store,
+        wanted: Wanted,
+    ) -> Function {
+        let (None, Some(preflight), Wanted::Allowed(_), Bearer::Valid(..) | Bearer::Invalid) =
+            (&self.preflight, &reading.preflight, wanted, bearer)
+        else {
+            return Function::FALSE;
+        };
+        let mut diagrams = Diagrams { store, domains };
+        let kind = preflight.holds(&mut diagrams);
+        let holds = self.holds(bearer, reading, &mut diagrams, wanted);
+        store.and(kind, holds)
+    }
+
+    /// Where what is wanted holds, of whatever kind the request is.
+    fn holds(
+        &self,
+        bearer: Bearer<'_, '_>,
+        reading: &Reading,
+        diagrams: &mut Diagrams<'_>,
+        wanted: Wanted,
+    ) -> Function {
+        let mut function = diagrams
+            .domains
+            .possible(diagrams.store, &reading.vocabulary);
         for exception in reading.exceptions.iter().flatten() {
             let taken = diagrams.matching(exception);
             function = diagrams.store.without(function, taken);
         }
         if let Some(validity) = &reading.validity {
-            let valid = validity.function(&mut diagrams);
+            let valid = validity.function(diagrams);
             function = diagrams.store.and(function, valid);
         }
-        let mut allows = [Function::FALSE; 2];
-        for (side, allows) in allows.iter_mut().enumerate() {
-            *allows = self.allows(side, bearer, reading, &mut diagrams);
-        }
-        let [old, new] = allows;
+        let [old, new] = [0, 1].map(|side| self.allows(side, bearer, reading, diagrams));
         // A request that carries a token where it is looked for has no claims given beside it.
-        let places = self.token_places(&reading.vocabulary, &mut diagrams);
+        let places = self.token_places(&reading.vocabulary, diagrams);
         function = diagrams.store.and(function, places);
         match wanted {
             Wanted::Any => function,
@@ -445,16 +508,6 @@ impl<'r, 'p> Region<'r, 'p> {
                 }
             }
         }
-        // An OPTIONS request that says both is a preflight, which other rules answer.
-        let preflight = ["origin", "access-control-request-method"]
-            .map(|name| vocabulary.find(&Place::Header(name.to_owned())));
-        if let (Method::OPTIONS, [Some(origin), Some(asked)]) = (self.method, preflight) {
-            let there = [origin, asked].map(|value| {
-                diagrams.shaped(value, |_, shape| shape != super::domains::Shape::Absent)
-            });
-            let both = diagrams.store.all(there);
-            free = diagrams.store.without(free, both);
-        }
         free
     }
 
@@ -465,8 +518,12 @@ impl<'r, 'p> Region<'r, 'p> {
         reading: &Reading,
         diagrams: &mut Diagrams<'_>,
     ) -> Function {
+        let passes = match &reading.preflight {
+            Some(preflight) => preflight.passes(side, diagrams),
+            None => Function::FALSE,
+        };
         if self.refuses(side, bearer) {
-            return Function::FALSE;
+            return passes;
         }
         let mut allows = Function::TRUE;
         for (matches, tree) in reading.conditions.get(side).into_iter().flatten() {
@@ -483,7 +540,7 @@ impl<'r, 'p> Region<'r, 'p> {
             };
             allows = diagrams.store.and(allows, holds);
         }
-        allows
+        diagrams.store.or(passes, allows)
     }
 
     /// Whether a policy denies every request of such a bearer, whatever its conditions.

@@ -1,12 +1,15 @@
 //! All regions of two policies, and the changes that they come to.
 
+mod preflights;
+mod rules;
+
 use std::collections::BTreeMap;
 
 use serde_json::Map;
 
 use crate::engine::Policy;
+use crate::pattern::MethodSet;
 use crate::pattern::index::Budget;
-use crate::pattern::{Method, MethodSet};
 
 use super::about::{self, Aspect};
 use super::change::{Change, Difference, Effect, Failure, Kind};
@@ -17,6 +20,8 @@ use super::keys::{Sets, Writer};
 use super::limits::{MAX_PATTERN_STEPS, MAX_REGIONS};
 use super::regions;
 use super::tokens::{self, Demands};
+
+use rules::Rules;
 
 /// What a change is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +35,41 @@ enum Subject {
 /// Requests that only one policy allows, of each policy.
 #[derive(Debug, Default)]
 struct Evidence {
-    tightened: Option<Found>,
-    loosened: Option<Found>,
+    tightened: Sought,
+    loosened: Sought,
+}
+
+/// A request that is looked for in one place after another.
+#[derive(Debug, Default)]
+struct Sought {
+    found: Option<Found>,
+    /// Why it may be that there is one where none was found.
+    doubt: Option<Failure>,
+}
+
+impl Sought {
+    /// Looks in one more place, unless it is found already.
+    fn look(
+        &mut self,
+        find: impl FnOnce() -> Result<Option<Found>, Failure>,
+    ) -> Result<(), Failure> {
+        if self.found.is_some() {
+            return Ok(());
+        }
+        match find() {
+            Ok(found) => self.found = found,
+            Err(doubt @ Failure::TooComplex { .. }) => self.doubt = Some(doubt),
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+
+    fn settle(self) -> Result<Option<Found>, Failure> {
+        match (self.found, self.doubt) {
+            (None, Some(doubt)) => Err(doubt),
+            (found, _) => Ok(found),
+        }
+    }
 }
 
 /// Changes by API and what they are about.
@@ -58,10 +96,9 @@ pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure>
     for host in hosts::classes(old.model(), new.model()) {
         changes.extend(comparison.hosts(&host, &mut all)?);
     }
-    changes.extend(
-        all.into_iter()
-            .filter_map(|((api, subject), evidence)| evidence.change(api, subject)),
-    );
+    for ((api, subject), evidence) in all {
+        changes.extend(evidence.change(api, subject)?);
+    }
     let key = |change: &Change| {
         (
             change.api.clone(),
@@ -78,20 +115,19 @@ pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure>
 
 impl Evidence {
     /// The change, shown by what it loosens if it does.
-    fn change(self, api: String, subject: Subject) -> Option<Change> {
-        let effect = match (&self.loosened, &self.tightened) {
-            (Some(_), Some(_)) => Effect::Changed,
-            (Some(_), None) => Effect::Loosened,
-            (None, Some(_)) => Effect::Tightened,
-            (None, None) => return None,
+    fn change(self, api: String, subject: Subject) -> Result<Option<Change>, Failure> {
+        let (effect, found) = match (self.loosened.settle()?, self.tightened.settle()?) {
+            (Some(found), Some(_)) => (Effect::Changed, found),
+            (Some(found), None) => (Effect::Loosened, found),
+            (None, Some(found)) => (Effect::Tightened, found),
+            (None, None) => return Ok(None),
         };
-        let found = self.loosened.or(self.tightened)?;
         let [old, new] = found.decided;
         let (route, about, kind) = match subject {
             Subject::Whole(about) => (None, Some(about), Kind::Changed),
             Subject::Route(route, kind) => (Some(route), None, kind),
         };
-        Some(Change {
+        Ok(Some(Change {
             api,
             route,
             about,
@@ -102,7 +138,7 @@ impl Evidence {
             new: new.verdict,
             old_place: old.place,
             new_place: new.place,
-        })
+        }))
     }
 }
 
@@ -130,6 +166,17 @@ fn aspect_change(api: &str, aspect: Aspect<'_>) -> Option<Change> {
     })
 }
 
+/// The routes cross too often.
+fn too_many() -> Failure {
+    Failure::TooComplex {
+        limit: format!(
+            "the routes cross in more than {MAX_REGIONS} ways, or in {MAX_PATTERN_STEPS} steps not \
+             all were found"
+        ),
+        route: None,
+    }
+}
+
 struct Comparison<'p> {
     policies: [&'p Policy; 2],
     writers: [Writer<'p>; 2],
@@ -144,39 +191,14 @@ impl<'p> Comparison<'p> {
         let old = Group::new(old, &host.old);
         let new = Group::new(new, &host.new);
         let groups = [&old, &new];
-        let too_many = || Failure::TooComplex {
-            limit: format!(
-                "the routes cross in more than {MAX_REGIONS} ways, or in {MAX_PATTERN_STEPS} steps \
-                 not all were found"
-            ),
-            route: None,
-        };
         let mut pairs = Pairs::new();
-        let regions = regions::regions(groups, &self.budget).ok_or_else(too_many)?;
+        let regions =
+            regions::regions(groups, &self.budget, |route| route.methods).ok_or_else(too_many)?;
         for (path, methods) in &regions {
-            let around = groups.map(|group| group.around(path, &self.budget));
-            let guards = groups.map(|group| group.tightening(path, &self.budget));
-            if self.budget.is_exhausted() {
-                return Err(too_many());
-            }
-            let mut sets: Vec<MethodSet> = self.methods.clone();
-            for (group, around) in groups.iter().zip(&around) {
-                sets.extend(
-                    around
-                        .iter()
-                        .filter_map(|number| group.routes.get(*number))
-                        .map(|(_, route)| route.methods),
-                );
-            }
-            sets.extend(guards.iter().flatten().map(|(guard, _)| guard.methods));
-            sets.sort_unstable();
-            sets.dedup();
+            let rules = Rules::of(groups, path, &self.budget).ok_or_else(too_many)?;
+            let sets = rules.methods(&self.methods);
             for method in regions::told_apart(*methods, &sets) {
-                let [old_group, new_group] = groups;
-                let rulings = [
-                    old_group.ruling(&around[0], &guards[0], method),
-                    new_group.ruling(&around[1], &guards[1], method),
-                ];
+                let rulings = rules.rulings(method);
                 let is_same = self.is_same(groups, &rulings);
                 let region = Region {
                     host,
@@ -184,6 +206,7 @@ impl<'p> Comparison<'p> {
                     path,
                     method,
                     rulings: rulings.each_ref().map(Option::as_ref),
+                    preflight: None,
                     budget: &self.budget,
                     now: self.now,
                 };
@@ -193,18 +216,23 @@ impl<'p> Comparison<'p> {
                         .or_insert_with(|| about::aspects(&region));
                     show(aspects, &region)?;
                 }
-                if !is_same {
-                    region_changes(&region, changes)?;
+                if !is_same && let Some(key) = key(&region) {
+                    region_changes(&region, changes.entry(key).or_default())?;
                 }
-                own_options(&region, changes)?;
             }
         }
+        self.preflights(host, groups, &regions, &mut pairs, changes)?;
         let mut found = Vec::new();
         for ((_, api), aspects) in pairs {
             for aspect in aspects {
-                if aspect.shown.is_empty() && aspect.doubtful {
+                let is_shown = |effect: &Effect| {
+                    let mut shown = aspect.shown.iter();
+                    shown.any(|shown| shown.effect == *effect)
+                };
+                let doubt = aspect.doubts.iter().find(|(effect, _)| !is_shown(effect));
+                if let Some((_, limit)) = doubt {
                     return Err(Failure::TooComplex {
-                        limit: format!("{}, which rules read as a claim", aspect.about),
+                        limit: limit.clone(),
                         route: None,
                     });
                 }
@@ -234,16 +262,27 @@ fn show(aspects: &mut [Aspect<'_>], region: &Region<'_, '_>) -> Result<(), Failu
     for aspect in aspects {
         let mut left = Vec::new();
         for trial in std::mem::take(&mut aspect.trials) {
-            match trial.run(region) {
-                Ok(Some(shown)) => aspect.shown.push(shown),
-                Ok(None) => left.push(trial),
-                // The claim that should show it is what a rule wants to be another.
-                Err(Failure::Mismatch { .. }) if matches!(trial, about::Trial::Token { .. }) => {
-                    aspect.doubtful = true;
-                    left.push(trial);
+            let error = match trial.run(region) {
+                Ok(Some(shown)) => {
+                    aspect.shown.push(shown);
+                    continue;
                 }
-                Err(failure) => return Err(failure),
+                Ok(None) => None,
+                Err(error) => Some(error),
+            };
+            match (error, trial.effect()) {
+                (None, _) => {}
+                // The claim that should show it is what a rule wants to be another.
+                (Some(Failure::Mismatch { .. }), Some(effect)) => {
+                    let limit = format!("{}, which rules read as a claim", aspect.about);
+                    aspect.doubts.insert(effect, limit);
+                }
+                (Some(Failure::TooComplex { limit, .. }), Some(effect)) => {
+                    aspect.doubts.insert(effect, limit);
+                }
+                (Some(error), _) => return Err(error),
             }
+            left.push(trial);
         }
         aspect.trials = left;
     }
@@ -251,24 +290,22 @@ fn show(aspects: &mut [Aspect<'_>], region: &Region<'_, '_>) -> Result<(), Failu
 }
 
 /// Compares a region, with no token and with those of each issuer.
-fn region_changes(region: &Region<'_, '_>, changes: &mut Changes) -> Result<(), Failure> {
-    let Some(key) = key(region) else {
-        return Ok(());
-    };
-    let evidence = changes.entry(key).or_default();
+fn region_changes(region: &Region<'_, '_>, evidence: &mut Evidence) -> Result<(), Failure> {
     let mut look = |bearer: Bearer<'_, '_>,
                     demands: &[Demands],
                     base: &Map<String, serde_json::Value>|
      -> Result<(), Failure> {
-        if evidence.loosened.is_none() && !region.denies(1) {
-            evidence.loosened = region.find(bearer, base, demands, Wanted::Allowed(1))?;
-        }
-        if evidence.tightened.is_none() && !region.denies(0) {
-            evidence.tightened = region.find(bearer, base, demands, Wanted::Allowed(0))?;
+        for (side, sought) in [(1, &mut evidence.loosened), (0, &mut evidence.tightened)] {
+            if !region.denies(side) {
+                sought.look(|| region.find(bearer, base, demands, Wanted::Allowed(side)))?;
+            }
         }
         Ok(())
     };
     look(Bearer::Nobody, &[], &Map::new())?;
+    if !region.can_carry_tokens() {
+        return Ok(());
+    }
     let looks = [region.needs_token(0), region.needs_token(1)];
     if looks.contains(&true) {
         for case in region.cases() {
@@ -287,83 +324,6 @@ fn region_changes(region: &Region<'_, '_>, changes: &mut Changes) -> Result<(), 
     }
     if looks == [true, false] || looks == [false, true] {
         look(Bearer::Invalid, &[], &tokens::refused())?;
-    }
-    preflights(region, evidence)
-}
-
-/// Whether a browser may ask about a request depends on whether there is a route for it.
-fn preflights(region: &Region<'_, '_>, evidence: &mut Evidence) -> Result<(), Failure> {
-    let answers = |side: usize| !region.denies(side);
-    if answers(0) == answers(1) || evidence.loosened.is_some() || evidence.tightened.is_some() {
-        return Ok(());
-    }
-    let origins = [region.api(0), region.api(1)]
-        .into_iter()
-        .flatten()
-        .flat_map(about::origins)
-        .collect::<Vec<String>>();
-    if origins.is_empty() {
-        return Ok(());
-    }
-    let Some(found) = region.find(Bearer::Nobody, &Map::new(), &[], Wanted::Any)? else {
-        return Ok(());
-    };
-    for origin in origins {
-        let asked = about::preflight(&found.witness, region.method, &origin);
-        let found = about::decide(region, asked);
-        match found.decided.each_ref().map(|one| one.verdict.allows()) {
-            [false, true] => evidence.loosened = Some(found),
-            [true, false] => evidence.tightened = Some(found),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// A route that names OPTIONS answers preflights in place of what `cors` says: where only one policy
-/// has one, a preflight may be answered otherwise, even if the route denies everything.
-fn own_options(region: &Region<'_, '_>, changes: &mut Changes) -> Result<(), Failure> {
-    if region.method != Method::OPTIONS {
-        return Ok(());
-    }
-    let named = region.rulings.map(|ruling| {
-        ruling.is_some_and(|ruling| ruling.routes.iter().any(|route| route.names_options))
-    });
-    let [old, new] = region.groups;
-    let answering = match named {
-        [true, false] => new,
-        [false, true] => old,
-        _ => return Ok(()),
-    };
-    let members = answering.asked.members.iter();
-    let mut origins: Vec<String> = members
-        .filter_map(|(id, _)| answering.api(*id))
-        .flat_map(about::origins)
-        .collect();
-    origins.sort_unstable();
-    origins.dedup();
-    if origins.is_empty() {
-        return Ok(());
-    }
-    let (Some(key), Some(found)) = (
-        key(region),
-        region.find(Bearer::Nobody, &Map::new(), &[], Wanted::Any)?,
-    ) else {
-        return Ok(());
-    };
-    for origin in &origins {
-        for method in MethodSet::ALL.iter() {
-            let asked = about::preflight(&found.witness, method, origin);
-            let found = about::decide(region, asked);
-            let evidence = match found.decided.each_ref().map(|one| one.verdict.allows()) {
-                [false, true] => &mut changes.entry(key.clone()).or_default().loosened,
-                [true, false] => &mut changes.entry(key.clone()).or_default().tightened,
-                _ => continue,
-            };
-            if evidence.is_none() {
-                *evidence = Some(found);
-            }
-        }
     }
     Ok(())
 }

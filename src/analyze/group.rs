@@ -27,6 +27,8 @@ pub struct Group<'p> {
     guards_index: Index,
     /// How paths are read.
     pub options: PathOptions,
+    /// Whether some API answers CORS preflights.
+    pub answers_preflights: bool,
 }
 
 /// What one policy says to the requests of a region with one method.
@@ -72,6 +74,7 @@ impl<'p> Group<'p> {
                 .iter()
                 .map(|(_, route)| (route.methods, &route.path))
                 .collect(),
+            answers_preflights: apis().any(|(_, api)| api.preflight_public || api.cors.is_some()),
             options: apis().next().map(|(_, api)| api.paths).unwrap_or_default(),
             routes,
             guards,
@@ -190,6 +193,11 @@ impl<'p> Ruling<'p> {
     /// Whether a token is looked at.
     pub fn needs_token(&self) -> bool {
         !self.denied && self.demand != Demand::None
+    }
+
+    /// Whether a route that names `OPTIONS` answers.
+    pub fn names_options(&self) -> bool {
+        self.routes.iter().any(|route| route.names_options)
     }
 
     /// The routes that answer, as they are called.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Access, Atom, Condition, ConditionKind, Model};
+use crate::model::{Access, Atom, Condition, ConditionKind, Model, Route};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::meet::{MAX_MEETINGS, meet};
 use crate::pattern::{Method, MethodSet, PathPattern};
@@ -14,16 +14,17 @@ use super::limits::MAX_REGIONS;
 ///
 /// Whatever patterns a path is in, there is one among these that is in all of them and contains the
 /// path: so what is in one of these, and in no other but those around it, is answered by the same
-/// rules. `None` where there are too many.
+/// rules. `None` where there are too many. `methods` says which methods a route is about.
 pub fn regions(
     groups: [&Group<'_>; 2],
     budget: &Budget,
+    methods: impl Fn(&Route) -> MethodSet,
 ) -> Option<BTreeMap<PathPattern, MethodSet>> {
     let mut all: BTreeMap<PathPattern, MethodSet> = BTreeMap::new();
     for group in groups {
         for (_, route) in &group.routes {
-            let methods = all.entry(route.path.clone()).or_default();
-            *methods = methods.union(route.methods);
+            let all_methods = all.entry(route.path.clone()).or_default();
+            *all_methods = all_methods.union(methods(route));
         }
     }
     let mut fresh: Vec<(PathPattern, MethodSet)> = all
@@ -74,6 +75,39 @@ pub fn regions(
 /// The sets of methods that conditions of a policy ask about.
 pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
     let mut asked = Vec::new();
+    for condition in conditions(model) {
+        each_atom(condition, &mut |atom| {
+            if let Atom::Method(methods) = atom
+                && asked.last() != Some(methods)
+            {
+                asked.push(*methods);
+            }
+        });
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    asked
+}
+
+/// Whether conditions of a policy read both headers by which preflights are known.
+pub fn reads_preflights(model: &Model) -> bool {
+    let mut read = [false; 2];
+    for condition in conditions(model) {
+        each_atom(condition, &mut |atom| {
+            if let Atom::Header(name, _) = atom {
+                for (read, known) in read.iter_mut().zip(PREFLIGHT_HEADERS) {
+                    *read |= name == known;
+                }
+            }
+        });
+    }
+    read == [true; 2]
+}
+
+/// What makes an `OPTIONS` request a CORS preflight.
+pub const PREFLIGHT_HEADERS: [&str; 2] = ["origin", "access-control-request-method"];
+
+fn conditions(model: &Model) -> impl Iterator<Item = &Condition> {
     let routes = model.apis.iter().flat_map(|api| &api.routes);
     let of_routes = routes.filter_map(|route| match &route.access {
         Access::Open { condition, .. } => condition.as_ref(),
@@ -83,33 +117,31 @@ pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
         .guards
         .iter()
         .filter_map(|guard| guard.condition.as_ref());
-    for condition in of_routes.chain(of_guards) {
-        asked_in(condition, &mut asked);
-    }
-    asked.sort_unstable();
-    asked.dedup();
-    asked
+    of_routes.chain(of_guards)
 }
 
-fn asked_in(condition: &Condition, asked: &mut Vec<MethodSet>) {
+fn each_atom<'m>(condition: &'m Condition, see: &mut impl FnMut(&'m Atom)) {
     match &condition.kind {
         ConditionKind::And(all) | ConditionKind::Or(all) => {
             for one in all {
-                asked_in(one, asked);
+                each_atom(one, see);
             }
         }
-        ConditionKind::Not(inner) => asked_in(inner, asked),
-        ConditionKind::Atom(Atom::Method(methods)) => {
-            if asked.last() != Some(methods) {
-                asked.push(*methods);
-            }
-        }
-        ConditionKind::Atom(_) => {}
+        ConditionKind::Not(inner) => each_atom(inner, see),
+        ConditionKind::Atom(atom) => see(atom),
     }
 }
 
 /// One method of each class of those that are in the same of these sets.
 pub fn told_apart(methods: MethodSet, sets: &[MethodSet]) -> Vec<Method> {
+    classes(methods, sets)
+        .into_iter()
+        .filter_map(MethodSet::example)
+        .collect()
+}
+
+/// The methods, by in which of these sets they are.
+pub fn classes(methods: MethodSet, sets: &[MethodSet]) -> Vec<MethodSet> {
     let mut classes = vec![methods];
     for set in sets {
         classes = classes
@@ -118,5 +150,5 @@ pub fn told_apart(methods: MethodSet, sets: &[MethodSet]) -> Vec<Method> {
             .filter(|class| !class.is_empty())
             .collect();
     }
-    classes.into_iter().filter_map(MethodSet::example).collect()
+    classes
 }

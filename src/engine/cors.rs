@@ -38,22 +38,9 @@ fn text<'r>(request: &Request<'r>, name: &str) -> Option<&'r str> {
 
 /// Whether the API lists the origin.
 pub(super) fn allowed_origin(api: &Api, origin: &str) -> bool {
-    api.cors.as_ref().is_some_and(|cors| {
-        cors.origins.iter().any(|listed| match listed {
-            Origin::Any => true,
-            Origin::Exact(exact) => exact == origin,
-            Origin::Label { scheme, suffix } => origin
-                .strip_prefix(scheme.as_str())
-                .and_then(|rest| rest.split_once('.'))
-                .is_some_and(|(label, rest)| {
-                    !label.is_empty()
-                        && rest == suffix
-                        && label
-                            .bytes()
-                            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                }),
-        })
-    })
+    api.cors
+        .as_ref()
+        .is_some_and(|cors| cors.origins.iter().any(|listed| listed.matches(origin)))
 }
 
 /// The headers that let a page of a listed origin read a denial.

@@ -1,5 +1,7 @@
 //! In what the settings of two APIs differ, and what would show it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::model::{Api, Issuer};
@@ -20,8 +22,11 @@ pub struct Aspect<'m> {
     pub trials: Vec<Trial<'m>>,
     /// What was shown.
     pub shown: Vec<Shown>,
-    /// Whether some trial could not be made: rules read the very claims that it is about.
-    pub doubtful: bool,
+    /// Why it may come to more than was shown: trials of these effects could not be made.
+    pub doubts: BTreeMap<Effect, String>,
+    /// Whether it is about the origins from which preflights are answered: what shows that is no
+    /// trial, but looked for among preflights.
+    pub of_origins: bool,
 }
 
 impl<'m> Aspect<'m> {
@@ -30,7 +35,8 @@ impl<'m> Aspect<'m> {
             about,
             trials,
             shown: Vec::new(),
-            doubtful: false,
+            doubts: BTreeMap::new(),
+            of_origins: false,
         }
     }
 }
@@ -378,7 +384,7 @@ fn forwarded<'m>(region: &Region<'_, 'm>, old: &'m Api, new: &'m Api) -> Option<
 }
 
 /// An origin of each kind that an API lists.
-pub fn origins_of(api: &Api) -> Vec<String> {
+fn origins_of(api: &Api) -> Vec<String> {
     let mut origins: Vec<String> = api
         .cors
         .iter()
@@ -406,14 +412,16 @@ fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     origins.push("https://any.invalid".to_owned());
     origins.sort_unstable();
     origins.dedup();
-    Some(Aspect::new(
-        format!(
-            "the browsers that may ask (CORS): {} became {}",
-            settings::cors(old),
-            settings::cors(new)
-        ),
-        origins.into_iter().map(Trial::Origin).collect(),
-    ))
+    let about = format!(
+        "the browsers that may ask (CORS): {} became {}",
+        settings::cors(old),
+        settings::cors(new)
+    );
+    let trials = origins.into_iter().map(Trial::Origin).collect();
+    Some(Aspect {
+        of_origins: true,
+        ..Aspect::new(about, trials)
+    })
 }
 
 /// Paths that are read in another way.

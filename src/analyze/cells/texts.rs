@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::model::StringSet;
 use crate::pattern::fold;
+use crate::settings::is_label;
 
 use super::super::limits::MAX_CELLS;
 
@@ -39,6 +40,13 @@ pub enum TextQuestion {
     OneOfFolded(Vec<String>),
     /// Whether it holds this word, parted by spaces from what is around it.
     Word(String),
+    /// Whether what stands between is the label of a host.
+    Label {
+        /// What stands before it.
+        before: String,
+        /// What stands behind it.
+        behind: String,
+    },
 }
 
 impl TextQuestion {
@@ -80,12 +88,21 @@ impl TextQuestion {
                 texts.contains(&folded)
             }
             TextQuestion::Word(word) => text.split(' ').any(|one| one == word),
+            TextQuestion::Label { before, behind } => text
+                .strip_prefix(before.as_str())
+                .and_then(|rest| rest.strip_suffix(behind.as_str()))
+                .is_some_and(is_label),
         }
+    }
+
+    fn is_label(&self) -> bool {
+        matches!(self, TextQuestion::Label { .. })
     }
 
     fn affixes(&self) -> Option<(&str, &str)> {
         match self {
             TextQuestion::Around { prefix, suffix, .. } => Some((prefix, suffix)),
+            TextQuestion::Label { before, behind } => Some((before, behind)),
             _ => None,
         }
     }
@@ -97,7 +114,7 @@ pub enum Candidate<'q> {
     /// This one.
     Exact(Cow<'q, str>),
     /// This, anything that no question names, that.
-    Open(&'q str, &'q str),
+    Open(Cow<'q, str>, &'q str),
 }
 
 /// Too many of something.
@@ -118,7 +135,20 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
     let mut found = Vec::new();
     for prefix in &prefixes {
         for suffix in &suffixes {
-            found.push(Candidate::Open(prefix, suffix));
+            found.push(Candidate::Open(Cow::Borrowed(prefix), suffix));
+        }
+    }
+    if questions.iter().any(|question| question.is_label()) {
+        // What an open candidate is filled with is part of a label; this is not.
+        let filler = fresh(questions.iter().copied());
+        if !filler.is_ascii_alphanumeric() {
+            return Err(TooMany);
+        }
+        for prefix in &prefixes {
+            for suffix in &suffixes {
+                let prefix = Cow::Owned(format!("{prefix}{filler}."));
+                found.push(Candidate::Open(prefix, suffix));
+            }
         }
     }
     for question in questions {
@@ -139,7 +169,7 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
                     cased(text, &prefixes, &suffixes, &mut found);
                 }
             }
-            TextQuestion::Around { .. } | TextQuestion::Word(_) => {}
+            TextQuestion::Around { .. } | TextQuestion::Word(_) | TextQuestion::Label { .. } => {}
         }
     }
     for prefix in &prefixes {
@@ -200,7 +230,10 @@ fn cased<'q>(
 /// A character that no question names, so that what holds it is none of the texts named.
 pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
     let mut used: HashSet<char> = HashSet::new();
+    let (mut labels, mut folded) = (false, false);
     for question in questions {
+        labels |= question.is_label();
+        folded |= matches!(question, TextQuestion::OneOfFolded(_));
         match question {
             TextQuestion::OneOf {
                 texts,
@@ -210,7 +243,11 @@ pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
                 used.extend(before.chars().chain(behind.chars()));
                 used.extend(texts.members().iter().flat_map(|text| text.chars()));
             }
-            TextQuestion::Around { prefix, suffix, .. } => {
+            TextQuestion::Around { prefix, suffix, .. }
+            | TextQuestion::Label {
+                before: prefix,
+                behind: suffix,
+            } => {
                 used.extend(prefix.chars().chain(suffix.chars()));
             }
             TextQuestion::OneOfFolded(texts) => {
@@ -220,9 +257,15 @@ pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
         }
     }
     // Short ones read best; those of the last range have no case. There are more of them than a
-    // policy has characters that are neither letters nor digits.
+    // policy has characters that are neither letters nor digits. A label has no such, but capitals.
+    let capitals = if labels && !folded {
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    } else {
+        ""
+    };
     "xyzwvutsrqponmlkjihgfedcba0123456789"
         .chars()
+        .chain(capitals.chars())
         .chain('\u{4e00}'..='\u{9fff}')
         .find(|character| !used.contains(character))
         .unwrap_or('x')
@@ -269,7 +312,7 @@ pub fn cells(
             Candidate::Exact(text) => (text.to_string(), None),
             Candidate::Open(prefix, suffix) => (
                 format!("{prefix}{filler}{suffix}"),
-                Some(((*prefix).to_owned(), (*suffix).to_owned())),
+                Some((prefix.to_string(), (*suffix).to_owned())),
             ),
         };
         if !allowed(&text) || !seen.insert(text.clone()) {
@@ -313,14 +356,14 @@ mod tests {
         }
     }
 
-    /// All texts over `ab` up to a length.
+    /// All texts over `ab.` up to a length.
     fn all_texts(length: usize) -> Vec<String> {
         let mut texts = vec![String::new()];
         let mut last = texts.clone();
         for _ in 0..length {
             last = last
                 .iter()
-                .flat_map(|text| ["a", "b"].map(|letter| format!("{text}{letter}")))
+                .flat_map(|text| ["a", "b", "."].map(|letter| format!("{text}{letter}")))
                 .collect();
             texts.extend(last.iter().cloned());
         }
@@ -337,6 +380,10 @@ mod tests {
             around("", "b", 0),
             around("a", "ba", 1),
             around("aba", "bab", 0),
+            TextQuestion::Label {
+                before: "a".to_owned(),
+                behind: "b".to_owned(),
+            },
             TextQuestion::is("ab"),
             TextQuestion::one_of(Arc::new(StringSet::new(
                 None,

@@ -69,23 +69,46 @@ const SETTINGS: [(&str, &[&str]); 11] = [
     ),
 ];
 
-/// The routes, of which a policy has some.
-const ROUTES: [&str; 9] = [
-    "GET /a authenticated",
-    "GET /a public",
-    r#"GET /a requires scope "s1""#,
-    "GET /{p} authenticated or anonymous",
-    "POST /a requires token from main",
-    r#"POST /a requires token from more and CONTAINS"#,
-    "OPTIONS /a authenticated",
-    r#"* /b requires CONTAINS"#,
-    "GET /b denied",
+/// The routes and guards, of which a policy has none or one of each line.
+const ROUTES: [&[&str]; 8] = [
+    &[
+        "GET /a authenticated",
+        "GET /a public",
+        r#"GET /a requires scope "s1""#,
+    ],
+    &[
+        "GET /{p} authenticated or anonymous",
+        r#"GET /{p} public if path.p != "x""#,
+        r#"GET, POST /{p} public if header "origin" present"#,
+    ],
+    &[
+        "POST /a requires token from main",
+        "POST /a requires token from more and CONTAINS",
+    ],
+    &[
+        "OPTIONS /a authenticated",
+        "OPTIONS /a denied",
+        r#"OPTIONS /a public if header "origin" == "https://app.example.com""#,
+        r#"OPTIONS /a public if header "access-control-request-method" in ["GET", "POST"]"#,
+        r#"OPTIONS /a public if header "origin" starts with "https://x." and header "access-control-request-method" == "GET""#,
+    ],
+    &[
+        r#"OPTIONS /{p} public if path.p != "x""#,
+        r#"OPTIONS, GET /{p}/{q} public if path.q == "x""#,
+        r#"* /{p} public if header "origin" present and header "access-control-request-method" in ["PUT", "POST"]"#,
+    ],
+    &["* /b requires CONTAINS"],
+    &["GET /b denied", "GET /x denied"],
+    &[
+        "guard GET /x of shop denied",
+        "guard OPTIONS /x of shop denied",
+    ],
 ];
 
 #[derive(Debug, Clone)]
 struct Choice {
     settings: Vec<usize>,
-    routes: Vec<bool>,
+    routes: Vec<usize>,
     /// Whether there is another API, at a host of its own.
     other: bool,
 }
@@ -104,12 +127,17 @@ api shop {
     FORWARD
 "#
         .to_owned();
-        for (route, wanted) in ROUTES.iter().zip(&self.routes) {
-            if *wanted {
-                text.push_str(&format!("    {route}\n"));
-            }
+        let rules = ROUTES.iter().zip(&self.routes);
+        let (guards, routes): (Vec<&str>, Vec<&str>) = rules
+            .filter_map(|(rules, at)| rules.get(*at).copied())
+            .partition(|rule| rule.starts_with("guard"));
+        for route in routes {
+            text.push_str(&format!("    {route}\n"));
         }
         text.push_str("}\n");
+        for guard in guards {
+            text.push_str(&format!("{guard}\n"));
+        }
         if self.other {
             text.push_str(
                 "api other { host \"www.example.com\" issuer main audience \"store\" GET /c authenticated }\n",
@@ -136,7 +164,8 @@ fn choices() -> impl Strategy<Value = Choice> {
             prop_oneof![2 => Just(0_usize), 1 => 0..8_usize],
             SETTINGS.len(),
         ),
-        prop::collection::vec(any::<bool>(), ROUTES.len()),
+        // As many again have none of a line.
+        prop::collection::vec(0..6_usize, ROUTES.len()),
         prop::bool::weighted(0.2),
     )
         .prop_map(|(settings, routes, other)| Choice {
@@ -152,15 +181,15 @@ fn pairs() -> impl Strategy<Value = (String, String)> {
     (
         choices(),
         prop::collection::vec((0..SETTINGS.len(), 0..8_usize), 0..3),
-        prop::option::of(0..ROUTES.len()),
+        prop::option::weighted(0.7, (0..ROUTES.len(), 0..6_usize)),
     )
         .prop_map(|(old, settings, route)| {
             let mut new = old.clone();
             for (setting, value) in settings {
                 new.settings[setting] = value;
             }
-            if let Some(route) = route {
-                new.routes[route] = !new.routes[route];
+            if let Some((route, value)) = route {
+                new.routes[route] = value;
             }
             (old.text(), new.text())
         })
@@ -170,21 +199,29 @@ fn pairs() -> impl Strategy<Value = (String, String)> {
 fn requests() -> impl Strategy<Value = Witness> {
     let text = |options: &'static [&'static str]| select(options).prop_map(str::to_owned);
     (
-        text(&["GET", "HEAD", "POST", "OPTIONS", "PUT"]),
+        text(&[
+            "GET", "HEAD", "POST", "OPTIONS", "OPTIONS", "OPTIONS", "PUT",
+        ]),
         text(&[
             "api.example.com",
             "www.example.com",
             "x.example.com",
             "elsewhere.example",
         ]),
-        text(&["/a", "/A", "/b", "/c", "/x", "/"]),
+        text(&["/a", "/A", "/b", "/c", "/x", "/", "/a/x", "/x/x"]),
         select(vec![
             None,
             Some("https://app.example.com"),
             Some("https://x.example.com"),
             Some("https://evil.example"),
         ]),
-        select(vec![None, Some("GET"), Some("POST"), Some("DELETE")]),
+        select(vec![
+            None,
+            Some("GET"),
+            Some("POST"),
+            Some("DELETE"),
+            Some("get"),
+        ]),
         prop::option::weighted(0.8, claims()),
     )
         .prop_map(|(method, host, target, origin, asked, claims)| {

@@ -1,0 +1,193 @@
+//! CORS preflights of two policies: requests whose answer depends on the rules of two methods.
+//!
+//! A preflight is answered by what `cors` says and by the route for the method that it asks about,
+//! or by the route that names `OPTIONS`, if there is one. So the paths are cut by the routes of
+//! both methods, and each part is compared as any other region is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::Api;
+use crate::pattern::{Method, MethodSet, PathPattern};
+
+use super::super::about::Shown;
+use super::super::change::Failure;
+use super::super::compare::{Bearer, Origins, Preflight, Region, Wanted};
+use super::super::group::{Group, Ruling};
+use super::super::hosts::HostClass;
+use super::super::keys;
+use super::super::regions;
+use super::rules::Rules;
+use super::{Changes, Comparison, Evidence, Pairs, key, region_changes, too_many};
+
+/// Requests that show which origins only one policy lists, by the names of the APIs.
+type Disputes = BTreeMap<(String, String), Evidence>;
+
+impl<'p> Comparison<'p> {
+    /// Compares the preflights of some hosts; `known` are the regions of the other requests.
+    pub(super) fn preflights(
+        &self,
+        host: &HostClass,
+        groups: [&Group<'p>; 2],
+        known: &BTreeMap<PathPattern, MethodSet>,
+        pairs: &mut Pairs<'_>,
+        changes: &mut Changes,
+    ) -> Result<(), Failure> {
+        if !groups.iter().any(|group| group.answers_preflights) {
+            return Ok(());
+        }
+        // A rule for `OPTIONS` has a say in preflights that ask about any method.
+        let takes_options = |group: &&Group<'_>| {
+            let mut routes = group.routes.iter();
+            routes.any(|(_, route)| route.methods.has(Method::OPTIONS))
+        };
+        let widened;
+        let regions = if groups.iter().any(takes_options) {
+            widened = regions::regions(groups, &self.budget, |route| {
+                if route.methods.has(Method::OPTIONS) {
+                    MethodSet::ALL
+                } else {
+                    route.methods
+                }
+            })
+            .ok_or_else(too_many)?;
+            &widened
+        } else {
+            known
+        };
+        let reads = self
+            .policies
+            .iter()
+            .any(|policy| regions::reads_preflights(policy.model()));
+        let mut disputes = Disputes::new();
+        for (path, methods) in regions {
+            let rules = Rules::of(groups, path, &self.budget).ok_or_else(too_many)?;
+            let sets = rules.methods(&self.methods);
+            let own = rules.rulings(Method::OPTIONS);
+            for methods in regions::classes(*methods, &sets) {
+                let Some(method) = methods.example() else {
+                    continue;
+                };
+                let asked = rules.rulings(method);
+                let region = Region {
+                    host,
+                    groups,
+                    path,
+                    method: Method::OPTIONS,
+                    rulings: own.each_ref().map(Option::as_ref),
+                    preflight: Some(Preflight {
+                        methods,
+                        rulings: asked.each_ref().map(Option::as_ref),
+                        origins: Origins::All,
+                    }),
+                    budget: &self.budget,
+                    now: self.now,
+                };
+                self.compare_preflights(region, reads, changes)?;
+                dispute(region, &mut disputes)?;
+            }
+        }
+        for (apis, evidence) in disputes {
+            let found = [evidence.loosened.settle()?, evidence.tightened.settle()?];
+            let shown: Vec<Shown> = found.into_iter().flatten().filter_map(Shown::of).collect();
+            let aspects = pairs.get_mut(&apis).into_iter().flatten();
+            for aspect in aspects.filter(|aspect| aspect.of_origins && !shown.is_empty()) {
+                aspect.shown.clone_from(&shown);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the preflights of a region, but for what comes from other origins being listed.
+    fn compare_preflights(
+        &self,
+        region: Region<'_, 'p>,
+        reads: bool,
+        changes: &mut Changes,
+    ) -> Result<(), Failure> {
+        let Some(preflight) = region.preflight else {
+            return Ok(());
+        };
+        let named = region
+            .rulings
+            .map(|ruling| ruling.is_some_and(Ruling::names_options));
+        let same_answers = match named {
+            [true, true] => true,
+            [false, false] => match [0, 1].map(|side| region.answering(side)) {
+                [None, None] => true,
+                [Some(_), Some(_)] => {
+                    let [old, new] = preflight.rulings.map(denied_paths);
+                    old == new
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        // Where the preflights are answered alike, what is left differs for other requests with
+        // `OPTIONS` too, unless conditions can tell them from preflights.
+        let differs = !same_answers
+            || (reads && !self.is_same(region.groups, &region.rulings.map(Option::<&_>::cloned)));
+        if !differs {
+            return Ok(());
+        }
+        let subject = if named == [false, false] && !same_answers {
+            Region {
+                rulings: preflight.rulings,
+                ..region
+            }
+        } else {
+            region
+        };
+        match key(&subject) {
+            Some(key) => region_changes(&region, changes.entry(key).or_default()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The paths that guards deny of what a ruling is about.
+fn denied_paths(ruling: Option<&Ruling<'_>>) -> BTreeSet<String> {
+    ruling
+        .into_iter()
+        .flat_map(|ruling| &ruling.guards)
+        .filter(|(guard, _)| guard.condition.is_none())
+        .map(|(guard, _)| keys::pattern(&guard.path))
+        .collect()
+}
+
+/// Looks for preflights that only one policy lets pass because only it lists their origins.
+fn dispute(mut region: Region<'_, '_>, disputes: &mut Disputes) -> Result<(), Failure> {
+    let [Some(old), Some(new)] = [0, 1].map(|side| region.answering(side)) else {
+        return Ok(());
+    };
+    if let Some(preflight) = &mut region.preflight {
+        preflight.origins = Origins::Disputed;
+    }
+    for (side, own, other) in [(0, old, new), (1, new, old)] {
+        if covers(other, own) {
+            continue;
+        }
+        let evidence = disputes
+            .entry((old.name.clone(), new.name.clone()))
+            .or_default();
+        let sought = if side == 0 {
+            &mut evidence.tightened
+        } else {
+            &mut evidence.loosened
+        };
+        let (bearer, wanted) = (Bearer::Nobody, Wanted::Allowed(side));
+        sought.look(|| region.find(bearer, &serde_json::Map::new(), &[], wanted))?;
+    }
+    Ok(())
+}
+
+/// Whether an API plainly lists all origins that another one lists.
+fn covers(api: &Api, other: &Api) -> bool {
+    let listed = |api: &Api| {
+        let origins = api.cors.iter().flat_map(|cors| cors.origins.clone());
+        origins.collect::<Vec<_>>()
+    };
+    let own = listed(api);
+    api.preflight_public
+        || own.contains(&crate::settings::Origin::Any)
+        || (!other.preflight_public && listed(other).iter().all(|origin| own.contains(origin)))
+}
