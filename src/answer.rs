@@ -110,10 +110,14 @@ fn challenge(
     let error = match (reason, denial.proof_error()) {
         // Without a token there is no error to name (RFC 6750, section 3.1).
         (Reason::TokenMissing, _) => None,
-        (Reason::ScopeMissing, _) => Some("insufficient_scope"),
+        // Its challenge may name a scope too (RFC 9470, section 3), that of a scope no login.
         (Reason::AuthenticationTooOld | Reason::AuthenticationTooWeak, _) => {
             Some("insufficient_user_authentication")
         }
+        (Reason::ScopeMissing, _) if denial.challenge().asks_for_login() => {
+            Some("insufficient_user_authentication")
+        }
+        (Reason::ScopeMissing, _) => Some("insufficient_scope"),
         (_, Some(ProofError::Invalid)) => Some("invalid_dpop_proof"),
         (_, Some(ProofError::NonceWanted)) => Some("use_dpop_nonce"),
         _ if reason.status() == 401 => Some("invalid_token"),

@@ -5,7 +5,8 @@ use super::decision::Challenge;
 use super::eval::Scene;
 use super::facts::Scopes;
 use super::routed::Open;
-use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, TextTest, Values};
+use super::step_up::{self, acr_values};
+use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, TextTest};
 use crate::reason::Reason;
 use crate::settings::PathParameter;
 use crate::source::Span;
@@ -22,11 +23,19 @@ pub(super) struct Blame {
     pub challenge: Challenge,
 }
 
-type Rules<'a> = Vec<(&'a Condition, &'a [PathParameter])>;
+/// Conditions, each with the parameters of its own path.
+pub(super) type Rules<'a> = Vec<(&'a Condition, &'a [PathParameter])>;
 
 /// Finds what keeps the conditions from holding.
 pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
     let all: Rules<'a> = conditions(open).collect();
+    let mut blame = first(scene, &all);
+    step_up::complete(scene, &all, &mut blame);
+    blame
+}
+
+/// What the first test that does not hold says.
+fn first<'a>(scene: &Scene<'a>, all: &Rules<'a>) -> Blame {
     let failing = all.iter().find(|rule| !hold(scene, &[**rule], None));
     let Some(failing) = failing else {
         return Blame {
@@ -42,7 +51,7 @@ pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
     };
     let (atom, wanted) = scene.blame(failing.0, true);
     if scene.facts.is_some() {
-        let scopes = least_scopes(&scene, &all).or_else(|| least_scopes(&scene, &[*failing]));
+        let scopes = least_scopes(&scene, all).or_else(|| least_scopes(&scene, &[*failing]));
         if let Some(scopes) = scopes {
             let place = lacking_scope(&scene, failing.0).unwrap_or(atom.span);
             return scope_missing(&scene, scopes, place);
@@ -60,7 +69,7 @@ pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
 }
 
 /// Whether all rules hold, the token's scopes being the `assumed` ones if any are given.
-fn hold<'s>(
+pub(super) fn hold<'s>(
     scene: &'s Scene<'s>,
     rules: &'s [(&'s Condition, &'s [PathParameter])],
     assumed: Option<&'s [&'s str]>,
@@ -77,7 +86,7 @@ fn hold<'s>(
 
 /// The least set of scopes with which the rules would hold, if scopes alone can do it: as few as
 /// can be beside those that the token has, and of these only what is needed.
-fn least_scopes<'a>(
+pub(super) fn least_scopes<'a>(
     scene: &Scene<'a>,
     rules: &[(&'a Condition, &'a [PathParameter])],
 ) -> Option<Vec<&'a str>> {
@@ -268,18 +277,4 @@ fn reads_claim(test: &TextTest) -> bool {
             ..
         } | TextTest::StartsWith(Operand::Claim(_))
     )
-}
-
-fn acr_values(test: &ClaimTest, wanted: bool) -> Vec<String> {
-    match test {
-        ClaimTest::Equals {
-            operand: Operand::String(value),
-            negated,
-        } if *negated != wanted => vec![value.clone()],
-        ClaimTest::In {
-            any_of: Values::Strings(set),
-            negated,
-        } if *negated != wanted => set.members().to_vec(),
-        _ => Vec::new(),
-    }
 }

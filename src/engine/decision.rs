@@ -78,6 +78,13 @@ pub struct Challenge {
     pub max_age: Option<u64>,
 }
 
+impl Challenge {
+    /// Whether the user has to log in again.
+    pub fn asks_for_login(&self) -> bool {
+        self.max_age.is_some() || !self.acr_values.is_empty()
+    }
+}
+
 impl<'a> Decision<'a> {
     /// Whether the request may pass.
     pub fn allowed(&self) -> bool {

@@ -7,6 +7,7 @@ use super::path::{self, QueryValue};
 use super::policy::Policy;
 use super::request::Request;
 use super::routed::Open;
+use super::step_up;
 use crate::model::{
     Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
 };
@@ -28,6 +29,8 @@ pub(super) struct Scene<'a> {
     pub leeway: u64,
     /// Scopes to assume instead of the token's, when the least set is searched for.
     pub assumed: Option<&'a [&'a str]>,
+    /// Whether to assume that the user has just logged in, in any way that a rule names.
+    pub stepped_up: bool,
     /// The parameters of the rule whose condition it is.
     pub parameters: &'a [PathParameter],
 }
@@ -84,6 +87,10 @@ impl<'a> Scene<'a> {
         match atom {
             Atom::ScopeAny(scopes) => self.has_scopes(|held| scopes.iter().any(held)),
             Atom::ScopeAll(scopes) => self.has_scopes(|held| scopes.iter().all(held)),
+            Atom::LoginWithin(_) if self.stepped_up => Some(true),
+            Atom::Claim(claim, test) if self.stepped_up && self.can_step_up(*claim, test) => {
+                Some(true)
+            }
             Atom::Claim(claim, test) => self.claim(*claim, test),
             Atom::TokenFrom(issuer) => Some(self.facts?.issuer == *issuer),
             Atom::Client { any_of, negated } => match &self.facts?.client {
@@ -106,6 +113,11 @@ impl<'a> Scene<'a> {
             Atom::Header(name, test) => self.text(self.header(name), test, false),
             Atom::Query(name, test) => self.text(self.query(name).as_deref(), test, false),
         }
+    }
+
+    /// Whether it is a test of `acr` for classes that a client can ask for.
+    fn can_step_up(&self, claim: ClaimId, test: &ClaimTest) -> bool {
+        self.claim_name(claim) == Some("acr") && !step_up::acr_values(test, true).is_empty()
     }
 
     /// The time; missing where the caller's clock gave none, so that no comparison with it holds,

@@ -24,6 +24,7 @@ mod presented;
 mod request;
 mod routed;
 mod spellings;
+mod step_up;
 
 pub use decide::{decide, refuse};
 pub use decision::{Challenge, Decision, Denial, Permit, SeenToken};

@@ -500,6 +500,35 @@ fn what_is_soon_mistyped_is_answered() {
     );
 }
 
+/// RFC 9470: what the client's next authorization request has to hold.
+#[test]
+fn a_login_that_does_not_do_is_told_what_would() {
+    let delete = ["why", "policies/spa", "DELETE /orders/17"];
+    let old = ["--claim", "auth_time=2h ago"];
+    let ran = run(&[&delete[..], &old, &["--scope", "write:orders"]].concat());
+    assert_eq!(ran.code, Some(1));
+    let advice = "let the user log in again, by an authorization request with `max_age=900`\n";
+    assert!(ran.stdout.contains(advice), "{}", ran.stdout);
+    let ran = run(&[
+        &delete[..],
+        &old,
+        &["--scope", "openid", "--format", "json"],
+    ]
+    .concat());
+    let denied: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let hint = denied["hint"].as_str().unwrap_or_default();
+    assert!(
+        hint.contains("`max_age=900` and `scope=write:orders`"),
+        "{hint}"
+    );
+    let challenge = denied["headers"]["www-authenticate"].as_str();
+    let named = "scope=\"write:orders\", max_age=\"900\"";
+    assert!(
+        challenge.is_some_and(|challenge| challenge.contains(named)),
+        "{denied:#}"
+    );
+}
+
 #[test]
 fn a_reason_has_a_page() {
     let page = run(&["why", "--reason", "token.is_id_token"]);

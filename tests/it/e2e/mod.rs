@@ -25,4 +25,5 @@ mod provider_works;
 mod reload;
 mod requests;
 mod sender;
+mod step_up;
 mod story;

@@ -134,11 +134,27 @@ impl Provider {
     /// A person's login to the single-page application, by the
     /// authorization-code flow, for `openid` and further scopes.
     pub fn login(&self, sub: &str, scope: &str, resource: Option<&str>, e2e: &Value) -> Login {
-        let scope = format!("openid {scope}");
-        let response = self.command(
-            "/login",
-            &json!({ "sub": sub, "scope": scope, "resource": resource, "nonce": "n-1", "e2e": e2e }),
-        );
+        let asked = json!({ "sub": sub, "resource": resource, "e2e": e2e });
+        self.login_with(scope, asked)
+    }
+
+    /// The same for the API, in a browser that keeps its session under a name, with parameters of
+    /// the authorization request. Where the provider asks for a login, it was `ago` seconds ago.
+    pub fn login_in(&self, browser: &str, scope: &str, parameters: &Value, ago: u64) -> Login {
+        let asked = json!({
+            "sub": "alice",
+            "resource": ORDERS,
+            "browser": browser,
+            "parameters": parameters,
+            "ago": ago,
+        });
+        self.login_with(scope, asked)
+    }
+
+    fn login_with(&self, scope: &str, mut asked: Value) -> Login {
+        asked["scope"] = format!("openid {scope}").into();
+        asked["nonce"] = "n-1".into();
+        let response = self.command("/login", &asked);
         Login {
             access_token: text(&response, "access_token").expect("a token response holds a token"),
             id_token: text(&response, "id_token").expect("openid was asked for"),

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::caller::{Answer, Connection, Request};
 use super::daemon::Daemon;
 use super::echo::{Echo, echoed};
@@ -163,4 +166,55 @@ fn a_broken_policy_changes_nothing() {
     assert_eq!(other(), 403);
     assert!(daemon.policy()["last_error"].is_null());
     assert_ne!(daemon.policy()["revision"], revision);
+}
+
+/// The policy with what its set holds at this time.
+fn with_revoked(issuer: &str, revoked: &str) -> String {
+    format!(
+        r#"
+issuer provider {{ url "{issuer}" }}
+api orders {{
+    host      "api.example.com"
+    issuer    provider
+    audience  "https://api.example.com"
+    GET /orders requires scope "read:orders"
+}}
+set revoked = ["{revoked}"]
+guard * /** of orders requires claim sub not in revoked and claim jti not in revoked
+"#
+    )
+}
+
+/// A token that has been verified, and is remembered as good.
+#[test]
+fn a_revoked_token_is_denied_by_the_next_request_through_every_proxy() {
+    let provider = Provider::start();
+    let upstream = Echo::start();
+    let daemon = Daemon::start(&with_revoked(&provider.issuer, "nobody"));
+    let proxies = Kind::ALL.map(|kind| (kind, Proxy::start(kind, daemon.ports, upstream.address)));
+    let token = provider.machine_token(Some(ORDERS), "read:orders", &serde_json::json!({}));
+    let claims = token.split('.').nth(1).expect("a JWT has claims");
+    let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64url");
+    let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+    let assert_all = |status: u16| {
+        for (kind, proxy) in &proxies {
+            let answer = Request::new("GET", "/orders")
+                .bearer(&token)
+                .send(proxy.address);
+            assert_eq!(answer.status, status, "{kind:?}: {answer:?}");
+            if status == 403 {
+                let code = answer.header("x-portcullis-reason");
+                assert_eq!(code, Some("claim.mismatch"), "{kind:?}");
+            }
+        }
+    };
+    assert_all(200);
+    assert_all(200);
+    for claim in ["jti", "sub"] {
+        let revoked = claims[claim].as_str().expect("a claim");
+        daemon.change_policy(&with_revoked(&provider.issuer, revoked));
+        assert_all(403);
+        daemon.change_policy(&with_revoked(&provider.issuer, "nobody"));
+        assert_all(200);
+    }
 }

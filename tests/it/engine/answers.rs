@@ -31,6 +31,7 @@ api shop {
     GET  /me      authenticated
     GET  /orders  requires scope all ["orders:read", "profile"]
     GET  /fresh   requires login within 15m
+    GET  /fresh-orders requires login within 15m and scope "orders:read"
     GET  /strong  requires claim acr in ["urn:mfa", "urn:hardware"]
     GET  /sub     requires claim sub == "bob"
     GET  /x       denied
@@ -186,6 +187,12 @@ fn what_is_lacking_is_named_as_the_protocols_name_it() {
             "/strong",
             "Bearer realm=\"the shop\", error=\"insufficient_user_authentication\", \
              acr_values=\"urn:hardware urn:mfa\"",
+        ),
+        // All that is lacking in one challenge: its error is the one that may name it all.
+        (
+            "/fresh-orders",
+            "Bearer realm=\"the shop\", error=\"insufficient_user_authentication\", \
+             scope=\"orders:read\", max_age=\"900\"",
         ),
     ] {
         let answer = told(path, evidence, &policy, Explain::None);

@@ -9,9 +9,13 @@
 // standard output names them: `issuer` speaks OpenID Connect and nothing else,
 // `control` is how a test moves the provider about:
 //
-//     POST /login   {"sub", "scope", "resource"?, "nonce"?, "e2e"?}
+//     POST /login   {"sub", "scope", "resource"?, "nonce"?, "e2e"?, "browser"?,
+//                   "parameters"?, "ago"?}
 //                   one authorization-code flow with PKCE, over HTTP against
-//                   the issuer, as a browser would; answers the token response
+//                   the issuer, as a browser would; answers the token response.
+//                   A browser that has a name keeps its cookies, and with them
+//                   the session; `parameters` go to the authorization endpoint;
+//                   who has to log in did so that many seconds ago
 //     POST /rotate  {"keep": bool}   new keys sign; the old ones stay published or go
 //     POST /fault   {"kind": …}      what the key set endpoint does, see FAULTS;
 //                                    `slow` does its duty, but late
@@ -28,9 +32,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const modules = createRequire(join(process.argv[2], 'package.json'));
-const { Provider } = await import(pathToFileURL(modules.resolve('oidc-provider')));
+const { Provider, interactionPolicy } = await import(pathToFileURL(modules.resolve('oidc-provider')));
 
 const SCOPES = ['read:orders', 'write:orders', 'read:invoices', 'write:invoices'];
+const CLASSES = ['urn:example:password', 'urn:example:strong'];
 const CALLBACK = 'https://app.example.com/callback';
 
 // The APIs that a client may ask a token for (RFC 8707). The last one gets
@@ -118,8 +123,28 @@ function asked(ctx) {
   return JSON.parse(ctx.oidc.body?.e2e ?? '{}');
 }
 
+// How and when the user of an access token logged in, which RFC 9470 asks an
+// authorization server to say in it.
+function loginClaims(ctx) {
+  const { authTime, acr } = ctx.oidc.entities.AuthorizationCode ?? {};
+  return { ...(authTime ? { auth_time: authTime } : {}), ...(acr ? { acr } : {}) };
+}
+
+// The prompts of oidc-provider, and one more reason to log in again: that the
+// session's login is of none of the classes that the client asks for.
+function prompts() {
+  const { Check, base } = interactionPolicy;
+  const policy = base();
+  policy.get('login').checks.add(new Check('acr_values', 'a stronger login is asked for', (ctx) => {
+    const wanted = ctx.oidc.params.acr_values?.split(' ');
+    return wanted && !wanted.includes(ctx.oidc.session.acr) ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+  }));
+  return policy;
+}
+
 function newProvider(issuer, keys) {
   const provider = new Provider(issuer, {
+    acrValues: CLASSES,
     clients: CLIENTS,
     jwks: { keys },
     scopes: ['openid', 'offline_access', ...SCOPES],
@@ -156,24 +181,31 @@ function newProvider(issuer, keys) {
         },
       },
     },
-    extraTokenClaims: (ctx) => asked(ctx).claims,
+    extraTokenClaims: (ctx) => ({ ...loginClaims(ctx), ...asked(ctx).claims }),
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-    interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+    interactions: { policy: prompts(), url: (_, interaction) => `/interaction/${interaction.uid}` },
     responseTypes: ['code'],
   });
   provider.on('server_error', (_, error) => console.error(error));
   return provider;
 }
 
+// How long ago somebody who has to log in did so, in seconds.
+let loggedInAgo = 0;
+
 // The page on which a person would log in and consent. It takes the account
-// from `login_hint` and agrees to everything.
+// from `login_hint`, logs in as the client asks, and agrees to everything.
 async function interact(provider, request, response) {
-  const { prompt, params, session } = await provider.interactionDetails(request, response);
+  const { grantId, prompt, params, session } = await provider.interactionDetails(request, response);
   if (prompt.name === 'login') {
-    await provider.interactionFinished(request, response, { login: { accountId: params.login_hint } });
+    const [acr] = params.acr_values?.split(' ') ?? CLASSES;
+    const ts = Math.floor(Date.now() / 1000) - loggedInAgo;
+    await provider.interactionFinished(request, response, { login: { accountId: params.login_hint, acr, ts } });
     return;
   }
-  const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+  const grant = grantId
+    ? await provider.Grant.find(grantId)
+    : new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
   const { missingOIDCScope = [], missingResourceScopes = {} } = prompt.details;
   grant.addOIDCScope(missingOIDCScope.join(' '));
   for (const [resource, scopes] of Object.entries(missingResourceScopes)) {
@@ -182,10 +214,22 @@ async function interact(provider, request, response) {
   await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
 }
 
+// The cookies of the browsers that have a name.
+const browsers = new Map();
+
+function cookiesOf(browser) {
+  if (browser === undefined) {
+    return new Map();
+  }
+  if (!browsers.has(browser)) {
+    browsers.set(browser, new Map());
+  }
+  return browsers.get(browser);
+}
+
 // A browser's part of the code flow: follows the redirects, keeps the cookies,
 // and stops at the application's own address, which holds the code.
-async function authorize(issuer, parameters) {
-  const cookies = new Map();
+async function authorize(issuer, parameters, cookies) {
   let next = `${issuer}/auth?${new URLSearchParams(parameters)}`;
   for (let hops = 0; hops < 10; hops += 1) {
     const response = await fetch(next, {
@@ -212,7 +256,8 @@ async function authorize(issuer, parameters) {
   throw new Error('the authorization endpoint redirects for ever');
 }
 
-async function login(issuer, { sub, scope, resource, nonce, e2e }) {
+async function login(issuer, { sub, scope, resource, nonce, e2e, browser, parameters, ago }) {
+  loggedInAgo = ago ?? 0;
   const verifier = randomBytes(32).toString('base64url');
   const target = resource ? { resource } : {};
   const offline = scope.split(' ').includes('offline_access') ? { prompt: 'consent' } : {};
@@ -227,7 +272,8 @@ async function login(issuer, { sub, scope, resource, nonce, e2e }) {
     ...(nonce ? { nonce } : {}),
     ...offline,
     ...target,
-  });
+    ...parameters,
+  }, cookiesOf(browser));
   const response = await fetch(`${issuer}/token`, {
     method: 'POST',
     body: new URLSearchParams({
