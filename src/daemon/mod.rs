@@ -145,7 +145,7 @@ pub struct Daemon {
     /// Room for decisions under way.
     room: Semaphore,
     /// Room for those among them that wait for keys.
-    waiting: Semaphore,
+    waiting: keys::Room,
     ready: value::Sender<bool>,
     last_error: Mutex<Option<LastError>>,
     reloading: tokio::sync::Mutex<()>,

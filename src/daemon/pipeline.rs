@@ -262,8 +262,8 @@ impl Exchange<'_> {
             let Some(keys) = keys.filter(|_| !waited) else {
                 return Proof::Fault(fault);
             };
-            // Those who wait for one issuer's keys must leave room for everybody else.
-            let Ok(_seat) = self.daemon.waiting.try_acquire() else {
+            // Those who wait for one issuer's keys leave room for everybody else.
+            let Some(_seat) = keys.seat(&self.daemon.waiting) else {
                 return Proof::Fault(fault);
             };
             let reason = fault.reason;

@@ -18,7 +18,7 @@ use super::adapter::{self, grpc, pdp};
 use super::cache::Cache;
 use super::config::Config;
 use super::dpop::Dpop;
-use super::keys::Store;
+use super::keys::{Room, Store};
 use super::listen::{Bound, Protocol};
 use super::log::{self, LogLevel};
 use super::metrics::{Metrics, ReloadResult};
@@ -125,7 +125,7 @@ async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running,
         decision_log: decision_log::Log::open(&config.log.decisions)?,
         ids: Ids::new()?,
         room: Semaphore::new(limits.decisions),
-        waiting: Semaphore::new(limits.decisions.div_ceil(2)),
+        waiting: Room::new(limits.decisions.div_ceil(2)),
         ready: value::Sender::new(false),
         last_error: Mutex::new(None),
         reloading: tokio::sync::Mutex::new(()),

@@ -84,6 +84,7 @@ impl fmt::Display for Unresolved {
 impl std::error::Error for Unresolved {}
 
 fn refused(host: &str, address: IpAddr) -> String {
+    let address = address.to_canonical();
     format!(
         "`{host}` is at the private address {address}; `keys.allow_addresses` in the configuration can allow it"
     )

@@ -49,7 +49,10 @@ async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, loopback: bool) -> Resu
             Trouble::Useless(_) => Untold::Absent(trouble),
         })?;
     let metadata: Metadata = serde_json::from_slice(&document.bytes).map_err(|error| {
-        let sentence = format!("`{url}` is no metadata of a provider ({error})");
+        // The error's own words may hold what came, at any length.
+        let (line, column) = (error.line(), error.column());
+        let sentence =
+            format!("`{url}` is no metadata of a provider (line {line}, column {column})");
         Untold::Absent(Trouble::Useless(sentence))
     })?;
     // OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3: or one provider could speak

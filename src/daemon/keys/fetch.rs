@@ -18,6 +18,9 @@ const REDIRECTS: usize = 3;
 /// The variables by which other programs find a proxy.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
+/// The longest URL that is asked: real ones have less than a tenth, and a provider names some.
+const MAX_URL_BYTES: usize = 2048;
+
 /// What fetches.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
@@ -52,6 +55,8 @@ pub struct Reply {
 /// A document as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
+    /// Where it was in the end.
+    pub url: Url,
     /// The body.
     pub bytes: Vec<u8>,
     /// How long it may be kept (RFC 9111, section 4.2), if that was said.
@@ -78,9 +83,10 @@ impl Fetcher {
     /// Fetches a document, following redirects. `loopback` says whether this machine may be
     /// asked, which the policy alone can say by naming it.
     pub async fn get(&self, url: &str, loopback: bool) -> Result<Document, Trouble> {
-        tokio::time::timeout(self.way.timeout, self.follow(url, loopback))
+        let url = read_url(url)?;
+        tokio::time::timeout(self.way.timeout, self.follow(url.clone(), loopback))
             .await
-            .unwrap_or_else(|_| Err(self.way.late(url)))
+            .unwrap_or_else(|_| Err(self.way.late(&url)))
     }
 
     /// Asks once and takes any answer: no redirect is followed. Addresses, time and size are
@@ -95,8 +101,7 @@ impl Fetcher {
         })
     }
 
-    async fn follow(&self, url: &str, loopback: bool) -> Result<Document, Trouble> {
-        let mut url = read_url(url)?;
+    async fn follow(&self, mut url: Url, loopback: bool) -> Result<Document, Trouble> {
         for _ in 0..=REDIRECTS {
             let mut response = self.send(&url, loopback, Ask::document()).await?;
             if !response.status().is_redirection() {
@@ -104,12 +109,14 @@ impl Fetcher {
                 return Ok(Document {
                     fresh: freshness::lifetime(response.headers(), SystemTime::now()),
                     bytes: self.body(&url, &mut response).await?,
+                    url,
                 });
             }
             url = response
                 .headers()
                 .get(header::LOCATION)
                 .and_then(|location| location.to_str().ok())
+                .filter(|location| location.len() <= MAX_URL_BYTES)
                 .and_then(|location| url.join(location).ok())
                 .ok_or_else(|| {
                     Trouble::Useless(format!("`{url}` redirects without saying where to"))
@@ -191,7 +198,16 @@ impl Ask {
 }
 
 fn read_url(url: &str) -> Result<Url, Trouble> {
-    Url::parse(url).map_err(|error| Trouble::Useless(format!("`{url}` is no URL: {error}")))
+    if url.len() > MAX_URL_BYTES {
+        return Err(Trouble::Useless(format!(
+            "a URL of {} bytes, and at most {MAX_URL_BYTES} are asked",
+            url.len()
+        )));
+    }
+    Url::parse(url).map_err(|error| {
+        let url = crate::text::quoted(url);
+        Trouble::Useless(format!("{url} is no URL: {error}"))
+    })
 }
 
 /// Whether an answer can be a JSON document, before its body is read.

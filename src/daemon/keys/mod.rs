@@ -11,6 +11,7 @@ mod fetch;
 mod freshness;
 mod schedule;
 mod trouble;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -24,15 +25,13 @@ use tokio::time::Instant;
 pub use address::is_loopback_name;
 pub use fetch::{Ask, Document, Fetcher, Reply};
 pub use trouble::Trouble;
+pub use waiting::{Room, Seat};
 
 use crate::daemon::config;
 use crate::daemon::metrics::Metrics;
 use crate::keys::{KeySet, Provenance};
 use crate::model::{Issuer, KeySource};
 use crate::settings::IssuerUrl;
-
-/// How often an unknown `kid` may cause a refresh of one issuer's keys.
-const FORCED: Duration = Duration::from_secs(30);
 
 /// Whose keys, and where they are fetched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +121,6 @@ impl Store {
 struct Shared {
     origin: Origin,
     latest: ArcSwapOption<Fetched>,
-    progress: watch::Sender<Progress>,
     wanted: Notify,
 }
 
@@ -144,8 +142,12 @@ struct Fetched {
 #[derive(Debug)]
 pub struct IssuerKeys {
     shared: Arc<Shared>,
+    /// The other end is the task's alone.
+    progress: watch::Receiver<Progress>,
     task: AbortHandle,
     forced: Mutex<Option<Forced>>,
+    /// By requests that wait for these keys.
+    seats: waiting::Taken,
 }
 
 /// A refresh that an unknown `kid` asked for.
@@ -172,14 +174,16 @@ impl IssuerKeys {
         let shared = Arc::new(Shared {
             origin,
             latest: ArcSwapOption::empty(),
-            progress: watch::Sender::new(Progress::default()),
             wanted: Notify::new(),
         });
-        let task = tokio::spawn(refresh(shared.clone(), fetcher, settings, metrics));
+        let (sender, progress) = watch::channel(Progress::default());
+        let task = tokio::spawn(refresh(shared.clone(), sender, fetcher, settings, metrics));
         Arc::new(IssuerKeys {
             shared,
+            progress,
             task: task.abort_handle(),
             forced: Mutex::new(None),
+            seats: waiting::Taken::default(),
         })
     }
 
@@ -190,6 +194,11 @@ impl IssuerKeys {
             .as_ref()
             .filter(|fetched| Instant::now() < fetched.until)
             .map(|fetched| fetched.keys.clone())
+    }
+
+    /// A seat for a request that is to wait for these keys, if the room has one for it.
+    pub fn seat<'r>(&'r self, room: &'r Room) -> Option<Seat<'r>> {
+        room.seat(&self.seats)
     }
 
     /// Waits until the first fetch has ended, well or not.
@@ -203,10 +212,10 @@ impl IssuerKeys {
         let fetch = {
             let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
             match *forced {
-                Some(forced) if forced.at.elapsed() < FORCED => forced.fetch,
+                Some(forced) if !schedule::may_force(forced.at.elapsed()) => forced.fetch,
                 _ => {
                     // One that is under way may have been answered before the new key was there.
-                    let fetch = self.shared.progress.borrow().begun + 1;
+                    let fetch = self.progress.borrow().begun + 1;
                     *forced = Some(Forced {
                         at: Instant::now(),
                         fetch,
@@ -220,18 +229,24 @@ impl IssuerKeys {
     }
 
     async fn ended(&self, fetch: u64) {
-        let mut progress = self.shared.progress.subscribe();
+        let mut progress = self.progress.clone();
         // An error means that the task is gone, and so nothing is worth waiting for.
         let _ = progress.wait_for(|progress| progress.ended >= fetch).await;
     }
 }
 
 /// The task of one issuer.
-async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: Settings, metrics: Arc<Metrics>) {
+async fn refresh(
+    shared: Arc<Shared>,
+    progress: watch::Sender<Progress>,
+    fetcher: Fetcher,
+    settings: Settings,
+    metrics: Arc<Metrics>,
+) {
     let issuer = &shared.origin.issuer;
     let mut failures = 0_u32;
     loop {
-        shared.progress.send_modify(|progress| progress.begun += 1);
+        progress.send_modify(|progress| progress.begun += 1);
         let result = fetch(&shared.origin.place, &fetcher).await;
         metrics.key_refresh(issuer, result.is_ok());
         let wait = match result {
@@ -248,21 +263,34 @@ async fn refresh(shared: Arc<Shared>, fetcher: Fetcher, settings: Settings, metr
                 failures = 0;
                 wait
             }
-            Err(fault) => {
+            Err(trouble) => {
                 failures = failures.saturating_add(1);
-                let kept = shared
-                    .latest
-                    .load()
-                    .as_ref()
-                    .is_some_and(|fetched| Instant::now() < fetched.until);
-                tracing::warn!(%issuer, kept, "keys can't be fetched: {fault}");
-                schedule::after_failure(failures, luck())
+                let wait = schedule::after_failure(failures, luck());
+                tracing::warn!(
+                    %issuer,
+                    again_in_ms = wait.as_millis(),
+                    "keys can't be fetched: {trouble} ({})",
+                    shared.meanwhile(),
+                );
+                wait
             }
         };
-        shared.progress.send_modify(|progress| progress.ended += 1);
+        progress.send_modify(|progress| progress.ended += 1);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shared.wanted.notified() => {}
+        }
+    }
+}
+
+impl Shared {
+    /// What becomes of tokens while there are no newer keys.
+    fn meanwhile(&self) -> &'static str {
+        let now = Instant::now();
+        match &*self.latest.load() {
+            Some(fetched) if now < fetched.until => "the last good ones serve",
+            Some(_) => "the last good ones are too old, and the issuer's tokens are denied",
+            None => "there are none yet, and the issuer's tokens are denied",
         }
     }
 }
@@ -286,7 +314,7 @@ pub async fn fetch(
     };
     let document = fetcher.get(url, loopback).await?;
     let keys = crate::keys::parse(&document.bytes, Provenance::Published)
-        .map_err(|fault| Trouble::Useless(format!("`{url}`: {fault}")))?;
+        .map_err(|fault| Trouble::Useless(format!("`{}`: {fault}", document.url)))?;
     Ok((keys, document.fresh))
 }
 

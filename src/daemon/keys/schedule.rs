@@ -11,6 +11,14 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest wait after a failure.
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
+/// How often an unknown `kid` may cause a refresh of one issuer's keys.
+const FORCED: Duration = Duration::from_secs(30);
+
+/// Whether an unknown `kid` may cause a refresh, so long after the last that one has caused.
+pub fn may_force(since: Duration) -> bool {
+    since >= FORCED
+}
+
 /// How long after a success the next fetch is due: ahead of the time when the provider says that
 /// the keys may be outdated, and not for all daemons at once.
 pub fn after_success(refresh: Duration, fresh: Option<Duration>, luck: f64) -> Duration {
@@ -44,6 +52,13 @@ mod tests {
             );
             assert!(after_success(HOUR, None, luck) < HOUR);
             assert!(after_success(HOUR, Some(HOUR * 24), luck) < HOUR);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_may_be_looked_for_twice_a_minute() {
+        for (seconds, may) in [(0, false), (29, false), (30, true), (3600, true)] {
+            assert_eq!(may_force(Duration::from_secs(seconds)), may, "{seconds}");
         }
     }
 

@@ -46,26 +46,26 @@ pub struct Way {
 
 impl Way {
     /// A request that was not answered in time.
-    pub fn late(&self, url: &str) -> Trouble {
+    pub fn late(&self, url: &Url) -> Trouble {
         self.unreached(url, &format!("no whole answer within {:?}", self.timeout))
     }
 
     /// A request that failed.
     pub fn failed(&self, url: &Url, error: &reqwest::Error) -> Trouble {
         if error.is_timeout() {
-            return self.late(url.as_str());
+            return self.late(url);
         }
         let (cause, advice) = cause(error);
         match advice {
-            Advice::Reach => self.unreached(url.as_str(), &cause),
-            Advice::None => Trouble::Unreached(format!("{}: {cause}", self.asked(url.as_str()))),
+            Advice::Reach => self.unreached(url, &cause),
+            Advice::None => Trouble::Unreached(format!("{}: {cause}", self.asked(url))),
             Advice::Do(advice) => {
-                Trouble::Unreached(format!("{}: {cause}; {advice}", self.asked(url.as_str())))
+                Trouble::Unreached(format!("{}: {cause}; {advice}", self.asked(url)))
             }
         }
     }
 
-    fn unreached(&self, url: &str, cause: &str) -> Trouble {
+    fn unreached(&self, url: &Url, cause: &str) -> Trouble {
         let asked = self.asked(url);
         let advice = if self.proxy.is_none() && self.environment {
             "; `HTTPS_PROXY` of the environment is not looked at, `keys.proxy` names a proxy"
@@ -75,7 +75,7 @@ impl Way {
         Trouble::Unreached(format!("{asked}: {cause}{advice}"))
     }
 
-    fn asked(&self, url: &str) -> String {
+    fn asked(&self, url: &Url) -> String {
         match &self.proxy {
             None => format!("`{url}`"),
             Some(proxy) => format!("`{url}` through the proxy `{proxy}`"),
@@ -106,14 +106,8 @@ fn cause(error: &(dyn Error + 'static)) -> (String, Advice) {
             };
             return (unresolved.to_string(), advice);
         }
-        if let Some(error) = layer.downcast_ref::<io::Error>() {
-            let inner = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
-            if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return of_tls(tls);
-            }
-            if let Some(known) = of_socket(error.kind()) {
-                return known;
-            }
+        if let Some(known) = layer.downcast_ref::<io::Error>().and_then(of_io) {
+            return known;
         }
         if let Some(error) = layer.downcast_ref::<hyper::Error>()
             && error.is_incomplete_message()
@@ -127,6 +121,15 @@ fn cause(error: &(dyn Error + 'static)) -> (String, Advice) {
 }
 
 const CUT_OFF: &str = "the connection was closed before the answer was whole";
+
+/// What an error of a connection stems from. What is within it is not among its sources.
+fn of_io(error: &io::Error) -> Option<(String, Advice)> {
+    let inner = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
+    inner
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>().map(of_tls))
+        .or_else(|| of_io(inner?.downcast_ref()?))
+        .or_else(|| of_socket(error.kind()))
+}
 
 fn of_socket(kind: ErrorKind) -> Option<(String, Advice)> {
     let cause = match kind {
@@ -148,7 +151,8 @@ fn of_tls(error: &rustls::Error) -> (String, Advice) {
         other => return (format!("no TLS with it: {other}"), Advice::None),
     };
     let (cause, advice) = match certificate {
-        CertificateError::UnknownIssuer => (
+        // Or of one that has the name of one that is trusted.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "its certificate is of no authority that is trusted here",
             Advice::Do(TRUST),
         ),

@@ -63,6 +63,13 @@ impl Testbed {
 
     /// The same, with what else the policy reads: `beside` puts it into the policy's folder.
     pub async fn prepared(policy: &str, config: &str, beside: impl FnOnce(&Path)) -> Testbed {
+        let bed = Testbed::at_once(policy, config, beside).await;
+        bed.running.ready().await;
+        bed
+    }
+
+    /// The same, as soon as it listens: the first fetches of keys are under way.
+    pub async fn at_once(policy: &str, config: &str, beside: impl FnOnce(&Path)) -> Testbed {
         let folder = tempfile::tempdir().expect("a folder");
         let signer = Signer::new("EdDSA").kid("k1");
         std::fs::create_dir(folder.path().join("policies")).expect("the folder");
@@ -82,7 +89,6 @@ impl Testbed {
         })
         .await
         .unwrap_or_else(|fault| panic!("{fault}"));
-        running.ready().await;
         Testbed {
             running,
             signer,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::daemon::config::{Config, Keys, Span};
-use portcullis::daemon::keys::{IssuerKeys, Origin, Place, Store};
+use portcullis::daemon::keys::{Fetcher, IssuerKeys, Origin, Place, Store, fetch};
 use portcullis::daemon::metrics::Metrics;
 use portcullis::keys::Algorithm;
 use serde_json::Value;
@@ -47,6 +47,15 @@ fn keys(kids: &[&str]) -> Value {
         .map(|kid| Signer::new("EdDSA").kid(kid))
         .collect();
     key_set(&signers.iter().collect::<Vec<_>>())
+}
+
+/// How many keys are at a place, or why there are none.
+async fn found(place: Place, config: &Keys) -> Result<usize, String> {
+    let fetcher = Fetcher::new(config).expect("a fetcher");
+    match fetch(&place, &fetcher).await {
+        Ok((keys, _)) => Ok(keys.keys().len()),
+        Err(trouble) => Err(trouble.to_string()),
+    }
 }
 
 fn has(keys: &IssuerKeys, kid: &str) -> bool {
@@ -149,6 +158,143 @@ async fn a_provider_of_no_use_is_believed_nothing_and_found_later() {
     }
 }
 
+/// What the log and `why` say: what was asked, what came of it, and no word twice.
+#[tokio::test]
+async fn what_a_provider_of_no_use_did_is_one_sentence() {
+    for (behaviour, said) in [
+        (
+            Behaviour::Down,
+            "`URL`: the connection was closed before the answer was whole",
+        ),
+        (Behaviour::Deaf, "no whole answer within 400ms"),
+        (Behaviour::Hang, "no whole answer within 400ms"),
+        (Behaviour::Trickle, "no whole answer within 400ms"),
+        (
+            Behaviour::Huge,
+            "`URL` answers with more than 65536 bytes (`keys.max_bytes`)",
+        ),
+        (
+            Behaviour::HugeChunked,
+            "`URL` answers with more than 65536 bytes (`keys.max_bytes`)",
+        ),
+        (
+            Behaviour::Status(500),
+            "`URL` answers 500 Internal Server Error",
+        ),
+        (Behaviour::Status(204), "`URL` answers 204 No Content"),
+        (
+            Behaviour::Status(304),
+            "`URL` redirects without saying where to",
+        ),
+        (
+            Behaviour::Html,
+            "`URL` answers with `text/html; charset=utf-8`, not with JSON",
+        ),
+        (
+            Behaviour::Headed(keys(&["a"]), "Content-Encoding: gzip\r\n"),
+            "`URL` answers in the encoding `gzip`, which was not asked for",
+        ),
+        (
+            Behaviour::Redirect("http://keys.example.com/jwks".to_owned()),
+            "`http://keys.example.com/jwks` is not https",
+        ),
+        (
+            Behaviour::Redirect("https://10.0.0.1/jwks".to_owned()),
+            "`10.0.0.1` is at the private address 10.0.0.1; `keys.allow_addresses` in the \
+             configuration can allow it",
+        ),
+        (
+            Behaviour::Redirect("file:///etc/passwd".to_owned()),
+            "`file:///etc/passwd` names no host",
+        ),
+        (
+            Behaviour::Redirect("/jwks".to_owned()),
+            "more than 3 redirects, the last to `URL`",
+        ),
+        (
+            Behaviour::Raw(r#"{"keys":[]}"#),
+            "`URL`: no key that could verify a token",
+        ),
+    ] {
+        let provider = Provider::start(behaviour.clone()).await;
+        let place = Place::Url(provider.jwks_uri());
+        let endless = said.starts_with("no whole answer");
+        let config = Keys {
+            // Who has an end comes to it, on a slow machine too.
+            timeout: Span::from_millis(if endless { 400 } else { 60_000 }),
+            ..config()
+        };
+        let fault = found(place, &config).await.expect_err("of no use");
+        let fault = fault.replace(&provider.jwks_uri(), "URL");
+        let said = said.replace("no whole", "`URL`: no whole");
+        assert_eq!(fault, said, "{behaviour:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_discovery_that_failed_is_one_sentence() {
+    let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;
+    let said = async || {
+        let fault = found(Place::Discover(provider.issuer()), &config()).await;
+        fault
+            .expect_err("of no use")
+            .replace(&provider.issuer(), "ISSUER")
+    };
+    provider.describe(|metadata| {
+        (metadata.openid, metadata.oauth) = (false, false);
+    });
+    assert_eq!(
+        said().await,
+        "`ISSUER` has no metadata: `ISSUER/.well-known/openid-configuration` answers 404 Not \
+         Found, and `ISSUER/.well-known/oauth-authorization-server` answers 404 Not Found; \
+         `keys url` in the policy can name the key set itself"
+    );
+    provider.describe(|metadata| {
+        metadata.openid = true;
+        metadata.issuer = Some("https://other.example.com".to_owned());
+    });
+    assert_eq!(
+        said().await,
+        "`ISSUER/.well-known/openid-configuration` is the metadata of \
+         `https://other.example.com`, not of `ISSUER`; the issuer's `url` in the policy must be \
+         the same to the letter"
+    );
+    // What a provider makes up is cleaned and has an end.
+    for (jwks_uri, expected) in [
+        ("no\u{7}\nURL".to_owned(), "is no URL"),
+        (
+            "x".repeat(3000),
+            "a URL of 3000 bytes, and at most 2048 are asked",
+        ),
+        (
+            "http://127.0.0.1:1/\n\u{1b}[31m".to_owned(),
+            "/%1B[31m`: the connection is refused",
+        ),
+    ] {
+        provider.describe(|metadata| {
+            (metadata.issuer, metadata.jwks_uri) = (None, Some(jwks_uri));
+        });
+        let said = said().await;
+        assert!(said.contains(expected), "{said}");
+        assert!(!said.contains(char::is_control), "{said:?}");
+    }
+    // Who does not answer is not asked for another document.
+    provider.behave(Behaviour::Deaf);
+    let before = provider.connections();
+    assert_eq!(
+        said().await,
+        "`ISSUER/.well-known/openid-configuration`: no whole answer within 400ms"
+    );
+    assert_eq!(provider.connections(), before + 1);
+    let gone = "http://127.0.0.1:1";
+    assert_eq!(
+        found(Place::Discover(gone.to_owned()), &config()).await,
+        Err(format!(
+            "`{gone}/.well-known/openid-configuration`: the connection is refused"
+        ))
+    );
+}
+
 #[tokio::test]
 async fn a_redirect_to_itself_ends() {
     let provider = Provider::start(Behaviour::Redirect("/jwks".to_owned())).await;
@@ -174,7 +320,11 @@ async fn a_redirect_on_this_machine_is_followed_where_the_policy_names_it() {
 
 #[tokio::test]
 async fn good_keys_outlive_an_outage_but_not_for_ever() {
-    let provider = Provider::start(Behaviour::Cached(keys(&["a"]), "max-age=1")).await;
+    let provider = Provider::start(Behaviour::Headed(
+        keys(&["a"]),
+        "Cache-Control: max-age=1\r\n",
+    ))
+    .await;
     let config = Keys {
         refresh: Span::from_millis(100),
         max_stale: Span::from_secs(2),
@@ -207,6 +357,44 @@ async fn an_empty_set_does_not_take_the_place_of_good_keys() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_of_no_use_spoils_no_other() {
+    let mut set = keys(&["a", "b"]);
+    let members = set["keys"].as_array_mut().expect("a list");
+    members.insert(
+        1,
+        serde_json::json!({"kty": "EC", "crv": "P-256", "kid": "bad"}),
+    );
+    members.insert(0, serde_json::json!("no key at all"));
+    let provider = Provider::start(Behaviour::Keys(set)).await;
+    let (store, _) = store(&config());
+    let issuer = store.issuer(&at_url(&provider));
+    issuer.tried().await;
+    assert!(has(&issuer, "a") && has(&issuer, "b"));
+    assert!(!has(&issuer, "bad"));
+}
+
+/// Nobody has asked for it: a rotation that is announced in the set costs no request anything.
+#[tokio::test]
+async fn a_new_key_is_there_before_a_token_names_it() {
+    let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;
+    let config = Keys {
+        refresh: Span::from_millis(100),
+        ..config()
+    };
+    let (store, _) = store(&config);
+    let issuer = store.issuer(&at_url(&provider));
+    issuer.tried().await;
+    provider.behave(Behaviour::Keys(keys(&["a", "b"])));
+    until("the new key is there", || {
+        assert!(has(&issuer, "a"), "the old one serves all the while");
+        has(&issuer, "b")
+    })
+    .await;
+    provider.behave(Behaviour::Keys(keys(&["b"])));
+    until("the old one is gone", || !has(&issuer, "a")).await;
+}
+
+#[tokio::test]
 async fn a_new_key_is_found_when_a_token_names_it() {
     let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;
     let (store, _) = store(&config());
@@ -232,6 +420,20 @@ async fn a_storm_of_unknown_keys_is_one_refresh() {
     storm.join_all().await;
     issuer.refresh_for_unknown_key().await;
     assert_eq!(provider.requests("/jwks"), 2);
+}
+
+#[tokio::test]
+async fn a_storm_at_one_issuer_leaves_anothers_refresh() {
+    let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;
+    let other = Provider::start(Behaviour::Keys(keys(&["a"]))).await;
+    let (store, _) = store(&config());
+    let issuers = [at_url(&provider), at_url(&other)].map(|origin| store.issuer(&origin));
+    for (issuer, of) in issuers.iter().zip([&provider, &other]) {
+        issuer.tried().await;
+        issuer.refresh_for_unknown_key().await;
+        issuer.refresh_for_unknown_key().await;
+        assert_eq!(of.requests("/jwks"), 2, "one for each of them");
+    }
 }
 
 #[tokio::test]
@@ -264,36 +466,54 @@ async fn a_reload_keeps_the_keys_of_issuers_that_stay() {
 
 #[tokio::test]
 async fn what_is_inside_is_not_reached_from_outside() {
-    let (store, _) = store(&config());
-    for url in [
-        "https://10.0.0.1/jwks",
-        "https://169.254.169.254/latest",
-        "https://[::ffff:192.168.0.1]/",
-        "https://[fd00::1]/",
-        "http://keys.example.com/jwks",
-        "ftp://keys.example.com/jwks",
+    for (url, said) in [
+        (
+            "https://10.0.0.1/jwks",
+            "is at the private address 10.0.0.1;",
+        ),
+        (
+            "https://169.254.169.254/latest",
+            "is at the private address",
+        ),
+        ("https://[::ffff:192.168.0.1]/", "address 192.168.0.1;"),
+        ("https://[fd00::1]/", "is at the private address fd00::1;"),
+        ("https://[64:ff9b::a00:1]/", "is at the private address"),
+        ("http://keys.example.com/jwks", "is not https"),
+        ("ftp://keys.example.com/jwks", "is not https"),
+        ("file:///etc/passwd", "names no host"),
     ] {
-        let issuer = store.issuer(&Origin {
-            issuer: "acme".to_owned(),
-            place: Place::Url(url.to_owned()),
-        });
-        issuer.tried().await;
-        assert!(issuer.current().is_none(), "{url}");
+        let fault = found(Place::Url(url.to_owned()), &config()).await;
+        let fault = fault.expect_err(url);
+        assert!(fault.contains(said), "{url}: {fault}");
     }
 }
 
 #[tokio::test]
-async fn metadata_can_not_point_at_this_machine_unless_the_policy_does() {
+async fn a_private_address_is_asked_where_the_configuration_allows_it() {
+    let config = Keys {
+        allow_addresses: vec!["10.0.0.0/8".to_owned()],
+        timeout: Span::from_millis(1),
+        ..config()
+    };
+    for (url, allowed) in [
+        ("https://10.255.255.1/jwks", true),
+        ("https://192.168.255.1/jwks", false),
+    ] {
+        let fault = found(Place::Url(url.to_owned()), &config).await;
+        let fault = fault.expect_err("there is nobody");
+        assert_eq!(!fault.contains("keys.allow_addresses"), allowed, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_can_not_point_at_a_private_address() {
     let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;
-    // `localhost` is this machine by name; an issuer elsewhere must not lead here.
     provider.describe(|metadata| {
         metadata.jwks_uri = Some("https://192.168.7.7/jwks".to_owned());
     });
-    let (store, _) = store(&config());
-    let issuer = store.issuer(&discovered(&provider));
-    issuer.tried().await;
-    assert!(issuer.current().is_none());
-    assert_eq!(provider.requests("/jwks"), 0);
+    let fault = found(Place::Discover(provider.issuer()), &config()).await;
+    let fault = fault.expect_err("a private address");
+    assert!(fault.contains("private address 192.168.7.7"), "{fault}");
 }
 
 #[test]

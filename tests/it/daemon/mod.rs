@@ -2,15 +2,19 @@
 
 mod adapters;
 mod admin;
+mod authorities;
 mod binary;
 mod cache;
 mod config;
 mod grpc;
 mod harness;
+mod http_proxy;
 mod keys;
 mod listeners;
 mod one_decision;
+mod outage;
 mod pdp;
+mod process;
 mod provider;
 mod reload;
 mod sender;

@@ -6,16 +6,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::tls::Authority;
 
 /// How the provider answers for its key set.
 #[derive(Debug, Clone)]
 pub enum Behaviour {
     /// With these keys.
     Keys(Value),
-    /// With these keys, and this `Cache-Control`.
-    Cached(Value, &'static str),
+    /// With these keys, and these headers.
+    Headed(Value, &'static str),
     /// With a page.
     Html,
     /// With no body at all.
@@ -36,12 +38,17 @@ pub enum Behaviour {
     Raw(&'static str),
     /// It hangs up.
     Down,
+    /// To nothing at all: it takes connections, and neither reads nor writes.
+    Deaf,
+    /// To everything with a head, and then a byte at a time.
+    Dribble,
 }
 
 /// The provider.
 pub struct Provider {
     /// Where it listens.
     pub address: SocketAddr,
+    scheme: &'static str,
     state: Arc<Mutex<State>>,
 }
 
@@ -49,6 +56,8 @@ struct State {
     behaviour: Behaviour,
     metadata: Metadata,
     requests: BTreeMap<String, usize>,
+    heads: Vec<String>,
+    connections: usize,
 }
 
 /// What the provider's metadata says.
@@ -67,8 +76,19 @@ pub struct Metadata {
 impl Provider {
     /// Starts a provider at any free port.
     pub async fn start(behaviour: Behaviour) -> Provider {
+        Provider::listen(behaviour, None).await
+    }
+
+    /// The same over TLS, with a certificate of this authority, which has signed one of this name.
+    pub async fn start_tls(behaviour: Behaviour, authority: &Authority, name: &str) -> Provider {
+        Provider::listen(behaviour, Some(authority.acceptor(name))).await
+    }
+
+    async fn listen(behaviour: Behaviour, tls: Option<tokio_rustls::TlsAcceptor>) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let own = format!("{scheme}://{address}");
         let state = Arc::new(Mutex::new(State {
             behaviour,
             metadata: Metadata {
@@ -78,19 +98,37 @@ impl Provider {
                 oauth: true,
             },
             requests: BTreeMap::new(),
+            heads: Vec::new(),
+            connections: 0,
         }));
         let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, shared.clone(), address));
+                shared.lock().expect("the state").connections += 1;
+                let (state, own, tls) = (shared.clone(), own.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => answer(stream, state, own).await,
+                        // Who does not believe the certificate goes away.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                answer(stream, state, own).await;
+                            }
+                        }
+                    }
+                });
             }
         });
-        Provider { address, state }
+        Provider {
+            address,
+            scheme,
+            state,
+        }
     }
 
     /// Its URL, which is its `iss`.
     pub fn issuer(&self) -> String {
-        issuer(self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Where its keys are.
@@ -108,6 +146,16 @@ impl Provider {
         change(&mut self.state.lock().expect("the state").metadata);
     }
 
+    /// How many connections it has had.
+    pub fn connections(&self) -> usize {
+        self.state.lock().expect("the state").connections
+    }
+
+    /// The requests that it has had, as they came.
+    pub fn heads(&self) -> Vec<String> {
+        self.state.lock().expect("the state").heads.clone()
+    }
+
     /// How often a path was asked for.
     pub fn requests(&self, path: &str) -> usize {
         let state = self.state.lock().expect("the state");
@@ -115,11 +163,14 @@ impl Provider {
     }
 }
 
-fn issuer(address: SocketAddr) -> String {
-    format!("http://{address}")
-}
-
-async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>, address: SocketAddr) {
+async fn answer(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    state: Arc<Mutex<State>>,
+    own: String,
+) {
+    if matches!(state.lock().expect("the state").behaviour, Behaviour::Deaf) {
+        return std::future::pending().await;
+    }
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -132,9 +183,9 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>, address: Socket
     let (behaviour, metadata) = {
         let mut state = state.lock().expect("the state");
         *state.requests.entry(path.clone()).or_default() += 1;
+        state.heads.push(head.to_string());
         (state.behaviour.clone(), state.metadata.clone())
     };
-    let own = issuer(address);
     let document = || {
         json!({
             "issuer": metadata.issuer.clone().unwrap_or_else(|| own.clone()),
@@ -142,6 +193,7 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>, address: Socket
         })
     };
     let result = match path.as_str() {
+        _ if matches!(behaviour, Behaviour::Dribble) => behave(&mut stream, behaviour).await,
         "/.well-known/openid-configuration" if metadata.openid => {
             send(&mut stream, "200 OK", "", &document().to_string()).await
         }
@@ -156,7 +208,7 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>, address: Socket
 }
 
 async fn send(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncWrite + Unpin),
     status: &str,
     headers: &str,
     body: &str,
@@ -170,13 +222,15 @@ async fn send(
 
 const HUGE: usize = 100 * 1024 * 1024;
 
-async fn behave(stream: &mut TcpStream, behaviour: Behaviour) -> std::io::Result<()> {
+async fn behave(
+    stream: &mut (impl AsyncWrite + Unpin),
+    behaviour: Behaviour,
+) -> std::io::Result<()> {
     let json = "Content-Type: application/json\r\n";
     match behaviour {
         Behaviour::Keys(keys) => send(stream, "200 OK", json, &keys.to_string()).await,
-        Behaviour::Cached(keys, cache) => {
-            let headers = format!("{json}Cache-Control: {cache}\r\n");
-            send(stream, "200 OK", &headers, &keys.to_string()).await
+        Behaviour::Headed(keys, headers) => {
+            send(stream, "200 OK", headers, &keys.to_string()).await
         }
         Behaviour::Html => {
             let headers = "Content-Type: text/html; charset=utf-8\r\n";
@@ -198,7 +252,7 @@ async fn behave(stream: &mut TcpStream, behaviour: Behaviour) -> std::io::Result
             stream.write_all(head.as_bytes()).await?;
             fill(stream, b"1\r\n \r\n").await
         }
-        Behaviour::Trickle => {
+        Behaviour::Trickle | Behaviour::Dribble => {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
                 .await?;
@@ -207,12 +261,12 @@ async fn behave(stream: &mut TcpStream, behaviour: Behaviour) -> std::io::Result
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        Behaviour::Hang => std::future::pending().await,
+        Behaviour::Hang | Behaviour::Deaf => std::future::pending().await,
         Behaviour::Down => Ok(()),
     }
 }
 
-async fn fill(stream: &mut TcpStream, unit: &[u8]) -> std::io::Result<()> {
+async fn fill(stream: &mut (impl AsyncWrite + Unpin), unit: &[u8]) -> std::io::Result<()> {
     let block = unit.repeat(64 * 1024 / unit.len());
     for _ in 0..HUGE / block.len() {
         stream.write_all(&block).await?;

@@ -26,13 +26,41 @@ impl Authority {
 
     /// Signs a certificate and writes it and its key.
     pub fn sign(&self, name: &str) {
+        self.sign_with(name, |_| ());
+    }
+
+    fn sign_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
         // One that has its issuer's name is self-signed to some.
         params.distinguished_name.push(DnType::CommonName, name);
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         std::fs::write(self.path(name, "crt"), certificate.pem()).expect("written");
         std::fs::write(self.path(name, "key"), key.serialize_pem()).expect("written");
+    }
+
+    /// Signs one that is out of date.
+    pub fn sign_expired(&self, name: &str) {
+        self.sign_with(name, |params| {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2020, 12, 31);
+        });
+    }
+
+    /// A server with a certificate that was signed before.
+    pub fn acceptor(&self, name: &str) -> tokio_rustls::TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_file(self.path(name, "crt")).expect("read")],
+                PrivateKeyDer::from_pem_file(self.path(name, "key")).expect("read"),
+            )
+            .expect("a server's certificate");
+        tokio_rustls::TlsAcceptor::from(Arc::new(config))
     }
 
     /// Where a certificate (`crt`) or its key (`key`) is.
