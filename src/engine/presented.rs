@@ -152,7 +152,21 @@ fn authorization<'r>(
     Ok(Some((Cow::Borrowed(token), scheme)))
 }
 
+/// A header that holds the token alone.
+///
+/// CGI and what descends from it take `X_Access_Token` for `X-Access-Token`: beside or in place of
+/// the one that is checked, the application could read the other.
 fn header<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
+    let taken_for = |sent: &str| {
+        let gap = |byte: u8| if byte == b'_' { b'-' } else { byte };
+        sent != name && sent.bytes().map(gap).eq(name.bytes().map(gap))
+    };
+    if let Some((sent, _)) = request.headers.iter().find(|(sent, _)| taken_for(sent)) {
+        return Err(malformed(format!(
+            "the header {} could be taken for `{name}`",
+            crate::text::quoted(sent)
+        )));
+    }
     Ok(one(request, name)?
         .map(|value| value.trim_matches(' '))
         .filter(|value| !value.is_empty())

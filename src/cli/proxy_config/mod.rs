@@ -176,7 +176,7 @@ struct Needs {
     token_kept_by: Vec<(String, Vec<String>)>,
     /// Whether all APIs do.
     token_kept: bool,
-    /// Whether tokens are taken from the handshake of a WebSocket.
+    /// Whether tokens are taken that a page sends with the handshake of a WebSocket.
     websocket: bool,
     /// Whether tokens are taken that are bound to the client's certificate.
     certificate: bool,
@@ -220,7 +220,7 @@ impl Needs {
             .apis
             .iter()
             .flat_map(|api| &api.token_places)
-            .any(|place| matches!(place, TokenPlace::Subprotocol(_)));
+            .any(|place| matches!(place, TokenPlace::Subprotocol(_) | TokenPlace::Cookie(_)));
         Ok(Needs {
             forwarded: forwarded.into_iter().map(str::to_owned).collect(),
             read: read.into_iter().collect(),

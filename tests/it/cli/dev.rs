@@ -163,6 +163,27 @@ fn the_lines_work_for_every_example() {
     }
 }
 
+/// A cookie is not enough to change something: the line says whose page asks.
+#[test]
+fn the_lines_work_where_the_token_is_a_cookie() {
+    let policy = r#"
+issuer acme { url "https://acme.example/" }
+api orders {
+    host      "api.example.com"
+    issuer    acme
+    audience  "https://api.example.com"
+    token only in cookie "session"
+    POST /orders requires scope "write:orders"
+}
+"#;
+    let folder = folder(&[("a.gate", policy)]);
+    let dev = Dev::start(&text(&folder));
+    let line = dev.command("Allowed");
+    assert!(line.contains("Origin: https://api.example.com"), "{line}");
+    let allowed = curl(&line);
+    assert_eq!(allowed.status, 200, "{}\n{}", dev.greeting, allowed.text);
+}
+
 #[test]
 fn tokens_are_what_they_are_asked_to_be() {
     let dev = Dev::start("policies/spa");

@@ -436,9 +436,32 @@ fn what_envoy_has_joined_is_refused() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// `X_Access_Token` is `X-Access-Token` to many frameworks. A proxy refuses it or drops it, or
+/// portcullis refuses it: the application never gets a token that nobody has checked.
+#[test]
+fn a_name_with_an_underscore_is_no_second_token() {
+    let world = World::start();
+    for kind in Kind::ALL {
+        let proxy = world.proxy(kind);
+        for spelling in ["X_Access_Token", "x-access_token"] {
+            let answer = get("header")
+                .header("X-Access-Token", &world.token)
+                .header(spelling, "other")
+                .send(proxy.address);
+            let got = (answer.status, reason(&answer));
+            let fine = match kind {
+                Kind::EnvoyGrpc | Kind::EnvoyHttp => got == (400, None),
+                Kind::Nginx => got.0 == 200 && !answer.text().contains("other"),
+                Kind::Caddy => got == (400, Some("request.malformed")),
+            };
+            assert!(fine, "{kind:?} {spelling}: {answer:?} {}", answer.text());
+        }
+    }
+}
+
 /// HTTP/2 may send a cookie for each of its pairs (RFC 9113, section 8.2.3).
 #[test]
-fn cookies_in_pieces_are_put_together_over_http2() {
+fn what_came_in_pieces_and_what_came_twice_over_http2() {
     let world = World::start();
     let cookie = format!("session={}", world.token);
     let host = "cookie.example.com";
@@ -467,6 +490,29 @@ fn cookies_in_pieces_are_put_together_over_http2() {
             // The application gets what was judged.
             let echo = serde_json::from_slice(&body).expect("JSON");
             assert_eq!(echoed(&echo, "cookie"), [crumbs.join("; ")], "{kind:?}");
+        }
+        let bearer = format!("Bearer {}", world.token);
+        for (host, name, value) in [
+            ("plain.example.com", "authorization", bearer.as_str()),
+            ("header.example.com", "x-access-token", &world.token),
+        ] {
+            let ask = |count: usize| {
+                let headers = vec![(name, value); count];
+                http2::get_from(proxy.address, host, b"/orders", &headers).expect("frames")
+            };
+            let once = ask(1);
+            assert!(
+                matches!(once, Outcome::Answered { status: 200, .. }),
+                "{kind:?}: {once:?}"
+            );
+            let before = world.upstream.received();
+            let twice = ask(2);
+            let refused = match twice {
+                Outcome::Answered { status, .. } => (400..404).contains(&status),
+                Outcome::Refused => true,
+            };
+            assert!(refused, "{kind:?} {name}: {twice:?}");
+            assert_eq!(world.upstream.received(), before, "{kind:?} {name}");
         }
         for crumbs in [
             &[cookie.as_str(), "session=other"][..],
