@@ -293,7 +293,38 @@ fn check_issuers(
         }
         issuers.push((id, name.span));
     }
+    check_one_introspects(env, api, &issuers, out);
     (issuers.into_iter().map(|(id, _)| id).collect(), known)
+}
+
+/// A token that is no JWT does not say whose it is, and is shown to nobody on a guess.
+fn check_one_introspects(env: Env, api: &ast::Api, issuers: &[(IssuerId, Span)], out: &mut Out) {
+    let mut introspecting = issuers.iter().filter_map(|(id, named)| {
+        let issuer = env.issuers.get(id.0 as usize)?;
+        Some((issuer, issuer.introspects?, *named))
+    });
+    let Some((first, first_said, _)) = introspecting.next() else {
+        return;
+    };
+    for (other, said, named) in introspecting {
+        out.say(
+            Diagnostic::new(
+                Code::TwoIntrospect,
+                named,
+                format!(
+                    "`{}` takes tokens of two issuers that are asked about tokens that are no \
+                     JWTs, `{}` and `{}`",
+                    api.name.node, first.name, other.name
+                ),
+            )
+            .also(first_said, format!("`{}` is asked here", first.name))
+            .also(said, format!("`{}` is asked here", other.name))
+            .help(
+                "such a token does not say whose it is: let one of them issue JWTs, or make two \
+                 APIs of it",
+            ),
+        );
+    }
 }
 
 fn check_audience(env: Env, setting: &ApiSetting, out: &mut Out) -> Audience {

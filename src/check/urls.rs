@@ -85,7 +85,7 @@ pub(super) fn parse_fetched(text: &str) -> Result<Url<'_>, &'static str> {
     match url.scheme {
         "https" => Ok(url),
         "http" if is_loopback(url.host) => Ok(url),
-        "http" => Err("it is plain HTTP: whoever is on the way could send keys of their own"),
+        "http" => Err("it is plain HTTP: whoever is on the way could answer in its place"),
         _ => Err("its scheme is not `https`"),
     }
 }

@@ -77,6 +77,24 @@ struct ResultLabel {
     result: &'static str,
 }
 
+/// What came of questions about one issuer's tokens that are no JWTs; counted at requests, the
+/// counters are found once.
+#[derive(Debug)]
+pub struct Introspections {
+    /// It answered that the token is good.
+    pub active: Counter,
+    /// It answered that it is not.
+    pub inactive: Counter,
+    /// It did not answer, or with what is no answer.
+    pub failure: Counter,
+    /// It was not asked: the answer was there.
+    pub kept: Counter,
+    /// It was not asked: too many requests wait for it.
+    pub refused: Counter,
+    /// A request could not wait for its answer any longer.
+    pub late: Counter,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KeyLabels {
     issuer: String,
@@ -143,6 +161,8 @@ pub struct Metrics {
     last_failed: Gauge,
     policy: Family<RevisionLabel, Gauge>,
     key_refreshes: Family<KeyLabels, Counter>,
+    introspections: Family<KeyLabels, Counter>,
+    introspection_lookups: Family<KeyLabels, Counter>,
     dropped_log_lines: Counter,
     lookups: Lookups,
     tokens: Gauge,
@@ -172,6 +192,8 @@ impl Metrics {
             last_failed: Gauge::default(),
             policy: Family::default(),
             key_refreshes: Family::default(),
+            introspections: Family::default(),
+            introspection_lookups: Family::default(),
             dropped_log_lines: Counter::default(),
             lookups: Lookups::default(),
             tokens: Gauge::default(),
@@ -213,6 +235,16 @@ impl Metrics {
             "key_refreshes",
             "Fetches of issuers' keys by issuer and result: success, failure",
             metrics.key_refreshes.clone(),
+        );
+        registry.register(
+            "introspections",
+            "Questions to issuers about tokens that are no JWTs by issuer and result: active, inactive, failure",
+            metrics.introspections.clone(),
+        );
+        registry.register(
+            "introspection_lookups",
+            "Requests that did not wait for such a question's end by issuer and result: kept, refused, late",
+            metrics.introspection_lookups.clone(),
         );
         registry.register(
             "decision_log_dropped_lines",
@@ -325,6 +357,23 @@ impl Metrics {
                 result: if success { "success" } else { "failure" },
             })
             .inc();
+    }
+
+    /// The counters of questions about an issuer's tokens.
+    pub fn introspections(&self, issuer: &str) -> Introspections {
+        let of = |family: &Family<KeyLabels, Counter>, result| {
+            let issuer = issuer.to_owned();
+            family.get_or_create_owned(&KeyLabels { issuer, result })
+        };
+        let (asked, other) = (&self.introspections, &self.introspection_lookups);
+        Introspections {
+            active: of(asked, "active"),
+            inactive: of(asked, "inactive"),
+            failure: of(asked, "failure"),
+            kept: of(other, "kept"),
+            refused: of(other, "refused"),
+            late: of(other, "late"),
+        }
     }
 
     /// Counts a line of the decision log that was dropped.

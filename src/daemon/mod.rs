@@ -8,6 +8,7 @@ pub mod cache;
 pub mod config;
 mod decision_log;
 mod dpop;
+pub mod introspect;
 pub mod keys;
 pub mod listen;
 pub mod log;
@@ -40,6 +41,7 @@ use crate::settings::IssuerId;
 use cache::Cache;
 use config::Config;
 use dpop::Dpop;
+use introspect::Endpoints;
 use keys::{IssuerKeys, Origin, Place, Store};
 use log::LogLevel;
 use metrics::Metrics;
@@ -58,6 +60,7 @@ pub struct Snapshot {
     policy: Policy,
     /// By the number of the issuer.
     keys: Vec<IssuersKeys>,
+    endpoints: Endpoints,
     revision: String,
     loaded_at: SystemTime,
     files: Vec<FileEntry>,
@@ -73,9 +76,18 @@ enum IssuersKeys {
 }
 
 impl Snapshot {
-    /// Compiles a policy and finds its issuers' keys; `None` where the policy has errors.
-    fn build(loaded: Loaded, store: &Store) -> Option<Snapshot> {
-        let model = loaded.checked.model?;
+    /// Compiles a policy, and finds its issuers' keys and how they are asked about tokens.
+    fn build(
+        loaded: Loaded,
+        store: &Store,
+        asked: &introspect::Store,
+        config: &Config,
+    ) -> Result<Snapshot, String> {
+        let model = loaded
+            .checked
+            .model
+            .ok_or("the policy could not be compiled")?;
+        let endpoints = asked.endpoints(&model, config)?;
         let keys = model
             .issuers
             .iter()
@@ -90,7 +102,8 @@ impl Snapshot {
                 }))
             })
             .collect();
-        Some(Snapshot {
+        Ok(Snapshot {
+            endpoints,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             policy: compile::compile(model, loaded.sources),
             keys,
@@ -137,6 +150,7 @@ pub struct Daemon {
     snapshot: ArcSwap<Snapshot>,
     settings: ArcSwap<Config>,
     keys: Store,
+    introspect: introspect::Store,
     tokens: Cache,
     dpop: Dpop,
     metrics: Arc<Metrics>,

@@ -1,4 +1,5 @@
-//! What a policy asks of a request that no adapter is configured to receive.
+//! What policy and configuration ask of each other in vain; foremost, what a policy asks of a
+//! request that no adapter is configured to receive.
 //!
 //! Such an atom is *missing*, and a rule that needs it never allows: better said when the policy
 //! is loaded than found out by the first user who is denied.
@@ -67,6 +68,14 @@ pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
             "certificate",
             "no such token is good",
         );
+    }
+    for name in config.introspection.issuers.keys() {
+        let mut issuers = model.issuers.iter().filter(|issuer| issuer.name == *name);
+        if !issuers.any(|issuer| issuer.introspect.is_some()) {
+            unmet.push(format!(
+                "`introspection.issuers.{name}` is of no use: the policy has no issuer of that name with `keys introspect`"
+            ));
+        }
     }
     unmet
 }

@@ -25,7 +25,7 @@ use super::{Daemon, Snapshot, dpop};
 use crate::answer::{self, Answer, Explanation};
 use crate::engine::{self, Api, Decision, Evidence, Fault, Presented, Request, Routed};
 use crate::reason::Reason;
-use crate::settings::{ClaimId, Demand};
+use crate::settings::{ClaimId, Demand, IssuerId};
 use crate::token::{self, Admitted, Sender, Shown, Verified};
 
 /// Which part of the deadline a request may wait for keys, or for who knows the proofs that were
@@ -240,6 +240,15 @@ impl Exchange<'_> {
             demands: dpop::demands(&self.settings, nonces.as_ref()),
         });
         let patience = self.patience();
+        match token::whom_to_ask(token, policy, api) {
+            Ok(None) => {}
+            Ok(Some(issuer)) => {
+                return self
+                    .introspect(token, api, issuer, &sender, request.now)
+                    .await;
+            }
+            Err(fault) => return Proof::Fault(fault),
+        }
         let under = Under {
             generation: self.snapshot.generation,
             policy,
@@ -249,13 +258,7 @@ impl Exchange<'_> {
         let mut waited = false;
         loop {
             let Failed { fault, asked } = match self.daemon.tokens.verify(token, &under).await {
-                Ok(verified) => {
-                    let admitted = self.admit(&verified, api, &sender, request.now).await;
-                    return match admitted {
-                        Ok(()) => Proof::Token(verified),
-                        Err(fault) => Proof::Fault(fault),
-                    };
-                }
+                Ok(verified) => return self.admitted(verified, api, &sender, request.now).await,
                 Err(failed) => failed,
             };
             let keys = asked.and_then(|id| self.snapshot.fetched(id));
@@ -279,6 +282,43 @@ impl Exchange<'_> {
                 Ok(true) => waited = true,
                 Ok(false) | Err(_) => return Proof::Fault(fault),
             }
+        }
+    }
+
+    /// Asks the token's issuer what it is worth.
+    async fn introspect(
+        &self,
+        token: &str,
+        api: &Api,
+        issuer: IssuerId,
+        sender: &Sender<'_>,
+        now: f64,
+    ) -> Proof {
+        let Snapshot {
+            endpoints,
+            generation,
+            policy,
+            ..
+        } = &*self.snapshot;
+        let answer = endpoints
+            .introspected(token, (*generation, policy), api, issuer, self.patience())
+            .await;
+        match answer {
+            Ok(verified) => self.admitted(verified, api, sender, now).await,
+            Err(fault) => Proof::Fault(fault),
+        }
+    }
+
+    async fn admitted(
+        &self,
+        verified: Arc<Verified>,
+        api: &Api,
+        sender: &Sender<'_>,
+        now: f64,
+    ) -> Proof {
+        match self.admit(&verified, api, sender, now).await {
+            Ok(()) => Proof::Token(verified),
+            Err(fault) => Proof::Fault(fault),
         }
     }
 

@@ -133,18 +133,23 @@ async fn take(
         tracing::debug!(revision = %current.revision, "nothing has changed");
         return Ok(ReloadResult::Unchanged);
     }
-    daemon.configure(wanted.config);
-    if same_policy {
+    // As whom issuers are asked about tokens is a part of what requests are decided by.
+    if same_policy && wanted.config.introspection == daemon.settings().introspection {
+        daemon.configure(wanted.config);
         return Ok(ReloadResult::Changed);
     }
     let warnings = loaded.checked.diagnostics.len();
-    let built = {
+    let (config, snapshot) = {
         let daemon = daemon.clone();
-        tokio::task::spawn_blocking(move || Snapshot::build(loaded, &daemon.keys))
-            .await
-            .map_err(|fault| format!("a fault while the policy was compiled: {fault}"))?
+        tokio::task::spawn_blocking(move || {
+            let config = wanted.config;
+            let built = Snapshot::build(loaded, &daemon.keys, &daemon.introspect, &config);
+            built.map(|snapshot| (config, snapshot))
+        })
+        .await
+        .map_err(|fault| format!("a fault while the policy was compiled: {fault}"))??
     };
-    let snapshot = built.ok_or_else(|| "the policy could not be compiled".to_owned())?;
+    daemon.configure(config);
     tracing::info!(
         revision = %snapshot.revision,
         before = %current.revision,

@@ -24,7 +24,7 @@ use super::log::{self, LogLevel};
 use super::metrics::{Metrics, ReloadResult};
 use super::pipeline::Ids;
 use super::reload::{self, Cause};
-use super::{Daemon, Snapshot, Source, admin, decision_log, watch};
+use super::{Daemon, Snapshot, Source, admin, decision_log, introspect, watch};
 use crate::load::{self, Loaded};
 
 /// How long the first fetch of keys may keep the daemon from being ready: a provider that is down
@@ -113,12 +113,14 @@ async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running,
     }
     let metrics = Arc::new(Metrics::new());
     let keys = Store::new(&config.keys, metrics.clone())?;
-    let snapshot = Snapshot::build(loaded, &keys).ok_or("the policy could not be compiled")?;
+    let introspect = introspect::Store::new(&config.keys, metrics.clone())?;
+    let snapshot = Snapshot::build(loaded, &keys, &introspect, &config)?;
     let limits = config.limits.clone();
     let watched = config.reload.watch;
     let daemon = Arc::new(Daemon {
         snapshot: ArcSwap::from_pointee(snapshot),
         keys,
+        introspect,
         tokens: Cache::new(&config.cache, metrics.clone())?,
         dpop: Dpop::new(&config.dpop)?,
         metrics,

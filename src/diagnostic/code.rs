@@ -112,7 +112,7 @@ codes! {
     DoubledSetting = "P0401", Error;
     /// An issuer has no URL.
     MissingUrl = "P0402", Error;
-    /// A URL that can't be an issuer's, or that keys can't be fetched from.
+    /// A URL that can't be an issuer's, or that can't be asked for keys or about tokens.
     BadUrl = "P0403", Error;
     /// A token could be of two issuers by its `iss`.
     DoubledUrl = "P0404", Error;
@@ -150,12 +150,14 @@ codes! {
     PathOptionsDiffer = "P0420", Error;
     /// ID tokens are taken whatever their audience.
     IdTokenAudience = "P0421", Error;
-    /// A part of the language that this version does not have.
-    NotSupported = "P0422", Error;
     /// An API that takes DPoP proofs names no host.
     ProofWithoutHost = "P0424", Error;
     /// An API that takes DPoP proofs looks for tokens where no proof can stand beside one.
     ProofWithoutAuthorization = "P0425", Error;
+    /// Two issuers of an API are asked about tokens that are no JWTs.
+    TwoIntrospect = "P0426", Error;
+    /// ID tokens are asked for where tokens that are no JWTs are introspected.
+    IntrospectedIdTokens = "P0427", Error;
     /// No token is to be forwarded, and one can stand where it can't be taken away.
     TokenForwarded = "P0428", Error;
     /// A path that has no meaning.

@@ -267,6 +267,8 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
         for issuer in &mut model.issuers {
             issuer.keys = KeySource::Files(Arc::clone(&development.keys));
             issuer.algorithms = vec![development.algorithm];
+            // Its tokens are JWTs, and no provider is asked about others.
+            issuer.introspect = None;
         }
     }
     Loaded {

@@ -27,16 +27,23 @@ pub(super) fn find<'p>(
     known()
         .find(|(_, issuer)| matches!(&issuer.url, IssuerUrl::Exact(url) if url == iss))
         .or_else(|| {
-            known().find(|(_, issuer)| match &issuer.url {
-                IssuerUrl::Exact(_) => false,
-                IssuerUrl::Tenant {
-                    prefix,
-                    claim,
-                    suffix,
-                } => tenant(iss, prefix, suffix)
-                    .is_some_and(|tenant| claims.at(claim).and_then(Json::as_str) == Some(tenant)),
+            known().find(|(_, issuer)| {
+                matches!(issuer.url, IssuerUrl::Tenant { .. }) && fits(&issuer.url, iss, claims)
             })
         })
+}
+
+/// Whether an issuer's tokens have this `iss`, beside these claims.
+pub(super) fn fits(url: &IssuerUrl, iss: &str, claims: &Json<'_>) -> bool {
+    match url {
+        IssuerUrl::Exact(url) => url == iss,
+        IssuerUrl::Tenant {
+            prefix,
+            claim,
+            suffix,
+        } => tenant(iss, prefix, suffix)
+            .is_some_and(|tenant| claims.at(claim).and_then(Json::as_str) == Some(tenant)),
+    }
 }
 
 /// Whether [`find`] finds this issuer for an API in a token of this `iss`, if it has found it in the

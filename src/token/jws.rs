@@ -182,6 +182,12 @@ fn no_key(why: &NoKey, id: Option<&str>, algorithm: Algorithm, owner: &str) -> F
     Fault::new(Reason::TokenUnknownKey, hint)
 }
 
+/// Whether a token can be no JWT, as [`Jws::read`] says it: [`Reason::TokenOpaque`].
+pub(super) fn is_opaque(token: &str) -> bool {
+    token.len() <= MAX_TOKEN_BYTES
+        && three_parts(token).is_err_and(|fault| fault.reason == Reason::TokenOpaque)
+}
+
 /// The three parts of a token, or what it is instead.
 fn three_parts(token: &str) -> Result<[&str; 3], Fault> {
     if token.is_empty() {

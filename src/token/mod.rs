@@ -23,6 +23,10 @@
 //! claims set only when its signature has been found good. [`verify`] reads no clock, and what is
 //! good for it is good whatever else the API asks but its issuers, so that the result can be kept
 //! and shared ([`Verified::holds`]); [`admit`] is asked at each decision.
+//!
+//! A token that is no JWT tells nothing. Where an issuer of the API says what it is worth
+//! ([`whom_to_ask`]), what it says takes the place of header, payload and signature
+//! ([`introspected`]); what comes after 9 is the same.
 
 mod advice;
 mod again;
@@ -30,6 +34,7 @@ mod audience;
 mod claims;
 mod duration;
 mod header;
+mod introspected;
 mod issuer;
 mod jws;
 mod kind;
@@ -47,6 +52,9 @@ use crate::settings::{IssuerId, TokenKind};
 use crate::text::quoted;
 
 pub use header::Header;
+pub use introspected::{
+    Introspection, MAX_ANSWER_BYTES, MAX_ASKED_BYTES, introspected, whom_to_ask,
+};
 pub use jws::{Jws, MAX_TOKEN_BYTES};
 pub use sender::{
     Demands, MAX_PROOF_BYTES, Nonces, PROOF_AHEAD, PROOF_MAX_AGE, Proof, Sender, Shown,
@@ -99,7 +107,8 @@ impl Verified {
         self.issuer
     }
 
-    /// Which key signed it; `None` for what was taken without a signature.
+    /// Which key signed it; `None` for what was taken without a signature, such as what an issuer
+    /// has said of a token.
     pub fn key(&self) -> Option<Thumbprint> {
         self.key
     }
@@ -355,8 +364,9 @@ impl<'c, 'p> Examined<'c, 'p> {
         tell(fault, self.kind, &self.registered)
     }
 
-    /// INVARIANT: only called with a key whose signature has been found good, or without a key
-    /// by what is never asked for a request. Nothing else makes facts of claims.
+    /// INVARIANT: only called with a key whose signature has been found good; or without a key
+    /// for what the issuer's own endpoint has said of a token, or by what is never asked for a
+    /// request. Nothing else makes facts of claims.
     fn verified(
         &self,
         key: Option<Thumbprint>,

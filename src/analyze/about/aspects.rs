@@ -303,7 +303,30 @@ fn keys<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> Vec<Aspec
             vec![unshown(case, effect, Reason::TokenUnknownKey)],
         ));
     }
+    aspects.extend(introspection(case, url, old, new));
     aspects
+}
+
+/// Who is asked about tokens that are no JWTs: another one may call another token good.
+fn introspection<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> Option<Aspect<'m>> {
+    let (effect, reason) = match (&old.introspect, &new.introspect) {
+        (old, new) if old == new => return None,
+        (None, _) => (Effect::Loosened, Reason::TokenOpaque),
+        (_, None) => (Effect::Tightened, Reason::TokenOpaque),
+        _ => (Effect::Changed, Reason::TokenRevoked),
+    };
+    let said = |issuer: &Issuer| {
+        let endpoint = issuer.introspect.as_ref();
+        endpoint.map_or_else(|| "nobody".to_owned(), |url| format!("`{url}`"))
+    };
+    Some(Aspect::new(
+        format!(
+            "who is asked about tokens of {url} that are no JWTs: {} became {}",
+            said(old),
+            said(new)
+        ),
+        vec![unshown(case, effect, reason)],
+    ))
 }
 
 fn places<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m>> {

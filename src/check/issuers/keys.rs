@@ -42,6 +42,31 @@ pub(super) fn check_keys(
     }
 }
 
+/// The endpoint that is asked about tokens that are no JWTs.
+pub(super) fn check_introspect(
+    terms: Terms,
+    setting: &Spanned<&ast::Term>,
+    id_tokens: Option<Span>,
+    out: &mut Out,
+) -> Option<String> {
+    if let Some(wants) = id_tokens {
+        out.say(
+            Diagnostic::new(
+                Code::IntrospectedIdTokens,
+                setting.span,
+                "an ID token is a JWT, and no JWT is introspected",
+            )
+            .also(wants, "ID tokens are asked for here")
+            .help("remove one of the two"),
+        );
+    }
+    let url = terms.text(setting.node, "the URL of an introspection endpoint", out)?;
+    if let Err(why) = parse_fetched(&url.node) {
+        out.say(bad_url(&url, "tokens can't be introspected at", why));
+    }
+    Some(url.node)
+}
+
 /// The keys of all files together.
 fn key_files(input: &Input, files: &[ast::Term], out: &mut Out) -> keys::KeySet {
     let mut sets = Vec::new();

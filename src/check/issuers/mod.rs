@@ -17,7 +17,7 @@ use super::claims::{claim_type, refuse_checked, registered};
 use super::limits::{MAX_CLAIM_PATH, MAX_LEEWAY};
 use super::out::Out;
 use super::values::Terms;
-use keys::{check_algorithms, check_keys, check_keys_fit};
+use keys::{check_algorithms, check_introspect, check_keys, check_keys_fit};
 use settings::Settings;
 use url::check_url;
 
@@ -43,6 +43,8 @@ pub(super) struct IssuerInfo {
     pub url_span: Span,
     /// Where `tokens id` is said, if it is.
     pub wants_id_tokens: Option<Span>,
+    /// Where `keys introspect` is said, if it is.
+    pub introspects: Option<Span>,
     /// Where `sender dpop` is said, if it is.
     pub dpop_span: Option<Span>,
     pub claims: BTreeMap<String, DeclaredClaim>,
@@ -122,11 +124,16 @@ pub(super) fn check(
             ),
         );
     }
+    let introspect = settings
+        .introspect
+        .as_ref()
+        .and_then(|setting| check_introspect(terms, setting, wants_id_tokens, out));
     let model = Issuer {
         span: declared.span,
         name: declared.name.node.clone(),
         url: url.clone(),
         keys,
+        introspect,
         algorithms,
         leeway: settings
             .leeway
@@ -158,6 +165,7 @@ pub(super) fn check(
         url,
         url_span,
         wants_id_tokens,
+        introspects: settings.introspect.map(|setting| setting.span),
         dpop_span: settings.sender.dpop_span(),
         claims,
         model,

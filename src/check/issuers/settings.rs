@@ -12,6 +12,7 @@ use super::super::sender::SenderSettings;
 pub(super) struct Settings<'a> {
     pub url: Option<Spanned<&'a ast::Term>>,
     pub keys: Option<Spanned<&'a IssuerSetting>>,
+    pub introspect: Option<Spanned<&'a ast::Term>>,
     pub algorithms: Option<Spanned<&'a [ast::Name]>>,
     pub leeway: Option<Spanned<&'a ast::Term>>,
     pub max_age: Option<Spanned<&'a ast::Term>>,
@@ -60,8 +61,8 @@ impl<'a> Settings<'a> {
                 | IssuerSetting::KeysFile(_) => {
                     once(&mut settings.keys, &setting.node, span, "keys", out);
                 }
-                IssuerSetting::KeysIntrospect(_) => {
-                    out.say(not_supported(span, "keys introspect"));
+                IssuerSetting::KeysIntrospect(term) => {
+                    once(&mut settings.introspect, term, span, "keys introspect", out);
                 }
                 IssuerSetting::Algorithms(names) => {
                     once(
@@ -113,14 +114,4 @@ impl<'a> Settings<'a> {
         }
         settings
     }
-}
-
-/// What the language has and this version does not.
-fn not_supported(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::new(
-        Code::NotSupported,
-        span,
-        format!("`{what}` is not yet supported"),
-    )
-    .help("remove it; a policy that needs it can't be enforced by this version")
 }

@@ -1,19 +1,14 @@
 //! The tokens that were verified, in so many bytes.
 //!
-//! What was not asked for since it last came to the front of the queue makes room first: as good
-//! as knowing the order of all uses, without moving anything at a use. That an entry is of an older
-//! policy, or expired, needs no clearing: nobody asks for it, and its room is taken.
+//! That an entry is of an older policy, or expired, needs no clearing: nobody asks for it, and its
+//! room is taken.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use super::shard::{ENTRY_BYTES, Entry, Shard, lock};
 use super::{Digest, SHARDS};
 use crate::daemon::metrics::Metrics;
 use crate::token::Verified;
-
-/// What an entry takes beside its token, in bytes: its places in map and queue, and the counters of
-/// its `Arc`.
-const ENTRY_BYTES: usize = 192;
 
 /// The tokens that were verified.
 pub struct Good {
@@ -21,21 +16,6 @@ pub struct Good {
     /// How many bytes each of them may take.
     of_shard: usize,
     metrics: Arc<Metrics>,
-}
-
-struct Shard<V> {
-    entries: HashMap<Digest, Entry<V>>,
-    /// Each entry once, in the order in which they came or were last spared.
-    queue: VecDeque<Digest>,
-    bytes: usize,
-}
-
-struct Entry<V> {
-    generation: u64,
-    verified: V,
-    bytes: usize,
-    /// Whether it was asked for since it came or was last spared.
-    used: bool,
 }
 
 impl Good {
@@ -56,12 +36,7 @@ impl Good {
     /// Keeps what was verified.
     pub fn put(&self, digest: Digest, generation: u64, verified: Arc<Verified>) {
         let bytes = verified.bytes() + ENTRY_BYTES;
-        let entry = Entry {
-            generation,
-            verified,
-            bytes,
-            used: false,
-        };
+        let entry = Entry::new(generation, verified, bytes);
         let mut shard = lock(digest.shard(&self.shards));
         let before = shard.size();
         shard.put(digest, entry, self.of_shard);
@@ -72,152 +47,7 @@ impl Good {
     }
 }
 
-fn lock<V>(shard: &Mutex<Shard<V>>) -> MutexGuard<'_, Shard<V>> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn difference(before: usize, after: usize) -> i64 {
     let signed = |size| i64::try_from(size).unwrap_or(i64::MAX);
     signed(after) - signed(before)
-}
-
-impl<V> Default for Shard<V> {
-    fn default() -> Self {
-        Shard {
-            entries: HashMap::new(),
-            queue: VecDeque::new(),
-            bytes: 0,
-        }
-    }
-}
-
-impl<V: Clone> Shard<V> {
-    fn get(&mut self, digest: &Digest, generation: u64) -> Option<V> {
-        let entry = self.entries.get_mut(digest)?;
-        if entry.generation != generation {
-            return None;
-        }
-        entry.used = true;
-        Some(entry.verified.clone())
-    }
-
-    /// Entries and bytes.
-    fn size(&self) -> (usize, usize) {
-        (self.entries.len(), self.bytes)
-    }
-
-    fn put(&mut self, digest: Digest, entry: Entry<V>, room: usize) {
-        if entry.bytes > room {
-            return;
-        }
-        match self.entries.get_mut(&digest) {
-            // A request that was slow must not put back what an older policy has said.
-            Some(known) if known.generation > entry.generation => return,
-            Some(known) => {
-                self.bytes = self.bytes - known.bytes + entry.bytes;
-                *known = entry;
-            }
-            None => {
-                self.bytes += entry.bytes;
-                self.entries.insert(digest, entry);
-                self.queue.push_back(digest);
-            }
-        }
-        // Each entry is spared once at most, so that this comes to an end.
-        while self.bytes > room {
-            let Some(digest) = self.queue.pop_front() else {
-                return;
-            };
-            match self.entries.get_mut(&digest) {
-                Some(entry) if entry.used => {
-                    entry.used = false;
-                    self.queue.push_back(digest);
-                }
-                _ => {
-                    let gone = self.entries.remove(&digest);
-                    self.bytes -= gone.map_or(0, |entry| entry.bytes);
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn digest(number: u8) -> Digest {
-        Digest([number; 32])
-    }
-
-    /// An entry without a token, which is not looked at here.
-    fn entry(generation: u64, bytes: usize) -> Entry<()> {
-        Entry {
-            generation,
-            verified: (),
-            bytes,
-            used: false,
-        }
-    }
-
-    fn kept(shard: &Shard<()>) -> Vec<u8> {
-        let mut kept: Vec<u8> = shard.entries.keys().map(|digest| digest.0[0]).collect();
-        kept.sort_unstable();
-        kept
-    }
-
-    #[test]
-    fn what_is_used_stays_and_the_rest_makes_room() {
-        let mut shard = Shard::default();
-        for number in 1..=4 {
-            shard.put(digest(number), entry(1, 10), 40);
-        }
-        assert_eq!(kept(&shard), [1, 2, 3, 4]);
-        for used in [1, 3] {
-            assert!(shard.get(&digest(used), 1).is_some());
-        }
-        shard.put(digest(5), entry(1, 10), 40);
-        assert_eq!(
-            kept(&shard),
-            [1, 3, 4, 5],
-            "the first was used and is spared"
-        );
-        shard.put(digest(6), entry(1, 10), 40);
-        assert_eq!(kept(&shard), [1, 3, 5, 6]);
-        for number in 10..100 {
-            shard.put(digest(number), entry(1, 10), 40);
-            assert_eq!(shard.size(), (4, 40));
-            assert_eq!(shard.queue.len(), 4);
-        }
-    }
-
-    #[test]
-    fn one_that_is_larger_than_the_room_is_not_kept() {
-        let mut shard = Shard::default();
-        shard.put(digest(1), entry(1, 10), 40);
-        shard.put(digest(2), entry(1, 41), 40);
-        assert_eq!(kept(&shard), [1]);
-        assert_eq!(shard.size(), (1, 10));
-    }
-
-    #[test]
-    fn one_of_an_older_policy_does_not_take_a_newer_ones_place() {
-        let mut shard = Shard::default();
-        shard.put(digest(1), entry(2, 10), 40);
-        shard.put(digest(1), entry(1, 20), 40);
-        assert_eq!(shard.size(), (1, 10));
-        shard.put(digest(1), entry(3, 30), 40);
-        assert_eq!(shard.size(), (1, 30));
-        assert_eq!(shard.queue.len(), 1);
-    }
-
-    #[test]
-    fn nothing_is_found_under_another_policy() {
-        let mut shard = Shard::default();
-        shard.put(digest(1), entry(7, 10), 40);
-        assert!(shard.get(&digest(1), 7).is_some());
-        assert!(shard.get(&digest(1), 6).is_none());
-        assert!(shard.get(&digest(1), 8).is_none());
-        assert!(shard.get(&digest(2), 7).is_none());
-    }
 }

@@ -16,6 +16,7 @@
 mod bad;
 mod flight;
 mod good;
+mod shard;
 
 use std::cell::Cell;
 use std::fmt;
@@ -34,21 +35,44 @@ use crate::token::{self, MAX_TOKEN_BYTES, Verified};
 use bad::Bad;
 use flight::{Flights, Seat};
 use good::Good;
+pub(super) use shard::{ENTRY_BYTES, Entry, Shard, lock};
 
 /// How many parts each of the memories has, each with a lock of its own that is held for some
 /// instructions. More than there are cores on most machines; a power of two.
-const SHARDS: usize = 32;
+pub(super) const SHARDS: usize = 32;
 
 /// What stands for a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Digest([u8; 32]);
+pub(super) struct Digest([u8; 32]);
 
 impl Digest {
     /// Which of as many shards it belongs to.
-    fn shard<'s, T>(&self, shards: &'s [T; SHARDS]) -> &'s T {
+    pub fn shard<'s, T>(&self, shards: &'s [T; SHARDS]) -> &'s T {
         let [first, ..] = self.0;
         let [any, ..] = shards;
         shards.get(usize::from(first) % SHARDS).unwrap_or(any)
+    }
+}
+
+/// Makes digests, by a key that is forgotten when the process ends.
+pub(super) struct Digester(hmac::Key);
+
+impl Digester {
+    /// With a key of its own.
+    pub fn new() -> Result<Digester, String> {
+        let mut secret = [0; 32];
+        aws_lc_rs::rand::fill(&mut secret).map_err(|_| "there are no random numbers".to_owned())?;
+        Ok(Digester(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
+    }
+
+    /// What stands for a token.
+    pub fn digest(&self, token: &str) -> Digest {
+        let tag = hmac::sign(&self.0, token.as_bytes());
+        let mut digest = [0; 32];
+        for (byte, signed) in digest.iter_mut().zip(tag.as_ref()) {
+            *byte = *signed;
+        }
+        Digest(digest)
     }
 }
 
@@ -82,7 +106,7 @@ pub struct Cache {
 }
 
 struct Memory {
-    secret: hmac::Key,
+    digester: Digester,
     good: Good,
     bad: Bad,
     flights: Flights,
@@ -103,11 +127,8 @@ impl Cache {
         let memory = if config.max_bytes == 0 {
             None
         } else {
-            let mut secret = [0; 32];
-            aws_lc_rs::rand::fill(&mut secret)
-                .map_err(|_| "there are no random numbers".to_owned())?;
             Some(Memory {
-                secret: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+                digester: Digester::new()?,
                 good: Good::new(config.max_bytes, metrics.clone()),
                 bad: Bad::new(),
                 flights: Flights::new(),
@@ -128,7 +149,7 @@ impl Cache {
                 return under.verify(token).map_err(|(failed, _)| failed);
             }
         };
-        let digest = memory.digest(token);
+        let digest = memory.digester.digest(token);
         if let Some(found) = memory.find(&digest, under) {
             self.metrics.token_lookup(match &found {
                 Ok(_) => Lookup::Hit,
@@ -161,15 +182,6 @@ impl Cache {
 }
 
 impl Memory {
-    fn digest(&self, token: &str) -> Digest {
-        let tag = hmac::sign(&self.secret, token.as_bytes());
-        let mut digest = [0; 32];
-        for (byte, signed) in digest.iter_mut().zip(tag.as_ref()) {
-            *byte = *signed;
-        }
-        Digest(digest)
-    }
-
     /// What is known of a token, where that still holds.
     fn find(&self, digest: &Digest, under: &Under<'_>) -> Option<Result<Arc<Verified>, Failed>> {
         let good = self.good.get(digest, under.generation);

@@ -8,6 +8,7 @@ mod adapters;
 mod cache;
 mod dpop;
 mod duration;
+pub mod introspection;
 mod keys;
 mod listeners;
 mod sources;
@@ -22,6 +23,7 @@ pub use adapters::{Adapters, ForwardSources, Sources};
 pub use cache::Cache;
 pub use dpop::Dpop;
 pub use duration::Span;
+pub use introspection::Introspection;
 pub use keys::Keys;
 pub use listeners::{Address, Listener, ListenerSetting, Listeners, Tls};
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
@@ -52,6 +54,8 @@ pub struct Config {
     pub dpop: Dpop,
     /// How issuers' keys are fetched.
     pub keys: Keys,
+    /// How issuers are asked about tokens that are no JWTs.
+    pub introspection: Introspection,
     /// How many verified tokens are kept.
     pub cache: Cache,
     /// Limits on connections and requests.
@@ -73,6 +77,7 @@ impl Default for Config {
             adapters: Adapters::default(),
             dpop: Dpop::default(),
             keys: Keys::default(),
+            introspection: Introspection::default(),
             cache: Cache::default(),
             limits: Limits::default(),
             reload: Reload::default(),
@@ -355,6 +360,7 @@ impl Config {
         }
         self.adapters.validate()?;
         self.dpop.validate()?;
+        self.introspection.validate()?;
         self.keys.validate()?;
         if self.policy.0.is_empty() {
             return Err("policy: no path is named".to_owned());
@@ -362,6 +368,11 @@ impl Config {
         let above_zero = [
             ("deadline", !self.deadline.get().is_zero()),
             ("dpop.max_proofs", self.dpop.max_proofs > 0),
+            (
+                "introspection.timeout",
+                !self.introspection.timeout.get().is_zero(),
+            ),
+            ("introspection.in_flight", self.introspection.in_flight > 0),
             ("limits.connections", self.limits.connections > 0),
             ("limits.decisions", self.limits.decisions > 0),
             ("limits.headers", self.limits.headers > 0),
@@ -395,6 +406,7 @@ impl Config {
             *path = folder.join(&*path);
         }
         self.dpop.resolve(folder);
+        self.introspection.resolve(folder);
         self.keys.resolve(folder);
         self.listeners.resolve(folder);
     }

@@ -14,7 +14,7 @@ use crate::keys::Thumbprint;
 use crate::reason::Reason;
 use crate::settings::{Binding, Senders};
 
-pub(super) use confirmation::Confirmation;
+pub(super) use confirmation::{Confirmation, Member};
 pub use proof::{MAX_PROOF_BYTES, PROOF_AHEAD, PROOF_MAX_AGE, Proof};
 
 /// Who sends a token, as far as it is known.
@@ -153,6 +153,6 @@ fn check_certificate(bound: Thumbprint, shown: Option<Thumbprint>) -> Result<(),
     }
 }
 
-fn refused(hint: impl Into<String>) -> Fault {
+pub(super) fn refused(hint: impl Into<String>) -> Fault {
     Fault::new(Reason::TokenSender, hint)
 }

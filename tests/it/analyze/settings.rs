@@ -105,6 +105,24 @@ fn settings_are_compared_by_what_they_let_through() {
         ),
         (
             with("", AUDIENCE),
+            with("keys introspect \"https://issuer.example/ask\"", AUDIENCE),
+            "who is asked about tokens of `https://issuer.example` that are no JWTs: nobody became `https://issuer.example/ask`",
+            "loosened",
+        ),
+        (
+            with("keys introspect \"https://issuer.example/ask\"", AUDIENCE),
+            with("", AUDIENCE),
+            "who is asked about tokens of `https://issuer.example` that are no JWTs: `https://issuer.example/ask` became nobody",
+            "tightened",
+        ),
+        (
+            with("keys introspect \"https://issuer.example/ask\"", AUDIENCE),
+            with("keys introspect \"https://issuer.example/other\"", AUDIENCE),
+            "who is asked about tokens of `https://issuer.example` that are no JWTs: `https://issuer.example/ask` became `https://issuer.example/other`",
+            "changed",
+        ),
+        (
+            with("", AUDIENCE),
             with("", &api("token in cookie \"session\"")),
             "where a token is looked for: `Authorization: Bearer` became `Authorization: Bearer`, the cookie `session`",
             "changed",

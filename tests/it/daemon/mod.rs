@@ -9,6 +9,7 @@ mod config;
 mod grpc;
 mod harness;
 mod http_proxy;
+mod introspect;
 mod keys;
 mod listeners;
 mod one_decision;

@@ -2,6 +2,7 @@
 
 mod bad;
 mod conformance;
+mod introspected;
 mod kinds;
 mod properties;
 mod providers;

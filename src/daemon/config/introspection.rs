@@ -1,0 +1,162 @@
+//! How issuers are asked about tokens that are no JWTs (RFC 7662), and as whom.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Span;
+use crate::keys::{Algorithm, KeyType};
+
+/// How issuers are asked about tokens that are no JWTs, where the policy says `keys introspect`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Introspection {
+    /// How long an issuer's word is believed that a token is active: so long at most one passes
+    /// that was revoked.
+    pub max_age: Span,
+    /// How long its word is believed that a token is not.
+    pub inactive_max_age: Span,
+    /// How long one request may take, beyond the one that waits for it too.
+    pub timeout: Span,
+    /// How many requests to one issuer are under way at once.
+    pub in_flight: usize,
+    /// How many bytes the answers of one issuer may take.
+    pub max_bytes: usize,
+    /// As whom the issuers are asked, by their names in the policy.
+    pub issuers: BTreeMap<String, Client>,
+}
+
+impl Default for Introspection {
+    fn default() -> Self {
+        Introspection {
+            max_age: Span::from_secs(60),
+            inactive_max_age: Span::from_secs(10),
+            timeout: Span::from_secs(2),
+            in_flight: 32,
+            // Some 2,000 bytes each.
+            max_bytes: 16 * 1024 * 1024,
+            issuers: BTreeMap::new(),
+        }
+    }
+}
+
+/// As whom an issuer is asked. No secret stands here, only where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// The client identifier of this daemon, or of the API that it protects, at the issuer.
+    pub client_id: String,
+    /// How it proves who it is.
+    #[serde(default)]
+    pub method: Method,
+    /// A file that holds the client's secret.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// A variable of the environment that holds it.
+    #[serde(default)]
+    pub secret_env: Option<String>,
+    /// A file that holds the client's private key, in PEM.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// The `kid` by which the issuer knows that key.
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// The algorithm to sign with.
+    #[serde(default)]
+    pub algorithm: Option<String>,
+    /// The audience of what is signed.
+    #[serde(default)]
+    pub audience: Option<String>,
+}
+
+/// How a client proves who it is, by the names of the registry (RFC 8414, section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// By a secret in `Authorization: Basic` (RFC 6749, section 2.3.1).
+    #[default]
+    ClientSecretBasic,
+    /// By a secret in the form.
+    ClientSecretPost,
+    /// By a signature (RFC 7523).
+    PrivateKeyJwt,
+}
+
+impl Introspection {
+    pub(super) fn validate(&self) -> Result<(), String> {
+        for (name, client) in &self.issuers {
+            client
+                .validate()
+                .map_err(|fault| format!("introspection.issuers.{name}: {fault}"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        for client in self.issuers.values_mut() {
+            for path in [&mut client.secret_file, &mut client.key_file]
+                .into_iter()
+                .flatten()
+            {
+                *path = folder.join(&*path);
+            }
+        }
+    }
+}
+
+impl Client {
+    /// The algorithm that is named; an error where it is none that a client signs with.
+    pub fn algorithm(&self) -> Result<Option<Algorithm>, String> {
+        let Some(name) = &self.algorithm else {
+            return Ok(None);
+        };
+        Algorithm::parse(name)
+            .filter(|algorithm| algorithm.key_type() != KeyType::Oct)
+            .map(Some)
+            .ok_or_else(|| {
+                let names: Vec<&str> = Algorithm::asymmetric().map(Algorithm::as_str).collect();
+                format!("algorithm: `{name}` is not one of {}", names.join(", "))
+            })
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        if self.client_id.is_empty() {
+            return Err("client_id: must not be empty".to_owned());
+        }
+        self.algorithm()?;
+        let secrets =
+            usize::from(self.secret_file.is_some()) + usize::from(self.secret_env.is_some());
+        let of_key = [
+            ("key_file", self.key_file.is_some()),
+            ("key_id", self.key_id.is_some()),
+            ("algorithm", self.algorithm.is_some()),
+            ("audience", self.audience.is_some()),
+        ];
+        match self.method {
+            Method::ClientSecretBasic | Method::ClientSecretPost => {
+                if let Some((field, _)) = of_key.into_iter().find(|(_, said)| *said) {
+                    return Err(format!(
+                        "{field}: is for the method `private_key_jwt` alone"
+                    ));
+                }
+                if secrets != 1 {
+                    return Err(
+                        "the secret stands in a file or in the environment: name one of \
+                         `secret_file` and `secret_env`"
+                            .to_owned(),
+                    );
+                }
+            }
+            Method::PrivateKeyJwt => {
+                if secrets != 0 {
+                    return Err("a secret is of no use to the method `private_key_jwt`".to_owned());
+                }
+                if self.key_file.is_none() {
+                    return Err("key_file: the method `private_key_jwt` needs one".to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+}

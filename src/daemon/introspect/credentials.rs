@@ -1,0 +1,178 @@
+//! As whom an issuer is asked about tokens (RFC 7662, section 2.1): the client's authentication.
+//!
+//! Secrets come from files or the environment, are in memory while they serve, and are shown by no
+//! error, log or `Debug`.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
+
+use super::assertion::Signer;
+use crate::daemon::config::introspection::{Client, Method};
+use crate::daemon::secret;
+
+/// RFC 7523, section 2.2.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// As whom an issuer is asked.
+#[derive(PartialEq)]
+pub struct Credentials {
+    client_id: String,
+    proof: Proof,
+}
+
+#[derive(PartialEq)]
+enum Proof {
+    /// A secret in `Authorization: Basic`.
+    Basic(String),
+    /// A secret in the form.
+    Post(String),
+    /// A signature.
+    Signed(Signer),
+}
+
+/// Says who, and nothing of how it is proved.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// Reads what the configuration names. `issuer` is the audience of what is signed, unless the
+    /// configuration names another.
+    pub fn read(client: &Client, issuer: &str) -> Result<Credentials, String> {
+        let proof = match client.method {
+            Method::ClientSecretBasic => Proof::Basic(client_secret(client)?),
+            Method::ClientSecretPost => Proof::Post(client_secret(client)?),
+            Method::PrivateKeyJwt => Proof::Signed(Signer::read(client, issuer)?),
+        };
+        Ok(Credentials {
+            client_id: client.client_id.clone(),
+            proof,
+        })
+    }
+
+    /// Adds to a form what proves who asks, at a time, a NumericDate in whole seconds; what stands
+    /// in `Authorization` is given back.
+    pub fn prove(&self, form: &mut Form, now: u64) -> Result<Option<HeaderValue>, String> {
+        match &self.proof {
+            Proof::Basic(secret) => return basic(&self.client_id, secret).map(Some),
+            Proof::Post(secret) => {
+                form.add("client_id", &self.client_id);
+                form.add("client_secret", secret);
+            }
+            Proof::Signed(signer) => {
+                form.add("client_id", &self.client_id);
+                form.add("client_assertion_type", JWT_BEARER);
+                form.add("client_assertion", &signer.assertion(&self.client_id, now)?);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The secret, from where the configuration says that it is.
+fn client_secret(client: &Client) -> Result<String, String> {
+    let (field, read) = match (&client.secret_file, &client.secret_env) {
+        (Some(file), _) => ("secret_file", secret::read(file)),
+        (None, Some(name)) => (
+            "secret_env",
+            std::env::var(name)
+                .map_err(|_| format!("the environment has no variable `{name}` that is text")),
+        ),
+        (None, None) => return Err("no secret is named".to_owned()),
+    };
+    match read {
+        Ok(secret) if secret.is_empty() => Err(format!("{field}: the secret is empty")),
+        Ok(secret) => Ok(secret),
+        Err(fault) => Err(format!("{field}: {fault}")),
+    }
+}
+
+/// `Authorization: Basic`: both halves are encoded like a form before they are joined (RFC 6749,
+/// section 2.3.1), or a colon in the identifier would end it.
+fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, String> {
+    let pair = format!("{}:{}", encoded(client_id), encoded(secret));
+    let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair)))
+        .map_err(|_| "the secret can't be sent".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// A form as `application/x-www-form-urlencoded` has it.
+#[derive(Default)]
+pub struct Form(String);
+
+impl Form {
+    /// One more pair.
+    pub fn add(&mut self, name: &str, value: &str) {
+        if !self.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.push_str(&encoded(name));
+        self.0.push('=');
+        self.0.push_str(&encoded(value));
+    }
+
+    /// As it is sent.
+    pub fn into_body(self) -> Vec<u8> {
+        self.0.into_bytes()
+    }
+}
+
+/// The URL standard's serializer for forms.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
+                encoded.push(char::from(byte));
+            }
+            b' ' => encoded.push('+'),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_are_encoded_like_a_form() {
+        // RFC 6749, section 2.3.1, and what a naive join would make of it.
+        let value = basic("a:b c", "s%:ü+/=&").expect("a header");
+        let pair = format!(
+            "Basic {}",
+            STANDARD.encode("a%3Ab+c:s%25%3A%C3%BC%2B%2F%3D%26")
+        );
+        assert_eq!(value.to_str().ok(), Some(pair.as_str()));
+        assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn a_value_ends_no_pair() {
+        let mut form = Form::default();
+        form.add("token", "a&client_id=other#?");
+        form.add("token_type_hint", "access_token");
+        assert_eq!(
+            form.into_body(),
+            b"token=a%26client_id%3Dother%23%3F&token_type_hint=access_token"
+        );
+    }
+
+    #[test]
+    fn nothing_shows_a_secret() {
+        let credentials = Credentials {
+            client_id: "orders".to_owned(),
+            proof: Proof::Post("a secret".to_owned()),
+        };
+        assert!(!format!("{credentials:?}").contains("a secret"));
+    }
+}

@@ -1,0 +1,356 @@
+//! Asking issuers what tokens are worth that are no JWTs (RFC 7662).
+//!
+//! The answer stands for a signature, so no way may lead past it: what is not an answer by the
+//! RFC, from the endpoint that the policy names, in time, is none, and without one the request is
+//! denied (`keys.unavailable`). Of one token one question is under way; it goes on when who asked
+//! first is gone, so that a slow provider is still of use to the next. Each issuer has its own
+//! memory, and bounds on what it keeps busy: one's outage is its own.
+
+mod assertion;
+mod credentials;
+mod memory;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::cache::{Digest, Digester};
+use super::config::{self, Config};
+use super::keys::{Fetcher, is_loopback_name};
+use super::metrics::{Introspections, Metrics};
+use crate::engine::{Api, Fault, Policy};
+use crate::model::{Issuer, Model};
+use crate::reason::Reason;
+use crate::settings::{IssuerId, IssuerUrl};
+use crate::token::Verified;
+use credentials::Credentials;
+use memory::{Known, Memory};
+use request::Refusal;
+
+/// Which part of the decisions under way may wait for introspection, all issuers together: the rest
+/// is for those who wait for nobody.
+const WAITING: usize = 4;
+
+/// Every issuer that some policy in use asks.
+pub struct Store {
+    fetcher: Fetcher,
+    metrics: Arc<Metrics>,
+    /// Weak: of whom no policy asks any more, nothing is kept.
+    endpoints: Mutex<Vec<Weak<Endpoint>>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A store that asks as the configuration says: addresses, authorities and proxy are those of
+    /// keys.
+    pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, String> {
+        Ok(Store {
+            fetcher: Fetcher::new(config)?,
+            metrics,
+            endpoints: Mutex::default(),
+        })
+    }
+
+    /// The endpoints of a policy's issuers, by their numbers; an error says all that is missing.
+    ///
+    /// What is known already stays where nothing has changed.
+    pub fn endpoints(&self, model: &Model, config: &Config) -> Result<Endpoints, String> {
+        let asked = model.issuers.iter().filter(|it| it.introspect.is_some());
+        let seats = (config.limits.decisions / WAITING / asked.count().max(1)).max(1);
+        let mut faults = Vec::new();
+        let endpoints = model
+            .issuers
+            .iter()
+            .map(|issuer| {
+                let url = issuer.introspect.as_deref()?;
+                match self.endpoint(issuer, url, &config.introspection, seats) {
+                    Ok(endpoint) => Some(endpoint),
+                    Err(fault) => {
+                        faults.push(format!("introspection.issuers.{}: {fault}", issuer.name));
+                        None
+                    }
+                }
+            })
+            .collect();
+        if faults.is_empty() {
+            Ok(Endpoints(endpoints))
+        } else {
+            Err(faults.join("\n"))
+        }
+    }
+
+    fn endpoint(
+        &self,
+        issuer: &Issuer,
+        url: &str,
+        config: &config::Introspection,
+        seats: usize,
+    ) -> Result<Arc<Endpoint>, String> {
+        let client = config.issuers.get(&issuer.name).ok_or_else(|| {
+            format!(
+                "the policy asks {} about tokens that are no JWTs (`keys introspect`), and nothing \
+                 says as whom: name a `client_id`, and where its secret or key is",
+                issuer.name
+            )
+        })?;
+        let origin = Origin {
+            issuer: issuer.name.clone(),
+            iss: match &issuer.url {
+                IssuerUrl::Exact(url) => url.clone(),
+                IssuerUrl::Tenant { prefix, .. } => prefix.clone(),
+            },
+            url: url.to_owned(),
+            client: client.clone(),
+            bounds: config::Introspection {
+                issuers: BTreeMap::new(),
+                ..config.clone()
+            },
+        };
+        let credentials = Credentials::read(client, &origin.iss)?;
+        let mut endpoints = lock(&self.endpoints);
+        endpoints.retain(|endpoint| endpoint.strong_count() > 0);
+        let same = endpoints
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|endpoint| endpoint.origin == origin);
+        if let Some(endpoint) = same {
+            endpoint.credentials.store(Arc::new(credentials));
+            return Ok(endpoint);
+        }
+        let endpoint = Arc::new(Endpoint {
+            loopback: reqwest::Url::parse(url)
+                .is_ok_and(|url| url.host_str().is_some_and(is_loopback_name)),
+            memory: Memory::new(config),
+            digester: Digester::new()?,
+            flights: Mutex::default(),
+            room: Arc::new(Semaphore::new(config.in_flight)),
+            seats: Semaphore::new(seats),
+            counted: self.metrics.introspections(&issuer.name),
+            failing: AtomicBool::new(false),
+            fetcher: self.fetcher.clone(),
+            credentials: ArcSwap::from_pointee(credentials),
+            origin,
+        });
+        endpoints.push(Arc::downgrade(&endpoint));
+        Ok(endpoint)
+    }
+}
+
+/// Whom a policy asks, by the number of the issuer.
+#[derive(Debug)]
+pub struct Endpoints(Vec<Option<Arc<Endpoint>>>);
+
+impl Endpoints {
+    /// What an issuer says of a token, as one policy reads it; a fault where it says that it is
+    /// worth nothing, and where it can't be asked until `patience`.
+    pub async fn introspected(
+        &self,
+        token: &str,
+        (generation, policy): (u64, &Policy),
+        api: &Api,
+        issuer: IssuerId,
+        patience: Instant,
+    ) -> Result<Arc<Verified>, Fault> {
+        let at = usize::try_from(issuer.0).unwrap_or(usize::MAX);
+        let known = match self.0.get(at).and_then(Option::as_ref) {
+            Some(endpoint) => endpoint.ask(token, patience).await,
+            None => None,
+        };
+        let known = known.ok_or_else(|| {
+            let name = policy.issuer(issuer).map_or("", |it| it.name.as_str());
+            Fault::new(
+                Reason::KeysUnavailable,
+                format!("{name} can't be asked about the token at present; try again later"),
+            )
+        })?;
+        known.under(generation, policy, api, issuer)
+    }
+}
+
+/// Whom is asked, as whom, and within which bounds.
+#[derive(Debug, PartialEq)]
+struct Origin {
+    /// The issuer's name in the policy.
+    issuer: String,
+    /// Its URL.
+    iss: String,
+    /// Its endpoint.
+    url: String,
+    client: config::introspection::Client,
+    bounds: config::Introspection,
+}
+
+/// What came of a question; nothing where the answer is of no use.
+type Outcome = Option<Arc<Known>>;
+
+/// One issuer's endpoint, and what it has said.
+pub struct Endpoint {
+    origin: Origin,
+    /// Whether the policy's own URL names this machine.
+    loopback: bool,
+    credentials: ArcSwap<Credentials>,
+    fetcher: Fetcher,
+    memory: Memory,
+    digester: Digester,
+    /// The questions under way: of one token there is one.
+    flights: Mutex<HashMap<Digest, watch::Receiver<Option<Outcome>>>>,
+    /// Room for questions under way.
+    room: Arc<Semaphore>,
+    /// Room for requests that wait for them.
+    seats: Semaphore,
+    counted: Introspections,
+    /// Whether the last question had no answer: an outage is news once.
+    failing: AtomicBool,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Endpoint {
+    /// What the issuer says of a token, or has said a short while ago.
+    async fn ask(self: &Arc<Self>, token: &str, patience: Instant) -> Outcome {
+        let digest = self.digester.digest(token);
+        if let Some(known) = self.memory.get(&digest, Instant::now()) {
+            self.counted.kept.inc();
+            return Some(known);
+        }
+        // Those who wait for one issuer must leave room for everybody else.
+        let Ok(_seat) = self.seats.try_acquire() else {
+            self.counted.refused.inc();
+            return None;
+        };
+        let answered = tokio::time::timeout_at(patience.into(), self.answered(token, digest));
+        match answered.await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.counted.late.inc();
+                None
+            }
+        }
+    }
+
+    async fn answered(self: &Arc<Self>, token: &str, digest: Digest) -> Outcome {
+        let under_way = lock(&self.flights).get(&digest).cloned();
+        let mut answer = match under_way {
+            Some(answer) => answer,
+            None => {
+                // It is never closed.
+                let room = self.room.clone().acquire_owned().await.ok()?;
+                match self.begin(token, digest, room) {
+                    Ok(answer) => answer,
+                    Err(known) => return Some(known),
+                }
+            }
+        };
+        // An error means that the question ended in a panic.
+        let outcome = answer.wait_for(Option::is_some).await.ok()?;
+        outcome.clone().flatten()
+    }
+
+    /// Begins a question, or joins the one that has begun meanwhile; gives what is known where one
+    /// has ended meanwhile.
+    fn begin(
+        self: &Arc<Self>,
+        token: &str,
+        digest: Digest,
+        room: OwnedSemaphorePermit,
+    ) -> Result<watch::Receiver<Option<Outcome>>, Arc<Known>> {
+        let mut flights = lock(&self.flights);
+        if let Some(answer) = flights.get(&digest) {
+            return Ok(answer.clone());
+        }
+        if let Some(known) = self.memory.get(&digest, Instant::now()) {
+            return Err(known);
+        }
+        let (sender, answer) = watch::channel(None);
+        flights.insert(digest, answer.clone());
+        drop(flights);
+        let flight = Flight {
+            endpoint: self.clone(),
+            digest,
+        };
+        let token = token.to_owned();
+        tokio::spawn(async move {
+            let outcome = flight.endpoint.question(&token, digest).await;
+            // Whoever comes from now on finds it in the memory, or asks anew.
+            drop(flight);
+            drop(room);
+            sender.send_replace(Some(outcome));
+        });
+        Ok(answer)
+    }
+
+    /// Asks the issuer.
+    async fn question(&self, token: &str, digest: Digest) -> Outcome {
+        let (asked, date) = (Instant::now(), SystemTime::now());
+        let request = self.request(token);
+        let answer = tokio::time::timeout(self.origin.bounds.timeout.get(), request)
+            .await
+            .unwrap_or_else(|_| {
+                let within = self.origin.bounds.timeout;
+                Err(Refusal::Other(format!("no answer within {within}")))
+            });
+        let issuer = &self.origin.issuer;
+        let failed = answer.is_err();
+        let before = self.failing.swap(failed, Ordering::Relaxed);
+        match answer {
+            Ok(answer) => {
+                if before {
+                    tracing::info!(%issuer, "the issuer answers questions about tokens again");
+                }
+                if answer.is_active() {
+                    self.counted.active.inc();
+                } else {
+                    self.counted.inactive.inc();
+                }
+                let date = date
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap_or(Duration::ZERO);
+                Some(self.memory.put(digest, answer, asked, date.as_secs_f64()))
+            }
+            Err(fault) => {
+                self.counted.failure.inc();
+                if before {
+                    tracing::debug!(%issuer, %fault, "the issuer can't be asked about a token");
+                } else {
+                    tracing::warn!(%issuer, %fault, "the issuer can't be asked about tokens");
+                }
+                None
+            }
+        }
+    }
+}
+
+/// A question under way. However it ends, by a panic too, it is no longer.
+struct Flight {
+    endpoint: Arc<Endpoint>,
+    digest: Digest,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        lock(&self.endpoint.flights).remove(&self.digest);
+    }
+}

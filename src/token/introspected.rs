@@ -1,0 +1,265 @@
+//! What an issuer says of a token that is no JWT (RFC 7662).
+//!
+//! Its endpoint is asked over TLS, by its URL in the policy, and answers with the claims that a JWT
+//! would carry. From there on such a token is one like any other: whose it is, for whom, in time,
+//! by its sender, by the same code. What takes the signature's place is that the issuer itself has
+//! said so, and said `active`; how long that is believed is for whoever keeps it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::claims::Registered;
+use super::jws::{self, malformed};
+use super::sender::{Confirmation, Member};
+use super::{Examined, Verified, issuer, kind, refuse_other_kinds, sender, tell};
+use crate::engine::{Api, Fault, Issuer, Policy, SeenKind};
+use crate::json::{Bounds, Json, MAX_DEPTH};
+use crate::reason::Reason;
+use crate::settings::{IssuerId, IssuerUrl, TokenKind};
+use crate::text::quoted;
+
+/// The longest token that an issuer is asked about, in bytes. Random strings have some dozen;
+/// the longest in use, macaroons and tokens that are encrypted in ways of their own, a few
+/// thousand. It bounds what somebody can make this daemon send to others.
+pub const MAX_ASKED_BYTES: usize = 8 * 1024;
+
+/// The largest answer, in bytes: the claims of the largest token.
+pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// The issuer to ask what a token is worth to an API: where it is no JWT, and one of the API's
+/// issuers introspects. There is one such issuer at most.
+///
+/// A token that nobody is to be bothered with is [`Reason::TokenMalformed`].
+pub fn whom_to_ask(token: &str, policy: &Policy, api: &Api) -> Result<Option<IssuerId>, Fault> {
+    let introspects = |id: &&IssuerId| {
+        let issuer = policy.issuer(**id);
+        issuer.is_some_and(|issuer| issuer.introspect.is_some())
+    };
+    let Some(id) = api.issuers.iter().find(introspects).copied() else {
+        return Ok(None);
+    };
+    if !jws::is_opaque(token) {
+        return Ok(None);
+    }
+    if token.len() > MAX_ASKED_BYTES {
+        return Err(malformed(format!(
+            "the token is no JWT and has {} bytes: an issuer is asked about at most \
+             {MAX_ASKED_BYTES}",
+            token.len()
+        )));
+    }
+    // RFC 6749, appendix A.12; a blank, which it lets through, no server issues.
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(malformed(
+            "the token is no JWT and holds other characters than an access token can have",
+        ));
+    }
+    Ok(Some(id))
+}
+
+/// An answer of an introspection endpoint (RFC 7662, section 2.2), found to be one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Introspection {
+    body: Vec<u8>,
+    active: bool,
+    expires: Option<f64>,
+}
+
+impl Introspection {
+    /// Reads an answer: an object, no member twice, with a Boolean `active`, and every registered
+    /// claim of its type. What is not so is nothing to be relied on in any part; the error says
+    /// what is wrong.
+    pub fn read(body: &[u8]) -> Result<Introspection, String> {
+        let bounds = Bounds {
+            bytes: MAX_ANSWER_BYTES,
+            depth: MAX_DEPTH,
+        };
+        let claims = Json::parse_within(body, &bounds)
+            .map_err(|error| format!("the answer is not JSON: {error}"))?;
+        if claims.as_object().is_none() {
+            return Err(format!("the answer is {}, not an object", claims.kind()));
+        }
+        let active = match claims.get("active") {
+            Some(Json::Bool(active)) => *active,
+            Some(other) => {
+                return Err(format!(
+                    "the answer's `active` is {}, not a boolean",
+                    other.kind()
+                ));
+            }
+            None => return Err("the answer has no `active`".to_owned()),
+        };
+        // Of a token that is not active nothing else matters.
+        let expires = if active {
+            check_members(&claims)?
+        } else {
+            None
+        };
+        Ok(Introspection {
+            active,
+            expires,
+            body: body.to_vec(),
+        })
+    }
+
+    /// Whether the token is good, as far as its issuer knows.
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// `exp`
+    pub fn expires(&self) -> Option<f64> {
+        self.expires
+    }
+
+    /// How many bytes it takes, about.
+    pub fn bytes(&self) -> usize {
+        size_of::<Introspection>() + self.body.capacity()
+    }
+}
+
+/// Says what is of the wrong type; otherwise gives `exp`.
+fn check_members(claims: &Json<'_>) -> Result<Option<f64>, String> {
+    match claims.get("token_type") {
+        None | Some(Json::String(_) | Json::Null) => {}
+        Some(other) => {
+            return Err(format!(
+                "the answer's `token_type` is {}, not a string",
+                other.kind()
+            ));
+        }
+    }
+    let registered = Registered::read(claims).map_err(|fault| fault.hint)?;
+    Ok(registered.expires)
+}
+
+/// Takes what an issuer of an API has said of a token as the token's claims.
+///
+/// Whoever calls this has the answer from the issuer's own endpoint. As in [`super::verify`], the
+/// result holds for every API that takes the tokens of this issuer, and [`super::admit`] asks the
+/// rest.
+pub fn introspected(
+    answer: &Introspection,
+    policy: &Policy,
+    api: &Api,
+    id: IssuerId,
+) -> Result<Verified, Fault> {
+    let issuer = policy
+        .issuer(id)
+        .filter(|issuer| issuer.introspect.is_some() && api.issuers.contains(&id))
+        .ok_or_else(|| {
+            Fault::new(
+                Reason::TokenUnknownIssuer,
+                "nobody whose tokens this API takes is asked about tokens that are no JWTs",
+            )
+        })?;
+    let mut claims = Json::parse(&answer.body)
+        .map_err(|error| malformed(format!("the answer is not JSON: {error}")))?;
+    if !answer.active {
+        return Err(revoked(issuer));
+    }
+    // RFC 7662 lets the issuer leave out its own name.
+    if claims.get("iss").is_none()
+        && let (IssuerUrl::Exact(url), Json::Object(members)) = (&issuer.url, &mut claims)
+    {
+        members.push(("iss".into(), Json::String(url.clone().into())));
+    }
+    let registered = Registered::read(&claims)?;
+    let recognised = kind::recognise(None, &claims, &registered, issuer.scopes_from.as_deref());
+    let seen = match recognised.kind {
+        SeenKind::Access | SeenKind::Unknown => SeenKind::Opaque,
+        other => other,
+    };
+    let tell = |fault| tell(fault, seen, &registered);
+    let iss = whose(registered.issuer, issuer, &claims).map_err(tell)?;
+    refuse_other_kinds(&recognised, false, policy, api, Some(issuer)).map_err(tell)?;
+    check_type(&claims, issuer).map_err(tell)?;
+    if issuer.max_age.is_some() && registered.issued_at.is_none() {
+        return Err(tell(malformed(format!(
+            "{} says not when the token was issued (`iat`), which `max age` needs",
+            issuer.name
+        ))));
+    }
+    let examined = Examined {
+        iss,
+        kind: SeenKind::Opaque,
+        // That it is active is the issuer's verdict; a JWT has nobody who could take it back.
+        expires: registered.expires.unwrap_or(f64::INFINITY),
+        issuer_id: id,
+        issuer,
+        registered: registered.clone(),
+    };
+    let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+    Ok(examined.verified(None, policy, &claims, &payload))
+}
+
+fn revoked(issuer: &Issuer) -> Fault {
+    let mut fault = Fault::new(
+        Reason::TokenRevoked,
+        format!(
+            "{} says that the token is not active: it has expired, was revoked, is another \
+             provider's, or is not for the client that asks; get a new one",
+            issuer.name
+        ),
+    );
+    fault.kind = Some(SeenKind::Opaque);
+    fault
+}
+
+/// `iss`, which must be the issuer's that was asked: one provider can't speak for another.
+fn whose<'c>(iss: Option<&'c str>, issuer: &Issuer, claims: &Json<'_>) -> Result<&'c str, Fault> {
+    match iss {
+        Some(iss) if issuer::fits(&issuer.url, iss, claims) => Ok(iss),
+        Some(iss) => Err(Fault::new(
+            Reason::TokenUnknownIssuer,
+            format!(
+                "the token is of {}, as {} says, which was asked as the issuer of its own: {}",
+                quoted(iss),
+                issuer.name,
+                quoted(&issuer::written(&issuer.url))
+            ),
+        )),
+        None => Err(Fault::new(
+            Reason::TokenUnknownIssuer,
+            format!(
+                "{} says not whose the token is (no `iss`), and it has many tenants",
+                issuer.name
+            ),
+        )),
+    }
+}
+
+/// `token_type`, as at the token endpoint (RFC 6749, section 5.1; RFC 9449, section 6.2). Names
+/// compare without case.
+fn check_type(claims: &Json<'_>, issuer: &Issuer) -> Result<(), Fault> {
+    let named = claims.get("token_type").and_then(Json::as_str);
+    let is = |name: &str| named.is_some_and(|named| named.eq_ignore_ascii_case(name));
+    match named {
+        None if issuer.tokens == TokenKind::Access => Err(Fault::new(
+            Reason::TokenWrongType,
+            format!(
+                "{} says not that the token is an access token (no `token_type`), as `tokens \
+                 access` asks",
+                issuer.name
+            ),
+        )),
+        None => Ok(()),
+        // The last is what some servers say in place of the first.
+        Some(_) if is("Bearer") || is("access_token") => Ok(()),
+        Some(_) if is("DPoP") => match Confirmation::of(claims) {
+            Some(confirmation) if confirmation.key != Member::Absent => Ok(()),
+            _ => Err(sender::refused(format!(
+                "the token's type is `DPoP`, and {} says not which key it is bound to (`cnf.jkt`)",
+                issuer.name
+            ))),
+        },
+        Some(other) => Err(Fault::new(
+            Reason::TokenWrongType,
+            format!(
+                "the token is of the type {}; {}'s must be `Bearer` or `DPoP`",
+                quoted(other),
+                issuer.name
+            ),
+        )),
+    }
+}

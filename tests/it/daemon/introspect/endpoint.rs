@@ -1,0 +1,205 @@
+//! An introspection endpoint in this process that can be of no use in many ways.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// How the endpoint answers.
+#[derive(Debug, Clone)]
+pub enum Behaviour {
+    /// As it should.
+    Duty,
+    /// As it should, once it is released.
+    Held,
+    /// With these headers, a status line in front, and this body.
+    Raw(&'static str, String),
+    /// With half an answer, and no more.
+    Half,
+    /// It hangs up.
+    Down,
+}
+
+/// A question as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// The head, as it was sent.
+    pub head: String,
+    /// The form.
+    pub form: BTreeMap<String, String>,
+}
+
+impl Question {
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (header, value) = line.split_once(": ")?;
+            header.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+}
+
+/// The endpoint.
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    released: watch::Sender<bool>,
+}
+
+struct State {
+    behaviour: Behaviour,
+    tokens: BTreeMap<String, Value>,
+    questions: Vec<Question>,
+    under_way: usize,
+    most_under_way: usize,
+}
+
+impl Endpoint {
+    /// Starts an endpoint at any free port that knows no token.
+    pub async fn start() -> Endpoint {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(Mutex::new(State {
+            behaviour: Behaviour::Duty,
+            tokens: BTreeMap::new(),
+            questions: Vec::new(),
+            under_way: 0,
+            most_under_way: 0,
+        }));
+        let released = watch::Sender::new(false);
+        let (shared, gate) = (state.clone(), released.subscribe());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (state, gate) = (shared.clone(), gate.clone());
+                tokio::spawn(async move {
+                    // The other side may have had enough.
+                    let _ = answer(stream, state, gate).await;
+                });
+            }
+        });
+        Endpoint {
+            address,
+            state,
+            released,
+        }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("http://{}/introspect", self.address)
+    }
+
+    /// From now on it knows a token, and says this of it beside `active`.
+    pub fn issue(&self, token: &str, members: Value) {
+        let mut all = json!({
+            "active": true,
+            "aud": "https://api.example.com",
+            "sub": "alice",
+            "scope": "read:orders",
+        });
+        for (name, value) in members.as_object().expect("members") {
+            all[name] = value.clone();
+        }
+        self.state().tokens.insert(token.to_owned(), all);
+    }
+
+    /// From now on it knows a token no longer (RFC 7009).
+    pub fn revoke(&self, token: &str) {
+        self.state().tokens.remove(token);
+    }
+
+    /// From now on it behaves like this.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.state().behaviour = behaviour;
+    }
+
+    /// Answers what was held.
+    pub fn release(&self) {
+        self.released.send_replace(true);
+    }
+
+    /// What it was asked.
+    pub fn questions(&self) -> Vec<Question> {
+        self.state().questions.clone()
+    }
+
+    /// How many questions came.
+    pub fn count(&self) -> usize {
+        self.state().questions.len()
+    }
+
+    /// How many were there at once, at most.
+    pub fn most_under_way(&self) -> usize {
+        self.state().most_under_way
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("the state")
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> std::io::Result<Question> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let mut question = Question {
+        head: String::from_utf8_lossy(&head).into_owned(),
+        form: BTreeMap::new(),
+    };
+    let length = question
+        .header("content-length")
+        .and_then(|it| it.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let url = reqwest::Url::parse(&format!("http://form.invalid/?{body}")).expect("a form");
+    question.form = url.query_pairs().into_owned().collect();
+    Ok(question)
+}
+
+async fn answer(
+    mut stream: TcpStream,
+    state: Arc<Mutex<State>>,
+    mut gate: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let question = read(&mut stream).await?;
+    let token = question.form.get("token").cloned().unwrap_or_default();
+    let (behaviour, known) = {
+        let mut state = state.lock().expect("the state");
+        state.questions.push(question);
+        state.under_way += 1;
+        state.most_under_way = state.most_under_way.max(state.under_way);
+        (state.behaviour.clone(), state.tokens.get(&token).cloned())
+    };
+    let body = known
+        .unwrap_or_else(|| json!({"active": false}))
+        .to_string();
+    let json = "200 OK\r\nContent-Type: application/json; charset=utf-8";
+    let (head, body) = match behaviour {
+        Behaviour::Duty => (json, body),
+        Behaviour::Held => {
+            // It fails where the test is over.
+            let _ = gate.wait_for(|released| *released).await;
+            (json, body)
+        }
+        Behaviour::Raw(head, body) => (head, body),
+        Behaviour::Half => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"active\":true")
+                .await?;
+            return std::future::pending().await;
+        }
+        Behaviour::Down => return Ok(()),
+    };
+    state.lock().expect("the state").under_way -= 1;
+    let length = body.len();
+    let whole =
+        format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    stream.write_all(whole.as_bytes()).await
+}
