@@ -189,11 +189,7 @@ impl Source {
             config.policy.0.clone_from(policy);
         }
         let mut load = self.load.clone();
-        load.params.configuration = config
-            .params
-            .iter()
-            .map(|(name, value)| (name.clone(), value.0.clone()))
-            .collect();
+        load.params.configuration = config.param_values();
         Ok(Wanted { config, load })
     }
 }

@@ -16,15 +16,17 @@ use crate::settings::IssuerId;
 /// The keys that are there, and whose were asked for and are not.
 pub struct Fetched<'l> {
     loaded: &'l Loaded,
+    config: &'l config::Keys,
     fetched: BTreeMap<IssuerId, Arc<KeySet>>,
     wanted: Cell<Option<IssuerId>>,
 }
 
 impl<'l> Fetched<'l> {
     /// Nothing is fetched yet.
-    pub fn new(loaded: &'l Loaded) -> Self {
+    pub fn new(loaded: &'l Loaded, config: &'l config::Keys) -> Self {
         Self {
             loaded,
+            config,
             fetched: BTreeMap::new(),
             wanted: Cell::new(None),
         }
@@ -52,7 +54,7 @@ impl<'l> Fetched<'l> {
             .enable_all()
             .build()
             .map_err(|error| Failure::new(format!("no runtime can be started: {error}")))?;
-        let fetcher = Fetcher::new(&config::Keys::default()).map_err(Failure::new)?;
+        let fetcher = Fetcher::new(self.config).map_err(Failure::new)?;
         let result = runtime.block_on(keys::fetch(&place, &fetcher));
         Ok(match result {
             Ok((set, _)) => {

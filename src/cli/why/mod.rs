@@ -18,6 +18,7 @@ use super::output::{self, Exit, Failure, Format, Paint};
 use super::policy::{self, ParamArguments};
 use super::{mint, time};
 use crate::answer::{self, Explain};
+use crate::daemon::config::Config;
 use crate::diagnostic::suggest;
 use crate::engine::{self, Fault, Request};
 use crate::pattern::Method;
@@ -77,6 +78,9 @@ pub struct Arguments {
         requires = "token"
     )]
     certificate: Option<PathBuf>,
+    /// The daemon's configuration, by which keys are fetched; its `params` count too
+    #[arg(long, value_name = "FILE", help_heading = "The token")]
+    config: Option<PathBuf>,
     /// Fetch no keys: where the issuer's keys are no files, the signature is not checked
     #[arg(long, help_heading = "The token")]
     offline: bool,
@@ -99,8 +103,13 @@ pub fn run(arguments: &Arguments) -> Ended {
         return Err(Failure::new(format!("there is no policy `{}`", path.display()))
             .help("the policy comes first: portcullis why POLICY \"GET https://api.example.com/orders\""));
     }
-    let (loaded, policy) =
-        policy::load_policy(std::slice::from_ref(path), &arguments.params.options())?;
+    let config = match &arguments.config {
+        None => Config::default(),
+        Some(file) => Config::read(file).map_err(|error| Failure::new(error.to_string()))?,
+    };
+    let mut options = arguments.params.options();
+    options.params.configuration = config.param_values();
+    let (loaded, policy) = policy::load_policy(std::slice::from_ref(path), &options)?;
     let now = arguments.at.unwrap_or_else(time::now);
     // Method and URL may be one argument or two.
     let asked = request::Asked::read(&arguments.request.join(" "), &loaded, &arguments.headers)?;
@@ -148,6 +157,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     let asking = Asking {
         routed: &routed,
         request: &request,
+        config: &config,
         certificate: arguments
             .certificate
             .as_deref()

@@ -11,6 +11,7 @@ use super::super::time;
 use super::Arguments;
 use super::keys::Fetched;
 use crate::daemon::adapter;
+use crate::daemon::config::Config;
 use crate::engine::{Api, Evidence, Fault, Policy, Presented, Request, Routed, Scheme};
 use crate::json::Json;
 use crate::keys::Thumbprint;
@@ -187,7 +188,7 @@ impl Proof {
                 .help("give either that or `--token`, `--claims` and the like"));
             }
             (Source::Request { offline }, Presented::Token(token, _)) => {
-                verify(token, *offline, loaded, policy, api, &mut told)?
+                verify(token, *offline, loaded, (policy, api), asking, &mut told)?
             }
             (
                 Source::Token {
@@ -198,7 +199,7 @@ impl Proof {
                 Presented::Absent,
             ) => {
                 told.remarks.extend(remark.iter().cloned());
-                verify(token, *offline, loaded, policy, api, &mut told)?
+                verify(token, *offline, loaded, (policy, api), asking, &mut told)?
             }
             (Source::Claims { json, remarks }, Presented::Absent) => {
                 told.remarks.extend(remarks.iter().cloned());
@@ -232,6 +233,8 @@ pub struct Asking<'a> {
     pub routed: &'a Routed<'a, 'a>,
     /// The request itself.
     pub request: &'a Request<'a>,
+    /// How keys are fetched.
+    pub config: &'a Config,
     /// The certificate of the client's connection.
     pub certificate: Option<Thumbprint>,
 }
@@ -277,11 +280,11 @@ fn verify(
     token: &str,
     offline: bool,
     loaded: &Loaded,
-    policy: &Policy,
-    api: &Api,
+    (policy, api): (&Policy, &Api),
+    asking: &Asking<'_>,
     told: &mut Told,
 ) -> Result<Result<Verified, Fault>, Failure> {
-    let mut keys = Fetched::new(loaded);
+    let mut keys = Fetched::new(loaded, &asking.config.keys);
     let mut result = token::verify(token, policy, api, &keys);
     if let Some(issuer) = keys.wanted() {
         if offline {

@@ -351,6 +351,12 @@ impl Config {
         Ok(config)
     }
 
+    /// The values of the policy's parameters, by name.
+    pub fn param_values(&self) -> BTreeMap<String, String> {
+        let text = |(name, value): (&String, &Param)| (name.clone(), value.0.clone());
+        self.params.iter().map(text).collect()
+    }
+
     /// What can't be seen field by field.
     fn validate(&self) -> Result<(), String> {
         for (name, listener) in self.listeners.iter() {

@@ -1,5 +1,7 @@
 //! Whose certificates are believed where keys are fetched.
 
+use std::process::Command;
+
 use portcullis::daemon::config::{Config, Keys};
 use portcullis::daemon::keys::{Fetcher, Place, fetch};
 use serde_json::json;
@@ -148,6 +150,37 @@ async fn the_authorities_of_the_configuration_are_beside_the_systems() {
         answers(&system, &config, &parties).await,
         [allowed.clone(), allowed.clone(), allowed, denied]
     );
+}
+
+/// `why` fetches as the daemon does, where it is told how.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_fetches_by_the_daemons_configuration() {
+    let authority = Authority::new();
+    authority.sign("127.0.0.1");
+    let (provider, signer) = provider(&authority, "127.0.0.1").await;
+    let config = format!(
+        "keys: {{ca_file: {}}}\n",
+        authority.path("ca", "crt").display()
+    );
+    let folder = folder(&policy(&[&provider]), &config);
+    let keys = key_set(&[&signer]).to_string();
+    std::fs::write(folder.path().join("policies/keys.json"), keys).expect("written");
+    let token = signer.token(&valid(json!({"iss": provider.issuer()})));
+    let why = |more: &[&str]| {
+        let question = ["why", "policies", "/page", "--token", &token];
+        let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+            .args(question.iter().chain(more))
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = why(&["--config", "portcullis.yaml"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = why(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("`keys.ca_file` names"), "{said}");
 }
 
 /// A container with nothing in it: keys from files need no authority.

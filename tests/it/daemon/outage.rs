@@ -189,6 +189,33 @@ async fn a_daemon_that_starts_during_an_outage_finds_the_keys_later() {
     }
 }
 
+/// Its keys are there and can't be fetched anew: they serve until they are too old.
+#[tokio::test]
+async fn the_last_good_keys_pass_tokens_for_as_long_as_the_configuration_says() {
+    let parties = ten(None).await;
+    let (last, nine) = parties.split_last().expect("ten");
+    let config = "keys: {refresh: 100ms, max_stale: 3s, timeout: 300ms}\n";
+    let bed = Testbed::with(&policy(&parties), config).await;
+    all_pass(&bed, &parties).await;
+    last.provider.behave(Behaviour::Status(500));
+    until("a refresh has failed", || async {
+        let metrics = bed.admin("/metrics").await.body;
+        metrics.contains(r#"portcullis_key_refreshes_total{issuer="idp9",result="failure"}"#)
+    })
+    .await;
+    assert_eq!(asked(&bed, 9, last).await[0].status, 200, "they serve");
+    until("they are too old", || async {
+        asked(&bed, 9, last).await[0].outcome() == (503, "keys.unavailable")
+    })
+    .await;
+    all_pass(&bed, nine).await;
+    last.provider.behave(last.keys());
+    until("its tokens pass", || async {
+        asked(&bed, 9, last).await[0].status == 200
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_reload_does_not_wait_for_an_issuer_that_hangs() {
     let parties = ten(Some(Behaviour::Deaf)).await;
