@@ -34,9 +34,8 @@ impl Reach {
     /// Refuses a host that is an address itself, which no resolver sees. The proxy's own is
     /// refused too: it is a way, and no provider.
     pub fn check_literal(&self, host: &str) -> Result<(), Unresolved> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        match bare.parse::<IpAddr>() {
-            Ok(address) if !self.permits(host, address) => {
+        match address(host) {
+            Some(address) if !self.permits(host, address) => {
                 Err(Unresolved::Refused(refused(host, address)))
             }
             _ => Ok(()),
@@ -92,14 +91,20 @@ fn refused(host: &str, address: IpAddr) -> String {
 
 /// Whether a host is this machine by its name or address alone (RFC 6761, section 6.3).
 pub fn is_loopback_name(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.parse::<IpAddr>().map_or_else(
-        |_| {
-            let name = bare.to_ascii_lowercase();
+    address(host).map_or_else(
+        || {
+            let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
             name == "localhost" || name.ends_with(".localhost")
         },
-        |address| address.to_canonical().is_loopback(),
+        |address| address.is_loopback(),
     )
+}
+
+/// The address that the host of a URL is, if it is one.
+pub fn address(host: &str) -> Option<IpAddr> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let address: IpAddr = bare.parse().ok()?;
+    Some(address.to_canonical())
 }
 
 /// Whether an address is one of the public internet (the IANA special-purpose registries).

@@ -7,21 +7,18 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
-use reqwest::{Client, NoProxy, Proxy, redirect};
+use reqwest::{Client, Proxy, Url, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::address::{Reach, Resolver};
+use super::address::{Reach, Resolver, address, is_loopback_name};
 use crate::daemon::{config, secret};
 use crate::value::{AddressRange, AddressSet};
 
 /// How long a connection is kept that nobody uses. What is between here and the provider forgets
 /// silent ones, and a forgotten one is a fetch that hangs.
 const IDLE: Duration = Duration::from_secs(30);
-
-/// This machine, which no proxy leads to.
-const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
 
 /// A client as the configuration wants it, and the addresses that it may ask.
 pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), String> {
@@ -103,24 +100,58 @@ fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(found)
 }
 
-/// The way through a proxy, which leads everywhere but to this machine and to `keys.no_proxy`.
-fn through(url: &reqwest::Url, config: &config::Keys) -> Result<Proxy, String> {
+/// The way through a proxy, which leads everywhere but to what is asked directly.
+fn through(url: &Url, config: &config::Keys) -> Result<Proxy, String> {
     let fault = |error: &dyn std::fmt::Display| format!("keys.proxy: can't be used: {error}");
     // The client takes a proxy that it can't read for none, and would go without it.
     url.as_str()
         .parse::<http::Uri>()
         .map_err(|error| fault(&error))?;
-    let direct = [THIS_MACHINE.to_owned()]
-        .into_iter()
-        .chain(config.no_proxy.iter().cloned())
-        .collect::<Vec<_>>()
-        .join(",");
-    let proxy = Proxy::all(url.clone())
-        .map_err(|error| fault(&error))?
-        .no_proxy(NoProxy::from_string(&direct));
+    let (direct, url) = (Direct::new(&config.no_proxy), url.clone());
+    let proxy = Proxy::custom(move |asked| {
+        let goes_through = asked.host_str().is_none_or(|host| !direct.contains(host));
+        goes_through.then(|| url.clone())
+    });
     match &config.proxy_credentials_file {
         None => Ok(proxy),
         Some(file) => Ok(proxy.custom_http_auth(credentials(file)?)),
+    }
+}
+
+/// Hosts that are asked without the proxy: this machine, which no proxy leads to, and those of the
+/// configuration.
+struct Direct {
+    names: Vec<String>,
+    ranges: AddressSet,
+}
+
+impl Direct {
+    fn new(hosts: &[String]) -> Direct {
+        let (mut names, mut ranges) = (Vec::new(), Vec::new());
+        for host in hosts {
+            match AddressRange::parse(host) {
+                Ok(range) => ranges.push(range),
+                Err(_) => names.push(host.trim_start_matches('.').to_ascii_lowercase()),
+            }
+        }
+        Direct {
+            names,
+            ranges: AddressSet::new(ranges),
+        }
+    }
+
+    fn contains(&self, host: &str) -> bool {
+        if is_loopback_name(host) {
+            return true;
+        }
+        if let Some(address) = address(host) {
+            return self.ranges.contains(address);
+        }
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        self.names.iter().any(|name| {
+            let below = host.strip_suffix(name);
+            below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        })
     }
 }
 
@@ -138,4 +169,46 @@ fn credentials(file: &Path) -> Result<HeaderValue, String> {
         .map_err(|error| fault(&error.to_string()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_without_the_proxy() {
+        let hosts = [
+            "example.com",
+            ".Example.net",
+            "10.0.0.0/8",
+            "192.0.2.1",
+            "fd00::/8",
+        ];
+        let direct = Direct::new(&hosts.map(str::to_owned));
+        for (host, expected) in [
+            ("example.com", true),
+            ("id.example.com", true),
+            ("id.example.com.", true),
+            ("notexample.com", false),
+            ("example.com.evil.test", false),
+            ("example.net", true),
+            ("id.example.net", true),
+            ("10.1.2.3", true),
+            ("[::ffff:10.1.2.3]", true),
+            ("11.1.2.3", false),
+            ("192.0.2.1", true),
+            ("192.0.2.2", false),
+            ("[fd12::1]", true),
+            ("[2001:db8::1]", false),
+            // This machine, whatever is configured.
+            ("localhost", true),
+            ("a.localhost", true),
+            ("localhost.", true),
+            ("127.8.8.8", true),
+            ("[::1]", true),
+            ("[::ffff:127.0.0.1]", true),
+        ] {
+            assert_eq!(direct.contains(host), expected, "{host}");
+        }
+    }
 }

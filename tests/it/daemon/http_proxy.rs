@@ -271,10 +271,11 @@ async fn a_private_address_is_refused_before_the_proxy_hears_of_it() {
         "http://127.0.0.1:{}/jwks",
         elsewhere.provider.address.port()
     );
-    for url in inside
-        .into_iter()
-        .chain([this_machine.as_str(), "https://localhost/jwks"])
-    {
+    for url in inside.into_iter().chain([
+        this_machine.as_str(),
+        "https://localhost/jwks",
+        "https://localhost./jwks",
+    ]) {
         let jwks_uri = Some(url.to_owned());
         elsewhere
             .provider
@@ -323,6 +324,10 @@ async fn this_machine_and_what_is_excepted_are_asked_without_the_proxy() {
     for name in &names {
         let place = Place::Url(format!("{name}/jwks"));
         assert_eq!(found(place, &config).await, Ok(1), "{name}");
+    }
+    for name in ["[::1]", "[::ffff:127.0.0.1]", "a.localhost", "localhost."] {
+        let place = Place::Url(format!("http://{name}:1/jwks"));
+        found(place, &config).await.expect_err("nothing is there");
     }
     assert_eq!(proxy.seen(), [""; 0]);
 

@@ -373,6 +373,25 @@ async fn a_key_that_is_of_no_use_spoils_no_other() {
     assert!(!has(&issuer, "bad"));
 }
 
+#[tokio::test]
+async fn what_a_provider_says_of_caching_is_taken_from_its_key_set() {
+    for (headers, expected) in [
+        ("", None),
+        ("Cache-Control: max-age=600\r\nAge: 100\r\n", Some(500)),
+        ("Cache-Control: no-store\r\n", Some(0)),
+        (
+            "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nExpires: Sun, 06 Nov 1994 08:59:37 GMT\r\n",
+            Some(600),
+        ),
+    ] {
+        let provider = Provider::start(Behaviour::Headed(keys(&["a"]), headers)).await;
+        let fetcher = Fetcher::new(&config()).expect("a fetcher");
+        let place = Place::Discover(provider.issuer());
+        let (_, fresh) = fetch(&place, &fetcher).await.expect("keys");
+        assert_eq!(fresh.map(|fresh| fresh.as_secs()), expected, "{headers}");
+    }
+}
+
 /// Nobody has asked for it: a rotation that is announced in the set costs no request anything.
 #[tokio::test]
 async fn a_new_key_is_there_before_a_token_names_it() {
