@@ -176,14 +176,15 @@ fn header<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
 /// A cookie (RFC 6265, section 4.2.1). HTTP/2 may split `Cookie` into several headers, and a proxy
 /// may join several by a comma, which is then no part of a value: behind it a cookie may begin.
 fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
+    const BLANKS: [char; 2] = [' ', '\t'];
     let mut found: Option<&str> = None;
     for value in request.header("cookie") {
         let text = std::str::from_utf8(value)
             .map_err(|_| malformed("the header `cookie` is not printable ASCII"))?;
         for pair in text.split(';') {
             let named = |pair: &'r str| {
-                let (key, value) = pair.trim_matches([' ', '\t']).split_once('=')?;
-                (key.trim_end_matches([' ', '\t']) == name).then_some(value)
+                let (key, value) = pair.split_once('=')?;
+                (key.trim_matches(BLANKS) == name).then(|| value.trim_matches(BLANKS))
             };
             let behind_a_comma = pair.split(',').skip(1).any(|pair| named(pair).is_some());
             let value = named(pair);

@@ -1,9 +1,13 @@
 //! Invariant 7: all adapters give one decision for one request.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+
+use tonic::transport::Channel;
 
 use super::grpc::{Encoding, ask, channel, check};
 use super::harness::{Http, Testbed, read_answer, read_head};
@@ -95,50 +99,151 @@ async fn all_adapters_decide_alike() {
     let strategy = samples(tokens);
     for _ in 0..400 {
         let sample = strategy.new_tree(&mut runner).expect("a sample").current();
-        let mut said: Vec<(&str, Said)> = Vec::new();
-        for (name, request) in [
-            ("nginx", Http::nginx(sample.method, &sample.target)),
-            ("forward", Http::forward(sample.method, &sample.target)),
-            ("envoy", Http::envoy(sample.method, &sample.target)),
-        ] {
-            let request = sample
-                .headers
-                .iter()
-                .fold(request, |request, (name, value)| {
-                    request.header(name, value)
-                });
-            let mut http = TcpStream::connect(bed.address("http")).await.expect("open");
-            http.write_all(&request.bytes()).await.expect("sent");
-            let answer = match (name, sample.method) {
-                // Its length is that of the answer to GET; there is no body.
-                ("envoy", "HEAD") => read_head(&mut http).await,
-                _ => read_answer(&mut http).await,
-            };
-            let user = answer.header("x-user-id").map(str::to_owned);
-            said.push((name, (answer.reason().to_owned(), user)));
+        agree(&bed, &channel, &sample).await;
+    }
+}
+
+/// A policy whose tokens may stand anywhere, read by pages of its own, of another host and of a
+/// stranger.
+const PLACES: &str = r#"
+issuer acme {
+    url  "https://id.example.com/"
+    keys file "keys.json"
+}
+
+api orders {
+    host      "api.example.com"
+    issuer    acme
+    audience  "https://api.example.com"
+    token in  header "x-access-token", cookie "session", query "access_token", subprotocol "bearer"
+    cors      "https://app.example.com" with credentials
+    forward   sub as "x-user-id"
+
+    *  /orders  authenticated
+}
+"#;
+
+/// Requests with a token in some places or in none, once in each.
+fn placed(token: &str) -> impl Strategy<Value = Sample> {
+    let places = prop::sample::subsequence(
+        vec![
+            ("authorization", format!("Bearer {token}")),
+            ("x-access-token", token.to_owned()),
+            ("cookie", format!("a=b; session={token}")),
+            ("cookie", format!("session={token}; session={token}")),
+            ("cookie", format!("a=b, session={token}")),
+            ("sec-websocket-protocol", format!("bearer, {token}")),
+        ],
+        0..3,
+    );
+    let places = places.prop_filter("a header comes once", |places| {
+        places.iter().filter(|(name, _)| *name == "cookie").count() < 2
+    });
+    let others = prop::sample::subsequence(
+        vec![
+            ("sec-websocket-version", "13".to_owned()),
+            ("x_access_token", token.to_owned()),
+        ],
+        0..2,
+    );
+    let origin = prop::option::of(prop::sample::select(vec![
+        "https://api.example.com",
+        "https://app.example.com",
+        "http://api.example.com",
+        "https://evil.example",
+        "null",
+    ]));
+    let method = prop::sample::select(vec!["GET", "HEAD", "POST", "DELETE", "OPTIONS"]);
+    let queries = vec![
+        "/orders".to_owned(),
+        format!("/orders?access_token={token}"),
+        format!("/orders?a=b&%61ccess_token={token}"),
+        format!("/orders?access_token={token}&access_token={token}"),
+        format!("/orders?a=b;access_token={token}"),
+    ];
+    let target = prop_oneof![
+        3 => Just("/orders".to_owned()),
+        1 => prop::sample::select(queries),
+    ];
+    (method, target, places, others, origin).prop_map(|(method, target, places, others, origin)| {
+        let origin = origin.map(|origin| ("origin", origin.to_owned()));
+        Sample {
+            method,
+            target,
+            headers: places.into_iter().chain(others).chain(origin).collect(),
         }
-        let headers: Vec<(&str, &[u8])> = sample
+    })
+}
+
+#[tokio::test]
+async fn all_adapters_find_a_token_alike() {
+    let bed = Testbed::with(PLACES, "").await;
+    let channel = channel(&bed).await;
+    let token = bed.token(json!({}));
+    let strategy = placed(&token);
+    let mut runner = TestRunner::default();
+    let mut seen = BTreeSet::new();
+    for _ in 0..400 {
+        let sample = strategy.new_tree(&mut runner).expect("a sample").current();
+        seen.insert(agree(&bed, &channel, &sample).await);
+    }
+    // Each way out was taken.
+    for reason in [
+        "allowed",
+        "token.missing",
+        "request.malformed",
+        "request.condition",
+    ] {
+        assert!(seen.contains(reason), "{seen:?}");
+    }
+}
+
+/// Asks each adapter, and says what all of them said.
+async fn agree(bed: &Testbed, channel: &Channel, sample: &Sample) -> String {
+    let mut said: Vec<(&str, Said)> = Vec::new();
+    for (name, request) in [
+        ("nginx", Http::nginx(sample.method, &sample.target)),
+        ("forward", Http::forward(sample.method, &sample.target)),
+        ("envoy", Http::envoy(sample.method, &sample.target)),
+    ] {
+        let request = sample
             .headers
             .iter()
-            .map(|(name, value)| (*name, value.as_bytes()))
-            .collect();
-        for (name, encoding) in [("grpc raw", Encoding::Raw), ("grpc", Encoding::Joined)] {
-            let request = check(encoding, sample.method, sample.target.as_bytes(), &headers);
-            let verdict = ask(&channel, request).await;
-            let reason = match verdict.status {
-                200 => "allowed",
-                _ => verdict.outcome().1,
-            };
-            let user = verdict.header("x-user-id").map(str::to_owned);
-            said.push((name, (reason.to_owned(), user)));
-        }
-        said.push(("pdp", pdp(&bed, &sample).await));
-        let (_, first) = &said[0];
-        assert!(
-            said.iter().all(|(_, other)| other == first),
-            "{sample:?}: {said:#?}"
-        );
+            .fold(request, |request, (name, value)| {
+                request.header(name, value)
+            });
+        let mut http = TcpStream::connect(bed.address("http")).await.expect("open");
+        http.write_all(&request.bytes()).await.expect("sent");
+        let answer = match (name, sample.method) {
+            // Its length is that of the answer to GET; there is no body.
+            ("envoy", "HEAD") => read_head(&mut http).await,
+            _ => read_answer(&mut http).await,
+        };
+        let user = answer.header("x-user-id").map(str::to_owned);
+        said.push((name, (answer.reason().to_owned(), user)));
     }
+    let headers: Vec<(&str, &[u8])> = sample
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
+    for (name, encoding) in [("grpc raw", Encoding::Raw), ("grpc", Encoding::Joined)] {
+        let request = check(encoding, sample.method, sample.target.as_bytes(), &headers);
+        let verdict = ask(channel, request).await;
+        let reason = match verdict.status {
+            200 => "allowed",
+            _ => verdict.outcome().1,
+        };
+        let user = verdict.header("x-user-id").map(str::to_owned);
+        said.push((name, (reason.to_owned(), user)));
+    }
+    said.push(("pdp", pdp(bed, sample).await));
+    let (_, first) = &said[0];
+    assert!(
+        said.iter().all(|(_, other)| other == first),
+        "{sample:?}: {said:#?}"
+    );
+    first.0.clone()
 }
 
 async fn pdp(bed: &Testbed, sample: &Sample) -> Said {

@@ -151,6 +151,17 @@ impl Provider {
         self.login_with(scope, asked)
     }
 
+    /// What the single-page application gets for a refresh token.
+    pub fn refresh(&self, refresh_token: &str) -> String {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", "spa"),
+            ("refresh_token", refresh_token),
+            ("resource", ORDERS),
+        ];
+        self.token_for(&form, ("Accept", "application/json"))
+    }
+
     fn login_with(&self, scope: &str, mut asked: Value) -> Login {
         asked["scope"] = format!("openid {scope}").into();
         asked["nonce"] = "n-1".into();

@@ -91,6 +91,22 @@ fn a_user_steps_up_through_every_proxy() {
     }
 }
 
+/// A refresh token brings a new token of the old login.
+#[test]
+fn a_refreshed_token_is_as_old_as_its_login() {
+    let (provider, upstream) = (Provider::start(), Echo::start());
+    let daemon = Daemon::start(&POLICY.replace("ISSUER", &provider.issuer));
+    let proxy = Proxy::start(Kind::EnvoyGrpc, daemon.ports, upstream.address);
+    let scope = "offline_access read:orders";
+    for (ago, status) in [(TWO_HOURS, 403), (0, 200)] {
+        let browser = format!("{ago} s ago");
+        let login = provider.login_in(&browser, scope, &json!({}), ago);
+        let refresh = login.refresh_token.expect("offline_access was asked for");
+        let answer = ask(&proxy, "GET", &provider.refresh(&refresh));
+        assert_eq!(answer.status, status, "{ago}: {answer:?}");
+    }
+}
+
 /// All three at once, for who logged in long ago and weakly.
 #[test]
 fn one_challenge_names_all_that_is_lacking() {

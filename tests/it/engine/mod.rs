@@ -2,3 +2,4 @@
 
 mod answers;
 mod cases;
+mod cookies;

@@ -126,7 +126,8 @@ function asked(ctx) {
 // How and when the user of an access token logged in, which RFC 9470 asks an
 // authorization server to say in it.
 function loginClaims(ctx) {
-  const { authTime, acr } = ctx.oidc.entities.AuthorizationCode ?? {};
+  const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
+  const { authTime, acr } = AuthorizationCode ?? RefreshToken ?? {};
   return { ...(authTime ? { auth_time: authTime } : {}), ...(acr ? { acr } : {}) };
 }
 

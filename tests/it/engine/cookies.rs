@@ -1,0 +1,96 @@
+//! A token is taken from a cookie only where every reader of the header finds the same one.
+
+use std::sync::{Arc, LazyLock};
+
+use portcullis::compile::compile;
+use portcullis::engine::{Policy, Presented, Request};
+use proptest::prelude::*;
+
+use crate::support::policy::check_text;
+
+static POLICY: LazyLock<Policy> = LazyLock::new(|| {
+    let set = check_text(TEXT);
+    let model = set.checked.model.expect("a policy without errors");
+    compile(model, Arc::new(set.sources))
+});
+
+const TEXT: &str = r#"
+issuer acme { url "https://acme.example/" }
+api orders {
+    issuer    acme
+    audience  "https://api.example.com"
+    token in  cookie "session"
+    GET /orders authenticated
+}
+"#;
+
+/// Pieces of which browsers, proxies and attackers make the header.
+fn pieces() -> impl Strategy<Value = Vec<String>> {
+    let piece = prop::sample::select(vec![
+        "session=abc",
+        "session=def",
+        "session",
+        "session=",
+        "=",
+        "a=1",
+        "xsession=x",
+        "Session=y",
+        ";",
+        "; ",
+        ",",
+        ", ",
+        " ",
+        "\t",
+        "\"",
+        "abc",
+    ]);
+    let value = prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat());
+    prop::collection::vec(value, 0..3)
+}
+
+/// The cookies of that name to a reader who ends a pair at any of these.
+fn cookies<'a>(values: &'a [String], ends: &'a [char]) -> Vec<&'a str> {
+    values
+        .iter()
+        .flat_map(|value| value.split(ends))
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(name, _)| name.trim_matches([' ', '\t']) == "session")
+        .map(|(_, value)| value.trim_matches([' ', '\t']))
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn a_cookie_that_is_taken_is_the_only_one_to_every_reader(values in pieces()) {
+        let headers: Vec<(&str, &[u8])> = values
+            .iter()
+            .map(|value| ("cookie", value.as_bytes()))
+            .collect();
+        let request = Request {
+            method: "GET",
+            target: b"/orders",
+            scheme: Some("https"),
+            host: Some("api.example.com"),
+            headers: &headers,
+            address: None,
+            now: 0.0,
+            masked: false,
+        };
+        let routed = POLICY.route(&request);
+        let [one_way, other_way] = [&[';'][..], &[';', ',']].map(|ends| cookies(&values, ends));
+        match routed.token() {
+            Presented::Token(token, _) => {
+                prop_assert_eq!(&one_way, &[token.as_ref()]);
+                prop_assert_eq!(&other_way, &[token.as_ref()]);
+            }
+            // None, or an empty one: the same to both.
+            Presented::Absent => {
+                prop_assert!(one_way.iter().all(|value| value.is_empty()), "{:?}", one_way);
+                prop_assert!(other_way.iter().all(|value| value.is_empty()), "{:?}", other_way);
+            }
+            Presented::Fault(_) => {
+                prop_assert!(one_way.len() > 1 || one_way != other_way, "{:?}", values);
+            }
+        }
+    }
+}
