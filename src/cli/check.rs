@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use super::Ended;
 use super::output::{self, Exit, Failure, Paint, count};
 use super::policy::{self, ParamArguments};
+use crate::daemon::config::Config;
+use crate::daemon::{self, introspect};
 use crate::diagnostic::{self, render};
 use crate::load::Loaded;
 
@@ -20,6 +22,10 @@ Examples:
   portcullis check policies/spa
   portcullis check policies --format github     annotations for a workflow of GitHub Actions
   portcullis check policies --format sarif      for code scanning
+  portcullis check policies --config portcullis.yaml
+
+With --config it is also said, on standard error, what the daemon would lack: sources of what rules
+ask for (warnings), and as whom issuers are asked about tokens (errors; secrets are read).
 
 Exit codes: 0 no errors, whatever the warnings; 1 errors; 2 a path that cannot be read.")]
 pub struct Arguments {
@@ -28,6 +34,9 @@ pub struct Arguments {
     policy: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
+    /// The daemon's configuration: its `params` count, and it is said what the policy would lack
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The format of the report; `human` goes to standard error, the others to standard output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -49,12 +58,22 @@ enum Format {
 
 /// Prints the report.
 pub fn run(arguments: &Arguments) -> Ended {
-    let loaded = policy::load(&arguments.policy, &arguments.params.options(), true)?;
+    let mut options = arguments.params.options();
+    let config = arguments
+        .config
+        .as_deref()
+        .map(|file| Config::read(file).map_err(|error| Failure::new(error.to_string())))
+        .transpose()?;
+    if let Some(config) = &config {
+        options.params.configuration = config.param_values();
+    }
+    let loaded = policy::load(&arguments.policy, &options, true)?;
+    let lacks = lacks(&loaded, config.as_ref());
     let (sources, diagnostics) = (&loaded.sources, &loaded.checked.diagnostics);
     match arguments.format {
         Format::Human => {
             policy::explain(sources, diagnostics);
-            if !loaded.has_errors() {
+            if !loaded.has_errors() && !lacks {
                 output::print_all(&summary(&loaded, Paint::of(&std::io::stdout())))?;
             }
         }
@@ -66,11 +85,26 @@ pub fn run(arguments: &Arguments) -> Ended {
     if policy::is_unreadable(diagnostics) {
         return Err(Failure::said());
     }
-    Ok(if diagnostic::has_errors(diagnostics) {
+    Ok(if diagnostic::has_errors(diagnostics) || lacks {
         Exit::Negative
     } else {
         Exit::Good
     })
+}
+
+/// Says what the daemon would lack with this configuration; whether it would not start.
+fn lacks(loaded: &Loaded, config: Option<&Config>) -> bool {
+    let (Some(model), Some(config)) = (&loaded.checked.model, config) else {
+        return false;
+    };
+    for sentence in daemon::unmet(model, config) {
+        output::eprint_all(&format!("warning: {sentence}\n"));
+    }
+    let missing = introspect::unconfigured(model, &config.introspection);
+    for sentence in &missing {
+        output::eprint_all(&format!("error: {sentence}\n"));
+    }
+    !missing.is_empty()
 }
 
 /// What was checked, in a line.

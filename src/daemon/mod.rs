@@ -31,6 +31,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch as value};
 
+pub use needs::unmet;
 pub use start::{Options, Running, StartError, run, start};
 
 use crate::compile;

@@ -4,6 +4,7 @@
 //! the daemon does; only where the token comes from differs.
 
 mod human;
+mod introspect;
 mod keys;
 mod request;
 mod token;
@@ -39,6 +40,7 @@ Examples:
   portcullis why policies/spa /orgs/acme/orders --scope read:orders --claim org_id=globex
   portcullis why policies/spa /orders --token token.txt
   portcullis why policies/spa /orders --token - --offline < token.txt
+  portcullis why policies /orders --token token.txt --config portcullis.yaml
   portcullis why --reason token.is_id_token
 
 Exit codes: 0 allowed; 1 denied, or a policy with errors; 2 it could not be decided.")]
@@ -78,10 +80,12 @@ pub struct Arguments {
         requires = "token"
     )]
     certificate: Option<PathBuf>,
-    /// The daemon's configuration, by which keys are fetched; its `params` count too
+    /// The daemon's configuration, by which keys are fetched and issuers are asked about tokens that
+    /// are no JWTs; its `params` count too
     #[arg(long, value_name = "FILE", help_heading = "The token")]
     config: Option<PathBuf>,
-    /// Fetch no keys: where the issuer's keys are no files, the signature is not checked
+    /// Ask nobody: where the issuer's keys are no files, the signature is not checked, and of a token
+    /// that is no JWT and that its issuer would be asked about nothing can be said
     #[arg(long, help_heading = "The token")]
     offline: bool,
     /// A claims set, taken as given and without a signature; issuer, audience and times are checked

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::super::output::Failure;
 use super::super::time;
-use super::Arguments;
 use super::keys::Fetched;
+use super::{Arguments, introspect};
 use crate::daemon::adapter;
 use crate::daemon::config::Config;
 use crate::engine::{Api, Evidence, Fault, Policy, Presented, Request, Routed, Scheme};
@@ -144,7 +145,7 @@ pub enum Proof {
     /// There is none, or none is looked at.
     Nothing,
     /// It is good.
-    Token(Box<Verified>),
+    Token(Arc<Verified>),
     /// It is at fault.
     Fault(Fault),
 }
@@ -188,7 +189,7 @@ impl Proof {
                 .help("give either that or `--token`, `--claims` and the like"));
             }
             (Source::Request { offline }, Presented::Token(token, _)) => {
-                verify(token, *offline, loaded, (policy, api), asking, &mut told)?
+                asking.verify(token, *offline, loaded, (policy, api), &mut told)?
             }
             (
                 Source::Token {
@@ -199,13 +200,13 @@ impl Proof {
                 Presented::Absent,
             ) => {
                 told.remarks.extend(remark.iter().cloned());
-                verify(token, *offline, loaded, (policy, api), asking, &mut told)?
+                asking.verify(token, *offline, loaded, (policy, api), &mut told)?
             }
             (Source::Claims { json, remarks }, Presented::Absent) => {
                 told.remarks.extend(remarks.iter().cloned());
                 told.signature = Some("claims as given, without a signature");
                 match Json::parse(json.as_bytes()) {
-                    Ok(claims) => token::from_claims(&claims, policy, api),
+                    Ok(claims) => token::from_claims(&claims, policy, api).map(Arc::new),
                     Err(error) => Err(Fault::new(
                         Reason::TokenMalformed,
                         format!("the claims are not strict JSON: {error}"),
@@ -221,7 +222,7 @@ impl Proof {
                         .to_owned(),
                 ),
             }
-            Ok(Box::new(verified))
+            Ok(verified)
         });
         Ok((result.map_or_else(Proof::Fault, Proof::Token), told))
     }
@@ -233,7 +234,7 @@ pub struct Asking<'a> {
     pub routed: &'a Routed<'a, 'a>,
     /// The request itself.
     pub request: &'a Request<'a>,
-    /// How keys are fetched.
+    /// How keys are fetched, and as whom issuers are asked.
     pub config: &'a Config,
     /// The certificate of the client's connection.
     pub certificate: Option<Thumbprint>,
@@ -260,6 +261,46 @@ impl Asking<'_> {
             demands: Demands::default(),
         })
     }
+
+    /// Finds out what a token is worth: by the issuer's keys, those of files and those that are
+    /// fetched, or by asking the issuer.
+    fn verify(
+        &self,
+        token: &str,
+        offline: bool,
+        loaded: &Loaded,
+        (policy, api): (&Policy, &Api),
+        told: &mut Told,
+    ) -> Result<Result<Arc<Verified>, Fault>, Failure> {
+        match token::whom_to_ask(token, policy, api) {
+            Ok(None) => {}
+            Ok(Some(issuer)) if offline => return Err(introspect::nobody_asked(policy, issuer)),
+            Ok(Some(issuer)) => {
+                return introspect::ask(token, issuer, self.config, (policy, api), told);
+            }
+            Err(fault) => return Ok(Err(fault)),
+        }
+        let mut keys = Fetched::new(loaded, &self.config.keys);
+        let mut result = token::verify(token, policy, api, &keys);
+        if let Some(issuer) = keys.wanted() {
+            if offline {
+                told.signature = Some("its signature was NOT checked (--offline)");
+                told.remarks
+                    .push("the signature was NOT checked: `--offline` fetches no keys".to_owned());
+                return Ok(token::unsigned(token, policy, api).map(Arc::new));
+            }
+            if let Err(error) = keys.fetch(issuer)? {
+                told.remarks.push(format!(
+                    "{error}; `--offline` decides without the signature"
+                ));
+            }
+            result = token::verify(token, policy, api, &keys);
+        }
+        if result.is_ok() {
+            told.signature = Some("its signature is good");
+        }
+        Ok(result.map(Arc::new))
+    }
 }
 
 /// Reads the certificate that `--certificate` names.
@@ -273,35 +314,4 @@ pub fn certificate(file: &Path) -> Result<Thumbprint, Failure> {
         Ok(None) => Err(failed("it is empty".to_owned())),
         Err(malformed) => Err(failed(malformed.0)),
     }
-}
-
-/// Verifies a token with the issuer's keys: those of files, and those that are fetched.
-fn verify(
-    token: &str,
-    offline: bool,
-    loaded: &Loaded,
-    (policy, api): (&Policy, &Api),
-    asking: &Asking<'_>,
-    told: &mut Told,
-) -> Result<Result<Verified, Fault>, Failure> {
-    let mut keys = Fetched::new(loaded, &asking.config.keys);
-    let mut result = token::verify(token, policy, api, &keys);
-    if let Some(issuer) = keys.wanted() {
-        if offline {
-            told.signature = Some("its signature was NOT checked (--offline)");
-            told.remarks
-                .push("the signature was NOT checked: `--offline` fetches no keys".to_owned());
-            return Ok(token::unsigned(token, policy, api));
-        }
-        if let Err(error) = keys.fetch(issuer)? {
-            told.remarks.push(format!(
-                "{error}; `--offline` decides without the signature"
-            ));
-        }
-        result = token::verify(token, policy, api, &keys);
-    }
-    if result.is_ok() {
-        told.signature = Some("its signature is good");
-    }
-    Ok(result)
 }

@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::cache::{Digest, Digester};
+use super::config::introspection::Client;
 use super::config::{self, Config};
 use super::keys::{Fetcher, is_loopback_name};
 use super::metrics::{Introspections, Metrics};
@@ -32,7 +33,8 @@ use crate::reason::Reason;
 use crate::settings::{IssuerId, IssuerUrl};
 use crate::token::Verified;
 use credentials::Credentials;
-use memory::{Known, Memory};
+pub use memory::Known;
+use memory::Memory;
 use request::Refusal;
 
 /// Which part of the decisions under way may wait for introspection, all issuers together: the rest
@@ -79,7 +81,7 @@ impl Store {
                 match self.endpoint(issuer, url, &config.introspection, seats) {
                     Ok(endpoint) => Some(endpoint),
                     Err(fault) => {
-                        faults.push(format!("introspection.issuers.{}: {fault}", issuer.name));
+                        faults.push(fault);
                         None
                     }
                 }
@@ -92,6 +94,17 @@ impl Store {
         }
     }
 
+    /// The endpoint of one issuer, where it has one, for who waits alone.
+    pub fn of(
+        &self,
+        issuer: &Issuer,
+        config: &config::Introspection,
+    ) -> Result<Option<Arc<Endpoint>>, String> {
+        let url = issuer.introspect.as_deref();
+        url.map(|url| self.endpoint(issuer, url, config, 1))
+            .transpose()
+    }
+
     fn endpoint(
         &self,
         issuer: &Issuer,
@@ -99,19 +112,10 @@ impl Store {
         config: &config::Introspection,
         seats: usize,
     ) -> Result<Arc<Endpoint>, String> {
-        let client = config.issuers.get(&issuer.name).ok_or_else(|| {
-            format!(
-                "the policy asks {} about tokens that are no JWTs (`keys introspect`), and nothing \
-                 says as whom: name a `client_id`, and where its secret or key is",
-                issuer.name
-            )
-        })?;
+        let (client, credentials) = credentials(issuer, config)?;
         let origin = Origin {
             issuer: issuer.name.clone(),
-            iss: match &issuer.url {
-                IssuerUrl::Exact(url) => url.clone(),
-                IssuerUrl::Tenant { prefix, .. } => prefix.clone(),
-            },
+            iss: iss(issuer).to_owned(),
             url: url.to_owned(),
             client: client.clone(),
             bounds: config::Introspection {
@@ -119,7 +123,6 @@ impl Store {
                 ..config.clone()
             },
         };
-        let credentials = Credentials::read(client, &origin.iss)?;
         let mut endpoints = lock(&self.endpoints);
         endpoints.retain(|endpoint| endpoint.strong_count() > 0);
         let same = endpoints
@@ -149,6 +152,48 @@ impl Store {
     }
 }
 
+/// An issuer as the audience of what a client signs.
+fn iss(issuer: &Issuer) -> &str {
+    match &issuer.url {
+        IssuerUrl::Exact(url) => url,
+        IssuerUrl::Tenant { prefix, .. } => prefix,
+    }
+}
+
+/// As whom an issuer is asked, as the configuration says it.
+fn credentials<'c>(
+    issuer: &Issuer,
+    config: &'c config::Introspection,
+) -> Result<(&'c Client, Credentials), String> {
+    let fault = |fault: String| format!("introspection.issuers.{}: {fault}", issuer.name);
+    let client = config.issuers.get(&issuer.name).ok_or_else(|| {
+        fault(format!(
+            "the policy asks {} about tokens that are no JWTs (`keys introspect`), and nothing \
+             says as whom: name a `client_id`, and where its secret or key is",
+            issuer.name
+        ))
+    })?;
+    let credentials = Credentials::read(client, iss(issuer)).map_err(fault)?;
+    Ok((client, credentials))
+}
+
+/// What keeps a policy's issuers from being asked, a sentence each.
+pub fn unconfigured(model: &Model, config: &config::Introspection) -> Vec<String> {
+    let asked = model.issuers.iter().filter(|it| it.introspect.is_some());
+    asked
+        .filter_map(|issuer| credentials(issuer, config).err())
+        .collect()
+}
+
+/// The fault of a token whose issuer can't be asked. Why not is for the operator alone.
+pub fn unavailable(policy: &Policy, issuer: IssuerId) -> Fault {
+    let name = policy.issuer(issuer).map_or("", |it| it.name.as_str());
+    Fault::new(
+        Reason::KeysUnavailable,
+        format!("{name} can't be asked about the token at present; try again later"),
+    )
+}
+
 /// Whom a policy asks, by the number of the issuer.
 #[derive(Debug)]
 pub struct Endpoints(Vec<Option<Arc<Endpoint>>>);
@@ -166,16 +211,10 @@ impl Endpoints {
     ) -> Result<Arc<Verified>, Fault> {
         let at = usize::try_from(issuer.0).unwrap_or(usize::MAX);
         let known = match self.0.get(at).and_then(Option::as_ref) {
-            Some(endpoint) => endpoint.ask(token, patience).await,
+            Some(endpoint) => endpoint.ask(token, patience).await.ok(),
             None => None,
         };
-        let known = known.ok_or_else(|| {
-            let name = policy.issuer(issuer).map_or("", |it| it.name.as_str());
-            Fault::new(
-                Reason::KeysUnavailable,
-                format!("{name} can't be asked about the token at present; try again later"),
-            )
-        })?;
+        let known = known.ok_or_else(|| unavailable(policy, issuer))?;
         known.under(generation, policy, api, issuer)
     }
 }
@@ -189,12 +228,12 @@ struct Origin {
     iss: String,
     /// Its endpoint.
     url: String,
-    client: config::introspection::Client,
+    client: Client,
     bounds: config::Introspection,
 }
 
-/// What came of a question; nothing where the answer is of no use.
-type Outcome = Option<Arc<Known>>;
+/// What came of a question, or why there is no answer.
+type Outcome = Result<Arc<Known>, Arc<str>>;
 
 /// One issuer's endpoint, and what it has said.
 pub struct Endpoint {
@@ -229,24 +268,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Endpoint {
-    /// What the issuer says of a token, or has said a short while ago.
-    async fn ask(self: &Arc<Self>, token: &str, patience: Instant) -> Outcome {
+    /// What the issuer says of a token, or has said a short while ago; otherwise why it says
+    /// nothing until `patience`.
+    pub async fn ask(self: &Arc<Self>, token: &str, patience: Instant) -> Outcome {
         let digest = self.digester.digest(token);
         if let Some(known) = self.memory.get(&digest, Instant::now()) {
             self.counted.kept.inc();
-            return Some(known);
+            return Ok(known);
         }
         // Those who wait for one issuer must leave room for everybody else.
         let Ok(_seat) = self.seats.try_acquire() else {
             self.counted.refused.inc();
-            return None;
+            return Err("too many requests wait for it".into());
         };
         let answered = tokio::time::timeout_at(patience.into(), self.answered(token, digest));
         match answered.await {
             Ok(outcome) => outcome,
             Err(_) => {
                 self.counted.late.inc();
-                None
+                Err("no answer in time".into())
             }
         }
     }
@@ -257,16 +297,18 @@ impl Endpoint {
             Some(answer) => answer,
             None => {
                 // It is never closed.
-                let room = self.room.clone().acquire_owned().await.ok()?;
+                let room = self.room.clone().acquire_owned().await;
+                let room = room.map_err(|closed| closed.to_string())?;
                 match self.begin(token, digest, room) {
                     Ok(answer) => answer,
-                    Err(known) => return Some(known),
+                    Err(known) => return Ok(known),
                 }
             }
         };
         // An error means that the question ended in a panic.
-        let outcome = answer.wait_for(Option::is_some).await.ok()?;
-        outcome.clone().flatten()
+        let outcome = answer.wait_for(Option::is_some).await;
+        let outcome = outcome.map_err(|ended| ended.to_string())?.clone();
+        outcome.unwrap_or_else(|| Err("no answer".into()))
     }
 
     /// Begins a question, or joins the one that has begun meanwhile; gives what is known where one
@@ -328,7 +370,7 @@ impl Endpoint {
                 let date = date
                     .duration_since(SystemTime::UNIX_EPOCH)
                     .unwrap_or(Duration::ZERO);
-                Some(self.memory.put(digest, answer, asked, date.as_secs_f64()))
+                Ok(self.memory.put(digest, answer, asked, date.as_secs_f64()))
             }
             Err(fault) => {
                 self.counted.failure.inc();
@@ -337,7 +379,7 @@ impl Endpoint {
                 } else {
                     tracing::warn!(%issuer, %fault, "the issuer can't be asked about tokens");
                 }
-                None
+                Err(fault.to_string().into())
             }
         }
     }

@@ -9,6 +9,7 @@ mod diff;
 mod examples;
 mod fmt;
 mod help;
+mod introspect;
 mod manual;
 pub(crate) mod proxy_config;
 mod routes;

@@ -1,0 +1,76 @@
+//! A token that is no JWT: its issuer is asked, as the daemon would ask it (RFC 7662).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::output::Failure;
+use super::token::Told;
+use crate::daemon::config::Config;
+use crate::daemon::introspect::{self, Store};
+use crate::daemon::metrics::Metrics;
+use crate::engine::{Api, Fault, Policy};
+use crate::settings::IssuerId;
+use crate::token::Verified;
+
+/// The policy is the only one there is.
+const GENERATION: u64 = 0;
+
+/// What to do where the issuer can't be asked.
+const CLAIMS: &str = "`--claims` decides about what it would answer";
+
+/// Nobody may be asked: nothing can be said of the token, not even that it is denied.
+pub fn nobody_asked(policy: &Policy, issuer: IssuerId) -> Failure {
+    Failure::new(format!(
+        "the token is not a JWT: what it is worth only {} can say, and `--offline` asks nobody",
+        name(policy, issuer)
+    ))
+    .help(CLAIMS)
+}
+
+fn name(policy: &Policy, issuer: IssuerId) -> &str {
+    policy.issuer(issuer).map_or("", |it| it.name.as_str())
+}
+
+/// Asks an issuer about a token.
+pub fn ask(
+    token: &str,
+    issuer: IssuerId,
+    config: &Config,
+    (policy, api): (&Policy, &Api),
+    told: &mut Told,
+) -> Result<Result<Arc<Verified>, Fault>, Failure> {
+    let name = name(policy, issuer);
+    if !config.introspection.issuers.contains_key(name) {
+        return Err(Failure::new(format!(
+            "the token is not a JWT: what it is worth only {name} can say, and as whom it is asked \
+             stands in the daemon's configuration (`introspection.issuers`)"
+        ))
+        .help(format!("name it with `--config portcullis.yaml`; {CLAIMS}")));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("no runtime can be started: {error}")))?;
+    let answer = runtime.block_on(async {
+        let store = Store::new(&config.keys, Arc::new(Metrics::new()))?;
+        let declared = policy.issuer(issuer).ok_or("there is no such issuer")?;
+        let endpoint = store
+            .of(declared, &config.introspection)?
+            .ok_or("the issuer is not asked about tokens")?;
+        // The question has its own end; nobody else waits here.
+        let patience = Instant::now() + config.introspection.timeout.get() * 2;
+        Ok(endpoint.ask(token, patience).await)
+    });
+    let known = match answer.map_err(|fault: String| Failure::new(fault))? {
+        Ok(known) => known,
+        Err(why) => {
+            told.remarks.push(why.to_string());
+            return Ok(Err(introspect::unavailable(policy, issuer)));
+        }
+    };
+    let verified = known.under(GENERATION, policy, api, issuer);
+    if verified.is_ok() {
+        told.signature = Some("its issuer says that it is active");
+    }
+    Ok(verified)
+}
