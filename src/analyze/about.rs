@@ -6,9 +6,11 @@
 //! stand in no claims; for them it is enough that some token is allowed at all.
 
 mod aspects;
+mod paths;
 mod settings;
 
 pub use aspects::{Aspect, aspects};
+pub use paths::PathKind;
 
 use serde_json::{Map, Value};
 
@@ -46,8 +48,13 @@ pub enum Trial<'m> {
     },
     /// One from a page of this origin, other than a preflight.
     Origin(String),
-    /// One whose path is changed a little, so that it is read in another way.
-    Path(fn(&str) -> String),
+    /// One with a path that only one policy reads.
+    Path {
+        /// The number of that policy.
+        side: usize,
+        /// What it reads.
+        kind: PathKind,
+    },
 }
 
 /// What a trial found.
@@ -88,11 +95,12 @@ impl Shown {
 }
 
 impl Trial<'_> {
-    /// What it would show, where it is one with a token that only one policy takes.
+    /// What it would show, where it is one that only one policy allows.
     pub fn effect(&self) -> Option<Effect> {
         match self {
             Trial::Token { taken, .. } if taken[0] => Some(Effect::Tightened),
             Trial::Token { .. } => Some(Effect::Loosened),
+            Trial::Path { side, .. } => Some(only(*side)),
             _ => None,
         }
     }
@@ -164,26 +172,17 @@ impl Trial<'_> {
                 }))
             }
             Trial::Origin(origin) => of_page(region, origin),
-            Trial::Path(change) => {
-                for side in 0..2 {
-                    for case in std::iter::once(None).chain(region.cases().iter().map(Some)) {
-                        let wanted = Wanted::One(side);
-                        if region.denies(side) {
-                            continue;
-                        }
-                        let Some(found) = allowed(region, case, &Map::new(), wanted)? else {
-                            continue;
-                        };
-                        let mut witness = found.witness;
-                        witness.target = change(&witness.target);
-                        if let Some(shown) = Shown::of(decide(region, witness)) {
-                            return Ok(Some(shown));
-                        }
-                    }
-                }
-                Ok(None)
-            }
+            Trial::Path { side, kind } => paths::run(region, *side, *kind),
         }
+    }
+}
+
+/// What it comes to that only this policy allows something.
+fn only(side: usize) -> Effect {
+    if side == 0 {
+        Effect::Tightened
+    } else {
+        Effect::Loosened
     }
 }
 

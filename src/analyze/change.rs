@@ -136,7 +136,7 @@ pub struct Witness {
     pub method: String,
     /// The scheme.
     pub scheme: String,
-    /// The host.
+    /// The host; empty where the request names none.
     pub host: String,
     /// Path and query, percent-encoded.
     pub target: String,

@@ -1,21 +1,20 @@
 //! One region of requests in two policies.
 
 mod preflight;
+mod reading;
 
 pub use preflight::{Origins, Preflight};
 
 use serde_json::Map;
 
-use crate::model::{Access, Api};
+use crate::model::Api;
 use crate::pattern::index::Budget;
 use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
 use crate::settings::Demand;
 
-use super::atoms::{Inexact, Matching, Rule, Scene, Tree};
-use super::bdd::{Function, Store};
+use super::bdd::Store;
 use super::cells::texts::TooMany;
 use super::change::{Failure, Verdict, Witness};
-use super::diagram::Diagrams;
 use super::domains::Domains;
 use super::example::{self, Frame};
 use super::group::{Group, Ruling};
@@ -23,7 +22,6 @@ use super::hosts::HostClass;
 use super::limits::{MAX_BOOLEANS, MAX_CELLS, MAX_EXCEPTIONS};
 use super::solve::{Solver, Stuck};
 use super::tokens::{self, Case, Demands, Validity};
-use super::vocabulary::{Place, Vocabulary};
 use super::witness::Decided;
 
 /// Requests that each policy answers by the same rules: those of one method whose paths are in a
@@ -42,10 +40,21 @@ pub struct Region<'r, 'p> {
     pub rulings: [Option<&'r Ruling<'p>>; 2],
     /// Set where only CORS preflights are looked at; they are no part of the region otherwise.
     pub preflight: Option<Preflight<'r, 'p>>,
+    /// Set where only some of the paths are looked at.
+    pub paths: Option<Paths>,
     /// What the search in patterns may cost.
     pub budget: &'r Budget,
     /// The time of witnesses.
     pub now: f64,
+}
+
+/// Some of the paths of a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paths {
+    /// Those with this segment.
+    With(usize),
+    /// Those whose segment holds a slash, which one policy at least lets it.
+    Slashed(usize),
 }
 
 /// What a request says of who sends it.
@@ -89,24 +98,6 @@ pub struct Found {
     pub witness: Witness,
     /// What each policy decides.
     pub decided: [Decided; 2],
-}
-
-/// Why a region could not be compared.
-fn inexact(what: &Inexact) -> Stuck {
-    Stuck(format!("{}, and cannot be told apart exactly", what.0))
-}
-
-/// A condition, of a guard with where it matches, and `None` where it denies.
-type Conditioned = (Option<Vec<Matching>>, Option<Tree>);
-
-/// What the two sides of a comparison are read as, for one kind of token.
-struct Reading {
-    vocabulary: Vocabulary,
-    /// For each policy: guards, with where they match, and conditions.
-    conditions: [Vec<Conditioned>; 2],
-    exceptions: Vec<Option<Vec<Matching>>>,
-    validity: Option<Validity>,
-    preflight: Option<preflight::Reading>,
 }
 
 impl<'r, 'p> Region<'r, 'p> {
@@ -291,258 +282,6 @@ impl<'r, 'p> Region<'r, 'p> {
         methods.has(self.method) || self.preflight.as_ref().is_some_and(asked)
     }
 
-    fn scene(&self, side: usize, case: Option<&Case<'r>>) -> Option<Scene<'r>> {
-        let group = *self.groups.get(side)?;
-        let ruling = self.rulings.get(side).copied().flatten();
-        let token = if side == 0 {
-            case.and_then(|case| case.old)
-        } else {
-            case.and_then(|case| case.new)
-        };
-        Some(Scene {
-            model: group.model(),
-            // What a policy does not look at, its rules do not see.
-            token: token.filter(|_| self.needs_token(side)),
-            region: self.path,
-            label: match ruling {
-                Some(ruling) => group.asked.label(ruling.api),
-                None => &super::atoms::Label::None,
-            },
-            method: self.method,
-            folded: group.options.case_insensitive,
-            any_folded: self
-                .groups
-                .iter()
-                .any(|group| group.options.case_insensitive),
-            slashes: self
-                .groups
-                .iter()
-                .all(|group| group.options.allow_encoded_slash),
-            whole_client: reads(case, &["azp", "client_id"]),
-        })
-    }
-
-    fn read(
-        &self,
-        case: Option<&Case<'_>>,
-        base: &Map<String, serde_json::Value>,
-        demands: &[Demands],
-        exceptions: &[(usize, &PathPattern)],
-    ) -> Result<Reading, Stuck> {
-        let mut vocabulary = Vocabulary::default();
-        let mut conditions = [Vec::new(), Vec::new()];
-        for (side, conditions) in conditions.iter_mut().enumerate() {
-            let (Some(scene), Some(ruling)) = (
-                self.scene(side, case),
-                self.rulings.get(side).copied().flatten(),
-            ) else {
-                continue;
-            };
-            if ruling.denied {
-                continue;
-            }
-            for (guard, always) in &ruling.guards {
-                let matches = if *always {
-                    Some(Vec::new())
-                } else {
-                    scene.matches(&guard.path, &mut vocabulary)
-                };
-                let Some(matches) = matches else {
-                    continue;
-                };
-                let rule = Rule {
-                    path: &guard.path,
-                    parameters: &guard.parameters,
-                };
-                let tree = guard
-                    .condition
-                    .as_ref()
-                    .map(|condition| scene.tree(condition, rule, &mut vocabulary))
-                    .transpose()
-                    .map_err(|what| inexact(&what))?;
-                conditions.push((Some(matches), tree));
-            }
-            for route in &ruling.routes {
-                let Access::Open {
-                    condition: Some(condition),
-                    ..
-                } = &route.access
-                else {
-                    continue;
-                };
-                let rule = Rule {
-                    path: &route.path,
-                    parameters: &route.parameters,
-                };
-                let tree = scene
-                    .tree(condition, rule, &mut vocabulary)
-                    .map_err(|what| inexact(&what))?;
-                conditions.push((None, Some(tree)));
-            }
-        }
-        let exceptions = exceptions
-            .iter()
-            .map(|(side, pattern)| {
-                self.scene(*side, case)
-                    .and_then(|scene| scene.matches(pattern, &mut vocabulary))
-            })
-            .collect();
-        let validity = case.map(|case| Validity::ask(case, demands, base, &mut vocabulary));
-        let preflight = self.read_preflight(case, &mut vocabulary);
-        vocabulary.settle().map_err(|what| Stuck(what.to_owned()))?;
-        Ok(Reading {
-            vocabulary,
-            conditions,
-            exceptions,
-            validity,
-            preflight,
-        })
-    }
-
-    /// Where a request shows what is wanted.
-    fn function(
-        &self,
-        bearer: Bearer<'_, '_>,
-        reading: &Reading,
-        domains: &Domains,
-        store: &mut Store,
-        wanted: Wanted,
-    ) -> Function {
-        let mut diagrams = Diagrams { store, domains };
-        let kind = match &reading.preflight {
-            Some(preflight) => self.of_kind(preflight, &mut diagrams),
-            None => Function::TRUE,
-        };
-        let holds = self.holds(bearer, reading, &mut diagrams, wanted);
-        store.and(kind, holds)
-    }
-
-    /// Where a request with its token in `Authorization` would: one that looks like a preflight is
-    /// none then, but witnesses have their claims beside the request.
-    fn unshown(
-        &self,
-        bearer: Bearer<'_, '_>,
-        reading: &Reading,
-        domains: &Domains,
-        store: &mut Store,
-        wanted: Wanted,
-    ) -> Function {
-        let (None, Some(preflight), Wanted::Allowed(_), Bearer::Valid(..) | Bearer::Invalid) =
-            (&self.preflight, &reading.preflight, wanted, bearer)
-        else {
-            return Function::FALSE;
-        };
-        let mut diagrams = Diagrams { store, domains };
-        let kind = preflight.holds(&mut diagrams);
-        let holds = self.holds(bearer, reading, &mut diagrams, wanted);
-        store.and(kind, holds)
-    }
-
-    /// Where what is wanted holds, of whatever kind the request is.
-    fn holds(
-        &self,
-        bearer: Bearer<'_, '_>,
-        reading: &Reading,
-        diagrams: &mut Diagrams<'_>,
-        wanted: Wanted,
-    ) -> Function {
-        let mut function = diagrams
-            .domains
-            .possible(diagrams.store, &reading.vocabulary);
-        for exception in reading.exceptions.iter().flatten() {
-            let taken = diagrams.matching(exception);
-            function = diagrams.store.without(function, taken);
-        }
-        if let Some(validity) = &reading.validity {
-            let valid = validity.function(diagrams);
-            function = diagrams.store.and(function, valid);
-        }
-        let [old, new] = [0, 1].map(|side| self.allows(side, bearer, reading, diagrams));
-        // A request that carries a token where it is looked for has no claims given beside it.
-        let places = self.token_places(&reading.vocabulary, diagrams);
-        function = diagrams.store.and(function, places);
-        match wanted {
-            Wanted::Any => function,
-            Wanted::Both => diagrams.store.all([function, old, new]),
-            Wanted::One(0) => diagrams.store.and(function, old),
-            Wanted::One(_) => diagrams.store.and(function, new),
-            Wanted::Allowed(0) => {
-                let only = diagrams.store.without(old, new);
-                diagrams.store.and(function, only)
-            }
-            Wanted::Allowed(_) => {
-                let only = diagrams.store.without(new, old);
-                diagrams.store.and(function, only)
-            }
-        }
-    }
-
-    fn token_places(&self, vocabulary: &Vocabulary, diagrams: &mut Diagrams<'_>) -> Function {
-        use crate::settings::TokenPlace;
-        let mut free = Function::TRUE;
-        for side in 0..2 {
-            let Some(api) = self
-                .rulings
-                .get(side)
-                .copied()
-                .flatten()
-                .filter(|ruling| ruling.needs_token())
-                .and_then(|ruling| self.groups.get(side)?.api(ruling.api))
-            else {
-                continue;
-            };
-            for place in &api.token_places {
-                let place = match place {
-                    TokenPlace::Authorization => Place::Header("authorization".to_owned()),
-                    TokenPlace::Header(name) => Place::Header(name.clone()),
-                    TokenPlace::Cookie(_) => Place::Header("cookie".to_owned()),
-                    TokenPlace::Query(name) => Place::Query(name.clone()),
-                    TokenPlace::Subprotocol(_) => {
-                        Place::Header("sec-websocket-protocol".to_owned())
-                    }
-                };
-                if let Some(value) = vocabulary.find(&place) {
-                    let absent =
-                        diagrams.shaped(value, |_, shape| shape == super::domains::Shape::Absent);
-                    free = diagrams.store.and(free, absent);
-                }
-            }
-        }
-        free
-    }
-
-    fn allows(
-        &self,
-        side: usize,
-        bearer: Bearer<'_, '_>,
-        reading: &Reading,
-        diagrams: &mut Diagrams<'_>,
-    ) -> Function {
-        let passes = match &reading.preflight {
-            Some(preflight) => preflight.passes(side, diagrams),
-            None => Function::FALSE,
-        };
-        if self.refuses(side, bearer) {
-            return passes;
-        }
-        let mut allows = Function::TRUE;
-        for (matches, tree) in reading.conditions.get(side).into_iter().flatten() {
-            let holds = match tree {
-                Some(tree) => diagrams.condition(tree).yes,
-                None => Function::FALSE,
-            };
-            let holds = match matches {
-                Some(matches) => {
-                    let matches = diagrams.matching(matches);
-                    diagrams.store.implies(matches, holds)
-                }
-                None => holds,
-            };
-            allows = diagrams.store.and(allows, holds);
-        }
-        diagrams.store.or(passes, allows)
-    }
-
     /// Whether a policy denies every request of such a bearer, whatever its conditions.
     fn refuses(&self, side: usize, bearer: Bearer<'_, '_>) -> bool {
         let Some(ruling) = self.rulings.get(side).copied().flatten() else {
@@ -598,20 +337,6 @@ fn retimed(
         }
     }
     again
-}
-
-/// Whether a policy's rules read one of these members as a claim.
-fn reads(case: Option<&Case<'_>>, names: &[&str]) -> bool {
-    case.is_some_and(|case| {
-        [case.old, case.new].into_iter().flatten().any(|token| {
-            token.issuer.claims.iter().any(|claim| {
-                claim
-                    .path
-                    .first()
-                    .is_some_and(|first| names.contains(&first.as_str()))
-            })
-        })
-    })
 }
 
 enum Problem {

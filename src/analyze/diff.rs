@@ -99,6 +99,14 @@ pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure>
     for ((api, subject), evidence) in all {
         changes.extend(evidence.change(api, subject)?);
     }
+    if let Some(host) = hosts::nameless(old.model(), new.model()) {
+        let nameless = comparison.nameless(&host)?;
+        // Where requests that name a host show the same, that says it all.
+        changes.extend(nameless.filter(|change| {
+            let mut effects = changes.iter().map(|change| change.effect);
+            !effects.any(|effect| effect == change.effect || effect == Effect::Changed)
+        }));
+    }
     let key = |change: &Change| {
         (
             change.api.clone(),
@@ -186,6 +194,29 @@ struct Comparison<'p> {
 }
 
 impl<'p> Comparison<'p> {
+    /// What differs for requests that name no host. No URL is one of those, so that nothing is shown.
+    fn nameless(&self, host: &HostClass) -> Result<Option<Change>, Failure> {
+        let mut all = Changes::new();
+        self.hosts(host, &mut all)?;
+        let mut changes = Vec::new();
+        for ((api, subject), evidence) in all {
+            changes.extend(evidence.change(api, subject)?);
+        }
+        Ok(changes
+            .into_iter()
+            .reduce(|all, one| Change {
+                effect: all.effect.and(one.effect),
+                ..all
+            })
+            .map(|change| Change {
+                route: None,
+                about: Some("requests that name no host".to_owned()),
+                kind: Kind::Changed,
+                witness: None,
+                ..change
+            }))
+    }
+
     fn hosts(&self, host: &HostClass, changes: &mut Changes) -> Result<Vec<Change>, Failure> {
         let [old, new] = self.policies;
         let old = Group::new(old, &host.old);
@@ -207,6 +238,7 @@ impl<'p> Comparison<'p> {
                     method,
                     rulings: rulings.each_ref().map(Option::as_ref),
                     preflight: None,
+                    paths: None,
                     budget: &self.budget,
                     now: self.now,
                 };
@@ -273,7 +305,9 @@ fn show(aspects: &mut [Aspect<'_>], region: &Region<'_, '_>) -> Result<(), Failu
             match (error, trial.effect()) {
                 (None, _) => {}
                 // The claim that should show it is what a rule wants to be another.
-                (Some(Failure::Mismatch { .. }), Some(effect)) => {
+                (Some(Failure::Mismatch { .. }), Some(effect))
+                    if matches!(trial, about::Trial::Token { .. }) =>
+                {
                     let limit = format!("{}, which rules read as a claim", aspect.about);
                     aspect.doubts.insert(effect, limit);
                 }

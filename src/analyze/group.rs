@@ -22,6 +22,7 @@ pub struct Group<'p> {
     /// The routes, with their APIs.
     pub routes: Vec<(ApiId, &'p Route)>,
     known: HashSet<(MethodSet, &'p PathPattern)>,
+    names: HashSet<&'p str>,
     guards: Vec<&'p Guard>,
     routes_index: Index,
     guards_index: Index,
@@ -70,6 +71,10 @@ impl<'p> Group<'p> {
             asked,
             routes_index: Index::of(routes.iter().map(|(_, route)| &route.path)),
             guards_index: Index::of(guards.iter().map(|guard| &guard.path)),
+            names: routes
+                .iter()
+                .map(|(_, route)| route.name.as_str())
+                .collect(),
             known: routes
                 .iter()
                 .map(|(_, route)| (route.methods, &route.path))
@@ -90,9 +95,11 @@ impl<'p> Group<'p> {
             .any(|api| api.name == name)
     }
 
-    /// Whether there is a route for exactly the same requests.
+    /// Whether there is a route for exactly the same requests, or one that is called so: letters may
+    /// match whatever their case, or no longer.
     pub fn has(&self, route: &Route) -> bool {
         self.known.contains(&(route.methods, &route.path))
+            || self.names.contains(route.name.as_str())
     }
 
     /// The checked policy.

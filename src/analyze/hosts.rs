@@ -100,6 +100,31 @@ pub fn classes(old: &Model, new: &Model) -> Vec<HostClass> {
     classes.into_values().collect()
 }
 
+/// Requests that name no host, as HTTP/1.0 allows, where the policies differ in that: one that tells
+/// hosts apart refuses them.
+pub fn nameless(old: &Model, new: &Model) -> Option<HostClass> {
+    let tells = |model: &Model| {
+        let mut hosts = model.apis.iter().flat_map(|api| &api.hosts);
+        hosts.any(|host| host.pattern != HostPattern::Any)
+    };
+    if tells(old) == tells(new) {
+        return None;
+    }
+    let asked = |model: &Model| {
+        if tells(model) {
+            asked(model, |_| false, Label::None)
+        } else {
+            elsewhere(model)
+        }
+    };
+    Some(HostClass {
+        host: String::new(),
+        labelled: false,
+        old: asked(old),
+        new: asked(new),
+    })
+}
+
 fn asked(model: &Model, fits: impl Fn(&HostPattern) -> bool, label: Label) -> Asked {
     let mut members: Vec<(ApiId, bool)> = (0..)
         .map(ApiId)

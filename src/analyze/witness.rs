@@ -34,7 +34,7 @@ impl Witness {
             method: &self.method,
             target: self.target.as_bytes(),
             scheme: Some(&self.scheme),
-            host: Some(&self.host),
+            host: Some(self.host.as_str()).filter(|host| !host.is_empty()),
             headers: &headers,
             address: self.address,
             now: self.at,

@@ -30,7 +30,7 @@ pub struct Aspect<'m> {
 }
 
 impl<'m> Aspect<'m> {
-    fn new(about: String, trials: Vec<Trial<'m>>) -> Aspect<'m> {
+    pub(super) fn new(about: String, trials: Vec<Trial<'m>>) -> Aspect<'m> {
         Aspect {
             about,
             trials,
@@ -72,7 +72,7 @@ pub fn aspects<'m>(region: &Region<'_, 'm>) -> Vec<Aspect<'m>> {
     aspects.extend(places(region, old, new));
     aspects.extend(forwarded(region, old, new));
     aspects.extend(origins(old, new));
-    aspects.extend(paths(old, new));
+    aspects.extend(super::paths::aspect(old, new));
     aspects
 }
 
@@ -445,73 +445,4 @@ fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
         of_origins: true,
         ..Aspect::new(about, trials)
     })
-}
-
-/// Paths that are read in another way.
-fn paths<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
-    if old.paths == new.paths {
-        return None;
-    }
-    let mut trials = Vec::new();
-    if old.paths.case_insensitive != new.paths.case_insensitive {
-        trials.push(Trial::Path(in_capitals));
-        trials.push(Trial::Path(with_contested_letter));
-    }
-    if old.paths.allow_encoded_slash != new.paths.allow_encoded_slash {
-        trials.push(Trial::Path(with_slash));
-    }
-    if old.paths.allow_matrix_parameters != new.paths.allow_matrix_parameters {
-        trials.push(Trial::Path(with_matrix_parameter));
-    }
-    Some(Aspect::new(
-        format!(
-            "how paths are read: {} became {}",
-            settings::path_options(old),
-            settings::path_options(new)
-        ),
-        trials,
-    ))
-}
-
-fn path_and_query(target: &str) -> (&str, &str) {
-    target
-        .find('?')
-        .and_then(|at| target.split_at_checked(at))
-        .unwrap_or((target, ""))
-}
-
-fn in_capitals(target: &str) -> String {
-    let (path, query) = path_and_query(target);
-    let mut escaped = 0_u8;
-    let path: String = path
-        .chars()
-        .map(|character| {
-            if character == '%' {
-                escaped = 3;
-            }
-            escaped = escaped.saturating_sub(1);
-            if escaped > 0 {
-                character
-            } else {
-                character.to_ascii_uppercase()
-            }
-        })
-        .collect();
-    format!("{path}{query}")
-}
-
-/// `ſ`, which is an `S` in upper case.
-fn with_contested_letter(target: &str) -> String {
-    let (path, query) = path_and_query(target);
-    format!("{path}%C5%BF{query}")
-}
-
-fn with_slash(target: &str) -> String {
-    let (path, query) = path_and_query(target);
-    format!("{path}%2Fx{query}")
-}
-
-fn with_matrix_parameter(target: &str) -> String {
-    let (path, query) = path_and_query(target);
-    format!("{path};a=1{query}")
 }

@@ -47,6 +47,8 @@ pub enum TextQuestion {
         /// What stands behind it.
         behind: String,
     },
+    /// Whether it holds a slash.
+    Slash,
 }
 
 impl TextQuestion {
@@ -92,6 +94,7 @@ impl TextQuestion {
                 .strip_prefix(before.as_str())
                 .and_then(|rest| rest.strip_suffix(behind.as_str()))
                 .is_some_and(is_label),
+            TextQuestion::Slash => text.contains('/'),
         }
     }
 
@@ -138,15 +141,18 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
             found.push(Candidate::Open(Cow::Borrowed(prefix), suffix));
         }
     }
-    if questions.iter().any(|question| question.is_label()) {
-        // What an open candidate is filled with is part of a label; this is not.
-        let filler = fresh(questions.iter().copied());
-        if !filler.is_ascii_alphanumeric() {
-            return Err(TooMany);
-        }
+    // What an open candidate is filled with is part of a label, and holds no slash.
+    let filler = fresh(questions.iter().copied());
+    let labels = questions.iter().any(|question| question.is_label());
+    if labels && !filler.is_ascii_alphanumeric() {
+        return Err(TooMany);
+    }
+    let slashes = questions.contains(&&TextQuestion::Slash);
+    let parted = [(labels, '.'), (slashes, '/')];
+    for (_, character) in parted.iter().filter(|(asked, _)| *asked) {
         for prefix in &prefixes {
             for suffix in &suffixes {
-                let prefix = Cow::Owned(format!("{prefix}{filler}."));
+                let prefix = Cow::Owned(format!("{prefix}{filler}{character}"));
                 found.push(Candidate::Open(prefix, suffix));
             }
         }
@@ -169,7 +175,10 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
                     cased(text, &prefixes, &suffixes, &mut found);
                 }
             }
-            TextQuestion::Around { .. } | TextQuestion::Word(_) | TextQuestion::Label { .. } => {}
+            TextQuestion::Around { .. }
+            | TextQuestion::Word(_)
+            | TextQuestion::Label { .. }
+            | TextQuestion::Slash => {}
         }
     }
     for prefix in &prefixes {
@@ -254,6 +263,7 @@ pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
                 used.extend(texts.iter().flat_map(|text| text.chars()));
             }
             TextQuestion::Word(word) => used.extend(word.chars()),
+            TextQuestion::Slash => {}
         }
     }
     // Short ones read best; those of the last range have no case. There are more of them than a
@@ -356,14 +366,14 @@ mod tests {
         }
     }
 
-    /// All texts over `ab.` up to a length.
+    /// All texts over `ab./` up to a length.
     fn all_texts(length: usize) -> Vec<String> {
         let mut texts = vec![String::new()];
         let mut last = texts.clone();
         for _ in 0..length {
             last = last
                 .iter()
-                .flat_map(|text| ["a", "b", "."].map(|letter| format!("{text}{letter}")))
+                .flat_map(|text| ["a", "b", ".", "/"].map(|letter| format!("{text}{letter}")))
                 .collect();
             texts.extend(last.iter().cloned());
         }
@@ -384,6 +394,7 @@ mod tests {
                 before: "a".to_owned(),
                 behind: "b".to_owned(),
             },
+            TextQuestion::Slash,
             TextQuestion::is("ab"),
             TextQuestion::one_of(Arc::new(StringSet::new(
                 None,
@@ -407,7 +418,7 @@ mod tests {
                     assert_eq!(answers(&text), cell.answers, "{text} {asked:?}");
                 }
             }
-            for text in all_texts(7) {
+            for text in all_texts(6) {
                 let answers = answers(&text);
                 assert!(
                     cells.iter().any(|cell| cell.answers == answers),

@@ -79,6 +79,7 @@ impl<'p> Comparison<'p> {
                         rulings: asked.each_ref().map(Option::as_ref),
                         origins: Origins::All,
                     }),
+                    paths: None,
                     budget: &self.budget,
                     now: self.now,
                 };

@@ -1,0 +1,208 @@
+//! Paths that two policies read in different ways.
+//!
+//! What only one of them reads at all, the other one refuses: slashes in segments and matrix
+//! parameters are looked for exactly. Where only one ignores the case of letters, some paths are
+//! tried, and where those show nothing that could be, that is no proof.
+
+use serde_json::Map;
+
+use crate::model::Api;
+use crate::pattern::{PathPattern, SegmentPattern};
+
+use super::super::change::{Failure, Witness};
+use super::super::compare::{Paths, Region, Wanted};
+use super::aspects::Aspect;
+use super::{Shown, Trial, allowed, decide, only, settings};
+
+/// A kind of path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    /// With a slash in a segment.
+    Slash,
+    /// With matrix parameters.
+    Matrix,
+    /// With letters in another case, or whose case is contested.
+    Case,
+}
+
+/// What it comes to that an API's paths are read in another way.
+pub(super) fn aspect<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
+    if old.paths == new.paths {
+        return None;
+    }
+    let mut aspect = Aspect::new(
+        format!(
+            "how paths are read: {} became {}",
+            settings::path_options(old),
+            settings::path_options(new)
+        ),
+        Vec::new(),
+    );
+    for (side, own, other) in [(0, old, new), (1, new, old)] {
+        let (reads, refuses) = (own.paths, other.paths);
+        let mut add = |kind| aspect.trials.push(Trial::Path { side, kind });
+        if reads.allow_encoded_slash && !refuses.allow_encoded_slash {
+            add(PathKind::Slash);
+        }
+        if reads.allow_matrix_parameters && !refuses.allow_matrix_parameters {
+            add(PathKind::Matrix);
+        }
+        if reads.case_insensitive != refuses.case_insensitive {
+            add(PathKind::Case);
+            if may_differ_by_case(own) {
+                let limit = format!("{}, of which only some paths could be tried", aspect.about);
+                aspect.doubts.insert(only(side), limit);
+            }
+        }
+    }
+    Some(aspect)
+}
+
+/// Whether an API may allow a path that one which reads letters otherwise denies, and that the routes
+/// do not name.
+///
+/// One that ignores case takes literals in capitals, and shows what it holds to conditions in lower
+/// case. One that does not takes letters of any case where its routes have a parameter.
+fn may_differ_by_case(api: &Api) -> bool {
+    let is_any = |segment: &SegmentPattern| *segment == SegmentPattern::Any;
+    let is_literal = |segment: &SegmentPattern| matches!(segment, SegmentPattern::Literal(_));
+    api.routes.iter().any(|route| {
+        let mut segments = route.path.segments.iter();
+        if api.paths.case_insensitive {
+            !route.parameters.is_empty() || !segments.all(is_any)
+        } else {
+            route.path.rest || !segments.all(is_literal)
+        }
+    })
+}
+
+/// Looks for a path of a kind in a region that only one policy allows.
+pub(super) fn run(
+    region: &Region<'_, '_>,
+    side: usize,
+    kind: PathKind,
+) -> Result<Option<Shown>, Failure> {
+    if region.denies(side) {
+        return Ok(None);
+    }
+    let looked_at: Vec<Option<Paths>> = match kind {
+        PathKind::Slash => open_segments(region.path)
+            .map(|at| Some(Paths::Slashed(at)))
+            .collect(),
+        PathKind::Matrix | PathKind::Case if region.path.rest => {
+            vec![None, Some(Paths::With(region.path.segments.len()))]
+        }
+        PathKind::Matrix | PathKind::Case => vec![None],
+    };
+    let change: fn(Witness) -> Vec<Witness> = match kind {
+        PathKind::Slash => |witness| vec![witness],
+        PathKind::Matrix => with_matrix_parameter,
+        PathKind::Case => in_other_cases,
+    };
+    let cases = region.cases();
+    for paths in looked_at {
+        let region = Region { paths, ..*region };
+        for case in std::iter::once(None).chain(cases.iter().map(Some)) {
+            let Some(found) = allowed(&region, case, &Map::new(), Wanted::One(side))? else {
+                continue;
+            };
+            for witness in change(found.witness) {
+                let shown = Shown::of(decide(&region, witness));
+                if let Some(shown) = shown.filter(|shown| shown.effect == only(side)) {
+                    return Ok(Some(shown));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The segments that can be more than one text.
+fn open_segments(path: &PathPattern) -> impl Iterator<Item = usize> {
+    let segments = path.segments.iter().enumerate();
+    segments
+        .filter(|(_, segment)| !matches!(segment, SegmentPattern::Literal(_)))
+        .map(|(at, _)| at)
+        .chain(path.rest.then_some(path.segments.len()))
+}
+
+fn path_and_query(target: &str) -> (&str, &str) {
+    target
+        .find('?')
+        .and_then(|at| target.split_at_checked(at))
+        .unwrap_or((target, ""))
+}
+
+fn with_matrix_parameter(witness: Witness) -> Vec<Witness> {
+    let (path, query) = path_and_query(&witness.target);
+    let target = format!("{path};a=1{query}");
+    vec![Witness { target, ..witness }]
+}
+
+/// `ſ`, which is an `S` in upper case.
+const CONTESTED: (char, &str) = ('\u{17f}', "%C5%BF");
+
+/// The request with segments in capitals, all or one, and with one that ends in a contested letter;
+/// claims that are the same as that segment go with it.
+fn in_other_cases(witness: Witness) -> Vec<Witness> {
+    let (path, query) = path_and_query(&witness.target);
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let joined = |segments: &[String]| format!("/{}{query}", segments.join("/"));
+    let all: Vec<String> = segments
+        .iter()
+        .map(|segment| in_capitals(segment))
+        .collect();
+    let mut changed = vec![Witness {
+        target: joined(&all),
+        ..witness.clone()
+    }];
+    for (at, segment) in segments.iter().enumerate() {
+        let with = |text: String| {
+            let mut own: Vec<String> = segments.iter().map(|&one| one.to_owned()).collect();
+            if let Some(own) = own.get_mut(at) {
+                *own = text;
+            }
+            joined(&own)
+        };
+        let (letter, escaped) = CONTESTED;
+        for (path, claim) in [
+            (in_capitals(segment), segment.to_ascii_uppercase()),
+            (format!("{segment}{escaped}"), format!("{segment}{letter}")),
+        ] {
+            let target = with(path);
+            let claims = witness
+                .claims
+                .as_ref()
+                .map(|claims| claims.replace(&format!("\"{segment}\""), &format!("\"{claim}\"")));
+            changed.push(Witness {
+                target: target.clone(),
+                ..witness.clone()
+            });
+            changed.push(Witness {
+                target,
+                claims,
+                ..witness.clone()
+            });
+        }
+    }
+    changed
+}
+
+/// A segment in capitals, but for its escapes.
+fn in_capitals(segment: &str) -> String {
+    let mut escaped = 0_u8;
+    segment
+        .chars()
+        .map(|character| {
+            if character == '%' {
+                escaped = 4;
+            }
+            escaped = escaped.saturating_sub(1);
+            if escaped > 0 {
+                character
+            } else {
+                character.to_ascii_uppercase()
+            }
+        })
+        .collect()
+}
