@@ -5,6 +5,7 @@
 pub mod adapter;
 mod admin;
 pub mod cache;
+mod caught;
 pub mod config;
 mod decision_log;
 mod dpop;

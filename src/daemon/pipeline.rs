@@ -5,18 +5,15 @@
 //! `engine::decide`.
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
 use super::adapter::{Malformed, Original};
 use super::cache::{Failed, Under};
+use super::caught::caught;
 use super::config::{Config, Explain};
 use super::decision_log::{Line, MAX_PATH};
 use super::log::rfc3339;
@@ -126,15 +123,7 @@ impl Daemon {
             id: self.ids.next(),
             started: Instant::now(),
         };
-        let mut attempt = pin!(exchange.attempt(read, &respond));
-        let outcome = poll_fn(|context| {
-            match catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context))) {
-                Ok(Poll::Pending) => Poll::Pending,
-                Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
-                Err(_) => Poll::Ready(None),
-            }
-        })
-        .await;
+        let outcome = caught(exchange.attempt(read, &respond)).await;
         match outcome {
             Some(response) => response,
             None => {

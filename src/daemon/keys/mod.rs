@@ -27,6 +27,7 @@ pub use fetch::{Ask, Document, Fetcher, Reply};
 pub use trouble::Trouble;
 pub use waiting::{Room, Seat};
 
+use crate::daemon::caught::caught;
 use crate::daemon::config;
 use crate::daemon::metrics::Metrics;
 use crate::keys::{KeySet, Provenance};
@@ -247,7 +248,10 @@ async fn refresh(
     let mut failures = 0_u32;
     loop {
         progress.send_modify(|progress| progress.begun += 1);
-        let result = fetch(&shared.origin.place, &fetcher).await;
+        // A panic over what came would be the end of this task, and of these keys with it.
+        let result = caught(fetch(&shared.origin.place, &fetcher))
+            .await
+            .unwrap_or_else(|| Err(Trouble::Useless("a fault inside portcullis".to_owned())));
         metrics.key_refresh(issuer, result.is_ok());
         let wait = match result {
             Ok((keys, fresh)) => {

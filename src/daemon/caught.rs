@@ -1,0 +1,39 @@
+//! A panic is the end of one piece of work, and of nothing that comes after it.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+/// Does work to its end; nothing comes of it where it panics.
+///
+/// What the work shares with others must bear that it stops half-way.
+pub async fn caught<F: Future>(work: F) -> Option<F::Output> {
+    let mut work = pin!(work);
+    poll_fn(
+        |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Err(_) => Poll::Ready(None),
+        },
+    )
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_nothing_and_what_comes_after_it_goes_on() {
+        let work = async |panics: bool| {
+            tokio::task::yield_now().await;
+            if panics {
+                panic!("on purpose");
+            }
+            17
+        };
+        assert_eq!(caught(work(true)).await, None);
+        assert_eq!(caught(work(false)).await, Some(17));
+    }
+}
