@@ -19,6 +19,7 @@ mod websocket;
 mod world;
 
 mod fail_closed;
+mod introspect;
 mod keys;
 mod places;
 mod provider_works;

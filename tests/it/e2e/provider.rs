@@ -18,6 +18,11 @@ pub const INVOICES: &str = "https://invoices.example.com";
 /// One whose tokens are encrypted.
 pub const ENCRYPTED: &str = "https://encrypted.example.com";
 
+/// One whose tokens are no JWTs.
+pub const REPORTS: &str = "https://reports.example.com";
+/// As whom its API asks about them.
+pub const REPORTS_SECRET: &str = "s3cret: 100% + more & = /";
+
 /// A running identity provider.
 pub struct Provider {
     /// What its tokens have as `iss`.
@@ -94,14 +99,19 @@ impl Provider {
 
     /// An access token of the machine client for the API, bound to a client's key.
     pub fn bound_token(&self, client: &Client) -> String {
+        self.bound_token_for(client, ORDERS, "read:orders")
+    }
+
+    /// The same for another API.
+    pub fn bound_token_for(&self, client: &Client, resource: &str, scope: &str) -> String {
         let url = format!("{}/token", self.issuer);
         let proof = client.proof("POST", &url, None, &json!({}));
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", "machine"),
             ("client_secret", "machine-secret"),
-            ("scope", "read:orders"),
-            ("resource", ORDERS),
+            ("scope", scope),
+            ("resource", resource),
         ];
         self.token_for(&form, ("DPoP", &proof))
     }
@@ -193,6 +203,30 @@ impl Provider {
     /// Listens again, at the same address.
     pub fn come_up(&self) {
         self.command("/up", &json!({}));
+    }
+
+    /// Withdraws a token of the machine client (RFC 7009).
+    pub fn revoke(&self, token: &str) {
+        let body = format!(
+            "client_id=machine&client_secret=machine-secret&token={}",
+            form_encoded(token)
+        );
+        let answer = Request::to_host("POST", "/token/revocation", &self.endpoint.to_string())
+            .body("application/x-www-form-urlencoded", &body)
+            .send(self.endpoint);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// The private key of the client `reports-signed`, in PEM.
+    pub fn client_key(&self) -> String {
+        let answer = Request::new("GET", "/client-key").send(self.control);
+        text(&answer.json(), "pem").expect("a key")
+    }
+
+    /// How often introspection has been asked for.
+    pub fn introspections(&self) -> u64 {
+        let answer = Request::new("GET", "/seen").send(self.control);
+        answer.json()["introspection"].as_u64().expect("a count")
     }
 
     /// How often the key set has been asked for.

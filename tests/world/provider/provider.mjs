@@ -20,7 +20,9 @@
 //     POST /fault   {"kind": …}      what the key set endpoint does, see FAULTS;
 //                                    `slow` does its duty, but late
 //     POST /down, /up                stops and starts to listen, on the same port
-//     GET  /seen                     how often discovery and key set were asked for
+//     GET  /seen                     how often discovery, key set and introspection
+//                                    were asked for
+//     GET  /client-key               the private key of the client `reports-signed`
 //
 // A token request may carry a parameter `e2e`, a JSON object with `claims`
 // (added to the access token), `alg` and `ttl`.
@@ -34,18 +36,31 @@ import { pathToFileURL } from 'node:url';
 const modules = createRequire(join(process.argv[2], 'package.json'));
 const { Provider, interactionPolicy } = await import(pathToFileURL(modules.resolve('oidc-provider')));
 
-const SCOPES = ['read:orders', 'write:orders', 'read:invoices', 'write:invoices'];
+const SCOPES = ['read:reports', 'read:orders', 'write:orders', 'read:invoices', 'write:invoices'];
 const CLASSES = ['urn:example:password', 'urn:example:strong'];
 const CALLBACK = 'https://app.example.com/callback';
 
-// The APIs that a client may ask a token for (RFC 8707). The last one gets
-// encrypted tokens, which nobody but itself can read.
+// The APIs that a client may ask a token for (RFC 8707). One gets encrypted
+// tokens, which nobody but itself can read; one gets tokens that are no JWTs,
+// and asks the provider about them (RFC 7662).
 const RESOURCES = {
   'https://api.example.com': {},
   'https://invoices.example.com': {},
   'https://encrypted.example.com': {
     jwt: { encrypt: { alg: 'dir', enc: 'A128CBC-HS256', key: randomBytes(32) } },
   },
+  'https://reports.example.com': { format: 'opaque' },
+};
+
+// By which `reports-signed` proves who it is (RFC 7523).
+const clientKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+// The resource server that asks, by a secret and by a signature. The secret has
+// what a form has to encode.
+const ASKING = {
+  grant_types: [],
+  redirect_uris: [],
+  response_types: [],
 };
 
 const CLIENTS = [
@@ -66,6 +81,19 @@ const CLIENTS = [
     response_types: [],
     token_endpoint_auth_method: 'client_secret_post',
     tls_client_certificate_bound_access_tokens: true,
+  },
+  {
+    ...ASKING,
+    client_id: 'reports-api',
+    client_secret: 's3cret: 100% + more & = /',
+    token_endpoint_auth_method: 'client_secret_basic',
+  },
+  {
+    ...ASKING,
+    client_id: 'reports-signed',
+    jwks: { keys: [{ ...clientKey.publicKey.export({ format: 'jwk' }), kid: 'k-1' }] },
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: 'ES256',
   },
   {
     client_id: 'spa',
@@ -158,6 +186,7 @@ function newProvider(issuer, keys) {
       dPoP: { enabled: true },
       encryption: { enabled: true },
       introspection: { enabled: true },
+      revocation: { enabled: true },
       // Nothing ends TLS in front of this provider: the test says what a proxy would.
       mTLS: {
         enabled: true,
@@ -173,7 +202,7 @@ function newProvider(issuer, keys) {
           }
           const { alg = 'RS256', ttl = 600 } = asked(ctx);
           return {
-            accessTokenFormat: 'jwt',
+            accessTokenFormat: found.format ?? 'jwt',
             accessTokenTTL: ttl,
             audience: resource,
             scope: SCOPES.join(' '),
@@ -294,7 +323,7 @@ async function login(issuer, { sub, scope, resource, nonce, e2e, browser, parame
   return body;
 }
 
-const seen = { discovery: 0, keys: 0 };
+const seen = { discovery: 0, keys: 0, introspection: 0 };
 let fault = 'none';
 let issuer;
 let keys = newKeys();
@@ -312,6 +341,9 @@ const server = createServer((request, response) => {
   }
   if (pathname === '/.well-known/openid-configuration') {
     seen.discovery += 1;
+  }
+  if (pathname === '/token/introspection') {
+    seen.introspection += 1;
   }
   if (pathname === '/jwks') {
     seen.keys += 1;
@@ -349,6 +381,7 @@ const COMMANDS = {
   }),
   'POST /up': () => listen(server, new URL(issuer).port).then(() => ({})),
   'GET /seen': () => seen,
+  'GET /client-key': () => ({ pem: clientKey.privateKey.export({ type: 'pkcs8', format: 'pem' }) }),
 };
 
 const control = createServer(async (request, response) => {
