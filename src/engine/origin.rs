@@ -17,7 +17,7 @@ use crate::text::quoted;
 /// Checks `Origin` where a token in the cookie `name` needs it.
 ///
 /// Browsers send it with every request whose method is not GET or HEAD, and with every handshake
-/// of a WebSocket, and no page can change it (the Fetch standard, "append a request `Origin`
+/// of a WebSocket, and no page can put another's there (the Fetch standard, "append a request `Origin`
 /// header"; RFC 6455, section 4.1).
 pub(super) fn check(
     api: &Api,

@@ -619,28 +619,41 @@ fn a_websocket_opens_with_its_token_through_every_proxy() {
 #[test]
 fn no_other_protocol_is_handed_on() {
     let world = World::start();
-    for kind in Kind::ALL {
-        let proxy = world.proxy(kind);
-        for upgrades in [&["h2c"][..], &["h2c", "websocket"], &["h2c, websocket"]] {
-            let mut request = at("every", "GET", "/public")
+    let (ports, upstream) = (world.daemon.ports, world.upstream.address);
+    let proxies = Kind::ALL.into_iter().flat_map(|kind| {
+        [
+            (kind, world.proxy(kind)),
+            (kind, Proxy::start(kind, ports, upstream)),
+        ]
+    });
+    for (kind, proxy) in proxies {
+        let request = |upgrades: &[&str]| {
+            let request = at("every", "GET", "/public")
                 .header("Connection", "Upgrade, HTTP2-Settings")
-                .header("HTTP2-Settings", "AAMAAABkAAQAAP__");
-            for upgrade in upgrades {
-                request = request.header("Upgrade", upgrade);
-            }
-            let answer = request.send(proxy.address);
-            if answer.status == 200 {
-                let handed_on = echoed(&answer.json(), "upgrade").join(",");
-                assert!(
-                    !handed_on.contains("h2c"),
-                    "{kind:?} {upgrades:?}: {handed_on}"
-                );
-            } else {
-                assert!(
-                    matches!(answer.status, 101 | 400..500),
-                    "{kind:?}: {answer:?}"
-                );
-            }
+                .header("HTTP2-Settings", "AAMAAABkAAQAAP__")
+                // Of two, one is handed on.
+                .header("Sec-WebSocket-Key", websocket::KEY);
+            let add = |request: Request, upgrade: &&str| request.header("Upgrade", upgrade);
+            upgrades.iter().fold(request, add)
+        };
+        for request in [
+            request(&["h2c"]),
+            request(&["h2c", "websocket"]),
+            request(&["h2c, websocket"]),
+            request(&["websocket, h2c"]),
+            websocket::handshake("every.example.com", "/public").header("Upgrade", "h2c"),
+        ] {
+            let echo = match websocket::talk(proxy.address, &request) {
+                Ok(Ok(echo)) => echo,
+                Ok(Err(answer)) if answer.status == 200 => answer.json(),
+                Ok(Err(answer)) => {
+                    assert!((400..500).contains(&answer.status), "{kind:?}: {answer:?}");
+                    continue;
+                }
+                Err(error) => panic!("{kind:?}: {error}"),
+            };
+            let handed_on = echoed(&echo, "upgrade").join(",");
+            assert!(!handed_on.contains("h2c"), "{kind:?}: {handed_on}");
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::caller::{Answer, Connection, Request};
 
 /// The key of the RFC's own example, section 1.3, and what it is answered with.
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// A final frame of text.
