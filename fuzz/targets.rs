@@ -16,7 +16,7 @@ use portcullis::json::Json;
 use portcullis::keys::{self, KeySet, Keys, Provenance};
 use portcullis::settings::IssuerId;
 use portcullis::source::Sources;
-use portcullis::token::{self, Admitted, Demands, Sender, Shown};
+use portcullis::token::{self, Admitted, Demands, Introspection, Sender, Shown};
 use portcullis::{answer, syntax};
 
 /// The secret of the fuzzed issuer: no secret at all, and only of use here.
@@ -29,6 +29,7 @@ issuer acme {
     url         "https://acme.example/"
     algorithms  HS256
     keys file   "keys.json"
+    keys introspect "https://acme.example/introspect"
     max age     1h
     claims {
         org_id  string
@@ -264,6 +265,48 @@ fn only_reading(target: &[u8]) -> Option<Vec<u8>> {
         first.get_or_insert(decoded);
     }
     first
+}
+
+/// No answer of an issuer passes that does not say `active`, and none does harm.
+pub fn introspection(bytes: &[u8]) {
+    let (policy, _) = &*WORLD;
+    let Some(api) = policy.apis().first() else {
+        return;
+    };
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        // Whoever is asked, about whatever.
+        let _ = token::whom_to_ask(text, policy, api);
+    }
+    let Ok(answer) = Introspection::read(bytes) else {
+        return;
+    };
+    let json = Json::parse(bytes).expect("what was read is JSON");
+    let active = json.get("active").and_then(Json::as_bool);
+    assert_eq!(active, Some(answer.is_active()));
+    let verified = match token::introspected(&answer, policy, api, IssuerId(0)) {
+        Ok(verified) => verified,
+        Err(fault) => {
+            let clean = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert!(fault.hint.bytes().all(clean), "{}", fault.hint);
+            return;
+        }
+    };
+    assert_eq!(active, Some(true));
+    let iss = json.get("iss").map(|iss| iss.as_str());
+    assert!(matches!(iss, None | Some(Some("https://acme.example/"))));
+    if token::admit(&verified, policy, api, &Sender::Assumed, NOW).is_ok() {
+        let exp = json.get("exp").map(|exp| exp.as_f64());
+        let in_time = |exp: Option<f64>| exp.is_some_and(|exp| exp + 60.0 > NOW);
+        assert!(exp.is_none_or(in_time), "expired");
+        assert!(json.get("aud").is_some(), "for nobody");
+    }
+    let evidence = Evidence::Token {
+        facts: verified.facts(),
+        kind: verified.kind(),
+    };
+    for target in [&b"/orders/1"[..], b"/orgs/acme/orders", b"/files/a.csv?q=1"] {
+        let _ = ask(policy, "GET", target, &[], evidence);
+    }
 }
 
 /// No bytes are a token that passes, and no claims that are signed do harm.

@@ -42,6 +42,11 @@ fn token() {
 }
 
 #[test]
+fn introspection() {
+    all(targets::introspection, "introspection");
+}
+
+#[test]
 fn proof() {
     all(targets::proof, "proof");
 }

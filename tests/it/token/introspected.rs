@@ -1,11 +1,14 @@
 //! What an issuer says of a token that is no JWT.
 
+use std::sync::LazyLock;
+
 use portcullis::engine::{Fault, Scheme, SeenKind};
 use portcullis::settings::IssuerId;
 use portcullis::token::{
     Admitted, Introspection, MAX_ANSWER_BYTES, MAX_ASKED_BYTES, Sender, Verified, admit,
     introspected, whom_to_ask,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::world::{NOW, World, claims, said};
@@ -363,4 +366,61 @@ fn only_what_is_no_jwt_is_asked_about_and_nobody_is_bothered_with_nonsense() {
     assert_eq!(whom_to_ask("opaque", &world.policy, world.api()), Ok(None));
     let read = Introspection::read(answer(&json!({})).to_string().as_bytes()).expect("read");
     assert!(introspected(&read, &world.policy, world.api(), ACME).is_err());
+}
+
+/// Any JSON value.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|value| json!(value)),
+        (-3.0e9..3.0e9).prop_map(|value: f64| json!(value)),
+        "(Bearer|DPoP|read:orders|https://(id|api)\\.example\\.com/?|.{0,8})"
+            .prop_map(|text| json!(text)),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(|list| json!(list)),
+            proptest::collection::btree_map("(jkt|[a-z]{1,4})", inner, 0..3)
+                .prop_map(|members| json!(members)),
+        ]
+    })
+}
+
+proptest! {
+    /// Whatever an endpoint says: no panic, and nothing passes that is not active, of the issuer,
+    /// for the API and in time.
+    #[test]
+    fn no_answer_does_harm(
+        active in value(),
+        members in proptest::collection::btree_map(
+            "(iss|aud|exp|nbf|iat|sub|jti|scope|client_id|token_type|token_use|typ|cnf|nonce)",
+            value(),
+            0..6,
+        ),
+        certain in any::<bool>(),
+    ) {
+        static WORLD: LazyLock<World> = LazyLock::new(|| World::new(&policy("")));
+        let world = &*WORLD;
+        let mut all = if certain { answer(&json!({})) } else { json!({}) };
+        all["active"] = if certain { json!(true) } else { active };
+        for (name, value) in members {
+            all[name] = value;
+        }
+        let Ok(read) = Introspection::read(all.to_string().as_bytes()) else { return Ok(()) };
+        let Ok(verified) = introspected(&read, &world.policy, world.api(), ACME) else {
+            return Ok(());
+        };
+        let sender = Sender::Assumed;
+        if admit(&verified, &world.policy, world.api(), &sender, NOW).is_ok() {
+            prop_assert_eq!(&all["active"], &json!(true));
+            prop_assert!(all.get("iss").is_none_or(|iss| iss == "https://id.example.com/"));
+            let wanted = json!("https://api.example.com");
+            let aud = &all["aud"];
+            let list = aud.as_array();
+            prop_assert!(*aud == wanted || list.is_some_and(|list| list.contains(&wanted)));
+            let ends = all.get("exp").and_then(Value::as_f64);
+            prop_assert!(all.get("exp").is_none() || ends.is_some_and(|end| end + 60.0 > NOW));
+            prop_assert!(all.get("cnf").is_none_or(Value::is_null));
+        }
+    }
 }

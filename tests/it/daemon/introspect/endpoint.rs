@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::tls::Authority;
 
 /// How the endpoint answers.
 #[derive(Debug, Clone)]
@@ -45,6 +48,7 @@ impl Question {
 
 /// The endpoint.
 pub struct Endpoint {
+    scheme: &'static str,
     /// Where it listens.
     pub address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -62,6 +66,16 @@ struct State {
 impl Endpoint {
     /// Starts an endpoint at any free port that knows no token.
     pub async fn start() -> Endpoint {
+        Endpoint::listen(None).await
+    }
+
+    /// The same over TLS, with a certificate that this authority has signed.
+    pub async fn start_tls(authority: &Authority, name: &str) -> Endpoint {
+        Endpoint::listen(Some(authority.acceptor(name))).await
+    }
+
+    async fn listen(tls: Option<TlsAcceptor>) -> Endpoint {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State {
@@ -75,14 +89,18 @@ impl Endpoint {
         let (shared, gate) = (state.clone(), released.subscribe());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (state, gate) = (shared.clone(), gate.clone());
+                let (state, gate, tls) = (shared.clone(), gate.clone(), tls.clone());
+                // The other side may have had enough, of the handshake too.
                 tokio::spawn(async move {
-                    // The other side may have had enough.
-                    let _ = answer(stream, state, gate).await;
+                    match tls {
+                        None => answer(stream, state, gate).await,
+                        Some(tls) => answer(tls.accept(stream).await?, state, gate).await,
+                    }
                 });
             }
         });
         Endpoint {
+            scheme,
             address,
             state,
             released,
@@ -91,7 +109,7 @@ impl Endpoint {
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("http://{}/introspect", self.address)
+        format!("{}://{}/introspect", self.scheme, self.address)
     }
 
     /// From now on it knows a token, and says this of it beside `active`.
@@ -143,7 +161,7 @@ impl Endpoint {
     }
 }
 
-async fn read(stream: &mut TcpStream) -> std::io::Result<Question> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Question> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
@@ -164,7 +182,7 @@ async fn read(stream: &mut TcpStream) -> std::io::Result<Question> {
 }
 
 async fn answer(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     state: Arc<Mutex<State>>,
     mut gate: watch::Receiver<bool>,
 ) -> std::io::Result<()> {

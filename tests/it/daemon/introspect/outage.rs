@@ -7,6 +7,7 @@ use serde_json::json;
 use super::endpoint::{Behaviour, Endpoint};
 use super::{ALLOWED, TOKEN, UNAVAILABLE, ask, bed, is, orders, outcome, policy};
 use crate::daemon::harness::{Http, Testbed, exchange, until};
+use crate::support::tls::Authority;
 
 /// The head of an answer that would do.
 const JSON: &str = "200 OK\r\nContent-Type: application/json";
@@ -248,4 +249,38 @@ async fn a_token_and_a_secret_go_to_no_other_place_than_the_policy_names() {
         .await;
         assert!(is(&outcome(&bed, TOKEN).await, UNAVAILABLE), "{url}");
     }
+}
+
+/// Whoever stands in the endpoint's place has no certificate for it.
+#[tokio::test]
+async fn nobody_answers_in_the_endpoints_place() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    for authority in [&ours, &theirs] {
+        authority.sign("127.0.0.1");
+    }
+    ours.sign("other.example.com");
+    let right = Endpoint::start_tls(&ours, "127.0.0.1").await;
+    let wrong = [
+        Endpoint::start_tls(&theirs, "127.0.0.1").await,
+        Endpoint::start_tls(&ours, "other.example.com").await,
+    ];
+    for endpoint in wrong.iter().chain([&right]) {
+        endpoint.issue(TOKEN, json!({}));
+        let more = format!(
+            "keys: {{ ca_file: {} }}\n",
+            ours.path("ca", "crt").display()
+        );
+        let bed = bed(endpoint, &more).await;
+        let wanted = if std::ptr::eq(endpoint, &right) {
+            ALLOWED
+        } else {
+            UNAVAILABLE
+        };
+        assert!(is(&outcome(&bed, TOKEN).await, wanted));
+    }
+    assert_eq!(
+        wrong.map(|endpoint| endpoint.count()),
+        [0, 0],
+        "no token was shown to them"
+    );
 }
