@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::Ended;
-use super::output::{self, Exit, Failure, Paint, count};
+use super::output::{self, Exit, Failure, FindingsFormat, Paint, count};
 use super::policy::{self, ParamArguments};
 use crate::daemon::config::Config;
 use crate::daemon::{self, introspect};
@@ -39,21 +39,7 @@ pub struct Arguments {
     config: Option<PathBuf>,
     /// The format of the report; `human` goes to standard error, the others to standard output
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-/// The format of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Human,
-    /// For programs.
-    Json,
-    /// Annotations of GitHub Actions.
-    Github,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
+    format: FindingsFormat,
 }
 
 /// Prints the report.
@@ -71,15 +57,15 @@ pub fn run(arguments: &Arguments) -> Ended {
     let lacks = lacks(&loaded, config.as_ref());
     let (sources, diagnostics) = (&loaded.sources, &loaded.checked.diagnostics);
     match arguments.format {
-        Format::Human => {
+        FindingsFormat::Human => {
             policy::explain(sources, diagnostics);
             if !loaded.has_errors() && !lacks {
                 output::print_all(&summary(&loaded, Paint::of(&std::io::stdout())))?;
             }
         }
-        Format::Json => output::print_all(&render::json(sources, diagnostics))?,
-        Format::Github => output::print_all(&render::github(sources, diagnostics))?,
-        Format::Sarif => output::print_all(&render::sarif(sources, diagnostics))?,
+        FindingsFormat::Json => output::print_all(&render::json(sources, diagnostics))?,
+        FindingsFormat::Github => output::print_all(&render::github(sources, diagnostics))?,
+        FindingsFormat::Sarif => output::print_all(&render::sarif(sources, diagnostics))?,
     }
     // What cannot be read is not a negative answer: there is no answer.
     if policy::is_unreadable(diagnostics) {

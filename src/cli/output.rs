@@ -111,6 +111,20 @@ pub enum Format {
     Json,
 }
 
+/// The format of a report that says where in the policy something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FindingsFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+}
+
 /// Colours, where they are wanted: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paint {

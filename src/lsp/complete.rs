@@ -17,7 +17,7 @@ use crate::pattern::Method;
 use crate::reason::Reason;
 use crate::source::{FileId, one_line};
 use crate::syntax::ast::{Item, RouteItem, TestStep};
-use crate::syntax::{Ahead, Block, Lexical, Wanted, ahead};
+use crate::syntax::{Ahead, Context, Lexical, Wanted, ahead};
 
 /// What a test's token may hold beside the claims of its issuer.
 const TEST_CLAIMS: [&str; 8] = ["aud", "exp", "iat", "iss", "nbf", "scope", "scp", "typ"];
@@ -155,7 +155,7 @@ impl Place<'_> {
                 Wanted::Reason => self.reasons(),
             }
         }
-        let claims = self.ahead.block == Block::Claims;
+        let claims = self.ahead.block == Context::Claims;
         for word in std::mem::take(&mut self.ahead.keywords) {
             match word.as_str() {
                 // Types of parameters alone.
@@ -223,7 +223,7 @@ impl Place<'_> {
     /// Names of a kind that the words before say.
     fn names(&mut self) {
         match (self.ahead.block, self.first()) {
-            (Block::Api, "issuer") | (Block::Test, "token") => self.named(Kind::Issuer),
+            (Context::Api, "issuer") | (Context::Test, "token") => self.named(Kind::Issuer),
             (_, "guard") if !self.ahead.before.iter().any(|word| word == "requires") => {
                 self.named(Kind::Api);
             }
@@ -235,15 +235,15 @@ impl Place<'_> {
     /// A word that may be anything, by what stands before it.
     fn free_word(&mut self) {
         match (self.ahead.block, self.before(1)) {
-            (_, "claim") | (Block::Api, "forward") => self.claims(),
-            (Block::Test, "with") => self.test_tokens(),
-            (Block::Issuer, _) if self.first() == "algorithms" => {
+            (_, "claim") | (Context::Api, "forward") => self.claims(),
+            (Context::Test, "with") => self.test_tokens(),
+            (Context::Issuer, _) if self.first() == "algorithms" => {
                 for algorithm in Algorithm::ALL {
                     let name = algorithm.as_str();
                     self.add(Group::Known, name, CompletionItemKind::EnumMember, None);
                 }
             }
-            (Block::Token, _) if self.ahead.begins || self.ahead.before.is_empty() => {
+            (Context::Token, _) if self.ahead.begins || self.ahead.before.is_empty() => {
                 self.claims();
                 for name in TEST_CLAIMS {
                     self.add(Group::Known, name, CompletionItemKind::Field, None);
@@ -306,8 +306,8 @@ impl Place<'_> {
         let index = self.policy.index();
         let of = |api: &str| index.issuers_of.get(api).cloned().unwrap_or_default();
         match self.ahead.block {
-            Block::Api | Block::Under => self.api().map(of),
-            Block::Token => self.test_issuer().map(|issuer| vec![issuer]),
+            Context::Api | Context::Under => self.api().map(of),
+            Context::Token => self.test_issuer().map(|issuer| vec![issuer]),
             _ if self.first() == "guard" => {
                 let names = self
                     .ahead
@@ -419,7 +419,7 @@ impl Place<'_> {
     /// Whether a text in quotes is a scope here: behind `scope`, or in the list of `scope any`; in
     /// a test's token it holds several.
     fn is_scope(&self) -> bool {
-        if self.ahead.block == Block::Token {
+        if self.ahead.block == Context::Token {
             return ["scope", "scp"].contains(&self.before(1));
         }
         let mut words = self
@@ -441,7 +441,7 @@ impl Place<'_> {
     fn scopes(&mut self) {
         let index = self.policy.index();
         let listed = match self.ahead.block {
-            Block::Api | Block::Under => self.api().and_then(|api| index.scopes_of.get(api)),
+            Context::Api | Context::Under => self.api().and_then(|api| index.scopes_of.get(api)),
             _ => None,
         };
         let scopes: BTreeSet<String> = match listed {
@@ -461,7 +461,7 @@ impl Place<'_> {
                 })
                 .collect(),
         };
-        if self.ahead.block == Block::Token {
+        if self.ahead.block == Context::Token {
             // Only the last of several is being typed.
             let text = self.policy.text(self.file);
             let typed = text.get(self.ahead.start..self.offset).unwrap_or("");
@@ -484,7 +484,7 @@ impl Place<'_> {
             .map(|(name, _)| name.to_owned())
             .collect();
         match self.ahead.block {
-            Block::Api | Block::Under => written.into_iter().chain(self.around()).collect(),
+            Context::Api | Context::Under => written.into_iter().chain(self.around()).collect(),
             _ if self.first() == "guard" => written,
             _ => {
                 let index = self.policy.index();

@@ -11,27 +11,6 @@ use super::scan::scan;
 use super::tokens::tokens;
 use crate::source::{FileId, Sources};
 
-/// The block that a place is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Block {
-    /// None.
-    Top,
-    /// `issuer NAME { … }`
-    Issuer,
-    /// `claims { … }`
-    Claims,
-    /// `api NAME { … }`
-    Api,
-    /// `under PATH { … }`
-    Under,
-    /// `test "…" { … }`
-    Test,
-    /// `token NAME = ISSUER { … }`
-    Token,
-    /// One that the language does not have.
-    Unknown,
-}
-
 /// What the characters before a place are part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lexical {
@@ -70,7 +49,7 @@ pub struct Ahead {
     /// Where that begins; behind the quote of a string.
     pub start: usize,
     /// The block.
-    pub block: Block,
+    pub block: Context,
     /// Whether a statement may begin here.
     pub begins: bool,
     /// The statement so far, token by token; empty where none goes on.
@@ -88,7 +67,7 @@ pub fn ahead(text: &str, offset: usize) -> Ahead {
     let mut ahead = Ahead {
         lexical,
         start,
-        block: Block::Unknown,
+        block: Context::Unknown,
         begins: false,
         before: Vec::new(),
         keywords: Vec::new(),
@@ -161,7 +140,7 @@ fn look(head: &str, ahead: &mut Ahead) {
         _ => (end.context, None),
     };
     let expected = last.map(|start| expected(context, file, text, start));
-    ahead.block = block(context);
+    ahead.block = context;
     ahead.begins = context != Context::Unknown
         && match &expected {
             None => true,
@@ -203,19 +182,6 @@ fn expected(context: Context, file: FileId, text: &str, start: usize) -> Option<
             let failure = parse(context.lone_statement(), file, &text, start).err()?;
             Some(failure.expected)
         }
-    }
-}
-
-fn block(context: Context) -> Block {
-    match context {
-        Context::Top => Block::Top,
-        Context::Issuer => Block::Issuer,
-        Context::Claims => Block::Claims,
-        Context::Api => Block::Api,
-        Context::Under => Block::Under,
-        Context::Test => Block::Test,
-        Context::Token => Block::Token,
-        Context::Unknown => Block::Unknown,
     }
 }
 

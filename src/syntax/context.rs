@@ -6,7 +6,7 @@ use crate::pattern::Method;
 
 /// What stands around a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Context {
+pub enum Context {
     /// No block: declarations.
     Top,
     /// `issuer NAME { … }`

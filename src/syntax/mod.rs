@@ -17,9 +17,10 @@ mod reader;
 mod scan;
 mod tokens;
 
-pub use ahead::{Ahead, Block, Lexical, Wanted, ahead};
+pub use ahead::{Ahead, Lexical, Wanted, ahead};
 #[cfg(feature = "daemon")]
 pub(crate) use build::is_path_literal;
+pub use context::Context;
 pub use layout::{format, is_relaid, layout};
 
 use crate::diagnostic::{Code, Diagnostic};

@@ -10,9 +10,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::output::{self, Exit, Failure, Paint};
+use super::output::{self, Exit, Failure, FindingsFormat, Paint};
 use super::policy::{self, ParamArguments};
 use super::{Ended, time};
 use crate::diagnostic::render::{self, Finding};
@@ -57,21 +57,7 @@ pub struct Arguments {
     mutate: bool,
     /// The format of the report
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-/// The format of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Human,
-    /// For programs.
-    Json,
-    /// Annotations of GitHub Actions.
-    Github,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
+    format: FindingsFormat,
 }
 
 /// Runs the tests and prints the report.
@@ -129,9 +115,9 @@ struct Whole<'r> {
 
 impl Whole<'_> {
     /// The report in the format that is wanted.
-    fn print(&self, format: Format, sources: &Sources) -> Result<String, Failure> {
+    fn print(&self, format: FindingsFormat, sources: &Sources) -> Result<String, Failure> {
         Ok(match format {
-            Format::Human => {
+            FindingsFormat::Human => {
                 let paint = Paint::of(&std::io::stdout());
                 let mut text = human::report(self.report, sources, paint);
                 if let Some(coverage) = self.coverage {
@@ -142,9 +128,9 @@ impl Whole<'_> {
                 }
                 text
             }
-            Format::Json => output::json(&programs::Object::of(self))?,
-            Format::Github => render::github_findings(sources, &self.findings()),
-            Format::Sarif => render::sarif_findings(sources, &self.findings()),
+            FindingsFormat::Json => output::json(&programs::Object::of(self))?,
+            FindingsFormat::Github => render::github_findings(sources, &self.findings()),
+            FindingsFormat::Sarif => render::sarif_findings(sources, &self.findings()),
         })
     }
 
