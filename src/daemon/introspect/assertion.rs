@@ -53,8 +53,8 @@ impl PartialEq for Signer {
 
 impl Signer {
     /// Reads the key that the configuration names. What is signed is for `issuer`, unless the
-    /// configuration names another audience.
-    pub fn read(client: &Client, issuer: &str) -> Result<Signer, String> {
+    /// configuration names another audience, as it must where there is no such name.
+    pub fn read(client: &Client, issuer: Option<&str>) -> Result<Signer, String> {
         let file = client
             .key_file
             .as_deref()
@@ -80,6 +80,10 @@ impl Signer {
                 file.display()
             ));
         }
+        let audience = client.audience.as_deref().or(issuer).ok_or(
+            "audience: the issuer has many tenants, so that the audience of what the client signs \
+             has to be named",
+        )?;
         let mut fingerprint = [0; 32];
         for (byte, of_file) in fingerprint
             .iter_mut()
@@ -91,7 +95,7 @@ impl Signer {
             pair,
             algorithm,
             key_id: client.key_id.clone(),
-            audience: client.audience.clone().unwrap_or_else(|| issuer.to_owned()),
+            audience: audience.to_owned(),
             fingerprint,
         })
     }

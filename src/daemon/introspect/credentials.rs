@@ -44,8 +44,8 @@ impl fmt::Debug for Credentials {
 
 impl Credentials {
     /// Reads what the configuration names. `issuer` is the audience of what is signed, unless the
-    /// configuration names another.
-    pub fn read(client: &Client, issuer: &str) -> Result<Credentials, String> {
+    /// configuration names another; without it the configuration must.
+    pub fn read(client: &Client, issuer: Option<&str>) -> Result<Credentials, String> {
         let proof = match client.method {
             Method::ClientSecretBasic => Proof::Basic(client_secret(client)?),
             Method::ClientSecretPost => Proof::Post(client_secret(client)?),

@@ -15,7 +15,6 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -40,6 +39,9 @@ use request::Refusal;
 /// Which part of the decisions under way may wait for introspection, all issuers together: the rest
 /// is for those who wait for nobody.
 const WAITING: usize = 4;
+
+/// How often the log says that an issuer can't be asked; `/metrics` counts each time.
+const COMPLAINTS: Duration = Duration::from_secs(30);
 
 /// Every issuer that some policy in use asks.
 pub struct Store {
@@ -115,7 +117,7 @@ impl Store {
         let (client, credentials) = credentials(issuer, config)?;
         let origin = Origin {
             issuer: issuer.name.clone(),
-            iss: iss(issuer).to_owned(),
+            iss: iss(issuer).map(str::to_owned),
             url: url.to_owned(),
             client: client.clone(),
             bounds: config::Introspection {
@@ -142,7 +144,7 @@ impl Store {
             room: Arc::new(Semaphore::new(config.in_flight)),
             seats: Semaphore::new(seats),
             counted: self.metrics.introspections(&issuer.name),
-            failing: AtomicBool::new(false),
+            complained: Mutex::new(None),
             fetcher: self.fetcher.clone(),
             credentials: ArcSwap::from_pointee(credentials),
             origin,
@@ -152,11 +154,11 @@ impl Store {
     }
 }
 
-/// An issuer as the audience of what a client signs.
-fn iss(issuer: &Issuer) -> &str {
+/// An issuer as the audience of what a client signs; one of many tenants has no such name.
+fn iss(issuer: &Issuer) -> Option<&str> {
     match &issuer.url {
-        IssuerUrl::Exact(url) => url,
-        IssuerUrl::Tenant { prefix, .. } => prefix,
+        IssuerUrl::Exact(url) => Some(url),
+        IssuerUrl::Tenant { .. } => None,
     }
 }
 
@@ -224,8 +226,8 @@ impl Endpoints {
 struct Origin {
     /// The issuer's name in the policy.
     issuer: String,
-    /// Its URL.
-    iss: String,
+    /// Its URL, where it has one.
+    iss: Option<String>,
     /// Its endpoint.
     url: String,
     client: Client,
@@ -251,8 +253,8 @@ pub struct Endpoint {
     /// Room for requests that wait for them.
     seats: Semaphore,
     counted: Introspections,
-    /// Whether the last question had no answer: an outage is news once.
-    failing: AtomicBool,
+    /// When the log last said that the issuer can't be asked.
+    complained: Mutex<Option<Instant>>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -354,14 +356,8 @@ impl Endpoint {
                 let within = self.origin.bounds.timeout;
                 Err(Refusal::Other(format!("no answer within {within}")))
             });
-        let issuer = &self.origin.issuer;
-        let failed = answer.is_err();
-        let before = self.failing.swap(failed, Ordering::Relaxed);
         match answer {
             Ok(answer) => {
-                if before {
-                    tracing::info!(%issuer, "the issuer answers questions about tokens again");
-                }
                 if answer.is_active() {
                     self.counted.active.inc();
                 } else {
@@ -374,13 +370,21 @@ impl Endpoint {
             }
             Err(fault) => {
                 self.counted.failure.inc();
-                if before {
-                    tracing::debug!(%issuer, %fault, "the issuer can't be asked about a token");
-                } else {
-                    tracing::warn!(%issuer, %fault, "the issuer can't be asked about tokens");
-                }
+                self.complain(&fault);
                 Err(fault.to_string().into())
             }
+        }
+    }
+
+    /// Says why there is no answer; now and then, or an outage would fill the log.
+    fn complain(&self, fault: &Refusal) {
+        let issuer = &self.origin.issuer;
+        let mut complained = lock(&self.complained);
+        if complained.is_none_or(|last| last.elapsed() >= COMPLAINTS) {
+            *complained = Some(Instant::now());
+            tracing::warn!(%issuer, %fault, "the issuer can't be asked about tokens");
+        } else {
+            tracing::debug!(%issuer, %fault, "the issuer can't be asked about a token");
         }
     }
 }

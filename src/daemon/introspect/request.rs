@@ -51,7 +51,7 @@ impl Endpoint {
     /// What the files hold now, where it is something else.
     async fn renewed(&self, before: &Credentials) -> Option<Arc<Credentials>> {
         let (client, iss) = (self.origin.client.clone(), self.origin.iss.clone());
-        let read = tokio::task::spawn_blocking(move || Credentials::read(&client, &iss));
+        let read = tokio::task::spawn_blocking(move || Credentials::read(&client, iss.as_deref()));
         let now = Arc::new(read.await.ok()?.ok()?);
         if *now == *before {
             return None;
@@ -117,7 +117,8 @@ fn read(url: &str, reply: &Reply) -> Result<Introspection, Refusal> {
     if !is_json {
         return Err(other("does not answer with `application/json`".to_owned()));
     }
-    if reply.headers.contains_key(header::CONTENT_ENCODING) {
+    let coding = reply.headers.get(header::CONTENT_ENCODING);
+    if coding.is_some_and(|coding| coding != "identity") {
         return Err(other(
             "answers in an encoding that was not asked for".to_owned(),
         ));

@@ -347,3 +347,17 @@ fn it_ends_in_good_order() {
     assert_eq!(ended.code(), Some(0));
     assert!(!Path::new("portcullis.yaml").exists());
 }
+
+/// The built-in issuer's tokens are JWTs, and nobody else is asked: no configuration is needed.
+#[test]
+fn an_issuer_that_would_be_asked_about_tokens_is_not() {
+    let introspects = "keys introspect \"http://127.0.0.1:1/introspect\"";
+    let policy = GOOD.replacen("url ", &format!("{introspects}  url "), 1);
+    assert!(policy.contains(introspects));
+    let folder = folder(&[("a.gate", &policy)]);
+    let dev = Dev::start(&text(&folder));
+    let token = dev.token(&["--scope", "read:orders"]);
+    assert_eq!(dev.ask("/orders", Some(&token)).status, 200);
+    let opaque = dev.ask("/orders", Some("2YotnFZFEjr1zCsicMWpAA"));
+    assert_eq!(opaque.status, 401);
+}

@@ -2,11 +2,12 @@
 
 use std::sync::LazyLock;
 
-use portcullis::engine::{Fault, Scheme, SeenKind};
+use portcullis::engine::{Fault, Request, Scheme, SeenKind};
+use portcullis::keys::Thumbprint;
 use portcullis::settings::IssuerId;
 use portcullis::token::{
-    Admitted, Introspection, MAX_ANSWER_BYTES, MAX_ASKED_BYTES, Sender, Verified, admit,
-    introspected, whom_to_ask,
+    Admitted, Demands, Introspection, MAX_ANSWER_BYTES, MAX_ASKED_BYTES, Sender, Shown, Verified,
+    admit, introspected, whom_to_ask,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -39,6 +40,17 @@ api orders {{
 }
 
 const ACME: IssuerId = IssuerId(0);
+
+const REQUEST: Request<'static> = Request {
+    method: "GET",
+    target: b"/orders",
+    scheme: Some("https"),
+    host: Some("api.example.com"),
+    headers: &[],
+    address: None,
+    now: NOW,
+    masked: false,
+};
 
 /// An answer that passes, with members set; `null` leaves one out.
 fn answer(members: &Value) -> Value {
@@ -254,24 +266,15 @@ fn a_bound_token_is_bound_here_too() {
             Ok(verified) => verified,
             Err(fault) => return said(&Err(fault)),
         };
-        let request = portcullis::engine::Request {
-            method: "GET",
-            target: b"/orders",
-            scheme: Some("https"),
-            host: Some("api.example.com"),
-            headers: &[],
-            address: None,
-            now: NOW,
-            masked: false,
-        };
+        let request = REQUEST;
         let sender = match shown {
             None => Sender::Assumed,
-            Some(scheme) => Sender::Shown(portcullis::token::Shown {
+            Some(scheme) => Sender::Shown(Shown {
                 request: &request,
                 token: "2YotnFZFEjr1zCsicMWpAA",
                 scheme,
                 certificate: None,
-                demands: portcullis::token::Demands::default(),
+                demands: Demands::default(),
             }),
         };
         match admit(&verified, &world.policy, world.api(), &sender, NOW) {
@@ -304,6 +307,32 @@ fn a_bound_token_is_bound_here_too() {
     ] {
         let came = came(members.clone(), Some(scheme));
         assert!(came.starts_with(hint), "{members}: {came}");
+    }
+}
+
+/// RFC 8705, section 3.2.
+#[test]
+fn one_that_is_bound_to_a_certificate_needs_it() {
+    let world = World::new(&policy("sender mtls"));
+    let of = |der: &[u8]| Thumbprint::of_certificate(der);
+    let members = json!({"cnf": {"x5t#S256": of(b"its own").to_string()}});
+    let read = Introspection::read(answer(&members).to_string().as_bytes()).expect("read");
+    let verified = introspected(&read, &world.policy, world.api(), ACME).expect("it is good");
+    let request = REQUEST;
+    for (certificate, wanted) in [
+        (Some(of(b"its own")), None),
+        (Some(of(b"another")), Some("token.sender")),
+        (None, Some("token.sender")),
+    ] {
+        let sender = Sender::Shown(Shown {
+            request: &request,
+            token: "2YotnFZFEjr1zCsicMWpAA",
+            scheme: Scheme::Bearer,
+            certificate,
+            demands: Demands::default(),
+        });
+        let came = admit(&verified, &world.policy, world.api(), &sender, NOW);
+        assert_eq!(came.err().map(|fault| fault.reason.code()), wanted);
     }
 }
 

@@ -227,11 +227,19 @@ async fn what_a_client_lacks_is_said() {
         ("", "", "key_file: "),
         ("no key", "", "key_file: "),
         (ec.as_str(), ", algorithm: RS256", "is none for RS256"),
+        (ec.as_str(), "", "audience: the issuer has many tenants"),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("key.pem");
         fs::write(&file, content).expect("written");
+        // With a tenant in it, the URL is nobody's name.
+        let url = if said.starts_with("audience") {
+            "https://id.example.com/{tid}\"\n    keys url \"https://id.example.com/keys\"\n"
+        } else {
+            "https://id.example.com/\"\n"
+        };
         let text = policy(&endpoint.url(), "")
+            .replace("https://id.example.com/\"\n", url)
             .replace("    keys file \"keys.json\"\n", "")
             .replace("file \"revoked.txt\" may be empty", "[\"x\"]");
         fs::write(folder.path().join("a.gate"), text).expect("written");
