@@ -5,8 +5,8 @@ use super::decision::Challenge;
 use super::eval::Scene;
 use super::facts::Scopes;
 use super::routed::Open;
-use super::step_up::{self, acr_values};
-use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, TextTest};
+use super::step_up;
+use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, TextTest, Values};
 use crate::reason::Reason;
 use crate::settings::PathParameter;
 use crate::source::Span;
@@ -132,7 +132,7 @@ pub(super) fn least_scopes<'a>(
     (!least.is_empty()).then_some(least)
 }
 
-fn scopes_in<'a>(condition: &'a Condition, named: &mut Vec<&'a str>) {
+pub(super) fn scopes_in<'a>(condition: &'a Condition, named: &mut Vec<&'a str>) {
     match &condition.kind {
         ConditionKind::And(all) | ConditionKind::Or(all) => {
             for one in all {
@@ -277,4 +277,18 @@ fn reads_claim(test: &TextTest) -> bool {
             ..
         } | TextTest::StartsWith(Operand::Claim(_))
     )
+}
+
+fn acr_values(test: &ClaimTest, wanted: bool) -> Vec<String> {
+    match test {
+        ClaimTest::Equals {
+            operand: Operand::String(value),
+            negated,
+        } if *negated != wanted => vec![value.clone()],
+        ClaimTest::In {
+            any_of: Values::Strings(set),
+            negated,
+        } if *negated != wanted => set.members().to_vec(),
+        _ => Vec::new(),
+    }
 }

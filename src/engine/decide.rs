@@ -124,7 +124,7 @@ pub(super) fn scene<'a>(
             .and_then(|facts| routed.policy.issuer(facts.issuer))
             .map_or(0, |issuer| issuer.leeway),
         assumed: None,
-        stepped_up: false,
+        login: None,
         parameters: &[],
     }
 }

@@ -7,7 +7,7 @@ use super::path::{self, QueryValue};
 use super::policy::Policy;
 use super::request::Request;
 use super::routed::Open;
-use super::step_up;
+use super::step_up::Login;
 use crate::model::{
     Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
 };
@@ -29,8 +29,8 @@ pub(super) struct Scene<'a> {
     pub leeway: u64,
     /// Scopes to assume instead of the token's, when the least set is searched for.
     pub assumed: Option<&'a [&'a str]>,
-    /// Whether to assume that the user has just logged in, in any way that a rule names.
-    pub stepped_up: bool,
+    /// A login to assume in place of the token's, when what would do is searched for.
+    pub login: Option<&'a Login>,
     /// The parameters of the rule whose condition it is.
     pub parameters: &'a [PathParameter],
 }
@@ -87,10 +87,6 @@ impl<'a> Scene<'a> {
         match atom {
             Atom::ScopeAny(scopes) => self.has_scopes(|held| scopes.iter().any(held)),
             Atom::ScopeAll(scopes) => self.has_scopes(|held| scopes.iter().all(held)),
-            Atom::LoginWithin(_) if self.stepped_up => Some(true),
-            Atom::Claim(claim, test) if self.stepped_up && self.can_step_up(*claim, test) => {
-                Some(true)
-            }
             Atom::Claim(claim, test) => self.claim(*claim, test),
             Atom::TokenFrom(issuer) => Some(self.facts?.issuer == *issuer),
             Atom::Client { any_of, negated } => match &self.facts?.client {
@@ -98,6 +94,9 @@ impl<'a> Scene<'a> {
                 Client::Absent(_) | Client::Disagree => None,
             },
             Atom::LoginWithin(seconds) => {
+                if let Some(age) = self.login.and_then(|login| login.age) {
+                    return Some(age <= *seconds);
+                }
                 let age = self.now()? - self.facts?.auth_time?;
                 // One in the future is no login that has been.
                 (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
@@ -113,11 +112,6 @@ impl<'a> Scene<'a> {
             Atom::Header(name, test) => self.text(self.header(name), test, false),
             Atom::Query(name, test) => self.text(self.query(name).as_deref(), test, false),
         }
-    }
-
-    /// Whether it is a test of `acr` for classes that a client can ask for.
-    fn can_step_up(&self, claim: ClaimId, test: &ClaimTest) -> bool {
-        self.claim_name(claim) == Some("acr") && !step_up::acr_values(test, true).is_empty()
     }
 
     /// The time; missing where the caller's clock gave none, so that no comparison with it holds,
@@ -214,7 +208,11 @@ impl<'a> Scene<'a> {
         reason = "claims are compared by their exact value; equal means equal"
     )]
     fn claim(&self, claim: ClaimId, test: &ClaimTest) -> Three {
-        let fact = self.facts?.claim(claim);
+        let assumed = self.login.and_then(|login| login.class.as_ref());
+        let fact = match assumed {
+            Some(class) if self.claim_name(claim) == Some("acr") => class,
+            _ => self.facts?.claim(claim),
+        };
         match (test, fact) {
             (ClaimTest::Absent, Fact::Absent) => Some(true),
             (_, Fact::Absent | Fact::WrongType(_) | Fact::Elsewhere(_)) => None,

@@ -2,16 +2,33 @@
 //!
 //! The first test that does not hold names the reason of a denial. A client that did only what this
 //! one wants would be sent to the provider again and again: for a newer login, for a stronger one,
-//! for a scope. So the challenge names all that would let the request in, where this can do it.
+//! for a scope. So the challenge names all that would let the request in, where a login and scopes
+//! can do it: the logins that the rules name are tried, the least demanding first.
 
-use super::blame::{Blame, Rules, hold, least_scopes};
+use std::collections::BTreeSet;
+use std::iter;
+
+use super::blame::{Blame, Rules, hold, least_scopes, scopes_in};
 use super::decision::Challenge;
 use super::eval::Scene;
+use super::facts::Fact;
 use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, Values};
 use crate::reason::Reason;
 
+/// So many classes of logins are tried. More are in no policy that a client could obey: it would
+/// be told all of them in a header.
+const MAX_CLASSES: usize = 16;
+
+/// A login to assume in place of the token's.
+pub(super) struct Login {
+    /// How many seconds ago it was.
+    pub age: Option<u64>,
+    /// Its class, the claim `acr`.
+    pub class: Option<Fact>,
+}
+
 /// Completes a challenge, and says in the hint what to do.
-pub(super) fn complete<'a>(scene: &Scene<'a>, all: &Rules<'a>, blame: &mut Blame) {
+pub(super) fn complete(scene: &Scene<'_>, all: &Rules<'_>, blame: &mut Blame) {
     let asks = matches!(
         blame.reason,
         Reason::ScopeMissing | Reason::AuthenticationTooOld | Reason::AuthenticationTooWeak
@@ -19,100 +36,135 @@ pub(super) fn complete<'a>(scene: &Scene<'a>, all: &Rules<'a>, blame: &mut Blame
     if !asks || scene.facts.is_none() || least_scopes(scene, all).is_some() {
         return;
     }
-    if let Some(wanted) = all_at_once(scene, all) {
+    if let Some(wanted) = all_at_once(scene, all, blame.reason) {
         blame.challenge = wanted;
     }
     blame.hint.push_str(&advice(&blame.challenge));
 }
 
 /// What would let the request in; nothing where a new login and scopes can't do it.
-fn all_at_once<'a>(scene: &Scene<'a>, all: &Rules<'a>) -> Option<Challenge> {
-    let stepped_up = Scene {
-        stepped_up: true,
-        ..*scene
+fn all_at_once(scene: &Scene<'_>, all: &Rules<'_>, reason: Reason) -> Option<Challenge> {
+    let mut named = Named::default();
+    for (condition, _) in all {
+        named.read(scene, condition);
+        scopes_in(condition, &mut named.scopes);
+    }
+    let with = |age: Option<u64>, class: Option<&str>| {
+        let login = Login {
+            age,
+            class: class.map(text),
+        };
+        scopes_with(scene, all, &named.scopes, &login).map(|scopes| (age, scopes))
     };
-    let scopes = if hold(&stepped_up, all, None) {
-        Vec::new()
+    // The token's own login first, then the oldest that does. Where another class would do as well
+    // as another age, what the reason complains of is asked for.
+    let ages = || iter::once(None).chain(named.ages.iter().rev().copied().map(Some));
+    let classes = || iter::once(None).chain(named.classes.iter().copied().map(Some));
+    let (age, scopes) = if reason == Reason::AuthenticationTooWeak {
+        ages().find_map(|age| classes().find_map(|class| with(age, class)))?
     } else {
-        least_scopes(&stepped_up, all)?
+        classes().find_map(|class| ages().find_map(|age| with(age, class)))?
     };
-    let mut challenge = Challenge {
-        scope: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        ..Challenge::default()
-    };
-    for (condition, parameters) in all {
-        let now = Scene {
-            parameters,
+    let does = |class: Fact| {
+        let login = Login {
+            age,
+            class: Some(class),
+        };
+        let scene = Scene {
+            login: Some(&login),
             ..*scene
         };
-        let then = Scene {
-            parameters,
-            assumed: (!scopes.is_empty()).then_some(scopes.as_slice()),
-            ..stepped_up
-        };
-        collect(&now, &then, condition, true, &mut challenge);
-    }
-    Some(challenge)
+        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        hold(&scene, all, (!scopes.is_empty()).then_some(&scopes))
+    };
+    // A new login must not be weaker than the one that it replaces: where rules ask for a class,
+    // those that do are named, whatever the token's own is.
+    let acr_values = if does(Fact::Absent) {
+        Vec::new()
+    } else {
+        let classes = named.classes.iter().filter(|class| does(text(class)));
+        classes.map(|class| (*class).to_owned()).collect()
+    };
+    Some(Challenge {
+        scope: scopes,
+        acr_values,
+        max_age: age,
+    })
 }
 
-/// Adds what makes a condition `wanted` that it is not `now`, and would be `then`.
-fn collect(
-    now: &Scene<'_>,
-    then: &Scene<'_>,
-    condition: &Condition,
-    wanted: bool,
-    challenge: &mut Challenge,
-) {
-    if now.condition(condition) == Some(wanted) {
-        return;
+/// The least scopes with which the rules hold after a login, none where those of the token will do;
+/// `None` where no scopes can do it.
+fn scopes_with(
+    scene: &Scene<'_>,
+    all: &Rules<'_>,
+    named: &[&str],
+    login: &Login,
+) -> Option<Vec<String>> {
+    let scene = Scene {
+        login: Some(login),
+        ..*scene
+    };
+    if hold(&scene, all, None) {
+        return Some(Vec::new());
     }
-    let each_is_needed = matches!(condition.kind, ConditionKind::And(_)) == wanted;
-    match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) if each_is_needed => {
-            for one in all {
-                collect(now, then, one, wanted, challenge);
+    // Most logins are out before each set of scopes is tried.
+    if !hold(&scene, all, Some(named)) {
+        return None;
+    }
+    let scopes = least_scopes(&scene, all)?;
+    Some(scopes.into_iter().map(str::to_owned).collect())
+}
+
+fn text(class: &str) -> Fact {
+    Fact::Text(class.to_owned())
+}
+
+/// What conditions name that a client can ask for, in the order of the policy.
+#[derive(Default)]
+struct Named<'a> {
+    ages: BTreeSet<u64>,
+    classes: Vec<&'a str>,
+    scopes: Vec<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn read(&mut self, scene: &Scene<'_>, condition: &'a Condition) {
+        match &condition.kind {
+            ConditionKind::And(all) | ConditionKind::Or(all) => {
+                for one in all {
+                    self.read(scene, one);
+                }
             }
-        }
-        ConditionKind::And(all) | ConditionKind::Or(all) => {
-            let mut all = all.iter();
-            if let Some(one) = all.find(|one| then.condition(one) == Some(wanted)) {
-                collect(now, then, one, wanted, challenge);
+            ConditionKind::Not(inner) => self.read(scene, inner),
+            ConditionKind::Atom(Atom::LoginWithin(seconds)) => {
+                self.ages.insert(*seconds);
             }
-        }
-        ConditionKind::Not(inner) => collect(now, then, inner, !wanted, challenge),
-        ConditionKind::Atom(Atom::LoginWithin(seconds)) if wanted => {
-            let least = challenge.max_age.map_or(*seconds, |age| age.min(*seconds));
-            challenge.max_age = Some(least);
-        }
-        ConditionKind::Atom(Atom::Claim(claim, test))
-            if wanted && now.claim_name(*claim) == Some("acr") =>
-        {
-            let values = acr_values(test, wanted);
-            if challenge.acr_values.is_empty() {
-                challenge.acr_values = values;
-            } else if values
-                .iter()
-                .any(|value| challenge.acr_values.contains(value))
+            ConditionKind::Atom(Atom::Claim(claim, test))
+                if scene.claim_name(*claim) == Some("acr") =>
             {
-                challenge.acr_values.retain(|value| values.contains(value));
+                self.add_classes(test);
+            }
+            ConditionKind::Atom(_) => {}
+        }
+    }
+
+    fn add_classes(&mut self, test: &'a ClaimTest) {
+        let classes = match test {
+            ClaimTest::Equals {
+                operand: Operand::String(class),
+                ..
+            } => std::slice::from_ref(class),
+            ClaimTest::In {
+                any_of: Values::Strings(set),
+                ..
+            } => set.members(),
+            _ => return,
+        };
+        for class in classes {
+            if self.classes.len() < MAX_CLASSES && !self.classes.contains(&class.as_str()) {
+                self.classes.push(class);
             }
         }
-        ConditionKind::Atom(_) => {}
-    }
-}
-
-/// The classes with which a test of `acr` is `wanted`, where they can be listed.
-pub(super) fn acr_values(test: &ClaimTest, wanted: bool) -> Vec<String> {
-    match test {
-        ClaimTest::Equals {
-            operand: Operand::String(value),
-            negated,
-        } if *negated != wanted => vec![value.clone()],
-        ClaimTest::In {
-            any_of: Values::Strings(set),
-            negated,
-        } if *negated != wanted => set.members().to_vec(),
-        _ => Vec::new(),
     }
 }
 

@@ -3,3 +3,4 @@
 mod answers;
 mod cases;
 mod cookies;
+mod step_up;
