@@ -21,7 +21,8 @@ use super::group::{Group, Ruling};
 use super::hosts::HostClass;
 use super::limits::{MAX_BOOLEANS, MAX_CELLS, MAX_EXCEPTIONS};
 use super::solve::{Solver, Stuck};
-use super::tokens::{self, Case, Demands, Validity};
+use super::tokens::{self, Case, Demands};
+use super::validity::Validity;
 use super::witness::Decided;
 
 /// Requests that each policy answers by the same rules: those of one method whose paths are in a

@@ -27,6 +27,7 @@ pub mod plain;
 mod regions;
 mod solve;
 mod tokens;
+mod validity;
 mod vocabulary;
 mod weaker;
 mod witness;

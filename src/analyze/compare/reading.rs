@@ -11,7 +11,8 @@ use super::super::cells::texts::TextQuestion;
 use super::super::diagram::Diagrams;
 use super::super::domains::{Domains, Shape};
 use super::super::solve::Stuck;
-use super::super::tokens::{Case, Demands, Validity};
+use super::super::tokens::{Case, Demands};
+use super::super::validity::Validity;
 use super::super::vocabulary::{Place, Vocabulary};
 use super::{Bearer, Paths, Region, Wanted, preflight};
 
