@@ -34,6 +34,8 @@ mod sender;
 mod sets;
 mod strength;
 mod test_tokens;
+mod texts;
+mod token_atoms;
 mod token_places;
 mod unused;
 mod urls;
