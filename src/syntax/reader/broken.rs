@@ -1,0 +1,180 @@
+//! What cannot be read: reported once, and skipped up to where the next statement seems to begin.
+
+use super::super::ast::RouteItem;
+use super::super::context::{CONTINUATIONS, Context, DECLARATIONS, continues};
+use super::super::explain;
+use super::super::parse::{Failure, Rule};
+use super::super::tokens::{Kind, Token, token_at, tokens};
+use super::Reader;
+use super::blocks::Body;
+use crate::diagnostic::suggest::nearest;
+use crate::pattern::Method;
+
+/// How the access of a route begins.
+const ACCESSES: [&str; 4] = ["public", "authenticated", "requires", "denied"];
+
+impl<'a> Reader<'a> {
+    /// Reports a statement that cannot be read, and goes on behind it.
+    pub(super) fn broken(&mut self, context: Context, start: usize, failure: &Failure) {
+        let after = match token_at(self.text, start) {
+            Some(first) if failure.at <= first.start => first.end(),
+            _ => failure.at,
+        };
+        let end = self.statement_end(after, context);
+        let first = token_at(self.text, start).and_then(|token| token.word());
+        if first.is_some_and(|word| ACCESSES.contains(&word)) {
+            self.drop_broken_route();
+        }
+        if !self.is_reported(start, end) {
+            let error = explain::Broken {
+                file: self.file,
+                text: self.text,
+                context,
+                start,
+                failure,
+                goes_on: self.goes_on(start),
+            }
+            .explain();
+            self.notes.report(error);
+        }
+        self.at = end;
+        self.last_end = end;
+        let brace = token_at(self.text, end).filter(|token| token.is_sign("{"));
+        // Where only the brace is missing, the block is there all the same; a token of a test may
+        // have been meant without one.
+        let missing =
+            brace.is_none() && failure.expected.contains(&Rule::open) && context != Context::Test;
+        if let Some(brace) = brace {
+            self.at = brace.end();
+            self.last_end = self.at;
+        }
+        if brace.is_some() || missing {
+            let opening = self.span(start, self.at);
+            let body = self.broken_block(context, start);
+            let _always = self.open_block(opening, body);
+        }
+    }
+
+    /// What the block is that a broken statement opens.
+    fn broken_block(&self, context: Context, start: usize) -> Body {
+        let first = token_at(self.text, start).and_then(|token| token.word());
+        Body::Broken(match (context, first) {
+            (Context::Top, Some("issuer")) => Context::Issuer,
+            (Context::Top, Some("api")) => Context::Api,
+            (Context::Top, Some("test")) => Context::Test,
+            (Context::Issuer, Some("claims")) => Context::Claims,
+            (Context::Test, Some("token")) => Context::Token,
+            (Context::Api | Context::Under, Some(word))
+                if Method::parse(word).is_some()
+                    || word == "under"
+                    || nearest(word, ["under"]).is_some() =>
+            {
+                Context::Under
+            }
+            _ => return Body::Unknown(0),
+        })
+    }
+
+    /// Where a broken statement ends: before a brace, or before a line that begins like another
+    /// statement.
+    pub(super) fn statement_end(&self, from: usize, context: Context) -> usize {
+        let mut ahead = tokens(self.text, from).peekable();
+        while let Some(token) = ahead.next() {
+            let next = ahead.peek().copied();
+            let another = self.begins_line(token)
+                && (context.begins(token, next)
+                    || token
+                        .word()
+                        .is_some_and(|word| DECLARATIONS.contains(&word))
+                    || !continues(token));
+            if another || token.is_sign("{") || token.is_sign("}") {
+                return token.start;
+            }
+        }
+        self.text.len()
+    }
+
+    fn is_reported(&self, start: usize, end: usize) -> bool {
+        let after = self.reported.partition_point(|at| *at < start);
+        self.reported.get(after).is_some_and(|at| *at < end)
+    }
+
+    /// Takes the route back that was just read: what is broken behind it is a part of it. That it
+    /// lacks an access, or that a word in it is unknown, is then no news.
+    pub(super) fn drop_broken_route(&mut self) {
+        if let Some(Body::Api(_, _, items) | Body::Under(_, _, items)) =
+            self.blocks.last_mut().map(|block| &mut block.body)
+            && let Some(RouteItem::Route(route)) = items.last()
+            && route.span.end as usize == self.last_end
+        {
+            items.pop();
+        }
+    }
+
+    pub(super) fn skip_in_unknown(&mut self, token: Token<'a>) {
+        self.at = token.end();
+        self.last_end = self.at;
+        let Some(Body::Unknown(inner)) = self.blocks.last_mut().map(|block| &mut block.body) else {
+            return;
+        };
+        if token.is_sign("{") {
+            *inner += 1;
+        } else if token.is_sign("}") {
+            match inner.checked_sub(1) {
+                Some(fewer) => *inner = fewer,
+                None => self.close_block(None),
+            }
+        }
+    }
+
+    /// Whether a declaration begins with this token, as far as a glance tells: claims and tokens
+    /// may have such names too.
+    pub(super) fn declaration_begins(&self, token: Token<'a>) -> bool {
+        if !self.begins_line(token) {
+            return false;
+        }
+        let mut ahead = tokens(self.text, token.end());
+        let second = ahead.next();
+        let third = ahead.next();
+        let second_is = |kind: Kind| second.is_some_and(|token| token.kind == kind);
+        let third_is = |sign: &str| third.is_some_and(|token| token.is_sign(sign));
+        match token.word() {
+            Some("issuer" | "api") => second_is(Kind::Word) && third_is("{"),
+            Some("test") => second_is(Kind::String) && third_is("{"),
+            Some("let" | "set") => second_is(Kind::Word) && third_is("="),
+            Some("param") => {
+                second_is(Kind::Word)
+                    && third.is_some_and(|ty| {
+                        ty.kind == Kind::Word && !CONTINUATIONS.contains(&ty.text)
+                    })
+                    && self.context() != Context::Claims
+            }
+            Some("guard") => {
+                second.is_some_and(|second| {
+                    second.is_sign("*") || Method::parse(second.text).is_some()
+                }) && third.is_some_and(|third| third.kind == Kind::Raw || third.is_sign(","))
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn closing_brace_missing(&mut self, declaration: Token<'a>) {
+        if let Some(block) = self.blocks.last() {
+            let here = self.token_span(declaration);
+            let error = explain::unclosed(block.opening, block.suspect, Some(here));
+            self.notes.report(error);
+        }
+        while !self.blocks.is_empty() {
+            self.close_block(None);
+        }
+    }
+
+    /// Whether a statement begins on the line on which the one before it ends.
+    fn goes_on(&self, start: usize) -> bool {
+        self.last_end > 0
+            && self
+                .text
+                .get(self.last_end..start)
+                .is_some_and(|between| !between.contains('\n'))
+    }
+}
