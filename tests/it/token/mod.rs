@@ -8,5 +8,6 @@ mod properties;
 mod providers;
 mod rfc8725;
 mod sender;
+mod signature;
 mod whose;
 mod world;

@@ -1,0 +1,216 @@
+//! Whose signature counts: the algorithm, the key, and where none is asked for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::token::unsigned;
+use serde_json::json;
+
+use super::world::{ORDERS, World, claims, said};
+use crate::support::mint::{Signer, key_set};
+
+#[test]
+fn the_algorithm_is_said_by_the_policy_alone() {
+    let world = World::new(ORDERS);
+    let good = claims(&json!({}));
+    for none in ["none", "None", "NONE", "nOnE"] {
+        let unsigned = format!(
+            "{}.{}.",
+            URL_SAFE_NO_PAD.encode(json!({"alg": none}).to_string()),
+            URL_SAFE_NO_PAD.encode(good.to_string())
+        );
+        let expected = format!("token.algorithm: the token is not signed: its `alg` is `{none}`");
+        assert_eq!(said(&world.asked(&unsigned)), expected);
+        assert_eq!(said(&world.asked(&format!("{unsigned}AAAA"))), expected);
+        let signed = world.signer.token_with(&json!({"alg": none}), &good);
+        assert_eq!(said(&world.asked(&signed)), expected);
+    }
+    let may = "its issuer may sign with ES256, RS256";
+    for (alg, more) in [
+        ("ES384", ""),
+        ("ES512", ""),
+        ("EdDSA", ""),
+        ("", ""),
+        (" none", ""),
+        ("none\u{0}", ""),
+        ("es256", " (names of algorithms are case-sensitive)"),
+        ("HS256", "; whoever can check an HMAC can also make one"),
+    ] {
+        let token = world.signer.token_with(&json!({"alg": alg}), &good);
+        let shown = alg.replace('\0', "?");
+        assert_eq!(
+            said(&world.asked(&token)),
+            format!("token.algorithm: the token is signed with `{shown}`; {may}{more}")
+        );
+    }
+}
+
+/// RFC 8725, section 2.1: the public key as the secret of an HMAC, in every form it has.
+#[test]
+fn the_public_key_is_no_secret() {
+    let world = World::new(ORDERS);
+    let jwk = world.signer.jwk();
+    let point: Vec<u8> = ["x", "y"]
+        .iter()
+        .flat_map(|name| URL_SAFE_NO_PAD.decode(jwk[name].as_str().expect("a coordinate")))
+        .flatten()
+        .collect();
+    let pem = world.signer.pem();
+    for secret in [
+        jwk.to_string().into_bytes(),
+        key_set(&[&world.signer]).to_string().into_bytes(),
+        pem.clone().into_bytes(),
+        pem.trim_end().as_bytes().to_vec(),
+        [&[4], &point[..]].concat(),
+        Vec::new(),
+    ] {
+        for algorithm in ["HS256", "HS384", "HS512"] {
+            let forger = Signer::with_secret(algorithm, &secret).kid("k1");
+            let fault = world
+                .asked(&forger.token(&claims(&json!({}))))
+                .expect_err("forged");
+            assert_eq!(fault.reason.code(), "token.algorithm");
+        }
+    }
+}
+
+/// RFC 8725, section 3.10: a key that comes with the token proves nothing.
+#[test]
+fn keys_that_a_token_brings_along_are_not_used() {
+    let world = World::new(ORDERS);
+    let forger = Signer::new("ES256").kid("k1");
+    for (name, value) in [
+        ("jwk", forger.jwk()),
+        ("jku", json!("https://evil.example/jwks.json")),
+        ("x5u", json!("https://evil.example/cert.pem")),
+        ("x5c", json!(["MIIB"])),
+    ] {
+        let token = forger.token_with(&json!({ name: value }), &claims(&json!({})));
+        assert_eq!(
+            said(&world.asked(&token)),
+            "token.bad_signature: the signature is not that of acme's key `k1` over this token: \
+             the token was changed on its way, or signed by somebody else",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_token_gets_one_key_or_none() {
+    let one = Signer::new("ES256").kid("k1");
+    let two = Signer::new("ES256").kid("k2");
+    let rsa = Signer::new("RS256").kid("rsa");
+    let small = {
+        let mut jwk = Signer::new("RS256").kid("small").jwk();
+        jwk["e"] = json!("AQ");
+        jwk
+    };
+    let mut keys = key_set(&[&one, &two, &rsa]);
+    keys["keys"].as_array_mut().expect("keys").push(small);
+    let world = World::with_keys(ORDERS, one.clone(), &keys);
+    let good = claims(&json!({}));
+    let rows = [
+        (one.token(&good), "allowed"),
+        (rsa.token(&good), "allowed"),
+        (rsa.token_with(&json!({"kid": null}), &good), "allowed"),
+        (
+            one.token_with(&json!({"kid": "k3\r\n`"}), &good),
+            "token.unknown_key: acme has no key with the `kid` `k3??'`",
+        ),
+        (
+            one.token_with(&json!({"kid": "K1"}), &good),
+            "token.unknown_key: acme has no key with the `kid` `K1`",
+        ),
+        (
+            one.token_with(&json!({"kid": ""}), &good),
+            "token.unknown_key: acme has no key with the `kid` ``",
+        ),
+        (
+            one.token_with(&json!({"kid": null}), &good),
+            "token.unknown_key: acme has 2 keys for the algorithm ES256, and no `kid` tells which \
+             of them signed",
+        ),
+        (
+            one.token_with(&json!({"kid": "rsa"}), &good),
+            "token.unknown_key: acme's key with the `kid` `rsa` is not for the algorithm ES256",
+        ),
+        (
+            rsa.clone().kid("small").token(&good),
+            "token.unknown_key: acme's key with the `kid` `small` can't be used: an RSA exponent \
+             that is not odd, at least 3 and at most 33 bits",
+        ),
+        (
+            one.token_with(&json!({"kid": "k2"}), &good),
+            "token.bad_signature: the signature is not that of acme's key `k2` over this token: \
+             the token was changed on its way, or signed by somebody else",
+        ),
+    ];
+    for (token, expected) in rows {
+        assert_eq!(said(&world.asked(&token)), expected);
+    }
+    let lone = World::with_keys(ORDERS, one.clone(), &key_set(&[&rsa]));
+    assert_eq!(
+        said(&lone.asked(&one.token_with(&json!({"kid": null}), &good))),
+        "token.unknown_key: acme has no key for the algorithm ES256"
+    );
+    let down = World::without_keys(ORDERS);
+    assert_eq!(
+        said(&down.asked(&one.token(&good))),
+        "keys.unavailable: the keys of acme can't be had at present; try again later"
+    );
+}
+
+/// `why` may take a token without its signature. All else is checked.
+#[test]
+fn unsigned_means_without_the_signature_alone() {
+    let world = World::without_keys(ORDERS);
+    let unsigned = |token: &str| unsigned(token, &world.policy, world.api());
+    let stranger = Signer::new("ES256").kid("k9");
+    let verified = unsigned(&stranger.token(&claims(&json!({})))).expect("its signature apart");
+    assert_eq!(verified.key(), None);
+    assert_eq!(verified.subject(), Some("alice"));
+    for (token, reason) in [
+        (
+            stranger.token(&claims(&json!({"at_hash": "x"}))),
+            "token.is_id_token",
+        ),
+        (
+            stranger.token(&claims(&json!({"iss": "x"}))),
+            "token.unknown_issuer",
+        ),
+        (
+            stranger.token(&claims(&json!({"sub": 7}))),
+            "token.malformed",
+        ),
+        (
+            Signer::new("HS256").token(&claims(&json!({}))),
+            "token.algorithm",
+        ),
+        ("x".to_owned(), "token.opaque"),
+    ] {
+        let fault = unsigned(&token).expect_err("refused");
+        assert_eq!(fault.reason.code(), reason);
+    }
+}
+
+/// What takes claims without a signature is for questions, never for requests.
+#[test]
+fn the_daemon_knows_of_no_unsigned_token() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/daemon");
+    let mut folders = vec![folder];
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            for name in ["from_claims", "token::unsigned", "unsigned("] {
+                assert!(!text.contains(name), "{} names {name}", path.display());
+            }
+            read += 1;
+        }
+    }
+    assert!(read > 5, "the daemon's sources are there");
+}
