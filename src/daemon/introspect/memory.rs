@@ -31,6 +31,8 @@ const OF_NO_POLICY: u64 = 0;
 #[derive(Debug)]
 pub struct Known {
     answer: Introspection,
+    /// When the question was asked.
+    asked: Instant,
     until: Instant,
     /// Under the policy of this generation, which was the last to ask.
     verified: ArcSwapOption<(u64, Arc<Verified>)>,
@@ -41,6 +43,12 @@ impl Known {
     #[cfg(test)]
     pub fn is_active(&self) -> bool {
         self.answer.is_active()
+    }
+
+    /// Whether it answers a request that came at a time: what was asked since then does, however
+    /// short it is believed, and what was asked before does while it is believed.
+    pub fn answers(&self, came: Instant, now: Instant) -> bool {
+        came <= self.asked || now < self.until
     }
 
     /// What a policy makes of it. The answer is read anew for each generation, so that a reload
@@ -125,6 +133,7 @@ impl Memory {
         let bytes = answer.bytes() * WITH_FACTS + ENTRY_BYTES;
         let known = Arc::new(Known {
             answer,
+            asked,
             until: asked + lasts,
             verified: ArcSwapOption::empty(),
         });

@@ -293,24 +293,33 @@ impl Endpoint {
         }
     }
 
+    /// The answer to a question that is under way, or to one of one's own.
     async fn answered(self: &Arc<Self>, token: &str, digest: Digest) -> Outcome {
-        let under_way = lock(&self.flights).get(&digest).cloned();
-        let mut answer = match under_way {
-            Some(answer) => answer,
-            None => {
-                // It is never closed.
-                let room = self.room.clone().acquire_owned().await;
-                let room = room.map_err(|closed| closed.to_string())?;
-                match self.begin(token, digest, room) {
-                    Ok(answer) => answer,
-                    Err(known) => return Ok(known),
+        let came = Instant::now();
+        loop {
+            let under_way = lock(&self.flights).get(&digest).cloned();
+            let mut answer = match under_way {
+                Some(answer) => answer,
+                None => {
+                    // It is never closed.
+                    let room = self.room.clone().acquire_owned().await;
+                    let room = room.map_err(|closed| closed.to_string())?;
+                    match self.begin(token, digest, room) {
+                        Ok(answer) => answer,
+                        Err(known) => return Ok(known),
+                    }
                 }
+            };
+            // An error means that the question ended in a panic.
+            let outcome = answer.wait_for(Option::is_some).await;
+            let outcome = outcome.map_err(|ended| ended.to_string())?.clone();
+            let known = outcome.unwrap_or_else(|| Err("no answer".into()))?;
+            // One that took longer than it is believed may be from before the token was revoked. The
+            // next question is asked after this request came.
+            if known.answers(came, Instant::now()) {
+                return Ok(known);
             }
-        };
-        // An error means that the question ended in a panic.
-        let outcome = answer.wait_for(Option::is_some).await;
-        let outcome = outcome.map_err(|ended| ended.to_string())?.clone();
-        outcome.unwrap_or_else(|| Err("no answer".into()))
+        }
     }
 
     /// Begins a question, or joins the one that has begun meanwhile; gives what is known where one

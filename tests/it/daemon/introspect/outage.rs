@@ -284,3 +284,31 @@ async fn nobody_answers_in_the_endpoints_place() {
         "no token was shown to them"
     );
 }
+
+/// An answer that took longer than it is believed is for those who were there when it was asked
+/// for: the token may have been revoked since.
+#[tokio::test]
+async fn a_late_answer_is_of_no_use_to_who_came_later() {
+    let endpoint = Endpoint::start().await;
+    endpoint.issue(TOKEN, json!({}));
+    endpoint.behave(Behaviour::Held);
+    let bed = bed(&endpoint, "  max_age: 0s\n").await;
+    let send = || {
+        let (address, bytes) = (bed.address("http"), orders(TOKEN).bytes());
+        tokio::spawn(async move { exchange(address, &bytes).await })
+    };
+    let first = send();
+    until("it is asked", || async { endpoint.count() == 1 }).await;
+    endpoint.revoke(TOKEN);
+    let later: Vec<_> = (0..5).map(|_| send()).collect();
+    // They have come when what was sent after them is answered.
+    for _ in 0..5 {
+        assert_eq!(bed.admin("/healthz").await.status, 200);
+    }
+    endpoint.release();
+    assert_eq!(first.await.expect("an answer").outcome(), ALLOWED);
+    for answer in later {
+        assert_eq!(answer.await.expect("an answer").outcome(), super::REVOKED);
+    }
+    assert!(endpoint.count() <= 3, "{} questions", endpoint.count());
+}
