@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -19,6 +20,8 @@ pub enum Behaviour {
     Duty,
     /// As it should, once it is released.
     Held,
+    /// As it was right when it was asked, so much later.
+    Late(Duration),
     /// With these headers, a status line in front, and this body.
     Raw(&'static str, String),
     /// With half an answer, and no more.
@@ -204,6 +207,10 @@ async fn answer(
         Behaviour::Held => {
             // It fails where the test is over.
             let _ = gate.wait_for(|released| *released).await;
+            (json, body)
+        }
+        Behaviour::Late(by) => {
+            tokio::time::sleep(by).await;
             (json, body)
         }
         Behaviour::Raw(head, body) => (head, body),

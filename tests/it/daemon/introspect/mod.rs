@@ -4,6 +4,7 @@
 mod clients;
 mod endpoint;
 mod outage;
+mod property;
 
 use std::fs;
 
