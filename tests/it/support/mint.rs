@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -142,6 +142,21 @@ impl Signer {
             "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
             lines.join("\n")
         )
+    }
+
+    /// The private key as libraries take it: PKCS#8, for RSA what is in that (RFC 8017, appendix
+    /// A.1.2), for HMAC the secret.
+    pub fn private_key(&self) -> Vec<u8> {
+        match &*self.key {
+            Private::Rsa(pair) => {
+                let whole = AsDer::<Pkcs8V1Der<'_>>::as_der(pair).expect("an RSA key");
+                // Behind the version and the algorithm: 26 bytes, for a key of this size.
+                whole.as_ref()[26..].to_vec()
+            }
+            Private::Ec(pair) => pair.to_pkcs8v1().expect("an EC key").as_ref().to_vec(),
+            Private::Ed(pair) => pair.to_pkcs8().expect("an Ed25519 key").as_ref().to_vec(),
+            Private::Secret(secret) => secret.clone(),
+        }
     }
 
     /// A token with these claims and the usual header: `alg`, `typ: JWT`, and the `kid` if there

@@ -4,6 +4,7 @@ mod bad;
 mod conformance;
 mod introspected;
 mod kinds;
+mod oracle;
 mod properties;
 mod providers;
 mod rfc8725;
