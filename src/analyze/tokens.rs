@@ -175,6 +175,8 @@ pub struct Demands {
     pub senders: Senders,
     /// Where scopes are, if not in `scope` and `scp`.
     pub scopes_from: Option<Vec<String>>,
+    /// Whether the issuer is asked about tokens, and need not say when they end.
+    pub introspects: bool,
 }
 
 impl Demands {
@@ -188,6 +190,7 @@ impl Demands {
             },
             issuer_audience: issuer.audience.clone(),
             audience_from: issuer.audience_from.clone(),
+            introspects: issuer.introspect.is_some(),
             leeway: seconds_of(issuer.leeway),
             max_age: issuer.max_age.map(seconds_of),
             kind: issuer.tokens,

@@ -103,7 +103,8 @@ impl Validity {
         for demand in demands {
             if let Some(value) = vocabulary.find(&Place::member("exp")) {
                 let question = vocabulary.ask_age(value, NumberQuestion::Less(demand.leeway));
-                self.must.push(Must::Age(value, question, true, false));
+                self.must
+                    .push(Must::Age(value, question, true, demand.introspects));
             }
             if let Some(value) = vocabulary.find(&Place::member("nbf")) {
                 let question = vocabulary.ask_age(value, NumberQuestion::Less(-demand.leeway));

@@ -193,7 +193,8 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
 /// to answer a request.
 ///
 /// The header's `typ` is taken as what the issuer's `tokens` asks for; all else is checked as
-/// ever.
+/// ever, but that an issuer which is asked about tokens (`keys introspect`) need not say when one
+/// ends.
 pub fn from_claims(claims: &Json<'_>, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
     assumed(Typ::AsAsked, claims, policy, api)
 }
@@ -313,15 +314,20 @@ impl<'c, 'p> Examined<'c, 'p> {
             None => issuers(policy, api).all(|issuer| issuer.tokens == TokenKind::Id),
         };
         refuse_other_kinds(&recognised, wants_id, policy, api, issuer).map_err(tell)?;
-        let expires = registered.expires.ok_or_else(|| {
-            let from_secret = claims.get(KUBERNETES_SECRET).is_some();
-            tell(jws::malformed(if from_secret {
-                "the token has no end (`exp`): it is one that Kubernetes keeps in a Secret; let \
-                 the pod mount a projected service-account token"
-            } else {
-                "the token has no end (`exp`); one that is valid for ever is not taken"
-            }))
-        })?;
+        // Claims without a header can be what an issuer answers that is asked about a token.
+        let asked = given.is_none() && issuer.is_some_and(|issuer| issuer.introspect.is_some());
+        let expires = registered
+            .expires
+            .or(asked.then_some(f64::INFINITY))
+            .ok_or_else(|| {
+                let from_secret = claims.get(KUBERNETES_SECRET).is_some();
+                tell(jws::malformed(if from_secret {
+                    "the token has no end (`exp`): it is one that Kubernetes keeps in a Secret; let \
+                     the pod mount a projected service-account token"
+                } else {
+                    "the token has no end (`exp`); one that is valid for ever is not taken"
+                }))
+            })?;
         let (Some(iss), Some((issuer_id, issuer))) = (registered.issuer, found) else {
             let fault = audience::for_graph(policy, api, registered.issuer, &registered.audiences)
                 .unwrap_or_else(|| issuer::unknown(policy, api, registered.issuer, claims));
