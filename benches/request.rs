@@ -1,0 +1,159 @@
+//! How long a request takes with its token: the first time, when its signature is checked, and
+//! again, when it is known. It is the daemon's way from headers to decision, route, cache,
+//! admission, rules, by the same calls; reading the wire, the answer, the log and the metrics of
+//! the decision are not in it.
+
+#![allow(missing_docs, reason = "a benchmark is no interface")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a benchmark that cannot go on should say so and stop"
+)]
+
+#[allow(dead_code, reason = "the tests need more of it")]
+#[path = "../tests/it/support/mint.rs"]
+mod mint;
+mod policies;
+
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use mimalloc::MiMalloc;
+use mint::{Signer, key_set};
+use portcullis::daemon::cache::{Cache, Under};
+use portcullis::daemon::config;
+use portcullis::daemon::metrics::Metrics;
+use portcullis::engine::{Evidence, Policy, Presented, Request, decide};
+use portcullis::keys::{KeySet, Keys, Provenance, parse};
+use portcullis::settings::IssuerId;
+use portcullis::token::{Admitted, Demands, Sender, Shown, admit};
+use serde_json::json;
+
+/// The one of the daemon.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+const NOW: f64 = 1_700_000_000.0;
+
+/// One set for every issuer.
+struct Ring(Arc<KeySet>);
+
+impl Keys for Ring {
+    fn of(&self, _: IssuerId) -> Option<Arc<KeySet>> {
+        Some(self.0.clone())
+    }
+}
+
+/// A daemon's part in it.
+struct Daemon {
+    policy: Policy,
+    keys: Ring,
+    cache: Cache,
+}
+
+impl Daemon {
+    fn new(signer: &Signer) -> Daemon {
+        let set = key_set(&[signer]).to_string();
+        let set = parse(set.as_bytes(), Provenance::Published).expect("a key set");
+        let metrics = Arc::new(Metrics::new());
+        Daemon {
+            policy: policies::load(&policies::texts(1_000)),
+            keys: Ring(Arc::new(set)),
+            cache: Cache::new(&config::Cache::default(), metrics).expect("a cache"),
+        }
+    }
+
+    /// Decides a request under the policy of that number: what is kept serves under its own alone.
+    fn allows(&self, target: &str, headers: &[(&str, &[u8])], generation: u64) -> bool {
+        let request = Request {
+            method: "GET",
+            target: target.as_bytes(),
+            scheme: Some("https"),
+            host: Some("api.example.com"),
+            headers,
+            address: None,
+            now: NOW,
+            masked: false,
+        };
+        let routed = self.policy.route(&request);
+        let (Some(api), Presented::Token(token, scheme)) = (routed.api(), routed.token()) else {
+            panic!("a request with a token");
+        };
+        let under = Under {
+            generation,
+            policy: &self.policy,
+            api,
+            keys: &self.keys,
+        };
+        // Nobody else asks for this token, so that there is nothing to wait for.
+        let verifying = pin!(self.cache.verify(token.as_ref(), &under));
+        let Poll::Ready(outcome) = verifying.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it waits");
+        };
+        let verified = outcome.expect("a good token");
+        let sender = Sender::Shown(Shown {
+            request: &request,
+            token: token.as_ref(),
+            scheme,
+            certificate: None,
+            demands: Demands {
+                ports: Some(&[]),
+                nonces: None,
+            },
+        });
+        let admitted = admit(&verified, &self.policy, api, &sender, NOW).expect("in time");
+        assert_eq!(admitted, Admitted::Wholly);
+        let evidence = Evidence::Token {
+            facts: verified.facts(),
+            kind: verified.kind(),
+        };
+        decide(&routed, evidence).allowed()
+    }
+}
+
+fn with_a_token(criterion: &mut Criterion) {
+    let claims = json!({
+        "iss": "https://acme.example/",
+        "sub": "auth0|5f7c8ec7c33c6c004bbafe82",
+        "aud": "https://api.example.com",
+        "scope": "openid profile r100:read r100:write",
+        "org": "acme-1",
+        "plan": "pro",
+        "roles": ["user", "support"],
+        "azp": "web",
+        "iat": NOW,
+        "exp": NOW + 3_600.0,
+    });
+    let mut group = criterion.benchmark_group("request");
+    for algorithm in ["RS256", "ES256", "EdDSA"] {
+        let signer = Signer::new(algorithm).kid("key");
+        let daemon = Daemon::new(&signer);
+        let bearer = format!("Bearer {}", signer.token(&claims));
+        let headers: &[(&str, &[u8])] = &[
+            ("accept", b"application/json"),
+            ("authorization", bearer.as_bytes()),
+            ("user-agent", b"curl/8.5.0"),
+            ("x-request-id", b"0b2a4f3e-6a8e-4e39-bd0c-0f1f0a6a7c11"),
+            ("x-forwarded-for", b"192.0.2.7"),
+        ];
+        let target = "/v1/r100/acme-1";
+        assert!(daemon.allows(target, headers, 0));
+        let mut generation = 0;
+        group.bench_function(format!("first/{algorithm}"), |bencher| {
+            bencher.iter(|| {
+                generation += 1;
+                daemon.allows(black_box(target), headers, generation)
+            });
+        });
+        group.bench_function(format!("again/{algorithm}"), |bencher| {
+            bencher.iter(|| daemon.allows(black_box(target), headers, generation));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, with_a_token);
+criterion_main!(benches);
