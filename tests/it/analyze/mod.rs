@@ -3,15 +3,9 @@
 mod routes;
 mod settings;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use portcullis::analyze::{self, Change, Difference, Failure};
-use portcullis::compile::compile;
-use portcullis::diagnostic::render;
-use portcullis::engine::Policy;
 
-use crate::support::policy::check_files;
+use crate::support::policy::compiled;
 
 /// The time of comparisons: 2026-06-01T12:00:00Z.
 pub const NOW: f64 = 1_780_315_200.0;
@@ -47,21 +41,9 @@ pub fn shop(lines: &str) -> String {
     )
 }
 
-/// A policy; warnings are of no account.
-pub fn policy(text: &str) -> Policy {
-    let files = BTreeMap::from([("policy.gate".to_owned(), text.as_bytes().to_vec())]);
-    let set = check_files(&files, &BTreeMap::new());
-    let shown = render::human(&set.sources, &set.checked.diagnostics, false);
-    let model = set
-        .checked
-        .model
-        .unwrap_or_else(|| panic!("it does not load: {shown}\n{text}"));
-    compile(model, Arc::new(set.sources))
-}
-
 /// Compares two policies, and asks the engine about each witness once more.
 pub fn compare(old: &str, new: &str) -> Result<Difference, Failure> {
-    let (old, new) = (policy(old), policy(new));
+    let (old, new) = (compiled(old), compiled(new));
     let difference = analyze::diff(&old, &new, NOW)?;
     for change in &difference.changes {
         let Some(witness) = &change.witness else {

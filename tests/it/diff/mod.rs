@@ -18,16 +18,12 @@
 //! Each pair is compared the other way round too, and each request that shows a change is decided
 //! again by both policies.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use portcullis::analyze::{self, Change, Effect, Kind};
-use portcullis::compile::compile;
-use portcullis::diagnostic::render;
 use portcullis::engine::Policy;
 
-use crate::support::policy::check_files;
+use crate::support::policy::compiled;
 
 /// 2026-01-01T00:00:00Z.
 pub const NOW: f64 = 1_767_225_600.0;
@@ -96,18 +92,6 @@ fn cases(path: &Path) -> Vec<Case> {
             }
         })
         .collect()
-}
-
-/// The policy of a text, which has no error.
-pub fn policy(text: &str) -> Policy {
-    let files = BTreeMap::from([("policy.gate".to_owned(), text.as_bytes().to_vec())]);
-    let set = check_files(&files, &BTreeMap::new());
-    let shown = render::human(&set.sources, &set.checked.diagnostics, false);
-    let model = set
-        .checked
-        .model
-        .unwrap_or_else(|| panic!("{shown}\n{text}"));
-    compile(model, Arc::new(set.sources))
 }
 
 /// A change as a case writes it, without what it is about.
@@ -203,7 +187,7 @@ fn run(name: &str) {
     let mut wrong = Vec::new();
     for case in cases(&folder().join(name)) {
         count += 1;
-        let (old, new) = (policy(&case.old), policy(&case.new));
+        let (old, new) = (compiled(&case.old), compiled(&case.new));
         if let Err(error) = compare(&old, &new, &case.changes) {
             wrong.push(format!("{}: {error}", case.place));
         }
@@ -253,7 +237,7 @@ fn policies() {
 #[test]
 fn other_headers_are_shown() {
     let with = |claim: &str, header: &str| {
-        policy(&format!(
+        compiled(&format!(
             r#"issuer main {{ url "https://issuer.example/" claims {{ a string b string }} }}
             api shop {{ issuer main audience "shop" GET /a authenticated forward {claim} as "{header}" }}"#
         ))

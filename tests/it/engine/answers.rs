@@ -1,10 +1,6 @@
 //! Decisions in the words of HTTP.
 
-use std::sync::Arc;
-
 use portcullis::answer::{Answer, Explain, answer, explanation};
-use portcullis::compile::compile;
-use portcullis::diagnostic::render;
 use portcullis::engine::{
     Decision, Evidence, Facts, Fault, Policy, Request, SeenKind, decide, explain, refuse,
 };
@@ -13,7 +9,7 @@ use portcullis::reason::Reason;
 use portcullis::settings::IssuerId;
 use serde_json::{Value, json};
 
-use crate::support::policy::check_text;
+use crate::support::policy::compiled;
 
 const POLICY: &str = r#"
 issuer acme {
@@ -39,10 +35,7 @@ api shop {
 "#;
 
 fn policy() -> Policy {
-    let set = check_text(POLICY);
-    let shown = render::human(&set.sources, &set.checked.diagnostics, false);
-    let model = set.checked.model.unwrap_or_else(|| panic!("{shown}"));
-    compile(model, Arc::new(set.sources))
+    compiled(POLICY)
 }
 
 fn facts(policy: &Policy, claims: &str) -> Facts {

@@ -1,18 +1,13 @@
 //! A token is taken from a cookie only where every reader of the header finds the same one.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use portcullis::compile::compile;
 use portcullis::engine::{Policy, Presented, Request};
 use proptest::prelude::*;
 
-use crate::support::policy::check_text;
+use crate::support::policy::compiled;
 
-static POLICY: LazyLock<Policy> = LazyLock::new(|| {
-    let set = check_text(TEXT);
-    let model = set.checked.model.expect("a policy without errors");
-    compile(model, Arc::new(set.sources))
-});
+static POLICY: LazyLock<Policy> = LazyLock::new(|| compiled(TEXT));
 
 const TEXT: &str = r#"
 issuer acme { url "https://acme.example/" }

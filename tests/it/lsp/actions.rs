@@ -1,6 +1,6 @@
 //! Quick fixes from suggestions.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::editor::{Editor, range};
 
@@ -17,20 +17,28 @@ api orders {
 let support = scope \"support\"
 ";
 
-/// The fixes at a place, as `title: range -> text`.
-fn fixes(editor: &mut Editor, line: u32, character: u32) -> Vec<String> {
-    let uri = editor.uri("a.gate");
+/// What can be done at a place, of these kinds where they are named.
+fn actions(editor: &mut Editor, (line, character): (u32, u32), only: Option<&str>) -> Value {
     let place = json!({ "line": line, "character": character });
+    let mut context = json!({ "diagnostics": [] });
+    if let Some(kind) = only {
+        context["only"] = json!([kind]);
+    }
     let answer = editor.ask(
         "textDocument/codeAction",
         json!({
-            "textDocument": { "uri": uri },
+            "textDocument": { "uri": editor.uri("a.gate") },
             "range": { "start": place, "end": place },
-            "context": { "diagnostics": [], "only": ["quickfix"] },
+            "context": context,
         }),
     );
-    answer
-        .unwrap()
+    answer.unwrap()
+}
+
+/// The fixes at a place, as `title: range -> text`.
+fn fixes(editor: &mut Editor, line: u32, character: u32) -> Vec<String> {
+    let uri = editor.uri("a.gate");
+    actions(editor, (line, character), Some("quickfix"))
         .as_array()
         .unwrap()
         .iter()
@@ -72,16 +80,8 @@ fn a_fix_says_for_which_version_it_is() {
     editor.open("a.gate");
     editor.rewrite("a.gate", POLICY);
     let uri = editor.uri("a.gate");
-    let place = json!({ "line": 7, "character": 27 });
-    let answer = editor.ask(
-        "textDocument/codeAction",
-        json!({
-            "textDocument": { "uri": uri },
-            "range": { "start": place, "end": place },
-            "context": { "diagnostics": [] },
-        }),
-    );
-    let edit = &answer.unwrap()[0]["edit"]["documentChanges"][0];
+    let actions = actions(&mut editor, (7, 27), None);
+    let edit = &actions[0]["edit"]["documentChanges"][0];
     assert_eq!(edit["textDocument"], json!({ "uri": uri, "version": 2 }));
     assert_eq!(edit["edits"][0]["newText"], "support");
 }
@@ -90,15 +90,5 @@ fn a_fix_says_for_which_version_it_is() {
 fn other_kinds_of_action_are_not_had() {
     let mut editor = Editor::with(&[("a.gate", POLICY)]);
     editor.open("a.gate");
-    let uri = editor.uri("a.gate");
-    let place = json!({ "line": 7, "character": 27 });
-    let answer = editor.ask(
-        "textDocument/codeAction",
-        json!({
-            "textDocument": { "uri": uri },
-            "range": { "start": place, "end": place },
-            "context": { "diagnostics": [], "only": ["refactor"] },
-        }),
-    );
-    assert_eq!(answer, Ok(json!([])));
+    assert_eq!(actions(&mut editor, (7, 27), Some("refactor")), json!([]));
 }

@@ -1,9 +1,12 @@
 //! Policy texts as trees.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use portcullis::check::{Checked, Files, Input, check, referenced_files};
+use portcullis::compile::compile;
 use portcullis::diagnostic::{Diagnostic, has_errors, render};
+use portcullis::engine::Policy;
 use portcullis::model::Model;
 use portcullis::source::{FileId, Sources};
 use portcullis::syntax::{self, ast::Document};
@@ -81,6 +84,16 @@ pub fn check_files(
 pub fn check_text(text: &str) -> CheckedSet {
     let files = BTreeMap::from([("policy.gate".to_owned(), text.as_bytes().to_vec())]);
     check_files(&files, &BTreeMap::new())
+}
+
+/// A policy that has no error, compiled; warnings are of no account.
+pub fn compiled(text: &str) -> Policy {
+    let CheckedSet { sources, checked } = check_text(text);
+    let model = checked.model.unwrap_or_else(|| {
+        let shown = render::human(&sources, &checked.diagnostics, false);
+        panic!("it does not load: {shown}\n{text}")
+    });
+    compile(model, Arc::new(sources))
 }
 
 /// The model of a policy that has no error and no warning.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use portcullis::compile::compile;
 use portcullis::daemon::cache::{Cache, Under};
 use portcullis::daemon::config;
 use portcullis::daemon::metrics::Metrics;
@@ -14,7 +13,7 @@ use portcullis::token::{Demands, Sender, Shown, Verified, admit};
 use serde_json::{Value, json};
 
 use crate::support::mint::{Signer, key_set};
-use crate::support::policy::check_text;
+use crate::support::policy::compiled;
 
 /// 2026-01-01T00:00:00Z.
 pub const NOW: f64 = 1_767_225_600.0;
@@ -108,16 +107,11 @@ pub static POLICIES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
         ("\"t-9\"", one, "tokens access"),
     ]
     .map(|(revoked, audience, acme)| {
-        let text = text(&Differs {
+        compiled(&text(&Differs {
             revoked,
             audience,
             acme,
-        });
-        let set = check_text(&text);
-        let model = set.checked.model.unwrap_or_else(|| {
-            panic!("{:?}\n{text}", set.checked.diagnostics);
-        });
-        compile(model, Arc::new(set.sources))
+        }))
     })
     .into()
 });
