@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{Api, Issuer};
 use crate::reason::Reason;
-use crate::settings::{Binding, Origin, Senders, TokenKind};
+use crate::settings::{Binding, Origin, Senders, TokenKind, TokenPlace};
 
 use super::super::change::{Effect, Verdict};
 use super::super::compare::Region;
@@ -72,6 +72,7 @@ pub fn aspects<'m>(region: &Region<'_, 'm>) -> Vec<Aspect<'m>> {
     aspects.extend(places(region, old, new));
     aspects.extend(forwarded(region, old, new));
     aspects.extend(origins(old, new));
+    aspects.extend(pages(region, old, new));
     aspects.extend(super::paths::aspect(old, new));
     aspects
 }
@@ -445,4 +446,40 @@ fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
         of_origins: true,
         ..Aspect::new(about, trials)
     })
+}
+
+/// The pages of other hosts whose requests count with a token in a cookie. A token in a cookie
+/// stands in no claims, so that no request shows it.
+fn pages<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m>> {
+    let in_cookies = |api: &Api| {
+        let mut places = api.token_places.iter();
+        places.any(|place| matches!(place, TokenPlace::Cookie(_)))
+    };
+    if !in_cookies(old) || !in_cookies(new) {
+        // Where tokens are looked for is a change of its own.
+        return None;
+    }
+    let listed = |api: &Api| -> Vec<Origin> {
+        let cors = api.cors.iter().filter(|cors| cors.credentials);
+        cors.flat_map(|cors| cors.origins.clone()).collect()
+    };
+    let [old, new] = [listed(old), listed(new)];
+    let lacks = |one: &[Origin], other: &[Origin]| {
+        one.iter().any(|origin| match origin {
+            Origin::Exact(exact) => !other.iter().any(|listed| listed.matches(exact)),
+            Origin::Any | Origin::Label { .. } => {
+                !other.contains(origin) && !other.contains(&Origin::Any)
+            }
+        })
+    };
+    let effect = effect(lacks(&old, &new), lacks(&new, &old))?;
+    let [old, new] = [old, new].map(|origins| settings::origins(&origins));
+    let cases = region.cases();
+    let trials = cases
+        .iter()
+        .map(|case| unshown(case, effect, Reason::RequestCondition));
+    Some(Aspect::new(
+        format!("the pages whose cookies count: {old} became {new}"),
+        trials.collect(),
+    ))
 }

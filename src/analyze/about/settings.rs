@@ -124,26 +124,10 @@ pub fn places(api: &Api) -> String {
 pub fn cors(api: &Api) -> String {
     let mut said = match &api.cors {
         None => "none".to_owned(),
-        Some(cors) => {
-            let origins: Vec<String> = cors
-                .origins
-                .iter()
-                .map(|origin| match origin {
-                    Origin::Any => "*".to_owned(),
-                    Origin::Exact(origin) => origin.clone(),
-                    Origin::Label { scheme, suffix } => format!("{scheme}*.{suffix}"),
-                })
-                .collect();
-            let credentials = if cors.credentials {
-                " with credentials"
-            } else {
-                ""
-            };
-            format!(
-                "{}{credentials}",
-                quoted(origins.iter().map(String::as_str))
-            )
+        Some(cors) if cors.credentials => {
+            format!("{} with credentials", origins(&cors.origins))
         }
+        Some(cors) => origins(&cors.origins),
     };
     if api.preflight_public {
         said.push_str(" and every preflight");
@@ -267,4 +251,20 @@ pub fn forwards(model: &Model, api: &Api) -> String {
     } else {
         said.join(", ")
     }
+}
+
+/// Origins as a policy lists them.
+pub fn origins(origins: &[Origin]) -> String {
+    let written: Vec<String> = origins
+        .iter()
+        .map(|origin| match origin {
+            Origin::Any => "*".to_owned(),
+            Origin::Exact(origin) => origin.clone(),
+            Origin::Label { scheme, suffix } => format!("{scheme}*.{suffix}"),
+        })
+        .collect();
+    if written.is_empty() {
+        return "none".to_owned();
+    }
+    quoted(written.iter().map(String::as_str))
 }
