@@ -202,8 +202,9 @@ fn three_parts(token: &str) -> Result<[&str; 3], Fault> {
     let count = token.split('.').count();
     let mut parts = token.split('.');
     match (parts.next(), parts.next(), parts.next(), count) {
-        (Some(GOOGLE_ACCESS), ..) => Err(opaque()),
-        (Some(header), Some(payload), Some(signature), 3) => Ok([header, payload, signature]),
+        (Some(header), Some(payload), Some(signature), 3) if is_meant_as_jwt(token, header) => {
+            Ok([header, payload, signature])
+        }
         (Some(header), _, _, 5) if is_encrypted(header) => Err(encrypted()),
         (Some(header), ..) if begins_like_a_header(header) => Err(malformed(format!(
             "a JWT has three parts with dots between them; the token has {count}"
@@ -212,9 +213,19 @@ fn three_parts(token: &str) -> Result<[&str; 3], Fault> {
     }
 }
 
-/// What Google's access tokens begin with. They are opaque, and those of service accounts have
-/// three parts all the same.
-const GOOGLE_ACCESS: &str = "ya29";
+/// Whether a token of three parts is meant as a JWT, by the first of them: it is JSON, or begins
+/// like a header and was damaged on its way. Opaque tokens have dots too, such as Entra's refresh
+/// tokens and some of Google's access tokens; what holds characters that no token has (RFC 6750,
+/// section 2.1), a quote or a blank, was copied with more than the token.
+fn is_meant_as_jwt(token: &str, header: &str) -> bool {
+    let of_tokens = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    header.is_empty()
+        || begins_like_a_header(header)
+        || !token.bytes().all(of_tokens)
+        || URL_SAFE_NO_PAD
+            .decode(header)
+            .is_ok_and(|bytes| Json::parse(&bytes).is_ok())
+}
 
 fn opaque() -> Fault {
     let mut fault = Fault::new(Reason::TokenOpaque, "the token is not a JWT");

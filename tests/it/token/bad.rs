@@ -56,6 +56,9 @@ fn a_good_token_passes() {
     }
 }
 
+/// The access token of an example in RFC 9449, which has three parts and is no JWT.
+const RFC_9449: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+
 #[test]
 fn what_is_no_jwt_is_opaque_and_what_is_meant_as_one_malformed() {
     let world = World::new(ORDERS);
@@ -77,6 +80,41 @@ fn what_is_no_jwt_is_opaque_and_what_is_meant_as_one_malformed() {
             ("random", "8xLOxBtZp8".to_owned(), opaque),
             ("random, long", "a".repeat(MAX_TOKEN_BYTES), opaque),
             ("Google's", "ya29.a0AfH6SMBx-abc_def".to_owned(), opaque),
+            (
+                "Google's, of three parts",
+                "ya29.c.b0AXv0zTNx-abc".to_owned(),
+                opaque,
+            ),
+            ("that of RFC 9449, section 7.1", RFC_9449.to_owned(), opaque),
+            (
+                "Entra's refresh token",
+                "0.AXEA3TZb5aT0pE6Yz1S2.AgABAAEAAAD--DLA3VO7Qrdd".to_owned(),
+                opaque,
+            ),
+            (
+                "in quotes",
+                format!("\"{good}\""),
+                "token.malformed: the header is not base64url: `'` at character 1",
+            ),
+            (
+                "a scheme before it",
+                format!("Bearer {good}"),
+                "token.malformed: the header is not base64url: white space at character 7",
+            ),
+            (
+                "without a header",
+                format!(".{payload}.{signature}"),
+                "token.malformed: the header is not JSON: EOF while parsing a value at line 1 \
+                 column 0",
+            ),
+            (
+                "a header in base64",
+                format!("{header}==.{payload}.{signature}"),
+                &format!(
+                    "token.malformed: the header is not base64url: padding (`=`) at character {}",
+                    header.len() + 1
+                ),
+            ),
             (
                 "GitHub's",
                 "gho_16C7e42F292c6912E7710c838347Ae178B4a".to_owned(),

@@ -373,6 +373,11 @@ fn only_what_is_no_jwt_is_asked_about_and_nobody_is_bothered_with_nonsense() {
         ("2YotnFZFEjr1zCsicMWpAA".to_owned(), Ok(Some(ACME))),
         ("a.b".to_owned(), Ok(Some(ACME))),
         ("ya29.a.b".to_owned(), Ok(Some(ACME))),
+        // That of RFC 9449, section 7.1.
+        (
+            "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU".to_owned(),
+            Ok(Some(ACME)),
+        ),
         (jwt, Ok(None)),
         // Meant as JWTs, or encrypted: what is wrong with them, the way of JWTs says.
         ("eyJhbGciOiJSUzI1NiJ9.e30".to_owned(), Ok(None)),
