@@ -11,11 +11,16 @@ use super::config::{self, Config};
 use super::secret;
 use crate::engine::Fault;
 use crate::reason::Reason;
-use crate::token::{Demands, Proof};
+use crate::token::{Demands, PROOF_AHEAD, PROOF_MAX_AGE, Proof};
 use memory::Memory;
 pub use nonces::At;
 use nonces::Giver;
 use shared::Shared;
+
+/// How long a proof is remembered at the least: for as long as any can be good that asks for no
+/// nonce. So it is known still where its nonce ends sooner and is no longer asked for, and where the
+/// system's clock is set back by some seconds.
+const AT_LEAST: Duration = Duration::from_secs((PROOF_MAX_AGE + PROOF_AHEAD) as u64);
 
 /// Whether a proof was seen before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +81,7 @@ impl Dpop {
     /// or where that can't be told until `patience`.
     pub async fn take(&self, proof: &Proof, now: f64, patience: Instant) -> Result<(), Fault> {
         let internal = |hint: String| Fault::new(Reason::Internal, hint);
-        let lasts = Duration::try_from_secs_f64(proof.expires() - now).unwrap_or_default();
+        let lasts = remembered(proof.expires() - now);
         let seen = match &self.seen {
             Store::Own(memory) => memory.take(proof, lasts, Instant::now()),
             Store::Shared(shared) => {
@@ -102,5 +107,23 @@ pub fn demands<'a>(config: &'a Config, nonces: Option<&'a At<'_>>) -> Demands<'a
     Demands {
         ports: Some(&config.dpop.ports),
         nonces: nonces.map(|nonces| nonces as _),
+    }
+}
+
+/// How long a proof is remembered that is good for so many seconds more.
+fn remembered(good: f64) -> Duration {
+    let good = Duration::try_from_secs_f64(good).unwrap_or_default();
+    good.max(AT_LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_is_remembered_while_it_could_be_good_by_another_measure() {
+        for (good, seconds) in [(-1.0, 90), (1.0, 90), (60.0, 90), (300.0, 300)] {
+            assert_eq!(remembered(good), Duration::from_secs(seconds), "{good}");
+        }
     }
 }
