@@ -232,6 +232,9 @@ mod tests {
             format!("Hash={HEX};Hash={HEX}"),
             format!("Hash={HEX};Subject=\"CN=a"),
             format!("By=spiffe://a/b,Hash={HEX}"),
+            // What the client or a proxy wrote, and Envoy's own behind it.
+            format!("Hash={HEX};URI=spiffe://a,Hash={HEX}"),
+            format!("Hash={HEX};Subject=\"\",By=spiffe://a"),
             "By=spiffe://a/b".to_owned(),
             "Hash=0".to_owned(),
             "Hash".to_owned(),

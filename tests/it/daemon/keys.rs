@@ -507,6 +507,28 @@ async fn what_is_inside_is_not_reached_from_outside() {
     }
 }
 
+/// What a provider names, by its metadata or a redirect, may not be this machine, where the policy
+/// does not name it: services of the operator's own listen there.
+#[tokio::test]
+async fn this_machine_is_asked_where_the_policy_names_it_alone() {
+    let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;
+    let fetcher = Fetcher::new(&config()).expect("a fetcher");
+    let url = provider.jwks_uri();
+    for host in [
+        "127.0.0.1",
+        "127.0.0.2",
+        "[::1]",
+        "localhost",
+        "a.localhost.",
+    ] {
+        let url = url.replacen("127.0.0.1", host, 1);
+        let fault = fetcher.get(&url, false).await.expect_err(host).to_string();
+        assert!(fault.contains("the policy does not name it"), "{fault}");
+    }
+    assert_eq!(provider.connections(), 0);
+    assert!(fetcher.get(&url, true).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_private_address_is_asked_where_the_configuration_allows_it() {
     let config = Keys {

@@ -128,6 +128,9 @@ fn a_proof_is_for_the_url_of_the_request() {
             "https://api.example.com/orders/~a%2Fb",
         ),
         ("https", "[::1]", "/orders/1", "https://[::1]:443/orders/1"),
+        // An empty path is `/` (RFC 3986, section 6.2.3).
+        ("https", host, "/", "https://api.example.com"),
+        ("https", host, "/?a=b", "https://api.example.com?c=d"),
     ] {
         assert_eq!(at(scheme, host, target, htu), "admitted", "{htu}");
     }
