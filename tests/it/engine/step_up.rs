@@ -165,6 +165,11 @@ fn followed(token: &Token, challenge: &engine::Challenge) -> Vec<Token> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn who_does_what_the_challenge_says_is_let_in(
         guard in conditions(),
