@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,12 +41,29 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// A port of the loopback interface on which nothing listens.
+/// The ports that tests give to programs: below those that systems give out by themselves, to
+/// connections too, so that nobody else takes one before the program does.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// How many of them have been looked at.
+static LOOKED_AT: AtomicU16 = AtomicU16::new(0);
+
+/// A port of the loopback interface on which nothing listens, and which no other test is given.
+///
+/// # Panics
+///
+/// Where there is none left.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("the loopback interface has a free port")
-        .port()
+    // Other runs of the tests begin elsewhere.
+    let first = u16::try_from(std::process::id() * 131 % PORTS.len() as u32).unwrap_or(0);
+    loop {
+        let looked_at = LOOKED_AT.fetch_add(1, Ordering::Relaxed);
+        assert!(usize::from(looked_at) < PORTS.len(), "no port is free");
+        let port = PORTS.start + (first + looked_at) % (PORTS.end - PORTS.start);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The loopback address of a port.
