@@ -141,6 +141,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         (0x64, 0xff9b) => [s2, s3, s4, s5] == [0; 4] && embedded(s6, s7),
         (0x2002, _) => embedded(s1, s2),
         (0x2001, 0xdb8) => false,
+        // Teredo (RFC 4380), benchmarking and other special purposes (RFC 6890); more documentation
+        // (RFC 9637).
+        (0x2001, 0..0x200) | (0x3fff, 0..0x1000) => false,
         // Global unicast.
         _ => s0 & 0xe000 == 0x2000,
     }
@@ -193,6 +196,9 @@ mod tests {
             ("64:ff9b::808:808", true),
             ("2002:a00:1::", false),
             ("2001:db8::1", false),
+            ("2001:0:a9fe:a9fe::1", false),
+            ("3fff::1", false),
+            ("2001:4860:4860::8888", true),
         ] {
             let parsed: IpAddr = address.parse().expect("an address");
             assert_eq!(is_public(parsed.to_canonical()), public, "{address}");
