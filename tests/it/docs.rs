@@ -31,7 +31,12 @@ pub fn pages() -> Vec<PathBuf> {
             }
         }
     }
-    pages.extend(Some(root().join("README.md")).filter(|page| page.exists()));
+    let at_the_root = fs::read_dir(root()).expect("the repository");
+    pages.extend(
+        at_the_root
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "md")),
+    );
     pages.sort();
     pages
 }
