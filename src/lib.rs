@@ -95,6 +95,7 @@ pub mod compile;
 pub mod daemon;
 pub mod diagnostic;
 pub mod engine;
+pub mod headers;
 pub mod json;
 pub mod keys;
 #[cfg(feature = "daemon")]

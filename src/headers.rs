@@ -1,0 +1,210 @@
+//! Header names as an application may read them, and the headers that contradict what was judged.
+//!
+//! A policy names a header once; CGI, PHP and their kin read several spellings as that name. This
+//! module holds the one rule for which names are the same, and the one table of headers that make
+//! an application believe in another host, path, method or client than the one that was judged.
+//! It decides nothing: the engine, the adapters and `proxy-config` ask it.
+
+/// Whether two names are the same to some application: equal after lower-casing and turning every
+/// character that is neither a letter nor a digit into `_`.
+///
+/// CGI makes `HTTP_X_USER_ID` of `X-User-Id`, `X_User_Id`, `X.User.Id` and `X+User~Id` alike (RFC
+/// 3875, section 4.1.18, speaks of `-` alone; lighttpd folds the rest, PHP folds `.` and `[`).
+pub fn same(a: &str, b: &str) -> bool {
+    if a.is_ascii() && b.is_ascii() {
+        return a.len() == b.len() && a.bytes().map(folded_byte).eq(b.bytes().map(folded_byte));
+    }
+    folded(a).eq(folded(b))
+}
+
+/// A name in the one form in which [`same`] names are equal.
+pub fn fold(name: &str) -> String {
+    folded(name).collect()
+}
+
+fn folded(name: &str) -> impl Iterator<Item = char> + '_ {
+    name.chars()
+        .flat_map(char::to_lowercase)
+        .map(|character| match character {
+            letter if letter.is_alphanumeric() => letter,
+            _ => '_',
+        })
+}
+
+fn folded_byte(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'_'
+    }
+}
+
+/// Whether every proxy can be told to set and to remove a header of this name: letters, digits and
+/// `-`.
+///
+/// RFC 9110, section 5.6.2, allows more. But nginx makes variables of names, Caddy and YAML give
+/// `*`, `$` or `#` a meaning of their own, and what a proxy reads as a pattern removes other
+/// headers, or none.
+pub fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// What an application may believe of a header that a client sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum About {
+    /// The host that is asked.
+    Host,
+    /// Whether TLS was used.
+    Scheme,
+    /// The port that is asked.
+    Port,
+    /// The path that is asked.
+    Path,
+    /// The method.
+    Method,
+    /// The client's address.
+    Client,
+}
+
+/// What is done with such a header where Envoy asks, unless the configuration trusts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// It does not reach the application, which then falls back to what was judged.
+    Remove,
+    /// The request is refused: without the header the application would do something other than
+    /// what the client asks for.
+    Refuse,
+    /// Envoy itself sets it, over what the client sent (`use_remote_address`), so it is handed on.
+    /// Other spellings of it can only be the client's and are removed.
+    Keep,
+}
+
+/// A header that may make an application serve another request than the one that was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contradicting {
+    /// Its name, in lower case.
+    pub name: &'static str,
+    /// What an application takes from it.
+    pub about: About,
+    /// What is done with it where Envoy asks.
+    pub with_envoy: Handling,
+}
+
+/// The headers that frameworks read in place of the request line, the host and the connection.
+///
+/// Who reads each: `x-forwarded-*`, `forwarded`: Rack, Spring, Django, Express, Symfony, ASP.NET.
+/// `x-original-url`, `x-rewrite-url`: IIS, Symfony, Zend. `x-http-method-override` and its kin: Rack,
+/// Express, Spring, ASP.NET, Symfony. `script-name`, `path-info`: gunicorn, by the names with `_`.
+/// `front-end-https`, `x-url-scheme`, `x-forwarded-protocol`: gunicorn's `secure_scheme_headers`,
+/// Microsoft's proxies. `client-ip`, `x-real-ip`, `true-client-ip` and the rest: client addresses
+/// of various CDNs and load balancers, which middlewares take without asking who set them.
+pub const CONTRADICTING: &[Contradicting] = {
+    use About::{Client, Host, Method, Path, Port, Scheme};
+    use Handling::{Keep, Refuse, Remove};
+    &[
+        // `Forwarded` (RFC 7239) says host, scheme and client at once.
+        header("forwarded", Host, Remove),
+        header("x-forwarded-host", Host, Remove),
+        header("x-forwarded-server", Host, Remove),
+        header("x-original-host", Host, Remove),
+        header("x-http-host-override", Host, Remove),
+        header("x-host", Host, Remove),
+        header("x-forwarded-proto", Scheme, Keep),
+        header("x-forwarded-protocol", Scheme, Remove),
+        header("x-forwarded-scheme", Scheme, Remove),
+        header("x-forwarded-ssl", Scheme, Remove),
+        header("x-scheme", Scheme, Remove),
+        header("x-url-scheme", Scheme, Remove),
+        header("front-end-https", Scheme, Remove),
+        header("x-forwarded-port", Port, Remove),
+        header("x-forwarded-prefix", Path, Remove),
+        header("x-forwarded-path", Path, Remove),
+        header("x-forwarded-uri", Path, Remove),
+        header("x-original-url", Path, Remove),
+        header("x-original-uri", Path, Remove),
+        header("x-rewrite-url", Path, Remove),
+        header("x-script-name", Path, Remove),
+        header("script-name", Path, Remove),
+        header("path-info", Path, Remove),
+        header("x-http-method-override", Method, Refuse),
+        header("x-http-method", Method, Refuse),
+        header("x-method-override", Method, Refuse),
+        header("x-forwarded-method", Method, Remove),
+        header("x-original-method", Method, Remove),
+        // Envoy appends the peer's address; what stands before it a proxy in front may have said.
+        header("x-forwarded-for", Client, Keep),
+        header("x-original-forwarded-for", Client, Remove),
+        header("x-real-ip", Client, Remove),
+        header("x-client-ip", Client, Remove),
+        header("x-cluster-client-ip", Client, Remove),
+        header("client-ip", Client, Remove),
+        header("true-client-ip", Client, Remove),
+        header("cf-connecting-ip", Client, Remove),
+        header("fastly-client-ip", Client, Remove),
+    ]
+};
+
+const fn header(name: &'static str, about: About, with_envoy: Handling) -> Contradicting {
+    Contradicting {
+        name,
+        about,
+        with_envoy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_some_application_reads_as_one() {
+        for other in [
+            "X-User-Id",
+            "x_user_id",
+            "X.User.Id",
+            "X+User~Id",
+            "x user[id",
+            "x—user id",
+        ] {
+            assert!(same("x-user-id", other), "{other}");
+            assert_eq!(fold(other), "x_user_id", "{other}");
+        }
+        for other in [
+            "x-userid",
+            "x-user-id2",
+            "-x-user-id",
+            "x-üser-id",
+            "x--user-id",
+        ] {
+            assert!(!same("x-user-id", other), "{other}");
+        }
+        // Letters of other scripts are letters, in lower case like all.
+        assert!(same("\u{212a}ey", "key"));
+        assert!(!same("é", "_"));
+    }
+
+    #[test]
+    fn names_that_every_proxy_can_set_and_remove() {
+        assert!(is_plain("X-User-Id2"));
+        for name in [
+            "", "x_user", "x.user", "x*", "x$user", "#user", "x user", "é",
+        ] {
+            assert!(!is_plain(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_table_names_each_header_once_in_lower_case() {
+        for (at, header) in CONTRADICTING.iter().enumerate() {
+            assert!(is_plain(header.name), "{}", header.name);
+            assert_eq!(header.name, header.name.to_ascii_lowercase());
+            let again = CONTRADICTING[..at]
+                .iter()
+                .find(|one| same(one.name, header.name));
+            assert_eq!(again, None, "{}", header.name);
+        }
+    }
+}
