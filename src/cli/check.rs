@@ -12,10 +12,10 @@ use crate::daemon::{self, introspect};
 use crate::diagnostic::{self, render};
 use crate::load::Loaded;
 
-/// Say what is wrong with a policy, and what a reviewer should look at.
+/// Report what is wrong with a policy, and what a reviewer should look at.
 ///
-/// Everything is said at once: each error and each warning with its line, and what to do. Tests
-/// (`*.test.gate` files) are checked as well, but not run.
+/// Reports everything at once: each error and warning with its line, and what to do about it. Tests
+/// (`*.test.gate` files) are checked too, but not run.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,8 +24,8 @@ Examples:
   portcullis check policies --format sarif      for code scanning
   portcullis check policies --config portcullis.yaml
 
-With --config it is also said, on standard error, what the daemon would lack: sources of what rules
-ask for (warnings), and as whom issuers are asked about tokens (errors; secrets are read).
+With --config it also reports, on standard error, what the daemon lacks: sources of what rules
+ask for (warnings), and client credentials for introspection (errors; secrets are read).
 
 Exit codes: 0 no errors, whatever the warnings; 1 errors; 2 a path that cannot be read.")]
 pub struct Arguments {
@@ -34,7 +34,8 @@ pub struct Arguments {
     policy: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
-    /// The daemon's configuration: its `params` count, and it is said what the policy would lack
+    /// The daemon's configuration: uses its `params`, and reports what the policy needs and it
+    /// lacks
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The format of the report; `human` goes to standard error, the others to standard output

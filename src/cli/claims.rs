@@ -88,7 +88,7 @@ impl<'m> Claims<'m> {
         self.put(&path.unwrap_or_else(|| vec!["aud".to_owned()]), value);
     }
 
-    /// The scopes, separated by blanks, where the issuer has them.
+    /// The scopes, separated by spaces, where the issuer has them.
     pub fn scope(&mut self, scopes: &str) {
         let path = self.issuer.scopes_from.clone();
         self.put(

@@ -13,9 +13,9 @@ use crate::openapi::{Finding, FindingKind, OperationRef, Report, Side, compare};
 
 /// Compare an OpenAPI document with a policy.
 ///
-/// Says which operations have no rule, which rules are for no operation, and where the two ask for
-/// different scopes, or divide paths differently. Guards and the conditions of enclosing blocks
-/// count with each rule.
+/// Lists operations without a rule, rules without an operation, and rules that ask for different
+/// scopes or split paths differently. Guards and the conditions of enclosing blocks count as part
+/// of each rule.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

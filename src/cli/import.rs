@@ -11,11 +11,11 @@ use super::openapi;
 use super::output::{self, Exit, Failure, Paint, printable};
 use crate::openapi::{ImportOptions, import};
 
-/// Make a first policy of an OpenAPI document.
+/// Make a first policy from an OpenAPI document.
 ///
-/// The policy passes `check` and covers every operation of the document. It lets nobody in whom
-/// the document does not name: what the document leaves open asks for a token. What was guessed
-/// stands in it as a comment, and is said on standard error.
+/// The policy passes `check` and covers every operation of the document. It admits nobody whom the
+/// document doesn't name: where the document says nothing, the route needs a token. Guesses are
+/// marked with a comment and reported on standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,14 +28,14 @@ Afterwards:
   portcullis check policies
   portcullis coverage policies --openapi openapi.yaml
 
-Exit codes: 0 a policy was made; 2 a document that cannot be read, or a file that is there already.")]
+Exit codes: 0 a policy was made; 2 the document can't be read, or the output file already exists.")]
 pub struct Arguments {
     /// What the policy is made of
     #[arg(value_enum)]
     from: From,
     /// The document: OpenAPI 3.0 or 3.1, YAML or JSON; `-` is standard input
     file: PathBuf,
-    /// The name of the API; by default made of the document's title
+    /// The name of the API; by default made from the document's title
     #[arg(long, value_name = "NAME")]
     api: Option<String>,
     /// The issuer's URL, as tokens have it in `iss`
@@ -44,7 +44,7 @@ pub struct Arguments {
     /// The audience, as tokens have it in `aud`
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// Where the policy is written; no file is written over
+    /// Where to write the policy; an existing file is never overwritten
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

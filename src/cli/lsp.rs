@@ -12,14 +12,14 @@ use crate::lsp;
 
 /// Serve an editor: errors as you type, hover, completion, rename.
 ///
-/// Editors start it themselves and talk to it on standard input and output, by the Language
-/// Server Protocol 3.17. How to set them up is in docs/guides/editors.md.
+/// Editors start it themselves and talk to it on standard input and output, using the Language
+/// Server Protocol 3.17. docs/guides/editors.md says how to set them up.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A file belongs to the policy that the nearest portcullis.yaml above it names, else to all files
 below the topmost folder of the workspace that holds a *.gate file itself.
 
-Exit codes: 0 the editor said goodbye; 1 it left without; 2 what it says is no message.")]
+Exit codes: 0 the editor ended the session; 1 it disconnected; 2 it sent something that isn't a message.")]
 pub struct Arguments {
     #[command(flatten)]
     params: ParamArguments,

@@ -20,16 +20,16 @@ const LIFETIME: i64 = 60 * 60;
 #[command(next_help_heading = "The token")]
 #[group(skip)]
 pub struct Arguments {
-    /// The issuer, by its name in the policy; need not be said where there is one
+    /// The issuer, by its name in the policy; optional if there is only one
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
     /// A claim, by the name that rules use; lists are separated by commas, times may be `5m ago`
     #[arg(long, value_name = "NAME=VALUE", value_parser = policy::name_and_value)]
     claim: Vec<(String, String)>,
-    /// The scopes, separated by blanks
+    /// The scopes, separated by spaces
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
-    /// The audience; by default one of every API that takes the issuer's tokens
+    /// The audience; by default one of every API that accepts the issuer's tokens
     #[arg(long, value_name = "AUDIENCE")]
     audience: Vec<String>,
     /// How long the token is valid: digits and one of s, m, h, d; by default 1h

@@ -17,8 +17,8 @@ use crate::source::{Sources, Span};
 
 /// Show every route of a policy and what it needs.
 ///
-/// Guards and the conditions of enclosing blocks stand with each route that they tighten, `let`s
-/// are written out: what you see is all that decides.
+/// Each route includes the guards and the conditions of enclosing blocks that tighten it, with
+/// `let`s written out: what you see is everything that decides.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -11,10 +11,10 @@ use crate::daemon::{self, StartError, config};
 
 /// Run the daemon that a proxy asks about each request.
 ///
-/// Without a configuration it decides by the policy in `policies` and listens on loopback alone:
+/// Without a configuration it uses the policy in `policies` and listens on loopback only:
 /// gRPC for Envoy on 9191, HTTP for nginx, Caddy and Traefik on 9190, the JSON interfaces on 9193,
 /// health, metrics and the policy in force on 9192. The policy is reloaded when its files change;
-/// one with errors changes nothing. SIGHUP reloads too, SIGTERM ends it in good order.
+/// one with errors changes nothing. SIGHUP reloads too; SIGTERM shuts it down gracefully.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,9 +23,9 @@ Examples:
   curl http://127.0.0.1:9192/readyz
 
 Fields of portcullis.yaml are in docs/configuration.md.
-Exit codes: 0 ended in good order; 1 the policy has errors; 2 it could not start.")]
+Exit codes: 0 shut down gracefully; 1 the policy has errors; 2 it could not start.")]
 pub struct Arguments {
-    /// The policy: folders or files; by default what the configuration says, or `policies`
+    /// The policy: folders or files; by default the configuration's, or `policies`
     policy: Vec<PathBuf>,
     /// The configuration; by default `portcullis.yaml` in the current folder, if it is there
     #[arg(long, value_name = "FILE")]

@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Print a token of the running `portcullis dev`.
 ///
-/// Claims are given by the names that the policy's rules use, and are put where the issuer has
-/// them. What is not given is filled in so that the token is good: the issuer's URL, an audience
-/// of every API that takes its tokens, a subject, times.
+/// Give claims by the names that the policy's rules use; they go to the places that the issuer
+/// declares. Everything you leave out is filled in to make a valid token: the issuer's URL, an
+/// audience of every API that accepts its tokens, a subject, times.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

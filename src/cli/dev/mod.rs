@@ -24,20 +24,20 @@ use crate::daemon::{self, Running, StartError};
 use crate::load;
 use issuer::{About, Issuer};
 
-/// Try a policy on this machine: the daemon, with tokens made for you.
+/// Try a policy on this machine, with a built-in token issuer.
 ///
-/// In place of every issuer of the policy stands one that is built in. Tokens of it come from
-/// `portcullis token`; nothing has to be set up. Two curl lines are printed, one request that is
-/// allowed and one that is denied. Change the policy while it runs: what you save is in force.
+/// A built-in issuer takes the place of every issuer of the policy, and `portcullis token` prints
+/// its tokens: there is nothing to set up. It prints two curl lines, one request that is allowed
+/// and one that is denied. Change the policy while it runs: what you save takes effect.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   portcullis dev policies/spa
   portcullis token --issuer acme --scope read:orders      (in another terminal)
 
-It listens on loopback alone, and so does everything that believes its tokens.")]
+It listens on loopback only, and so does everything that accepts its tokens.")]
 pub struct Arguments {
-    /// The policy: folders or files; by default what the configuration says, or `policies`
+    /// The policy: folders or files; by default the configuration's, or `policies`
     policy: Vec<PathBuf>,
     /// A configuration, for the adapters and addresses; its listeners must be on loopback
     #[arg(long, value_name = "FILE")]

@@ -22,10 +22,10 @@ use crate::source::Sources;
 
 /// Show what changes in meaning between two policies.
 ///
-/// However different their texts, two policies are equal if they decide every request alike, with
-/// every token. Where they do not, each change comes with a request that shows it, which `portcullis
-/// why` confirms in both. A policy is a folder, a file, or `git:REV:PATH`: a folder or a file in a
-/// revision of the repository around the current folder, read without a checkout.
+/// Two policies are equal if they make the same decision about every request with every token,
+/// however different their texts are. Each change comes with a request that shows it, which
+/// `portcullis why` confirms in both. A policy is a folder, a file, or `git:REV:PATH`: a folder or
+/// a file in a revision of the repository around the current folder, read without a checkout.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,8 +33,8 @@ Examples:
   portcullis diff git:HEAD~1:./spa git:HEAD:./spa
   portcullis diff git:main:policies policies --format markdown --fail-on loosened
 
-Exit codes: 0 equal in meaning, or nothing of what --fail-on names; 1 different; 2 it could not be
-found out.")]
+Exit codes: 0 equal in meaning, or nothing that --fail-on names; 1 different; 2 they could not be
+compared.")]
 pub struct Arguments {
     /// The policy before the change
     old: PathBuf,
@@ -45,8 +45,8 @@ pub struct Arguments {
     fail_on: FailOn,
     #[command(flatten)]
     params: ParamArguments,
-    /// The time of the requests that show a change: as RFC 3339 has it, or in seconds since 1970; by
-    /// default now
+    /// The time of the requests that show a change: in RFC 3339 format, or in seconds since 1970;
+    /// by default now
     #[arg(long, value_name = "TIME", value_parser = time::at, allow_negative_numbers = true)]
     at: Option<f64>,
     /// The format of the report
@@ -62,7 +62,7 @@ enum FailOn {
     Any,
     /// Something may be allowed that was not.
     Loosened,
-    /// Nothing: the report alone is wanted.
+    /// Nothing: only print the report.
     Never,
 }
 

@@ -20,14 +20,14 @@ use crate::syntax::{self, MAX_FILE_BYTES};
 /// What stands for standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// Put policy files into the one layout.
+/// Format policy files.
 ///
-/// Only white space changes: comments stay where they are, and the policy says what it said. A file
-/// with an error is left as it is. Files of tests (`*.test.gate`) are laid out as well.
+/// Only white space changes: comments stay where they are, and the policy keeps its meaning. A file
+/// with an error is left alone. Test files (`*.test.gate`) are formatted too.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portcullis fmt policies              lay out every `*.gate` file below the folder
+  portcullis fmt policies              format every `*.gate` file below the folder
   portcullis fmt --check policies      change nothing; show what would change
   portcullis fmt - < shop.gate         from standard input to standard output
 

@@ -27,9 +27,9 @@ const MAX_SPELLINGS: usize = 64;
 
 /// Write the proxy's configuration for a policy.
 ///
-/// A proxy sets, removes and hands on only the headers that its own configuration lists. This
-/// writes those lists from the policy's `forward` lines, with the lines that ask portcullis and
-/// that carry its challenge and CORS headers to the client. Run it again when they change.
+/// A proxy sets, removes and passes on only the headers that its own configuration lists. This
+/// command writes those lists from the policy's `forward` lines, with the lines that ask portcullis
+/// and pass its challenge and CORS headers to the client. Run it again when they change.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -47,7 +47,8 @@ pub struct Arguments {
     policy: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
-    /// Where portcullis listens, as the proxy sees it; by default 127.0.0.1:9190 (http) or :9191 (grpc)
+    /// Where portcullis listens, as the proxy sees it; by default 127.0.0.1:9190 (http) or :9191
+    /// (grpc)
     #[arg(long, value_name = "HOST:PORT")]
     portcullis: Option<String>,
     /// Envoy: how it asks
@@ -74,10 +75,10 @@ enum Proxy {
 /// How Envoy asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Over {
-    /// The better one: nothing is lost, and headers need no lists.
+    /// Preferred: nothing is lost, and headers need no lists.
     #[default]
     Grpc,
-    /// Where gRPC is not to be had.
+    /// Where gRPC isn't available.
     Http,
 }
 

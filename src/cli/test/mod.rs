@@ -22,8 +22,8 @@ use crate::suite::{self, Coverage, Mutants, Report};
 
 /// Run a policy's own tests.
 ///
-/// The tests are the `test` blocks of the policy's files and of its `*.test.gate` files. A request
-/// that names no time takes place now. Nothing is fetched: a test's tokens need no keys.
+/// Runs the `test` blocks of the policy's files, including `*.test.gate` files. A request without a
+/// time happens now. Nothing is fetched: a test's tokens need no keys.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,22 +34,22 @@ Examples:
   portcullis test policies --format github          annotations for a workflow of GitHub Actions
 
 Exit codes: 0 every expectation is met, and with --mutate every change is noticed or explained;
-1 that is not so, or the policy has errors; 2 the tests could not be run.")]
+1 otherwise, or the policy has errors; 2 the tests could not run.")]
 pub struct Arguments {
     /// The policy: folders or files
     #[arg(required = true)]
     policy: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
-    /// Run the tests alone whose name has this in it
+    /// Run only the tests whose name contains this text
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Say which routes no test has seen allowed and denied, and which conditions no test has seen
+    /// List routes that no test has seen allowed and denied, and conditions that no test has seen
     /// true, false and missing
     #[arg(long)]
     coverage: bool,
-    /// Write the coverage to a tracefile of lcov; where it is -, to standard output, and the report
-    /// to standard error
+    /// Write the coverage as an lcov tracefile; `-` writes it to standard output and the report to
+    /// standard error
     #[arg(long, value_name = "FILE")]
     lcov: Option<PathBuf>,
     /// Change the policy in one place at a time, and list the changes that no test notices

@@ -29,9 +29,9 @@ use token::{Asking, Proof, Source, Told};
 
 /// Say whether a request is allowed, and why or why not.
 ///
-/// The token is one of these: none; a real one (`--token`), whose signature is verified with the
-/// issuer's keys; claims as they would stand in one (`--claims`); or one described by the names
-/// that the policy's rules use (`--scope`, `--claim` and so on), as `portcullis token` takes them.
+/// The token can be absent; a real one (`--token`), whose signature is verified with the issuer's
+/// keys; a claims set (`--claims`); or described by the names that the policy's rules use
+/// (`--scope`, `--claim` and so on), as for `portcullis token`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,8 +48,8 @@ pub struct Arguments {
     /// The policy: a folder or a file
     #[arg(required_unless_present = "reason")]
     policy: Option<PathBuf>,
-    /// The request: "GET https://api.example.com/orders?page=2". GET need not be said, nor the host
-    /// where the policy has only one
+    /// The request: "GET https://api.example.com/orders?page=2". You can leave out GET, and the
+    /// host if the policy has only one
     #[arg(required_unless_present = "reason", num_args = 1..=2)]
     request: Vec<String>,
     /// A header of the request; may be repeated
@@ -58,7 +58,7 @@ pub struct Arguments {
     /// The client's address, for conditions on it
     #[arg(long, value_name = "IP")]
     address: Option<IpAddr>,
-    /// The time of the request: as RFC 3339 has it, or in seconds since 1970; by default now
+    /// The time of the request: in RFC 3339 format, or in seconds since 1970; by default now
     #[arg(long, value_name = "TIME", value_parser = time::at, allow_negative_numbers = true)]
     at: Option<f64>,
     #[command(flatten)]
@@ -80,15 +80,15 @@ pub struct Arguments {
         requires = "token"
     )]
     certificate: Option<PathBuf>,
-    /// The daemon's configuration, by which keys are fetched and issuers are asked about tokens that
-    /// are no JWTs; its `params` count too
+    /// The daemon's configuration, for fetching keys and introspecting opaque tokens; its `params`
+    /// count too
     #[arg(long, value_name = "FILE", help_heading = "The token")]
     config: Option<PathBuf>,
-    /// Ask nobody: where the issuer's keys are no files, the signature is not checked, and of a token
-    /// that is no JWT and that its issuer would be asked about nothing can be said
+    /// Contact nobody: without key files the signature isn't checked, and opaque tokens that need
+    /// introspection can't be decided
     #[arg(long, help_heading = "The token")]
     offline: bool,
-    /// A claims set, taken as given and without a signature; issuer, audience and times are checked
+    /// A claims set, without a signature; issuer, audience and times are checked
     #[arg(long = "claims", value_name = "JSON", help_heading = "The token", conflicts_with_all = ["issuer", "claim", "scope", "audience", "expires"])]
     claims: Option<String>,
     #[command(flatten)]

@@ -66,10 +66,10 @@ fn a_wrong_command_line_is_usage() {
 fn the_reference_is_the_help() {
     let mut reference = String::from(
         "# The command line\n\n\
-         What each command says of itself (`portcullis VERB --help`). Exit codes are the same for\n\
-         all of them: 0 as hoped; 1 a negative answer (denied, a failed test, a policy with errors);\n\
-         2 it could not do the job (usage, files, network). Errors go to standard error. Colours are used on a\n\
-         terminal only, and never where `NO_COLOR` is set.\n",
+         The help of each command (`portcullis VERB --help`). All commands use the same exit codes:\n\
+         0 success; 1 a negative answer (denied, a failed test, a policy with errors);\n\
+         2 the job could not be done (usage, files, network). Errors go to standard error. Output is coloured on\n\
+         a terminal only, and never if `NO_COLOR` is set.\n",
     );
     for verb in VERBS {
         let help = run(&[verb, "--help"]);
