@@ -1,7 +1,7 @@
-//! A decision, put into words for the client: status, challenge, body.
+//! Turns a decision into an answer for the client: status, challenge, body.
 //!
-//! Adapters differ in what they can carry, so that each takes from this what its proxy passes on;
-//! what is said, and how much of it, is decided here.
+//! Adapters differ in what they can carry, so each takes what its proxy can pass on. What is said,
+//! and how much of it, is decided here.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

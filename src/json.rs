@@ -1,9 +1,9 @@
-//! JSON as it must be for what decides over access (RFC 8259, and RFC 7493 where that leaves a
-//! choice): UTF-8, no member twice at any depth, bounded, nothing behind the value.
+//! Strict JSON for access decisions (RFC 8259, and RFC 7493 where that leaves a choice): UTF-8, no
+//! duplicate member at any depth, bounded, nothing after the value.
 //!
-//! A reader that takes the last of two equal members can be shown another document than the one
-//! that was signed or reviewed. serde_json reads; what it would let pass is refused here, for
-//! headers and claims sets of tokens, key sets, and documents of providers alike.
+//! A reader that takes the last of two equal members can be shown a different document from the one
+//! that was signed or reviewed. serde_json does the reading; what it would accept beyond this is
+//! refused here, for token headers and claims sets, key sets, and documents of providers alike.
 
 use std::borrow::Cow;
 use std::fmt;

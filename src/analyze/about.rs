@@ -1,9 +1,10 @@
-//! What concerns an API as a whole: whose tokens it takes, what it asks of them, what it forwards,
-//! which browsers may ask, how it reads paths.
+//! Settings of an API as a whole: the tokens it accepts, what it requires of them, what it
+//! forwards, which browsers may call it, how it reads paths.
 //!
-//! Settings that differ are no difference by themselves. Each has trials: requests that would show
-//! it, made for one region after another until one does. Keys, algorithms and the header of a token
-//! stand in no claims; for them it is enough that some token is allowed at all.
+//! Different settings aren't yet a difference in meaning. Each setting has trials: requests that
+//! would show the difference, constructed for one region after another until one succeeds. Keys,
+//! algorithms and a token's header appear in no claims set; for them it is enough that some token
+//! is allowed at all.
 
 mod aspects;
 mod paths;

@@ -1,8 +1,8 @@
 //! Reduced ordered binary decision diagrams.
 //!
-//! A function of Booleans has one diagram for a given order of its variables, so that two functions
-//! are equal iff their references are. Nodes are shared and never freed: a diagram store lives for
-//! one comparison.
+//! For a given variable order, a Boolean function has exactly one diagram, so two functions are
+//! equal if and only if their references are. Nodes are shared and never freed: a diagram store
+//! lives for one comparison.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

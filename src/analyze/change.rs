@@ -1,4 +1,4 @@
-//! What a comparison comes to: changes, each with a request that shows it.
+//! The result of a comparison: changes, each with a request that shows it.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! One region of requests in two policies.
+//! Compares one region of requests in two policies.
 
 mod preflight;
 mod reading;

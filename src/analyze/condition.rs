@@ -1,10 +1,10 @@
-//! What one condition can be: whether it can hold at all, whether it always does, which of its
+//! What one condition can be: whether it can ever be true, whether it always is, and which of its
 //! parts make no difference.
 //!
-//! A condition allows only where it is true, so two conditions are the same here when they are true
-//! for the same requests. Below a `not` it counts where a part is false. Written so, a condition
-//! says *more* the more of its parts hold, and a part matters exactly where the parts beside it
-//! leave the matter open.
+//! A condition allows only where it is true, so two conditions are the same here if they are true
+//! for the same requests. Under a `not`, what counts is where a part is false. In this form a
+//! condition is monotone in its parts, and a part matters exactly where its neighbours leave the
+//! result open.
 
 use std::collections::BTreeSet;
 

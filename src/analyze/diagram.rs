@@ -1,5 +1,5 @@
-//! Conditions as decision diagrams: a condition in three values is two functions, where it is true
-//! and where it is false.
+//! Conditions as decision diagrams. A three-valued condition is a pair of Boolean functions: where
+//! it is true, and where it is false.
 
 use super::atoms::{Matching, Test, Tree};
 use super::bdd::{Function, Store};

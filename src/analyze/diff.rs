@@ -1,4 +1,4 @@
-//! All regions of two policies, and the changes that they come to.
+//! Goes through all regions of two policies and collects the changes.
 
 mod preflights;
 mod rules;

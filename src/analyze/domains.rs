@@ -1,4 +1,4 @@
-//! Values as Booleans: which cell a value is in, written in binary, and what a list holds.
+//! Encodes values as Booleans: the number of a value's cell in binary, and the contents of a list.
 
 use super::bdd::{Function, Store, Variable};
 use super::cells::addresses::{self, AddressCell};

@@ -1,4 +1,4 @@
-//! From values to a request that has them.
+//! Builds a request from values.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The rules of one policy that are asked together, and which of them answer.
+//! The rules of one policy that apply together, and which of them answer.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};

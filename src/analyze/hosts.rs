@@ -1,4 +1,4 @@
-//! The hosts that two policies tell apart.
+//! The hosts that two policies distinguish.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
-//! Rules written down in one way, so that what is the same need not be compared.
+//! A canonical form of rules, so that identical ones need no comparison.
 //!
-//! Most of two policies is the same, word for word or but for names, order and the places of
-//! conditions. Equal keys mean the same; of different ones nothing is said.
+//! Most of two policies is the same, word for word or except for names, order and the position of
+//! conditions. Equal keys mean equal rules; different keys mean nothing.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,8 +1,8 @@
 //! How far an analysis goes.
 //!
-//! Which policies differ is a hard question in general (it contains satisfiability), and an answer
-//! that takes for ever, or one that is wrong, is worse than none. Each bound is far beyond what
-//! people write; what exceeds one ends in [`super::Failure::TooComplex`], which names it.
+//! Comparing policies is hard in general (it contains satisfiability), and an answer that never
+//! comes, or a wrong one, is worse than none. Each bound is far beyond what people write; exceeding
+//! one ends in [`super::Failure::TooComplex`], which names it.
 
 /// The most nodes of the decision diagrams of one comparison: some 40 atoms of any shape, and
 /// thousands of the usual one, stay far below. A node is 12 bytes.

@@ -1,12 +1,12 @@
-//! What policies mean, computed exactly: where two of them differ, and what a condition can be.
+//! The exact meaning of policies: where two of them differ, and what a condition can be.
 //!
-//! A policy is small enough to be decided about: no loops, no regular expressions, no order. So
-//! instead of asking it about many requests, its conditions are written as decision diagrams over
-//! what their atoms can see, and compared for all requests at once. What is found is shown by a
-//! request, and the engine decides that request again before anybody is told: the analysis can
-//! fail, but it cannot report what is not so.
+//! Policies are small enough to be decided: no loops, no regular expressions, no order. Instead of
+//! trying many requests, the conditions are written as decision diagrams over what their atoms can
+//! see, and compared for all requests at once. Every difference comes with a request, and the
+//! engine decides that request again before anything is reported: the analysis can fail, but it
+//! can't report something false.
 //!
-//! Nothing here decides about access, reads a clock or a file; the time comes in as a parameter.
+//! Nothing here decides about access or reads a clock or a file; the time is a parameter.
 
 mod about;
 mod atoms;

@@ -1,8 +1,8 @@
-//! Conditions about which there is nothing to find out: most.
+//! A fast path for conditions about which there is nothing to find out, which is most of them.
 //!
-//! Where each test can hold and can fail, and no two of them look at the same thing, they can hold
-//! and fail in any combination. Then every part makes a difference, and the whole neither always
-//! holds nor never. That shows without a diagram, in a fraction of the time.
+//! If each test can be true and false, and no two tests look at the same value, every combination
+//! is possible. Then every part makes a difference and the whole is neither always true nor never.
+//! That takes no diagram and a fraction of the time.
 
 use crate::model::{
     Api, Atom, Bound, ClaimTest, Condition, ConditionKind, Issuer, Model, Operand, StringSet,

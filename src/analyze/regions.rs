@@ -1,4 +1,4 @@
-//! The paths that two policies tell apart.
+//! The paths that two policies distinguish.
 
 use std::collections::BTreeMap;
 

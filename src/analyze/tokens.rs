@@ -1,4 +1,4 @@
-//! Whose tokens two APIs take, and what each asks of them.
+//! The tokens that two APIs accept, and what each requires of them.
 
 use serde_json::{Map, Value, json};
 

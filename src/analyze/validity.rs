@@ -1,6 +1,6 @@
-//! What the checks that need no rule ask of a token's claims: its issuer, its times, its audience,
-//! its kind. It is asked where a rule reads such a claim too, so that an example never passes the
-//! rule and fails the check.
+//! What verification requires of claims regardless of rules: issuer, times, audience, kind. The
+//! analysis includes it where rules read the same claims, so that an example never satisfies a rule
+//! and fails verification.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! What the conditions of a comparison speak of: values of the token and of the request, and what
-//! is asked about each.
+//! What the conditions of a comparison talk about: values of the token and the request, and the
+//! questions about each.
 //!
-//! Values go by where they are, not by the names that a policy gives them: a claim that is renamed
-//! is the same claim, and one that is declared with another type is another look at one value.
+//! Values are identified by where they are, not by the names a policy gives them: a renamed claim
+//! is the same claim, and a claim declared with another type is another view of one value.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

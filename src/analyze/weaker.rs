@@ -1,4 +1,4 @@
-//! Which of two rules asks for less.
+//! Which of two rules requires less.
 
 use crate::engine;
 use crate::model::Condition;

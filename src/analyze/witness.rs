@@ -1,4 +1,4 @@
-//! What a policy says to a witness: the way of `portcullis why --claims`.
+//! What a policy decides about a witness, as `portcullis why --claims` would.
 
 use crate::engine::{self, Decision, Evidence, Policy, Presented, Request};
 use crate::json::Json;

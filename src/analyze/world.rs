@@ -1,5 +1,5 @@
-//! The requests that some rules are looked at for: of one method, with the tokens of one issuer or
-//! with none.
+//! The requests for which rules are analysed: those of one method, with tokens of one issuer or
+//! without a token.
 
 use crate::model::{
     Api, Atom, ClaimTest, Condition, ConditionKind, Model, Operand, StringSet, TextTest, Values,

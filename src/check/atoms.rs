@@ -1,4 +1,4 @@
-//! Atoms: what each test of a condition may be, by the table of the language.
+//! Atoms: which tests a condition may contain, as in the table of the language reference.
 
 use std::sync::Arc;
 

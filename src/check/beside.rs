@@ -1,4 +1,4 @@
-//! Atoms that need another beside them: `sub` its issuer, `email` its verification.
+//! Atoms that need another one next to them: `sub` its issuer, `email` its verification.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Atom, ClaimId, ClaimTest, Condition, ConditionKind, Operand, TextTest};

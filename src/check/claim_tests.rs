@@ -1,4 +1,4 @@
-//! What may be asked of a claim, by its type.
+//! Which tests a claim's type allows.
 
 use std::sync::Arc;
 

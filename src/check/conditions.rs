@@ -1,4 +1,4 @@
-//! Conditions: `let`s written out, each atom typed at each use.
+//! Conditions: expands `let`s and types each atom where it is used.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model;

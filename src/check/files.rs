@@ -1,6 +1,6 @@
-//! The files beside the policy's own: sets and keys.
+//! The set and key files next to the policy's own.
 //!
-//! The checker reads no file. It says which ones it needs, and is handed what they hold.
+//! The checker reads no file. It says which ones it needs, and gets their contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 

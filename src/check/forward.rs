@@ -1,4 +1,4 @@
-//! What an API hands to its upstream.
+//! What an API forwards to its upstream.
 
 use std::collections::BTreeMap;
 

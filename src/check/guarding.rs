@@ -1,5 +1,5 @@
-//! What guards and `under` conditions are to routes: a token asked of a public one, a route that
-//! can never allow, a guard that tightens nothing.
+//! What guards and `under` conditions do to routes: a guard on the token over a public route, a
+//! route that can never allow, a guard that tightens nothing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Guards: what tightens, whoever wrote the route.
+//! Guards: conditions on routes, no matter who wrote them.
 
 use std::collections::BTreeMap;
 

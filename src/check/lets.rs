@@ -1,4 +1,4 @@
-//! `let`s: cycles among them, and those that nothing uses.
+//! `let`s: cycles among them, and unused ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
-//! How much a policy may hold.
+//! How much a policy may contain.
 //!
-//! A load answers in bounded time and memory whatever the text says; what exceeds a limit is an
-//! error that names it, never a hang.
+//! Loading takes bounded time and memory whatever the text says; exceeding a limit is an error that
+//! names it, never a hang.
 
 /// The most routes of a policy: more than twice what the largest known gateway lists.
 pub const MAX_ROUTES: usize = 250_000;

@@ -1,11 +1,10 @@
-//! What conditions come to: those that can never hold, those that always do, and parts that make
-//! no difference.
+//! Conditions that are never true, always true, or contain parts that make no difference.
 //!
-//! Most conditions plainly are none of these and are not looked at further; the others are written
-//! down in one way, and each is studied once, in an order that does not depend on where it stands.
-//! A condition that is written once may be several: a line of several methods, a guard of several
-//! APIs. What makes a difference in one of them does make one. What reads a set that is empty for
-//! now is left alone, as its members are yet to come.
+//! Most conditions plainly are none of these and aren't examined further. The others are put into a
+//! canonical form, and each is examined once, in an order that doesn't depend on where it stands. A
+//! condition that is written once may count several times: a line with several methods, a guard of
+//! several APIs. A part is reported only if it makes no difference in any of them. Conditions on a
+//! set that is currently empty are skipped, since members may follow.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
-//! Syntax trees to the checked model.
+//! From syntax trees to the checked model.
 //!
-//! Everything that is wrong with a policy is said in one run: each step goes on with what it
-//! could make sense of, and only a policy without an error becomes a [`Model`]. What is said
-//! does not depend on the order of lines, blocks or files.
+//! One run reports everything that is wrong: each step continues with what it could make sense of,
+//! and only a policy without errors becomes a [`Model`]. The report doesn't depend on the order of
+//! lines, blocks or files.
 
 mod apis;
 mod atoms;

@@ -1,4 +1,4 @@
-//! The one namespace of a policy set: what each name stands for.
+//! The single namespace of a policy set: what each name stands for.
 
 use std::collections::BTreeMap;
 

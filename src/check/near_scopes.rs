@@ -1,7 +1,7 @@
-//! Scopes that look like typing errors of others.
+//! Scopes that look like typos of others.
 //!
-//! Where an API lists its scopes, a wrong one is an error. Where it does not, all that can be
-//! seen is that one is used once and that another differs from it by a letter.
+//! If an API lists its scopes, an unknown one is an error. Without a list, the only evidence is
+//! that a scope is used once and differs from another by a letter.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher as _};

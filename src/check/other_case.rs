@@ -1,7 +1,7 @@
-//! Paths in other case: what a route says of `/admin`, it does not say of `/Admin`.
+//! Paths in another case: a rule for `/admin` doesn't cover `/Admin`.
 //!
-//! Where the application behind does not tell the two apart, a route that answers the other
-//! spelling and asks for less is a way around the first.
+//! If the application doesn't distinguish the two, a route that answers the other spelling and
+//! requires less is a way around the first.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Route;

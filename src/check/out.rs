@@ -1,4 +1,4 @@
-//! What the checker says on its way.
+//! Collects what the checker reports.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Methods and path templates to the patterns that requests are matched with.
+//! From methods and path templates to the patterns that requests are matched with.
 
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic};

@@ -1,9 +1,9 @@
 //! What two path patterns have in common, and whether others leave any of it to them.
 //!
-//! A region is looked at through paths that stand for all of it: where a pattern takes any text,
-//! the path holds a character that no pattern of the policy names, so that whatever matches the
-//! path contains the region, and whatever does not leaves this very path to it. That is exact,
-//! and the path is the example to show.
+//! A region is examined through representative paths: where a pattern accepts any text, the path
+//! contains a character that no pattern of the policy names. Whatever matches such a path contains
+//! the whole region, and whatever doesn't leaves that very path uncovered. This is exact, and the
+//! path serves as the example.
 
 use std::collections::BTreeSet;
 

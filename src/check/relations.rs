@@ -1,7 +1,7 @@
-//! What routes are to each other: the same, one within the other, crossing, covered.
+//! How routes relate: identical, nested, crossing, covered.
 //!
-//! The routes that are asked together are those of the APIs that share a host. Among them, the
-//! most specific answers, and where several are and none is more specific, all must hold.
+//! Routes of APIs that share a host are considered together. The most specific one answers; if
+//! several match and none is more specific, all must hold.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

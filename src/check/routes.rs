@@ -1,4 +1,4 @@
-//! Routes: `under` blocks unfolded, lines of several methods split, accesses read.
+//! Routes: expands `under` blocks, splits lines with several methods, reads accesses.
 
 use std::collections::BTreeMap;
 

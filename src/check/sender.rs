@@ -1,4 +1,4 @@
-//! `sender dpop|mtls optional|required`: tokens that are bound to a key of who sends them.
+//! `sender dpop|mtls optional|required`: sender-constrained tokens.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Binding, Senders, TokenPlace};

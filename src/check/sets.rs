@@ -1,8 +1,8 @@
 //! Sets: named lists of strings or address ranges, written out or read from a file.
 //!
-//! What a set holds is decided by where it is used: the same lines are strings after `claim … in`
-//! and address ranges after `address in`. So a set is kept as texts, and as what it was first
-//! turned into, for every later use to share.
+//! The place of use decides what a set contains: the same lines are strings after `claim … in` and
+//! address ranges after `address in`. So a set is kept as text, together with its first conversion,
+//! which later uses share.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

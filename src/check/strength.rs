@@ -1,8 +1,8 @@
-//! Which of two routes asks for less, exactly: one does that allows all that the other would, and
-//! some more.
+//! Which of two routes requires less, exactly: the one that allows everything the other would, and
+//! more.
 //!
-//! Guards count where they match: they tighten whichever route answers, so that what they ask for
-//! need not be asked for twice.
+//! Guards count where they match. They tighten whichever route answers, so routes needn't repeat
+//! what they require.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Texts of a request, and what they may be compared with: a label of the host, a parameter of the
-//! path, a header, a query parameter; a text that is written out, or a claim.
+//! Strings of a request, and what they may be compared with: a host label, a path parameter, a
+//! header, a query parameter, a literal, or a claim.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Operand, TextTest};

@@ -1,4 +1,4 @@
-//! Atoms that speak of a token: its scopes, its claims, its issuer, its client, its login.
+//! Atoms about a token: its scopes, claims, issuer, client, and login.
 
 use std::sync::Arc;
 

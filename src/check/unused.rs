@@ -1,4 +1,4 @@
-//! What is declared and never used.
+//! Unused declarations.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;

@@ -1,4 +1,4 @@
-//! Values that are known at load: literals and parameters, by the type that is wanted of them.
+//! Values known at load time: literals and parameters, by the expected type.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

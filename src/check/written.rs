@@ -1,4 +1,4 @@
-//! Rules written down in one way, so that what is the same can be told at once.
+//! A canonical form of rules, to find identical ones at once.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! A panic is the end of one piece of work, and of nothing that comes after it.
+//! Contains a panic to one piece of work.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};

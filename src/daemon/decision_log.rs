@@ -1,7 +1,8 @@
-//! One JSON line a decision, for audits and for trying another policy on yesterday's requests.
+//! One JSON line for each decision, for audits and for trying another policy on yesterday's
+//! requests.
 //!
-//! A line is handed to a thread of its own: a slow disk keeps no request waiting. When more lines
-//! wait than there is room for, further ones are dropped and counted.
+//! A separate thread writes the lines: a slow disk delays no request. When the queue is full,
+//! further lines are dropped and counted.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;

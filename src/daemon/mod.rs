@@ -1,6 +1,6 @@
 //! The daemon: listeners, adapters, reload, key fetching, metrics.
 //!
-//! It is the one place that has a clock, sockets and files; what it must never do is decide.
+//! The only place with a clock, sockets and files. It must never decide.
 
 pub mod adapter;
 mod admin;

@@ -1,8 +1,8 @@
-//! What policy and configuration ask of each other in vain; foremost, what a policy asks of a
-//! request that no adapter is configured to receive.
+//! Mismatches between policy and configuration, above all what a policy needs from a request and no
+//! adapter is configured to receive.
 //!
-//! Such an atom is *missing*, and a rule that needs it never allows: better said when the policy
-//! is loaded than found out by the first user who is denied.
+//! Such an atom is *missing*, and a rule that needs it never allows. It is better to say so when
+//! the policy is loaded than to let the first denied user find out.
 
 use super::config::{ClientAddress, ClientCertificate, Config, Scheme};
 use crate::model::{Access, Atom, Condition, ConditionKind, Model};

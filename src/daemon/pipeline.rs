@@ -1,8 +1,7 @@
-//! From a request to an answer, the same way for every adapter.
+//! From a request to an answer, in the same way for every adapter.
 //!
-//! Whatever goes wrong on the way is a denial: what the proxy sent makes no sense, too much is
-//! under way, the deadline has passed, a fault inside. Nothing here can let a request through but
-//! `engine::decide`.
+//! Whatever goes wrong here is a denial: a proxy's request that makes no sense, too much work at
+//! once, a missed deadline, an internal fault. Only `engine::decide` can let a request through.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

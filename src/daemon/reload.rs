@@ -1,8 +1,8 @@
-//! Another policy in place of the one in force, without a request noticing.
+//! Replaces the policy in force without affecting requests.
 //!
-//! The files change one after another, and a load in between sees half of a change. So they are
-//! read twice, a moment apart, and only what both reads see alike is taken. The new policy is
-//! built beside the old one and swapped whole; one with errors changes nothing.
+//! Files change one after another, and a load in between would see half of a change. So they are
+//! read twice, a moment apart, and taken only when both reads agree. The new policy is built next
+//! to the old one and swapped whole; one with errors changes nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

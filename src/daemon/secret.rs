@@ -1,5 +1,5 @@
-//! Secrets of the daemon: they come from files alone, so that none is printed with the
-//! configuration or lies about in version control.
+//! The daemon's secrets. They come from files only, so none is printed with the configuration or
+//! committed with it.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
-//! Starts the daemon and ends it.
+//! Starts and stops the daemon.
 //!
-//! The policy comes first: with an error in it, nothing is opened, and another daemon's sockets
-//! stay its own.
+//! The policy comes first: if it has errors, no socket is opened, and those of a running daemon
+//! stay untouched.
 
 use std::fmt;
 use std::path::PathBuf;

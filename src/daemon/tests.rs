@@ -1,4 +1,4 @@
-//! What can't be brought about from outside: faults inside.
+//! Faults that can't be provoked from outside.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! "Did you mean": the nearest of the words that would have been right.
+//! "Did you mean": the nearest valid word.
 
 /// The candidate that `word` is a plausible typing error of, if there is one.
 ///

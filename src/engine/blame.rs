@@ -1,4 +1,4 @@
-//! Why conditions do not hold, and what would make them.
+//! Why conditions aren't true, and what would make them true.
 
 use super::decide::conditions;
 use super::decision::Challenge;

@@ -1,4 +1,4 @@
-//! What browsers may ask and read (the Fetch standard's CORS protocol).
+//! What browsers may request and read (the CORS protocol of the Fetch standard).
 
 use super::request::Request;
 use crate::model::Api;

@@ -1,7 +1,8 @@
-//! What was decided, as a type that has to be used.
+//! The decision, as a type that must be used.
 //!
-//! An adapter answers a proxy from a [`Decision`] alone. A [`Permit`] has no public constructor
-//! and is built in one place, `engine::decide`: no other code can let a request through.
+//! An adapter answers a proxy from a [`Decision`] and nothing else. A [`Permit`] has no public
+//! constructor and is built in one place, `engine::decide`: no other code can let a request
+//! through.
 
 use std::borrow::Cow;
 

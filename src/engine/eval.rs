@@ -1,4 +1,4 @@
-//! Conditions in three values.
+//! Evaluates three-valued conditions.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What is known of a request's token when it comes to the decision.
+//! What is known about a request's token when the decision is made.
 
 use crate::engine::Facts;
 use crate::reason::Reason;

@@ -1,4 +1,4 @@
-//! The trace of a decision: every test, what it was, and why.
+//! The trace of a decision: every test, its value, and why.
 
 use super::decide::{conditions, scene};
 use super::eval::Scene;

@@ -1,4 +1,4 @@
-//! What a verified token says, read once into the form that conditions ask for.
+//! The contents of a verified token, read once into the form that conditions use.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,8 @@
-//! Paths whose letters match whatever their case.
+//! Case-insensitive paths.
 //!
-//! To the application `/orgs/Acme` and `/orgs/acme` are then one thing, so they are one thing to
-//! every rule: what is matched and what `path.x` holds is in lower case, and what a rule compares
-//! it with is put in lower case too. Were only the literals of paths folded, `path.x != "draft"`
-//! would let `/DRAFT` through.
+//! If the application treats `/orgs/Acme` and `/orgs/acme` as one thing, so must every rule:
+//! matching and `path.x` use lower case, and so does whatever a rule compares them with. If only
+//! the literals of paths were folded, `path.x != "draft"` would let `/DRAFT` through.
 
 use std::collections::HashMap;
 use std::sync::Arc;

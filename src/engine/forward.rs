@@ -1,4 +1,4 @@
-//! What the upstream is told of a token.
+//! What the upstream is told about a token.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

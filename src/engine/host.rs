@@ -1,4 +1,4 @@
-//! The host that a request is for, in the one form that policies compare.
+//! The request's host, in the one form that policies compare.
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -1,9 +1,9 @@
 //! Which routes and guards match a path: a tree over segments.
 //!
-//! The cost of a look-up grows with the length of the path, not with the number of rules: a
+//! A look-up costs time proportional to the length of the path, not to the number of rules: a
 //! segment's text is looked up once for its number, and a child by the numbers of its parent and
-//! of the text. Segments with a parameter inside are found by the lengths of what stands around
-//! it, of which a policy has few. All nodes share one table, since most have one child or none.
+//! the text. Segments that contain a parameter are found by the lengths of their prefix and suffix,
+//! of which a policy has few. All nodes share one table, since most have one child or none.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};

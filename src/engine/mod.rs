@@ -1,8 +1,8 @@
-//! The evaluator: which rules answer a request, and what they say.
+//! The evaluator: which rules answer a request, and what they decide.
 //!
-//! It reads a checked model through indexes made once a load. Everything here is pure and total:
-//! the time, the peer's address and the token's facts come in with the request, and every way out
-//! of [`decide`] that is not an allow is a denial.
+//! It reads a checked model through indexes built at load. Everything here is pure and total: the
+//! time, the peer's address and the token's facts come with the request, and every way out of
+//! [`decide`] that isn't an allow is a denial.
 
 mod blame;
 mod cors;

@@ -1,4 +1,4 @@
-//! What a request met in a policy: for who wants to know which rules tests have tried.
+//! What a request matched in a policy, for finding out which rules the tests have tried.
 
 use super::decide::{conditions, scene};
 use super::eval::Scene;

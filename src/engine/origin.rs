@@ -1,10 +1,10 @@
 //! Which page made a browser send a token in a cookie.
 //!
-//! A browser sends an API's cookies with every request to it, whichever page asks. So a token in a
-//! cookie says who the user is, and not that the user wanted this: a page of somebody else can post
-//! a form with it (cross-site request forgery), and can open a WebSocket with it, about which no
-//! browser asks beforehand. Where a request may change something, the page must be one of the
-//! API's own host, or one that the policy lists.
+//! A browser sends an API's cookies with every request to it, whichever page makes the request. So
+//! a token in a cookie says who the user is, but not that the user wanted this: a foreign page can
+//! post a form with it (cross-site request forgery), and can open a WebSocket with it, for which
+//! browsers send no preflight. If a request may change something, the page must belong to the API's
+//! own host, or be one that the policy lists.
 
 use super::cors;
 use super::evidence::Fault;

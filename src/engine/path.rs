@@ -1,9 +1,8 @@
-//! The request target, read in the one way that cannot be misunderstood.
+//! Reads the request target in the only way that can't be misunderstood.
 //!
-//! What stands between a client and an application (proxies, frameworks, file systems) does not
-//! agree on what `..`, `//`, `%2F`, `;` or a stray byte mean. A path that two of them could read
-//! differently is refused before any rule is looked at. The bytes are split here and not by a URL
-//! library, which would repair what has to be refused.
+//! Proxies, frameworks and file systems disagree about what `..`, `//`, `%2F`, `;` or a stray byte
+//! mean. A path that two of them could read differently is refused before any rule is evaluated.
+//! The bytes are split here and not by a URL library, which would repair what has to be refused.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! A policy made ready to decide: the checked model, and the indexes over it.
+//! A policy ready to decide: the checked model and its indexes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! The token as the request presents it, found in the places that the API names.
+//! Finds the token of a request in the places that the API names.
 
 use std::borrow::Cow;
 

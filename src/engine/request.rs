@@ -1,4 +1,4 @@
-//! The request as an adapter hands it over, and what is wrong with one that can't be decided.
+//! The request as an adapter passes it on, and faults that prevent a decision.
 
 use std::net::IpAddr;
 

@@ -1,9 +1,9 @@
-//! What the client has to ask for, all at once, where the user must log in again (RFC 9470).
+//! What the client has to ask for, all at once, if the user must log in again (RFC 9470).
 //!
-//! The first test that does not hold names the reason of a denial. A client that did only what this
-//! one wants would be sent to the provider again and again: for a newer login, for a stronger one,
-//! for a scope. So the challenge names all that would let the request in, where a login and scopes
-//! can do it: the logins that the rules name are tried, the least demanding first.
+//! The first test that isn't true gives the reason of a denial. A client that satisfied only that
+//! one would be sent to the provider again and again: for a newer login, for a stronger one, for a
+//! scope. So the challenge names everything that would let the request in, if a login and scopes
+//! can: the logins that the rules mention are tried, the least demanding first.
 
 use std::collections::BTreeSet;
 use std::iter;

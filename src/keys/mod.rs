@@ -1,7 +1,7 @@
-//! Key sets as data: which keys an issuer has, and which one fits a token.
+//! Key sets as data: which keys an issuer has, and which of them fit a token.
 //!
-//! A key is parsed once, when its set is read, for each algorithm that it may verify; what is
-//! wrong with one key of a set is noted and costs the others nothing.
+//! A key is parsed once, when its set is read, for each algorithm that it may verify. A fault of
+//! one key is recorded and doesn't affect the others.
 
 mod algorithm;
 mod jwk;

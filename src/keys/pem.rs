@@ -1,6 +1,6 @@
 //! Public keys in PEM (RFC 7468, section 13), as `openssl` writes them.
 //!
-//! A key becomes a JWK with the same numbers, so that the checks of one are those of the other.
+//! A key is converted to a JWK with the same numbers, so both forms go through the same checks.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! A key set: reading one, and choosing the key of a token.
+//! A key set: reads one, and chooses the keys for a token.
 
 use std::fmt;
 

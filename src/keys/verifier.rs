@@ -1,4 +1,4 @@
-//! Signature checks, each with its key parsed beforehand.
+//! Signature checks with keys parsed in advance.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};

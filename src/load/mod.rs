@@ -1,7 +1,7 @@
-//! From paths to a checked policy: the one place where policy files are read.
+//! From paths to a checked policy: the only place that reads policy files.
 //!
-//! Files become diagnostics where they cannot be had, so that whoever loads (a command, the
-//! daemon at start, the daemon at a reload) shows everything that is wrong in one way.
+//! Unreadable files become diagnostics, so whoever loads a policy (a command, the daemon at start
+//! or at a reload) reports everything that is wrong in the same way.
 
 mod disk;
 mod git;

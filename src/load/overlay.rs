@@ -1,4 +1,4 @@
-//! The disk with some texts laid over it: an editor's buffers that are not saved.
+//! The disk with some texts on top: an editor's unsaved buffers.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

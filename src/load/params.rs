@@ -1,7 +1,7 @@
 //! Where the values of a policy's parameters come from.
 //!
-//! `--param NAME=VALUE` wins over the environment's `PORTCULLIS_PARAM_NAME`, which wins over the
-//! configuration.
+//! `--param NAME=VALUE` takes precedence over the environment's `PORTCULLIS_PARAM_NAME`, which
+//! takes precedence over the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

@@ -1,8 +1,8 @@
-//! The requests that a document speaks of, each kind once.
+//! The requests that a document describes, each kind once.
 //!
-//! Two operations may be one to a proxy: `/orders/{id}` and `/orders/{orderId}`, a path with and
-//! without its trailing slash, or paths told apart behind a `#`, which no request carries. They
-//! become one case, which asks for what each of them asks for.
+//! To a proxy, two operations may be the same: `/orders/{id}` and `/orders/{orderId}`, a path with
+//! and without its trailing slash, or paths that differ after a `#`, which no request carries. They
+//! become one case, which requires what each of them requires.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! How much an OpenAPI document may hold.
+//! How much an OpenAPI document may contain.
 //!
-//! A document comes from another team, or from the network: what reads it answers in bounded time
-//! and memory whatever it says, and what exceeds a limit is an error that names it.
+//! A document comes from another team or from the network. Reading it takes bounded time and memory
+//! whatever it says, and exceeding a limit is an error that names it.
 
 /// The largest document, in bytes: twice and more the largest that public APIs publish.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! Work on many things at once, with the results in the order of the things.
+//! Works on many items in parallel, and returns the results in the order of the items.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;

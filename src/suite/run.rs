@@ -1,4 +1,4 @@
-//! Running the tests: what was expected, what came, and why.
+//! Runs the tests: what was expected, what happened, and why.
 
 use std::num::NonZeroUsize;
 

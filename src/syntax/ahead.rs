@@ -1,7 +1,7 @@
-//! What may come at a place of a text, whatever stands behind it: for completion.
+//! What may come next at a position of a text, for completion.
 //!
-//! The grammar is asked, as it is after an error: a text that breaks off at the place is read, and
-//! what the grammar would have taken next is what may come.
+//! The grammar itself is asked, as after an error: the text up to the position is parsed, and
+//! whatever the grammar would have accepted next is offered.
 
 use super::context::Context;
 use super::explain;

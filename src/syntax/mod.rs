@@ -1,9 +1,9 @@
-//! Policy text to syntax tree, and back.
+//! From policy text to syntax tree, and back.
 //!
-//! [`parse`] is total: whatever the text, it gives a tree of what could be read and a diagnostic
-//! for everything that could not. Three steps: `scan` makes the text fit for the grammar, `reader`
-//! goes through it statement by statement, `build` makes the tree; `explain` finds the words for
-//! what went wrong.
+//! [`parse`] is total: for any text, it returns a tree of what could be read and a diagnostic for
+//! everything that could not. There are three steps: `scan` prepares the text for the grammar,
+//! `reader` goes through it statement by statement, `build` makes the tree. `explain` finds the
+//! words for what went wrong.
 
 pub mod ast;
 

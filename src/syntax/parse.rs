@@ -1,8 +1,8 @@
-//! The grammar at work: the only file that names pest.
+//! The grammar at work: the only file that uses pest.
 //!
-//! One call reads one statement. What comes back is a [`Node`], a typed piece of text with its
-//! parts, or a [`Failure`], the furthest place that the grammar reached and what it would have
-//! taken there.
+//! One call reads one statement. The result is a [`Node`], a typed piece of text with its parts, or
+//! a [`Failure`], the furthest position that the grammar reached and what it would have accepted
+//! there.
 
 use pest::Parser as _;
 use pest::error::{ErrorVariant, InputLocation};

@@ -1,7 +1,7 @@
-//! How to get a token that would do, by provider.
+//! How to get the right token, by provider.
 //!
-//! The same mistake, a token for the wrong thing, is corrected by another parameter at each
-//! provider. The issuer's URL tells which one it is.
+//! The same mistake, a token for the wrong thing, is corrected with a different parameter at each
+//! provider. The issuer's URL tells which provider it is.
 
 use super::issuer::written;
 use crate::engine::Issuer;

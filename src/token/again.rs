@@ -1,8 +1,8 @@
-//! A verified token that was kept, and comes again.
+//! Reuses a cached verification.
 //!
 //! What [`verify`](super::verify) finds depends on the token, the policy, the issuers that the API
-//! takes and the key that the token names. Whoever keeps a result must not use it unless all of
-//! them are the same; the policy is for the keeper to compare, the rest is compared here.
+//! accepts and the key that the token names. A cached result must not be used unless all of them
+//! are unchanged; the cache compares the policy, and the rest is compared here.
 
 use super::{Verified, issuer};
 use crate::engine::{Api, Policy};

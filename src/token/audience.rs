@@ -1,4 +1,4 @@
-//! Whom a token is for.
+//! Which API a token is for.
 
 use super::advice::{self, Provider};
 use super::issuer::written;

@@ -1,4 +1,4 @@
-//! The registered claims (RFC 7519, section 4.1), each of its one type.
+//! The registered claims (RFC 7519, section 4.1) and their types.
 
 use super::jws::malformed;
 use crate::engine::Fault;

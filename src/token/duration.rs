@@ -1,4 +1,4 @@
-//! Durations as a person reads them.
+//! Durations in human-readable form.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
-//! What an issuer says of a token that is no JWT (RFC 7662).
+//! What an issuer says about an opaque token (RFC 7662).
 //!
-//! Its endpoint is asked over TLS, by its URL in the policy, and answers with the claims that a JWT
-//! would carry. From there on such a token is one like any other: whose it is, for whom, in time,
-//! by its sender, by the same code. What takes the signature's place is that the issuer itself has
-//! said so, and said `active`; how long that is believed is for whoever keeps it.
+//! The endpoint is called over TLS, at its URL in the policy, and answers with the claims that a
+//! JWT would carry. From there on, the token is treated like any other: issuer, audience, times and
+//! sender are checked by the same code. In place of a signature, the issuer itself has said so, and
+//! said `active`; how long that counts is up to the cache.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! Whose token it is: `iss` against the issuers that an API takes.
+//! Which issuer a token is from: `iss` against the issuers that an API accepts.
 
 use super::advice::{Provider, after_scheme};
 use crate::engine::{Api, Fault, Issuer, Policy};

@@ -1,8 +1,8 @@
-//! A signed token taken apart: compact serialization, strictly (RFC 7515, section 7.1).
+//! Parses a signed token: strict compact serialization (RFC 7515, section 7.1).
 //!
-//! Two readers of one token must never see two tokens. So there is one way to write each part,
-//! and what is not written so is refused, however clear its meaning may be: no padding, no white
-//! space, no bits behind the last byte, no member twice.
+//! Two readers of one token must never see two tokens. So there is one way to write each part, and
+//! anything else is refused, however clear its meaning: no padding, no white space, no stray bits
+//! after the last byte, no duplicate member.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

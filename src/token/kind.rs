@@ -1,8 +1,8 @@
 //! What a token is for: access, or something that an API must refuse.
 //!
-//! An ID token is signed by the same keys as an access token and is a perfectly valid JWT. It
-//! tells a client who signed in; an API that takes it for an access token can be used by
-//! whichever client gets hold of one. The signs are those that providers leave.
+//! An ID token is signed with the same keys as an access token and is a perfectly valid JWT. It
+//! tells a client who signed in; an API that accepts it as an access token can be used by any
+//! client that gets hold of one. The signs are those that providers leave.
 
 use super::claims::Registered;
 use crate::engine::SeenKind;

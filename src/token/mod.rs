@@ -1,32 +1,32 @@
-//! From a token to facts: taken apart strictly, told what it is, verified, and admitted.
+//! From a token to facts: parsed strictly, recognised by kind, verified, and admitted to an API.
 //!
 //! A denial names the fault that its reader can act on first: what the token *is* comes before
-//! whose it is, and that before whether it is in time. This is the order, in one place:
+//! its issuer, and that before its validity period. This is the order, in one place:
 //!
 //! | | fault | read in |
 //! | --- | --- | --- |
-//! | 1 | too long, no JWT, a JWE, a part or the header malformed | [`Jws::read`] |
+//! | 1 | too long, not a JWT, a JWE, a malformed part or header | [`Jws::read`] |
 //! | 2 | `alg: none`, a critical member | [`Jws::read`] |
-//! | 3 | the payload is no claims set, a registered claim of a wrong type | [`verify`] |
-//! | 4 | a refresh token, an ID token (unless wanted) | [`verify`] |
+//! | 3 | the payload isn't a claims set, a registered claim has the wrong type | [`verify`] |
+//! | 4 | a refresh token, an ID token (unless the issuer says `tokens id`) | [`verify`] |
 //! | 5 | `exp` missing | [`verify`] |
-//! | 6 | an issuer that the API does not take | [`verify`] |
-//! | 7 | another `typ` than the issuer's `tokens` asks for; `iat` missing under a `max age` | [`verify`] |
-//! | 8 | an algorithm that is not the issuer's | [`verify`] |
-//! | 9 | no keys, no key that fits, a signature that is not the key's | [`verify`] |
-//! | 10 | a cached token of an issuer that this API does not take | [`admit`] |
-//! | 11 | another audience | [`admit`] |
-//! | 12 | not bound to who sends it as it should be, or without the proof | [`admit`] |
+//! | 6 | an issuer that the API doesn't accept | [`verify`] |
+//! | 7 | a `typ` other than the issuer's `tokens` requires; `iat` missing with `max age` | [`verify`] |
+//! | 8 | an algorithm other than the issuer's | [`verify`] |
+//! | 9 | no keys, no key that fits, a wrong signature | [`verify`] |
+//! | 10 | a cached token of an issuer that this API doesn't accept | [`admit`] |
+//! | 11 | the wrong audience | [`admit`] |
+//! | 12 | not bound to its sender as required, or without the proof | [`admit`] |
 //! | 13 | expired, not yet valid, too old | [`admit`] |
 //!
-//! Up to 9, what a token says is repeated in hints and believed in nothing: facts are made of a
-//! claims set only when its signature has been found good. [`verify`] reads no clock, and what is
-//! good for it is good whatever else the API asks but its issuers, so that the result can be kept
-//! and shared ([`Verified::holds`]); [`admit`] is asked at each decision.
+//! Up to 9, the token's contents appear in hints and are trusted for nothing: a claims set becomes
+//! facts only after its signature was verified. [`verify`] reads no clock, and its result depends
+//! on nothing of the API but its issuers, so it can be cached and shared ([`Verified::holds`]);
+//! [`admit`] is called at each decision.
 //!
-//! A token that is no JWT tells nothing. Where an issuer of the API says what it is worth
-//! ([`whom_to_ask`]), what it says takes the place of header, payload and signature
-//! ([`introspected`]); what comes after 9 is the same.
+//! An opaque token says nothing by itself. If an issuer of the API introspects tokens
+//! ([`whom_to_ask`]), its answer replaces header, payload and signature ([`introspected`]); the
+//! steps after 9 are the same.
 
 mod advice;
 mod again;

@@ -1,4 +1,4 @@
-//! Whether a token is in time.
+//! Whether a token is within its validity period.
 
 use super::duration::Seconds;
 use crate::engine::Fault;

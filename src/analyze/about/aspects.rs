@@ -1,4 +1,4 @@
-//! In what the settings of two APIs differ, and what would show it.
+//! Compares the settings of two APIs and finds a request that shows each difference.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! Paths that two policies read in different ways.
+//! Paths that two policies read differently.
 //!
-//! What only one of them reads at all, the other one refuses: slashes in segments and matrix
-//! parameters are looked for exactly. Where only one ignores the case of letters, some paths are
-//! tried, and where those show nothing that could be, that is no proof.
+//! Slashes in segments and matrix parameters, which only one policy may accept, are compared
+//! exactly. If only one policy ignores case, some paths are tried; when none of them shows a
+//! difference, that is not a proof, and the comparison says so.
 
 use serde_json::Map;
 

@@ -1,4 +1,4 @@
-//! Settings in words, and what is forwarded.
+//! Describes settings and forwarded headers in words.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Claims: what a policy reads from a token, and what it compares it with.
+//! Claims: what a policy reads from a token and compares with what.
 
 use std::sync::Arc;
 

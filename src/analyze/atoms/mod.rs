@@ -1,4 +1,4 @@
-//! Conditions as they are compared: atoms without the names of their policy.
+//! Conditions in the form in which they are compared: atoms independent of their policy's names.
 
 mod claims;
 mod texts;

@@ -1,5 +1,5 @@
-//! Texts: parts of the path, the label of the host, headers and queries, claims that are strings,
-//! compared with texts and with each other.
+//! Strings: path parameters, host labels, headers, query parameters and string claims, compared
+//! with literals and with each other.
 
 use std::sync::Arc;
 

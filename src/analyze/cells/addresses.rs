@@ -1,4 +1,4 @@
-//! Addresses, by the ranges that they are in.
+//! Addresses, grouped by the ranges that contain them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

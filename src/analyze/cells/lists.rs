@@ -1,8 +1,8 @@
-//! Lists, by what they hold.
+//! Lists, grouped by what they contain.
 //!
-//! A list may hold any of the values that it is asked about, so each of them would be a Boolean. But
-//! values that stand in the same questions need not be told apart: of such a class it matters
-//! whether the list holds one of them, and whether it holds all.
+//! A list may contain any of the values it is asked about, so each would need a Boolean. Values
+//! that occur in the same questions needn't be distinguished, though: for such a class, it only
+//! matters whether the list contains one of them, and whether it contains all.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! The finitely many ways in which a value can look to a condition.
+//! The finitely many ways a value can look to a condition.
 //!
-//! A condition asks of a value whether it is one of some texts, begins so, is below a bound. Two
-//! values that answer all these questions alike are in one cell, and a comparison needs one value
-//! of each cell only.
+//! A condition asks whether a value is one of some strings, has a prefix, or is below a bound.
+//! Values that answer all these questions alike form a cell, and a comparison needs only one value
+//! from each cell.
 
 pub mod addresses;
 pub mod lists;

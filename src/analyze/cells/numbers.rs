@@ -1,4 +1,4 @@
-//! Numbers, and times, by the bounds that they are compared with.
+//! Numbers and times, grouped by the bounds they are compared with.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! Texts, by what they equal, begin with and end with.
+//! Strings, grouped by what they equal, start with and end with.
 //!
-//! Of the prefixes that are asked about, those that a text has form a chain, and the longest of
-//! them says all; so do suffixes. A text that is longer than the longest prefix and the longest
-//! suffix that it has together looks like any other such text. The others are finitely many: the
-//! texts that are named, and those in which a prefix and a suffix touch or overlap.
+//! Of the prefixes in question, those of a given string form a chain, so the longest one determines
+//! all the others; the same holds for suffixes. A string longer than its longest prefix and longest
+//! suffix together looks like every other such string. The rest are finitely many: the strings
+//! named in the policy, and those in which a prefix and a suffix touch or overlap.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};

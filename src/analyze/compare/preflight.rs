@@ -1,5 +1,5 @@
-//! CORS preflights of a region: `OPTIONS` requests that are answered by the rules of the method that
-//! they ask about, unless a route that names `OPTIONS` answers in their place.
+//! CORS preflights of a region: `OPTIONS` requests that are answered by the rules of the method
+//! they ask about, unless a route that names `OPTIONS` answers instead.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the two sides of a comparison are read as, and where they allow.
+//! How each side of a comparison reads a request, and where it allows.
 
 use serde_json::Map;
 

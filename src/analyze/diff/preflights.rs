@@ -1,8 +1,8 @@
 //! CORS preflights of two policies: requests whose answer depends on the rules of two methods.
 //!
-//! A preflight is answered by what `cors` says and by the route for the method that it asks about,
-//! or by the route that names `OPTIONS`, if there is one. So the paths are cut by the routes of
-//! both methods, and each part is compared as any other region is.
+//! A preflight is answered by `cors` and the route for the method it asks about, or by the route
+//! that names `OPTIONS`, if there is one. So paths are cut by the routes of both methods, and each
+//! part is compared like any other region.
 
 use std::collections::{BTreeMap, BTreeSet};
 

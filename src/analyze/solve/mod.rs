@@ -1,9 +1,9 @@
-//! From a diagram to values: a way for it to hold that some request really has.
+//! From a diagram to values: finds an assignment that a real request can have.
 //!
-//! Diagrams know cells and bits. Whether a claim can be equal to another while each is in its cell,
-//! or a time both before a date and young, they do not know. So a way through the diagram is taken,
-//! values are searched for it, and where there are none, what contradicts itself is taken out of the
-//! diagram and the next way is looked at.
+//! Diagrams know cells and bits. They don't know whether two claims can be equal while each is in
+//! its own cell, or whether a time can be both before a date and recent. So the solver takes one
+//! path through the diagram and searches values for it. If there are none, it removes the
+//! contradiction from the diagram and tries the next path.
 
 mod numbers;
 mod texts;

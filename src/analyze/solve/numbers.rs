@@ -1,7 +1,7 @@
-//! Numbers and times that go together.
+//! Numbers and times that depend on each other.
 //!
-//! A time is compared with dates, and with the time of the request. Once that is settled, how long
-//! ago it is says where it is, and all that is left is intervals.
+//! A time is compared with dates and with the time of the request. Once the latter is fixed, the
+//! age of a time determines its position, and only intervals remain.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What `iss` must be: one URL, or one for each tenant.
+//! The expected `iss`: one URL, or one for each tenant.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,9 +1,8 @@
-//! The certificate of the client's connection, in the forms in which proxies hand it on.
+//! The client certificate of the connection, in the forms that proxies use to pass it on.
 //!
-//! Whether the client has the certificate's private key, the TLS handshake has shown to the proxy.
-//! Here only its thumbprint is of use, which is compared with that of the token. A form that could
-//! be read in two ways, such as several certificates, is refused: one could be the client's own
-//! invention.
+//! The TLS handshake has already shown the proxy that the client has the private key. Only the
+//! thumbprint matters here; it is compared with the token's. A form that could be read in two ways,
+//! such as several certificates, is refused: one of them could be the client's own.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

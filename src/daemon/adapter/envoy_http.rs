@@ -1,6 +1,6 @@
 //! `/envoy/…`: Envoy's `ext_authz` over HTTP, with `path_prefix: /envoy`.
 //!
-//! The request is the original one without its body: any method, the path behind the prefix, the
+//! The request is the original one without its body: any method, the path after the prefix, the
 //! original `Host`.
 
 use http::Version;

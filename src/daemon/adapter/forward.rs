@@ -1,4 +1,4 @@
-//! `/forward`: Traefik's ForwardAuth, Caddy's `forward_auth`, and what speaks like them.
+//! `/forward`: Traefik's ForwardAuth, Caddy's `forward_auth`, and compatible proxies.
 
 use http::request::Parts;
 

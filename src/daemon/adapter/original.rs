@@ -1,4 +1,4 @@
-//! The request that a proxy asks about, as an adapter reads it.
+//! The original request, as an adapter reads it.
 
 use std::net::IpAddr;
 use std::str::FromStr;

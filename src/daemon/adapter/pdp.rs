@@ -1,7 +1,6 @@
 //! `POST /v1/check`: the JSON interface for programs.
 //!
-//! It answers 200 on a denial, which is why it has a listener of its own: no proxy may take it
-//! for an adapter.
+//! It answers 200 on a denial, so it has its own listener: no proxy may mistake it for an adapter.
 
 use std::sync::Arc;
 

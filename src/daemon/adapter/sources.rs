@@ -1,4 +1,4 @@
-//! What the configuration names a source for: scheme, client address, client certificate.
+//! Values with a configured source: scheme, client address, client certificate.
 
 use std::net::IpAddr;
 

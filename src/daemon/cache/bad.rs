@@ -1,7 +1,8 @@
-//! The tokens that were found bad, for a short while.
+//! Remembers invalid tokens for a short time.
 //!
-//! Apart from the good ones, which no flood of bad ones can so displace, and few: what this is for
-//! is one bad token that comes again and again, whose signature need not be checked each time.
+//! They are stored apart from the valid ones, which a flood of invalid tokens therefore can't
+//! displace, and there are few of them. The point is a single bad token that comes again and again:
+//! its signature needn't be checked each time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,7 +1,7 @@
-//! Verifications under way: of one token, there is one.
+//! Verifications in progress: concurrent requests with one token share one.
 //!
-//! A client that opens a page sends one new token in twenty requests at once. The first to come
-//! verifies it, the others wait for that, and no lock is held while they do.
+//! A client that opens a page sends its new token in twenty requests at once. The first request
+//! verifies it and the others wait; no lock is held while they do.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,7 +1,7 @@
-//! The tokens that were verified, in so many bytes.
+//! The verified tokens, bounded in bytes.
 //!
-//! That an entry is of an older policy, or expired, needs no clearing: nobody asks for it, and its
-//! room is taken.
+//! Entries of an older policy and expired ones need no clean-up: nobody looks them up, and their
+//! space is reused.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,17 +1,16 @@
-//! Verified tokens, kept: a token comes with each of a client's requests, and its signature need be
-//! checked once.
+//! The cache of verified tokens: a client sends its token with every request, and the signature
+//! needs to be checked only once.
 //!
-//! A request must never be decided otherwise with this than without it. So what is kept is what
-//! [`token::verify`] alone has found, which knows neither the time nor what the API asks; audience,
-//! sender and times are checked at each decision ([`token::admit`]). And it serves only while all
-//! that it depends on is as it was: the policy (by its generation, so that a reload needs no flush
-//! and no race with it is possible), the issuer that the API takes for the token's, and the key
-//! that the token names, by its thumbprint ([`Verified::holds`]). A rotation that takes a key away
-//! so takes its tokens away too.
+//! The cache must never change a decision. So it stores only what [`token::verify`] found, which
+//! depends neither on the time nor on what the API requires; audience, sender and times are checked
+//! at each decision ([`token::admit`]). An entry counts only while everything it depends on is
+//! unchanged: the policy (by its generation, so a reload needs no flush and can't race), the issuer
+//! that the API resolves for the token, and the key that the token names, by its thumbprint
+//! ([`Verified::holds`]). A rotation that withdraws a key thus withdraws its tokens.
 //!
-//! A token is found by an HMAC-SHA-256 of the whole of it, under a random key of this process.
-//! Nobody can look for two tokens of one digest, which would be one user in another's place, and
-//! what is kept holds no token that could be sent again.
+//! Entries are found by an HMAC-SHA-256 of the whole token under a random key of this process.
+//! Nobody can search for two tokens with one digest, which would put one user in another's place,
+//! and no stored value could be sent as a token.
 
 mod bad;
 mod flight;

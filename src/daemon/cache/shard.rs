@@ -1,7 +1,7 @@
-//! One part of a memory that is bounded in bytes.
+//! One shard of a memory that is bounded in bytes.
 //!
-//! What was not asked for since it last came to the front of the queue makes room first: as good
-//! as knowing the order of all uses, without moving anything at a use.
+//! Entries that weren't used since they last reached the front of the queue are evicted first. This
+//! is nearly as good as LRU and moves nothing on a hit.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};

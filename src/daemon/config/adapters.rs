@@ -1,4 +1,4 @@
-//! What each adapter is told by its proxy beyond the request.
+//! What each adapter's proxy reports beyond the request.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! How many verified tokens are kept.
+//! How many verified tokens are cached.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What is asked of DPoP proofs (RFC 9449), and how they are remembered.
+//! What DPoP proofs must satisfy (RFC 9449), and how they are remembered.
 
 use std::path::{Path, PathBuf};
 

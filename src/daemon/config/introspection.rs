@@ -1,4 +1,4 @@
-//! How issuers are asked about tokens that are no JWTs (RFC 7662), and as whom.
+//! How opaque tokens are introspected (RFC 7662), and with which client credentials.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
-//! The proofs that were seen, in this process.
+//! The used proofs, in this process.
 //!
-//! One that is good must be known for as long as it is good, so that none is forgotten early: a
-//! memory that is full refuses further proofs. Only good proofs, of good tokens, come here, and
-//! those of one client go into one shard: a client that floods it shuts out itself and the few
-//! whose keys share its shard, and nobody else.
+//! A valid proof must be remembered for as long as it is valid, so none is forgotten early: a full
+//! memory refuses further proofs. Only valid proofs of valid tokens get here, and those of one
+//! client go into one shard. A client that floods it locks out itself and the few whose keys share
+//! its shard.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! What the daemon adds to the check of DPoP proofs (RFC 9449): which were seen, and which nonces
-//! they must hold.
+//! The daemon's part in checking DPoP proofs (RFC 9449): which were used before, and which nonces
+//! they must contain.
 
 mod memory;
 mod nonces;

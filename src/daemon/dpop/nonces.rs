@@ -1,7 +1,7 @@
-//! The nonces that clients are given for their next DPoP proof (RFC 9449, section 8 and 9).
+//! Nonces for the clients' next DPoP proofs (RFC 9449, sections 8 and 9).
 //!
-//! A nonce says when it was given, and that by a code that only who has the key can make: nothing
-//! is kept of it, and every daemon that has the key knows it again.
+//! A nonce contains its time of issue, authenticated with a key. Nothing is stored, and every
+//! daemon with the key recognises it.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};

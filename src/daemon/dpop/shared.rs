@@ -1,8 +1,7 @@
-//! The proofs that were seen, on a Redis server that several daemons ask.
+//! The used proofs, on a Redis server shared by several daemons.
 //!
-//! One command does it, `SET key 1 NX PX …`: of any number of daemons that are shown one proof at
-//! once, one is told that it is new. A server that does not answer, or not in time, makes no proof
-//! good.
+//! A single command does it, `SET key 1 NX PX …`: when several daemons see one proof at once, only
+//! one is told that it is new. If the server doesn't answer in time, the proof is refused.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! `private_key_jwt` (RFC 7523; OpenID Connect Core, section 9): a client that signs who it is, and
-//! sends no secret.
+//! `private_key_jwt` (RFC 7523; OpenID Connect Core, section 9): a client that authenticates with a
+//! signature and sends no secret.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
-//! As whom an issuer is asked about tokens (RFC 7662, section 2.1): the client's authentication.
+//! The client credentials for an introspection endpoint (RFC 7662, section 2.1).
 //!
-//! Secrets come from files or the environment, are in memory while they serve, and are shown by no
-//! error, log or `Debug`.
+//! Secrets come from files or the environment, and never appear in an error, a log or a `Debug`
+//! output.
 
 use std::fmt;
 

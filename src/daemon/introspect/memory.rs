@@ -1,9 +1,9 @@
-//! What an issuer has said of tokens, for as long as it is believed.
+//! The cache of introspection results.
 //!
-//! A token is found by a keyed digest, and nothing that is kept could be sent as one. That a token
-//! is good is believed for the configured time, and not beyond its `exp`, counted from when the
-//! question was asked; that it is not, for a shorter one, in a room of its own: whoever tries out
-//! tokens displaces no good one. By a clock that is never set.
+//! Results are found by a keyed digest, and no stored value could be sent as a token. An active
+//! result is cached for the configured time, never beyond its `exp`, counted from when the call
+//! began. An inactive one is cached for a shorter time and in a space of its own, so trying out
+//! tokens displaces no active ones. The cache uses a monotonic clock.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -1,10 +1,10 @@
-//! Asking issuers what tokens are worth that are no JWTs (RFC 7662).
+//! Introspection of opaque tokens (RFC 7662).
 //!
-//! The answer stands for a signature, so no way may lead past it: what is not an answer by the
-//! RFC, from the endpoint that the policy names, in time, is none, and without one the request is
-//! denied (`keys.unavailable`). Of one token one question is under way; it goes on when who asked
-//! first is gone, so that a slow provider is still of use to the next. Each issuer has its own
-//! memory, and bounds on what it keeps busy: one's outage is its own.
+//! The answer replaces a signature, so nothing may bypass it: anything but a valid answer, from the
+//! endpoint that the policy names, in time, counts as no answer, and the request is denied
+//! (`keys.unavailable`). Concurrent requests with one token share a call, which continues when the
+//! request that started it ends, so a slow provider still serves the next one. Each issuer has its
+//! own cache and its own bounds: one issuer's outage affects no other.
 
 mod assertion;
 mod credentials;

@@ -1,4 +1,4 @@
-//! One request to an introspection endpoint (RFC 7662, section 2.1), and what is an answer to it.
+//! One request to an introspection endpoint (RFC 7662, section 2.1), and what counts as its answer.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is kept of answers, under any order of questions, answers and times.
+//! The cache of results, under any order of calls, answers and times.
 
 #![allow(
     clippy::expect_used,

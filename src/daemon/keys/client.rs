@@ -1,4 +1,4 @@
-//! The HTTP client that keys are fetched with: whom it trusts, and which way it goes.
+//! The HTTP client for fetching keys: which authorities it trusts, and which route it takes.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! From an issuer's URL to where its keys are: OpenID Connect Discovery 1.0, then RFC 8414.
+//! From an issuer's URL to the URL of its keys: OpenID Connect Discovery 1.0, then RFC 8414.
 
 use reqwest::Url;
 

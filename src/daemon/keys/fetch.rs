@@ -1,5 +1,4 @@
-//! One request over HTTP, and one JSON document, with a limit on everything that the other side
-//! decides.
+//! One HTTP request for one JSON document, with a limit on everything the other side controls.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

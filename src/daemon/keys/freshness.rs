@@ -1,4 +1,4 @@
-//! How long an answer says that it stays fresh (RFC 9111), for a cache of one reader.
+//! How long a response stays fresh (RFC 9111), for a private cache.
 
 use std::time::{Duration, SystemTime};
 

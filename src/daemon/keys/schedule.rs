@@ -1,4 +1,4 @@
-//! When keys are fetched the next time.
+//! When to fetch keys next.
 
 use std::time::Duration;
 

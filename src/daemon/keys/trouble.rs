@@ -1,8 +1,7 @@
-//! Why a document was not got: one sentence that says what was asked, what came of it, and what
-//! can be done where that is known.
+//! Why a document could not be fetched: one sentence that says what was requested, what happened,
+//! and what to do if that is known.
 //!
-//! The errors of the HTTP client are layers, of which each says that something failed and only the
-//! innermost says what.
+//! The HTTP client's errors are nested; only the innermost one says what failed.
 
 use std::error::Error;
 use std::fmt;

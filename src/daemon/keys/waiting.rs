@@ -1,9 +1,9 @@
-//! Room for requests that wait for keys.
+//! Seats for requests that wait for keys.
 //!
-//! The requests for an issuer whose provider hangs would fill any room, and those for another, whose
-//! new key is a moment away, would find none. So the requests for one issuer have at most as many
-//! seats as they leave free: one issuer that hangs has half of the room, two have a third each, and
-//! there is always some for the next.
+//! Requests for an issuer whose provider hangs would take every seat, and those for another issuer,
+//! whose new key is a moment away, would find none. So the requests for one issuer may take at most
+//! as many seats as they leave free: one hanging issuer gets half of them, two get a third each,
+//! and there is always some space for the next.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,6 +1,6 @@
-//! One accept loop for every listener: TCP or Unix socket, TLS or not, HTTP/1 or HTTP/2.
+//! One accept loop for every listener: TCP or Unix socket, with or without TLS, HTTP/1 or HTTP/2.
 //!
-//! Limits on everything that a peer can make grow, and an end that lets what is in flight finish.
+//! Everything a peer can make grow has a limit, and shutdown lets requests in flight finish.
 
 mod bind;
 mod tls;

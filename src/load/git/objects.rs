@@ -1,7 +1,7 @@
-//! Objects of a git repository, from one `git cat-file --batch` that is asked for each.
+//! Objects of a git repository, from one `git cat-file --batch` process.
 //!
-//! That command reads objects and does nothing else: no filter, no hook and no program that the
-//! repository names is run, and what is in the working tree is of no account.
+//! That command reads objects and does nothing else: it runs no filter, no hook and no program that
+//! the repository names, and ignores the working tree.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;

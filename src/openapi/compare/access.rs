@@ -1,4 +1,4 @@
-//! Who may call: what the document says of an operation against what its rule asks for.
+//! Who may call: what the document says about an operation, compared with what its rule requires.
 
 use super::super::cases::Case;
 use super::super::document::Security;

@@ -1,8 +1,8 @@
-//! A document beside a policy: where do they differ?
+//! Compares a document with a policy.
 //!
-//! An operation is a set of requests, and so is a route. The rules around all requests of an
-//! operation answer it, as the engine would choose them; those that take a part of its requests
-//! are a difference of their own, unless another operation of the document is what they are for.
+//! An operation is a set of requests, and so is a route. The rules that cover all requests of an
+//! operation answer it, chosen as the engine would choose them. Rules that cover only some of its
+//! requests are a difference of their own, unless they are for another operation of the document.
 
 mod access;
 mod finding;

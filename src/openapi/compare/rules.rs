@@ -1,4 +1,4 @@
-//! The rules that answer together, to be asked about a whole pattern of paths.
+//! The rules that answer together, for a whole pattern of paths.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

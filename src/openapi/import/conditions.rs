@@ -1,4 +1,4 @@
-//! What a document asks for, in the words of a policy.
+//! What a document requires, as conditions of the policy language.
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,8 @@
 //! A first policy from a document.
 //!
-//! What comes out passes `check` and does not differ from the document it was made of, and it lets
-//! nobody in whom the document does not name: where the document is silent, a token is asked for.
-//! It is text for a person to read and to go on with, so what was guessed stands in it as a
-//! comment, at the place where it has to be put right.
+//! The result passes `check`, doesn't differ from its document, and admits nobody whom the document
+//! doesn't name: where the document says nothing, a token is required. It is text for a person to
+//! read and continue, so guesses are marked with a comment at the place to correct.
 
 mod conditions;
 mod issuer;

@@ -1,4 +1,4 @@
-//! Names that a policy takes, made of those of a document.
+//! Makes valid policy names from names of a document.
 
 use std::collections::BTreeSet;
 

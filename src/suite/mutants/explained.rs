@@ -1,7 +1,7 @@
 //! Comments that explain why no test can notice a change: `# mutant: REASON`.
 //!
-//! Such a comment stands at the end of the line that is changed, or on lines of its own right
-//! above it, and then goes on to the line. It is for every change that begins on that line.
+//! Such a comment stands at the end of the changed line, or on lines of its own right above it. It
+//! covers every change that begins on that line.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,11 @@
 //! Mutants: small changes of a policy, one at a time, each of which some test should notice.
 //!
-//! A change is made in the text, and the text is parsed, checked and compiled as ever; so a mutant
-//! is a policy that somebody could have written by mistake. One that does not load is none. One
-//! that leaves every test true is said to survive: the tests do not hold down what was changed.
+//! A change is made in the text, which is then parsed, checked and compiled as usual, so a mutant
+//! is a policy that somebody could have written by mistake. One that doesn't load doesn't count.
+//! One that passes every test survives: the tests don't cover what was changed.
 //!
-//! What is left out of these changes on purpose: `and` for `or` and the like (whoever notices each
-//! part left out notices that too), numbers and strings in other values, and settings.
+//! Deliberately left out: `and` for `or` and the like (tests that notice each part left out notice
+//! that too), other values of numbers and strings, and settings.
 
 mod conditions;
 mod edit;

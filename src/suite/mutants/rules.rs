@@ -1,5 +1,5 @@
-//! Changes of rules: a route left out, an access made wider, a guard taken away; and of what
-//! conditions are made of, `let`s and `set`s.
+//! Changes of rules: a route left out, an access widened, a guard removed; and of `let`s and
+//! `set`s.
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,10 @@
-//! One mutant on trial: the changed policy is loaded, and the tests that could notice are run.
+//! Tries one mutant: loads the changed policy and runs the tests that could notice it.
 //!
-//! Only a request whose method and path match a rule can be decided otherwise by a change of it.
-//! So only such requests are asked again, and first by a policy that is cut down to the rules that
-//! match them and to the guards: thousands of mutants of a policy of thousands of routes take
-//! seconds, not hours. The whole is asked where the cut one does not load, and where other routes
-//! bear on whether a mutant that no test notices is a policy at all.
+//! A change of a rule can affect only requests whose method and path match it. So only those are
+//! decided again, first with a policy reduced to the rules that match them and the guards:
+//! thousands of mutants of a policy with thousands of routes take seconds, not hours. The whole
+//! policy is used where the reduced one doesn't load, and where other routes determine whether a
+//! surviving mutant is a policy at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! What the grammar read, as the tree.
+//! Builds the tree from what the grammar read.
 //!
-//! Each file here has one subject. A function takes the node of a rule and gives the tree's part;
-//! it returns `None` only for a node that the grammar cannot produce, and the reader reports that
-//! rather than leave a statement out. What is wrong with a part by itself (a number that is too
-//! large, a path with `%20`) is reported here, at its place, and something harmless stands in.
+//! Each file here has one subject. A function takes the node of a rule and returns its part of the
+//! tree; it returns `None` only for a node that the grammar can't produce, and the reader reports
+//! that rather than leave a statement out. A fault within a part (a number that is too large, a
+//! path with `%20`) is reported here, at its place, and replaced by something harmless.
 
 mod apis;
 mod conditions;

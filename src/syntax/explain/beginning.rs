@@ -1,4 +1,4 @@
-//! Statements that begin with nothing the block knows.
+//! Statements that begin with a word that the block doesn't know.
 
 use super::super::context::Context;
 use super::super::tokens::{Kind, Token, token_at};

@@ -1,4 +1,4 @@
-//! Braces and brackets without their other half.
+//! Unmatched braces and brackets.
 
 use super::super::parse::Rule;
 use super::super::tokens::Token;

@@ -1,4 +1,4 @@
-//! Conditions and accesses that are written in another way.
+//! Conditions and accesses in unsupported spellings.
 
 use super::super::parse::Rule;
 use super::super::tokens::Kind;

@@ -1,4 +1,4 @@
-//! What the grammar would have taken, in the words of the language.
+//! What the grammar would have accepted, in the words of the language.
 
 use super::super::context::Context;
 use super::super::parse::Rule;

@@ -1,4 +1,4 @@
-//! Names, text, numbers, paths and lists that are written in another way.
+//! Names, strings, numbers, paths and lists in unsupported spellings.
 
 use super::super::build::is_name;
 use super::super::context::CONTINUATIONS;

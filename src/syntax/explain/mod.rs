@@ -1,8 +1,8 @@
-//! The words for what the grammar refused.
+//! Messages for what the grammar refused.
 //!
-//! The grammar says how far it came and what it would have taken there. That is never enough for
-//! a person; so what people write by mistake is looked for first, the commonest first, and the
-//! bare "expected this, found that" is only the last resort.
+//! The grammar reports how far it got and what it would have accepted there. That is never enough
+//! for a person. So common mistakes are looked for first, the commonest first, and the bare
+//! "expected this, found that" is the last resort.
 
 mod beginning;
 mod blocks;

@@ -1,4 +1,4 @@
-//! Signs of other languages.
+//! Operators and punctuation of other languages.
 
 use super::super::parse::Rule;
 use super::super::tokens::{Kind, token_at};

@@ -1,4 +1,4 @@
-//! Words that people bring from other languages, and what they are called here.
+//! Words from other languages, and their names here.
 
 /// For what a route asks for. A word that says not to whom is taken as the stricter: what is
 /// suggested is often taken over without a second look.

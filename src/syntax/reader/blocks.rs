@@ -1,4 +1,4 @@
-//! Blocks: opened, filled with what their statements come to, closed.
+//! Blocks: opens them, fills them with their statements, closes them.
 
 use super::super::MAX_NESTING;
 use super::super::ast::{

@@ -1,4 +1,4 @@
-//! What cannot be read: reported once, and skipped up to where the next statement seems to begin.
+//! Unreadable text: reported once, and skipped up to where the next statement seems to begin.
 
 use super::super::ast::RouteItem;
 use super::super::context::{CONTINUATIONS, Context, DECLARATIONS, continues};

@@ -1,8 +1,8 @@
-//! Statement by statement through a file, with the open blocks on a stack.
+//! Goes through a file statement by statement, with the open blocks on a stack.
 //!
-//! A statement that cannot be read is reported once and skipped up to where the next one seems to
-//! begin, and a block whose opening is broken is still read inside: so one run shows all that is
-//! wrong with a file, and what is right in it reaches the tree.
+//! An unreadable statement is reported once and skipped up to where the next one seems to begin,
+//! and a block whose opening is broken is still read inside. So one run reports everything that is
+//! wrong with a file, and whatever is right reaches the tree.
 
 mod blocks;
 mod broken;

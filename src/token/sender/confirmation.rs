@@ -1,4 +1,4 @@
-//! What a token says it is bound to: `cnf` (RFC 7800, section 3).
+//! What a token is bound to: `cnf` (RFC 7800, section 3).
 
 use super::refused;
 use crate::engine::Fault;

@@ -1,9 +1,9 @@
-//! Who sends a token: what it is bound to, and whether the sender has it.
+//! Sender-constrained tokens: what a token is bound to, and whether the sender has it.
 //!
-//! A bearer token is good for whoever has it. One that names a key of its holder (`cnf`, RFC 7800)
-//! is good with the proof of that key alone: by a signature in each request (DPoP, RFC 9449), or
-//! by the certificate of the client's connection (RFC 8705). To take such a token without its
-//! proof would undo what it was made for, so that a token is refused whose proof nobody asks for.
+//! Whoever holds a bearer token can use it. A token that names a key of its holder (`cnf`, RFC
+//! 7800) also needs proof of that key: a signature in each request (DPoP, RFC 9449), or the
+//! certificate of the client's connection (RFC 8705). Accepting such a token without proof would
+//! defeat its purpose, so it is refused if the policy doesn't ask for the proof.
 
 mod confirmation;
 mod proof;

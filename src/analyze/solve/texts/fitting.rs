@@ -1,4 +1,4 @@
-//! Whether a text is what single bits and questions want it to be.
+//! Whether a string satisfies its bits and questions.
 
 use super::super::super::cells::texts::TextQuestion;
 use super::super::super::domains::{Domain, Holding};

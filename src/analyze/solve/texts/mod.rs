@@ -1,9 +1,10 @@
-//! Texts that go together: equal ones, beginnings and ends of others, elements of lists.
+//! Strings that depend on each other: equality, prefixes and suffixes, membership in lists.
 //!
-//! Texts that must be equal are one class, which asks all that its members are asked. Of each class
-//! some texts are tried: as many as there are classes and one more, where any will do, so that texts
-//! that must differ can. That is exact for equality and lists. Where a text begins or ends with
-//! another, or where case is ignored, what was tried may not be all; then nothing is claimed.
+//! Strings that must be equal form a class, which has to satisfy everything its members must. For
+//! each class some candidates are tried: where any string will do, one more than there are classes,
+//! so that strings that must differ can. This is exact for equality and lists. If a string is a
+//! prefix or suffix of another, or case is ignored, the candidates may not cover everything; then
+//! no claim is made.
 
 mod fitting;
 mod search;

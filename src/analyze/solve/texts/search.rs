@@ -1,4 +1,4 @@
-//! The search for texts, class by class.
+//! Searches for strings, class by class.
 
 use std::collections::HashMap;
 

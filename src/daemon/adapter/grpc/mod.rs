@@ -1,7 +1,8 @@
 //! Envoy's `ext_authz` over gRPC, and gRPC health.
 //!
-//! A gRPC error is an outage to Envoy, which `failure_mode_allow` lets through. No request may
-//! make this end answer with one: whatever becomes of a Check, its answer is a CheckResponse.
+//! Envoy treats a gRPC error as an outage, which `failure_mode_allow` lets through. So no request
+//! may make this service answer with one: whatever happens to a Check, its answer is a
+//! CheckResponse.
 
 mod read;
 mod respond;

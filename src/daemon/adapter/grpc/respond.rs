@@ -1,8 +1,8 @@
 //! From a decision to Envoy's CheckResponse.
 //!
-//! Envoy reads an absent or zero `status` as *allow*, even beside a `denied_response`. So every
-//! CheckResponse is made here, by one function that is given either a permit or a denial, and its
-//! denials can't have the code of an allow.
+//! Envoy reads an absent or zero `status` as *allow*, even next to a `denied_response`. So one
+//! function here makes every CheckResponse, from either a permit or a denial, and a denial can't
+//! have the code of an allow.
 
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
