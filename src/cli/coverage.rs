@@ -31,9 +31,12 @@ pub struct Arguments {
     /// The policy: folders or files
     #[arg(required = true)]
     policy: Vec<PathBuf>,
-    /// The document: OpenAPI 3.0 or 3.1, YAML or JSON; `-` is standard input
+    /// The document: OpenAPI 3.0, 3.1 or 3.2, YAML or JSON; `-` is standard input
     #[arg(long, value_name = "FILE")]
     openapi: PathBuf,
+    /// Follow `$ref`s into files below this folder; without it, none leads out of the document
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
     /// The API of the policy that the document is about
     #[arg(long, value_name = "NAME")]
     api: Option<String>,
@@ -46,7 +49,7 @@ pub struct Arguments {
 
 /// Prints the report.
 pub fn run(arguments: &Arguments) -> Ended {
-    let document = openapi::read(&arguments.openapi)?;
+    let document = openapi::read(&arguments.openapi, arguments.root.as_deref())?;
     let (_, policy) = policy::load_policy(&arguments.policy, &arguments.params.options())?;
     let report = compare(&document, &policy, arguments.api.as_deref()).map_err(|error| {
         let failure = Failure::new(error.message);
@@ -55,10 +58,9 @@ pub fn run(arguments: &Arguments) -> Ended {
             None => failure,
         }
     })?;
-    let file = arguments.openapi.display().to_string();
     let text = match arguments.format {
-        Format::Human => human(&report, &file, Paint::of(&std::io::stdout())),
-        Format::Json => output::json(&as_json(&report, &file, &document.version))?,
+        Format::Human => human(&report, arguments, Paint::of(&std::io::stdout())),
+        Format::Json => output::json(&as_json(&report, arguments, &document.version))?,
     };
     output::print_all(&text)?;
     Ok(if report.findings.is_empty() {
@@ -68,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     })
 }
 
-fn human(report: &Report, file: &str, paint: Paint) -> String {
+fn human(report: &Report, arguments: &Arguments, paint: Paint) -> String {
     let mut text = String::new();
     let mut kind: Option<FindingKind> = None;
     for finding in &report.findings {
@@ -79,7 +81,7 @@ fn human(report: &Report, file: &str, paint: Paint) -> String {
             text.push_str(&format!("{}\n", paint.strong(finding.kind.heading())));
             kind = Some(finding.kind);
         }
-        text.push_str(&format!("  {}\n", printable(&line(finding, file))));
+        text.push_str(&format!("  {}\n", printable(&line(finding, arguments))));
     }
     if kind.is_some() {
         text.push('\n');
@@ -106,12 +108,12 @@ fn human(report: &Report, file: &str, paint: Paint) -> String {
 const MAX_NAMED: usize = 3;
 
 /// A finding on a line: the operation and its place, the rule and its place, the difference.
-fn line(finding: &Finding, file: &str) -> String {
+fn line(finding: &Finding, arguments: &Arguments) -> String {
     let rule = finding
         .rule
         .as_ref()
         .map(|rule| format!("`{}` ({})", rule.name, rule.place));
-    let operations = operations(&finding.operations, file);
+    let operations = operations(&finding.operations, arguments);
     match (finding.kind, rule) {
         // These are about a rule first.
         (FindingKind::Broad, Some(rule)) => format!("{rule}: {}: {operations}", finding.message),
@@ -121,14 +123,15 @@ fn line(finding: &Finding, file: &str) -> String {
     }
 }
 
-fn operations(operations: &[OperationRef], file: &str) -> String {
+fn operations(operations: &[OperationRef], arguments: &Arguments) -> String {
     let mut named: Vec<String> = operations
         .iter()
         .take(MAX_NAMED)
         .map(|operation| {
+            let file = file(operation, arguments);
             let place = match operation.line {
                 Some(line) => format!("{file}:{line}"),
-                None => file.to_owned(),
+                None => file,
             };
             let id = operation
                 .id
@@ -147,7 +150,7 @@ fn operations(operations: &[OperationRef], file: &str) -> String {
     named.join(", ")
 }
 
-fn as_json(report: &Report, file: &str, version: &str) -> Value {
+fn as_json(report: &Report, arguments: &Arguments, version: &str) -> Value {
     let findings: Vec<Value> = report
         .findings
         .iter()
@@ -160,6 +163,7 @@ fn as_json(report: &Report, file: &str, version: &str) -> Value {
                         "method": operation.method,
                         "path": operation.path,
                         "operationId": operation.id,
+                        "file": file(operation, arguments),
                         "line": operation.line,
                     })
                 })
@@ -179,13 +183,17 @@ fn as_json(report: &Report, file: &str, version: &str) -> Value {
         })
         .collect();
     json!({
-        "document": file,
+        "document": arguments.openapi.display().to_string(),
         "openapi": version,
         "operations": report.operations,
         "agreeing": report.agreeing,
         "findings": findings,
         "notes": report.notes,
     })
+}
+
+fn file(operation: &OperationRef, arguments: &Arguments) -> String {
+    openapi::shown(&operation.file, &arguments.openapi, arguments.root.as_deref())
 }
 
 fn side(side: &Side) -> Value {

@@ -21,6 +21,7 @@ use crate::openapi::{ImportOptions, import};
 Examples:
   portcullis import openapi openapi.yaml
   portcullis import openapi openapi.yaml -o policies/orders.gate
+  portcullis import openapi api/openapi.yaml --root api
   portcullis import openapi openapi.json --api orders \\
     --issuer https://acme.eu.auth0.com/ --audience https://api.example.com
 
@@ -33,8 +34,11 @@ pub struct Arguments {
     /// What the policy is made of
     #[arg(value_enum)]
     from: From,
-    /// The document: OpenAPI 3.0 or 3.1, YAML or JSON; `-` is standard input
+    /// The document: OpenAPI 3.0, 3.1 or 3.2, YAML or JSON; `-` is standard input
     file: PathBuf,
+    /// Follow `$ref`s into files below this folder; without it, none leads out of the document
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
     /// The name of the API; by default made from the document's title
     #[arg(long, value_name = "NAME")]
     api: Option<String>,
@@ -59,7 +63,7 @@ enum From {
 /// Writes the policy.
 pub fn run(arguments: &Arguments) -> Ended {
     let From::Openapi = arguments.from;
-    let document = openapi::read(&arguments.file)?;
+    let document = openapi::read(&arguments.file, arguments.root.as_deref())?;
     let options = ImportOptions {
         file: name(&arguments.file),
         api: arguments.api.clone(),

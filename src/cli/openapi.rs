@@ -2,30 +2,52 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::output::Failure;
-use crate::openapi::{Document, limits};
+use crate::openapi::{Document, DocumentError, Files, limits};
 
-/// Reads a document; `-` is standard input.
-pub fn read(path: &Path) -> Result<Document, Failure> {
+/// Reads a document; `-` is standard input. `$ref`s are followed into files below `root`.
+pub fn read(path: &Path, root: Option<&Path>) -> Result<Document, Failure> {
     let shown = path.display();
-    let bytes = bytes(path)
-        .map_err(|error| Failure::new(format!("the document {shown} cannot be read: {error}")))?;
-    Document::parse(&bytes).map_err(|error| {
-        let place = match error.line {
-            Some(line) => format!("{shown}:{line}"),
-            None => shown.to_string(),
-        };
-        let failure = Failure::new(format!("{place}: {}", error.message));
-        match error.help {
-            Some(help) => failure.help(help),
-            None => failure,
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::new(format!("the document {shown} can't be read: {error}"))
+    };
+    let bytes = bytes(path).map_err(|error| failed(&error))?;
+    let read = match root {
+        None => Document::parse(&bytes),
+        Some(root) => {
+            let folder = Folder::of(root)?;
+            let name = folder.name(path).map_err(|error| failed(&error))?;
+            Document::parse_with(&bytes, &name, &folder)
         }
-    })
+    };
+    read.map_err(|error| as_failure(error, path, root))
 }
 
-/// The bytes of a file: one more than is read at most, so that a larger one is told.
+fn as_failure(error: DocumentError, path: &Path, root: Option<&Path>) -> Failure {
+    let file = shown(&error.file, path, root);
+    let place = match error.line {
+        Some(line) => format!("{file}:{line}"),
+        None => file,
+    };
+    let failure = Failure::new(format!("{place}: {}", error.message));
+    match error.help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// A file of a document as a person finds it: `file` is a path below the root folder.
+pub fn shown(file: &Option<String>, document: &Path, root: Option<&Path>) -> String {
+    match (file, root) {
+        (Some(file), Some(root)) => root.join(file).display().to_string(),
+        (Some(file), None) => file.clone(),
+        (None, _) => document.display().to_string(),
+    }
+}
+
+/// The bytes of a document: one more than is read at most, to tell a larger one.
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let most = limits::MAX_BYTES as u64 + 1;
     let mut bytes = Vec::new();
@@ -35,4 +57,62 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
         File::open(path)?.take(most).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
+}
+
+/// The folder whose files a document may refer to.
+struct Folder {
+    /// Its real path: no link of it is left.
+    real: PathBuf,
+}
+
+impl Folder {
+    fn of(root: &Path) -> Result<Folder, Failure> {
+        let failed = |why: &dyn std::fmt::Display| {
+            Failure::new(format!("the folder {} can't be read: {why}", root.display()))
+        };
+        let real = root.canonicalize().map_err(|error| failed(&error))?;
+        if !real.is_dir() {
+            return Err(failed(&"it is not a folder"));
+        }
+        Ok(Folder { real })
+    }
+
+    /// The path of the document below the folder. What comes from standard input counts as a file
+    /// of the folder itself.
+    fn name(&self, document: &Path) -> Result<String, String> {
+        if document.as_os_str() == "-" {
+            return Ok("-".to_owned());
+        }
+        let real = document.canonicalize().map_err(|error| error.to_string())?;
+        let name = real
+            .strip_prefix(&self.real)
+            .map_err(|_| "it does not lie below the folder of `--root`".to_owned())?;
+        let segments: Vec<_> = name
+            .components()
+            .map(|component| component.as_os_str().to_string_lossy())
+            .collect();
+        Ok(segments.join("/"))
+    }
+}
+
+impl Files for Folder {
+    /// A link may lead anywhere, so the real path counts; a pipe or a device could block.
+    fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, String> {
+        let told = |error: io::Error| error.to_string();
+        let real = self.real.join(name).canonicalize().map_err(told)?;
+        if !real.starts_with(&self.real) {
+            return Err("a link leads out of the folder of `--root`".to_owned());
+        }
+        if !real.metadata().map_err(told)?.is_file() {
+            return Err("it is not a file".to_owned());
+        }
+        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        let mut bytes = Vec::new();
+        File::open(real)
+            .map_err(told)?
+            .take(most)
+            .read_to_end(&mut bytes)
+            .map_err(told)?;
+        Ok(bytes)
+    }
 }

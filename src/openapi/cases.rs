@@ -29,7 +29,7 @@ pub struct Case<'d, P> {
     pub security: Security,
 }
 
-/// An operation with a path that no policy can say.
+/// An operation that no policy can say, for its path or its method.
 #[derive(Debug, Clone)]
 pub struct Misfit<'d, P> {
     /// Where.
@@ -72,6 +72,16 @@ pub(super) fn gather<'d, P: Clone + Ord>(
                 continue;
             }
             seen.push((place.clone(), server.base.clone()));
+            let Some(method) = operation.method.known() else {
+                gathered.misfits.push(Misfit {
+                    place,
+                    operation,
+                    path: format!("{}{}", server.base, operation.path),
+                    why: format!("no rule can name the method {}", operation.method),
+                    near: None,
+                });
+                continue;
+            };
             let template = match template::read(&server.base, &operation.path) {
                 Ok(template) => template,
                 Err(odd) => {
@@ -91,7 +101,7 @@ pub(super) fn gather<'d, P: Clone + Ord>(
                 cut: was_cut,
             } = template;
             cut += usize::from(was_cut.is_some());
-            let key = (place.clone(), pattern.clone(), operation.method);
+            let key = (place.clone(), pattern.clone(), method);
             let same = known
                 .get(&key)
                 .and_then(|number| gathered.cases.get_mut(*number));
@@ -105,8 +115,8 @@ pub(super) fn gather<'d, P: Clone + Ord>(
                     gathered.cases.push(Case {
                         place,
                         operations: vec![operation],
-                        method: operation.method,
-                        methods: MethodSet::named(operation.method),
+                        method,
+                        methods: MethodSet::named(method),
                         pattern,
                         names,
                         security: operation.security.clone(),

@@ -5,14 +5,18 @@
 //! document that a policy can be compared with, [`compare`] says where the two differ, and
 //! [`import`] makes a first policy of a document, one that does not differ.
 //!
-//! Only OpenAPI 3.0 and 3.1, YAML or JSON. What is not about requests and their security (schemas,
-//! examples, callbacks, webhooks) is not looked at, and so may be as odd as it likes.
+//! OpenAPI 3.0, 3.1 and 3.2 are read, as YAML or JSON. `$ref`s are followed within the document
+//! and, through [`Files`], into others. Whatever a `$ref` hides could be an operation or its
+//! security, so one that can't be followed is an error. Parts that are not about requests and their
+//! security (schemas, examples, callbacks, webhooks) are not looked at.
 
 mod cases;
 mod compare;
 mod document;
 mod import;
+mod library;
 pub mod limits;
+mod reference;
 mod template;
 mod tree;
 mod ways;
@@ -20,8 +24,11 @@ mod ways;
 pub use compare::{
     CompareError, Finding, FindingKind, OperationRef, Report, RuleRef, Side, compare,
 };
-pub use document::{Alternative, Document, Operation, Scheme, SchemeKind, Security, Server};
+pub use document::{
+    Alternative, Document, Operation, OperationMethod, Scheme, SchemeKind, Security, Server,
+};
 pub use import::{ImportOptions, Imported, import};
+pub use library::Files;
 
 use std::fmt;
 
@@ -30,6 +37,8 @@ use std::fmt;
 pub struct DocumentError {
     /// What is wrong: lower case, no full stop.
     pub message: String,
+    /// The file, as a path below the root folder, if it is not the document itself.
+    pub file: Option<String>,
     /// The line, counted from 1, where it is known.
     pub line: Option<u32>,
     /// What to do about it.
@@ -40,13 +49,28 @@ impl DocumentError {
     fn new(message: impl Into<String>) -> DocumentError {
         DocumentError {
             message: message.into(),
+            file: None,
             line: None,
             help: None,
         }
     }
 
-    fn at(mut self, line: Option<u32>) -> DocumentError {
+    /// Says where it is, unless that is known more closely already.
+    fn at(mut self, place: library::Place) -> DocumentError {
+        if self.line.is_none() && self.file.is_none() {
+            self.file = place.file.map(str::to_owned);
+            self.line = place.line;
+        }
+        self
+    }
+
+    fn at_line(mut self, line: Option<u32>) -> DocumentError {
         self.line = self.line.or(line);
+        self
+    }
+
+    fn in_file(mut self, file: &str) -> DocumentError {
+        self.file = Some(file.to_owned());
         self
     }
 

@@ -4,7 +4,7 @@
 //! segment, a character that no path of a policy takes) is told apart here, with the pattern that
 //! comes nearest, so that a policy's own answer to it can still be recognised.
 
-use super::tree::percent_decoded;
+use super::reference::percent_decoded;
 use crate::check::limits::MAX_SEGMENTS;
 use crate::pattern::{PathPattern, SegmentPattern};
 use crate::syntax::is_path_literal;

@@ -75,7 +75,7 @@ impl FindingKind {
             FindingKind::ScopeBeyond => "scopes of the rule that the document does not name",
             FindingKind::Template => "paths that the two divide differently",
             FindingKind::Broad => "rules that answer operations without a rule of their own",
-            FindingKind::Inexpressible => "paths that no rule can have",
+            FindingKind::Inexpressible => "operations that no rule can have",
             FindingKind::NoOperation => "rules without an operation",
             FindingKind::TooComplex => "conditions that are too complex to compare",
         }
@@ -103,11 +103,13 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationRef {
     /// The method.
-    pub method: &'static str,
+    pub method: String,
     /// The path, as the document writes it.
     pub path: String,
     /// Its `operationId`.
     pub id: Option<String>,
+    /// The file it stands in, as a path below the root folder, if it is not the document itself.
+    pub file: Option<String>,
     /// Its line, where it is known.
     pub line: Option<u32>,
 }
@@ -115,9 +117,10 @@ pub struct OperationRef {
 impl From<&Operation> for OperationRef {
     fn from(operation: &Operation) -> OperationRef {
         OperationRef {
-            method: operation.method.as_str(),
+            method: operation.method.as_str().to_owned(),
             path: operation.path.clone(),
             id: operation.id.clone(),
+            file: operation.file.clone(),
             line: operation.line,
         }
     }

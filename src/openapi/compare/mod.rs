@@ -302,9 +302,10 @@ impl<'p, 'd> Comparison<'p, 'd> {
                 near.clone()
             }
         });
-        let answered = near.is_some_and(|near| {
+        let answered = near.zip(misfit.operation.method.known());
+        let answered = answered.is_some_and(|(near, method)| {
             rules
-                .answer(misfit.operation.method, &near)
+                .answer(method, &near)
                 .is_some_and(|answer| answer.routes.iter().any(|(_, route)| route.path == near))
         });
         if !answered {
@@ -341,7 +342,11 @@ impl<'p, 'd> Comparison<'p, 'd> {
             };
             let is_for_misfit = |misfit: &Misfit<Group>| {
                 misfit.place.contains(&id)
-                    && route.methods.has(misfit.operation.method)
+                    && misfit
+                        .operation
+                        .method
+                        .known()
+                        .is_some_and(|method| route.methods.has(method))
                     && misfit
                         .near
                         .as_ref()
@@ -465,7 +470,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
             .findings
             .iter()
             .flat_map(|finding| &finding.operations)
-            .map(|operation| (operation.method, operation.path.as_str()))
+            .map(|operation| (operation.method.as_str(), operation.path.as_str()))
             .collect();
         Report {
             operations,

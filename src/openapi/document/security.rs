@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::DocumentError;
 use super::super::limits::MAX_WAYS;
-use super::super::tree::Here;
+use super::super::library::{Entry, Here, is_extension};
+use super::super::tree::At;
 
 /// A security scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,24 +125,188 @@ impl Alternative {
     }
 }
 
-/// Reads the schemes of a document.
-pub(super) fn schemes(root: Here) -> Result<BTreeMap<String, Scheme>, DocumentError> {
-    let Some(schemes) = root
-        .get("components")
-        .and_then(|components| components.get("securitySchemes"))
-    else {
-        return Ok(BTreeMap::new());
-    };
-    schemes
-        .members()
-        .map(|(name, scheme, line)| {
-            let scheme = scheme.resolved().map_err(|error| error.at(line))?;
-            Ok((name.to_owned(), self::scheme(scheme)))
-        })
-        .collect()
+/// The schemes of a document, and what was read by them.
+pub(super) struct Schemes<'a> {
+    schemes: BTreeMap<String, Scheme>,
+    /// Schemes that requirements name by a URI.
+    by_uri: BTreeMap<(usize, &'a str), Scheme>,
+    /// Whether a requirement may name its scheme by a URI (OpenAPI 3.2).
+    takes_uris: bool,
+    /// Lists that were read: many operations may share one.
+    known: BTreeMap<(usize, At), Security>,
 }
 
-fn scheme(scheme: Here) -> Scheme {
+impl<'a> Schemes<'a> {
+    /// Reads the schemes of a document.
+    pub fn of(root: Here<'a>, version: &str) -> Result<Schemes<'a>, DocumentError> {
+        let mut schemes = BTreeMap::new();
+        for entry in declared(root)? {
+            let scheme = scheme(entry.value).map_err(|error| error.at(entry.place))?;
+            schemes.insert(entry.name.to_owned(), scheme);
+        }
+        Ok(Schemes {
+            schemes,
+            by_uri: BTreeMap::new(),
+            takes_uris: version.starts_with("3.2"),
+            known: BTreeMap::new(),
+        })
+    }
+
+    /// The schemes, by name.
+    pub fn finish(self) -> BTreeMap<String, Scheme> {
+        let mut schemes = self.schemes;
+        for ((_, uri), scheme) in self.by_uri {
+            schemes.entry(uri.to_owned()).or_insert(scheme);
+        }
+        schemes
+    }
+
+    /// Reads who may call.
+    pub fn read(&mut self, written: Entry<'a>) -> Result<Security, DocumentError> {
+        let identity = written.value.identity();
+        if let Some(known) = self.known.get(&identity) {
+            return Ok(known.clone());
+        }
+        let security = self
+            .list(written.value)
+            .map_err(|error| error.at(written.place))?;
+        self.known.insert(identity, security.clone());
+        Ok(security)
+    }
+
+    fn list(&mut self, list: Here<'a>) -> Result<Security, DocumentError> {
+        let list = list.resolved()?;
+        if !list.is_list() {
+            return Err(DocumentError::new("a `security` is not a list"));
+        }
+        let mut optional = false;
+        let mut any_of: Vec<Alternative> = Vec::new();
+        for requirement in list.elements() {
+            let requirement = requirement.resolved()?;
+            if !requirement.is_object() {
+                return Err(DocumentError::new(
+                    "a `security` lists something other than a mapping of schemes",
+                ));
+            }
+            let mut alternative = Alternative::default();
+            for entry in requirement.members() {
+                self.requirement(entry, requirement, &mut alternative)
+                    .map_err(|error| error.at(entry.place))?;
+            }
+            if alternative == Alternative::default() {
+                optional = true;
+            } else if any_of.len() == MAX_WAYS {
+                return Err(DocumentError::new(format!(
+                    "a `security` lists more than {MAX_WAYS} alternatives"
+                )));
+            } else if !any_of.contains(&alternative) {
+                any_of.push(alternative);
+            }
+        }
+        Ok(if any_of.is_empty() {
+            Security::Public
+        } else {
+            Security::Alternatives { optional, any_of }
+        })
+    }
+
+    /// Reads what a requirement asks of one scheme.
+    fn requirement(
+        &mut self,
+        Entry { name, value, .. }: Entry<'a>,
+        requirement: Here<'a>,
+        alternative: &mut Alternative,
+    ) -> Result<(), DocumentError> {
+        let wanted = value.resolved()?;
+        let texts: Option<BTreeSet<String>> = wanted
+            .elements()
+            .map(|scope| scope.text().map(str::to_owned))
+            .collect();
+        let Some(texts) = texts.filter(|_| wanted.is_list()) else {
+            return Err(DocumentError::new(format!(
+                "what a `security` asks of {} is not a list of strings",
+                crate::text::quoted(name)
+            ))
+            .help("an empty list, `[]`, asks for no scopes"));
+        };
+        match self.kind(name, requirement)? {
+            SchemeKind::OAuth2 | SchemeKind::OpenIdConnect => {
+                alternative.token = true;
+                alternative.scopes.extend(texts);
+            }
+            SchemeKind::Bearer => {
+                alternative.token = true;
+                alternative.roles.extend(texts);
+            }
+            SchemeKind::Elsewhere => {
+                alternative.elsewhere.insert(name.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// The kind of the scheme that a requirement names. Names are those of the document itself
+    /// (OpenAPI 3.1, 4.8.2), also where the requirement stands in another file.
+    fn kind(&mut self, name: &'a str, requirement: Here<'a>) -> Result<SchemeKind, DocumentError> {
+        let shown = crate::text::quoted(name);
+        let own = self.schemes.get(name);
+        if requirement.file_name().is_some()
+            && let Some(root) = requirement.root()
+            && let Some(other) = declared(root)?.find(|other| other.name == name)
+            && Some(&scheme(other.value)?) != own
+        {
+            return Err(DocumentError::new(format!(
+                "the document and the file that asks for the security scheme {shown} declare it differently"
+            ))
+            .help("declare it in the document, and let the file's be a `$ref` to it"));
+        }
+        if let Some(own) = own {
+            return Ok(own.kind);
+        }
+        if !self.takes_uris {
+            return Err(DocumentError::new(format!(
+                "the document has no security scheme {shown}, but asks for it"
+            ))
+            .help("declare it in the document's `components.securitySchemes`"));
+        }
+        let read = scheme(requirement.pointed_at(name).map_err(|error| {
+            DocumentError::new(format!(
+                "{shown} is neither a security scheme of the document nor a URI of one: {}",
+                error.message
+            ))
+            .help("declare it in the document's `components.securitySchemes`")
+        })?)?;
+        let kind = read.kind;
+        let (file, _) = requirement.identity();
+        self.by_uri.insert((file, name), read);
+        Ok(kind)
+    }
+}
+
+/// The security schemes that a file declares.
+fn declared<'a>(
+    root: Here<'a>,
+) -> Result<impl Iterator<Item = Entry<'a>> + use<'a>, DocumentError> {
+    let resolved = |entry: Option<Entry<'a>>| {
+        entry
+            .map(|entry| entry.value.resolved().map_err(|error| error.at(entry.place)))
+            .transpose()
+    };
+    let schemes = match resolved(root.member("components"))? {
+        Some(components) => resolved(components.member("securitySchemes"))?,
+        None => None,
+    };
+    Ok(schemes
+        .into_iter()
+        .flat_map(Here::members)
+        .filter(|entry| !is_extension(entry.name)))
+}
+
+/// The members of a scheme that are read.
+const SCHEME: [&str; 4] = ["type", "scheme", "flows", "openIdConnectUrl"];
+
+fn scheme(written: Here<'_>) -> Result<Scheme, DocumentError> {
+    let scheme = written.resolved_but(|name| SCHEME.contains(&name))?;
     let text = |here: Here, name: &str| here.get(name).and_then(Here::text).map(str::to_owned);
     let mut read = Scheme {
         kind: SchemeKind::Elsewhere,
@@ -151,9 +316,19 @@ fn scheme(scheme: Here) -> Scheme {
     match scheme.get("type").and_then(Here::text) {
         Some("oauth2") => {
             read.kind = SchemeKind::OAuth2;
-            for (_, flow, _) in scheme.get("flows").into_iter().flat_map(Here::members) {
-                let scopes = flow.get("scopes").into_iter().flat_map(Here::members);
-                read.scopes.extend(scopes.map(|(name, ..)| name.to_owned()));
+            let flows = scheme.get("flows").map(Here::resolved).transpose()?;
+            for flow in flows.into_iter().flat_map(Here::members) {
+                if is_extension(flow.name) {
+                    continue;
+                }
+                let flow = flow.value.resolved()?;
+                let scopes = flow.get("scopes").map(Here::resolved).transpose()?;
+                read.scopes.extend(
+                    scopes
+                        .into_iter()
+                        .flat_map(Here::members)
+                        .map(|scope| scope.name.to_owned()),
+                );
                 read.urls.extend(text(flow, "tokenUrl"));
                 read.urls.extend(text(flow, "authorizationUrl"));
             }
@@ -171,75 +346,15 @@ fn scheme(scheme: Here) -> Scheme {
                 read.kind = SchemeKind::Bearer;
             }
         }
-        _ => {}
-    }
-    read
-}
-
-/// Reads who may call.
-pub(super) fn read(
-    list: Here,
-    schemes: &BTreeMap<String, Scheme>,
-    notes: &mut BTreeSet<String>,
-) -> Result<Security, DocumentError> {
-    if !list.is_list() {
-        return Err(DocumentError::new("a `security` is no list"));
-    }
-    let mut optional = false;
-    let mut any_of: Vec<Alternative> = Vec::new();
-    for requirement in list.elements() {
-        if !requirement.is_object() {
-            return Err(DocumentError::new(
-                "a `security` lists something other than a mapping of schemes",
-            ));
-        }
-        let mut alternative = Alternative::default();
-        for (name, wanted, line) in requirement.members() {
-            let wanted: Option<BTreeSet<String>> = wanted
-                .elements()
-                .map(|scope| scope.text().map(str::to_owned))
-                .collect();
-            let wanted = wanted.ok_or_else(|| {
-                DocumentError::new(format!(
-                    "what a `security` asks of {} is no list of strings",
-                    crate::text::quoted(name)
-                ))
-                .at(line)
-            })?;
-            let kind = schemes.get(name).map(|scheme| scheme.kind);
-            if kind.is_none() {
-                notes.insert(format!(
-                    "the document has no security scheme {}, but asks for it",
-                    crate::text::quoted(name)
-                ));
-            }
-            match kind {
-                Some(SchemeKind::OAuth2 | SchemeKind::OpenIdConnect) => {
-                    alternative.token = true;
-                    alternative.scopes.extend(wanted);
-                }
-                Some(SchemeKind::Bearer) => {
-                    alternative.token = true;
-                    alternative.roles.extend(wanted);
-                }
-                Some(SchemeKind::Elsewhere) | None => {
-                    alternative.elsewhere.insert(name.to_owned());
-                }
-            }
-        }
-        if alternative == Alternative::default() {
-            optional = true;
-        } else if any_of.len() == MAX_WAYS {
+        Some("apiKey" | "mutualTLS") => {}
+        Some(other) => {
             return Err(DocumentError::new(format!(
-                "a `security` lists more than {MAX_WAYS} alternatives"
-            )));
-        } else if !any_of.contains(&alternative) {
-            any_of.push(alternative);
+                "{} is not a type of security schemes",
+                crate::text::quoted(other)
+            ))
+            .help("the types are `apiKey`, `http`, `mutualTLS`, `oauth2` and `openIdConnect`"));
         }
+        None => return Err(DocumentError::new("a security scheme has no `type`")),
     }
-    Ok(if any_of.is_empty() {
-        Security::Public
-    } else {
-        Security::Alternatives { optional, any_of }
-    })
+    Ok(read)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::DocumentError;
 use super::super::limits::MAX_SERVER_URL;
-use super::super::tree::Here;
+use super::super::library::Here;
 use crate::check::{normal_host, split_port};
 
 /// A server of an operation.
@@ -34,14 +34,20 @@ pub(super) fn read(
     list: Here,
     notes: &mut BTreeSet<String>,
 ) -> Result<Arc<[Server]>, DocumentError> {
+    let list = list.resolved()?;
+    if !list.is_list() {
+        return Err(DocumentError::new("`servers` is not a list"));
+    }
     let mut servers: Vec<Server> = Vec::new();
+    let mut known: BTreeSet<Server> = BTreeSet::new();
     for entry in list.elements() {
+        let entry = entry.resolved()?;
         let Some(url) = entry.get("url").and_then(Here::text) else {
             return Err(DocumentError::new("a server has no `url`"));
         };
         let url = written_out(url.trim(), entry)?;
         let server = one(url, notes);
-        if !servers.contains(&server) {
+        if known.insert(server.clone()) {
             servers.push(server);
         }
     }
@@ -60,11 +66,14 @@ fn written_out(url: &str, entry: Here) -> Result<String, DocumentError> {
             break;
         };
         text.push_str(before);
-        let default = entry
-            .get("variables")
+        let variables = entry.get("variables").map(Here::resolved).transpose()?;
+        let variable = variables
             .and_then(|variables| variables.get(name))
-            .and_then(|variable| variable.get("default"))
-            .and_then(Here::text);
+            .map(Here::resolved)
+            .transpose()?;
+        let default = variable
+        .and_then(|variable| variable.get("default"))
+        .and_then(Here::text);
         match default {
             Some(default) => text.push_str(default),
             // In a path it is then a parameter; a host with it is none.

@@ -194,7 +194,7 @@ fn tell(apis: &[text::Api], issuer: &Issuer) -> Vec<String> {
     if misfits > 0 {
         notes.push(format!(
             "{} that no rule can have: left out, with a comment",
-            counted(misfits, "path")
+            counted(misfits, "operation")
         ));
     }
     if issuer.is_needed(apis) {

@@ -2,28 +2,30 @@
 
 use super::super::DocumentError;
 use super::super::limits::{MAX_BYTES, MAX_DEPTH};
-use super::{At, Member, Tree, Value};
+use super::{At, Member, Members, Tree, Value};
 use crate::json::{Bounds, Json};
 
 /// Reads a document in JSON, strictly: no member twice, nothing behind the value.
-pub(super) fn parse(text: &str) -> Result<Tree<'_>, DocumentError> {
+pub(super) fn parse(text: &str) -> Result<Tree, DocumentError> {
     let bounds = Bounds {
         bytes: MAX_BYTES,
         depth: MAX_DEPTH,
     };
     let json = Json::parse_within(text.as_bytes(), &bounds).map_err(|error| {
-        DocumentError::new(format!("the document is no JSON: {error}"))
-            .help("it begins with `{`, and so is read as JSON")
+        DocumentError::new(format!("the document is not JSON: {error}"))
+            .help("it begins with `{`, so it is read as JSON")
     })?;
     let mut builder = Builder {
         text,
         lines: text.match_indices('\n').map(|(at, _)| at).collect(),
         values: Vec::new(),
     };
-    let root = builder.add(json);
+    let root = builder.add(json)?;
     Ok(Tree {
         values: builder.values,
         root,
+        // A value of JSON is a byte at least: the limit on bytes is enough.
+        nodes: 0,
     })
 }
 
@@ -31,34 +33,37 @@ struct Builder<'t> {
     text: &'t str,
     /// Where each line ends.
     lines: Vec<usize>,
-    values: Vec<Value<'t>>,
+    values: Vec<Value>,
 }
 
 impl<'t> Builder<'t> {
     /// Recursion is bounded by [`MAX_DEPTH`].
-    fn add(&mut self, json: Json<'t>) -> At {
+    fn add(&mut self, json: Json<'_>) -> Result<At, DocumentError> {
         let value = match json {
-            Json::String(text) => Value::Text(text),
+            Json::String(text) => Value::Text(text.into()),
             Json::Array(elements) => Value::List(
                 elements
                     .into_iter()
                     .map(|element| self.add(element))
-                    .collect(),
+                    .collect::<Result<_, _>>()?,
             ),
-            Json::Object(members) => Value::Members(
-                members
+            Json::Object(members) => {
+                let members: Result<Vec<Member>, DocumentError> = members
                     .into_iter()
-                    .map(|(name, value)| Member {
-                        line: self.line(&name),
-                        name,
-                        value: self.add(value),
+                    .map(|(name, value)| {
+                        Ok(Member {
+                            line: self.line(&name),
+                            name: name.into(),
+                            value: self.add(value)?,
+                        })
                     })
-                    .collect(),
-            ),
+                    .collect();
+                Value::Members(Members::new(members?)?)
+            }
             Json::Null | Json::Bool(_) | Json::Number(_) => Value::Other,
         };
         self.values.push(value);
-        At(self.values.len() - 1)
+        Ok(At(self.values.len() - 1))
     }
 
     /// The line of a name. A name without escapes is a piece of the document, so where it lies in

@@ -1,51 +1,98 @@
 //! A document as a tree that remembers lines.
 //!
 //! YAML and JSON become the same tree. Its values lie in one list and name each other by number,
-//! so that an alias of YAML is a number too: a document of a kilobyte that stands for a gigabyte
-//! stays a kilobyte. What goes through the tree goes as deep as OpenAPI says, and no deeper.
+//! so an alias of YAML is a number too: a document of a kilobyte that stands for a gigabyte
+//! stays a kilobyte. Code that walks the tree goes as deep as OpenAPI says, and no deeper.
 
 mod json;
 mod yaml;
 
-use std::borrow::Cow;
-
 use super::DocumentError;
-use super::limits::{MAX_BYTES, MAX_REFERENCES};
+use super::limits::MAX_BYTES;
 
 /// The number of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct At(usize);
+pub(super) struct At(usize);
 
 /// A value.
 #[derive(Debug)]
-enum Value<'t> {
-    /// A string; in YAML any scalar but `null`, for `version: 3.0` is meant as it stands.
-    Text(Cow<'t, str>),
+pub(super) enum Value {
+    /// A string; in YAML any scalar but `null`, so that `version: 3.0` is read as it is written.
+    Text(Box<str>),
     /// A list.
     List(Vec<At>),
-    /// Members, in the order of the document, no name twice.
-    Members(Vec<Member<'t>>),
+    /// A mapping.
+    Members(Members),
     /// `null`, or a number or boolean of JSON.
     Other,
 }
 
 #[derive(Debug, Clone)]
-struct Member<'t> {
-    name: Cow<'t, str>,
-    line: Option<u32>,
-    value: At,
+pub(super) struct Member {
+    pub name: Box<str>,
+    pub line: Option<u32>,
+    pub value: At,
 }
 
-/// A whole document.
+/// The members of a mapping in the order of the document, no name twice.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    list: Vec<Member>,
+    /// The members sorted by name: thousands of `$ref`s may look into one large mapping.
+    by_name: Vec<usize>,
+}
+
+impl Members {
+    fn new(list: Vec<Member>) -> Result<Members, DocumentError> {
+        let name = |at: &usize| list.get(*at).map(|member| &member.name);
+        let mut by_name: Vec<usize> = (0..list.len()).collect();
+        by_name.sort_by(|a, b| name(a).cmp(&name(b)).then(a.cmp(b)));
+        let doubled = by_name
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [first, second] if name(first) == name(second) => Some(*second),
+                _ => None,
+            })
+            .min()
+            .and_then(|at| list.get(at));
+        if let Some(second) = doubled {
+            return Err(DocumentError::new(format!(
+                "the member {} appears twice",
+                crate::text::quoted(&second.name)
+            ))
+            .at_line(second.line));
+        }
+        Ok(Members { list, by_name })
+    }
+
+    /// The member of that name.
+    pub fn get(&self, name: &str) -> Option<&Member> {
+        let member = |at: &usize| self.list.get(*at);
+        self.by_name
+            .binary_search_by(|at| member(at).map(|member| member.name.as_ref()).cmp(&Some(name)))
+            .ok()
+            .and_then(|place| self.by_name.get(place))
+            .and_then(member)
+    }
+
+    /// The members, in the order of the document.
+    pub fn as_slice(&self) -> &[Member] {
+        &self.list
+    }
+}
+
+/// A whole file.
 #[derive(Debug)]
-pub(super) struct Tree<'t> {
-    values: Vec<Value<'t>>,
+pub(super) struct Tree {
+    values: Vec<Value>,
     root: At,
+    /// How many values and members were counted while it was read, for `MAX_NODES`.
+    pub nodes: usize,
 }
 
-impl<'t> Tree<'t> {
-    /// Reads a document: JSON where it begins with a brace, else YAML.
-    pub fn parse(bytes: &'t [u8]) -> Result<Tree<'t>, DocumentError> {
+impl Tree {
+    /// Reads a file: JSON where it begins with a brace, else YAML. `nodes` values may be in it.
+    pub fn parse(bytes: &[u8], nodes: usize) -> Result<Tree, DocumentError> {
         if bytes.len() > MAX_BYTES {
             return Err(DocumentError::new(format!(
                 "the document is larger than {} MiB",
@@ -58,140 +105,17 @@ impl<'t> Tree<'t> {
         if text.trim_start().starts_with('{') {
             json::parse(text)
         } else {
-            yaml::parse(text)
+            yaml::parse(text, nodes)
         }
     }
 
-    /// The outermost value.
-    pub fn root(&self) -> Here<'_, 't> {
-        Here {
-            tree: self,
-            at: self.root,
-        }
-    }
-}
-
-/// A value in its tree.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Here<'a, 't> {
-    tree: &'a Tree<'t>,
-    at: At,
-}
-
-impl<'a, 't> Here<'a, 't> {
-    fn value(self) -> Option<&'a Value<'t>> {
-        self.tree.values.get(self.at.0)
+    /// The number of the outermost value.
+    pub fn root(&self) -> At {
+        self.root
     }
 
-    fn there(self, at: At) -> Here<'a, 't> {
-        Here { at, ..self }
+    /// A value.
+    pub fn value(&self, at: At) -> Option<&Value> {
+        self.values.get(at.0)
     }
-
-    /// The text, if this is a string.
-    pub fn text(self) -> Option<&'a str> {
-        match self.value()? {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Whether this has members.
-    pub fn is_object(self) -> bool {
-        matches!(self.value(), Some(Value::Members(_)))
-    }
-
-    /// Whether this is a list.
-    pub fn is_list(self) -> bool {
-        matches!(self.value(), Some(Value::List(_)))
-    }
-
-    /// The member of that name.
-    pub fn get(self, name: &str) -> Option<Here<'a, 't>> {
-        self.members()
-            .find(|(member, ..)| *member == name)
-            .map(|(_, value, _)| value)
-    }
-
-    /// The members: name, value, line.
-    pub fn members(
-        self,
-    ) -> impl Iterator<Item = (&'a str, Here<'a, 't>, Option<u32>)> + use<'a, 't> {
-        let members = match self.value() {
-            Some(Value::Members(members)) => members.as_slice(),
-            _ => &[],
-        };
-        members
-            .iter()
-            .map(move |member| (member.name.as_ref(), self.there(member.value), member.line))
-    }
-
-    /// The elements.
-    pub fn elements(self) -> impl Iterator<Item = Here<'a, 't>> + use<'a, 't> {
-        let elements = match self.value() {
-            Some(Value::List(elements)) => elements.as_slice(),
-            _ => &[],
-        };
-        elements.iter().map(move |at| self.there(*at))
-    }
-
-    /// This, or what its `$ref` leads to.
-    pub fn resolved(self) -> Result<Here<'a, 't>, DocumentError> {
-        let mut here = self;
-        for _ in 0..MAX_REFERENCES {
-            let Some(reference) = here.get("$ref").and_then(Here::text) else {
-                return Ok(here);
-            };
-            here = here.pointed_at(reference)?;
-        }
-        Err(DocumentError::new(format!(
-            "more than {MAX_REFERENCES} `$ref`s lead from one to the next"
-        ))
-        .help("does one of them lead back to itself?"))
-    }
-
-    /// What a reference within the document names (RFC 6901, section 6).
-    fn pointed_at(self, reference: &str) -> Result<Here<'a, 't>, DocumentError> {
-        let shown = crate::text::quoted(reference);
-        let Some(pointer) = reference.strip_prefix('#') else {
-            return Err(DocumentError::new(format!(
-                "the `$ref` {shown} leads out of the document"
-            ))
-            .help("bundle the document into one file first; nothing is fetched"));
-        };
-        let nowhere = || DocumentError::new(format!("the `$ref` {shown} leads nowhere"));
-        let pointer = percent_decoded(pointer).ok_or_else(nowhere)?;
-        let root = self.tree.root();
-        if pointer.is_empty() {
-            return Ok(root);
-        }
-        let path = pointer.strip_prefix('/').ok_or_else(nowhere)?;
-        path.split('/').try_fold(root, |here, token| {
-            let name = token.replace("~1", "/").replace("~0", "~");
-            let element = || {
-                name.parse()
-                    .ok()
-                    .and_then(|index: usize| here.elements().nth(index))
-            };
-            here.get(&name).or_else(element).ok_or_else(nowhere)
-        })
-    }
-}
-
-/// A text with its percent-escapes decoded once; `None` where one is bad.
-pub(super) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('%') {
-        return Some(Cow::Borrowed(text));
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            decoded.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(bytes.next()?).to_digit(16);
-        let value = digit()? << 4 | digit()?;
-        decoded.push(u8::try_from(value).ok()?);
-    }
-    String::from_utf8(decoded).ok().map(Cow::Owned)
 }

@@ -10,11 +10,15 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::super::DocumentError;
 use super::super::limits::{MAX_DEPTH, MAX_NODES};
-use super::{At, Member, Tree, Value};
+use super::{At, Member, Members, Tree, Value};
 
 /// Reads a document in YAML.
-pub(super) fn parse(text: &str) -> Result<Tree<'_>, DocumentError> {
-    let mut builder = Builder::default();
+/// At most `most` values and members are taken.
+pub(super) fn parse(text: &str, most: usize) -> Result<Tree, DocumentError> {
+    let mut builder = Builder {
+        most,
+        ..Builder::default()
+    };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| not_yaml(&error))?;
         builder.event(event, span)?;
@@ -25,30 +29,33 @@ pub(super) fn parse(text: &str) -> Result<Tree<'_>, DocumentError> {
     Ok(Tree {
         values: builder.values,
         root,
+        nodes: builder.nodes,
     })
 }
 
 fn not_yaml(error: &ScanError) -> DocumentError {
     DocumentError::new(format!(
-        "the document is no YAML: {}",
+        "the document is not YAML: {}",
         crate::text::clean(error.info())
     ))
-    .at(u32::try_from(error.marker().line()).ok())
+    .at_line(u32::try_from(error.marker().line()).ok())
 }
 
 #[derive(Default)]
-struct Builder<'t> {
-    values: Vec<Value<'t>>,
+struct Builder {
+    values: Vec<Value>,
     root: Option<At>,
     /// What has begun and not ended, from the outside in.
-    open: Vec<Open<'t>>,
+    open: Vec<Open>,
     /// What anchors name, once it has ended.
     anchors: BTreeMap<usize, At>,
     /// How many values and members there are, for [`MAX_NODES`].
     nodes: usize,
+    /// How many there may be.
+    most: usize,
 }
 
-enum Open<'t> {
+enum Open {
     List {
         anchor: usize,
         elements: Vec<At>,
@@ -56,9 +63,9 @@ enum Open<'t> {
     Mapping {
         anchor: usize,
         line: Option<u32>,
-        members: Vec<Member<'t>>,
+        members: Vec<Member>,
         /// The name whose value comes next.
-        name: Option<(Cow<'t, str>, Option<u32>)>,
+        name: Option<(Box<str>, Option<u32>)>,
         /// What `<<` names.
         merged: Vec<At>,
     },
@@ -67,8 +74,8 @@ enum Open<'t> {
 /// What stands in place of the name of a member that is merged: no plain `<<` is a name.
 const MERGE: &str = "<<";
 
-impl<'t> Builder<'t> {
-    fn event(&mut self, event: Event<'t>, span: Span) -> Result<(), DocumentError> {
+impl Builder {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), DocumentError> {
         let line = u32::try_from(span.start.line()).ok();
         match event {
             Event::Scalar(text, style, anchor, _) => self.scalar(text, style, anchor, line),
@@ -92,12 +99,12 @@ impl<'t> Builder<'t> {
             Event::SequenceEnd | Event::MappingEnd => self.end(line),
             Event::Alias(anchor) => {
                 let at = self.anchors.get(&anchor).copied().ok_or_else(|| {
-                    DocumentError::new("an alias stands within what it names").at(line)
+                    DocumentError::new("an alias is inside the value that it names").at_line(line)
                 })?;
                 self.place(at, line)
             }
             Event::DocumentStart(_) if self.root.is_some() => {
-                Err(DocumentError::new("a second document begins in the file").at(line))
+                Err(DocumentError::new("a second document begins in the file").at_line(line))
             }
             _ => Ok(()),
         }
@@ -105,18 +112,18 @@ impl<'t> Builder<'t> {
 
     fn count(&mut self, more: usize, line: Option<u32>) -> Result<(), DocumentError> {
         self.nodes = self.nodes.saturating_add(more);
-        if self.nodes > MAX_NODES {
+        if self.nodes > self.most {
             return Err(DocumentError::new(format!(
                 "the document has more than {MAX_NODES} values"
             ))
-            .at(line));
+            .at_line(line));
         }
         Ok(())
     }
 
     fn scalar(
         &mut self,
-        text: Cow<'t, str>,
+        text: Cow<'_, str>,
         style: ScalarStyle,
         anchor: usize,
         line: Option<u32>,
@@ -124,13 +131,13 @@ impl<'t> Builder<'t> {
         if let Some(Open::Mapping { name, .. }) = self.open.last_mut()
             && name.is_none()
         {
-            *name = Some((text, line));
+            *name = Some((text.into(), line));
             return Ok(());
         }
         let plain = style == ScalarStyle::Plain;
         let value = match text.as_ref() {
             "" | "~" | "null" | "Null" | "NULL" if plain => Value::Other,
-            _ => Value::Text(text),
+            _ => Value::Text(text.into()),
         };
         let at = self.add(value, anchor, line)?;
         self.place(at, line)
@@ -138,7 +145,7 @@ impl<'t> Builder<'t> {
 
     fn add(
         &mut self,
-        value: Value<'t>,
+        value: Value,
         anchor: usize,
         line: Option<u32>,
     ) -> Result<At, DocumentError> {
@@ -152,14 +159,14 @@ impl<'t> Builder<'t> {
         Ok(at)
     }
 
-    fn begin(&mut self, open: Open<'t>, line: Option<u32>) -> Result<(), DocumentError> {
+    fn begin(&mut self, open: Open, line: Option<u32>) -> Result<(), DocumentError> {
         if self.open.len() == MAX_DEPTH {
             return Err(
-                DocumentError::new(format!("the document nests deeper than {MAX_DEPTH}")).at(line),
+                DocumentError::new(format!("the document nests deeper than {MAX_DEPTH}")).at_line(line),
             );
         }
         if let Some(Open::Mapping { name: None, .. }) = self.open.last() {
-            return Err(DocumentError::new("a name is a list or a mapping").at(line));
+            return Err(DocumentError::new("a name is a list or a mapping").at_line(line));
         }
         self.open.push(open);
         Ok(())
@@ -177,9 +184,8 @@ impl<'t> Builder<'t> {
                 merged,
                 ..
             }) => {
-                refuse_doubled(&members)?;
                 self.merge(&mut members, &merged, begun)?;
-                self.add(Value::Members(members), anchor, line)?
+                self.add(Value::Members(Members::new(members)?), anchor, line)?
             }
             None => return Ok(()),
         };
@@ -198,14 +204,14 @@ impl<'t> Builder<'t> {
                 merged,
                 ..
             }) => match name.take() {
-                Some((name, _)) if name == MERGE => merged.push(at),
+                Some((name, _)) if &*name == MERGE => merged.push(at),
                 Some((name, line)) => members.push(Member {
                     name,
                     line,
                     value: at,
                 }),
                 // An alias in place of a name.
-                None => return Err(DocumentError::new("a name is an alias").at(line)),
+                None => return Err(DocumentError::new("a name is an alias").at_line(line)),
             },
         }
         Ok(())
@@ -214,14 +220,14 @@ impl<'t> Builder<'t> {
     /// Adds the members of what `<<` names; those that are there already win.
     fn merge(
         &mut self,
-        members: &mut Vec<Member<'t>>,
+        members: &mut Vec<Member>,
         merged: &[At],
         line: Option<u32>,
     ) -> Result<(), DocumentError> {
         if merged.is_empty() {
             return Ok(());
         }
-        let wrong = || DocumentError::new("`<<` names no mapping, and no list of them").at(line);
+        let wrong = || DocumentError::new("`<<` names neither a mapping nor a list of mappings").at_line(line);
         let mut sources: Vec<At> = Vec::new();
         for at in merged {
             match self.values.get(at.0) {
@@ -229,12 +235,13 @@ impl<'t> Builder<'t> {
                 _ => sources.push(*at),
             }
         }
-        let mut names: BTreeSet<Cow<str>> =
+        let mut names: BTreeSet<Box<str>> =
             members.iter().map(|member| member.name.clone()).collect();
         for at in sources {
             let Some(Value::Members(others)) = self.values.get(at.0) else {
                 return Err(wrong());
             };
+            let others = others.as_slice();
             let looked_at = others.len();
             let fresh: Vec<Member> = others
                 .iter()
@@ -245,20 +252,5 @@ impl<'t> Builder<'t> {
             self.count(looked_at, line)?;
         }
         Ok(())
-    }
-}
-
-fn refuse_doubled(members: &[Member]) -> Result<(), DocumentError> {
-    let mut names = BTreeSet::new();
-    match members
-        .iter()
-        .find(|member| !names.insert(member.name.as_ref()))
-    {
-        Some(second) => Err(DocumentError::new(format!(
-            "the member {} is there twice",
-            crate::text::quoted(&second.name)
-        ))
-        .at(second.line)),
-        None => Ok(()),
     }
 }

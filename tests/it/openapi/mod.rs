@@ -6,6 +6,8 @@ mod commands;
 mod conformance;
 mod guide;
 mod properties;
+mod references;
+mod versions;
 
 use std::sync::Arc;
 
