@@ -193,7 +193,11 @@ fn as_json(report: &Report, arguments: &Arguments, version: &str) -> Value {
 }
 
 fn file(operation: &OperationRef, arguments: &Arguments) -> String {
-    openapi::shown(&operation.file, &arguments.openapi, arguments.root.as_deref())
+    openapi::shown(
+        &operation.file,
+        &arguments.openapi,
+        arguments.root.as_deref(),
+    )
 }
 
 fn side(side: &Side) -> Value {

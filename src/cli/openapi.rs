@@ -68,7 +68,10 @@ struct Folder {
 impl Folder {
     fn of(root: &Path) -> Result<Folder, Failure> {
         let failed = |why: &dyn std::fmt::Display| {
-            Failure::new(format!("the folder {} can't be read: {why}", root.display()))
+            Failure::new(format!(
+                "the folder {} can't be read: {why}",
+                root.display()
+            ))
         };
         let real = root.canonicalize().map_err(|error| failed(&error))?;
         if !real.is_dir() {

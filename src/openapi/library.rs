@@ -116,7 +116,9 @@ impl<'f> Library<'f> {
         }
         let left = MAX_BYTES.saturating_sub(self.bytes.get());
         let bytes = files.read(name, left).map_err(|why| {
-            DocumentError::new(format!("the file of the `$ref` {shown} can't be read: {why}"))
+            DocumentError::new(format!(
+                "the file of the `$ref` {shown} can't be read: {why}"
+            ))
         })?;
         if bytes.len() > left {
             return Err(DocumentError::new(format!(
@@ -124,8 +126,7 @@ impl<'f> Library<'f> {
                 MAX_BYTES >> 20
             )));
         }
-        self.add(name, &bytes)
-            .map_err(|error| error.in_file(name))
+        self.add(name, &bytes).map_err(|error| error.in_file(name))
     }
 }
 
@@ -286,7 +287,9 @@ impl<'a> Here<'a> {
             .book(self.file)
             .map_or("", |book| book.name.as_str());
         let read = Reference::read(text, name).map_err(|unfit| match unfit {
-            Unfit::NoPointer => nowhere().help("what follows the `#` is a JSON pointer, such as `#/components/pathItems/orders`"),
+            Unfit::NoPointer => nowhere().help(
+                "what follows the `#` is a JSON pointer, such as `#/components/pathItems/orders`",
+            ),
             Unfit::Outside if self.library.files.is_some() => DocumentError::new(format!(
                 "the `$ref` {shown} leads out of the folder of `--root`"
             ))

@@ -69,7 +69,11 @@ fn pointer(fragment: &str) -> Option<Vec<String>> {
     if pointer.is_empty() {
         return Some(Vec::new());
     }
-    pointer.strip_prefix('/')?.split('/').map(unescaped).collect()
+    pointer
+        .strip_prefix('/')?
+        .split('/')
+        .map(unescaped)
+        .collect()
 }
 
 fn unescaped(token: &str) -> Option<String> {
@@ -123,7 +127,11 @@ mod tests {
         for (standing_in, text, file) in [
             ("openapi.yaml", "a.yaml", Some("a.yaml")),
             ("openapi.yaml", "./a/b.yaml", Some("a/b.yaml")),
-            ("api/openapi.yaml", "../common/a.yaml#/x", Some("common/a.yaml")),
+            (
+                "api/openapi.yaml",
+                "../common/a.yaml#/x",
+                Some("common/a.yaml"),
+            ),
             ("api/openapi.yaml", "a%20b.yaml", Some("api/a b.yaml")),
             ("api/openapi.yaml", "./x:y.yaml", Some("api/x:y.yaml")),
             ("openapi.yaml", "../a.yaml", None),
@@ -157,7 +165,10 @@ mod tests {
             ("#", Some(vec![])),
             ("", Some(vec![])),
             ("#/", Some(vec![""])),
-            ("#/paths/~1a~1%7Bid%7D/get", Some(vec!["paths", "/a/{id}", "get"])),
+            (
+                "#/paths/~1a~1%7Bid%7D/get",
+                Some(vec!["paths", "/a/{id}", "get"]),
+            ),
             ("#/a~01", Some(vec!["a~1"])),
             ("#/a%7E1b", Some(vec!["a/b"])),
             ("#/a%2Fb", Some(vec!["a", "b"])),
@@ -172,7 +183,13 @@ mod tests {
                 .ok_or(Unfit::NoPointer);
             assert_eq!(read, wanted, "{text}");
         }
-        for (name, number) in [("0", Some(0)), ("12", Some(12)), ("01", None), ("+1", None), ("", None)] {
+        for (name, number) in [
+            ("0", Some(0)),
+            ("12", Some(12)),
+            ("01", None),
+            ("+1", None),
+            ("", None),
+        ] {
             assert_eq!(element(name), number, "{name}");
         }
     }

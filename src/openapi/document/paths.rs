@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::super::DocumentError;
 use super::super::library::{Entry, Here, Place, is_extension};
 use super::super::limits::MAX_OPERATIONS;
+use super::super::tree::At;
 use super::security::{Schemes, Security};
 use super::servers::{self, Server};
-use super::super::tree::At;
 use super::{Operation, OperationMethod, Scheme};
 use crate::pattern::Method;
 
@@ -105,7 +105,11 @@ impl<'a> Reader<'a> {
     /// they are the path item, and a member that both have has no meaning (OpenAPI 3.1, 4.8.9).
     fn path_item(
         &mut self,
-        Entry { name: path, value: item, .. }: Entry<'a>,
+        Entry {
+            name: path,
+            value: item,
+            ..
+        }: Entry<'a>,
         servers: &Arc<[Server]>,
     ) -> Result<(), DocumentError> {
         let layers = item.layers()?;
@@ -275,7 +279,9 @@ impl<'a> Reader<'a> {
 fn additional_operation(entry: Entry<'_>) -> Result<Found<'_>, DocumentError> {
     let name = entry.name;
     let has_own_member = name == QUERY.to_ascii_uppercase()
-        || OPERATIONS.iter().any(|own| name == own.to_ascii_uppercase());
+        || OPERATIONS
+            .iter()
+            .any(|own| name == own.to_ascii_uppercase());
     if has_own_member {
         return Err(DocumentError::new(format!(
             "{} can't stand in `{ADDITIONAL}`",

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::DocumentError;
-use super::super::limits::MAX_WAYS;
 use super::super::library::{Entry, Here, is_extension};
+use super::super::limits::MAX_WAYS;
 use super::super::tree::At;
 
 /// A security scheme.
@@ -289,7 +289,12 @@ fn declared<'a>(
 ) -> Result<impl Iterator<Item = Entry<'a>> + use<'a>, DocumentError> {
     let resolved = |entry: Option<Entry<'a>>| {
         entry
-            .map(|entry| entry.value.resolved().map_err(|error| error.at(entry.place)))
+            .map(|entry| {
+                entry
+                    .value
+                    .resolved()
+                    .map_err(|error| error.at(entry.place))
+            })
             .transpose()
     };
     let schemes = match resolved(root.member("components"))? {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::DocumentError;
-use super::super::limits::MAX_SERVER_URL;
 use super::super::library::Here;
+use super::super::limits::MAX_SERVER_URL;
 use crate::check::{normal_host, split_port};
 
 /// A server of an operation.
@@ -72,8 +72,8 @@ fn written_out(url: &str, entry: Here) -> Result<String, DocumentError> {
             .map(Here::resolved)
             .transpose()?;
         let default = variable
-        .and_then(|variable| variable.get("default"))
-        .and_then(Here::text);
+            .and_then(|variable| variable.get("default"))
+            .and_then(Here::text);
         match default {
             Some(default) => text.push_str(default),
             // In a path it is then a parameter; a host with it is none.

@@ -69,7 +69,11 @@ impl Members {
     pub fn get(&self, name: &str) -> Option<&Member> {
         let member = |at: &usize| self.list.get(*at);
         self.by_name
-            .binary_search_by(|at| member(at).map(|member| member.name.as_ref()).cmp(&Some(name)))
+            .binary_search_by(|at| {
+                member(at)
+                    .map(|member| member.name.as_ref())
+                    .cmp(&Some(name))
+            })
             .ok()
             .and_then(|place| self.by_name.get(place))
             .and_then(member)

@@ -143,12 +143,7 @@ impl Builder {
         self.place(at, line)
     }
 
-    fn add(
-        &mut self,
-        value: Value,
-        anchor: usize,
-        line: Option<u32>,
-    ) -> Result<At, DocumentError> {
+    fn add(&mut self, value: Value, anchor: usize, line: Option<u32>) -> Result<At, DocumentError> {
         self.count(1, line)?;
         self.values.push(value);
         let at = At(self.values.len() - 1);
@@ -162,7 +157,8 @@ impl Builder {
     fn begin(&mut self, open: Open, line: Option<u32>) -> Result<(), DocumentError> {
         if self.open.len() == MAX_DEPTH {
             return Err(
-                DocumentError::new(format!("the document nests deeper than {MAX_DEPTH}")).at_line(line),
+                DocumentError::new(format!("the document nests deeper than {MAX_DEPTH}"))
+                    .at_line(line),
             );
         }
         if let Some(Open::Mapping { name: None, .. }) = self.open.last() {
@@ -227,7 +223,9 @@ impl Builder {
         if merged.is_empty() {
             return Ok(());
         }
-        let wrong = || DocumentError::new("`<<` names neither a mapping nor a list of mappings").at_line(line);
+        let wrong = || {
+            DocumentError::new("`<<` names neither a mapping nor a list of mappings").at_line(line)
+        };
         let mut sources: Vec<At> = Vec::new();
         for at in merged {
             match self.values.get(at.0) {

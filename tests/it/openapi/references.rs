@@ -144,7 +144,8 @@ fn schemes_servers_and_components_are_read_through_references() {
     let more = "servers: [{ url: 'https://other.example.com' }]\n\
                 components: { securitySchemes: { $ref: 'n.yaml' } }\n";
     let schemes = "login: { $ref: 'o.yaml' }\n";
-    let flows = "type: oauth2\nflows: { $ref: '#/x' }\nx: { implicit: { scopes: { default: '' } } }\n";
+    let flows =
+        "type: oauth2\nflows: { $ref: '#/x' }\nx: { implicit: { scopes: { default: '' } } }\n";
     let files = [
         ("api/m.yaml", more),
         ("api/n.yaml", schemes),
@@ -341,7 +342,7 @@ fn both_commands_follow_files_below_the_root_folder() {
     for words in ["leads out of the document", "--root FOLDER"] {
         assert!(ran.stderr.contains(words), "{}", ran.stderr);
     }
-    for root in [text(folder.path().to_owned()), path("api")] {
+    for root in [path(""), path("api")] {
         let ran = run(&[&import[..], &["--root", &root]].concat());
         assert_eq!(ran.code, Some(0), "{}", ran.everything());
         assert!(
@@ -456,9 +457,5 @@ fn no_link_leads_out_of_the_root_folder() {
     symlink("..", path("api/parts")).expect("a link");
     let ran = import();
     assert_eq!(ran.code, Some(2), "{}", ran.everything());
-    assert!(
-        ran.stderr.contains("a link leads out"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("a link leads out"), "{}", ran.stderr);
 }

@@ -26,8 +26,15 @@ fn query_and_additional_operations_are_operations() {
     assert_eq!(methods, ["QUERY", "COPY"]);
     assert_ne!(document.operations[0].security, Security::Public);
     let imported = imported(&document);
-    let text = imported.text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for line in ["QUERY /a requires claim roles contains \"use\"", "COPY /a public"] {
+    let text = imported
+        .text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    for line in [
+        "QUERY /a requires claim roles contains \"use\"",
+        "COPY /a public",
+    ] {
         assert!(text.contains(line), "{}", imported.text);
     }
     let report = compare(&document, &policy(&imported.text), None).expect("a report");
@@ -56,7 +63,10 @@ fn a_method_that_no_rule_can_name_is_reported() {
     );
     let report = compare(&document, &policy(&imported.text), None).expect("a report");
     let kinds: Vec<FindingKind> = report.findings.iter().map(|one| one.kind).collect();
-    assert_eq!(kinds, [FindingKind::Inexpressible, FindingKind::Inexpressible]);
+    assert_eq!(
+        kinds,
+        [FindingKind::Inexpressible, FindingKind::Inexpressible]
+    );
     assert_eq!((report.operations, report.agreeing), (3, 1));
 }
 
@@ -64,7 +74,10 @@ fn a_method_that_no_rule_can_name_is_reported() {
 fn a_method_with_a_member_of_its_own_is_no_additional_one() {
     let text = of_3_2("    additionalOperations:\n      POST: {}\n");
     let error = portcullis::openapi::Document::parse(text.as_bytes()).expect_err("a POST");
-    assert_eq!(error.message, "`POST` can't stand in `additionalOperations`");
+    assert_eq!(
+        error.message,
+        "`POST` can't stand in `additionalOperations`"
+    );
     assert_eq!(error.line, Some(8));
 }
 
