@@ -4,16 +4,13 @@ use super::decide::conditions;
 use super::decision::Challenge;
 use super::eval::Scene;
 use super::facts::Scopes;
+use super::rest::{Budget, Login, Rest};
 use super::routed::Open;
 use super::step_up;
 use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, TextTest, Values};
 use crate::reason::Reason;
 use crate::settings::PathParameter;
 use crate::source::Span;
-
-/// Up to so many scopes that a token lacks, every set of them is tried, the small ones first;
-/// beyond it, all together and then without each. Each set is an evaluation of the conditions.
-const MAX_SCOPES_SEARCHED: usize = 10;
 
 /// What keeps a request out.
 pub(super) struct Blame {
@@ -29,14 +26,13 @@ pub(super) type Rules<'a> = Vec<(&'a Condition, &'a [PathParameter])>;
 /// Finds what keeps the conditions from holding.
 pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
     let all: Rules<'a> = conditions(open).collect();
-    let mut blame = first(scene, &all);
-    step_up::complete(scene, &all, &mut blame);
-    blame
-}
-
-/// What the first test that does not hold says.
-fn first<'a>(scene: &Scene<'a>, all: &Rules<'a>) -> Blame {
-    let failing = all.iter().find(|rule| !hold(scene, &[**rule], None));
+    let failing = all.iter().find(|(condition, parameters)| {
+        let scene = Scene {
+            parameters,
+            ..*scene
+        };
+        scene.condition(condition) != Some(true)
+    });
     let Some(failing) = failing else {
         return Blame {
             reason: Reason::Internal,
@@ -45,17 +41,36 @@ fn first<'a>(scene: &Scene<'a>, all: &Rules<'a>) -> Blame {
             challenge: Challenge::default(),
         };
     };
+    if scene.facts.is_none() {
+        return first(scene, failing, None);
+    }
+    let budget = Budget::new();
+    let rest = Rest::of(scene, &all);
+    match rest.least_scopes(&Login::default(), &budget) {
+        Some(scopes) => first(scene, failing, Some(scopes)),
+        None => {
+            let own = Rest::of(scene, &[*failing]).least_scopes(&Login::default(), &budget);
+            let mut blame = first(scene, failing, own);
+            step_up::complete(scene, &all, &rest, &mut blame, &budget);
+            blame
+        }
+    }
+}
+
+/// What the first test that does not hold says; `scopes` are the least that the rule wants.
+fn first<'a>(
+    scene: &Scene<'a>,
+    (condition, parameters): &(&'a Condition, &'a [PathParameter]),
+    scopes: Option<Vec<&str>>,
+) -> Blame {
     let scene = Scene {
-        parameters: failing.1,
+        parameters,
         ..*scene
     };
-    let (atom, wanted) = scene.blame(failing.0, true);
-    if scene.facts.is_some() {
-        let scopes = least_scopes(&scene, all).or_else(|| least_scopes(&scene, &[*failing]));
-        if let Some(scopes) = scopes {
-            let place = lacking_scope(&scene, failing.0).unwrap_or(atom.span);
-            return scope_missing(&scene, scopes, place);
-        }
+    let (atom, wanted) = scene.blame(condition, true);
+    if let Some(scopes) = scopes {
+        let place = lacking_scope(&scene, condition).unwrap_or(atom.span);
+        return scope_missing(&scene, scopes, place);
     }
     let ConditionKind::Atom(test) = &atom.kind else {
         return Blame {
@@ -66,89 +81,6 @@ fn first<'a>(scene: &Scene<'a>, all: &Rules<'a>) -> Blame {
         };
     };
     of_atom(&scene, test, wanted, atom.span)
-}
-
-/// Whether all rules hold, the token's scopes being the `assumed` ones if any are given.
-pub(super) fn hold<'s>(
-    scene: &'s Scene<'s>,
-    rules: &'s [(&'s Condition, &'s [PathParameter])],
-    assumed: Option<&'s [&'s str]>,
-) -> bool {
-    rules.iter().all(|(condition, parameters)| {
-        let scene = Scene {
-            parameters,
-            assumed,
-            ..*scene
-        };
-        scene.condition(condition) == Some(true)
-    })
-}
-
-/// The least set of scopes with which the rules would hold, if scopes alone can do it: as few as
-/// can be beside those that the token has, and of these only what is needed.
-pub(super) fn least_scopes<'a>(
-    scene: &Scene<'a>,
-    rules: &[(&'a Condition, &'a [PathParameter])],
-) -> Option<Vec<&'a str>> {
-    let mut named = Vec::new();
-    for (condition, _) in rules {
-        scopes_in(condition, &mut named);
-    }
-    let held: &[String] = match &scene.facts?.scopes {
-        Scopes::Are(held) => held,
-        Scopes::Missing(_) => &[],
-    };
-    let (have, lack): (Vec<&str>, Vec<&str>) = named
-        .iter()
-        .partition(|scope| held.iter().any(|one| one == *scope));
-    let with = |more: &[&'a str]| -> Vec<&'a str> { have.iter().chain(more).copied().collect() };
-    let found = if lack.len() <= MAX_SCOPES_SEARCHED {
-        let mut sets: Vec<u32> = (0..1_u32 << lack.len()).collect();
-        sets.sort_by_key(|set| set.count_ones());
-        sets.into_iter()
-            .map(|set| -> Vec<&str> {
-                lack.iter()
-                    .enumerate()
-                    .filter(|(at, _)| set >> at & 1 == 1)
-                    .map(|(_, scope)| *scope)
-                    .collect()
-            })
-            .find(|more| hold(scene, rules, Some(&with(more))))?
-    } else {
-        hold(scene, rules, Some(&with(&lack))).then(|| lack.clone())?
-    };
-    // In the order of the policy, and without what is not needed.
-    let mut least: Vec<&str> = named
-        .iter()
-        .copied()
-        .filter(|scope| have.contains(scope) || found.contains(scope))
-        .collect();
-    for scope in named.iter().rev() {
-        let without: Vec<&str> = least.iter().copied().filter(|one| one != scope).collect();
-        if hold(scene, rules, Some(&without)) {
-            least = without;
-        }
-    }
-    (!least.is_empty()).then_some(least)
-}
-
-pub(super) fn scopes_in<'a>(condition: &'a Condition, named: &mut Vec<&'a str>) {
-    match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => {
-            for one in all {
-                scopes_in(one, named);
-            }
-        }
-        ConditionKind::Not(inner) => scopes_in(inner, named),
-        ConditionKind::Atom(Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes)) => {
-            for scope in scopes {
-                if !named.contains(&scope.as_str()) {
-                    named.push(scope);
-                }
-            }
-        }
-        ConditionKind::Atom(_) => {}
-    }
 }
 
 /// The first test of scopes that does not hold.
@@ -166,13 +98,13 @@ fn lacking_scope(scene: &Scene<'_>, condition: &Condition) -> Option<Span> {
 }
 
 fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
-    let held: &[String] = match scene.facts.map(|facts| &facts.scopes) {
-        Some(Scopes::Are(held)) => held,
-        _ => &[],
+    let holds = |scope: &str| match scene.facts.map(|facts| &facts.scopes) {
+        Some(Scopes::Are(held)) => held.has(scope),
+        Some(Scopes::Missing(_)) | None => false,
     };
     let lacking: Vec<String> = scopes
         .iter()
-        .filter(|scope| !held.iter().any(|one| one == *scope))
+        .filter(|scope| !holds(scope))
         .map(|scope| format!("`{scope}`"))
         .collect();
     let because = scene.because(&Atom::ScopeAll(Vec::new()));
@@ -180,7 +112,7 @@ fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
         let permitted = |scope: &str| facts.permissions.iter().any(|one| one == scope);
         scopes
             .iter()
-            .all(|scope| held.iter().any(|one| one == scope) || permitted(scope))
+            .all(|scope| holds(scope) || permitted(scope))
     });
     let aside = if permitted {
         "; its `permissions` hold what is lacking: with `scopes from permissions` in the issuer \

@@ -123,8 +123,6 @@ pub(super) fn scene<'a>(
         leeway: facts
             .and_then(|facts| routed.policy.issuer(facts.issuer))
             .map_or(0, |issuer| issuer.leeway),
-        assumed: None,
-        login: None,
         parameters: &[],
     }
 }

@@ -3,11 +3,9 @@
 use std::fmt::Write as _;
 
 use super::facts::{Client, Fact, Facts, Scopes};
-use super::path::{self, QueryValue};
 use super::policy::Policy;
 use super::request::Request;
 use super::routed::Open;
-use super::step_up::Login;
 use crate::model::{
     Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
 };
@@ -27,10 +25,6 @@ pub(super) struct Scene<'a> {
     pub facts: Option<&'a Facts>,
     /// The clock leeway of the token's issuer, in seconds.
     pub leeway: u64,
-    /// Scopes to assume instead of the token's, when the least set is searched for.
-    pub assumed: Option<&'a [&'a str]>,
-    /// A login to assume in place of the token's, when what would do is searched for.
-    pub login: Option<&'a Login>,
     /// The parameters of the rule whose condition it is.
     pub parameters: &'a [PathParameter],
 }
@@ -87,16 +81,13 @@ impl<'a> Scene<'a> {
         match atom {
             Atom::ScopeAny(scopes) => self.has_scopes(|held| scopes.iter().any(held)),
             Atom::ScopeAll(scopes) => self.has_scopes(|held| scopes.iter().all(held)),
-            Atom::Claim(claim, test) => self.claim(*claim, test),
+            Atom::Claim(claim, test) => self.fact(self.facts?.claim(*claim), test),
             Atom::TokenFrom(issuer) => Some(self.facts?.issuer == *issuer),
             Atom::Client { any_of, negated } => match &self.facts?.client {
                 Client::Is(client) => Some(any_of.contains(client) != *negated),
                 Client::Absent(_) | Client::Disagree => None,
             },
             Atom::LoginWithin(seconds) => {
-                if let Some(age) = self.login.and_then(|login| login.age) {
-                    return Some(age <= *seconds);
-                }
                 let age = self.now()? - self.facts?.auth_time?;
                 // One in the future is no login that has been.
                 (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
@@ -109,8 +100,8 @@ impl<'a> Scene<'a> {
             Atom::Address { any_of, negated } => {
                 Some(any_of.contains(self.request.address?) != *negated)
             }
-            Atom::Header(name, test) => self.text(self.header(name), test, false),
-            Atom::Query(name, test) => self.text(self.query(name).as_deref(), test, false),
+            Atom::Header(name, test) => self.text(self.open.reading.header(name).text(), test, false),
+            Atom::Query(name, test) => self.text(self.open.reading.parameter(name).text(), test, false),
         }
     }
 
@@ -127,30 +118,14 @@ impl<'a> Scene<'a> {
     }
 
     fn has_scopes(&self, test: impl FnOnce(&dyn Fn(&String) -> bool) -> bool) -> Three {
-        if let Some(assumed) = self.assumed {
-            return Some(test(&|scope| assumed.contains(&scope.as_str())));
-        }
         match &self.facts?.scopes {
-            Scopes::Are(held) => Some(test(&|scope| held.contains(scope))),
+            Scopes::Are(held) => Some(test(&|scope| held.has(scope))),
             Scopes::Missing(_) => None,
         }
     }
 
     fn path(&self, parameter: usize) -> Option<&'a str> {
         self.open.parameter(self.parameters.get(parameter)?)
-    }
-
-    fn header(&self, name: &str) -> Option<&'a str> {
-        let value = std::str::from_utf8(self.request.one_header(name)?).ok()?;
-        let unclear = value.contains(',') || self.request.masked && value.contains('!');
-        (!unclear).then_some(value)
-    }
-
-    fn query(&self, name: &str) -> Option<String> {
-        match path::query_value(self.open.query, name, self.request.masked) {
-            QueryValue::One(value) => Some(value),
-            QueryValue::Absent | QueryValue::Unclear => None,
-        }
     }
 
     /// `folded` says that the value is of a path whose letters match whatever their case.
@@ -203,16 +178,12 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// What a test of a claim says of a value.
     #[expect(
         clippy::float_cmp,
         reason = "claims are compared by their exact value; equal means equal"
     )]
-    fn claim(&self, claim: ClaimId, test: &ClaimTest) -> Three {
-        let assumed = self.login.and_then(|login| login.class.as_ref());
-        let fact = match assumed {
-            Some(class) if self.claim_name(claim) == Some("acr") => class,
-            _ => self.facts?.claim(claim),
-        };
+    pub fn fact(&self, fact: &Fact, test: &ClaimTest) -> Three {
         match (test, fact) {
             (ClaimTest::Absent, Fact::Absent) => Some(true),
             (_, Fact::Absent | Fact::WrongType(_) | Fact::Elsewhere(_)) => None,
@@ -306,8 +277,8 @@ impl<'a> Scene<'a> {
         match atom {
             Atom::ScopeAny(_) | Atom::ScopeAll(_) => match &facts.scopes {
                 Scopes::Missing(why) => (*why).to_owned(),
-                Scopes::Are(held) if held.is_empty() => "the token's scopes are empty".to_owned(),
-                Scopes::Are(held) => format!("the token's scopes are {}", quoted(&held.join(" "))),
+                Scopes::Are(held) if held.listed().is_empty() => "the token's scopes are empty".to_owned(),
+                Scopes::Are(held) => format!("the token's scopes are {}", quoted(&held.listed().join(" "))),
             },
             Atom::Claim(claim, test) => {
                 let mut because = in_words(facts.claim(*claim));
@@ -369,12 +340,15 @@ impl<'a> Scene<'a> {
             },
             Atom::Header(name, _) => match self.request.header(name).count() {
                 0 => format!("the request has no header `{name}`"),
-                1 => shown(&format!("the header `{name}`"), self.header(name)),
+                1 => shown(
+                    &format!("the header `{name}`"),
+                    self.open.reading.header(name).text(),
+                ),
                 _ => format!("the header `{name}` is repeated"),
             },
             Atom::Query(name, _) => shown(
                 &format!("the query parameter `{name}`"),
-                self.query(name).as_deref(),
+                self.open.reading.parameter(name).text(),
             ),
             _ => String::new(),
         }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::scopes::Held;
 use crate::json::Json;
 use crate::model::{Claim, Issuer};
 use crate::settings::{ClaimId, IssuerId};
@@ -79,7 +80,7 @@ impl Facts {
         };
         let scopes = match &self.scopes {
             Scopes::Missing(_) => 0,
-            Scopes::Are(scopes) => list(scopes),
+            Scopes::Are(scopes) => scopes.heap_bytes(),
         };
         let client = match &self.client {
             Client::Absent(_) | Client::Disagree => 0,
@@ -124,7 +125,7 @@ pub(super) enum Fact {
 pub(super) enum Scopes {
     /// The token has none, says two different things, or says it in another type; holds why.
     Missing(&'static str),
-    Are(Vec<String>),
+    Are(Held),
 }
 
 /// The OAuth client.
@@ -292,7 +293,7 @@ fn scopes(from: Option<&[String]>, set: &Json<'_>) -> Scopes {
             scope_value(value).map_or(Scopes::Missing(WRONG), Scopes::Are)
         }
         (Some(scope), Some(scp)) => match (scope_value(scope), scope_value(scp)) {
-            (Some(scope), Some(scp)) if same(&scope, &scp) => Scopes::Are(scope),
+            (Some(scope), Some(scp)) if scope.same(&scp) => Scopes::Are(scope),
             (Some(_), Some(_)) => {
                 Scopes::Missing("the token's `scope` and `scp` name different scopes")
             }
@@ -301,15 +302,11 @@ fn scopes(from: Option<&[String]>, set: &Json<'_>) -> Scopes {
     }
 }
 
-fn scope_value(value: &Json<'_>) -> Option<Vec<String>> {
+fn scope_value(value: &Json<'_>) -> Option<Held> {
     match value {
-        Json::String(text) => Some(words(text)),
-        other => texts(other),
+        Json::String(text) => Some(Held::new(words(text))),
+        other => texts(other).map(Held::new),
     }
-}
-
-fn same(a: &[String], b: &[String]) -> bool {
-    a.iter().all(|one| b.contains(one)) && b.iter().all(|one| a.contains(one))
 }
 
 fn client(from: Option<&[String]>, set: &Json<'_>) -> Client {

@@ -21,8 +21,11 @@ mod origin;
 mod path;
 mod policy;
 mod presented;
+mod reading;
 mod request;
+mod rest;
 mod routed;
+mod scopes;
 mod spellings;
 mod step_up;
 
@@ -36,6 +39,7 @@ pub use observe::{Observed, matching, observe};
 pub use path::{MAX_SEGMENTS, MAX_TARGET_BYTES};
 pub use policy::{Policy, Schemes};
 pub use presented::{Presented, Scheme};
+pub use reading::MAX_QUERY_PARAMETERS;
 pub use request::Request;
 pub use routed::Routed;
 

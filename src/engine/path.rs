@@ -189,7 +189,7 @@ fn read_text(raw: &[u8], allow_slash: bool) -> Result<Cow<'_, str>, Fault> {
 }
 
 /// Decodes each escape exactly once.
-fn decode(raw: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(super) fn decode(raw: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut decoded = Vec::with_capacity(raw.len());
     let mut bytes = raw.iter();
     while let Some(byte) = bytes.next() {
@@ -211,59 +211,4 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit)
         .to_digit(16)
         .and_then(|value| u8::try_from(value).ok())
-}
-
-/// What a query says of a parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum QueryValue {
-    /// It is not there.
-    Absent,
-    /// It is there once: its value, decoded.
-    One(String),
-    /// Two readers could take it for different things: it is there twice, or badly escaped, or
-    /// some name is badly escaped, or a `;` may part parameters.
-    Unclear,
-}
-
-/// The query parameter of that name. Names and values are percent-decoded once, `+` is a space.
-///
-/// `masked` says that a `!` may stand for any byte.
-pub(super) fn query_value(query: Option<&[u8]>, name: &str, masked: bool) -> QueryValue {
-    let mut found = QueryValue::Absent;
-    let Some(query) = query else {
-        return found;
-    };
-    for pair in query.split(|byte| *byte == b'&') {
-        let mut parts = pair.splitn(2, |byte| *byte == b'=');
-        let (key, value) = (
-            parts.next().unwrap_or_default(),
-            parts.next().unwrap_or_default(),
-        );
-        match query_text(key, masked) {
-            Some(key) if key == name && found == QueryValue::Absent => {
-                match query_text(value, masked) {
-                    Some(value) => found = QueryValue::One(value),
-                    None => return QueryValue::Unclear,
-                }
-            }
-            // A name that can't be read might be this one.
-            None => return QueryValue::Unclear,
-            Some(key) if key == name => return QueryValue::Unclear,
-            // What follows the `;` might be this one.
-            Some(_) if value.contains(&b';') => return QueryValue::Unclear,
-            Some(_) => {}
-        }
-    }
-    found
-}
-
-fn query_text(raw: &[u8], masked: bool) -> Option<String> {
-    if raw.contains(&b';') || masked && raw.contains(&b'!') {
-        return None;
-    }
-    let spaced: Vec<u8> = raw
-        .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
-    String::from_utf8(decode(&spaced).ok()?).ok()
 }

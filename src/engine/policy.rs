@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::index::{Index, Rule, RuleKind};
+use super::reading::Names;
 use super::request::Request;
 use super::{Facts, facts, fold, spellings};
 use crate::json::Json;
@@ -26,6 +27,8 @@ pub struct Policy {
     identity_headers: Vec<String>,
     /// Forwarded names that have more spellings than are listed, each `_` as `-`.
     many_spellings: Vec<String>,
+    /// The headers and query parameters that conditions and token places read.
+    names: Names,
     forwards_payload: bool,
     /// Differs where facts read by one policy would mean something else to the other.
     fingerprint: u64,
@@ -80,6 +83,7 @@ impl Policy {
             groups: Vec::new(),
             identity_headers: spellings::listed(&model),
             many_spellings: spellings::too_many(&model),
+            names: Names::of(&model),
             fingerprint: fingerprint(&model),
             forwards_payload: model.apis.iter().any(|api| {
                 api.forward
@@ -244,6 +248,10 @@ impl Policy {
     /// [`Policy::identity_headers`].
     pub(super) fn other_spellings<'r>(&self, request: &Request<'r>) -> Vec<&'r str> {
         spellings::others(&self.many_spellings, &self.identity_headers, request)
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
     pub(super) fn numbered(&self, at: u32) -> Option<(ApiId, &Route)> {

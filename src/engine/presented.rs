@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::evidence::Fault;
 use super::origin;
-use super::path::{QueryValue, query_value};
+use super::reading::{MAX_QUERY_PARAMETERS, Value};
 use super::request::Request;
 use super::routed::{Routed, State};
 use crate::reason::Reason;
@@ -51,7 +51,7 @@ impl<'r> Routed<'_, 'r> {
                 }
                 TokenPlace::Header(name) => bearer(header(self.request, name)),
                 TokenPlace::Cookie(name) => bearer(cookie(self.request, name)),
-                TokenPlace::Query(name) => bearer(query(open.query, name, self.request.masked)),
+                TokenPlace::Query(name) => bearer(query(open.reading.parameter(name), name)),
                 TokenPlace::Subprotocol(name) => bearer(subprotocol(self.request, name)),
             };
             match token {
@@ -203,12 +203,13 @@ fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
 }
 
 /// A query parameter (RFC 6750, section 2.3).
-fn query<'r>(query: Option<&[u8]>, name: &str, masked: bool) -> Found<'r> {
-    match query_value(query, name, masked) {
-        QueryValue::Absent => Ok(None),
-        QueryValue::One(token) => Ok((!token.is_empty()).then_some(Cow::Owned(token))),
-        QueryValue::Unclear => Err(malformed(format!(
-            "the query can be read in two ways: `{name}` is repeated, an escape is bad, or a `;` parts it"
+fn query<'r>(value: &Value, name: &str) -> Found<'r> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::One(token) => Ok((!token.is_empty()).then(|| Cow::Owned(token.clone()))),
+        Value::Unclear => Err(malformed(format!(
+            "the query can be read in more than one way: `{name}` is repeated, an escape is \
+             invalid, it contains `;`, or it has more than {MAX_QUERY_PARAMETERS} parameters"
         ))),
     }
 }

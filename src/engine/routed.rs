@@ -6,6 +6,7 @@ use super::evidence::Fault;
 use super::index::RuleKind;
 use super::path::{self, NormalPath};
 use super::policy::{Group, Policy};
+use super::reading::Reading;
 use super::request::Request;
 use super::{cors, host};
 use crate::model::{Access, Api, Guard, Route};
@@ -49,7 +50,7 @@ pub(super) enum State<'p, 'r> {
 pub(super) struct Open<'p, 'r> {
     pub method: Method,
     pub path: NormalPath<'r>,
-    pub query: Option<&'r [u8]>,
+    pub reading: Reading<'p, 'r>,
     pub label: Option<String>,
     pub routes: Routes<'p>,
     pub guards: Guards<'p>,
@@ -148,7 +149,7 @@ impl<'p, 'r> Routed<'p, 'r> {
         self.state = State::Open(Box::new(Open {
             method,
             path,
-            query: target.query,
+            reading: Reading::new(self.policy.names(), self.request, target.query),
             label: label.filter(|_| labelled).map(str::to_owned),
             routes: matched.routes,
             guards: matched.guards,

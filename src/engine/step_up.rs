@@ -8,10 +8,11 @@
 use std::collections::BTreeSet;
 use std::iter;
 
-use super::blame::{Blame, Rules, hold, least_scopes, scopes_in};
+use super::blame::{Blame, Rules};
 use super::decision::Challenge;
 use super::eval::Scene;
 use super::facts::Fact;
+use super::rest::{Budget, Login, Rest};
 use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, Values};
 use crate::reason::Reason;
 
@@ -19,46 +20,56 @@ use crate::reason::Reason;
 /// be told all of them in a header.
 const MAX_CLASSES: usize = 16;
 
-/// A login to assume in place of the token's.
-pub(super) struct Login {
-    /// How many seconds ago it was.
-    pub age: Option<u64>,
-    /// Its class, the claim `acr`.
-    pub class: Option<Fact>,
-}
+/// The most times since a login that are tried: the combinations with classes are to stay few, too.
+const MAX_AGES: usize = 16;
 
-/// Completes a challenge, and says in the hint what to do.
-pub(super) fn complete(scene: &Scene<'_>, all: &Rules<'_>, blame: &mut Blame) {
+/// Completes a challenge that scopes alone can't meet, and says in the hint what to do.
+pub(super) fn complete(
+    scene: &Scene<'_>,
+    all: &Rules<'_>,
+    rest: &Rest<'_>,
+    blame: &mut Blame,
+    budget: &Budget,
+) {
     let asks = matches!(
         blame.reason,
         Reason::ScopeMissing | Reason::AuthenticationTooOld | Reason::AuthenticationTooWeak
     );
-    if !asks || scene.facts.is_none() || least_scopes(scene, all).is_some() {
+    if !asks {
         return;
     }
-    if let Some(wanted) = all_at_once(scene, all, blame.reason) {
+    if let Some(wanted) = all_at_once(scene, all, rest, blame.reason, budget) {
         blame.challenge = wanted;
     }
     blame.hint.push_str(&advice(&blame.challenge));
 }
 
-/// What would let the request in; nothing where a new login and scopes can't do it.
-fn all_at_once(scene: &Scene<'_>, all: &Rules<'_>, reason: Reason) -> Option<Challenge> {
+/// What would let the request in; nothing where a new login and scopes can't do it, or the budget
+/// is too small to tell.
+fn all_at_once(
+    scene: &Scene<'_>,
+    all: &Rules<'_>,
+    rest: &Rest<'_>,
+    reason: Reason,
+    budget: &Budget,
+) -> Option<Challenge> {
     let mut named = Named::default();
     for (condition, _) in all {
         named.read(scene, condition);
-        scopes_in(condition, &mut named.scopes);
     }
     let with = |age: Option<u64>, class: Option<&str>| {
         let login = Login {
             age,
             class: class.map(text),
         };
-        scopes_with(scene, all, &named.scopes, &login).map(|scopes| (age, scopes))
+        scopes_with(rest, &login, budget).map(|scopes| (age, scopes))
     };
     // The token's own login first, then the oldest that does. Where another class would do as well
     // as another age, what the reason complains of is asked for.
-    let ages = || iter::once(None).chain(named.ages.iter().rev().copied().map(Some));
+    let ages = || {
+        let named = named.ages.iter().rev().copied().take(MAX_AGES);
+        iter::once(None).chain(named.map(Some))
+    };
     let classes = || iter::once(None).chain(named.classes.iter().copied().map(Some));
     let (age, scopes) = if reason == Reason::AuthenticationTooWeak {
         ages().find_map(|age| classes().find_map(|class| with(age, class)))?
@@ -70,23 +81,24 @@ fn all_at_once(scene: &Scene<'_>, all: &Rules<'_>, reason: Reason) -> Option<Cha
             age,
             class: Some(class),
         };
-        let scene = Scene {
-            login: Some(&login),
-            ..*scene
-        };
-        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-        hold(&scene, all, (!scopes.is_empty()).then_some(&scopes))
+        if scopes.is_empty() {
+            rest.holds_after(&login, budget)
+        } else {
+            rest.holds_with(&scopes, &login, budget)
+        }
     };
     // A new login must not be weaker than the one that it replaces: where rules ask for a class,
     // those that do are named, whatever the token's own is.
-    let acr_values = if does(Fact::Absent) {
-        Vec::new()
-    } else {
-        let classes = named.classes.iter().filter(|class| does(text(class)));
-        classes.map(|class| (*class).to_owned()).collect()
-    };
+    let mut acr_values = Vec::new();
+    if !does(Fact::Absent)? {
+        for class in &named.classes {
+            if does(text(class))? {
+                acr_values.push((*class).to_owned());
+            }
+        }
+    }
     Some(Challenge {
-        scope: scopes,
+        scope: scopes.into_iter().map(str::to_owned).collect(),
         acr_values,
         max_age: age,
     })
@@ -94,25 +106,15 @@ fn all_at_once(scene: &Scene<'_>, all: &Rules<'_>, reason: Reason) -> Option<Cha
 
 /// The least scopes with which the rules hold after a login, none where those of the token will do;
 /// `None` where no scopes can do it.
-fn scopes_with(
-    scene: &Scene<'_>,
-    all: &Rules<'_>,
-    named: &[&str],
-    login: &Login,
-) -> Option<Vec<String>> {
-    let scene = Scene {
-        login: Some(login),
-        ..*scene
-    };
-    if hold(&scene, all, None) {
+fn scopes_with<'a>(rest: &Rest<'a>, login: &Login, budget: &Budget) -> Option<Vec<&'a str>> {
+    if rest.holds_after(login, budget)? {
         return Some(Vec::new());
     }
     // Most logins are out before each set of scopes is tried.
-    if !hold(&scene, all, Some(named)) {
+    if !rest.holds_with_all(login, budget)? {
         return None;
     }
-    let scopes = least_scopes(&scene, all)?;
-    Some(scopes.into_iter().map(str::to_owned).collect())
+    rest.least_scopes(login, budget)
 }
 
 fn text(class: &str) -> Fact {
@@ -124,7 +126,6 @@ fn text(class: &str) -> Fact {
 struct Named<'a> {
     ages: BTreeSet<u64>,
     classes: Vec<&'a str>,
-    scopes: Vec<&'a str>,
 }
 
 impl<'a> Named<'a> {

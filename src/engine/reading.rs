@@ -1,0 +1,234 @@
+//! What conditions read of a request, read once.
+//!
+//! A policy may test a header or a query parameter in thousands of places, and the search for a
+//! denial's reason evaluates conditions more than once. Without an index each of those tests would
+//! scan everything the client sent, and the client chooses how much that is. So the query and the
+//! headers are each scanned at most once per request, and only if a condition or a token place
+//! reads them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use super::explain::atoms;
+use super::path::decode;
+use super::request::Request;
+use crate::model::{Access, Atom, Model};
+use crate::settings::TokenPlace;
+
+/// The most parameters of a query that a condition or a token place reads. PHP
+/// (`max_input_vars`) and Node (`querystring`, `qs`) drop what comes after the first 1,000, so a
+/// longer query can be read in two ways. The bound also keeps the cost of reading one small.
+pub const MAX_QUERY_PARAMETERS: usize = 1000;
+
+/// The names of headers and query parameters that a policy reads, each with its number.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    headers: HashMap<String, usize>,
+    parameters: HashMap<String, usize>,
+}
+
+fn add(numbers: &mut HashMap<String, usize>, name: &str) {
+    let next = numbers.len();
+    numbers.entry(name.to_owned()).or_insert(next);
+}
+
+impl Names {
+    pub fn of(model: &Model) -> Names {
+        let mut names = Names::default();
+        let mut read = |condition| {
+            atoms(condition, &mut |_, atom| match atom {
+                Atom::Header(name, _) => add(&mut names.headers, name),
+                Atom::Query(name, _) => add(&mut names.parameters, name),
+                Atom::ScopeAny(_)
+                | Atom::ScopeAll(_)
+                | Atom::Claim(..)
+                | Atom::TokenFrom(_)
+                | Atom::Client { .. }
+                | Atom::LoginWithin(_)
+                | Atom::Path(..)
+                | Atom::Host(_)
+                | Atom::Method(_)
+                | Atom::Address { .. } => {}
+            });
+        };
+        let routes = model.apis.iter().flat_map(|api| &api.routes);
+        let conditions = routes.filter_map(|route| match &route.access {
+            Access::Open { condition, .. } => condition.as_ref(),
+            Access::Denied => None,
+        });
+        let guards = model.guards.iter().filter_map(|guard| guard.condition.as_ref());
+        conditions.chain(guards).for_each(&mut read);
+        for place in model.apis.iter().flat_map(|api| &api.token_places) {
+            if let TokenPlace::Query(name) = place {
+                add(&mut names.parameters, name);
+            }
+        }
+        names
+    }
+}
+
+/// The headers and the query of one request, each read when it is first asked for.
+#[derive(Debug)]
+pub(super) struct Reading<'p, 'r> {
+    names: &'p Names,
+    request: &'r Request<'r>,
+    query: Option<&'r [u8]>,
+    // By number. They own their texts: cells that borrowed would make the lifetimes of every type
+    // around them invariant.
+    headers: OnceLock<Vec<Value>>,
+    parameters: OnceLock<Vec<Value>>,
+}
+
+/// What a request has under one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Absent,
+    One(String),
+    /// More than one reader could find different values.
+    Unclear,
+}
+
+impl Value {
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Value::One(text) => Some(text),
+            Value::Absent | Value::Unclear => None,
+        }
+    }
+
+    /// Adds a value that was found; the second makes it unclear.
+    fn add(&mut self, found: Option<String>) {
+        *self = match (&self, found) {
+            (Value::Absent, Some(text)) => Value::One(text),
+            _ => Value::Unclear,
+        };
+    }
+}
+
+impl<'p, 'r> Reading<'p, 'r> {
+    pub fn new(names: &'p Names, request: &'r Request<'r>, query: Option<&'r [u8]>) -> Self {
+        Reading {
+            names,
+            request,
+            query,
+            headers: OnceLock::new(),
+            parameters: OnceLock::new(),
+        }
+    }
+
+    /// A header, by a name that the policy reads; unclear if it is repeated, not UTF-8, or holds a
+    /// comma, which may stand between values that a proxy joined.
+    pub fn header(&self, name: &str) -> &Value {
+        let headers = self.headers.get_or_init(|| self.read_headers());
+        value(headers, &self.names.headers, name)
+    }
+
+    /// A query parameter, by a name that the policy reads. Names and values are percent-decoded
+    /// once, `+` is a space.
+    pub fn parameter(&self, name: &str) -> &Value {
+        let parameters = self.parameters.get_or_init(|| {
+            self.read_query()
+                .unwrap_or_else(|| vec![Value::Unclear; self.names.parameters.len()])
+        });
+        value(parameters, &self.names.parameters, name)
+    }
+
+    fn read_headers(&self) -> Vec<Value> {
+        let mut headers = vec![Value::Absent; self.names.headers.len()];
+        for (name, value) in self.request.headers {
+            let number = self.names.headers.get(*name);
+            let Some(slot) = number.and_then(|number| headers.get_mut(*number)) else {
+                continue;
+            };
+            let masked = |text: &str| self.request.masked && text.contains('!');
+            let read = std::str::from_utf8(value)
+                .ok()
+                .filter(|text| !text.contains(',') && !masked(text));
+            slot.add(read.map(str::to_owned));
+        }
+        headers
+    }
+
+    /// The parameters; `None` if any name might have any value.
+    fn read_query(&self) -> Option<Vec<Value>> {
+        let mut values = vec![Value::Absent; self.names.parameters.len()];
+        let Some(query) = self.query else {
+            return Some(values);
+        };
+        // Some applications take `;` for `&`: what follows it might be any parameter.
+        if query.contains(&b';') {
+            return None;
+        }
+        let pairs = query.split(|byte| *byte == b'&');
+        for (at, pair) in pairs.enumerate() {
+            if at == MAX_QUERY_PARAMETERS {
+                return None;
+            }
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            let (key, value) = (
+                parts.next().unwrap_or_default(),
+                parts.next().unwrap_or_default(),
+            );
+            // A name that can't be read might be any.
+            let key = self.query_text(key)?;
+            let number = self.names.parameters.get(key.as_ref());
+            if let Some(slot) = number.and_then(|number| values.get_mut(*number)) {
+                slot.add(self.query_text(value).map(Cow::into_owned));
+            }
+        }
+        Some(values)
+    }
+
+    fn query_text(&self, raw: &'r [u8]) -> Option<Cow<'r, str>> {
+        if self.request.masked && raw.contains(&b'!') {
+            return None;
+        }
+        if !raw.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+            return std::str::from_utf8(raw).ok().map(Cow::Borrowed);
+        }
+        let spaced: Vec<u8> = raw
+            .iter()
+            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+            .collect();
+        String::from_utf8(decode(&spaced).ok()?).ok().map(Cow::Owned)
+    }
+}
+
+fn value<'v>(values: &'v [Value], numbers: &HashMap<String, usize>, name: &str) -> &'v Value {
+    let number = numbers.get(name);
+    number
+        .and_then(|number| values.get(*number))
+        .unwrap_or(&Value::Absent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_once() {
+        let mut names = Names::default();
+        add(&mut names.headers, "x-plan");
+        add(&mut names.parameters, "kind");
+        let request = Request {
+            method: "GET",
+            target: b"/",
+            scheme: None,
+            host: None,
+            headers: &[("x-plan", b"pro")],
+            address: None,
+            now: 0.0,
+            masked: false,
+        };
+        let reading = Reading::new(&names, &request, Some(b"a&kind=b%20c"));
+        let texts = || (reading.header("x-plan").text(), reading.parameter("kind").text());
+        assert_eq!(texts(), (Some("pro"), Some("b c")));
+        // The same memory: nothing is read or decoded again.
+        assert!(std::ptr::eq(reading.parameter("kind"), reading.parameter("kind")));
+        assert_eq!(
+            texts().0.map(str::as_ptr),
+            texts().0.map(str::as_ptr),
+        );
+    }
+}
