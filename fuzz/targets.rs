@@ -494,7 +494,10 @@ pub fn key_set(bytes: &[u8]) {
                     assert_eq!(algorithm.key_type(), key.key_type());
                     assert!(!key.verifies(algorithm, b"message", b"signature"));
                 }
-                let _ = set.choose(key.id(), algorithm);
+                let fits = set
+                    .fitting(key.id(), algorithm)
+                    .any(|one| one.thumbprint() == key.thumbprint());
+                assert_eq!(fits, key.fits(algorithm));
             }
             let secret = key.key_type() == keys::KeyType::Oct;
             assert!(

@@ -139,7 +139,7 @@ fn challenge(
             let _ = write!(header, ", {name}=\"{}\"", clean(value));
         };
         if scheme == "DPoP" {
-            let names: Vec<&str> = Algorithm::asymmetric().map(Algorithm::as_str).collect();
+            let names: Vec<&str> = Algorithm::asymmetric().flat_map(Algorithm::names).collect();
             parameter("algs", &names.join(" "));
         }
         if at == 0 {

@@ -257,12 +257,14 @@ impl Exchange<'_> {
             let Some(_seat) = keys.seat(&self.daemon.waiting) else {
                 return Proof::Fault(fault);
             };
-            let reason = fault.reason;
+            let (reason, newer_may_help) = (fault.reason, fault.newer_keys_may_help);
             let wait = async move {
-                match reason {
-                    Reason::TokenUnknownKey => keys.refresh_for_unknown_key().await,
-                    Reason::KeysUnavailable => keys.tried().await,
-                    _ => return false,
+                if newer_may_help {
+                    keys.refresh_for_unknown_key().await;
+                } else if reason == Reason::KeysUnavailable {
+                    keys.tried().await;
+                } else {
+                    return false;
                 }
                 true
             };

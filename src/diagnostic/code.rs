@@ -218,4 +218,6 @@ codes! {
     LiteralParameter = "P0916", Warning;
     /// A condition is too complex to be looked at.
     TooComplex = "P0917", Warning;
+    /// A number of a key is not written as RFC 7518 asks.
+    OddKey = "P0923", Warning;
 }

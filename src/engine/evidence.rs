@@ -47,6 +47,8 @@ pub struct Fault {
     pub subject: Option<String>,
     /// What is wrong with the DPoP proof, where that is the fault.
     pub proof: Option<ProofError>,
+    /// Whether newer keys of the issuer may make it good: a new one can have signed it.
+    pub newer_keys_may_help: bool,
 }
 
 /// What a client is told of a DPoP proof that is refused (RFC 9449, section 12.2).
@@ -68,6 +70,7 @@ impl Fault {
             issuer: None,
             subject: None,
             proof: None,
+            newer_keys_may_help: false,
         }
     }
 }

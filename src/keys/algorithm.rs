@@ -21,7 +21,9 @@ pub enum Algorithm {
     Es256,
     /// ECDSA using P-384 and SHA-384.
     Es384,
-    /// EdDSA using Ed25519.
+    /// ECDSA using P-521 and SHA-512.
+    Es512,
+    /// EdDSA using Ed25519. It has two names: `EdDSA`, and `Ed25519`, which RFC 9864 prefers.
     EdDsa,
     /// HMAC using SHA-256.
     Hs256,
@@ -40,6 +42,8 @@ pub enum KeyType {
     P256,
     /// `EC` with `crv` `P-384`
     P384,
+    /// `EC` with `crv` `P-521`
+    P521,
     /// `OKP` with `crv` `Ed25519`
     Ed25519,
     /// `oct`
@@ -48,7 +52,7 @@ pub enum KeyType {
 
 impl Algorithm {
     /// Every algorithm.
-    pub const ALL: [Algorithm; 12] = [
+    pub const ALL: [Algorithm; 13] = [
         Algorithm::Rs256,
         Algorithm::Rs384,
         Algorithm::Rs512,
@@ -57,6 +61,7 @@ impl Algorithm {
         Algorithm::Ps512,
         Algorithm::Es256,
         Algorithm::Es384,
+        Algorithm::Es512,
         Algorithm::EdDsa,
         Algorithm::Hs256,
         Algorithm::Hs384,
@@ -70,7 +75,7 @@ impl Algorithm {
             .filter(|algorithm| algorithm.key_type() != KeyType::Oct)
     }
 
-    /// The name in a token's header; names are case-sensitive.
+    /// The name that portcullis itself uses; names are case-sensitive.
     pub fn as_str(self) -> &'static str {
         match self {
             Algorithm::Rs256 => "RS256",
@@ -81,6 +86,7 @@ impl Algorithm {
             Algorithm::Ps512 => "PS512",
             Algorithm::Es256 => "ES256",
             Algorithm::Es384 => "ES384",
+            Algorithm::Es512 => "ES512",
             Algorithm::EdDsa => "EdDSA",
             Algorithm::Hs256 => "HS256",
             Algorithm::Hs384 => "HS384",
@@ -88,11 +94,20 @@ impl Algorithm {
         }
     }
 
+    /// Every name that it may have in a header, a key or a policy; the first is [`Self::as_str`].
+    ///
+    /// `EdDSA` alone would allow Ed448 as well (RFC 8037, section 3.1). portcullis knows no Ed448
+    /// keys, so that both names mean the same here.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let other = (self == Algorithm::EdDsa).then_some("Ed25519");
+        std::iter::once(self.as_str()).chain(other)
+    }
+
     /// The algorithm of that name.
     pub fn parse(name: &str) -> Option<Algorithm> {
         Self::ALL
             .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
+            .find(|algorithm| algorithm.names().any(|known| known == name))
     }
 
     /// The kind of key that it needs.
@@ -106,6 +121,7 @@ impl Algorithm {
             | Algorithm::Ps512 => KeyType::Rsa,
             Algorithm::Es256 => KeyType::P256,
             Algorithm::Es384 => KeyType::P384,
+            Algorithm::Es512 => KeyType::P521,
             Algorithm::EdDsa => KeyType::Ed25519,
             Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => KeyType::Oct,
         }

@@ -1,10 +1,8 @@
 //! One JSON Web Key (RFC 7517, section 4; RFC 7518, section 6; RFC 8037).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use super::numbers::{bytes, coordinate, integer};
 use super::verifier::Verifier;
-use super::{Algorithm, Key, KeyType, Provenance, Thumbprint};
+use super::{Algorithm, Key, KeyType, Provenance, Thumbprint, ed25519};
 use crate::json::Json;
 use crate::text::quoted;
 
@@ -21,8 +19,14 @@ const RSA_EXPONENT_BITS: usize = 33;
 /// The members that hold private key material (RFC 7518, section 6.2.2 and 6.3.2).
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
+/// A key, and how it is written otherwise than it should be, if it is.
+pub(super) struct Read {
+    pub key: Key,
+    pub oddity: Option<String>,
+}
+
 /// Reads a key: `None` if it is for encryption, an error that says what is wrong with it.
-pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Key>, String> {
+pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Read>, String> {
     if jwk.as_object().is_none() {
         return Err(format!("{} where a key should be", jwk.kind()));
     }
@@ -40,7 +44,12 @@ pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Key>
     }
     check_use(jwk)?;
     let pinned = pinned(jwk)?;
-    let (key_type, thumbprint, verifiers) = match kty {
+    let Parts {
+        key_type,
+        thumbprint,
+        verifiers,
+        oddity,
+    } = match kty {
         "RSA" => rsa(jwk, pinned)?,
         "EC" | "OKP" => curve(jwk, kty, pinned)?,
         "oct" if provenance == Provenance::File => secret(jwk, pinned)?,
@@ -53,11 +62,14 @@ pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Key>
             None => "not a valid key".to_owned(),
         });
     }
-    Ok(Some(Key {
-        id: id.map(str::to_owned),
-        key_type,
-        thumbprint,
-        verifiers,
+    Ok(Some(Read {
+        key: Key {
+            id: id.map(str::to_owned),
+            key_type,
+            thumbprint,
+            verifiers,
+        },
+        oddity,
     }))
 }
 
@@ -72,21 +84,12 @@ pub(super) fn id<'j>(jwk: &'j Json<'_>) -> Result<Option<&'j str>, String> {
 }
 
 /// A member that must be a string if it is there.
-fn text<'j>(jwk: &'j Json<'_>, name: &str) -> Result<Option<&'j str>, String> {
+pub(super) fn text<'j>(jwk: &'j Json<'_>, name: &str) -> Result<Option<&'j str>, String> {
     match jwk.get(name) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
         Some(other) => Err(format!("`{name}` is {}, not a string", other.kind())),
     }
-}
-
-/// A member that must be there as base64url (RFC 7515, section 2), and its bytes.
-fn bytes<'j>(jwk: &'j Json<'_>, name: &str) -> Result<(&'j str, Vec<u8>), String> {
-    let encoded = text(jwk, name)?.ok_or_else(|| format!("no `{name}`"))?;
-    let bytes = URL_SAFE_NO_PAD
-        .decode(encoded)
-        .map_err(|_| format!("`{name}` is not base64url"))?;
-    Ok((encoded, bytes))
 }
 
 /// `use` and `key_ops` must leave room for verifying (RFC 7517, section 4.2 and 4.3).
@@ -113,15 +116,18 @@ fn check_use(jwk: &Json<'_>) -> Result<(), String> {
 fn pinned(jwk: &Json<'_>) -> Result<Option<Algorithm>, String> {
     match text(jwk, "alg")? {
         None => Ok(None),
-        // RFC 9864 gives the same algorithm this name.
-        Some("Ed25519") => Ok(Some(Algorithm::EdDsa)),
         Some(name) => Algorithm::parse(name)
             .map(Some)
             .ok_or_else(|| format!("`alg` {} is not supported", quoted(name))),
     }
 }
 
-type Parts = (KeyType, Thumbprint, Vec<(Algorithm, Verifier)>);
+struct Parts {
+    key_type: KeyType,
+    thumbprint: Thumbprint,
+    verifiers: Vec<(Algorithm, Verifier)>,
+    oddity: Option<String>,
+}
 
 /// A verifier for each algorithm of a kind of key, or for the one that the key is pinned to.
 fn verifiers(
@@ -138,9 +144,9 @@ fn verifiers(
 }
 
 fn rsa(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, String> {
-    let (n, modulus) = bytes(jwk, "n")?;
-    let (e, exponent) = bytes(jwk, "e")?;
-    let size = bits("n", &modulus)?;
+    let modulus = integer(jwk, "n")?;
+    let exponent = integer(jwk, "e")?;
+    let size = bits(&modulus.bytes);
     if !RSA_BITS.contains(&size) {
         return Err(format!(
             "an RSA modulus of {size} bits; {} to {} are accepted",
@@ -149,30 +155,29 @@ fn rsa(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, String> {
         ));
     }
     let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
-    if !odd(&modulus) {
+    if !odd(&modulus.bytes) {
         return Err("an even RSA modulus".to_owned());
     }
-    if !(2..=RSA_EXPONENT_BITS).contains(&bits("e", &exponent)?) || !odd(&exponent) {
+    if !(2..=RSA_EXPONENT_BITS).contains(&bits(&exponent.bytes)) || !odd(&exponent.bytes) {
         return Err(format!(
             "an RSA exponent that is not odd, at least 3 and at most {RSA_EXPONENT_BITS} bits"
         ));
     }
-    Ok((
-        KeyType::Rsa,
-        Thumbprint::of(&[("e", e), ("kty", "RSA"), ("n", n)]),
-        verifiers(KeyType::Rsa, pinned, |algorithm| {
-            Verifier::rsa(algorithm, &modulus, &exponent)
+    let (n, e) = (modulus.encoded(), exponent.encoded());
+    Ok(Parts {
+        key_type: KeyType::Rsa,
+        thumbprint: Thumbprint::of(&[("e", &e), ("kty", "RSA"), ("n", &n)]),
+        verifiers: verifiers(KeyType::Rsa, pinned, |algorithm| {
+            Verifier::rsa(algorithm, &modulus.bytes, &exponent.bytes)
         }),
-    ))
+        oddity: modulus.oddity.or(exponent.oddity),
+    })
 }
 
-/// The bits of a number in its shortest form (RFC 7518, section 2, Base64urlUInt).
-fn bits(name: &str, number: &[u8]) -> Result<usize, String> {
-    match number.first() {
-        None => Err(format!("`{name}` is empty")),
-        Some(0) => Err(format!("`{name}` begins with a zero byte")),
-        Some(first) => Ok(number.len() * 8 - first.leading_zeros() as usize),
-    }
+/// The bits of a number in its shortest form.
+fn bits(number: &[u8]) -> usize {
+    let unused = number.first().map_or(0, |first| first.leading_zeros());
+    number.len() * 8 - unused as usize
 }
 
 fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, String> {
@@ -180,23 +185,30 @@ fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, 
     let (key_type, length) = match (kty, crv) {
         ("EC", "P-256") => (KeyType::P256, 32),
         ("EC", "P-384") => (KeyType::P384, 48),
+        ("EC", "P-521") => (KeyType::P521, 66),
         ("OKP", "Ed25519") => (KeyType::Ed25519, 32),
         _ => return Err(format!("`crv` {} is not supported", quoted(crv))),
     };
-    // The coordinates have the full length, leading zeros included (RFC 7518, section 6.2.1.2).
-    let coordinate = |name| match bytes(jwk, name)? {
-        (encoded, bytes) if bytes.len() == length => Ok((encoded, bytes)),
-        (_, bytes) => Err(format!("`{name}` has {} bytes, not {length}", bytes.len())),
-    };
-    let (x, mut point) = coordinate("x")?;
-    let thumbprint = if kty == "EC" {
-        let (y, ordinate) = coordinate("y")?;
-        // An uncompressed point (SEC 1, section 2.3.3).
-        point.insert(0, 4);
-        point.extend(ordinate);
-        Thumbprint::of(&[("crv", crv), ("kty", kty), ("x", x), ("y", y)])
+    let (point, thumbprint, oddity) = if key_type == KeyType::Ed25519 {
+        // A string of bytes and no number: nothing can be missing from it (RFC 8037, section 2).
+        let (x, point) = bytes(jwk, "x")?;
+        if point.len() != length {
+            return Err(format!("`x` has {} bytes, not {length}", point.len()));
+        }
+        if let Some(fault) = ed25519::fault(&point) {
+            return Err(fault.to_owned());
+        }
+        let thumbprint = Thumbprint::of(&[("crv", crv), ("kty", kty), ("x", x)]);
+        (point, thumbprint, None)
     } else {
-        Thumbprint::of(&[("crv", crv), ("kty", kty), ("x", x)])
+        let (x, y) = (coordinate(jwk, "x", length)?, coordinate(jwk, "y", length)?);
+        let (x_text, y_text) = (x.encoded(), y.encoded());
+        let members = [("crv", crv), ("kty", kty), ("x", &x_text), ("y", &y_text)];
+        // An uncompressed point (SEC 1, section 2.3.3).
+        let mut point = vec![4];
+        point.extend(x.bytes);
+        point.extend(y.bytes);
+        (point, Thumbprint::of(&members), x.oddity.or(y.oddity))
     };
     let verifiers = verifiers(key_type, pinned, |algorithm| {
         Verifier::curve(algorithm, &point)
@@ -204,7 +216,12 @@ fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, 
     if verifiers.is_empty() && pinned.is_none_or(|pinned| pinned.key_type() == key_type) {
         return Err(format!("not a point of {crv}"));
     }
-    Ok((key_type, thumbprint, verifiers))
+    Ok(Parts {
+        key_type,
+        thumbprint,
+        verifiers,
+        oddity,
+    })
 }
 
 fn secret(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, String> {
@@ -218,9 +235,10 @@ fn secret(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, String> {
             secret.len()
         ));
     }
-    Ok((
-        KeyType::Oct,
-        Thumbprint::of(&[("k", k), ("kty", "oct")]),
+    Ok(Parts {
+        key_type: KeyType::Oct,
+        thumbprint: Thumbprint::of(&[("k", k), ("kty", "oct")]),
         verifiers,
-    ))
+        oddity: None,
+    })
 }

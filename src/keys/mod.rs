@@ -4,7 +4,9 @@
 //! one key is recorded and doesn't affect the others.
 
 mod algorithm;
+mod ed25519;
 mod jwk;
+mod numbers;
 mod pem;
 mod set;
 mod thumbprint;
@@ -15,7 +17,9 @@ use std::sync::Arc;
 
 pub use algorithm::{Algorithm, KeyType};
 pub use jwk::MAX_ID_BYTES;
-pub use set::{KeyProblem, KeySet, KeySetError, MAX_KEYS, MAX_SET_BYTES, NoKey, Provenance, parse};
+pub use set::{
+    KeyProblem, KeySet, KeySetError, MAX_KEYS, MAX_SET_BYTES, MAX_TRIED, NoKey, Provenance, parse,
+};
 pub use thumbprint::Thumbprint;
 
 use crate::json::Json;
@@ -32,6 +36,7 @@ pub trait Keys {
 /// says what is wrong with it; a shared secret and private material are.
 pub fn public_key(jwk: &Json<'_>) -> Result<Key, String> {
     jwk::read(jwk, Provenance::Published)?
+        .map(|read| read.key)
         .ok_or_else(|| "the key is for encryption (`use` is `enc`)".to_owned())
 }
 

@@ -39,7 +39,7 @@ fn block(text: &str) -> Result<Json<'static>, String> {
         .ok_or("no `-----END PUBLIC KEY-----`")?;
     let encoded: String = body.split_ascii_whitespace().collect();
     let der = STANDARD.decode(encoded).map_err(|_| "not base64")?;
-    jwk(&der).ok_or_else(|| "not an RSA, P-256, P-384 or Ed25519 public key".to_owned())
+    jwk(&der).ok_or_else(|| "not an RSA, P-256, P-384, P-521 or Ed25519 public key".to_owned())
 }
 
 /// A SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) as a JWK.
@@ -48,6 +48,7 @@ fn jwk(der: &[u8]) -> Option<Json<'static>> {
     const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
     const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+    const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
     const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
     let (outer, rest) = take(der, SEQUENCE)?;
@@ -80,6 +81,7 @@ fn jwk(der: &[u8]) -> Option<Json<'static>> {
             let crv = match take(parameters, OBJECT_IDENTIFIER)? {
                 (P256, []) => "P-256",
                 (P384, []) => "P-384",
+                (P521, []) => "P-521",
                 _ => return None,
             };
             // An uncompressed point (SEC 1, section 2.3.3).

@@ -13,6 +13,11 @@ pub const MAX_SET_BYTES: usize = 1024 * 1024;
 /// of its algorithms at each refresh.
 pub const MAX_KEYS: usize = 128;
 
+/// The most keys that are tried on one token whose `kid` does not single one out. An issuer that
+/// writes no `kid` has a handful of keys, those of a rotation; each costs a verification, which
+/// takes up to a third of a millisecond, and anybody can send such a token.
+pub const MAX_TRIED: usize = 16;
+
 /// Where a key set comes from, and so what it may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Provenance {
@@ -27,9 +32,10 @@ pub enum Provenance {
 pub struct KeySet {
     keys: Vec<Key>,
     problems: Vec<KeyProblem>,
+    oddities: Vec<KeyProblem>,
 }
 
-/// Why a key of a set is not used.
+/// Why a key of a set is not used, or how it is written otherwise than it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyProblem {
     /// Its place in the set, counted from 0.
@@ -96,12 +102,8 @@ pub enum NoKey {
     Unusable(String),
     /// The key of this `kid` is not for this algorithm.
     Unfit,
-    /// Several keys of this `kid` fit: which one signed can't be told.
-    SameId,
     /// Without a `kid`: no key fits.
     NoneFits,
-    /// Without a `kid`: several keys fit, so many.
-    SeveralFit(usize),
 }
 
 impl KeySet {
@@ -111,6 +113,7 @@ impl KeySet {
             .fold(KeySet::default(), |mut all, mut set| {
                 all.keys.append(&mut set.keys);
                 all.problems.append(&mut set.problems);
+                all.oddities.append(&mut set.oddities);
                 all
             })
     }
@@ -126,34 +129,38 @@ impl KeySet {
         &self.problems
     }
 
-    /// The key that a token names, or the only one that fits where it names none.
-    ///
-    /// A `kid` is binding: no other key is tried in its place. Keys of different kinds may share
-    /// one (RFC 7517, section 4.5); the algorithm then tells them apart. Where no key of the set
-    /// has a `kid`, as in PEM files, there is nothing to compare it with, and it binds to nothing.
-    pub fn choose(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, NoKey> {
-        let id = id.filter(|_| self.keys.iter().any(|key| key.id().is_some()));
-        let mut fitting = self
-            .keys
-            .iter()
-            .filter(|key| id.is_none() || key.id() == id)
-            .filter(|key| key.fits(algorithm));
-        let Some(first) = fitting.next() else {
-            return Err(self.why_none(id));
-        };
-        // The same key may stand there under two names.
-        let others = fitting
-            .filter(|other| other.thumbprint() != first.thumbprint())
-            .count();
-        match (others, id) {
-            (0, _) => Ok(first),
-            (_, Some(_)) => Err(NoKey::SameId),
-            (others, None) => Err(NoKey::SeveralFit(others + 1)),
-        }
+    /// What is odd about keys that are used all the same.
+    pub fn oddities(&self) -> &[KeyProblem] {
+        &self.oddities
     }
 
-    fn why_none(&self, id: Option<&str>) -> NoKey {
-        let Some(id) = id else {
+    /// The keys that can have signed a token, by its `kid` and algorithm, in the order of the set:
+    /// the signature tells which one did (RFC 7515, appendix D). Only the first [`MAX_TRIED`] are
+    /// to be tried.
+    ///
+    /// A `kid` is binding: no other key is tried in its place. Several keys may share one (RFC
+    /// 7517, section 4.5). Where no key of the set has a `kid`, as in PEM files, there is nothing to
+    /// compare it with, and it binds to nothing.
+    pub fn fitting<'k>(
+        &'k self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+    ) -> impl Iterator<Item = &'k Key> {
+        let id = self.binding(id);
+        self.keys
+            .iter()
+            .filter(move |key| id.is_none() || key.id() == id)
+            .filter(move |key| key.fits(algorithm))
+    }
+
+    /// A token's `kid`, where it is compared with those of this set.
+    pub fn binding<'i>(&self, id: Option<&'i str>) -> Option<&'i str> {
+        id.filter(|_| self.keys.iter().any(|key| key.id().is_some()))
+    }
+
+    /// Why no key fits a token with this `kid`.
+    pub fn why_none(&self, id: Option<&str>) -> NoKey {
+        let Some(id) = self.binding(id) else {
             return NoKey::NoneFits;
         };
         if self.keys.iter().any(|key| key.id() == Some(id)) {
@@ -197,20 +204,24 @@ fn collect<'j>(
     }
     let mut set = KeySet::default();
     for (index, key) in keys.enumerate() {
+        let about = |problem| KeyProblem {
+            index,
+            id: key
+                .ok()
+                .and_then(|key| jwk::id(key).ok().flatten())
+                .map(str::to_owned),
+            problem,
+        };
         let read = key
             .map_err(Clone::clone)
             .and_then(|key| jwk::read(key, provenance));
         match read {
-            Ok(Some(key)) => set.keys.push(key),
+            Ok(Some(read)) => {
+                set.keys.push(read.key);
+                set.oddities.extend(read.oddity.map(about));
+            }
             Ok(None) => {}
-            Err(problem) => set.problems.push(KeyProblem {
-                index,
-                id: key
-                    .ok()
-                    .and_then(|key| jwk::id(key).ok().flatten())
-                    .map(str::to_owned),
-                problem,
-            }),
+            Err(problem) => set.problems.push(about(problem)),
         }
     }
     if set.keys.is_empty() {

@@ -33,8 +33,19 @@ impl Verifier {
             Algorithm::Es384 => {
                 ParsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point).ok()
             }
+            Algorithm::Es512 => {
+                ParsedPublicKey::new(&signature::ECDSA_P521_SHA512_FIXED, point).ok()
+            }
             Algorithm::EdDsa => ParsedPublicKey::new(&signature::ED25519, point).ok(),
-            _ => None,
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512
+            | Algorithm::Hs256
+            | Algorithm::Hs384
+            | Algorithm::Hs512 => None,
         }
         .map(Verifier::Public)
     }

@@ -238,8 +238,7 @@ impl Place<'_> {
             (_, "claim") | (Context::Api, "forward") => self.claims(),
             (Context::Test, "with") => self.test_tokens(),
             (Context::Issuer, _) if self.first() == "algorithms" => {
-                for algorithm in Algorithm::ALL {
-                    let name = algorithm.as_str();
+                for name in Algorithm::ALL.into_iter().flat_map(Algorithm::names) {
                     self.add(Group::Known, name, CompletionItemKind::EnumMember, None);
                 }
             }

@@ -6,7 +6,7 @@
 
 use super::{Verified, issuer};
 use crate::engine::{Api, Policy};
-use crate::keys::{Algorithm, Keys};
+use crate::keys::{Algorithm, Keys, MAX_TRIED};
 
 /// How the header names the key.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Verified {
     /// Whether verifying the same token anew, for this API and with these keys, would give the
     /// same. `policy` is the one that it was verified under.
     ///
-    /// The key must be the one that the token's header names *now*: a set in which the `kid` has
+    /// The key must be one that would be tried on the token *now*: a set in which the `kid` has
     /// gone, or has come to stand for another key, would refuse the token.
     pub fn holds(&self, policy: &Policy, api: &Api, keys: &dyn Keys) -> bool {
         let (Some(key), Some(named)) = (self.key, &self.named) else {
@@ -29,8 +29,9 @@ impl Verified {
         };
         issuer::finds_again(policy, api, &self.iss, self.issuer)
             && keys.of(self.issuer).is_some_and(|set| {
-                set.choose(named.id.as_deref(), named.algorithm)
-                    .is_ok_and(|chosen| chosen.thumbprint() == key)
+                set.fitting(named.id.as_deref(), named.algorithm)
+                    .take(MAX_TRIED)
+                    .any(|fitting| fitting.thumbprint() == key)
             })
     }
 

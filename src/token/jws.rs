@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::header::Header;
 use crate::engine::{Fault, SeenKind};
 use crate::json::Json;
-use crate::keys::{Algorithm, Key, KeySet, NoKey};
+use crate::keys::{Algorithm, Key, KeySet, MAX_TRIED, NoKey};
 use crate::reason::Reason;
 use crate::text::quoted;
 
@@ -106,7 +106,7 @@ impl<'t> Jws<'t> {
         {
             return Ok(algorithm);
         }
-        let names: Vec<&str> = allowed.iter().map(|algorithm| algorithm.as_str()).collect();
+        let names: Vec<&str> = allowed.iter().flat_map(|known| known.names()).collect();
         let mut hint = format!(
             "the token is signed with {}; its issuer may sign with {}",
             quoted(named),
@@ -114,7 +114,8 @@ impl<'t> Jws<'t> {
         );
         if Algorithm::ALL
             .into_iter()
-            .any(|algorithm| algorithm.as_str().eq_ignore_ascii_case(named))
+            .flat_map(Algorithm::names)
+            .any(|known| known.eq_ignore_ascii_case(named))
             && Algorithm::parse(named).is_none()
         {
             hint.push_str(" (names of algorithms are case-sensitive)");
@@ -126,8 +127,8 @@ impl<'t> Jws<'t> {
         Err(Fault::new(Reason::TokenAlgorithm, hint))
     }
 
-    /// The key that signed it: the one of these that the header names, with an algorithm of
-    /// these. `owner` is whose keys they are, for the hint.
+    /// The key that signed it: one of those that fit its header, by an algorithm of these. `owner`
+    /// is whose keys they are, for the hint.
     pub fn verify<'k>(
         &self,
         allowed: &[Algorithm],
@@ -136,22 +137,17 @@ impl<'t> Jws<'t> {
     ) -> Result<&'k Key, Fault> {
         let algorithm = self.algorithm(allowed)?;
         let id = self.header.key_id();
-        let key = keys
-            .choose(id, algorithm)
-            .map_err(|why| no_key(&why, id, algorithm, owner))?;
-        if key.verifies(algorithm, self.message.as_bytes(), &self.signature) {
-            return Ok(key);
+        let mut fitting = 0;
+        let signer = keys
+            .fitting(id, algorithm)
+            .inspect(|_| fitting += 1)
+            .take(MAX_TRIED)
+            .find(|key| self.signed_by(key, algorithm));
+        match signer {
+            Some(key) => Ok(key),
+            None if fitting == 0 => Err(no_key(&keys.why_none(id), id, algorithm, owner)),
+            None => Err(not_signed(keys, id, algorithm, owner)),
         }
-        let named = key
-            .id()
-            .map_or_else(String::new, |id| format!(" {}", quoted(id)));
-        Err(Fault::new(
-            Reason::TokenBadSignature,
-            format!(
-                "the signature is not that of {owner}'s key{named} over this token: the token was \
-                 changed on its way, or signed by somebody else"
-            ),
-        ))
     }
 }
 
@@ -172,14 +168,44 @@ fn no_key(why: &NoKey, id: Option<&str>, algorithm: Algorithm, owner: &str) -> F
         NoKey::Unfit => {
             format!("{owner}'s key with the `kid` {id} is not for the algorithm {algorithm}")
         }
-        NoKey::SameId => format!("{owner} has several keys with the `kid` {id}"),
         NoKey::NoneFits => format!("{owner} has no key for the algorithm {algorithm}"),
-        NoKey::SeveralFit(count) => format!(
-            "{owner} has {count} keys for the algorithm {algorithm}, and no `kid` tells which of \
-             them signed"
-        ),
     };
-    Fault::new(Reason::TokenUnknownKey, hint)
+    Fault {
+        newer_keys_may_help: true,
+        ..Fault::new(Reason::TokenUnknownKey, hint)
+    }
+}
+
+/// The fault of a token that none of the keys has signed which fit it.
+fn not_signed(keys: &KeySet, id: Option<&str>, algorithm: Algorithm, owner: &str) -> Fault {
+    let fitting: Vec<&Key> = keys.fitting(id, algorithm).collect();
+    let whose = match fitting.as_slice() {
+        [key] => {
+            let named = key.id().map(|id| format!(" {}", quoted(id)));
+            format!("that of {owner}'s key{}", named.unwrap_or_default())
+        }
+        several => {
+            let (count, tried) = (several.len(), MAX_TRIED.min(several.len()));
+            let which = keys.binding(id).map_or(format!("for {algorithm}"), |id| {
+                format!("named {}", quoted(id))
+            });
+            let of = if tried < count {
+                format!("the first {tried} of ")
+            } else {
+                String::new()
+            };
+            format!("that of any of {of}{owner}'s {count} keys {which}")
+        }
+    };
+    let hint = format!(
+        "the signature is not {whose} over this token: the token was changed on its way, or signed \
+         by somebody else"
+    );
+    Fault {
+        // A `kid` names a key for good; without one, a key that is not known yet may have signed.
+        newer_keys_may_help: keys.binding(id).is_none(),
+        ..Fault::new(Reason::TokenBadSignature, hint)
+    }
 }
 
 /// Whether a token can be no JWT, as [`Jws::read`] says it: [`Reason::TokenOpaque`].

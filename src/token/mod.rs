@@ -154,7 +154,8 @@ impl Verified {
 
 /// Verifies a token that came with a request for an API.
 ///
-/// [`Reason::TokenUnknownKey`] tells who has the keys to fetch them again and to ask once more.
+/// [`Fault::newer_keys_may_help`] tells whoever has the keys to fetch them again and to ask once
+/// more.
 pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Result<Verified, Fault> {
     let jws = Jws::read(token).map_err(|fault| with_advice(fault, policy, api))?;
     let claims = Json::parse(jws.payload()).map_err(|error| not_claims(jws.payload(), &error))?;

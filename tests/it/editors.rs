@@ -39,8 +39,9 @@ fn keywords() -> BTreeSet<String> {
 fn constants() -> BTreeSet<String> {
     let methods = Method::all().map(|method| method.as_str().to_owned());
     let algorithms = Algorithm::ALL
-        .iter()
-        .map(|algorithm| algorithm.as_str().to_owned());
+        .into_iter()
+        .flat_map(Algorithm::names)
+        .map(str::to_owned);
     methods.chain(algorithms).collect()
 }
 
@@ -83,7 +84,7 @@ fn the_textmate_grammar_has_every_word() {
     let has = words(&found.join(" "));
     let missing = missing(&keywords(), &has);
     assert!(missing.is_empty(), "it lacks {missing:?}");
-    // The algorithms are one pattern: `(?:RS|PS|ES|HS)(?:256|384|512)|EdDSA`.
+    // The algorithms are one pattern: `(?:RS|PS|ES|HS)(?:256|384|512)|EdDSA|Ed25519`.
     let methods = Method::all()
         .map(|method| method.as_str().to_owned())
         .collect();

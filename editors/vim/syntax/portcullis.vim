@@ -21,7 +21,7 @@ syntax keyword portcullisSetting id introspect json jwt keys leeway login matrix
 syntax keyword portcullisSetting mtls no of only optional paths payload preflight query realm required
 syntax keyword portcullisSetting scope scopes sender subprotocol token tokens url
 syntax keyword portcullisConstant false now null true
-syntax keyword portcullisAlgorithm RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 HS256 HS384 HS512 EdDSA
+syntax keyword portcullisAlgorithm RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 HS256 HS384 HS512 EdDSA Ed25519
 syntax keyword portcullisMethod ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY DELETE GET HEAD LABEL LINK
 syntax keyword portcullisMethod LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE
 syntax keyword portcullisMethod OPTIONS ORDERPATCH PATCH POST PROPFIND PROPPATCH PUT QUERY REBIND REPORT

@@ -101,6 +101,16 @@ fn key_files(input: &Input, files: &[ast::Term], out: &mut Out) -> keys::KeySet 
                         .help("the other keys of the file are used"),
                     );
                 }
+                for oddity in set.oddities() {
+                    out.say(
+                        Diagnostic::new(
+                            Code::OddKey,
+                            path.span,
+                            format!("`{}`: {oddity}", path.node),
+                        )
+                        .help("it is whoever writes the key file that should correct it"),
+                    );
+                }
                 sets.push(set);
             }
             Err(error) => {
@@ -176,7 +186,11 @@ pub(super) fn check_algorithms(
                 Diagnostic::new(
                     Code::DoubledValue,
                     name.span,
-                    format!("`{algorithm}` is listed twice"),
+                    if name.node == algorithm.as_str() {
+                        format!("`{algorithm}` is listed twice")
+                    } else {
+                        format!("`{}` is another name for `{algorithm}`", name.node)
+                    },
                 )
                 .also(*first, "listed here already"),
             );
@@ -199,7 +213,7 @@ fn unknown_algorithm(name: &ast::Name) -> Diagnostic {
         )
         .help("name the algorithms that the issuer signs with, such as `RS256`");
     }
-    let names = || Algorithm::ALL.into_iter().map(Algorithm::as_str);
+    let names = || Algorithm::ALL.into_iter().flat_map(Algorithm::names);
     let mut diagnostic = out::unknown(Code::UnknownAlgorithm, "algorithm", name, names());
     if diagnostic.help.is_none() {
         diagnostic = match names().find(|known| known.eq_ignore_ascii_case(&name.node)) {

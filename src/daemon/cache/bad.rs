@@ -60,6 +60,11 @@ impl Entry {
         })
     }
 
+    /// Whose keys were asked for.
+    pub fn asked(&self) -> Option<IssuerId> {
+        self.keys.as_ref().map(|(issuer, _)| *issuer)
+    }
+
     /// Whether a verification would find the same.
     pub fn holds(&self, under: &Under<'_>) -> bool {
         let same_keys = |(issuer, keys): &(IssuerId, Weak<KeySet>)| {

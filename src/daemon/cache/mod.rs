@@ -193,7 +193,7 @@ impl Memory {
         bad.holds(under).then(|| {
             Err(Failed {
                 fault: bad.fault.clone(),
-                asked: None,
+                asked: bad.asked(),
             })
         })
     }

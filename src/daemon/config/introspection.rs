@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Span;
-use crate::keys::{Algorithm, KeyType};
+use crate::keys::Algorithm;
 
 /// How issuers are asked about tokens that are no JWTs, where the policy says `keys introspect`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -106,16 +106,19 @@ impl Introspection {
 }
 
 impl Client {
-    /// The algorithm that is named; an error where it is none that a client signs with.
-    pub fn algorithm(&self) -> Result<Option<Algorithm>, String> {
+    /// The algorithm that is named, and its name as the header of what is signed is to have it; an
+    /// error where it is none that a client signs with.
+    pub fn algorithm(&self) -> Result<Option<(Algorithm, &'static str)>, String> {
         let Some(name) = &self.algorithm else {
             return Ok(None);
         };
-        Algorithm::parse(name)
-            .filter(|algorithm| algorithm.key_type() != KeyType::Oct)
-            .map(Some)
+        Algorithm::asymmetric()
+            .find_map(|algorithm| {
+                let known = algorithm.names().find(|known| known == name)?;
+                Some(Some((algorithm, known)))
+            })
             .ok_or_else(|| {
-                let names: Vec<&str> = Algorithm::asymmetric().map(Algorithm::as_str).collect();
+                let names: Vec<&str> = Algorithm::asymmetric().flat_map(Algorithm::names).collect();
                 format!("algorithm: `{name}` is not one of {}", names.join(", "))
             })
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
-    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
+    RsaEncoding, RsaKeyPair,
 };
 use aws_lc_rs::{digest, rsa};
 use base64::Engine as _;
@@ -30,6 +31,8 @@ const MIN_RSA_BITS: usize = 2048;
 pub struct Signer {
     pair: Pair,
     algorithm: Algorithm,
+    /// What the algorithm is called in the header: it may have several names.
+    algorithm_name: &'static str,
     key_id: Option<String>,
     audience: String,
     /// Of the file, to tell whether it has changed.
@@ -45,7 +48,7 @@ enum Pair {
 impl PartialEq for Signer {
     fn eq(&self, other: &Signer) -> bool {
         self.fingerprint == other.fingerprint
-            && self.algorithm == other.algorithm
+            && self.algorithm_name == other.algorithm_name
             && self.key_id == other.key_id
             && self.audience == other.audience
     }
@@ -64,8 +67,8 @@ impl Signer {
         let der = key.secret_der();
         let (pair, types) = pair(der).ok_or_else(|| {
             fault(
-                "it is no RSA, P-256, P-384 or Ed25519 key in PKCS #8, which `openssl pkcs8 -topk8 \
-                 -nocrypt` makes of others",
+                "it is no RSA, P-256, P-384, P-521 or Ed25519 key in PKCS #8, which `openssl pkcs8 \
+                 -topk8 -nocrypt` makes of others",
             )
         })?;
         if let Pair::Rsa(pair) = &pair
@@ -73,7 +76,7 @@ impl Signer {
         {
             return Err(fault("an RSA key has at least 2048 bits"));
         }
-        let algorithm = client.algorithm()?.unwrap_or(types);
+        let (algorithm, algorithm_name) = client.algorithm()?.unwrap_or((types, types.as_str()));
         if algorithm.key_type() != types.key_type() {
             return Err(format!(
                 "algorithm: the key of `{}` is none for {algorithm}",
@@ -94,6 +97,7 @@ impl Signer {
         Ok(Signer {
             pair,
             algorithm,
+            algorithm_name,
             key_id: client.key_id.clone(),
             audience: audience.to_owned(),
             fingerprint,
@@ -105,7 +109,7 @@ impl Signer {
     pub fn assertion(&self, client_id: &str, now: u64) -> Result<String, String> {
         let mut id = [0; 16];
         aws_lc_rs::rand::fill(&mut id).map_err(|_| "there are no random numbers".to_owned())?;
-        let mut header = json!({ "alg": self.algorithm.as_str(), "typ": "JWT" });
+        let mut header = json!({ "alg": self.algorithm_name, "typ": "JWT" });
         if let (Some(header), Some(id)) = (header.as_object_mut(), &self.key_id) {
             header.insert("kid".to_owned(), json!(id));
         }
@@ -155,6 +159,9 @@ fn pair(der: &[u8]) -> Option<(Pair, Algorithm)> {
     }
     if let Ok(pair) = ec(&ECDSA_P384_SHA384_FIXED_SIGNING) {
         return Some((pair, Algorithm::Es384));
+    }
+    if let Ok(pair) = ec(&ECDSA_P521_SHA512_FIXED_SIGNING) {
+        return Some((pair, Algorithm::Es512));
     }
     // Other programs write no public key beside the private one.
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok()?;

@@ -260,6 +260,9 @@ async fn refresh(
                 for problem in keys.problems() {
                     tracing::warn!(%issuer, %problem, "a key of the set is not used");
                 }
+                for oddity in keys.oddities() {
+                    tracing::warn!(%issuer, %oddity, "a key of the set is not written as it should be");
+                }
                 shared.latest.store(Some(Arc::new(Fetched {
                     keys: Arc::new(keys),
                     until: Instant::now() + wait + settings.max_stale,

@@ -144,9 +144,9 @@ fn signer(jws: &Jws<'_>) -> Result<(Algorithm, Key), Fault> {
         )));
     }
     let algorithm = Algorithm::asymmetric()
-        .find(|algorithm| algorithm.as_str() == header.algorithm())
+        .find(|algorithm| algorithm.names().any(|name| name == header.algorithm()))
         .ok_or_else(|| {
-            let names: Vec<&str> = Algorithm::asymmetric().map(Algorithm::as_str).collect();
+            let names: Vec<&str> = Algorithm::asymmetric().flat_map(Algorithm::names).collect();
             invalid(format!(
                 "the DPoP proof is signed with {}; it may be with {}",
                 quoted(header.algorithm()),

@@ -60,7 +60,7 @@ async fn found(place: Place, config: &Keys) -> Result<usize, String> {
 
 fn has(keys: &IssuerKeys, kid: &str) -> bool {
     keys.current()
-        .is_some_and(|set| set.choose(Some(kid), Algorithm::EdDsa).is_ok())
+        .is_some_and(|set| set.fitting(Some(kid), Algorithm::EdDsa).next().is_some())
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {

@@ -57,6 +57,37 @@ async fn a_rotated_key_passes_without_a_restart() {
     assert_eq!(provider.requests("/jwks"), 2);
 }
 
+/// An issuer that names no key in its tokens rotates them all the same: a signature that fits none of
+/// the known keys may be by a new one. Those that come at once all wait for the one refresh, though
+/// the first of them has been found bad meanwhile.
+#[tokio::test]
+async fn a_rotated_key_without_a_kid_passes_too() {
+    let (old, new) = (Signer::new("ES256"), Signer::new("ES256"));
+    let provider = Provider::start(keys(&[&old])).await;
+    let bed = Testbed::with(&policy(&provider), "").await;
+    let stranger = Signer::new("ES256");
+    provider.behave(keys(&[&old, &new]));
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let request = page(&token(&new, &provider)).bytes();
+        let address = bed.address("http");
+        requests.spawn(async move { super::harness::exchange(address, &request).await });
+    }
+    for answer in requests.join_all().await {
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert_eq!(provider.requests("/jwks"), 2);
+    for _ in 0..3 {
+        let answer = bed.send("http", &page(&token(&stranger, &provider))).await;
+        assert_eq!(answer.outcome(), (401, "token.bad_signature"), "{answer:?}");
+    }
+    assert_eq!(
+        provider.requests("/jwks"),
+        2,
+        "a forgery makes nobody fetch again"
+    );
+}
+
 #[tokio::test]
 async fn a_storm_of_unknown_keys_is_answered_and_asks_once() {
     let known = Signer::new("EdDSA").kid("known");

@@ -53,7 +53,11 @@ impl Signer {
                 EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING)
                     .expect("a P-384 key"),
             )),
-            "EdDSA" => Arc::new(Private::Ed(
+            "ES512" => Arc::new(Private::Ec(
+                EcdsaKeyPair::generate(&signature::ECDSA_P521_SHA512_FIXED_SIGNING)
+                    .expect("a P-521 key"),
+            )),
+            "EdDSA" | "Ed25519" => Arc::new(Private::Ed(
                 Ed25519KeyPair::generate().expect("an Ed25519 key"),
             )),
             "HS256" | "HS384" | "HS512" => {
@@ -109,7 +113,11 @@ impl Signer {
                 // 4, then the two coordinates.
                 let point = &pair.public_key().as_ref()[1..];
                 let (x, y) = point.split_at(point.len() / 2);
-                let crv = if x.len() == 32 { "P-256" } else { "P-384" };
+                let crv = match x.len() {
+                    32 => "P-256",
+                    48 => "P-384",
+                    _ => "P-521",
+                };
                 json!({"kty": "EC", "crv": crv, "x": encode(x), "y": encode(y)})
             }
             Private::Ed(pair) => {
@@ -235,6 +243,26 @@ impl Signer {
         }
     }
 }
+
+/// An Ed25519 key whose point is the neutral one, `small`: [`FORGED`] is good under it for any message.
+pub fn small_order() -> Value {
+    let mut point = [0; 32];
+    point[0] = 1;
+    json!({"kty": "OKP", "crv": "Ed25519", "kid": "small", "x": URL_SAFE_NO_PAD.encode(point)})
+}
+
+/// A signature that needs no private key: R is the neutral point, S is zero.
+pub static FORGED: LazyLock<String> = LazyLock::new(|| {
+    let mut signature = [0; 64];
+    signature[0] = 1;
+    let mut point = [0; 32];
+    point[0] = 1;
+    // What the arithmetic alone would take.
+    let key = signature::UnparsedPublicKey::new(&signature::ED25519, point);
+    key.verify(b"anything", &signature)
+        .expect("it is no test otherwise");
+    URL_SAFE_NO_PAD.encode(signature)
+});
 
 /// The key set that these signers' issuer publishes.
 pub fn key_set(signers: &[&Signer]) -> Value {

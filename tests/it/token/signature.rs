@@ -2,11 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::keys::MAX_TRIED;
 use portcullis::token::unsigned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::{ORDERS, World, claims, said};
-use crate::support::mint::{Signer, key_set};
+use crate::support::mint::{FORGED, Signer, key_set, small_order};
 
 #[test]
 fn the_algorithm_is_said_by_the_policy_alone() {
@@ -29,10 +30,12 @@ fn the_algorithm_is_said_by_the_policy_alone() {
         ("ES384", ""),
         ("ES512", ""),
         ("EdDSA", ""),
+        ("Ed25519", ""),
         ("", ""),
         (" none", ""),
         ("none\u{0}", ""),
         ("es256", " (names of algorithms are case-sensitive)"),
+        ("ed25519", " (names of algorithms are case-sensitive)"),
         ("HS256", "; whoever can check an HMAC can also make one"),
     ] {
         let token = world.signer.token_with(&json!({"alg": alg}), &good);
@@ -95,9 +98,10 @@ fn keys_that_a_token_brings_along_are_not_used() {
 }
 
 #[test]
-fn a_token_gets_one_key_or_none() {
+fn a_token_is_checked_by_the_keys_that_fit_its_header() {
     let one = Signer::new("ES256").kid("k1");
     let two = Signer::new("ES256").kid("k2");
+    let stranger = Signer::new("ES256");
     let rsa = Signer::new("RS256").kid("rsa");
     let small = {
         let mut jwk = Signer::new("RS256").kid("small").jwk();
@@ -124,10 +128,13 @@ fn a_token_gets_one_key_or_none() {
             one.token_with(&json!({"kid": ""}), &good),
             "token.unknown_key: acme has no key with the `kid` ``",
         ),
+        // Without a `kid` the signature tells which key it was (RFC 7515, appendix D).
+        (one.token_with(&json!({"kid": null}), &good), "allowed"),
+        (two.token_with(&json!({"kid": null}), &good), "allowed"),
         (
-            one.token_with(&json!({"kid": null}), &good),
-            "token.unknown_key: acme has 2 keys for the algorithm ES256, and no `kid` tells which \
-             of them signed",
+            stranger.token(&good),
+            "token.bad_signature: the signature is not that of any of acme's 2 keys for ES256 over \
+             this token: the token was changed on its way, or signed by somebody else",
         ),
         (
             one.token_with(&json!({"kid": "rsa"}), &good),
@@ -157,6 +164,125 @@ fn a_token_gets_one_key_or_none() {
         said(&down.asked(&one.token(&good))),
         "keys.unavailable: the keys of acme can't be had at present; try again later"
     );
+}
+
+/// Some providers give all their keys one name, or rotate a key and keep its name.
+#[test]
+fn each_key_of_one_kid_is_tried() {
+    let [one, two, stranger] = ["k", "k", "k"].map(|kid| Signer::new("ES256").kid(kid));
+    let other = Signer::new("ES256").kid("other");
+    let keys = key_set(&[&one, &other, &two]);
+    let world = World::with_keys(ORDERS, one.clone(), &keys);
+    let good = claims(&json!({}));
+    for (token, expected) in [
+        (one.token(&good), "allowed"),
+        (two.token(&good), "allowed"),
+        (
+            stranger.token(&good),
+            "token.bad_signature: the signature is not that of any of acme's 2 keys named `k` over \
+             this token: the token was changed on its way, or signed by somebody else",
+        ),
+        // A `kid` is binding, however well another key would do.
+        (
+            one.clone().kid("other").token(&good),
+            "token.bad_signature: the signature is not that of acme's key `other` over this token: \
+             the token was changed on its way, or signed by somebody else",
+        ),
+    ] {
+        assert_eq!(said(&world.asked(&token)), expected);
+    }
+}
+
+/// Anybody can send a token without a `kid`, so that what it costs is bounded.
+#[test]
+fn only_so_many_keys_are_tried() {
+    let signers: Vec<Signer> = (0..MAX_TRIED + 2)
+        .map(|number| Signer::new("ES256").kid(&format!("k{number}")))
+        .collect();
+    let keys = key_set(&signers.iter().collect::<Vec<_>>());
+    let world = World::with_keys(ORDERS, signers[0].clone(), &keys);
+    let without = |signer: &Signer| signer.token_with(&json!({"kid": null}), &claims(&json!({})));
+    for signer in &signers[..MAX_TRIED] {
+        assert_eq!(said(&world.asked(&without(signer))), "allowed");
+    }
+    let beyond = &signers[MAX_TRIED];
+    assert_eq!(
+        said(&world.asked(&without(beyond))),
+        format!(
+            "token.bad_signature: the signature is not that of any of the first {MAX_TRIED} of \
+             acme's {} keys for ES256 over this token: the token was changed on its way, or signed \
+             by somebody else",
+            MAX_TRIED + 2
+        )
+    );
+    assert_eq!(
+        said(&world.asked(&beyond.token(&claims(&json!({}))))),
+        "allowed"
+    );
+}
+
+/// RFC 9864 calls `EdDSA` by the name of its curve. Header, key and policy may each use either name.
+#[test]
+fn ed25519_goes_by_both_names() {
+    let names = ["EdDSA", "Ed25519"];
+    for in_policy in names {
+        let policy = ORDERS.replace("ES256, RS256", in_policy);
+        for in_header in names {
+            for in_key in names {
+                let signer = Signer::new(in_header).kid("k1");
+                let mut keys = key_set(&[&signer]);
+                keys["keys"][0]["alg"] = json!(in_key);
+                let world = World::with_keys(&policy, signer.clone(), &keys);
+                let outcome = world.asked(&signer.token(&claims(&json!({}))));
+                assert_eq!(
+                    said(&outcome),
+                    "allowed",
+                    "{in_policy}, {in_header}, {in_key}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn es512_is_one_of_the_algorithms() {
+    let signer = Signer::new("ES512").kid("k1");
+    let keys = key_set(&[&signer]);
+    let token = signer.token(&claims(&json!({})));
+    for (algorithms, expected) in [
+        ("ES512", "allowed"),
+        (
+            "ES384",
+            "token.algorithm: the token is signed with `ES512`; its issuer may sign with ES384",
+        ),
+    ] {
+        let policy = ORDERS.replace("ES256, RS256", algorithms);
+        let world = World::with_keys(&policy, signer.clone(), &keys);
+        assert_eq!(said(&world.asked(&token)), expected);
+    }
+}
+
+/// Under a key of small order one fixed signature is good for every message: such a key in a set
+/// would be everybody's.
+#[test]
+fn a_key_of_small_order_verifies_nothing() {
+    let small = small_order();
+    let good = Signer::new("EdDSA").kid("k1");
+    let mut keys = key_set(&[&good]);
+    keys["keys"].as_array_mut().expect("keys").push(small);
+    let policy = ORDERS.replace("ES256, RS256", "EdDSA");
+    let world = World::with_keys(&policy, good.clone(), &keys);
+    for kid in [json!("small"), Value::Null] {
+        let token = good.token_with(&json!({"kid": kid}), &claims(&json!({})));
+        let (message, _) = token.rsplit_once('.').expect("a signature");
+        let forged = format!("{message}.{}", FORGED.as_str());
+        let fault = world.asked(&forged).expect_err("forged");
+        assert!(
+            ["token.unknown_key", "token.bad_signature"].contains(&fault.reason.code()),
+            "{}",
+            fault.hint
+        );
+    }
 }
 
 /// `why` may take a token without its signature. All else is checked.

@@ -231,7 +231,7 @@ async fn a_bound_token_passes_with_a_proof_and_once() {
 /// RFC 9449, section 7.1 and 7.2: what a 401 offers.
 #[tokio::test]
 async fn the_challenge_names_the_schemes_that_would_do() {
-    let algorithms = "algs=\"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA\"";
+    let algorithms = "algs=\"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519\"";
     for (sender, without, with_dpop) in [
         (
             "dpop",

@@ -1,11 +1,13 @@
 //! The proof itself: its form, its key, its time, its nonce.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::token::{Admitted, MAX_PROOF_BYTES, PROOF_MAX_AGE};
 use serde_json::{Value, json};
 
 use super::super::world::{NOW, World};
 use super::{Anything, Attempt, all_refused, policy, said, thumbprint};
-use crate::support::mint::Signer;
+use crate::support::mint::{FORGED, Signer, small_order};
 
 /// The example of RFC 9449, section 7.1 (figures 13 to 15): key, proof and `ath` as printed there.
 #[test]
@@ -54,7 +56,9 @@ api orders {
 #[test]
 fn every_kind_of_key_can_prove() {
     let world = policy("sender dpop", "");
-    for algorithm in ["ES256", "ES384", "EdDSA", "RS256", "PS256"] {
+    for algorithm in [
+        "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "RS256", "PS256",
+    ] {
         let client = Signer::new(algorithm);
         let admitted = Attempt::new(&client).admitted(&world, &client);
         let Ok(Admitted::Once(proof)) = admitted else {
@@ -62,6 +66,43 @@ fn every_kind_of_key_can_prove() {
         };
         assert_eq!(proof.key(), thumbprint(&client));
         assert_eq!(proof.expires(), NOW + PROOF_MAX_AGE);
+    }
+}
+
+/// A client whose key is of small order would show the possession of nothing: anybody could send its
+/// token on.
+#[test]
+fn a_key_of_small_order_proves_nothing() {
+    let world = policy("sender dpop", "");
+    let client = Signer::new("EdDSA");
+    let attempt = Attempt::new(&client).header("jwk", small_order());
+    let proof = attempt.proof(&client);
+    let (message, _) = proof.rsplit_once('.').expect("a signature");
+    let attempt = Attempt {
+        proofs: Some(vec![format!("{message}.{}", FORGED.as_str())]),
+        ..attempt
+    };
+    all_refused(
+        &world,
+        &client,
+        vec![("invalid_dpop_proof", "small order", attempt)],
+    );
+}
+
+/// One key has one thumbprint, however the client writes it.
+#[test]
+fn a_key_that_is_written_oddly_is_the_same_key() {
+    let world = policy("sender dpop", "");
+    let client = Signer::new("RS256");
+    let mut jwk = client.jwk();
+    let modulus = URL_SAFE_NO_PAD
+        .decode(jwk["n"].as_str().expect("n"))
+        .expect("base64url");
+    jwk["n"] = json!(URL_SAFE_NO_PAD.encode([&[0], &modulus[..]].concat()));
+    let attempt = Attempt::new(&client).header("jwk", jwk);
+    match attempt.admitted(&world, &client) {
+        Ok(Admitted::Once(proof)) => assert_eq!(proof.key(), thumbprint(&client)),
+        other => panic!("{}", said(&other)),
     }
 }
 
