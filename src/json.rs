@@ -11,7 +11,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::text::clean;
+use crate::text::visible;
 use crate::value::MAX_SAFE_INTEGER;
 
 /// The most bytes of a document: more than any key set or claims set needs, and little enough to
@@ -254,7 +254,7 @@ impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> JsonError {
         // It ends up in hints, and so in challenges; serde_json names control characters by their
         // escapes.
-        JsonError(clean(&error.to_string()).into_owned())
+        JsonError(visible(&error.to_string()).into_owned())
     }
 }
 

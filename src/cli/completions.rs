@@ -27,6 +27,6 @@ pub fn run(arguments: &Arguments) -> Ended {
         "portcullis",
         &mut script,
     );
-    output::print_all(&String::from_utf8_lossy(&script))?;
+    output::print_exactly(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Good)
 }

@@ -78,7 +78,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         .map(|note| format!("{} {}\n", paint.note("note:"), printable(note)))
         .collect();
     match &arguments.output {
-        None => output::print_all(&imported.text)?,
+        None => output::print_exactly(&imported.text)?,
         Some(path) => write(path, &imported.text)?,
     }
     output::eprint_all(&notes);

@@ -26,11 +26,14 @@ mod token;
 mod why;
 mod wording;
 
+use std::env;
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use output::{Exit, Failure};
+use crate::text::{is_unshowable, visible};
+use output::{Exit, Failure, Paint};
 
 /// How wide help gets on a wide terminal: longer lines are hard to follow.
 const HELP_WIDTH: usize = 100;
@@ -90,7 +93,12 @@ enum Verb {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let ended = match Arguments::parse().verb {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return misused(&error),
+        Err(help) => help.exit(),
+    };
+    let ended = match arguments.verb {
         Verb::Dev(arguments) => dev::run(&arguments),
         Verb::Token(arguments) => token::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
@@ -113,6 +121,28 @@ pub fn run() -> ExitCode {
             failure.code()
         }
     }
+}
+
+/// Says what is wrong with the command line. What it quotes may come from elsewhere: a script's file
+/// names, a request of a bug report.
+fn misused(error: &clap::Error) -> ExitCode {
+    let styled = error.render();
+    let mut text = if Paint::of(&io::stderr()).is_on() {
+        styled.ansi().to_string()
+    } else {
+        styled.to_string()
+    };
+    for argument in env::args_os() {
+        let argument = argument.to_string_lossy();
+        let value = argument.split_once('=').map_or("", |(_, value)| value);
+        for quoted in [argument.as_ref(), value] {
+            if quoted.contains(is_unshowable) {
+                text = text.replace(quoted, &visible(quoted));
+            }
+        }
+    }
+    output::eprint_all(&text);
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
 }
 
 /// The result of a verb.

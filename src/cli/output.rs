@@ -1,5 +1,6 @@
 //! How a command speaks: what it prints where, in which format, in which colours.
 
+use std::borrow::Cow;
 use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -7,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde::Serialize;
+
+use crate::text::{escape_json, visible, visible_report};
 
 /// How a command ends when it did its job. What keeps it from that is a [`Failure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +96,9 @@ impl Failure {
             return;
         }
         let paint = Paint::of(&io::stderr());
-        let mut text = format!("{} {}\n", paint.bad("error:"), self.message);
+        let mut text = format!("{} {}\n", paint.bad("error:"), visible(&self.message));
         if let Some(help) = &self.help {
+            let help = visible(help);
             text.push_str(&format!("{} {help}\n", paint.strong("help:")));
         }
         eprint_all(&text);
@@ -180,8 +184,14 @@ impl Paint {
     }
 }
 
-/// Prints a report. A reader that went away (`portcullis routes … | head`) is no failure.
+/// Prints a report, as the terminal or the log that shows it can bear: whatever it quotes. A reader
+/// that went away (`portcullis routes … | head`) is no failure.
 pub fn print_all(text: &str) -> Result<(), Failure> {
+    print_exactly(&fit(text, Paint::of(&io::stdout())))
+}
+
+/// Prints a text that is the result itself, to the byte: a policy, a configuration, a script.
+pub fn print_exactly(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
@@ -196,16 +206,22 @@ pub fn print_all(text: &str) -> Result<(), Failure> {
 
 /// Prints to standard error. Where that is not possible there is nowhere left to say so.
 pub fn eprint_all(text: &str) {
+    let text = fit(text, Paint::of(&io::stderr()));
     let mut stderr = io::stderr().lock();
     let _ = stderr
         .write_all(text.as_bytes())
         .and_then(|()| stderr.flush());
 }
 
+/// A text of ours with what it quotes made visible.
+fn fit(text: &str, paint: Paint) -> Cow<'_, str> {
+    visible_report(text, paint.is_on())
+}
+
 /// A JSON report, indented, with a line end; fields in the order that its type has them.
 pub fn json(report: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(report)
-        .map(|text| text + "\n")
+        .map(|text| escape_json(&text).into_owned() + "\n")
         .map_err(|error| Failure::new(format!("the report cannot be put into JSON: {error}")))
 }
 
@@ -217,20 +233,7 @@ pub fn count(count: usize, one: &str) -> String {
     }
 }
 
-/// A text of others as a terminal may show it: what would move the cursor, change colours or
-/// reorder what is read becomes `\u{fffd}`.
+/// A text of others on one line of a report.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            let reorders = matches!(
-                character,
-                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            );
-            if character.is_control() || reorders {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                character
-            }
-        })
-        .collect()
+    visible(text).into_owned()
 }

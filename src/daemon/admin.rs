@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Daemon;
 use super::metrics::{self, ReloadResult};
 use super::reload::{self, Cause};
+use crate::text::escape_json;
 
 /// The services behind the listener `admin`.
 pub fn router(daemon: Arc<Daemon>) -> Router {
@@ -52,12 +53,13 @@ async fn policy(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
 }
 
 /// Reloads, and says what came of it: 200 with `changed` or `unchanged`, 422 with the errors of a
-/// policy that is not taken.
+/// policy that is not taken, 409 while a file of it is open for writing.
 async fn reload_now(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
-    let result = reload::now(&daemon, Cause::Asked).await;
+    let result = reload::now(&daemon, Cause::Asked).await.result;
     let status = match result {
         ReloadResult::Changed | ReloadResult::Unchanged => StatusCode::OK,
         ReloadResult::Failed => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadResult::Held => StatusCode::CONFLICT,
     };
     let mut body = json!({ "result": result.as_str() });
     if let (Value::Object(body), Value::Object(state)) = (&mut body, state(&daemon)) {
@@ -94,7 +96,10 @@ fn text(status: StatusCode, body: &'static str) -> Response<Body> {
 }
 
 fn answer(status: StatusCode, value: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(format!("{value:#}\n")));
+    let mut response = Response::new(Body::from(format!(
+        "{}\n",
+        escape_json(&format!("{value:#}"))
+    )));
     *response.status_mut() = status;
     response.headers_mut().insert(
         header::CONTENT_TYPE,

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::config::DecisionLog;
+use crate::text::escape_json;
 
 /// How many lines may wait to be written: a second's worth under load.
 const WAITING: usize = 16 * 1024;
@@ -97,9 +98,10 @@ impl Log {
 
     /// Hands over a line; false where it was dropped.
     pub fn put(&self, line: &Line<'_>) -> bool {
-        let Ok(mut bytes) = serde_json::to_vec(line) else {
+        let Ok(json) = serde_json::to_string(line) else {
             return false;
         };
+        let mut bytes = escape_json(&json).into_owned().into_bytes();
         bytes.push(b'\n');
         self.lines.try_send(bytes).is_ok()
     }

@@ -1,5 +1,6 @@
 //! The daemon's own log: structured, as text or JSON, on standard error.
 
+use std::io::{self, Write};
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
@@ -12,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 use super::config::{Level, Log, LogFormat};
+use crate::text::{escape_json, visible, visible_report};
 
 /// Changes the level while the daemon runs.
 #[derive(Debug, Clone)]
@@ -28,12 +30,15 @@ impl LogLevel {
 /// Begins to log; once a process.
 pub fn start(config: &Log) -> Result<LogLevel, String> {
     let (filter, handle) = reload::Layer::new(targets(config.level));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !no_color();
+    let form = match config.format {
+        LogFormat::Text if colours => Form::Coloured,
+        LogFormat::Text => Form::Text,
+        LogFormat::Json => Form::Json,
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(move || Fit(form));
     let lines = match config.format {
-        LogFormat::Text => lines
-            .with_target(false)
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && !no_color())
-            .boxed(),
+        LogFormat::Text => lines.with_target(false).with_ansi(colours).boxed(),
         LogFormat::Json => lines
             .json()
             .flatten_event(true)
@@ -47,6 +52,40 @@ pub fn start(config: &Log) -> Result<LogLevel, String> {
         .try_init()
         .map_err(|fault| format!("can't begin to log: {fault}"))?;
     Ok(LogLevel(handle))
+}
+
+/// What the lines of the log are.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Text,
+    Coloured,
+    Json,
+}
+
+/// Standard error, for one event at a time: an event is one line, whatever it quotes.
+struct Fit(Form);
+
+impl Write for Fit {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let line = one_line(self.0, &String::from_utf8_lossy(event));
+        io::stderr().lock().write_all(line.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An event as one line.
+fn one_line(form: Form, event: &str) -> String {
+    let event = event.strip_suffix('\n').unwrap_or(event);
+    let fit = match form {
+        Form::Text => visible(event),
+        Form::Coloured => visible_report(event, true),
+        Form::Json => escape_json(event),
+    };
+    format!("{}\n", fit.replace('\n', "\\n"))
 }
 
 /// <https://no-color.org>
@@ -73,4 +112,25 @@ pub fn rfc3339(at: SystemTime) -> String {
     OffsetDateTime::from(at)
         .format(&Rfc3339)
         .unwrap_or_else(|_| "-".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Form, one_line};
+
+    #[test]
+    fn an_event_is_one_line() {
+        let event = "WARN a\n::error::b \u{1b}]0;x\u{7}\u{202e}\n";
+        let shown = "WARN a\\n::error::b \\u{1b}]0;x\\u{7}\\u{202e}\n";
+        assert_eq!(one_line(Form::Text, event), shown);
+        assert_eq!(one_line(Form::Coloured, event), shown);
+        assert_eq!(
+            one_line(Form::Coloured, "\u{1b}[33mWARN\u{1b}[0m a\n"),
+            "\u{1b}[33mWARN\u{1b}[0m a\n"
+        );
+        assert_eq!(
+            one_line(Form::Json, "{\"a\":\"\u{9b}\"}\n"),
+            "{\"a\":\"\\u009b\"}\n"
+        );
+    }
 }

@@ -115,6 +115,8 @@ pub enum ReloadResult {
     Unchanged,
     /// The policy in force stays, because the new one has errors.
     Failed,
+    /// The policy in force stays for now: a file is open for writing, or has less than before.
+    Held,
 }
 
 impl ReloadResult {
@@ -124,6 +126,7 @@ impl ReloadResult {
             ReloadResult::Changed => "changed",
             ReloadResult::Unchanged => "unchanged",
             ReloadResult::Failed => "failed",
+            ReloadResult::Held => "held",
         }
     }
 }
@@ -213,7 +216,7 @@ impl Metrics {
         );
         registry.register(
             "reloads",
-            "Loads of the policy by result: changed, unchanged, failed",
+            "Loads of the policy by result: changed, unchanged, failed, held",
             metrics.reloads.clone(),
         );
         registry.register(
@@ -317,8 +320,11 @@ impl Metrics {
                 result: result.as_str(),
             })
             .inc();
-        self.last_failed
-            .set(i64::from(result == ReloadResult::Failed));
+        let failed = match result {
+            ReloadResult::Changed | ReloadResult::Unchanged => 0,
+            ReloadResult::Failed | ReloadResult::Held => 1,
+        };
+        self.last_failed.set(failed);
     }
 
     /// Notes that another policy is in force, and forgets what only older ones had.

@@ -14,7 +14,9 @@ pub mod keys;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+mod names;
 mod needs;
+pub mod pages;
 mod pipeline;
 mod reload;
 mod secret;
@@ -22,6 +24,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod writers;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -38,7 +41,7 @@ pub use start::{Options, Running, StartError, run, start};
 use crate::compile;
 use crate::engine::Policy;
 use crate::keys::{KeySet, Keys};
-use crate::load::{self, FileEntry, Loaded};
+use crate::load::{self, FileEntry, FileKind, Fingerprint, Loaded, Reach};
 use crate::settings::IssuerId;
 use cache::Cache;
 use config::Config;
@@ -48,7 +51,8 @@ use keys::{IssuerKeys, Origin, Place, Store};
 use log::LogLevel;
 use metrics::Metrics;
 use pipeline::Ids;
-use reload::{LastError, Wanted};
+use reload::{Held, LastError, Wanted};
+use writers::Writers;
 
 /// The number of the next snapshot: what is kept of one is never taken for another's.
 static GENERATIONS: AtomicU64 = AtomicU64::new(0);
@@ -63,6 +67,9 @@ pub struct Snapshot {
     /// By the number of the issuer.
     keys: Vec<IssuersKeys>,
     endpoints: Endpoints,
+    /// The digest that tells whether another policy is the same.
+    digest: String,
+    /// Its beginning, for people.
     revision: String,
     loaded_at: SystemTime,
     files: Vec<FileEntry>,
@@ -109,6 +116,7 @@ impl Snapshot {
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             policy: compile::compile(model, loaded.sources),
             keys,
+            digest: loaded.digest,
             revision: loaded.revision,
             loaded_at: SystemTime::now(),
             files: loaded.files,
@@ -165,7 +173,41 @@ pub struct Daemon {
     ready: value::Sender<bool>,
     last_error: Mutex<Option<LastError>>,
     reloading: tokio::sync::Mutex<()>,
+    /// What is known of the policy's files.
+    known: Mutex<Known>,
+    /// What is known of those who write them.
+    writers: Writers,
     source: Source,
+}
+
+/// What is known of the policy's files.
+#[derive(Debug)]
+struct Known {
+    /// As they were when the policy in force was read.
+    good: Good,
+    /// What the last load looked at.
+    tried: Reach,
+    /// What is not taken yet.
+    held: Option<Held>,
+}
+
+/// The files of a policy that was taken.
+#[derive(Debug, Clone)]
+struct Good {
+    fingerprint: Fingerprint,
+    reach: Reach,
+    /// The configuration's file.
+    config: Option<FileEntry>,
+}
+
+impl Good {
+    fn of(loaded: &Loaded, config: Option<FileEntry>) -> Good {
+        Good {
+            fingerprint: loaded.fingerprint,
+            reach: loaded.reach.clone(),
+            config,
+        }
+    }
 }
 
 /// Where configuration and policy come from at each load.
@@ -192,7 +234,15 @@ impl Source {
         }
         let mut load = self.load.clone();
         load.params.configuration = config.param_values();
-        Ok(Wanted { config, load })
+        let file = match &self.file {
+            None => None,
+            Some(file) => {
+                let content = std::fs::read(file).map_err(|fault| fault.to_string())?;
+                let name = file.to_string_lossy();
+                Some(FileEntry::of(&name, &content, FileKind::Named))
+            }
+        };
+        Ok(Wanted { config, file, load })
     }
 }
 
@@ -217,6 +267,10 @@ impl Daemon {
 
     fn config_file(&self) -> Option<&Path> {
         self.source.file.as_deref()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last_error(&self) -> Option<LastError> {

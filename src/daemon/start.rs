@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use axum::middleware::from_fn_with_state;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch as value};
 use tokio::task::{AbortHandle, JoinSet};
@@ -16,16 +17,18 @@ use tonic_health::server::HealthReporter;
 
 use super::adapter::{self, grpc, pdp};
 use super::cache::Cache;
-use super::config::Config;
+use super::config::{Config, ListenerSetting};
 use super::dpop::Dpop;
 use super::keys::{Room, Store};
 use super::listen::{Bound, Protocol};
 use super::log::{self, LogLevel};
 use super::metrics::{Metrics, ReloadResult};
+use super::pages::{self, Names};
 use super::pipeline::Ids;
 use super::reload::{self, Cause};
-use super::{Daemon, Snapshot, Source, admin, decision_log, introspect, watch};
-use crate::load::{self, Loaded};
+use super::writers::Writers;
+use super::{Daemon, Good, Known, Snapshot, Source, admin, decision_log, introspect, watch};
+use crate::load::{self, FileEntry, Loaded};
 
 /// How long the first fetch of keys may keep the daemon from being ready: a provider that is down
 /// must not keep up those who do not need it.
@@ -96,12 +99,17 @@ async fn start_with(options: Options, level: Option<LogLevel>) -> Result<Running
     if loaded.has_errors() {
         return Err(StartError::Policy(Box::new(loaded)));
     }
-    open(config, source, loaded)
+    open(config, wanted.file, source, loaded)
         .await
         .map_err(StartError::Environment)
 }
 
-async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running, String> {
+async fn open(
+    config: Config,
+    file: Option<FileEntry>,
+    source: Source,
+    loaded: Loaded,
+) -> Result<Running, String> {
     let mut bound = Vec::new();
     for (name, listener) in config.listeners.iter() {
         let protocol = if name == "grpc" {
@@ -114,6 +122,11 @@ async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running,
     let metrics = Arc::new(Metrics::new());
     let keys = Store::new(&config.keys, metrics.clone())?;
     let introspect = introspect::Store::new(&config.keys, metrics.clone())?;
+    let known = Known {
+        good: Good::of(&loaded, file),
+        tried: loaded.reach.clone(),
+        held: None,
+    };
     let snapshot = Snapshot::build(loaded, &keys, &introspect, &config)?;
     let limits = config.limits.clone();
     let watched = config.reload.watch;
@@ -131,6 +144,8 @@ async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running,
         ready: value::Sender::new(false),
         last_error: Mutex::new(None),
         reloading: tokio::sync::Mutex::new(()),
+        known: Mutex::new(known),
+        writers: Writers::default(),
         source,
         settings: ArcSwap::from_pointee(config),
     });
@@ -148,13 +163,31 @@ async fn open(config: Config, source: Source, loaded: Loaded) -> Result<Running,
     let stop = value::Sender::new(false);
     let mut listeners = JoinSet::new();
     let mut addresses = Vec::new();
+    let listening = daemon.settings().listeners.clone();
+    // Whoever reaches these two gets an answer, so they answer programs alone.
+    let programs = |router: axum::Router, place: &'static str, setting: &ListenerSetting| {
+        let names = setting
+            .0
+            .as_ref()
+            .map(|listener| Names::of(place, listener));
+        let names = names.unwrap_or_else(Names::loopback);
+        router.layer(from_fn_with_state(names, pages::programs_alone))
+    };
     for bound in bound {
         let (name, address) = (bound.name, bound.address());
         let router = match name {
             "grpc" => grpc::router(daemon.clone(), health.clone()),
             "http" => adapter::router(daemon.clone()),
-            "pdp" => pdp::router(daemon.clone()),
-            _ => admin::router(daemon.clone()),
+            "pdp" => programs(
+                pdp::router(daemon.clone()),
+                "listeners.pdp.hosts",
+                &listening.pdp,
+            ),
+            _ => programs(
+                admin::router(daemon.clone()),
+                "listeners.admin.hosts",
+                &listening.admin,
+            ),
         };
         tracing::info!(listener = name, %address, "listening");
         addresses.push((name, address));
@@ -211,7 +244,7 @@ impl Running {
 
     /// Reads the policy again, as SIGHUP and `POST /reload` do.
     pub async fn reload(&self) -> ReloadResult {
-        reload::now(&self.daemon, Cause::Asked).await
+        reload::now(&self.daemon, Cause::Asked).await.result
     }
 
     /// Ends it: nobody new is let in, what is in flight finishes, at most for the drain time.

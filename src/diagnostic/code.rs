@@ -46,6 +46,14 @@ codes! {
     TooLarge = "P0003", Error;
     /// A folder holds no policy file.
     Empty = "P0004", Error;
+    /// A name is nearly that of a policy file.
+    NearlyPolicy = "P0005", Error;
+    /// A policy file declares nothing.
+    NothingDeclared = "P0006", Error;
+    /// A file of tests declares something else.
+    NotATest = "P0007", Error;
+    /// A file or folder has a name that can't be shown.
+    UnshowableName = "P0008", Error;
     /// The text is not of the language.
     Syntax = "P0101", Error;
     /// Conditions or blocks are nested too deeply.
@@ -218,6 +226,8 @@ codes! {
     LiteralParameter = "P0916", Warning;
     /// A condition is too complex to be looked at.
     TooComplex = "P0917", Warning;
+    /// A file looks like a policy file and is not read.
+    PutAside = "P0921", Warning;
     /// A number of a key is not written as RFC 7518 asks.
     OddKey = "P0923", Warning;
 }

@@ -1,6 +1,7 @@
 //! What is wrong with a policy, as plain data.
 //!
-//! Stages collect diagnostics and go on, so that one run shows all that is wrong.
+//! Stages collect diagnostics and go on, so that one run shows all that is wrong. What they say is
+//! made fit to be shown where it is put in, so that every way of rendering is safe.
 //! Rendering is a matter of the edge and has a module of its own.
 
 mod code;
@@ -10,6 +11,7 @@ pub mod suggest;
 pub use code::Code;
 
 use crate::source::Span;
+use crate::text::visible;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +73,7 @@ impl Diagnostic {
     pub fn without_place(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: shown(message.into()),
             primary: None,
             secondary: Vec::new(),
             help: None,
@@ -83,7 +85,7 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, message: impl Into<String>) -> Self {
         if let Some(primary) = &mut self.primary {
-            primary.message = message.into();
+            primary.message = shown(message.into());
         }
         self
     }
@@ -93,7 +95,7 @@ impl Diagnostic {
     pub fn also(mut self, span: Span, message: impl Into<String>) -> Self {
         self.secondary.push(Label {
             span,
-            message: message.into(),
+            message: shown(message.into()),
         });
         self
     }
@@ -101,7 +103,7 @@ impl Diagnostic {
     /// What to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(shown(help.into()));
         self
     }
 
@@ -118,6 +120,14 @@ impl Diagnostic {
     /// How bad it is, by its code.
     pub fn severity(&self) -> Severity {
         self.code.severity()
+    }
+}
+
+/// A text on one line; a source or a name in it may hold anything.
+fn shown(text: String) -> String {
+    match visible(&text) {
+        std::borrow::Cow::Borrowed(_) => text,
+        std::borrow::Cow::Owned(shown) => shown,
     }
 }
 

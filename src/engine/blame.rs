@@ -110,9 +110,7 @@ fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
     let because = scene.because(&Atom::ScopeAll(Vec::new()));
     let permitted = scene.facts.is_some_and(|facts| {
         let permitted = |scope: &str| facts.permissions.iter().any(|one| one == scope);
-        scopes
-            .iter()
-            .all(|scope| holds(scope) || permitted(scope))
+        scopes.iter().all(|scope| holds(scope) || permitted(scope))
     });
     let aside = if permitted {
         "; its `permissions` hold what is lacking: with `scopes from permissions` in the issuer \

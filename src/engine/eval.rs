@@ -100,8 +100,12 @@ impl<'a> Scene<'a> {
             Atom::Address { any_of, negated } => {
                 Some(any_of.contains(self.request.address?) != *negated)
             }
-            Atom::Header(name, test) => self.text(self.open.reading.header(name).text(), test, false),
-            Atom::Query(name, test) => self.text(self.open.reading.parameter(name).text(), test, false),
+            Atom::Header(name, test) => {
+                self.text(self.open.reading.header(name).text(), test, false)
+            }
+            Atom::Query(name, test) => {
+                self.text(self.open.reading.parameter(name).text(), test, false)
+            }
         }
     }
 
@@ -277,8 +281,13 @@ impl<'a> Scene<'a> {
         match atom {
             Atom::ScopeAny(_) | Atom::ScopeAll(_) => match &facts.scopes {
                 Scopes::Missing(why) => (*why).to_owned(),
-                Scopes::Are(held) if held.listed().is_empty() => "the token's scopes are empty".to_owned(),
-                Scopes::Are(held) => format!("the token's scopes are {}", quoted(&held.listed().join(" "))),
+                Scopes::Are(held) if held.listed().is_empty() => {
+                    "the token's scopes are empty".to_owned()
+                }
+                Scopes::Are(held) => format!(
+                    "the token's scopes are {}",
+                    quoted(&held.listed().join(" "))
+                ),
             },
             Atom::Claim(claim, test) => {
                 let mut because = in_words(facts.claim(*claim));

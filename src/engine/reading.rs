@@ -57,7 +57,10 @@ impl Names {
             Access::Open { condition, .. } => condition.as_ref(),
             Access::Denied => None,
         });
-        let guards = model.guards.iter().filter_map(|guard| guard.condition.as_ref());
+        let guards = model
+            .guards
+            .iter()
+            .filter_map(|guard| guard.condition.as_ref());
         conditions.chain(guards).for_each(&mut read);
         for place in model.apis.iter().flat_map(|api| &api.token_places) {
             if let TokenPlace::Query(name) = place {
@@ -191,7 +194,9 @@ impl<'p, 'r> Reading<'p, 'r> {
             .iter()
             .map(|byte| if *byte == b'+' { b' ' } else { *byte })
             .collect();
-        String::from_utf8(decode(&spaced).ok()?).ok().map(Cow::Owned)
+        String::from_utf8(decode(&spaced).ok()?)
+            .ok()
+            .map(Cow::Owned)
     }
 }
 
@@ -222,13 +227,18 @@ mod tests {
             masked: false,
         };
         let reading = Reading::new(&names, &request, Some(b"a&kind=b%20c"));
-        let texts = || (reading.header("x-plan").text(), reading.parameter("kind").text());
+        let texts = || {
+            (
+                reading.header("x-plan").text(),
+                reading.parameter("kind").text(),
+            )
+        };
         assert_eq!(texts(), (Some("pro"), Some("b c")));
         // The same memory: nothing is read or decoded again.
-        assert!(std::ptr::eq(reading.parameter("kind"), reading.parameter("kind")));
-        assert_eq!(
-            texts().0.map(str::as_ptr),
-            texts().0.map(str::as_ptr),
-        );
+        assert!(std::ptr::eq(
+            reading.parameter("kind"),
+            reading.parameter("kind")
+        ));
+        assert_eq!(texts().0.map(str::as_ptr), texts().0.map(str::as_ptr),);
     }
 }

@@ -149,7 +149,11 @@ impl<'a> Rest<'a> {
             sets.into_iter()
                 .map(|set| {
                     let lacking = lack.iter().enumerate();
-                    with(&mut lacking.filter(|(at, _)| set >> at & 1 == 1).map(|(_, scope)| *scope))
+                    with(
+                        &mut lacking
+                            .filter(|(at, _)| set >> at & 1 == 1)
+                            .map(|(_, scope)| *scope),
+                    )
                 })
                 .find(|scopes| self.holds(Some(scopes), login))?
         } else if together {
@@ -184,7 +188,9 @@ impl<'a> Rest<'a> {
     /// The same with every scope that is named.
     pub fn holds_with_all(&self, login: &Login, budget: &Budget) -> Option<bool> {
         let all = (0..self.named.len()).collect();
-        budget.take(self.size).then(|| self.holds(Some(&all), login))
+        budget
+            .take(self.size)
+            .then(|| self.holds(Some(&all), login))
     }
 
     /// The same with these scopes, beside which the token has none.
@@ -193,7 +199,9 @@ impl<'a> Rest<'a> {
         let named = self.named.iter().enumerate();
         let scopes = named.filter(|(_, scope)| wanted.contains(*scope));
         let scopes = scopes.map(|(number, _)| number).collect();
-        budget.take(self.size).then(|| self.holds(Some(&scopes), login))
+        budget
+            .take(self.size)
+            .then(|| self.holds(Some(&scopes), login))
     }
 
     fn holds(&self, scopes: Option<&Bits>, login: &Login) -> bool {

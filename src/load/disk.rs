@@ -19,6 +19,10 @@ impl Place for Disk {
         })
     }
 
+    fn is_there(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok()
+    }
+
     fn names<'p>(&'p self, folder: &Path) -> io::Result<Names<'p>> {
         let entries = fs::read_dir(folder)?;
         Ok(Box::new(

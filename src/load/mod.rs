@@ -3,8 +3,10 @@
 //! Unreadable files become diagnostics, so whoever loads a policy (a command, the daemon at start
 //! or at a reload) reports everything that is wrong in the same way.
 
+mod contents;
 mod disk;
 mod git;
+mod names;
 mod overlay;
 mod params;
 mod tree;
@@ -28,12 +30,14 @@ use disk::Disk;
 use tree::{Place, Tree};
 
 pub use git::{GIT_PREFIX, GitError, Revision as GitRevision};
+pub use names::Name;
 pub use overlay::{Overlay, real};
 pub use params::{ENVIRONMENT_PREFIX, Params};
 pub use tree::{MAX_ENTRIES, MAX_REFERENCED_BYTES, MAX_TOTAL_BYTES};
 
 /// How many hexadecimal digits of the digest a revision shows: enough that two policies of one
-/// service never share it by chance, few enough to read aloud.
+/// service never share it by chance, few enough to read aloud. Whether two policies are the same is
+/// told by the whole digest: 64 bits can be made to agree on purpose.
 const REVISION_DIGITS: usize = 16;
 
 /// What a load depends on beside the files.
@@ -61,9 +65,38 @@ pub struct FileEntry {
     pub path: String,
     /// Its size.
     pub bytes: usize,
+    /// How many of its lines hold something.
+    pub lines: usize,
     /// The SHA-256 digest of its content, in hexadecimal.
     pub digest: String,
+    /// What the policy has it for.
+    pub kind: FileKind,
 }
+
+/// What a policy has a file for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// It holds declarations.
+    Policy,
+    /// A declaration names it: a set's members, an issuer's keys.
+    Named,
+}
+
+/// What a load looked at, by the paths that it took: a change there may change what it says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Folders that policy files were looked for in.
+    pub folders: Vec<PathBuf>,
+    /// Policy files, those of tests included.
+    pub files: Vec<PathBuf>,
+    /// The set and key files that they name, whether they could be read or not.
+    pub named: Vec<PathBuf>,
+}
+
+/// A digest over all that a load read, and all that it could not read. While it stays the same,
+/// another load says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; digest::SHA256_OUTPUT_LEN]);
 
 /// A policy as it stands in its files.
 #[derive(Debug)]
@@ -76,9 +109,15 @@ pub struct Loaded {
     pub params: BTreeMap<String, String>,
     /// What the checker says; its diagnostics include those of reading and parsing.
     pub checked: Checked,
-    /// A digest over all names and contents and over the parameters' values: equal for equal
-    /// policies, wherever their folder is.
+    /// The SHA-256 digest over all names and contents and over the parameters' values, in
+    /// hexadecimal: equal for equal policies, wherever their folder is.
+    pub digest: String,
+    /// The beginning of the digest, for people.
     pub revision: String,
+    /// What was read, tests included.
+    pub fingerprint: Fingerprint,
+    /// Where it was read.
+    pub reach: Reach,
 }
 
 impl Loaded {
@@ -109,6 +148,12 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
     /// The files' names below the folder that was given.
     relative: Vec<String>,
+    /// Which of the files may hold tests alone, one a file.
+    tests: Vec<bool>,
+    /// What was looked at, the files of tests included.
+    reach: Reach,
+    /// The digest over what was read.
+    fingerprint: Fingerprint,
     /// Whether every file could be read.
     complete: bool,
 }
@@ -121,11 +166,13 @@ impl Parsed {
             name: name.to_owned(),
             relative: name.to_owned(),
             text: text.to_owned(),
+            is_test: false,
         };
-        Parsed::of(Tree {
+        let tree = Tree {
             files: vec![file],
-            diagnostics: Vec::new(),
-        })
+            ..Tree::default()
+        };
+        Parsed::of(tree, true)
     }
 
     /// The same policy with other texts in its files.
@@ -141,20 +188,35 @@ impl Parsed {
             paths: self.paths.clone(),
             diagnostics: found.into_iter().flatten().collect(),
             relative: self.relative.clone(),
+            tests: self.tests.clone(),
+            reach: self.reach.clone(),
+            fingerprint: self.fingerprint,
             complete: self.complete,
         }
     }
 
-    fn of(tree: Tree) -> Parsed {
+    fn of(tree: Tree, include_tests: bool) -> Parsed {
         let mut parsed = Parsed {
             sources: Sources::new(),
             documents: Vec::with_capacity(tree.files.len()),
             paths: Vec::with_capacity(tree.files.len()),
-            complete: tree.diagnostics.is_empty(),
+            complete: !diagnostic::has_errors(&tree.diagnostics),
+            fingerprint: fingerprint_of(&tree),
+            reach: Reach {
+                folders: tree.folders,
+                files: tree.files.iter().map(|file| file.path.clone()).collect(),
+                named: Vec::new(),
+            },
             diagnostics: tree.diagnostics,
             relative: Vec::with_capacity(tree.files.len()),
+            tests: Vec::with_capacity(tree.files.len()),
         };
         for file in tree.files {
+            if file.is_test && !include_tests {
+                parsed.diagnostics.extend(contents::stray_rules(&file));
+                continue;
+            }
+            parsed.tests.push(file.is_test);
             let id = parsed.sources.add(file.name, file.text);
             let (document, found) = syntax::parse(&parsed.sources, id);
             parsed.documents.push(document);
@@ -183,12 +245,24 @@ pub fn load_revision(revision: &GitRevision, options: &Options, include_tests: b
 
 /// The first half of [`load`], with unsaved texts in place of what the files hold.
 pub fn parse(paths: &[PathBuf], include_tests: bool, overlay: &Overlay) -> Parsed {
-    Parsed::of(tree::read(overlay, paths, include_tests))
+    Parsed::of(tree::read(overlay, paths, include_tests), include_tests)
 }
 
 /// The second half of [`load`], with unsaved texts in place of what the files hold.
 pub fn check(parsed: Parsed, paths: &[PathBuf], options: &Options, overlay: &Overlay) -> Loaded {
     check_from(overlay, parsed, paths, options)
+}
+
+/// Reads everything that [`load`] reads, and parses nothing: `named` are the files that the policy
+/// named at the last load. Where the result is that load's, another one would say the same.
+pub fn fingerprint(paths: &[PathBuf], named: &[PathBuf]) -> Fingerprint {
+    let tree = tree::read(&Disk, paths, false);
+    let mut fingerprint = fingerprint_of(&tree);
+    for path in named {
+        let content = tree::read_referenced(&Disk, path);
+        fingerprint = fingerprint.and(path, content.as_deref().map_err(String::as_str));
+    }
+    fingerprint
 }
 
 /// The set and key files that a policy was checked with, read once more: for who checks changes
@@ -207,7 +281,7 @@ fn load_from(
     options: &Options,
     include_tests: bool,
 ) -> Loaded {
-    let parsed = Parsed::of(tree::read(place, paths, include_tests));
+    let parsed = Parsed::of(tree::read(place, paths, include_tests), include_tests);
     check_from(place, parsed, paths, options)
 }
 
@@ -217,22 +291,29 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
         documents,
         mut diagnostics,
         relative,
+        tests,
+        mut reach,
+        mut fingerprint,
         complete,
         ..
     } = parsed;
+    contents::check(&sources, &documents, &tests, &mut diagnostics);
     let mut revision = Revision::default();
     let mut files = Vec::with_capacity(relative.len());
     for ((_, source), relative) in sources.iter().zip(&relative) {
-        revision.add("policy", relative, source.text.as_bytes());
-        files.push(entry(&source.name, source.text.as_bytes()));
+        let bytes = source.text.as_bytes();
+        revision.add("policy", relative, bytes);
+        files.push(FileEntry::of(&source.name, bytes, FileKind::Policy));
     }
 
     let referenced = read_referenced(place, check::referenced_files(&sources, &documents));
     for (path, content) in referenced.iter() {
+        reach.named.push(PathBuf::from(path));
+        fingerprint = fingerprint.and(Path::new(path), content);
         match content {
             Ok(bytes) => {
                 revision.add("file", &below(path, paths), bytes);
-                files.push(entry(path, bytes));
+                files.push(FileEntry::of(path, bytes, FileKind::Named));
             }
             Err(words) => revision.add("unreadable", &below(path, paths), words.as_bytes()),
         }
@@ -271,12 +352,16 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
             issuer.introspect = None;
         }
     }
+    let digest = hexadecimal(&revision.finish());
     Loaded {
         sources: Arc::new(sources),
         files,
         params,
         checked,
-        revision: revision.finish(),
+        revision: digest.chars().take(REVISION_DIGITS).collect(),
+        digest,
+        fingerprint,
+        reach,
     }
 }
 
@@ -301,15 +386,53 @@ fn below(path: &str, roots: &[PathBuf]) -> String {
         )
 }
 
-fn entry(path: &str, content: &[u8]) -> FileEntry {
-    FileEntry {
-        path: path.to_owned(),
-        bytes: content.len(),
-        digest: hexadecimal(digest::digest(&digest::SHA256, content).as_ref()),
+impl FileEntry {
+    /// A file of this content.
+    pub fn of(path: &str, content: &[u8], kind: FileKind) -> FileEntry {
+        FileEntry {
+            path: path.to_owned(),
+            bytes: content.len(),
+            lines: content
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.trim_ascii().is_empty())
+                .count(),
+            digest: hexadecimal(digest::digest(&digest::SHA256, content).as_ref()),
+            kind,
+        }
     }
 }
 
-/// The digest over everything that a policy is made of.
+/// The digest over what was read of the policy's folders.
+fn fingerprint_of(tree: &Tree) -> Fingerprint {
+    let mut all = Revision::default();
+    for folder in &tree.folders {
+        all.add("folder", &folder.to_string_lossy(), b"");
+    }
+    for file in &tree.files {
+        all.add("file", &file.name, file.text.as_bytes());
+    }
+    for diagnostic in &tree.diagnostics {
+        all.add(diagnostic.code.as_str(), &diagnostic.message, b"");
+    }
+    Fingerprint(all.finish())
+}
+
+impl Fingerprint {
+    /// The digest over this and a file that the policy names.
+    #[must_use]
+    fn and(self, path: &Path, content: Result<&[u8], &str>) -> Fingerprint {
+        let mut all = Revision::default();
+        all.add("before", "", &self.0);
+        let name = path.to_string_lossy();
+        match content {
+            Ok(bytes) => all.add("named", &name, bytes),
+            Err(words) => all.add("unreadable", &name, words.as_bytes()),
+        }
+        Fingerprint(all.finish())
+    }
+}
+
+/// A digest over named things.
 struct Revision(digest::Context);
 
 impl Default for Revision {
@@ -327,10 +450,10 @@ impl Revision {
         }
     }
 
-    fn finish(self) -> String {
-        let mut digits = hexadecimal(self.0.finish().as_ref());
-        digits.truncate(REVISION_DIGITS);
-        digits
+    fn finish(self) -> [u8; digest::SHA256_OUTPUT_LEN] {
+        let mut bytes = [0; digest::SHA256_OUTPUT_LEN];
+        bytes.copy_from_slice(self.0.finish().as_ref());
+        bytes
     }
 }
 

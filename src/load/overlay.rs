@@ -29,6 +29,10 @@ impl Place for Overlay {
         Disk.kind(path)
     }
 
+    fn is_there(&self, path: &Path) -> bool {
+        self.0.contains_key(&real(path)) || Disk.is_there(path)
+    }
+
     fn names<'p>(&'p self, folder: &Path) -> io::Result<Names<'p>> {
         let folder_really_is = real(folder);
         let unsaved = self

@@ -8,19 +8,15 @@
 //! Folders may be the disk's or a revision's of git: the walk is the same, through a [`Place`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Code, Diagnostic};
+use super::names::Name;
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::syntax::MAX_FILE_BYTES;
-
-/// How a policy file's name ends.
-const SUFFIX: &str = ".gate";
-
-/// How the name of a policy file ends that holds tests alone.
-const TEST_SUFFIX: &str = ".test.gate";
+use crate::text::{is_unshowable, visible};
 
 /// The most entries that are looked at below all folders together: far above any policy, low
 /// enough that `/` given by mistake ends within a second or two.
@@ -39,6 +35,9 @@ pub const MAX_REFERENCED_BYTES: usize = 16 << 20;
 pub trait Place: fmt::Debug {
     /// What stands at a path.
     fn kind(&self, path: &Path) -> io::Result<Kind>;
+
+    /// Whether a name that [`Place::names`] gave is still there; the one call that follows no link.
+    fn is_there(&self, path: &Path) -> bool;
 
     /// The names in a folder, in any order. One at a time, so that a folder without end is left
     /// in time.
@@ -86,13 +85,18 @@ pub struct File {
     pub relative: String,
     /// Its text.
     pub text: String,
+    /// Whether it is by its name a file of tests alone.
+    pub is_test: bool,
 }
 
 /// All policy files below the paths given.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// The files, by name.
+    /// The files, by name. Files of tests are always among them: that they hold nothing else is
+    /// part of every load.
     pub files: Vec<File>,
+    /// The folders that were walked: what appears in them may be part of the policy.
+    pub folders: Vec<PathBuf>,
     /// What could not be read, and why.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -107,6 +111,7 @@ pub fn read(place: &dyn Place, paths: &[PathBuf], include_tests: bool) -> Tree {
         include_tests,
         found: BTreeMap::new(),
         seen: BTreeSet::new(),
+        folders: Vec::new(),
         entries: 0,
         diagnostics: Vec::new(),
     };
@@ -115,6 +120,7 @@ pub fn read(place: &dyn Place, paths: &[PathBuf], include_tests: bool) -> Tree {
     }
     let mut tree = Tree {
         files: Vec::new(),
+        folders: walk.folders,
         diagnostics: walk.diagnostics,
     };
     let mut total = 0_usize;
@@ -139,6 +145,7 @@ pub fn read(place: &dyn Place, paths: &[PathBuf], include_tests: bool) -> Tree {
                     name,
                     relative: found.relative,
                     text,
+                    is_test: found.is_test,
                 });
             }
             Err(diagnostic) => tree.diagnostics.push(*diagnostic),
@@ -152,6 +159,7 @@ pub fn read(place: &dyn Place, paths: &[PathBuf], include_tests: bool) -> Tree {
 struct Found {
     path: PathBuf,
     relative: String,
+    is_test: bool,
 }
 
 struct Walk<'p> {
@@ -161,6 +169,7 @@ struct Walk<'p> {
     /// Where files and folders really are, so that none is taken twice and no link leads in a
     /// circle.
     seen: BTreeSet<PathBuf>,
+    folders: Vec<PathBuf>,
     entries: usize,
     diagnostics: Vec<Diagnostic>,
 }
@@ -168,6 +177,9 @@ struct Walk<'p> {
 impl Walk<'_> {
     fn root(&mut self, path: &Path) {
         let name = display(path);
+        if !self.is_showable(&name) {
+            return;
+        }
         let kind = match self.place.kind(path) {
             Ok(kind) => kind,
             Err(error) => {
@@ -186,7 +198,8 @@ impl Walk<'_> {
             let relative = path
                 .file_name()
                 .map_or_else(|| name.clone(), |file| file.to_string_lossy().into_owned());
-            if relative.ends_with(TEST_SUFFIX) && !self.include_tests {
+            let is_test = Name::of(&relative) == Name::Test;
+            if is_test && !self.include_tests {
                 self.diagnostics.push(
                     Diagnostic::without_place(
                         Code::Empty,
@@ -196,16 +209,21 @@ impl Walk<'_> {
                 );
             } else if self.is_new(path, &name) {
                 let path = path.to_owned();
-                self.found.insert(name, Found { path, relative });
+                let found = Found {
+                    path,
+                    relative,
+                    is_test,
+                };
+                self.found.insert(name, found);
             }
             return;
         }
-        let before = (self.found.len(), self.diagnostics.len());
+        let before = (self.parts(), self.errors());
         let known = !self.is_new(path, &name);
         if !known {
             self.folder(path, "");
         }
-        if !known && before == (self.found.len(), self.diagnostics.len()) {
+        if !known && before == (self.parts(), self.errors()) {
             self.diagnostics.push(
                 Diagnostic::without_place(Code::Empty, format!("`{name}` holds no policy file"))
                     .help("policy files end in `.gate`; names that begin with a dot are skipped"),
@@ -213,7 +231,23 @@ impl Walk<'_> {
         }
     }
 
+    /// How many files of the policy were found: those of tests count where they are part of it.
+    fn parts(&self) -> usize {
+        self.found
+            .values()
+            .filter(|found| self.include_tests || !found.is_test)
+            .count()
+    }
+
+    fn errors(&self) -> usize {
+        self.diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity() == Severity::Error)
+            .count()
+    }
+
     fn folder(&mut self, folder: &Path, below: &str) {
+        self.folders.push(folder.to_owned());
         let shown = display(folder);
         let entries = match self.place.names(folder) {
             Ok(entries) => entries,
@@ -242,36 +276,96 @@ impl Walk<'_> {
         }
         names.sort_unstable();
         for file_name in names {
-            let shown_name = file_name.to_string_lossy();
-            if shown_name.starts_with('.') {
-                continue;
-            }
-            let path = folder.join(&file_name);
-            let relative = format!("{below}{shown_name}");
-            let is_policy = shown_name.ends_with(SUFFIX)
-                && (self.include_tests || !shown_name.ends_with(TEST_SUFFIX));
-            match self.place.kind(&path) {
-                Ok(Kind::Folder) => {
-                    if self.is_new(&path, &display(&path)) {
-                        self.folder(&path, &format!("{relative}/"));
-                    }
-                }
-                Ok(Kind::File) if is_policy => {
-                    let name = display(&path);
-                    if self.is_new(&path, &name) {
-                        self.found.insert(name, Found { path, relative });
-                    }
-                }
-                Err(error) if is_policy => {
-                    self.diagnostics.push(unreadable(&display(&path), &error));
-                }
-                // Not a policy file, whatever else it is.
-                Ok(_) | Err(_) => {}
-            }
+            self.entry(folder, &file_name, below);
             if self.entries > MAX_ENTRIES {
                 return;
             }
         }
+    }
+
+    fn entry(&mut self, folder: &Path, file_name: &OsStr, below: &str) {
+        let name = file_name.to_string_lossy();
+        let kind = Name::of(&name);
+        let path = folder.join(file_name);
+        if kind == Name::Hidden {
+            return;
+        }
+        let shown = display(&path);
+        let relative = format!("{below}{name}");
+        match (self.place.kind(&path), kind) {
+            // Gone between two looks, as drafts of editors are: it was no part of the policy.
+            (Err(_), Name::Near | Name::Other) if !self.place.is_there(&path) => {}
+            (Err(error), _) => {
+                let diagnostic = unreadable(&shown, &error);
+                self.diagnostics.push(diagnostic.help(
+                    "whether it is part of the policy can't be told; repair or remove it",
+                ));
+            }
+            (Ok(Kind::Folder), Name::Policy | Name::Test | Name::Misspelled) => {
+                self.diagnostics.push(
+                    Diagnostic::without_place(
+                        Code::NearlyPolicy,
+                        format!("`{}` is a folder, and its name is that of a policy file", visible(&shown)),
+                    )
+                    .help("a container's mount of a file that is not there makes such a folder; rename it if it is meant as one"),
+                );
+            }
+            // A folder that begins with a dot is hidden, whatever else its name says.
+            (Ok(Kind::Folder), _) if !name.starts_with('.') => {
+                if self.is_showable(&shown) && self.is_new(&path, &shown) {
+                    self.folder(&path, &format!("{relative}/"));
+                }
+            }
+            (Ok(Kind::File), Name::Policy | Name::Test) => {
+                if self.is_showable(&shown) && self.is_new(&path, &shown) {
+                    let is_test = kind == Name::Test;
+                    let found = Found {
+                        path,
+                        relative,
+                        is_test,
+                    };
+                    self.found.insert(shown, found);
+                }
+            }
+            (Ok(Kind::File), Name::Misspelled) => self.diagnostics.push(
+                Diagnostic::without_place(
+                    Code::NearlyPolicy,
+                    format!("the name of `{}` is nearly that of a policy file", visible(&shown)),
+                )
+                .help("policy files end in `.gate`, in lower case and with nothing behind it; rename it, or move it out of the policy's folder"),
+            ),
+            (Ok(Kind::File), Name::Near) => self.diagnostics.push(
+                Diagnostic::without_place(
+                    Code::PutAside,
+                    format!("`{}` looks like a policy file and is not read", visible(&shown)),
+                )
+                .help("policy files end in `.gate`; rename it, or move it out of the policy's folder"),
+            ),
+            (Ok(_), Name::Near | Name::Hidden | Name::Other) => {}
+        }
+    }
+
+    /// Refuses a name that would be something else on a terminal than it is: it is quoted in
+    /// errors, logs and reports of every kind.
+    fn is_showable(&mut self, name: &str) -> bool {
+        let Some((at, character)) = name
+            .char_indices()
+            .find(|(_, character)| is_unshowable(*character))
+        else {
+            return true;
+        };
+        let before = name.get(..at).unwrap_or("");
+        self.diagnostics.push(
+            Diagnostic::without_place(
+                Code::UnshowableName,
+                format!(
+                    "the name that begins with `{before}` holds U+{:04X}, a character that can't be shown",
+                    u32::from(character)
+                ),
+            )
+            .help("rename it"),
+        );
+        false
     }
 
     fn is_new(&mut self, path: &Path, name: &str) -> bool {
@@ -342,7 +436,7 @@ pub fn read_referenced(place: &dyn Place, path: &Path) -> Result<Vec<u8>, String
 fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
     Diagnostic::without_place(
         Code::Unreadable,
-        format!("`{name}` cannot be read: {}", words(error)),
+        format!("`{}` cannot be read: {}", visible(name), words(error)),
     )
 }
 

@@ -12,9 +12,15 @@ use portcullis::diagnostic::{Code, render};
 
 use crate::support::policy::{CheckedSet, check_files};
 
-/// Codes that stem from reading files, which the checker does not; their cases are with the
-/// command line's tests.
-const OF_READING: [Code; 1] = [Code::Empty];
+/// Codes that stem from reading files, which the checker does not; their cases are in `load`.
+const OF_READING: [Code; 6] = [
+    Code::Empty,
+    Code::NearlyPolicy,
+    Code::NothingDeclared,
+    Code::NotATest,
+    Code::UnshowableName,
+    Code::PutAside,
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/diagnostics")

@@ -11,9 +11,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use axum::Json;
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::cli::output::Failure;
+use crate::daemon::pages::{self, Names};
 use crate::keys::{self, Algorithm, Provenance};
 use crate::load::Development;
 
@@ -144,7 +145,7 @@ pub async fn serve(listener: TcpListener, issuer: Arc<Issuer>, about: About) {
             }),
         )
         .route("/sign", post(sign))
-        .layer(middleware::from_fn(programs_of_this_machine))
+        .layer(from_fn_with_state(Names::loopback(), pages::programs_alone))
         .with_state(issuer);
     // Both end with an error only where the listener is gone, and then there is nobody to tell.
     if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
@@ -161,32 +162,4 @@ async fn sign(State(issuer): State<Arc<Issuer>>, Json(order): Json<Order>) -> Re
         )
             .into_response(),
     }
-}
-
-/// Keeps web pages out: a page that a browser on this machine shows can send requests to
-/// loopback, with an `Origin`, or, after its name was pointed here, with a `Host` of its own.
-async fn programs_of_this_machine(request: Request, next: Next) -> Response {
-    if is_from_a_page(request.headers()) {
-        return (
-            StatusCode::FORBIDDEN,
-            "the development issuer answers programs, not pages\n",
-        )
-            .into_response();
-    }
-    next.run(request).await
-}
-
-fn is_from_a_page(headers: &HeaderMap) -> bool {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let is_loopback = host == "localhost"
-        || host.starts_with("localhost:")
-        || host
-            .parse::<SocketAddr>()
-            .map(|address| address.ip())
-            .or_else(|_| host.trim_matches(['[', ']']).parse())
-            .is_ok_and(|address| address.is_loopback());
-    headers.contains_key(header::ORIGIN) || !is_loopback
 }

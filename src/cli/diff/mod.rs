@@ -182,7 +182,7 @@ fn ready(side: &str, path: &Path, loaded: &Loaded) -> Option<Policy> {
     if policy.is_none() {
         output::eprint_all(&format!(
             "the {side} policy, `{}`, cannot be compared:\n\n",
-            path.display()
+            output::printable(&path.to_string_lossy())
         ));
         policy::refuse(loaded);
     }

@@ -83,8 +83,8 @@ pub fn run(arguments: &Arguments) -> Ended {
     if piped && !arguments.check {
         for file in &files {
             match &file.state {
-                State::Good => output::print_all(file.text)?,
-                State::Differs(text) => output::print_all(text)?,
+                State::Good => output::print_exactly(file.text)?,
+                State::Differs(text) => output::print_exactly(text)?,
                 State::Wrong | State::Failed(_) => {}
             }
         }

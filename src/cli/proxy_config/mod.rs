@@ -120,7 +120,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         (Proxy::Caddy, _) => caddy::snippet(&needs, &address),
         (Proxy::Traefik, _) => traefik::middlewares(&needs, &address),
     };
-    output::print_all(&fragment)?;
+    output::print_exactly(&fragment)?;
     Ok(Exit::Good)
 }
 

@@ -17,6 +17,7 @@ use super::original::{self, Malformed, Original};
 use crate::answer::Explanation;
 use crate::daemon::Daemon;
 use crate::daemon::metrics::Adapter;
+use crate::text::escape_json;
 
 /// The services behind the listener `pdp`.
 pub fn router(daemon: Arc<Daemon>) -> Router {
@@ -237,7 +238,8 @@ fn refused(status: StatusCode, detail: &str) -> Response<Body> {
 }
 
 fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Response<Body> {
-    let mut response = Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default()));
+    let text = serde_json::to_string(value).unwrap_or_default();
+    let mut response = Response::new(Body::from(escape_json(&text).into_owned()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -134,6 +134,10 @@ pub struct Listener {
     /// Said aloud where a TCP address that is not loopback has no TLS with client certificates.
     #[serde(default)]
     pub insecure: bool,
+    /// Names that programs use for `admin` or `pdp` beside IP addresses and `localhost`: a request
+    /// with another `Host` is refused, since a web page may have sent it.
+    #[serde(default)]
+    pub hosts: Vec<String>,
 }
 
 impl Listener {
@@ -143,10 +147,23 @@ impl Listener {
             address,
             tls: None,
             insecure: false,
+            hosts: Vec::new(),
         }
     }
 
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self, name: &str) -> Result<(), String> {
+        if !self.hosts.is_empty() && !["admin", "pdp"].contains(&name) {
+            return Err(
+                "`hosts` is for `admin` and `pdp`; what a proxy may ask about, the policy says"
+                    .to_owned(),
+            );
+        }
+        if let Some(host) = self.hosts.iter().find(|host| !is_name(host)) {
+            return Err(format!(
+                "`{}` in `hosts` is not a host name in lower case, such as `portcullis.internal`, without a port",
+                crate::text::visible(host)
+            ));
+        }
         let reachable = match &self.address {
             Address::Tcp(address) => !address.ip().to_canonical().is_loopback(),
             Address::Unix(_) => false,
@@ -160,6 +177,16 @@ impl Listener {
         }
         Ok(())
     }
+}
+
+fn is_name(host: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+            })
+    };
+    !host.is_empty() && host.split('.').all(is_label)
 }
 
 /// TLS on a listener.

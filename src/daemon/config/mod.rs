@@ -210,6 +210,9 @@ pub struct Reload {
     pub watch: bool,
     /// How far two reads of all files must lie apart that both see the same.
     pub settle: Span,
+    /// How long what has become less must stay so before it is taken, where nothing tells that it
+    /// is meant, and how long a file may stay open for writing before it is read all the same.
+    pub hold: Span,
 }
 
 impl Default for Reload {
@@ -217,6 +220,7 @@ impl Default for Reload {
         Reload {
             watch: true,
             settle: Span::from_millis(100),
+            hold: Span::from_secs(10),
         }
     }
 }
@@ -361,7 +365,7 @@ impl Config {
     fn validate(&self) -> Result<(), String> {
         for (name, listener) in self.listeners.iter() {
             listener
-                .validate()
+                .validate(name)
                 .map_err(|fault| format!("listeners.{name}: {fault}"))?;
         }
         self.adapters.validate()?;

@@ -6,6 +6,7 @@
 use super::{Finding, ordered, region, severity};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
+use crate::text::{visible, visible_lines};
 
 /// All diagnostics, one command a line.
 pub fn github(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
@@ -84,11 +85,12 @@ fn annotation(
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
+    visible_lines(text)
+        .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    data(&visible(text)).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,13 +1,11 @@
 //! For people: the source underlined, and what to do about it.
 
-use annotate_snippets::{
-    AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet,
-    normalize_untrusted_str,
-};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet};
 
 use super::{ordered, summary};
 use crate::diagnostic::{Diagnostic, Label, Severity, Suggestion};
 use crate::source::{FileId, Source, Sources, Span};
+use crate::text::{visible, visible_in_place};
 
 /// All diagnostics, a blank line after each, and a last line that counts them. Colours are ANSI
 /// escapes; whether the reader's terminal has them is for the caller to know.
@@ -38,7 +36,7 @@ fn report<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Group<'a>
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code.as_str())
         .elements(snippets(sources, diagnostic));
-    let help = diagnostic.help.as_deref().map(normalize_untrusted_str);
+    let help = diagnostic.help.clone();
     let edit = diagnostic
         .suggestion
         .as_ref()
@@ -89,7 +87,7 @@ fn snippet<'a>(source: &'a Source, labels: &[(&'a Label, AnnotationKind)]) -> El
     let window = Window::around(source, &spans);
     if window.is_unreadable() {
         let place = source.line_column(spans.first().map_or(0, |span| span.start));
-        return Origin::path(source.name.as_str())
+        return Origin::path(visible(&source.name))
             .line(place.line as usize)
             .char_column(place.column as usize)
             .into();
@@ -102,9 +100,9 @@ fn snippet<'a>(source: &'a Source, labels: &[(&'a Label, AnnotationKind)]) -> El
             annotation.label(label.message.as_str())
         }
     });
-    Snippet::source(window.text)
+    Snippet::source(visible_in_place(window.text))
         .line_start(window.line)
-        .path(source.name.as_str())
+        .path(visible(&source.name))
         .annotations(annotations)
         .into()
 }
@@ -116,12 +114,12 @@ fn edit<'a>(sources: &'a Sources, suggestion: &'a Suggestion) -> Option<Snippet<
         return None;
     }
     Some(
-        Snippet::source(window.text)
+        Snippet::source(visible_in_place(window.text))
             .line_start(window.line)
-            .path(source.name.as_str())
+            .path(visible(&source.name))
             .patch(Patch::new(
                 window.range(suggestion.span),
-                suggestion.replacement.as_str(),
+                visible_in_place(&suggestion.replacement),
             )),
     )
 }

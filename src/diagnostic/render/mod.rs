@@ -10,6 +10,7 @@ mod sarif;
 
 use super::{Diagnostic, Severity};
 use crate::source::{LineColumn, Sources, Span};
+use crate::text::escape_json;
 
 pub use github::{github, github_findings};
 pub use human::human;
@@ -95,7 +96,8 @@ fn region(sources: &Sources, span: Span) -> Option<Region<'_>> {
 
 /// Indented JSON with a line end. What is printed here has string keys only, so it always is JSON.
 fn print_json(value: &impl serde::Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut text = escape_json(&text).into_owned();
     text.push('\n');
     text
 }

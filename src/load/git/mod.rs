@@ -226,7 +226,7 @@ impl Revision {
         match self.objects.borrow_mut().get(&node.id, limit)? {
             Found::Object { content, .. } => Ok(content),
             Found::Nothing => Err(io::Error::other(
-                "git does not have it: the clone is not a full one",
+                "git does not have it, and nothing is fetched: the clone is not a full one",
             )),
         }
     }
@@ -240,6 +240,11 @@ impl Place for Revision {
             Mode::Folder | Mode::Submodule => Kind::Folder,
             Mode::File | Mode::Link => Kind::File,
         })
+    }
+
+    /// A revision does not change.
+    fn is_there(&self, _: &Path) -> bool {
+        true
     }
 
     fn names<'p>(&'p self, folder: &Path) -> io::Result<Names<'p>> {

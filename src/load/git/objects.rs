@@ -1,10 +1,15 @@
 //! Objects of a git repository, from one `git cat-file --batch` process.
 //!
-//! That command reads objects and does nothing else: it runs no filter, no hook and no program that
-//! the repository names, and ignores the working tree.
+//! The repository may be somebody else's, and its configuration with it. The command itself runs no
+//! filter and no hook and ignores the working tree; [`git`] disables everything else: nothing is
+//! fetched, no program that the repository or the environment names is run, and every object is the
+//! one whose digest is its name.
 
+use std::env;
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::GitError;
@@ -43,7 +48,7 @@ pub enum Found {
 impl Objects {
     /// Starts git in a folder.
     pub fn start(folder: &Path) -> Result<Objects, GitError> {
-        let mut process = git(folder)
+        let mut process = git(folder)?
             .args(["cat-file", "--batch"])
             .stdin(Stdio::piped())
             .spawn()
@@ -132,7 +137,7 @@ impl Drop for Objects {
 
 /// The current folder's place below the root of the working tree: empty, or with a slash behind.
 pub fn prefix(folder: &Path) -> Result<String, GitError> {
-    let output = git(folder)
+    let output = git(folder)?
         .args(["rev-parse", "--show-prefix"])
         .stdin(Stdio::null())
         .output()
@@ -144,24 +149,87 @@ pub fn prefix(folder: &Path) -> Result<String, GitError> {
     Ok(prefix.strip_suffix('\n').unwrap_or(&prefix).to_owned())
 }
 
+/// The variables that say where a repository is, or who may be trusted with it: a hook and a
+/// pipeline set them. Every other `GIT_…` variable names programs, files to write or settings.
+const KEPT: [&str; 11] = [
+    "GIT_DIR",
+    "GIT_COMMON_DIR",
+    "GIT_WORK_TREE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_QUARANTINE_PATH",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+];
+
+/// What git is told so that it runs no program and reads what was committed. What stands on the
+/// command line wins over the repository's configuration.
+const SETTINGS: [&str; 8] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.sshCommand=false",
+    "core.askPass=false",
+    "core.gitProxy=",
+    "credential.helper=",
+    "protocol.allow=never",
+    "core.pager=cat",
+];
+
+/// The same, where git takes it from its environment alone.
+const ENVIRONMENT: [(&str, &str); 8] = [
+    // A partial clone fetches what it lacks (git 2.45 and later heed this) …
+    ("GIT_NO_LAZY_FETCH", "1"),
+    // … by a transport, which may be any program (`ext::`): there is none of this name.
+    ("GIT_ALLOW_PROTOCOL", "none"),
+    ("GIT_PROTOCOL_FROM_USER", "0"),
+    // `refs/replace` and grafts put other objects in the place of those that were committed.
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+    ("GIT_GRAFT_FILE", "/dev/null"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("LC_ALL", "C"),
+];
+
 /// Git, in a folder, with its words in one language and no questions asked.
-fn git(folder: &Path) -> Command {
-    let mut command = Command::new("git");
+fn git(folder: &Path) -> Result<Command, GitError> {
+    let program = program(env::var_os("PATH").as_deref()).ok_or_else(|| {
+        GitError::new("there is no `git` on the PATH")
+            .help("a policy in a revision is read by git; install it, or give folders")
+    })?;
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        let is_git = name.as_encoded_bytes().starts_with(b"GIT_");
+        if is_git && !KEPT.iter().any(|kept| name == *kept) {
+            command.env_remove(name);
+        }
+    }
     command
         .current_dir(folder)
-        .env("LC_ALL", "C")
-        .env("GIT_TERMINAL_PROMPT", "0")
+        .envs(ENVIRONMENT)
+        .arg("--no-pager")
+        .args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    command
+    Ok(command)
+}
+
+/// Git's own place. A PATH may hold `.`, and then the folder that is looked at would bring its git.
+fn program(path: Option<&OsStr>) -> Option<PathBuf> {
+    env::split_paths(path?)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join("git"))
+        .find(|program| {
+            program.metadata().is_ok_and(|metadata| {
+                metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
+            })
+        })
 }
 
 fn cannot_run(error: &io::Error) -> GitError {
-    match error.kind() {
-        io::ErrorKind::NotFound => GitError::new("there is no `git` on the PATH")
-            .help("a policy in a revision is read by git; install it, or give folders"),
-        _ => GitError::new(format!("git cannot be run: {error}")),
-    }
+    GitError::new(format!("git cannot be run: {error}"))
 }
 
 /// The first line of what git said, in the style of our own messages.
@@ -176,4 +244,25 @@ fn complaint(said: &[u8]) -> String {
         .find(|line| !line.is_empty())
         .unwrap_or("it ended without a word");
     format!("git says: {line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn git_is_taken_from_absolute_folders_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let git = folder.path().join("git");
+        fs::write(&git, "").expect("written");
+        let path = |folders: &[&Path]| env::join_paths(folders).expect("a PATH");
+        let only = path(&[Path::new("."), Path::new("bin"), folder.path()]);
+        assert_eq!(program(Some(&only)), None, "it cannot be run");
+        fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).expect("changed");
+        assert_eq!(program(Some(&only)), Some(git));
+        assert_eq!(program(Some(&path(&[Path::new(".")]))), None);
+        assert_eq!(program(None), None);
+    }
 }

@@ -36,7 +36,7 @@ pub(super) fn parse(text: &str, most: usize) -> Result<Tree, DocumentError> {
 fn not_yaml(error: &ScanError) -> DocumentError {
     DocumentError::new(format!(
         "the document is not YAML: {}",
-        crate::text::clean(error.info())
+        crate::text::visible(error.info())
     ))
     .at_line(u32::try_from(error.marker().line()).ok())
 }

@@ -33,7 +33,7 @@ fn rename_over(path: &Path, text: &str) {
 
 #[tokio::test]
 async fn a_file_that_is_written_or_replaced_is_noticed() {
-    let bed = Testbed::with(FIRST, "").await;
+    let bed = Testbed::with(FIRST, "reload: {hold: 300ms}\n").await;
     assert_eq!(page(&bed).await, 200);
     let file = bed.policy_file();
     fs::write(&file, SECOND).expect("written");

@@ -92,7 +92,7 @@ impl Daemon {
     /// until it is in force.
     pub fn change_policy(&self, policy: &str) {
         write_policy(&self.folder, policy);
-        let answer = Request::new("POST", "/reload")
+        let answer = Request::to_host("POST", "/reload", "localhost")
             .header("Content-Length", "0")
             .send(self.admin);
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -105,12 +105,16 @@ impl Daemon {
 
     /// What `/policy` says.
     pub fn policy(&self) -> Value {
-        Request::new("GET", "/policy").send(self.admin).json()
+        Request::to_host("GET", "/policy", "localhost")
+            .send(self.admin)
+            .json()
     }
 
     /// What `/metrics` says.
     pub fn metrics(&self) -> String {
-        Request::new("GET", "/metrics").send(self.admin).text()
+        Request::to_host("GET", "/metrics", "localhost")
+            .send(self.admin)
+            .text()
     }
 
     /// Whether the daemon takes part in the world.
@@ -153,6 +157,6 @@ fn write_policy(folder: &TempDir, policy: &str) -> PathBuf {
 }
 
 fn answers(admin: SocketAddr, target: &str) -> bool {
-    caller::exchange(admin, &Request::new("GET", target).bytes())
+    caller::exchange(admin, &Request::to_host("GET", target, "localhost").bytes())
         .is_ok_and(|Answer { status, .. }| status == 200)
 }

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use portcullis::compile::compile;
-use portcullis::engine::{self, Decision, Evidence, MAX_QUERY_PARAMETERS, Policy, Request, SeenKind};
+use portcullis::engine::{
+    self, Decision, Evidence, MAX_QUERY_PARAMETERS, Policy, Request, SeenKind,
+};
 use portcullis::json::Json;
 use portcullis::reason::Reason;
 use portcullis::settings::IssuerId;

@@ -1,5 +1,6 @@
 //! From folders to a checked policy.
 
+mod files;
 mod revisions;
 
 use std::collections::BTreeMap;

@@ -278,40 +278,126 @@ fn what_is_no_part_of_the_revision_is_said() {
     );
 }
 
+/// A clone that lacks an object asks its remote for it, by whatever program the configuration
+/// names.
+#[test]
+fn a_partial_clone_fetches_nothing() {
+    for (key, value) in [
+        ("remote.origin.url", "ext::sh -c RUN"),
+        ("remote.origin.vcs", "evil"),
+        ("core.sshCommand", "RUN"),
+        ("remote.origin.uploadpack", "RUN"),
+        ("credential.helper", "!RUN"),
+        ("core.gitProxy", "RUN"),
+    ] {
+        let repository = repository();
+        let blob = repository.git(&["rev-parse", "HEAD:policies/shop.gate"]);
+        let (ran, run) = trap(&repository);
+        let url = match key {
+            "core.sshCommand" => "ssh://git@localhost/x",
+            "credential.helper" => "https://localhost:1/x",
+            "core.gitProxy" => "git://localhost:1/x",
+            _ => repository.path().to_str().expect("UTF-8"),
+        };
+        for (key, value) in [
+            ("core.repositoryformatversion", "1"),
+            ("extensions.partialClone", "origin"),
+            ("remote.origin.promisor", "true"),
+            ("remote.origin.url", url),
+            ("protocol.allow", "always"),
+            ("protocol.ext.allow", "always"),
+            ("protocol.file.allow", "always"),
+            (key, &value.replace("RUN", &run)),
+        ] {
+            repository.git(&["config", key, value]);
+        }
+        let (folder, file) = blob.split_at(2);
+        let object = repository
+            .path()
+            .join(".git/objects")
+            .join(folder)
+            .join(file);
+        std::fs::remove_file(object).expect("removed");
+        let messages = wrong(&repository, "git:HEAD:policies");
+        assert!(
+            messages[0].contains("nothing is fetched"),
+            "{key}: {messages:?}"
+        );
+        assert!(!ran.exists(), "{key}: a program was run");
+    }
+}
+
+/// What a name of a commit stands for is what was committed under it.
+#[test]
+fn no_other_object_is_put_in_the_place_of_one() {
+    let repository = repository();
+    let good = repository.git(&["rev-parse", "HEAD:policies/shop.gate"]);
+    repository.write(
+        "other",
+        "api shop { host \"api.example.com\" GET /** public }\n",
+    );
+    let other = repository.git(&["hash-object", "-w", "other"]);
+    let first = loaded(&repository, "git:HEAD:policies").digest;
+    repository.git(&["replace", &good, &other]);
+    assert_eq!(loaded(&repository, "git:HEAD:policies").digest, first);
+    let second = repository.commit();
+    std::fs::create_dir_all(repository.path().join(".git/info")).expect("made");
+    std::fs::write(
+        repository.path().join(".git/info/grafts"),
+        format!("{second}\n"),
+    )
+    .expect("written");
+    assert_eq!(loaded(&repository, "git:HEAD~1:policies").digest, first);
+}
+
+/// A file that tells whether it was made, and a command line that makes it.
+fn trap(repository: &Repository) -> (std::path::PathBuf, String) {
+    let ran = repository.path().join(".git/ran");
+    let run = format!("touch {} #", ran.display());
+    (ran, run)
+}
+
 /// Reading runs nothing that the repository names.
 #[test]
 fn nothing_of_the_repository_is_run() {
     let repository = repository();
-    let ran = repository.path().join("ran");
-    let touch = format!("touch {} #", ran.display());
+    let (ran, touch) = trap(&repository);
     repository.write(".gitattributes", "*.gate filter=evil diff=evil\n");
     for name in [
         "filter.evil.smudge",
         "filter.evil.clean",
+        "filter.evil.process",
         "diff.evil.textconv",
+        "diff.evil.command",
+        "diff.external",
         "core.fsmonitor",
         "core.pager",
+        "pager.cat-file",
+        "core.editor",
+        "core.sshCommand",
+        "core.askPass",
+        "core.alternateRefsCommand",
+        "uploadpack.packObjectsHook",
+        "gpg.program",
+        "sequence.editor",
     ] {
         repository.git(&["config", name, &touch]);
     }
-    repository.git(&[
-        "-c",
-        "filter.evil.clean=cat",
-        "-c",
-        "core.fsmonitor=false",
-        "add",
-        "--all",
-    ]);
-    repository.git(&[
-        "-c",
-        "filter.evil.clean=cat",
-        "-c",
-        "core.fsmonitor=false",
-        "commit",
-        "--quiet",
-        "--message",
-        "evil",
-    ]);
+    for name in ["alias.cat-file", "alias.rev-parse", "credential.helper"] {
+        repository.git(&["config", name, &format!("!{touch}")]);
+    }
+    let hooks = repository.path().join(".git/hooks");
+    std::fs::create_dir_all(&hooks).expect("made");
+    for hook in [
+        "post-index-change",
+        "reference-transaction",
+        "post-checkout",
+    ] {
+        let hook = hooks.join(hook);
+        std::fs::write(&hook, format!("#!/bin/sh\n{touch}\n")).expect("written");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(hook, mode).expect("changed");
+    }
     let _ = std::fs::remove_file(&ran);
     assert!(
         loaded(&repository, "git:HEAD:policies")

@@ -94,7 +94,7 @@ fn what_is_no_jwt_is_opaque_and_what_is_meant_as_one_malformed() {
             (
                 "in quotes",
                 format!("\"{good}\""),
-                "token.malformed: the header is not base64url: `'` at character 1",
+                "token.malformed: the header is not base64url: `\"` at character 1",
             ),
             (
                 "a scheme before it",
@@ -207,7 +207,7 @@ fn what_is_no_jwt_is_opaque_and_what_is_meant_as_one_malformed() {
             (
                 "a foreign character",
                 world.signer.sign_parts(header, "eyJ\u{e9}\"`"),
-                "token.malformed: the payload is not base64url: `?` at character 4",
+                "token.malformed: the payload is not base64url: `é` at character 4",
             ),
             (
                 "bits behind the last byte",

@@ -1,0 +1,226 @@
+//! Keeps web pages away from listeners that answer programs.
+//!
+//! A page that a browser shows can send requests to addresses that only the browser's machine
+//! reaches: a form or a `fetch` to a loopback port (the browser then says so, in `Origin`,
+//! `Sec-Fetch-Site` or `Referer`), or, after the page's own name was pointed at that address (DNS
+//! rebinding), a request of its own origin, whose `Host` is the page's name. A rebinding needs a
+//! name: a `Host` that is an IP address is the address that the browser connected to, so probes and
+//! scrapers that use addresses are served. Over TLS a name is the certificate's, and over a Unix
+//! socket there are no pages.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, Version, header};
+
+use super::config::{Address, Listener};
+use crate::text::quoted;
+
+/// What a browser adds to a request that a page makes, and a program has no reason to send.
+const OF_PAGES: [&str; 2] = ["origin", "referer"];
+
+/// Which names a listener answers to.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// Where names are written down, for the answer to who is refused.
+    place: Option<&'static str>,
+    /// Names beside `localhost` and IP addresses, in lower case; `None` is any.
+    names: Option<Arc<[String]>>,
+}
+
+impl Names {
+    /// Those of this machine alone.
+    pub fn loopback() -> Names {
+        Names {
+            place: None,
+            names: Some(Arc::default()),
+        }
+    }
+
+    /// Those of a listener.
+    pub fn of(place: &'static str, listener: &Listener) -> Names {
+        let reached_by_pages = match listener.address {
+            Address::Tcp(_) => listener.tls.is_none(),
+            Address::Unix(_) => false,
+        };
+        Names {
+            place: Some(place),
+            names: reached_by_pages.then(|| listener.hosts.iter().cloned().collect()),
+        }
+    }
+
+    fn include(&self, host: &str) -> bool {
+        let Some(names) = &self.names else {
+            return true;
+        };
+        let name = without_port(host).to_ascii_lowercase();
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        let is_address = match name.strip_prefix('[') {
+            Some(rest) => rest
+                .strip_suffix(']')
+                .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+            None => name
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_ipv4()),
+        };
+        is_address || name == "localhost" || names.iter().any(|known| known == name)
+    }
+}
+
+/// Refuses what a page sent, or may have sent.
+pub async fn programs_alone(State(names): State<Names>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match refused(&parts, &names) {
+        None => next.run(Request::from_parts(parts, body)).await,
+        Some(why) => {
+            tracing::debug!(
+                why,
+                "refused: this listener answers programs, not web pages"
+            );
+            let text = format!("this listener answers programs, not web pages: {why}\n");
+            (StatusCode::FORBIDDEN, text).into_response()
+        }
+    }
+}
+
+/// Why a request is refused; `None` if it is not.
+fn refused(parts: &Parts, names: &Names) -> Option<String> {
+    let headers = &parts.headers;
+    if let Some(name) = OF_PAGES.iter().find(|name| headers.contains_key(**name)) {
+        return Some(format!("the request has the header `{name}`"));
+    }
+    // Where a person typed the address, it is `none`.
+    if headers
+        .get_all("sec-fetch-site")
+        .iter()
+        .any(|site| site != "none")
+    {
+        return Some("the request has the header `sec-fetch-site`".to_owned());
+    }
+    let host = match one_host(headers) {
+        Err(()) => return Some("the request has more than one `host`".to_owned()),
+        // The target's own authority takes the header's place (RFC 9112, section 3.2.2).
+        Ok(host) => parts
+            .uri
+            .authority()
+            .map(http::uri::Authority::as_str)
+            .or(host),
+    };
+    match host {
+        Some(host) if names.include(host) => None,
+        Some(host) => {
+            let host = quoted(host);
+            let known = names.place.map_or_else(String::new, |place| {
+                format!(", nor one of the names in `{place}`")
+            });
+            Some(format!(
+                "{host} is neither an IP address nor `localhost`{known}"
+            ))
+        }
+        // Health checks by HTTP/1.0 have none; a browser always has one.
+        None if parts.version < Version::HTTP_11 => None,
+        None => Some("the request has no `host`".to_owned()),
+    }
+}
+
+/// The header `Host`. One that is no text is a name that nobody has.
+fn one_host(headers: &HeaderMap) -> Result<Option<&str>, ()> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().map(|host| host.to_str().unwrap_or("?"));
+    match hosts.next() {
+        None => Ok(host),
+        Some(_) => Err(()),
+    }
+}
+
+/// A host without the port behind it, whatever port it is: forwarded ports are others.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit())
+                && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            name
+        }
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::config::Tls;
+
+    fn listener(address: &str) -> Listener {
+        let address = Address::try_from(address.to_owned()).expect("an address");
+        Listener {
+            hosts: vec!["portcullis.internal".to_owned()],
+            ..Listener::plain(address)
+        }
+    }
+
+    #[test]
+    fn names_of_others_are_refused_and_addresses_are_not() {
+        let names = Names::of("listeners.admin.hosts", &listener("127.0.0.1:9192"));
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:9192",
+            "10.1.2.3:9192",
+            "203.0.113.9",
+            "[::1]:9192",
+            "[::1]",
+            "[fd00::1]:80",
+            "localhost",
+            "LOCALHOST:9192",
+            "localhost.:1",
+            "portcullis.internal",
+            "Portcullis.Internal:9192",
+        ] {
+            assert!(names.include(host), "{host}");
+        }
+        for host in [
+            "",
+            ":9192",
+            "rebound.example",
+            "localhost.rebound.example",
+            "127.0.0.1.nip.io",
+            "127.1",
+            "0x7f000001",
+            "2130706433",
+            "[::1",
+            "::1",
+            "[::1].example",
+            "[127.0.0.1]",
+            "127.0.0.1:80:80",
+            "127.0.0.1:x",
+            "127.0.0.1@rebound.example",
+            "a.portcullis.internal",
+            "portcullis",
+            "app.localhost",
+            "localhost..",
+        ] {
+            assert!(!names.include(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn where_no_page_comes_with_a_name_of_its_own_any_name_will_do() {
+        let unix = listener("unix:/run/portcullis/admin.sock");
+        let tls = Listener {
+            tls: Some(Tls {
+                certificate: "a".into(),
+                key: "b".into(),
+                client_ca: None,
+            }),
+            ..listener("127.0.0.1:9192")
+        };
+        for listener in [unix, tls] {
+            let names = Names::of("listeners.admin.hosts", &listener);
+            assert!(names.include("anything.example"));
+        }
+    }
+}

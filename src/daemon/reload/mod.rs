@@ -1,0 +1,390 @@
+//! Replaces the policy in force without affecting requests.
+//!
+//! Files change one after another, and a load in between would see half of a change. So nothing is
+//! taken while a file is open for writing, nor before two reads, a moment apart, agree; and a policy
+//! that has become less is taken at once only where that is known to be intended. The new policy is
+//! built next to the old one and swapped whole; one with errors changes nothing.
+
+mod less;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::config::{Config, Reload};
+use super::metrics::ReloadResult;
+use super::writers::Whole;
+use super::{Daemon, Good, Snapshot};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::load::{self, FileEntry, Fingerprint, Loaded};
+use less::Less;
+
+/// How often the files are read again because they still change. After that, what is there is taken
+/// if it has become less in no file, so that a feed that renames a new file into its place all the
+/// time is in force all the same.
+const READS: usize = 10;
+
+/// How many times as long as `reload.settle` a file that was closed with less than before must stay
+/// as it is: a loop that opens it for each line is closed between two of them.
+const CLOSED: u32 = 10;
+
+/// How many times `reload.hold` what has become less waits at most, where it changes all the time.
+const HOLDS: u32 = 10;
+
+/// How many files a message names.
+const NAMED: usize = 5;
+
+/// What kept the last load from being taken.
+#[derive(Debug, Clone)]
+pub struct LastError {
+    /// When.
+    pub at: SystemTime,
+    /// What was wrong.
+    pub message: String,
+}
+
+/// What a load looks at.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The configuration.
+    pub config: Config,
+    /// The configuration's file.
+    pub file: Option<FileEntry>,
+    /// How the policy is loaded.
+    pub load: load::Options,
+}
+
+/// What came of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub result: ReloadResult,
+    /// When to try again though nothing changes.
+    pub again: Option<Duration>,
+}
+
+/// Something that is less than what is in force, and is not taken yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    what: Fingerprint,
+    /// Since when it is as it is.
+    since: Instant,
+    /// Since when something is held.
+    first: Instant,
+}
+
+/// Why nothing was taken.
+enum Kept {
+    /// It can't be.
+    Wrong(String),
+    /// It is not whole, or perhaps not: with why, and when to look again. A reason that is not worth
+    /// a word yet is `None`.
+    Waiting(Option<String>, Duration),
+}
+
+impl From<String> for Kept {
+    fn from(message: String) -> Kept {
+        Kept::Wrong(message)
+    }
+}
+
+/// Why files are read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody asked for it: SIGHUP, `POST /reload`.
+    Asked,
+    /// Something happened in a folder that is watched; it may be none of the policy's business.
+    Watch,
+}
+
+/// Reloads now; several at a time are one after another.
+pub async fn now(daemon: &Arc<Daemon>, cause: Cause) -> Outcome {
+    let _one = daemon.reloading.lock().await;
+    let begun = Instant::now();
+    let (result, message, again) = match attempt(daemon, cause).await {
+        Ok(result) => {
+            daemon.writers.taken(begun);
+            daemon.known().held = None;
+            (result, None, None)
+        }
+        Err(Kept::Wrong(message)) => (ReloadResult::Failed, Some(message), None),
+        Err(Kept::Waiting(message, again)) => (ReloadResult::Held, message, Some(again)),
+    };
+    let is_news = match message {
+        None if result == ReloadResult::Held => false,
+        None => {
+            if result == ReloadResult::Unchanged && daemon.last_error().is_some() {
+                tracing::info!("the files say again what is in force");
+            }
+            daemon.set_last_error(None);
+            result == ReloadResult::Changed
+        }
+        Some(message) if cause == Cause::Watch && daemon.has_last_error(&message) => false,
+        Some(message) => {
+            let revision = &daemon.snapshot().revision;
+            if result == ReloadResult::Held {
+                tracing::warn!(%revision, "the policy is not reloaded yet: {message}");
+            } else {
+                tracing::error!(
+                    %revision,
+                    "the policy was not reloaded, and the last good one stays in force: {message}"
+                );
+            }
+            daemon.set_last_error(Some(LastError {
+                at: SystemTime::now(),
+                message,
+            }));
+            true
+        }
+    };
+    if cause == Cause::Asked || is_news {
+        daemon.metrics().reload(result);
+    }
+    Outcome { result, again }
+}
+
+async fn attempt(daemon: &Arc<Daemon>, cause: Cause) -> Result<ReloadResult, Kept> {
+    let settings = daemon.settings().reload.clone();
+    if cause == Cause::Watch
+        && let Some(waiting) = being_written(daemon, &settings)
+    {
+        return Err(waiting);
+    }
+    let Some((wanted, loaded, settled)) = settled(daemon, &settings).await? else {
+        tracing::debug!("nothing has changed");
+        return Ok(ReloadResult::Unchanged);
+    };
+    if let Some(waiting) = being_written(daemon, &settings) {
+        return Err(waiting);
+    }
+    if loaded.has_errors() {
+        return Err(Kept::Wrong(errors(&loaded)));
+    }
+    let less = {
+        let known = daemon.known();
+        less::than(
+            daemon.snapshot().files.iter().chain(&known.good.config),
+            loaded.files.iter().chain(&wanted.file),
+            &daemon.writers,
+        )
+    };
+    if !settled && less.iter().any(|less| less.meant < Whole::Replaced) {
+        let message = format!("the files did not stop changing, and {}", sentences(&less));
+        return Err(Kept::Wrong(message));
+    }
+    held(daemon, cause, &settings, &loaded, &less)?;
+    if !less.is_empty() {
+        tracing::warn!(
+            "what is taken now has less than before: {}",
+            sentences(&less)
+        );
+    }
+    Ok(take(daemon, wanted, loaded).await?)
+}
+
+/// Whether a file is open for writing, so that nothing is taken yet. One that stays open is read all
+/// the same after a while, if it has become less in nothing: a feed may append to it for days.
+fn being_written(daemon: &Daemon, settings: &Reload) -> Option<Kept> {
+    let hold = settings.hold.get();
+    let (path, since) = daemon.writers.open()?;
+    let rest = hold.checked_sub(since).filter(|rest| !rest.is_zero())?;
+    let worth_a_word = settings.settle.get().saturating_mul(CLOSED);
+    Some(match worth_a_word.checked_sub(since) {
+        Some(silent) if !silent.is_zero() => Kept::Waiting(None, silent.min(rest)),
+        _ => Kept::Waiting(Some(open_for_writing(&path)), rest),
+    })
+}
+
+fn open_for_writing(path: &std::path::Path) -> String {
+    format!(
+        "`{}` is open for writing, and the last good policy stays in force until it is closed; write a file beside it and rename it over",
+        path.display()
+    )
+}
+
+/// Whether what is less than before must stay as it is for longer.
+fn held(
+    daemon: &Daemon,
+    cause: Cause,
+    settings: &Reload,
+    loaded: &Loaded,
+    less: &[Less],
+) -> Result<(), Kept> {
+    let hold = settings.hold.get();
+    if !less.is_empty()
+        && let Some((path, _)) = daemon.writers.open()
+    {
+        let message = format!("{}; {}", open_for_writing(&path), sentences(less));
+        return Err(Kept::Waiting(Some(message), hold));
+    }
+    // Whoever asks for a reload says that the files are as they should be.
+    let wait = match (cause, less.iter().map(|less| less.meant).min()) {
+        (Cause::Asked, _) | (Cause::Watch, None | Some(Whole::Replaced)) => return Ok(()),
+        (Cause::Watch, Some(Whole::Closed)) => {
+            settings.settle.get().saturating_mul(CLOSED).min(hold)
+        }
+        (Cause::Watch, Some(Whole::Unknown)) => hold,
+    };
+    let now = Instant::now();
+    let mut known = daemon.known();
+    let held = match known.held {
+        Some(held) if held.what == loaded.fingerprint => held,
+        other => Held {
+            what: loaded.fingerprint,
+            since: now,
+            first: other.map_or(now, |held| held.first),
+        },
+    };
+    let rest = wait
+        .saturating_sub(now - held.since)
+        .min(wait.saturating_mul(HOLDS).saturating_sub(now - held.first));
+    if rest.is_zero() {
+        return Ok(());
+    }
+    known.held = Some(held);
+    let message = format!(
+        "{}; the last good policy stays in force, and this is taken if it is still so after {wait:?}; `POST /reload` takes it at once",
+        sentences(less)
+    );
+    Err(Kept::Waiting(Some(message), rest))
+}
+
+/// What is less, as one sentence.
+fn sentences(less: &[Less]) -> String {
+    let mut named: Vec<&str> = less
+        .iter()
+        .take(NAMED)
+        .map(|less| less.sentence.as_str())
+        .collect();
+    let more = format!("{} more have less", less.len().saturating_sub(NAMED));
+    if less.len() > NAMED {
+        named.push(&more);
+    }
+    named.join(", ")
+}
+
+/// Reads configuration and policy until two reads see the same, and nobody writes; `None` where they
+/// are what is in force. The last is whether it came to that.
+async fn settled(
+    daemon: &Arc<Daemon>,
+    settings: &Reload,
+) -> Result<Option<(Wanted, Loaded, bool)>, Kept> {
+    let pause = settings.settle.get().max(Duration::from_millis(1));
+    let good = daemon.known().good.clone();
+    let (wanted, seen) = look(daemon, good.reach.named.clone()).await?;
+    let is_in_force = |wanted: &Wanted, seen: Fingerprint| {
+        wanted.config == *daemon.settings() && seen == good.fingerprint
+    };
+    if is_in_force(&wanted, seen) {
+        return Ok(None);
+    }
+    let (mut wanted, mut loaded) = read(daemon).await?;
+    for _ in 0..READS {
+        if is_in_force(&wanted, loaded.fingerprint) {
+            return Ok(None);
+        }
+        tokio::time::sleep(pause).await;
+        let (next, seen) = look(daemon, loaded.reach.named.clone()).await?;
+        if next.config == wanted.config && seen == loaded.fingerprint {
+            if being_written(daemon, settings).is_none() {
+                return Ok(Some((wanted, loaded, true)));
+            }
+        } else {
+            (wanted, loaded) = read(daemon).await?;
+        }
+    }
+    Ok(Some((wanted, loaded, false)))
+}
+
+/// Reads everything, and parses nothing.
+async fn look(daemon: &Arc<Daemon>, named: Vec<PathBuf>) -> Result<(Wanted, Fingerprint), String> {
+    let daemon = daemon.clone();
+    tokio::task::spawn_blocking(move || {
+        let wanted = daemon.source.read()?;
+        let seen = load::fingerprint(&wanted.config.policy.0, &named);
+        Ok((wanted, seen))
+    })
+    .await
+    .map_err(|fault| format!("a fault while the policy was read: {fault}"))?
+}
+
+async fn read(daemon: &Arc<Daemon>) -> Result<(Wanted, Loaded), String> {
+    let reader = daemon.clone();
+    let (wanted, loaded) = tokio::task::spawn_blocking(move || {
+        let wanted = reader.source.read()?;
+        let loaded = load::load(&wanted.config.policy.0, &wanted.load, false);
+        Ok::<_, String>((wanted, loaded))
+    })
+    .await
+    .map_err(|fault| format!("a fault while the policy was read: {fault}"))??;
+    daemon.known().tried = loaded.reach.clone();
+    Ok((wanted, loaded))
+}
+
+async fn take(
+    daemon: &Arc<Daemon>,
+    wanted: Wanted,
+    loaded: Loaded,
+) -> Result<ReloadResult, String> {
+    let good = Good::of(&loaded, wanted.file.clone());
+    let current = daemon.snapshot();
+    let same_policy = loaded.digest == current.digest;
+    if same_policy && wanted.config == *daemon.settings() {
+        tracing::debug!(revision = %current.revision, "nothing has changed");
+        daemon.known().good = good;
+        return Ok(ReloadResult::Unchanged);
+    }
+    // As whom issuers are asked about tokens is a part of what requests are decided by.
+    if same_policy && wanted.config.introspection == daemon.settings().introspection {
+        daemon.configure(wanted.config);
+        daemon.known().good = good;
+        return Ok(ReloadResult::Changed);
+    }
+    let warnings = loaded.checked.diagnostics.len();
+    let (config, snapshot) = {
+        let daemon = daemon.clone();
+        tokio::task::spawn_blocking(move || {
+            let config = wanted.config;
+            let built = Snapshot::build(loaded, &daemon.keys, &daemon.introspect, &config);
+            built.map(|snapshot| (config, snapshot))
+        })
+        .await
+        .map_err(|fault| format!("a fault while the policy was compiled: {fault}"))??
+    };
+    daemon.configure(config);
+    tracing::info!(
+        revision = %snapshot.revision,
+        before = %current.revision,
+        files = snapshot.files.len(),
+        warnings,
+        "another policy is in force"
+    );
+    daemon.put_in_force(snapshot);
+    daemon.known().good = good;
+    Ok(ReloadResult::Changed)
+}
+
+/// All errors of a load, one a line.
+pub fn errors(loaded: &Loaded) -> String {
+    let lines: Vec<String> = loaded
+        .checked
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity() == Severity::Error)
+        .map(|diagnostic| line(loaded, diagnostic))
+        .collect();
+    lines.join("\n")
+}
+
+fn line(loaded: &Loaded, diagnostic: &Diagnostic) -> String {
+    let place = diagnostic
+        .primary
+        .as_ref()
+        .map(|label| format!("{}: ", loaded.sources.place(label.span)))
+        .unwrap_or_default();
+    let code = diagnostic.code.as_str();
+    match &diagnostic.help {
+        Some(help) => format!("{place}{} [{code}]; {help}", diagnostic.message),
+        None => format!("{place}{} [{code}]", diagnostic.message),
+    }
+}
