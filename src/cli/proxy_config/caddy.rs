@@ -1,14 +1,15 @@
 //! Caddy: `forward_auth`.
 //!
 //! It hands a denial on whole. It copies the headers that are listed and removes none, so each
-//! name is removed first, in each spelling.
+//! name is removed first. Names with other characters than letters, digits and hyphens are removed
+//! altogether, as nginx does: to many frameworks they are other spellings of those with hyphens.
 
 use std::fmt::Write;
 
-use super::{Address, Needs, capitalised, underscored};
+use super::{Address, Certificate, Needs, Told, capitalised, underscored};
 
 /// A snippet to import into a site.
-pub fn snippet(needs: &Needs, address: &Address) -> String {
+pub fn snippet(needs: &Needs, told: &Told, address: &Address) -> String {
     let mut snippet = String::from(
         "\
 # In a site's route { }, before reverse_proxy: import portcullis
@@ -22,17 +23,34 @@ pub fn snippet(needs: &Needs, address: &Address) -> String {
 (portcullis) {
 ",
     );
-    if !needs.forwarded.is_empty() {
-        snippet.push_str("\t# The names that the policy sets, however a client may write them.\n");
+    snippet.push_str(ODD_NAMES);
+    for character in ODD {
+        // Writing to a string cannot fail.
+        let _ = writeln!(snippet, "\trequest_header \"-*{character}*\"");
     }
-    // Writing to a string cannot fail.
-    for name in needs.spelled() {
-        let _ = writeln!(snippet, "\trequest_header -{}", capitalised(&name));
+    if !needs.forwarded.is_empty() {
+        snippet.push_str("\n\t# The names that the policy sets.\n");
+    }
+    for name in &needs.forwarded {
+        let _ = writeln!(snippet, "\trequest_header -{}", capitalised(name));
+    }
+    snippet.push_str(CONTRADICTING);
+    for header in needs.contradicting(told) {
+        if !SET_BY_CADDY.contains(&header.name) {
+            let _ = writeln!(snippet, "\trequest_header -{}", capitalised(header.name));
+        }
     }
     snippet.push_str(CONNECTION);
-    if needs.certificate {
-        snippet.push_str(CERTIFICATE);
+    if let Some(address) = &told.address
+        && !SET_BY_CADDY.contains(&address.as_str())
+    {
+        let _ = writeln!(
+            snippet,
+            "\n\t# The client's address, whatever the client wrote there.\n\trequest_header {} {{http.request.remote.host}}",
+            capitalised(address)
+        );
     }
+    snippet.push_str(&certificate(told));
     let _ = write!(
         snippet,
         "\n\tforward_auth {} {{\n\t\turi /forward\n",
@@ -90,10 +108,44 @@ const CONNECTION: &str = "
 \trequest_header @portcullis_no_websocket -Upgrade
 ";
 
-const CERTIFICATE: &str = "
+/// The header that shows the client's certificate, if there is one.
+fn certificate(told: &Told) -> String {
+    let (name, placeholder) = match &told.certificate {
+        Some(Certificate::Whole(name)) => {
+            (name, "{http.request.tls.client.certificate_der_base64}")
+        }
+        Some(Certificate::Fingerprint(name)) => (name, "{http.request.tls.client.fingerprint}"),
+        // Refused for Caddy.
+        Some(Certificate::Xfcc) | None => return String::new(),
+    };
+    let name = capitalised(name);
+    format!(
+        "
 \t# The certificate that the client showed, whatever the client wrote there. Without one Caddy
 \t# leaves the name of the placeholder as the value.
-\trequest_header X-Client-Cert-Sha256 {http.request.tls.client.fingerprint}
-\t@portcullis_no_certificate expression `{http.request.tls.client.fingerprint} == null || {http.request.tls.client.fingerprint} == \"\"`
-\trequest_header @portcullis_no_certificate -X-Client-Cert-Sha256
+\trequest_header {name} {placeholder}
+\t@portcullis_no_certificate expression `{placeholder} == null || {placeholder} == \"\"`
+\trequest_header @portcullis_no_certificate -{name}
+"
+    )
+}
+
+/// What Caddy sets by itself, on the way to portcullis and to the application, over what a client
+/// that is none of `trusted_proxies` sent.
+const SET_BY_CADDY: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
+/// The characters of a header's name (RFC 9110, section 5.6.2) beside letters, digits and `-`.
+const ODD: [char; 14] = [
+    '!', '#', '$', '%', '&', '\'', '*', '+', '.', '^', '_', '`', '|', '~',
+];
+
+const ODD_NAMES: &str =
+    "\t# `x_user_id`, `x.user.id` and `x-user-id` are one header to many frameworks: a
+\t# name with any of these characters goes no further.
+";
+
+const CONTRADICTING: &str = "
+\t# What a client writes here would make some applications believe in another host,
+\t# path, method or client than the one that was judged. X-Forwarded-For, -Host
+\t# and -Proto Caddy sets itself.
 ";

@@ -2,16 +2,18 @@
 
 use std::fmt::Write;
 
-use super::{Address, Needs};
+use super::{Address, Certificate, Needs, Told};
+use crate::headers::Handling;
 
 /// Over gRPC no header depends on the policy: portcullis names them in its answer.
-pub fn grpc(needs: &Needs, address: &Address) -> String {
+pub fn grpc(needs: &Needs, told: &Told, address: &Address) -> String {
+    let sanitize = sanitize(told);
     format!(
         "\
-{CONNECTION_MANAGER}{}
-# In http_filters, before envoy.filters.http.router:
+{CONNECTION_MANAGER}{sanitize}{}
+# In http_filters, in this order, before envoy.filters.http.router:
 http_filters:
-- name: envoy.filters.http.ext_authz
+{}- name: envoy.filters.http.ext_authz
   typed_config:
     \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
     transport_api_version: V3
@@ -44,13 +46,14 @@ clusters:
       max_pending_requests: 100000
 {}",
         websocket(needs),
+        mutations(told, &removed(needs, told)),
         cluster_type(address),
         endpoints(address)
     )
 }
 
 /// Over HTTP Envoy hands on, sets and removes only what is listed here.
-pub fn http(needs: &Needs, address: &Address) -> String {
+pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
     let exactly = |names: &[String]| {
         names.iter().fold(String::new(), |mut lines, name| {
             // Writing to a string cannot fail.
@@ -58,31 +61,14 @@ pub fn http(needs: &Needs, address: &Address) -> String {
             lines
         })
     };
-    let mut removed: Vec<String> = needs.spelled();
     let remark = needs
         .token_remark()
         .map(|remark| format!("# {remark}.\n"))
         .unwrap_or_default();
-    removed.sort_unstable();
-    let mutation = if removed.is_empty() {
-        String::new()
-    } else {
-        let lines = removed.iter().fold(String::new(), |mut lines, name| {
-            let _ = writeln!(lines, "      - remove: {name}");
-            lines
-        });
-        format!(
-            "\
-# Every name that the policy sets is removed first, and comes back only from
-# portcullis' answer.
-- name: envoy.filters.http.header_mutation
-  typed_config:
-    \"@type\": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
-    mutations:
-      request_mutations:
-{lines}"
-        )
-    };
+    let mut all = needs.spelled();
+    all.sort_unstable();
+    all.extend(removed(needs, told));
+    let mutation = mutations(told, &all);
     let mut token = String::new();
     if needs.token_kept {
         token.push_str(
@@ -107,31 +93,14 @@ pub fn http(needs: &Needs, address: &Address) -> String {
             exactly(&needs.forwarded)
         )
     };
-    let certificate = needs
-        .certificate
-        .then(|| "x-forwarded-client-cert".to_owned());
-    let sanitize = if needs.certificate {
-        "  # x-forwarded-client-cert is Envoy's own word on the client's certificate, whatever the
-  # client sent.
-  forward_client_cert_details: SANITIZE_SET
-"
-    } else {
-        ""
-    };
-    let read = if needs.read.is_empty() {
-        String::new()
-    } else {
-        let patterns =
-            needs
-                .read
-                .iter()
-                .chain(&certificate)
-                .fold(String::new(), |mut lines, name| {
-                    let _ = writeln!(lines, "      - exact: {name}");
-                    lines
-                });
-        format!("    # What the policy reads.\n    allowed_headers:\n      patterns:\n{patterns}")
-    };
+    let sanitize = sanitize(told);
+    let read: Vec<String> = needs
+        .read
+        .iter()
+        .cloned()
+        .chain(told.names().map(str::to_owned))
+        .collect();
+    let read = exactly(&read).replace("          - ", "      - ");
     format!(
         "\
 {CONNECTION_MANAGER}{sanitize}{}
@@ -145,7 +114,12 @@ pub fn http(needs: &Needs, address: &Address) -> String {
     failure_mode_allow: false
     status_on_error: {{ code: ServiceUnavailable }}
     clear_route_cache: true
-{read}    http_service:
+    # What the policy reads, and names that a framework could take for another, so that
+    # portcullis sees and refuses or removes them.
+    allowed_headers:
+      patterns:
+{read}      - safe_regex: {{ regex: '[a-z0-9-]*[^a-z0-9:-].*' }}
+    http_service:
       path_prefix: /envoy
       server_uri:
         uri: http://{}
@@ -199,6 +173,88 @@ http_connection_manager:
   common_http_protocol_options:
     headers_with_underscores_action: REJECT_REQUEST
 ";
+
+/// The headers that Envoy removes of those by which a client could contradict what was judged. What
+/// it sets itself (`use_remote_address`) stays.
+fn removed(needs: &Needs, told: &Told) -> Vec<String> {
+    needs
+        .contradicting(told)
+        .filter(|header| header.with_envoy != Handling::Keep)
+        .map(|header| header.name.to_owned())
+        .collect()
+}
+
+/// The filter that removes these headers and sets those that Envoy itself knows.
+fn mutations(told: &Told, removed: &[String]) -> String {
+    let mut lines = String::from(
+        "\
+# What a client may not say: the names that the policy sets, and those by which it would make some
+# applications believe in another host, path, method or client than the one that was judged.
+- name: envoy.filters.http.header_mutation
+  typed_config:
+    \"@type\": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+    mutations:
+      request_mutations:
+",
+    );
+    // Writing to a string cannot fail.
+    for name in removed {
+        let _ = writeln!(lines, "      - remove: {name}");
+    }
+    for (name, value) in values(told) {
+        let _ = write!(
+            lines,
+            "      - remove: {name}
+      - append:
+          header: {{ key: {name}, value: \"{value}\" }}
+          append_action: OVERWRITE_IF_EXISTS_OR_ADD
+"
+        );
+    }
+    lines
+}
+
+/// The headers that this filter sets, and what each holds.
+fn values(told: &Told) -> Vec<(&str, &'static str)> {
+    let address = Some(("x-forwarded-for", ADDRESS));
+    let named = told.address.as_deref().map(|name| (name, ADDRESS));
+    // The connection manager sets this one itself (`use_remote_address`).
+    let scheme = told
+        .scheme
+        .as_deref()
+        .filter(|name| *name != "x-forwarded-proto")
+        .map(|name| (name, "%REQ(X-FORWARDED-PROTO)%"));
+    let certificate = match &told.certificate {
+        Some(Certificate::Whole(name)) => Some((name.as_str(), "%DOWNSTREAM_PEER_CERT%")),
+        Some(Certificate::Fingerprint(name)) => {
+            Some((name.as_str(), "%DOWNSTREAM_PEER_FINGERPRINT_256%"))
+        }
+        Some(Certificate::Xfcc) | None => None,
+    };
+    let mut all: Vec<(&str, &str)> = Vec::new();
+    for (name, value) in [address, named, scheme, certificate].into_iter().flatten() {
+        if !all.iter().any(|(known, _)| *known == name) {
+            all.push((name, value));
+        }
+    }
+    all
+}
+
+/// The client's address, by itself: Envoy appends it to what the client wrote otherwise.
+const ADDRESS: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
+
+/// Makes the header for certificates Envoy's own.
+fn sanitize(told: &Told) -> &'static str {
+    match told.certificate {
+        Some(Certificate::Xfcc) => {
+            "  # x-forwarded-client-cert is Envoy's own word on the client's certificate, whatever the
+  # client sent.
+  forward_client_cert_details: SANITIZE_SET
+"
+        }
+        Some(Certificate::Whole(_) | Certificate::Fingerprint(_)) | None => "",
+    }
+}
 
 /// Envoy lets no handshake through but those that are named.
 fn websocket(needs: &Needs) -> &'static str {

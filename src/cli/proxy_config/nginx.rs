@@ -5,25 +5,182 @@
 
 use std::fmt::Write;
 
-use super::{Address, Needs, capitalised, underscored};
+use super::{Address, Certificate, Needs, Part, Told, capitalised, underscored};
 
-/// Both parts, each under a line that says where it goes.
-pub fn both(needs: &Needs, address: &Address) -> String {
-    format!(
-        "\
+/// The part that is asked for, or those of `http { }` and `server { }`, each under a line that says
+/// where it goes.
+pub fn part(part: Option<Part>, needs: &Needs, told: &Told, address: &Address) -> String {
+    match part {
+        Some(Part::Http) => http(needs, address),
+        Some(Part::Server) => server(needs, told),
+        Some(Part::Proxy) => location(Pass::Proxy, needs, told),
+        Some(Part::Fastcgi) => location(Pass::Fastcgi, needs, told),
+        Some(Part::Uwsgi) => location(Pass::Uwsgi, needs, told),
+        Some(Part::Scgi) => location(Pass::Scgi, needs, told),
+        Some(Part::Grpc) => location(Pass::Grpc, needs, told),
+        None => format!(
+            "\
 # ---- 1. In http {{ }}, once: portcullis proxy-config nginx --part http
 
 {}
 # ---- 2. In each server {{ }} that is to be protected: portcullis proxy-config nginx --part server
 
+{}
+# ---- 3. proxy_set_header means nothing to fastcgi_pass, uwsgi_pass, scgi_pass and grpc_pass. In
+#         each location {{ }} that has one: portcullis proxy-config nginx --part fastcgi
+#         (or uwsgi, scgi, grpc); in one with a proxy_set_header of its own: --part proxy
+",
+            http(needs, address),
+            server(needs, told)
+        ),
+    }
+}
+
+/// How nginx hands a request on. Each way has a directive of its own for the headers, and takes no
+/// notice of the others'.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Proxy,
+    Grpc,
+    Fastcgi,
+    Uwsgi,
+    Scgi,
+}
+
+impl Pass {
+    fn directive(self) -> &'static str {
+        match self {
+            Pass::Proxy => "proxy_set_header",
+            Pass::Grpc => "grpc_set_header",
+            Pass::Fastcgi => "fastcgi_param",
+            Pass::Uwsgi => "uwsgi_param",
+            Pass::Scgi => "scgi_param",
+        }
+    }
+
+    /// The line that sets a header over what the client sent, or, with an empty value, removes it.
+    fn set(self, name: &str, value: &str) -> String {
+        let directive = self.directive();
+        match self {
+            Pass::Proxy | Pass::Grpc => format!("{directive} {} {value};\n", capitalised(name)),
+            // A parameter `HTTP_…` takes the place of the header of that name in any spelling that
+            // nginx lets through. Without `if_not_empty` an empty one would be there, empty.
+            Pass::Fastcgi | Pass::Uwsgi | Pass::Scgi => format!(
+                "{directive} HTTP_{} {value} if_not_empty;\n",
+                underscored(name).to_ascii_uppercase()
+            ),
+        }
+    }
+}
+
+/// What removes a header.
+const NOTHING: &str = "\"\"";
+
+/// The headers of the request as the application gets it.
+fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
+    let mut lines = String::new();
+    for name in &needs.forwarded {
+        lines += &pass.set(name, &format!("$portcullis_{}", underscored(name)));
+    }
+    if needs.token_kept {
+        lines.push_str("# The policy keeps the token from the application.\n");
+    }
+    for name in needs.kept() {
+        lines += &pass.set(name, NOTHING);
+    }
+    if let Some(remark) = needs.token_remark() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            lines,
+            "# {remark}, as in\n#   {}",
+            pass.set("authorization", NOTHING).trim_end()
+        );
+    }
+    lines.push_str(JUDGED);
+    lines += &pass.set("host", "$http_host");
+    for (name, value) in values(told, &USUAL) {
+        lines += &pass.set(name, value);
+    }
+    lines.push_str(CONTRADICTING);
+    let set = values(told, &USUAL);
+    for header in needs.contradicting(told) {
+        if !set.iter().any(|(name, _)| *name == header.name) {
+            lines += &pass.set(header.name, NOTHING);
+        }
+    }
+    match pass {
+        Pass::Proxy if needs.websocket => lines.push_str(WEBSOCKET),
+        Pass::Proxy => lines += &pass.set("connection", NOTHING),
+        Pass::Grpc => {}
+        Pass::Fastcgi | Pass::Uwsgi | Pass::Scgi => {
+            lines.push_str("# CGI programs take this one for the proxy that they are to use.\n");
+            lines += &pass.set("proxy", NOTHING);
+        }
+    }
+    lines
+}
+
+/// What an application is told in any case.
+const USUAL: [(&str, &str); 4] = [
+    ("x-forwarded-for", "$remote_addr"),
+    ("x-forwarded-host", "$http_host"),
+    ("x-forwarded-proto", "$scheme"),
+    ("x-real-ip", "$remote_addr"),
+];
+
+/// The headers that nginx sets, with the variable that each holds: those that portcullis is told,
+/// and these.
+fn values<'t>(told: &'t Told, usual: &[(&'t str, &'t str)]) -> Vec<(&'t str, &'t str)> {
+    let scheme = told.scheme.as_deref().map(|name| (name, "$scheme"));
+    let address = told.address.as_deref().map(|name| (name, "$remote_addr"));
+    let certificate = match &told.certificate {
+        Some(Certificate::Whole(name)) => Some((name.as_str(), "$ssl_client_escaped_cert")),
+        // Refused for nginx.
+        Some(Certificate::Fingerprint(_) | Certificate::Xfcc) | None => None,
+    };
+    let mut all: Vec<(&str, &str)> = [scheme, address, certificate]
+        .into_iter()
+        .flatten()
+        .collect();
+    for (name, value) in usual {
+        if !all.iter().any(|(known, _)| known == name) {
+            all.push((name, value));
+        }
+    }
+    all
+}
+
+const JUDGED: &str = "
+# The application gets the host, and should get the path, that were judged: give
+# proxy_pass no path of its own.
+";
+
+const CONTRADICTING: &str = "
+# What a client writes here would make some applications believe in another host,
+# path, method or client than the one that was judged.
+";
+
+/// What stands in a location beside one of the directives that pass requests on.
+fn location(pass: Pass, needs: &Needs, told: &Told) -> String {
+    let directive = pass.directive();
+    let beside = match pass {
+        Pass::Proxy => "proxy_pass, where the location has a proxy_set_header of its own",
+        Pass::Grpc => "grpc_pass",
+        Pass::Fastcgi => "fastcgi_pass, after `include fastcgi_params;`",
+        Pass::Uwsgi => "uwsgi_pass, after `include uwsgi_params;`",
+        Pass::Scgi => "scgi_pass, after `include scgi_params;`",
+    };
+    format!(
+        "\
+# Beside {beside}.
+# A location that has any {directive} inherits none, so it needs all of these.
 {}",
-        http(needs, address),
-        server(needs)
+        passed(pass, needs, told)
     )
 }
 
 /// What stands in `http { }`.
-pub fn http(needs: &Needs, address: &Address) -> String {
+fn http(needs: &Needs, address: &Address) -> String {
     let websocket = if needs.websocket { WEBSOCKET_MAPS } else { "" };
     format!(
         "\
@@ -60,35 +217,33 @@ map $portcullis_upgrade $portcullis_connection {
 ";
 
 /// What stands in `server { }`.
-pub fn server(needs: &Needs) -> String {
-    let mut identity = String::new();
+fn server(needs: &Needs, told: &Told) -> String {
+    let mut kept = String::new();
     for name in &needs.forwarded {
         let variable = underscored(name);
         // Writing to a string cannot fail.
         let _ = writeln!(
-            identity,
-            "auth_request_set $portcullis_{variable} $upstream_http_{variable};\nproxy_set_header {} $portcullis_{variable};",
-            capitalised(name)
+            kept,
+            "auth_request_set $portcullis_{variable} $upstream_http_{variable};"
         );
     }
-    if needs.token_kept {
-        identity.push_str("# The policy keeps the token from the application.\n");
-    }
-    for name in needs.kept() {
-        let _ = writeln!(identity, "proxy_set_header {} \"\";", capitalised(name));
-    }
-    if let Some(remark) = needs.token_remark() {
-        let _ = writeln!(
-            identity,
-            "# {remark}, as in\n#   proxy_set_header Authorization \"\";"
-        );
-    }
-    let connection = if needs.websocket {
-        WEBSOCKET
+    let asked = values(told, &[])
+        .into_iter()
+        .fold(String::new(), |mut lines, (name, value)| {
+            let _ = writeln!(lines, "    proxy_set_header {} {value};", capitalised(name));
+            lines
+        });
+    let asking = if asked.is_empty() {
+        String::new()
     } else {
-        "proxy_set_header Connection        \"\";\n"
+        format!(
+            "    # What portcullis believes, whatever the client sent (`adapters.nginx`).\n{asked}"
+        )
     };
-    format!("{SERVER_HEAD}{identity}{SERVER_HOST}{connection}{SERVER_TAIL}")
+    format!(
+        "{SERVER_HEAD}{kept}{SERVER_SETS}{}{SERVER_ASKS}{asking}{SERVER_TAIL}",
+        passed(Pass::Proxy, needs, told)
+    )
 }
 
 const SERVER_HEAD: &str = "\
@@ -103,10 +258,14 @@ auth_request_set $portcullis_allow_credentials $upstream_http_access_control_all
 auth_request_set $portcullis_expose_headers    $upstream_http_access_control_expose_headers;
 auth_request_set $portcullis_vary              $upstream_http_vary;
 auth_request_set $portcullis_dpop_nonce        $upstream_http_dpop_nonce;
+";
 
+const SERVER_SETS: &str = "
 # The headers that the policy forwards. An empty one is not sent at all, so what
 # a client wrote under these names never passes. A location with a
-# proxy_set_header of its own inherits none of these lines: repeat them there.
+# proxy_set_header of its own inherits none of these lines (`--part proxy` has them
+# for it), and fastcgi_pass, uwsgi_pass, scgi_pass and grpc_pass read none of them
+# (`--part fastcgi` and so on).
 ";
 
 const WEBSOCKET: &str = "\
@@ -114,15 +273,7 @@ proxy_set_header Upgrade           $portcullis_upgrade;
 proxy_set_header Connection        $portcullis_connection;
 ";
 
-const SERVER_HOST: &str = "
-# The application gets the host, and should get the path, that were judged: give
-# proxy_pass no path of its own.
-proxy_set_header Host              $http_host;
-proxy_set_header X-Forwarded-For   $remote_addr;
-proxy_set_header X-Forwarded-Proto $scheme;
-";
-
-const SERVER_TAIL: &str = "\
+const SERVER_ASKS: &str = "\
 proxy_http_version 1.1;
 
 location = /_portcullis {
@@ -135,11 +286,9 @@ location = /_portcullis {
     proxy_set_header X-Original-Method $request_method;
     proxy_set_header X-Original-URI    $request_uri;
     proxy_set_header X-Original-Host   $http_host;
-    proxy_set_header X-Forwarded-For   $remote_addr;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    # The client's certificate, or nothing, whatever the client sent.
-    proxy_set_header X-Client-Cert     $ssl_client_escaped_cert;
-    proxy_set_header Connection        \"\";
+";
+
+const SERVER_TAIL: &str = "    proxy_set_header Connection        \"\";
     proxy_http_version 1.1;
 
     proxy_connect_timeout 1s;

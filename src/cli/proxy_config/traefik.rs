@@ -5,33 +5,39 @@
 
 use std::fmt::Write;
 
-use super::{Address, Needs, capitalised};
+use super::{Address, Needs, Told, capitalised, spellings};
 
 /// The middlewares.
-pub fn middlewares(needs: &Needs, address: &Address) -> String {
+pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
     let mut names = needs.spelled();
     names.sort_unstable();
-    let mut document = format!(
-        "\
-# Dynamic configuration (file provider). On each router that is to be protected:
-#   middlewares: [portcullis]
-http:
-  middlewares:
-    portcullis:
-      chain:
-        middlewares:
-          - portcullis-ask
-{}    portcullis-ask:
+    let mut document = String::from(HEAD);
+    if told.certificate.is_some() {
+        document.push_str("          - portcullis-certificate\n");
+    }
+    document.push_str("          - portcullis-clean\n          - portcullis-ask\n");
+    if needs.token_kept {
+        document.push_str("          - portcullis-no-token\n");
+    }
+    if told.certificate.is_some() {
+        document.push_str(CERTIFICATE);
+    }
+    document.push_str(CLEAN);
+    let removed = needs
+        .contradicting(told)
+        .filter(|header| !SET_BY_TRAEFIK.contains(&header.name));
+    for name in removed.flat_map(|header| spellings(header.name)) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(document, "          {}: \"\"", capitalised(&name));
+    }
+    let _ = write!(
+        document,
+        "    portcullis-ask:
       forwardAuth:
         address: http://{}/forward
         # X-Forwarded-* are Traefik's own, not the client's.
         trustForwardHeader: false
 ",
-        if needs.token_kept {
-            "          - portcullis-no-token\n"
-        } else {
-            ""
-        },
         address.authority()
     );
     if !names.is_empty() {
@@ -56,3 +62,39 @@ http:
     }
     document
 }
+
+const HEAD: &str = "\
+# Dynamic configuration (file provider). On each router that is to be protected:
+#   middlewares: [portcullis]
+http:
+  middlewares:
+    portcullis:
+      chain:
+        middlewares:
+";
+
+const CERTIFICATE: &str =
+    "    # The certificate that the client showed, whatever the client wrote there.
+    portcullis-certificate:
+      passTLSClientCert:
+        pem: true
+";
+
+const CLEAN: &str =
+    "    # What a client writes here would make some applications believe in another
+    # host, path, method or client than the one that was judged. An empty value
+    # removes the header.
+    portcullis-clean:
+      headers:
+        customRequestHeaders:
+";
+
+/// What an entry point sets by itself, over what a client that is none of its `trustedIPs` sent.
+const SET_BY_TRAEFIK: [&str; 6] = [
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-real-ip",
+];

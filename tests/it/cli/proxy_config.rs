@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use portcullis::headers::CONTRADICTING;
 use serde_yaml::Value;
 use tempfile::TempDir;
 
@@ -219,7 +220,7 @@ fn every_forwarded_name_is_removed_in_every_spelling() {
         "SANITIZE_SET"
     );
     let nginx = fragment(&["nginx", &path, "--part", "server"]);
-    assert!(nginx.contains("proxy_set_header X-Client-Cert     $ssl_client_escaped_cert;"));
+    assert!(nginx.contains("proxy_set_header X-Client-Cert $ssl_client_escaped_cert;"));
 
     let caddy = fragment(&["caddy", &path]).to_lowercase();
     let print = "request_header x-client-cert-sha256 {http.request.tls.client.fingerprint}";
@@ -232,11 +233,12 @@ fn every_forwarded_name_is_removed_in_every_spelling() {
             .iter()
             .filter_map(|name| name.as_str().map(str::to_lowercase))
             .collect();
+    // Caddy lets no name through that has another character than the usual ones.
+    for line in ["\"-*_*\"", "\"-*.*\"", "-x-user-id"] {
+        let line = format!("request_header {line}\n");
+        assert!(caddy.contains(&line), "{line}: {caddy}");
+    }
     for name in spellings {
-        assert!(
-            caddy.contains(&format!("request_header -{name}\n")),
-            "{caddy}"
-        );
         assert!(listed.iter().any(|listed| listed == name), "{listed:?}");
     }
 }
@@ -294,7 +296,7 @@ fn what_the_places_of_tokens_need_is_handed_on() {
     let path = text(&folder);
     let envoy: Value =
         serde_yaml::from_str(&fragment(&["envoy", &path, "--over", "http"])).expect("YAML");
-    let read: Vec<&str> = envoy["http_filters"][0]["typed_config"]["allowed_headers"]["patterns"]
+    let read: Vec<&str> = envoy["http_filters"][1]["typed_config"]["allowed_headers"]["patterns"]
         .as_sequence()
         .expect("patterns")
         .iter()
@@ -322,6 +324,273 @@ fn what_the_places_of_tokens_need_is_handed_on() {
     let server = fragment(&["nginx", &path, "--part", "server"]);
     let upgrade = "proxy_set_header Upgrade           $portcullis_upgrade;";
     assert!(server.contains(upgrade), "{server}");
+}
+
+/// Every header by which an application could be made to believe in another request is set or
+/// removed, by each fragment and each file of `deploy/`.
+#[test]
+fn what_contradicts_the_judged_request_is_set_or_removed_everywhere() {
+    let folder = folder(&[("a.gate", GOOD)]);
+    let path = text(&folder);
+    let deployed = |file: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("deploy")
+            .join(file);
+        fs::read_to_string(path).expect("a file of deploy/")
+    };
+    let nginx = |name: &str| format!("proxy_set_header {name} ");
+    let part = |directive: &'static str| {
+        move |name: &str| format!("{directive}_param http_{} ", name.replace('-', "_"))
+    };
+    let caddy = |name: &str| format!("request_header -{name}\n");
+    let envoy = |name: &str| format!("- remove: {name}\n");
+    let grpc = |name: &str| format!("grpc_set_header {name} ");
+    // A name with a hyphen more would not do.
+    let traefik = |name: &str| format!("          {name}: \"\"\n");
+    type Line<'l> = &'l dyn Fn(&str) -> String;
+    let cases: [(String, Line<'_>, &[&str]); 12] = [
+        (fragment(&["nginx", &path]), &nginx, &[]),
+        (fragment(&["nginx", &path, "--part", "proxy"]), &nginx, &[]),
+        (
+            fragment(&["nginx", &path, "--part", "fastcgi"]),
+            &part("fastcgi"),
+            &[],
+        ),
+        (
+            fragment(&["nginx", &path, "--part", "uwsgi"]),
+            &part("uwsgi"),
+            &[],
+        ),
+        (
+            fragment(&["nginx", &path, "--part", "scgi"]),
+            &part("scgi"),
+            &[],
+        ),
+        (fragment(&["nginx", &path, "--part", "grpc"]), &grpc, &[]),
+        (deployed("nginx/nginx.conf"), &nginx, &[]),
+        (fragment(&["envoy", &path]), &envoy, &["x-forwarded-proto"]),
+        (
+            fragment(&["envoy", &path, "--over", "http"]),
+            &envoy,
+            &["x-forwarded-proto"],
+        ),
+        (
+            deployed("envoy/ext-authz-grpc.yaml"),
+            &envoy,
+            &["x-forwarded-proto", "x-forwarded-for"],
+        ),
+        (
+            deployed("envoy/ext-authz-http.yaml"),
+            &envoy,
+            &["x-forwarded-proto", "x-forwarded-for"],
+        ),
+        (
+            fragment(&["traefik", &path]),
+            &traefik,
+            &[
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-port",
+                "x-forwarded-proto",
+                "x-forwarded-server",
+                "x-real-ip",
+            ],
+        ),
+    ];
+    let by_itself = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+    let caddies = [fragment(&["caddy", &path]), deployed("caddy/Caddyfile")]
+        .map(|text| (text, &caddy as Line<'_>, &by_itself[..]));
+    for (text, line, sets) in cases.into_iter().chain(caddies) {
+        let text = text.to_lowercase();
+        for header in CONTRADICTING {
+            let line = line(header.name);
+            let handled = sets.contains(&header.name) || text.contains(&line);
+            assert!(handled, "{line}: {text}");
+        }
+    }
+}
+
+#[test]
+fn nginx_takes_the_parts_for_every_way_to_hand_a_request_on() {
+    let folder = folder(&[("a.gate", EVERYTHING)]);
+    let path = text(&folder);
+    let part = |name: &str| fragment(&["nginx", &path, "--part", name]);
+    let locations: String = ["proxy", "fastcgi", "uwsgi", "scgi", "grpc"]
+        .map(|name| {
+            let scheme = match name {
+                "proxy" => "http://",
+                "grpc" => "grpc://",
+                _ => "",
+            };
+            format!(
+                "location /{name} {{\n{}\n{name}_pass {scheme}127.0.0.1:8080;\n}}\n",
+                part(name)
+            )
+        })
+        .concat();
+    let config = format!(
+        "events {{}}\nhttp {{\n{}\nserver {{\nlisten 127.0.0.1:{};\n{}\n{locations}}}\n}}\n",
+        part("http"),
+        free_port(),
+        part("server")
+    );
+    let folder = super::support::folder(&[("nginx.conf", &config)]);
+    assert_runs(
+        Command::new(program("nginx"))
+            .args(["-t", "-q", "-e", "stderr", "-g", "pid nginx.pid;", "-p"])
+            .arg(folder.path())
+            .arg("-c")
+            .arg(folder.path().join("nginx.conf")),
+        &config,
+    );
+    for (name, line) in [
+        (
+            "fastcgi",
+            "fastcgi_param HTTP_X_USER_ID $portcullis_x_user_id if_not_empty;",
+        ),
+        (
+            "fastcgi",
+            "fastcgi_param HTTP_AUTHORIZATION \"\" if_not_empty;",
+        ),
+        (
+            "uwsgi",
+            "uwsgi_param HTTP_X_USER_ID $portcullis_x_user_id if_not_empty;",
+        ),
+        (
+            "scgi",
+            "scgi_param HTTP_X_USER_ID $portcullis_x_user_id if_not_empty;",
+        ),
+        ("grpc", "grpc_set_header X-User-Id $portcullis_x_user_id;"),
+        ("grpc", "grpc_set_header Authorization \"\";"),
+    ] {
+        assert!(part(name).contains(line), "{line}: {}", part(name));
+    }
+    let whole = fragment(&["nginx", &path]);
+    assert!(whole.contains("--part fastcgi"), "{whole}");
+}
+
+/// What `adapters` names is what the fragment sets, and what it can't set is an error.
+#[test]
+fn the_headers_that_the_configuration_names_are_set() {
+    let folder = folder(&[("policies/a.gate", EVERYTHING)]);
+    let file = folder.path().join("portcullis.yaml");
+    let path = text(&file);
+    let write = |adapters: &str| {
+        fs::write(
+            &file,
+            format!("policy: policies\nadapters:\n  {adapters}\n"),
+        )
+        .expect("the folder can be written");
+    };
+    for (arguments, adapters, there, not_there) in [
+        (
+            &["nginx"][..],
+            "nginx: { scheme: \"header:x-scheme\", address: \"header:x-peer\", certificate: \"header:x-cert\" }",
+            &[
+                "    proxy_set_header X-Scheme $scheme;",
+                "    proxy_set_header X-Peer $remote_addr;",
+                "    proxy_set_header X-Cert $ssl_client_escaped_cert;",
+            ][..],
+            "    proxy_set_header X-Forwarded-For $remote_addr;\n    proxy",
+        ),
+        (
+            &["caddy"],
+            "forward: { address: \"header:x-peer\", certificate: \"header:x-cert\" }",
+            &[
+                "request_header X-Peer {http.request.remote.host}",
+                "request_header X-Cert {http.request.tls.client.certificate_der_base64}",
+            ],
+            "X-Client-Cert-Sha256",
+        ),
+        (
+            &["envoy", "--over", "http"],
+            "envoy: { scheme: \"header:x-scheme\", address: \"header:x-peer\", certificate: \"fingerprint:x-cert\" }",
+            &[
+                "key: x-scheme, value: \"%REQ(X-FORWARDED-PROTO)%\"",
+                "key: x-peer, value: \"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%\"",
+                "key: x-cert, value: \"%DOWNSTREAM_PEER_FINGERPRINT_256%\"",
+                "      - exact: x-peer\n",
+            ],
+            "SANITIZE_SET",
+        ),
+        (
+            &["envoy"],
+            "grpc: { address: \"header:x-peer\" }",
+            &["key: x-peer, value: \"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%\""],
+            "- remove: x-forwarded-proto\n",
+        ),
+        (
+            &["traefik"],
+            "forward: { address: \"header:x-real-ip\", certificate: \"header:x-forwarded-tls-client-cert\" }",
+            &["passTLSClientCert:", "          - portcullis-certificate\n"],
+            "X-Real-Ip",
+        ),
+    ] {
+        write(adapters);
+        let fragment = fragment(&[arguments, &["--config", &path]].concat());
+        for line in there {
+            assert!(fragment.contains(line), "{line}: {fragment}");
+        }
+        assert!(!fragment.contains(not_there), "{not_there}: {fragment}");
+    }
+    for (arguments, adapters, message) in [
+        (
+            &["nginx"][..],
+            "nginx: { certificate: xfcc }",
+            "adapters.nginx.certificate",
+        ),
+        (
+            &["nginx"],
+            "nginx: { certificate: \"fingerprint:x-print\" }",
+            "SHA-1",
+        ),
+        (
+            &["nginx"],
+            "nginx: { address: \"header:x-user-id\" }",
+            "policy forwards",
+        ),
+        (
+            &["nginx"],
+            "nginx: { address: \"header:x-access-token\" }",
+            "takes tokens from",
+        ),
+        (
+            &["nginx"],
+            "nginx: { address: \"header:x-a\", scheme: \"header:x-a\" }",
+            "something else",
+        ),
+        (
+            &["nginx"],
+            "nginx: { address: \"header:x-original-uri\" }",
+            "what the request is",
+        ),
+        (
+            &["nginx"],
+            "nginx: { address: \"header:x_peer\" }",
+            "letters, digits",
+        ),
+        (
+            &["caddy"],
+            "forward: { certificate: xfcc }",
+            "adapters.forward.certificate",
+        ),
+        (
+            &["traefik"],
+            "forward: { address: \"header:x-peer\" }",
+            "header:x-forwarded-for",
+        ),
+        (
+            &["traefik"],
+            "forward: { certificate: \"header:x-cert\" }",
+            "x-forwarded-tls-client-cert",
+        ),
+    ] {
+        write(adapters);
+        let ran = run(&[&["proxy-config"], arguments, &["--config", &path]].concat());
+        assert_eq!(ran.code, Some(2), "{adapters}: {}", ran.everything());
+        assert!(ran.stderr.contains(message), "{adapters}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{adapters}");
+    }
 }
 
 #[test]

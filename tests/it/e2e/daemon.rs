@@ -103,6 +103,11 @@ impl Daemon {
         self.folder.path().join("policies")
     }
 
+    /// Its `portcullis.yaml`.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.path().join("portcullis.yaml")
+    }
+
     /// What `/policy` says.
     pub fn policy(&self) -> Value {
         Request::to_host("GET", "/policy", "localhost")

@@ -18,6 +18,7 @@ mod proxies;
 mod websocket;
 mod world;
 
+mod applications;
 mod fail_closed;
 mod introspect;
 mod keys;

@@ -54,7 +54,19 @@ impl Proxy {
         portcullis: Portcullis,
         upstream: SocketAddr,
     ) -> Self {
-        Self::with(kind, &generated(kind, policy), portcullis, upstream)
+        Self::with(kind, &generated(kind, policy, None), portcullis, upstream)
+    }
+
+    /// The same for a policy and a `portcullis.yaml`.
+    pub fn start_generated_with(
+        kind: Kind,
+        policy: &Path,
+        configuration: &Path,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        let text = generated(kind, policy, Some(configuration));
+        Self::with(kind, &text, portcullis, upstream)
     }
 
     /// The same with that changed.
@@ -65,7 +77,12 @@ impl Proxy {
         portcullis: Portcullis,
         upstream: SocketAddr,
     ) -> Self {
-        Self::with(kind, &change(generated(kind, policy)), portcullis, upstream)
+        Self::with(
+            kind,
+            &change(generated(kind, policy, None)),
+            portcullis,
+            upstream,
+        )
     }
 
     /// The same with the file of `deploy/` changed.
@@ -123,16 +140,13 @@ fn deployed(kind: Kind) -> String {
 
 /// The fragments of `portcullis proxy-config`, put where they say that they
 /// belong, with the ports of `deploy/`.
-fn generated(kind: Kind, policy: &Path) -> String {
-    let fragment = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-            .arg("proxy-config")
-            .args(arguments)
-            .arg(policy)
-            .output()
-            .expect("portcullis runs");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("it is text")
+fn generated(kind: Kind, policy: &Path, configuration: Option<&Path>) -> String {
+    let fragment = |arguments: &[&str]| match configuration.map(Path::to_str) {
+        Some(file) => {
+            let file = file.expect("a path in UTF-8");
+            fragment(&[arguments, &["--config", file]].concat(), policy)
+        }
+        None => fragment(arguments, policy),
     };
     match kind {
         Kind::EnvoyGrpc => envoy_config(&fragment(&["envoy"])),
@@ -149,6 +163,18 @@ fn generated(kind: Kind, policy: &Path) -> String {
             fragment(&["caddy"]),
         ),
     }
+}
+
+/// What `portcullis proxy-config` writes for a policy.
+pub fn fragment(arguments: &[&str], policy: &Path) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .arg("proxy-config")
+        .args(arguments)
+        .arg(policy)
+        .output()
+        .expect("portcullis runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("it is text")
 }
 
 fn envoy(text: &str, folder: &Path) -> Command {

@@ -1,0 +1,48 @@
+//! Where portcullis listens, as the proxy sees it.
+
+use std::net::SocketAddr;
+
+use crate::cli::output::Failure;
+
+/// Where portcullis listens.
+pub struct Address {
+    pub host: String,
+    pub port: u16,
+}
+
+impl Address {
+    pub fn parse(text: &str) -> Result<Address, Failure> {
+        let wrong = || {
+            Failure::new(format!("`{text}` is no HOST:PORT"))
+                .help("give the address of the listener, such as 127.0.0.1:9190 or portcullis:9190")
+        };
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(Address {
+                host: address.ip().to_string(),
+                port: address.port(),
+            });
+        }
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let is_name = !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+        let port = port.parse().map_err(|_| wrong())?;
+        if !is_name {
+            return Err(wrong());
+        }
+        Ok(Address {
+            host: host.to_owned(),
+            port,
+        })
+    }
+
+    /// As it stands in a URL: an IPv6 address in brackets.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What a policy needs of a proxy.
+
+use std::collections::BTreeSet;
+
+use super::{MAX_SPELLINGS, Told, capitalised, spellings};
+use crate::cli::output::Failure;
+use crate::headers::{self, CONTRADICTING, Contradicting};
+use crate::model::{Access, Api, Atom, Condition, ConditionKind, Model};
+use crate::settings::TokenPlace;
+
+/// What a policy needs of a proxy.
+pub struct Needs {
+    /// The headers that the policy sets, in lower case, sorted.
+    pub forwarded: Vec<String>,
+    /// The headers that the policy reads, in lower case, sorted.
+    pub read: Vec<String>,
+    /// The headers that tokens and their proofs come in, in lower case, sorted.
+    pub token_headers: BTreeSet<String>,
+    /// The APIs that keep the token from the application, each with the headers that hold it.
+    token_kept_by: Vec<(String, Vec<String>)>,
+    /// Whether all APIs do.
+    pub token_kept: bool,
+    /// Whether tokens are taken that a page sends with the handshake of a WebSocket.
+    pub websocket: bool,
+    /// Whether tokens are taken that are bound to the client's certificate.
+    pub certificate: bool,
+}
+
+impl Needs {
+    /// Reads them off a policy.
+    pub fn of(model: &Model) -> Result<Needs, Failure> {
+        let forwarded: BTreeSet<&str> = model
+            .apis
+            .iter()
+            .flat_map(|api| &api.forward)
+            .map(|forward| forward.header.as_str())
+            .collect();
+        for name in &forwarded {
+            if spellings(name).len() > MAX_SPELLINGS {
+                return Err(Failure::new(format!(
+                    "the header `{name}` can be written in more than {MAX_SPELLINGS} ways with `-` and `_`"
+                ))
+                .help("a name with fewer hyphens can be removed from what a client sends"));
+            }
+        }
+        let mut read = BTreeSet::new();
+        for api in &model.apis {
+            read_by_api(api, &mut read);
+        }
+        if model.binds(|senders| senders.dpop) {
+            read.insert("dpop".to_owned());
+        }
+        for guard in &model.guards {
+            if let Some(condition) = &guard.condition {
+                read_by_condition(condition, &mut read);
+            }
+        }
+        let mut token_headers: BTreeSet<String> =
+            model.apis.iter().flat_map(self::token_headers).collect();
+        token_headers.extend(["authorization", "dpop", "cookie"].map(str::to_owned));
+        let token_kept_by: Vec<(String, Vec<String>)> = model
+            .apis
+            .iter()
+            .filter(|api| api.forward_no_token)
+            .map(|api| (api.name.clone(), self::token_headers(api)))
+            .collect();
+        let websocket = model
+            .apis
+            .iter()
+            .flat_map(|api| &api.token_places)
+            .any(|place| matches!(place, TokenPlace::Subprotocol(_) | TokenPlace::Cookie(_)));
+        Ok(Needs {
+            forwarded: forwarded.into_iter().map(str::to_owned).collect(),
+            token_headers,
+            read: read.into_iter().collect(),
+            token_kept: !model.apis.is_empty() && token_kept_by.len() == model.apis.len(),
+            token_kept_by,
+            websocket,
+            certificate: model.binds(|senders| senders.mtls),
+        })
+    }
+
+    /// Every way in which a client could write a name that the policy sets: a framework that
+    /// takes `_` for `-` cannot tell them apart.
+    pub fn spelled(&self) -> Vec<String> {
+        self.forwarded
+            .iter()
+            .flat_map(|name| spellings(name))
+            .collect()
+    }
+
+    /// The headers by which a client could make the application believe in another host, path,
+    /// method or address than the one that was judged, but those that the policy or the proxy sets.
+    pub fn contradicting(&self, told: &Told) -> impl Iterator<Item = &'static Contradicting> {
+        CONTRADICTING.iter().filter(|header| {
+            let forwarded = self
+                .forwarded
+                .iter()
+                .any(|name| headers::same(name, header.name));
+            !forwarded && !told.sets(header.name)
+        })
+    }
+
+    /// The headers, in lower case, that the application never gets, because they hold the token.
+    pub fn kept(&self) -> BTreeSet<&str> {
+        self.token_kept_by
+            .iter()
+            .filter(|_| self.token_kept)
+            .flat_map(|(_, headers)| headers)
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// A comment where some APIs keep the token from the application and others do not: a
+    /// proxy's fragment cannot tell them apart.
+    pub fn token_remark(&self) -> Option<String> {
+        if self.token_kept || self.token_kept_by.is_empty() {
+            return None;
+        }
+        let kept: Vec<String> = self
+            .token_kept_by
+            .iter()
+            .map(|(api, headers)| {
+                let headers: Vec<String> = headers.iter().map(|name| capitalised(name)).collect();
+                format!("remove {} for {api}", headers.join(" and "))
+            })
+            .collect();
+        Some(format!("`forward no token`: {}", kept.join(", ")))
+    }
+}
+
+/// The headers that hold a token of the API and nothing else, in lower case.
+fn token_headers(api: &Api) -> Vec<String> {
+    api.token_places
+        .iter()
+        .filter_map(|place| match place {
+            TokenPlace::Authorization => Some("authorization".to_owned()),
+            TokenPlace::Header(name) => Some(name.clone()),
+            // The checker lets no API have these and keep the token.
+            TokenPlace::Cookie(_) | TokenPlace::Query(_) | TokenPlace::Subprotocol(_) => None,
+        })
+        .collect()
+}
+
+fn read_by_api(api: &Api, read: &mut BTreeSet<String>) {
+    for place in &api.token_places {
+        let headers: &[&str] = match place {
+            TokenPlace::Authorization => &["authorization"],
+            TokenPlace::Header(name) => &[name],
+            // Whose page sends it, and whether for a WebSocket.
+            TokenPlace::Cookie(_) => &["cookie", "origin", "sec-websocket-version"],
+            TokenPlace::Subprotocol(_) => &["sec-websocket-protocol"],
+            TokenPlace::Query(_) => &[],
+        };
+        read.extend(headers.iter().map(|header| (*header).to_owned()));
+    }
+    if api.cors.is_some() || api.preflight_public {
+        for header in [
+            "origin",
+            "access-control-request-method",
+            "access-control-request-headers",
+        ] {
+            read.insert(header.to_owned());
+        }
+    }
+    for route in &api.routes {
+        if let Access::Open {
+            condition: Some(condition),
+            ..
+        } = &route.access
+        {
+            read_by_condition(condition, read);
+        }
+    }
+}
+
+fn read_by_condition(condition: &Condition, read: &mut BTreeSet<String>) {
+    match &condition.kind {
+        ConditionKind::And(parts) | ConditionKind::Or(parts) => {
+            for part in parts {
+                read_by_condition(part, read);
+            }
+        }
+        ConditionKind::Not(inner) => read_by_condition(inner, read),
+        ConditionKind::Atom(Atom::Header(name, _)) => {
+            read.insert(name.clone());
+        }
+        ConditionKind::Atom(_) => {}
+    }
+}
