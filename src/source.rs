@@ -56,7 +56,13 @@ pub struct Source {
     /// The whole text.
     pub text: Arc<str>,
     line_starts: Vec<u32>,
+    /// How many characters begin before every [`STEP`]th byte.
+    marks: Vec<u32>,
 }
+
+/// After how many bytes characters are counted anew. A file may be one line: counting from the
+/// line's beginning for each place in it would take time that grows with the square of its length.
+const STEP: usize = 256;
 
 /// A line and a column, both counted from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,11 +83,27 @@ impl Source {
                     .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
             )
             .collect();
+        let mut marks = vec![0];
+        let mut characters = 0_u32;
+        for step in text.as_bytes().chunks(STEP) {
+            characters += begins(step);
+            marks.push(characters);
+        }
         Source {
             name,
             text,
             line_starts,
+            marks,
         }
+    }
+
+    /// How many characters begin before an offset.
+    fn characters_before(&self, offset: usize) -> u32 {
+        let offset = offset.min(self.text.len());
+        let step = offset / STEP;
+        let rest = self.text.as_bytes().get(step * STEP..offset);
+        let marked = self.marks.get(step).copied().unwrap_or(0);
+        marked + begins(rest.unwrap_or_default())
     }
 
     /// The line of a byte offset, counted from 1.
@@ -98,15 +120,18 @@ impl Source {
             .get(line.saturating_sub(1))
             .copied()
             .unwrap_or(0);
-        let before = self
-            .text
-            .get(start as usize..(offset as usize).min(self.text.len()))
-            .unwrap_or("");
+        let before = self.characters_before(offset as usize);
         LineColumn {
             line: u32::try_from(line.max(1)).unwrap_or(u32::MAX),
-            column: u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX),
+            column: before - self.characters_before(start as usize) + 1,
         }
     }
+}
+
+/// How many characters begin in these bytes of UTF-8.
+fn begins(bytes: &[u8]) -> u32 {
+    let begins = |byte: &&u8| !matches!(byte, 0x80..=0xbf);
+    u32::try_from(bytes.iter().filter(begins).count()).unwrap_or(u32::MAX)
 }
 
 /// All files of a policy set, in the order of their names.
@@ -154,7 +179,7 @@ impl Sources {
         match self.get(span.file) {
             Some(source) => Place {
                 file: source.name.clone(),
-                line: source.line_column(span.start).line,
+                line: source.line(span.start),
             },
             None => Place {
                 file: String::new(),

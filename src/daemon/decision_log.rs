@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use serde::Serialize;
@@ -20,8 +21,18 @@ use crate::text::escape_json;
 /// How many lines may wait to be written: a second's worth under load.
 const WAITING: usize = 16 * 1024;
 
+/// How many bytes may wait to be written. Most of a line is what the client sent, so their number
+/// alone bounds no memory.
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
+
 /// The longest path in a line, in bytes; longer ones are cut.
 pub const MAX_PATH: usize = 2048;
+
+/// The longest host in a line, in bytes: longer than any name (RFC 1035, section 2.3.4) with a port.
+pub const MAX_HOST: usize = 512;
+
+/// The longest method in a line, in bytes: longer than any that is registered.
+pub const MAX_METHOD: usize = 64;
 
 /// One decision. Nothing of it is the token, and of its claims only those that name who asked, and
 /// those that the configuration names.
@@ -35,9 +46,9 @@ pub struct Line<'a> {
     pub policy: &'a str,
     /// Which interface was asked.
     pub adapter: &'static str,
-    /// The method, as it was sent.
+    /// The method, as it was sent, at most [`MAX_METHOD`] bytes of it.
     pub method: Option<&'a str>,
-    /// The host, as it was sent.
+    /// The host, as it was sent, at most [`MAX_HOST`] bytes of it.
     pub host: Option<&'a str>,
     /// The path without the query, as it was sent; what is not UTF-8 is replaced.
     pub path: Option<String>,
@@ -69,6 +80,8 @@ pub struct Line<'a> {
 pub struct Log {
     /// An empty one is the last.
     lines: SyncSender<Vec<u8>>,
+    /// How many bytes wait.
+    bytes: Arc<AtomicUsize>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -86,12 +99,17 @@ impl Log {
             }
         };
         let (lines, waiting) = sync_channel(WAITING);
+        let bytes = Arc::new(AtomicUsize::new(0));
         let writer = std::thread::Builder::new()
             .name("decision-log".to_owned())
-            .spawn(move || write(to, &waiting))
+            .spawn({
+                let bytes = bytes.clone();
+                move || write(to, &waiting, &bytes)
+            })
             .map_err(|fault| format!("log.decisions: {fault}"))?;
         Ok(Some(Log {
             lines,
+            bytes,
             writer: Mutex::new(Some(writer)),
         }))
     }
@@ -103,7 +121,14 @@ impl Log {
         };
         let mut bytes = escape_json(&json).into_owned().into_bytes();
         bytes.push(b'\n');
-        self.lines.try_send(bytes).is_ok()
+        let length = bytes.len();
+        let waiting = self.bytes.fetch_add(length, Ordering::Relaxed);
+        let taken =
+            waiting.saturating_add(length) <= WAITING_BYTES && self.lines.try_send(bytes).is_ok();
+        if !taken {
+            self.bytes.fetch_sub(length, Ordering::Relaxed);
+        }
+        taken
     }
 
     /// Writes what still waits, and ends.
@@ -122,7 +147,7 @@ impl Log {
 }
 
 /// Writes lines until the last; many at once where many wait.
-fn write(to: Box<dyn Write + Send>, waiting: &Receiver<Vec<u8>>) {
+fn write(to: Box<dyn Write + Send>, waiting: &Receiver<Vec<u8>>, bytes: &AtomicUsize) {
     let mut to = BufWriter::new(to);
     let mut failing = false;
     let mut last = false;
@@ -135,6 +160,7 @@ fn write(to: Box<dyn Write + Send>, waiting: &Receiver<Vec<u8>>) {
             if result.is_ok() {
                 result = to.write_all(&line);
             }
+            bytes.fetch_sub(line.len(), Ordering::Relaxed);
             next = waiting.try_recv().ok();
         }
         match result.and_then(|()| to.flush()) {
@@ -146,5 +172,67 @@ fn write(to: Box<dyn Write + Send>, waiting: &Receiver<Vec<u8>>) {
             }
             Err(_) => {}
         }
+    }
+}
+
+/// The beginning of a text, at most so many bytes of it.
+pub fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(host: &str) -> Line<'_> {
+        Line {
+            time: String::new(),
+            decision_id: "1",
+            policy: "p",
+            adapter: "nginx",
+            method: None,
+            host: Some(host),
+            path: None,
+            api: None,
+            route: None,
+            decision: "deny",
+            reason: None,
+            issuer: None,
+            sub: None,
+            client: None,
+            jti: None,
+            claims: BTreeMap::new(),
+            latency_us: 0,
+        }
+    }
+
+    #[test]
+    fn lines_that_wait_are_bounded_in_bytes() {
+        // Nobody reads: the queue is the test's.
+        let (lines, waiting) = sync_channel(WAITING);
+        let log = Log {
+            lines,
+            bytes: Arc::default(),
+            writer: Mutex::new(None),
+        };
+        let host = "h".repeat(WAITING_BYTES / 4);
+        let taken = (0..10).take_while(|_| log.put(&line(&host))).count();
+        assert_eq!(taken, 3);
+        // One that fits still does, and what was dropped takes no room.
+        assert!(log.put(&line("h")));
+        assert!(!log.put(&line(&host)));
+        log.lines.send(Vec::new()).unwrap();
+        write(Box::new(io::sink()), &waiting, &log.bytes);
+        assert_eq!(log.bytes.load(Ordering::Relaxed), 0);
+        assert!(log.put(&line(&host)));
+        assert_eq!(waiting.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("short", 512), "short");
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 3), "aé");
     }
 }

@@ -14,7 +14,7 @@ use super::adapter::{Malformed, Original};
 use super::cache::{Failed, Under};
 use super::caught::caught;
 use super::config::{Config, Explain};
-use super::decision_log::{Line, MAX_PATH};
+use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, cut};
 use super::log::rfc3339;
 use super::metrics::Adapter;
 use super::{Daemon, Snapshot, dpop};
@@ -27,6 +27,8 @@ use crate::token::{self, Admitted, Sender, Shown, Verified};
 /// Which part of the deadline a request may wait for keys, or for who knows the proofs that were
 /// seen.
 const PATIENCE: f64 = 0.8;
+
+const OVERLOADED: &str = "too many requests are under way";
 
 /// The header that holds a nonce for the client's next DPoP proof (RFC 9449, section 8).
 pub const DPOP_NONCE: &str = "dpop-nonce";
@@ -114,14 +116,7 @@ impl Daemon {
         read: impl FnOnce() -> Result<Original<'r>, Malformed>,
         respond: impl Fn(&Decided<'_>) -> R,
     ) -> R {
-        let exchange = Exchange {
-            daemon: self,
-            adapter,
-            snapshot: self.snapshot(),
-            settings: self.settings(),
-            id: self.ids.next(),
-            started: Instant::now(),
-        };
+        let exchange = self.exchange(adapter);
         let outcome = caught(exchange.attempt(read, &respond)).await;
         match outcome {
             Some(response) => response,
@@ -129,6 +124,23 @@ impl Daemon {
                 let fault = Fault::new(Reason::Internal, "a fault inside portcullis");
                 exchange.refuse(&fault, None, &respond)
             }
+        }
+    }
+
+    /// Denies a request unread, because too many are under way.
+    pub fn overloaded<R>(&self, adapter: Adapter, respond: impl Fn(&Decided<'_>) -> R) -> R {
+        let fault = Fault::new(Reason::Internal, OVERLOADED);
+        self.exchange(adapter).refuse(&fault, None, &respond)
+    }
+
+    fn exchange(&self, adapter: Adapter) -> Exchange<'_> {
+        Exchange {
+            daemon: self,
+            adapter,
+            snapshot: self.snapshot(),
+            settings: self.settings(),
+            id: self.ids.next(),
+            started: Instant::now(),
         }
     }
 }
@@ -157,7 +169,7 @@ impl Exchange<'_> {
             }
         };
         let Ok(_room) = self.daemon.room.try_acquire() else {
-            let fault = Fault::new(Reason::Internal, "too many requests are under way");
+            let fault = Fault::new(Reason::Internal, OVERLOADED);
             return self.refuse(&fault, Some(&original), respond);
         };
         let request = original.at(numeric_date(SystemTime::now()));
@@ -377,8 +389,10 @@ impl Exchange<'_> {
                 decision_id: &self.id,
                 policy: &self.snapshot.revision,
                 adapter: self.adapter.as_str(),
-                method: original.map(|original| original.method),
-                host: original.and_then(|original| original.host),
+                method: original.map(|original| cut(original.method, MAX_METHOD)),
+                host: original
+                    .and_then(|original| original.host)
+                    .map(|host| cut(host, MAX_HOST)),
                 path: original.map(|original| shown_path(original.target)),
                 api: decision.api().map(|api| api.name.as_str()),
                 route: Some(&*route).filter(|route| !route.is_empty()),

@@ -24,7 +24,26 @@ impl Encoding {
         };
         u32::try_from(units).unwrap_or(u32::MAX)
     }
+
+    /// The units of the characters that begin in these bytes; in UTF-8, the bytes. A character
+    /// beyond the Basic Multilingual Plane has four bytes, and two units of UTF-16.
+    fn units_in(self, bytes: &[u8]) -> u32 {
+        let count = |counts: fn(u8) -> usize| bytes.iter().map(|byte| counts(*byte)).sum::<usize>();
+        let units = match self {
+            Encoding::Utf8 => bytes.len(),
+            Encoding::Utf16 => count(|byte| match byte {
+                0x80..=0xbf => 0,
+                0xf0..=0xff => 2,
+                _ => 1,
+            }),
+        };
+        u32::try_from(units).unwrap_or(u32::MAX)
+    }
 }
+
+/// After how many bytes the units are counted anew. A file may be one line: counting from the
+/// line's beginning for each of its names would take time that grows with the square of its length.
+const STEP: usize = 256;
 
 /// The lines of a text.
 #[derive(Debug, Clone)]
@@ -32,6 +51,8 @@ pub struct Lines {
     encoding: Encoding,
     /// Where each begins.
     starts: Vec<usize>,
+    /// How many units stand before every [`STEP`]th byte.
+    marks: Vec<u32>,
 }
 
 impl Lines {
@@ -43,12 +64,29 @@ impl Lines {
             b'\r' => bytes.get(at + 1) != Some(&b'\n'),
             _ => false,
         });
+        let mut marks = vec![0];
+        let mut units = 0_u32;
+        for step in bytes.chunks(STEP) {
+            units = units.saturating_add(encoding.units_in(step));
+            marks.push(units);
+        }
         Lines {
             encoding,
             starts: std::iter::once(0)
                 .chain(ends.map(|(at, _)| at + 1))
                 .collect(),
+            marks,
         }
+    }
+
+    /// How many units stand before an offset; a character that it is inside of doesn't count.
+    fn units_before(&self, text: &str, offset: usize) -> u32 {
+        let boundary = (0..=offset).rev().find(|at| text.is_char_boundary(*at));
+        let offset = boundary.unwrap_or(0);
+        let step = offset / STEP;
+        let rest = text.as_bytes().get(step * STEP..offset).unwrap_or_default();
+        let marked = self.marks.get(step).copied().unwrap_or(0);
+        marked.saturating_add(self.encoding.units_in(rest))
     }
 
     /// The position of an offset; one beyond the end is the end.
@@ -59,13 +97,9 @@ impl Lines {
             .partition_point(|start| *start <= offset)
             .saturating_sub(1);
         let start = self.starts.get(line).copied().unwrap_or(0);
-        let character = text
-            .get(start..)
-            .unwrap_or("")
-            .char_indices()
-            .take_while(|(at, character)| start + at + character.len_utf8() <= offset)
-            .map(|(_, character)| self.encoding.units(character))
-            .sum();
+        let character = self
+            .units_before(text, offset)
+            .saturating_sub(self.units_before(text, start));
         Position::new(u32::try_from(line).unwrap_or(u32::MAX), character)
     }
 
@@ -117,6 +151,30 @@ mod tests {
                 assert_eq!(lines.offset(TEXT, lines.position(TEXT, at)), at, "{at}");
             }
         }
+    }
+
+    #[test]
+    fn a_position_is_what_counting_from_the_beginning_of_its_line_gives() {
+        let text = format!("{0}\n{0}\r{0}", "ä😀b\u{ffff}".repeat(3 * STEP));
+        for encoding in [Encoding::Utf8, Encoding::Utf16] {
+            let lines = Lines::of(&text, encoding);
+            let (mut line, mut character) = (0, 0);
+            for (at, one) in text.char_indices() {
+                assert_eq!(lines.position(&text, at), Position::new(line, character));
+                character += encoding.units(one);
+                if matches!(one, '\n' | '\r') {
+                    (line, character) = (line + 1, 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_units_of_a_text_are_counted_once() {
+        let text = "😀".repeat(100 * STEP);
+        let lines = Lines::of(&text, Encoding::Utf16);
+        assert_eq!(lines.marks.len(), 4 * 100 + 1);
+        assert_eq!(lines.marks.last(), Some(&(2 * 100 * 256)));
     }
 
     #[test]

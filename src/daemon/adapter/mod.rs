@@ -13,9 +13,10 @@ pub mod pdp;
 mod sources;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
@@ -29,6 +30,10 @@ use crate::daemon::listen::RequestLine;
 use crate::daemon::metrics::Adapter;
 use crate::daemon::pipeline::Decided;
 use crate::engine::Decision;
+
+/// How long an answer waits for the next part of a request's body. One that the proxy sends arrives
+/// with the headers, or right behind them.
+const BODY_PATIENCE: Duration = Duration::from_millis(5);
 
 /// What Envoy reads to remove headers from the request (HTTP `ext_authz`).
 const ENVOY_REMOVE: &str = "x-envoy-auth-headers-to-remove";
@@ -44,11 +49,12 @@ async fn answer(State(daemon): State<Arc<Daemon>>, request: Request<Body>) -> Re
     let Some(adapter) = which(&parts) else {
         return plain(StatusCode::NOT_FOUND);
     };
-    // A body is nobody's business here. It is read so that the connection's next request begins
-    // where this one ends; if it can't be, the connection ends with the answer.
-    let drained = drain(body, &daemon).await;
+    let started = Instant::now();
     let mut response = decide(&daemon, adapter, &parts).await;
-    if !drained {
+    // A body is no part of a decision. It is read so that the connection's next request begins
+    // where this one ends; if it isn't there, the connection ends with the answer. What the client
+    // said of a body that the proxy doesn't send (`Content-Length`) must not delay the answer.
+    if !drain(body, &daemon, started).await {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -131,22 +137,25 @@ fn plain(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// Reads a body to its end and forgets it; false where that takes too many bytes or too long.
-async fn drain(mut body: Body, daemon: &Daemon) -> bool {
-    let limits = &daemon.settings().limits;
-    let mut left = limits.body_bytes;
-    let all = async {
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return false };
-            let length = frame.data_ref().map_or(0, |data| data.len());
-            match left.checked_sub(length) {
-                Some(rest) => left = rest,
-                None => return false,
+/// Reads a body to its end and forgets it; false if it is too large, or not there in time: an answer
+/// waits for the next part of a body for [`BODY_PATIENCE`], and never beyond the deadline.
+async fn drain(mut body: Body, daemon: &Daemon, started: Instant) -> bool {
+    let settings = daemon.settings();
+    let deadline = started + settings.deadline.get();
+    let mut left = settings.limits.body_bytes;
+    while !body.is_end_stream() {
+        let patience = deadline.min(Instant::now() + BODY_PATIENCE);
+        match tokio::time::timeout_at(patience.into(), body.frame()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, |data| data.len());
+                match left.checked_sub(length) {
+                    Some(rest) => left = rest,
+                    None => return false,
+                }
             }
+            Ok(Some(Err(_))) | Err(_) => return false,
         }
-        true
-    };
-    tokio::time::timeout(limits.header_timeout.get(), all)
-        .await
-        .unwrap_or(false)
+    }
+    true
 }

@@ -166,10 +166,14 @@ pub enum Explain {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// How many connections each listener has open at once; further ones wait.
+    /// How many connections each listener has open at once; a further one takes the place of the
+    /// one that has been idle longest, or waits.
     pub connections: usize,
     /// How many decisions are under way at once; further requests are denied (`internal`).
     pub decisions: usize,
+    /// How many calls are open at once over all connections of the listener `grpc`; further ones
+    /// are denied (`internal`).
+    pub streams: usize,
     /// The size of a request's line and headers together, in bytes.
     pub header_bytes: usize,
     /// How many headers a request may have.
@@ -191,6 +195,7 @@ impl Default for Limits {
         Limits {
             connections: 4096,
             decisions: 1024,
+            streams: 2048,
             header_bytes: 128 * 1024,
             headers: 200,
             body_bytes: 1024 * 1024,
@@ -385,6 +390,7 @@ impl Config {
             ("introspection.in_flight", self.introspection.in_flight > 0),
             ("limits.connections", self.limits.connections > 0),
             ("limits.decisions", self.limits.decisions > 0),
+            ("limits.streams", self.limits.streams > 0),
             ("limits.headers", self.limits.headers > 0),
             ("limits.body_bytes", self.limits.body_bytes > 0),
             ("limits.batch", self.limits.batch > 0),

@@ -3,6 +3,7 @@
 //! Everything a peer can make grow has a limit, and shutdown lets requests in flight finish.
 
 mod bind;
+mod idle;
 mod tls;
 mod wire;
 
@@ -17,7 +18,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
@@ -25,6 +26,7 @@ pub use bind::{Socket, Stream};
 pub use wire::RequestLine;
 
 use crate::daemon::config::{Limits, Listener};
+use idle::Connections;
 use wire::{Watch, Wire};
 
 /// How many requests one HTTP/2 connection may have under way; Envoy opens more connections.
@@ -105,12 +107,13 @@ impl Bound {
     /// for the drain time.
     pub async fn run(self, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
-        let room = Arc::new(Semaphore::new(limits.connections));
+        let connections = Connections::new(limits.connections);
         let server = Arc::new(Server {
             builder: builder(self.protocol, &limits),
             tls: self.tls,
             router,
             protocol: self.protocol,
+            connections: connections.clone(),
             arrive: limits.header_timeout.get(),
             idle: limits.idle_timeout.get(),
         });
@@ -118,20 +121,23 @@ impl Bound {
             let accepted = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                // Room first: what can't be served waits in the system's queue.
+                // The connection first: only one that is really there may cost another its place.
                 accepted = async {
-                    let permit = room.clone().acquire_owned().await;
-                    (permit, self.socket.accept().await)
+                    let stream = self.socket.accept().await;
+                    match stream {
+                        Ok(stream) => Ok((connections.room().await, stream)),
+                        Err(fault) => Err(fault),
+                    }
                 } => accepted,
             };
             let (permit, stream) = match accepted {
-                (Ok(permit), Ok(stream)) => (permit, stream),
-                (_, Err(fault)) => {
+                Ok((Some(permit), stream)) => (permit, stream),
+                Ok((None, _)) => break,
+                Err(fault) => {
                     tracing::warn!(listener = self.name, %fault, "can't accept a connection");
                     tokio::time::sleep(REST).await;
                     continue;
                 }
-                (Err(_), _) => break,
             };
             let (server, watcher) = (server.clone(), graceful.watcher());
             tokio::spawn(async move {
@@ -159,6 +165,7 @@ struct Server {
     tls: Option<TlsAcceptor>,
     router: Router,
     protocol: Protocol,
+    connections: Arc<Connections>,
     arrive: Duration,
     idle: Duration,
 }
@@ -178,14 +185,20 @@ impl Server {
     async fn serve(&self, stream: impl Stream + 'static, watcher: Watcher) {
         let http2 = self.protocol == Protocol::Http2;
         let (wire, seen) = Wire::new(stream, http2, self.arrive, self.idle);
-        let router = self.router.clone();
+        let _registered = self.connections.register(seen.clone());
+        let (router, watch) = (self.router.clone(), seen.clone());
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             answer(router.clone(), seen.clone(), request)
         });
         let connection = self.builder.serve_connection(TokioIo::new(wire), service);
-        if let Err(fault) = watcher.watch(connection).await {
-            // Peers go away; it is nothing that somebody must act on.
-            tracing::debug!(%fault, "a connection ended early");
+        tokio::select! {
+            ended = watcher.watch(connection) => if let Err(fault) = ended {
+                // Peers go away; it is nothing that somebody must act on.
+                tracing::debug!(%fault, "a connection ended early");
+            },
+            () = watch.closed() => {
+                tracing::debug!("an idle connection was closed: the listener is full");
+            }
         }
     }
 }
@@ -196,14 +209,12 @@ async fn answer(
     seen: Arc<Watch>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let line = seen.begin();
+    let (line, _answering) = seen.begin();
     let mut request = request.map(Body::new);
     if let Some(line) = line {
         request.extensions_mut().insert(line);
     }
-    let response = router.oneshot(request).await;
-    seen.end();
-    response
+    router.oneshot(request).await
 }
 
 fn builder(protocol: Protocol, limits: &Limits) -> Builder<TokioExecutor> {

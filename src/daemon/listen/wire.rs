@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 /// The length of the HTTP/2 connection preface (RFC 9113, section 3.4).
@@ -35,6 +36,26 @@ enum Phase {
 pub struct Watch {
     phase: Mutex<Phase>,
     http2: bool,
+    usage: Mutex<Usage>,
+    close: Notify,
+}
+
+/// Whether a connection is in use.
+#[derive(Debug)]
+struct Usage {
+    /// How many requests are being answered.
+    requests: usize,
+    /// Since when it has been idle.
+    idle: Option<Instant>,
+}
+
+/// A request that is being answered.
+pub struct Answering(Arc<Watch>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// The first line of a request as it was sent.
@@ -57,18 +78,53 @@ impl Watch {
 
     /// A request is about to be answered: its first line, unless its bytes came together with
     /// those of the one before it.
-    pub fn begin(&self) -> Option<RequestLine> {
+    pub fn begin(self: &Arc<Self>) -> (Option<RequestLine>, Answering) {
+        let mut usage = self.usage();
+        usage.requests += 1;
+        usage.idle = None;
+        drop(usage);
+        (self.line(), Answering(self.clone()))
+    }
+
+    fn line(&self) -> Option<RequestLine> {
         match std::mem::replace(&mut *self.lock(), Phase::Busy) {
             Phase::Arriving { line, whole: true } => Some(RequestLine(line)),
             _ => None,
         }
     }
 
-    /// The request is answered.
-    pub fn end(&self) {
+    /// A request is answered, or its sender is gone.
+    fn end(&self) {
         if !self.http2 {
             *self.lock() = Phase::Idle;
         }
+        let mut usage = self.usage();
+        usage.requests = usage.requests.saturating_sub(1);
+        usage.idle = (usage.requests == 0).then(Instant::now);
+    }
+
+    /// Since when no request has been under way; `None` while one is.
+    pub fn idle_since(&self) -> Option<Instant> {
+        self.usage().idle
+    }
+
+    /// Asks for the end of a connection that is idle.
+    pub fn close(&self) {
+        self.close.notify_one();
+    }
+
+    /// Waits until it is to be closed. A request that has begun meanwhile goes on.
+    pub async fn closed(&self) {
+        loop {
+            self.close.notified().await;
+            if self.idle_since().is_some() {
+                return;
+            }
+        }
+    }
+
+    fn usage(&self) -> std::sync::MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,6 +163,11 @@ impl<I> Wire<I> {
         let watch = Arc::new(Watch {
             phase: Mutex::new(phase),
             http2,
+            usage: Mutex::new(Usage {
+                requests: 0,
+                idle: Some(Instant::now()),
+            }),
+            close: Notify::new(),
         });
         let wire = Wire {
             io,
@@ -133,6 +194,7 @@ impl<I> Wire<I> {
         if matches!(*phase, Phase::Idle) {
             // Whatever the timer was set for, it was for an earlier request.
             self.timing = Timing::Off;
+            self.watch.usage().idle = None;
             *phase = Phase::Arriving {
                 line: Vec::new(),
                 whole: false,

@@ -280,8 +280,9 @@ async fn what_is_too_large_is_refused_and_harms_nobody() {
     );
 }
 
+/// Who opens connections and leaves them idle keeps nobody out.
 #[tokio::test]
-async fn connections_beyond_the_limit_wait() {
+async fn a_connection_beyond_the_limit_takes_the_place_of_the_longest_idle() {
     let bed = Testbed::with(POLICY, "limits: {connections: 2}\n").await;
     let request = Http::nginx("GET", "/health").bytes();
     let mut held = Vec::new();
@@ -293,10 +294,74 @@ async fn connections_beyond_the_limit_wait() {
     }
     let mut third = TcpStream::connect(bed.address("http")).await.expect("open");
     third.write_all(&request).await.expect("sent");
-    let waiting = tokio::time::timeout(Duration::from_millis(200), third.readable()).await;
-    assert!(waiting.is_err(), "it has to wait");
-    held.pop();
     assert_eq!(read_answer(&mut third).await.status, 200);
+    let mut rest = Vec::new();
+    let first = held.first_mut().expect("two");
+    first.read_to_end(&mut rest).await.ok();
+    assert!(rest.is_empty(), "{rest:?}");
+    // The second one was idle for less time, and goes on.
+    let second = held.last_mut().expect("two");
+    second.write_all(&request).await.expect("sent");
+    assert_eq!(read_answer(second).await.status, 200);
+}
+
+/// A connection whose request is under way is never closed for another.
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_while_none_is_idle() {
+    let bed = Testbed::with(POLICY, "limits: {connections: 2}\n").await;
+    let request = Http::nginx("GET", "/health").bytes();
+    let (half, rest) = request.split_at(request.len() / 2);
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(bed.address("http")).await.expect("open");
+        stream.write_all(half).await.expect("sent");
+        held.push(stream);
+    }
+    // Both have arrived when a third one of another listener is answered.
+    assert_eq!(bed.admin("/healthz").await.status, 200);
+    let mut third = TcpStream::connect(bed.address("http")).await.expect("open");
+    third.write_all(&request).await.expect("sent");
+    let waiting = tokio::time::timeout(Duration::from_millis(500), third.readable()).await;
+    assert!(waiting.is_err(), "it has to wait");
+    for stream in &mut held {
+        stream.write_all(rest).await.expect("sent");
+        assert_eq!(read_answer(stream).await.status, 200);
+    }
+    assert_eq!(read_answer(&mut third).await.status, 200);
+}
+
+/// A client says `Content-Length`, and a proxy that is set up carelessly passes that on without the
+/// body. The answer does not wait for what never comes, and the connection can't be used again: its
+/// next request would be taken for the body.
+#[tokio::test]
+async fn an_answer_does_not_wait_for_a_body() {
+    // Longer than the patience of whoever reads the answer below.
+    let bed = Testbed::with(POLICY, "limits: {header_timeout: 10m}\n").await;
+    let requests = [
+        Http::nginx("GET", "/health"),
+        Http::forward("GET", "/health"),
+        Http::envoy("GET", "/health"),
+    ];
+    for request in requests {
+        for body in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
+            let bytes = request.bytes();
+            let text = String::from_utf8(bytes).expect("ASCII");
+            let text = text.replacen("\r\n\r\n", &format!("\r\n{body}\r\n"), 1);
+            let mut stream = TcpStream::connect(bed.address("http")).await.expect("open");
+            stream.write_all(text.as_bytes()).await.expect("sent");
+            let answer = read_answer(&mut stream).await;
+            assert_eq!(answer.status, 200, "{body}");
+            assert_eq!(answer.header("connection"), Some("close"), "{body}");
+        }
+        // A body that is there is read, and the connection goes on.
+        let text = String::from_utf8(request.bytes()).expect("ASCII");
+        let text = text.replacen("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\nhello", 1);
+        let mut stream = TcpStream::connect(bed.address("http")).await.expect("open");
+        for _ in 0..2 {
+            stream.write_all(text.as_bytes()).await.expect("sent");
+            assert_eq!(read_answer(&mut stream).await.status, 200);
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 
 mod read;
 mod respond;
+mod streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +26,11 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, HealthService};
 use tower::ServiceExt;
 
+use streams::Streams;
+
 use crate::daemon::Daemon;
 use crate::daemon::metrics::Adapter;
+use crate::daemon::pipeline::Decided;
 
 /// The path of the one method.
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
@@ -40,10 +44,12 @@ const EMPTY_MESSAGE: &[u8] = &[0; 5];
 /// The service behind the listener `grpc`.
 pub fn router(daemon: Arc<Daemon>, health: HealthReporter) -> Router {
     let limit = daemon.settings().limits.body_bytes;
+    let streams = Streams::new(daemon.settings().limits.streams);
     let authorization =
         AuthorizationServer::new(Check(daemon.clone())).max_decoding_message_size(limit);
     let guard = Guard {
         daemon,
+        streams,
         authorization: authorization.clone(),
     };
     Routes::new(authorization)
@@ -76,21 +82,26 @@ impl Authorization for Check {
         &self,
         request: tonic::Request<CheckRequest>,
     ) -> Result<tonic::Response<CheckResponse>, tonic::Status> {
+        if request.extensions().get::<Overloaded>().is_some() {
+            return Ok(self.0.overloaded(Adapter::grpc, respond));
+        }
         let check = request.into_inner();
         let settings = self.0.settings();
         let read = || read::read(&check, &settings.adapters.grpc);
-        let response = self
-            .0
-            .decide(Adapter::grpc, read, |decided| {
-                let answer = decided.answer(|status| status);
-                let message = respond::check_response(decided.decision, &answer);
-                let mut response = tonic::Response::new(message);
-                copy_own_headers(&answer.headers, response.metadata_mut());
-                response
-            })
-            .await;
-        Ok(response)
+        Ok(self.0.decide(Adapter::grpc, read, respond).await)
     }
+}
+
+/// Marks a Check that is to be denied unread.
+#[derive(Debug, Clone, Copy)]
+struct Overloaded;
+
+fn respond(decided: &Decided<'_>) -> tonic::Response<CheckResponse> {
+    let answer = decided.answer(|status| status);
+    let message = respond::check_response(decided.decision, &answer);
+    let mut response = tonic::Response::new(message);
+    copy_own_headers(&answer.headers, response.metadata_mut());
+    response
 }
 
 /// `x-portcullis-…` are on every answer; on an allow Envoy would hand them to nobody but the
@@ -110,6 +121,7 @@ fn copy_own_headers(headers: &[(&'static str, String)], metadata: &mut MetadataM
 #[derive(Clone)]
 struct Guard {
     daemon: Arc<Daemon>,
+    streams: Streams,
     authorization: AuthorizationServer<Check>,
 }
 
@@ -119,40 +131,58 @@ impl Guard {
         let settings = self.daemon.settings();
         settings.limits.header_timeout.get() + settings.deadline.get()
     }
+
+    async fn answer(self, check: Request) -> Response {
+        match self.authorization.oneshot(check).await {
+            Ok(denied) => denied.map(Body::new),
+            Err(never) => match never {},
+        }
+    }
 }
 
 /// Answers a Check that could not be read (too large, too slow, not protobuf, not UTF-8) like one
-/// that says nothing, which is denied.
+/// that says nothing, which is denied; and denies one for which there is no room.
 async fn never_an_error(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if request.uri().path() != CHECK {
-        return next.run(request).await;
+        return match guard.streams.other() {
+            Some(room) => streams::hold(next.run(request).await, room),
+            None => no_room(),
+        };
     }
-    let (uri, version, headers) = (
-        request.uri().clone(),
-        request.version(),
-        request.headers().clone(),
-    );
-    let fault = match tokio::time::timeout(guard.patience(), next.run(request)).await {
+    let mut empty = empty_check(&request);
+    let Some(room) = guard.streams.check() else {
+        empty.extensions_mut().insert(Overloaded);
+        return guard.answer(empty).await;
+    };
+    let response = tokio::time::timeout(guard.patience(), next.run(request)).await;
+    let fault = match response {
         Ok(response) => match error_of(&response) {
-            None => return response,
+            None => return streams::hold(response, room),
             Some(fault) => fault,
         },
         Err(_) => "it did not arrive in time".to_owned(),
     };
     tracing::warn!(fault, "a CheckRequest could not be read, and is denied");
+    streams::hold(guard.answer(empty).await, room)
+}
+
+/// A call of the same kind without a message.
+fn empty_check(request: &Request) -> Request {
     let mut empty = Request::new(Body::from(EMPTY_MESSAGE));
     *empty.method_mut() = http::Method::POST;
-    *empty.uri_mut() = uri;
-    *empty.version_mut() = version;
-    *empty.headers_mut() = headers;
+    *empty.uri_mut() = request.uri().clone();
+    *empty.version_mut() = request.version();
+    *empty.headers_mut() = request.headers().clone();
     // What the sender said of the body and how long it waits is not true of this one.
     for name in ["content-length", "grpc-encoding", "grpc-timeout"] {
         empty.headers_mut().remove(name);
     }
-    match guard.authorization.oneshot(empty).await {
-        Ok(denied) => denied.map(Body::new),
-        Err(never) => match never {},
-    }
+    empty
+}
+
+/// The answer to a call other than a Check for which there is no room.
+fn no_room() -> Response {
+    tonic::Status::resource_exhausted("too many calls are open").into_http()
 }
 
 /// What is wrong, where a response is a gRPC error: such a one has its status in the headers.
