@@ -389,27 +389,54 @@ pub enum TextTest {
 pub struct StringSet {
     /// The name of the `set` that they come from, if any.
     pub name: Option<String>,
-    members: Vec<String>,
+    members: Members,
+}
+
+/// Strings, sorted, each once, in memory once for all sets that have the same source: a file of a
+/// million lines may stand behind many of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Members(Arc<Vec<String>>);
+
+impl Members {
+    /// These.
+    pub fn new(mut members: Vec<String>) -> Members {
+        members.sort_unstable();
+        members.dedup();
+        Members(Arc::new(members))
+    }
+
+    /// Where they are in memory: equal only for clones of one.
+    pub fn place(&self) -> *const Vec<String> {
+        Arc::as_ptr(&self.0)
+    }
 }
 
 impl StringSet {
     /// The set of these.
-    pub fn new(name: Option<String>, mut members: Vec<String>) -> StringSet {
-        members.sort_unstable();
-        members.dedup();
+    pub fn new(name: Option<String>, members: Vec<String>) -> StringSet {
+        StringSet::of(name, Members::new(members))
+    }
+
+    /// The set of members that other sets may share.
+    pub fn of(name: Option<String>, members: Members) -> StringSet {
         StringSet { name, members }
+    }
+
+    /// Its members, to be shared.
+    pub fn shared(&self) -> &Members {
+        &self.members
     }
 
     /// Whether it is one of them.
     pub fn contains(&self, text: &str) -> bool {
-        self.members
+        self.members()
             .binary_search_by(|member| member.as_str().cmp(text))
             .is_ok()
     }
 
     /// Those in it, sorted.
     pub fn members(&self) -> &[String] {
-        &self.members
+        &self.members.0
     }
 }
 

@@ -3,7 +3,7 @@
 mod preflights;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Map;
 
@@ -17,7 +17,7 @@ use super::compare::{Bearer, Found, Region, Wanted};
 use super::group::{Group, Ruling};
 use super::hosts::{self, HostClass};
 use super::keys::{Sets, Writer};
-use super::limits::{MAX_PATTERN_STEPS, MAX_REGIONS};
+use super::limits::{MAX_FURTHER_ROUTES, MAX_GUARD_STEPS, MAX_PATTERN_STEPS, MAX_REGIONS};
 use super::regions;
 use super::tokens::{self, Demands};
 
@@ -89,11 +89,17 @@ pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure>
             .flat_map(|policy| regions::asked_methods(policy.model()))
             .collect(),
         budget: Budget::new(MAX_PATTERN_STEPS),
+        guard_steps: Budget::new(MAX_GUARD_STEPS),
         now,
     };
     let mut all = Changes::new();
     let mut changes: Vec<Change> = Vec::new();
-    for host in hosts::classes(old.model(), new.model()) {
+    let hosts = hosts::classes(old.model(), new.model());
+    // What is sure to take too long is not begun.
+    if repeated([old, new], &hosts) > MAX_FURTHER_ROUTES {
+        return Err(too_many_hosts());
+    }
+    for host in hosts {
         changes.extend(comparison.hosts(&host, &mut all)?);
     }
     for ((api, subject), evidence) in all {
@@ -185,11 +191,40 @@ fn too_many() -> Failure {
     }
 }
 
+/// How many routes are compared once more, for another host.
+fn repeated(policies: [&Policy; 2], hosts: &[HostClass]) -> usize {
+    let mut repeated = 0;
+    for (side, policy) in policies.into_iter().enumerate() {
+        let mut seen = BTreeSet::new();
+        for host in hosts {
+            let asked = [&host.old, &host.new];
+            let members = asked.get(side).into_iter().flat_map(|asked| &asked.members);
+            let again = members.filter(|(id, _)| !seen.insert(*id));
+            repeated += again
+                .filter_map(|(id, _)| policy.api(*id))
+                .map(|api| api.routes.len())
+                .sum::<usize>();
+        }
+    }
+    repeated
+}
+
+/// The hosts are too many for the routes that they share.
+fn too_many_hosts() -> Failure {
+    Failure::TooComplex {
+        limit: format!(
+            "hosts share APIs, and more than {MAX_FURTHER_ROUTES} routes are to be compared once more"
+        ),
+        route: None,
+    }
+}
+
 struct Comparison<'p> {
     policies: [&'p Policy; 2],
     writers: [Writer<'p>; 2],
     methods: Vec<MethodSet>,
     budget: Budget,
+    guard_steps: Budget,
     now: f64,
 }
 
@@ -249,6 +284,7 @@ impl<'p> Comparison<'p> {
                     show(aspects, &region)?;
                 }
                 if !is_same && let Some(key) = key(&region) {
+                    self.count_guards(&region)?;
                     region_changes(&region, changes.entry(key).or_default())?;
                 }
             }
@@ -272,6 +308,23 @@ impl<'p> Comparison<'p> {
             }
         }
         Ok(found)
+    }
+
+    /// Counts what telling the guards of a region apart costs.
+    fn count_guards(&self, region: &Region<'_, '_>) -> Result<(), Failure> {
+        let partial = |ruling: &Ruling<'_>| {
+            let guards = ruling.guards.iter();
+            guards.filter(|(_, always)| !always).count()
+        };
+        let rulings = region.rulings.iter().flatten();
+        let most = rulings.map(|ruling| partial(ruling)).max().unwrap_or(0);
+        if self.guard_steps.take(most.saturating_mul(most)) {
+            return Ok(());
+        }
+        Err(Failure::TooComplex {
+            limit: format!("guards cross routes in more than {MAX_GUARD_STEPS} steps"),
+            route: None,
+        })
     }
 
     /// Whether two rulings are plainly the same.

@@ -9,8 +9,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::model::{
-    Atom, Bound, ClaimTest, Condition, ConditionKind, Issuer, Model, Operand, StringSet, TextTest,
-    Values,
+    Atom, Bound, ClaimTest, Condition, ConditionKind, Issuer, Members, Model, Operand, StringSet,
+    TextTest, Values,
 };
 use crate::pattern::{PathPattern, SegmentPattern};
 use crate::settings::{ClaimId, IssuerUrl, PathParameter};
@@ -20,25 +20,20 @@ use super::atoms::Rule;
 /// Numbers for sets of strings of both policies: equal sets have one.
 #[derive(Debug, Default)]
 pub struct Sets {
-    by_place: RefCell<HashMap<*const StringSet, usize>>,
-    by_members: RefCell<HashMap<Vec<String>, usize>>,
+    by_place: RefCell<HashMap<*const Vec<String>, usize>>,
+    by_members: RefCell<HashMap<Members, usize>>,
 }
 
 impl Sets {
     fn number(&self, set: &Arc<StringSet>) -> usize {
-        if let Some(known) = self.by_place.borrow().get(&Arc::as_ptr(set)) {
+        if let Some(known) = self.by_place.borrow().get(&set.shared().place()) {
             return *known;
         }
         let mut by_members = self.by_members.borrow_mut();
         let fresh = by_members.len();
-        let number = match by_members.get(set.members()) {
-            Some(known) => *known,
-            None => {
-                by_members.insert(set.members().to_vec(), fresh);
-                fresh
-            }
-        };
-        self.by_place.borrow_mut().insert(Arc::as_ptr(set), number);
+        let number = *by_members.entry(set.shared().clone()).or_insert(fresh);
+        let mut by_place = self.by_place.borrow_mut();
+        by_place.insert(set.shared().place(), number);
         number
     }
 }

@@ -12,6 +12,19 @@ pub const MAX_NODES: usize = 2_000_000;
 /// condition names adds one or a few.
 pub const MAX_CELLS: usize = 65_536;
 
+/// The most beginnings and ends that one value is compared with. Each pair of them cuts the value
+/// into cells, and each cell is asked for each of them: the time grows with the third power.
+pub const MAX_AFFIXES: usize = 128;
+
+/// The most routes that are compared once more for a further host, of both policies together: an API
+/// of 10,000 routes may have 1,000 hosts, each of which it shares with other APIs.
+pub const MAX_FURTHER_ROUTES: usize = 200_000;
+
+/// The most steps that guards cost which match some paths of a region that has changed, over all
+/// of those: in each, all are told apart, which takes time that grows with the square of their
+/// number.
+pub const MAX_GUARD_STEPS: usize = 4_000_000;
+
 /// The most Booleans of one comparison: bits of the numbers of cells, elements of lists, relations.
 /// Diagrams are walked recursively, a step for each.
 pub const MAX_BOOLEANS: usize = 2_000;

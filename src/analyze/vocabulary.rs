@@ -13,6 +13,11 @@ use crate::value::AddressSet;
 use super::cells::lists::ListQuestion;
 use super::cells::numbers::NumberQuestion;
 use super::cells::texts::TextQuestion;
+use super::limits::MAX_AFFIXES;
+
+/// Names [`MAX_AFFIXES`].
+const TOO_MANY_AFFIXES: &str = "a value is compared with more than 128 beginnings and ends";
+const _: () = assert!(MAX_AFFIXES == 128);
 
 /// Where a value is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -426,6 +431,13 @@ impl Vocabulary {
         };
         if self.find(&Place::Scopes).is_some() && self.values.iter().any(is_scopes) {
             return Err("a claim is read from `scope` or `scp`, beside the scopes that they are");
+        }
+        let affixes = |value: &Value| {
+            let affixes = value.texts.iter().filter(|text| text.affixes().is_some());
+            affixes.count()
+        };
+        if self.values.iter().any(|value| affixes(value) > MAX_AFFIXES) {
+            return Err(TOO_MANY_AFFIXES);
         }
         // Where a string is read both as it is and word by word, its cells must know its words.
         for id in 0..self.values.len() {

@@ -6,6 +6,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, ConditionKind};
 
+use super::limits::MAX_CYCLES_SHOWN;
 use super::names::{Kind, Names};
 use super::out::Out;
 
@@ -22,14 +23,29 @@ pub(super) fn check<'a>(names: &Names<'a>, out: &mut Out) -> BTreeSet<&'a str> {
         })
         .collect();
     let mut finished: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut cycles = 0;
     for start in graph.keys() {
-        visit(&graph, start, &mut finished, names, out);
+        visit(&graph, start, &mut finished, &mut cycles, names, out);
     }
-    finished
+    let endless: BTreeSet<&str> = finished
         .into_iter()
         .filter(|(_, endless)| *endless)
         .map(|(name, _)| name)
-        .collect()
+        .collect();
+    if cycles > MAX_CYCLES_SHOWN {
+        // Whether those that were not shown are used is another question than this one.
+        for name in &endless {
+            out.uses(name);
+        }
+        out.say(Diagnostic::without_place(
+            Code::LetCycle,
+            format!(
+                "{} further cycles of `let`s name each other",
+                cycles - MAX_CYCLES_SHOWN
+            ),
+        ));
+    }
+    endless
 }
 
 /// A depth-first search with a stack of its own: a chain of `let`s may be as long as a file.
@@ -37,10 +53,14 @@ fn visit<'a>(
     graph: &BTreeMap<&'a str, Vec<(&'a str, Span)>>,
     start: &'a str,
     finished: &mut BTreeMap<&'a str, bool>,
+    cycles: &mut usize,
     names: &Names<'a>,
     out: &mut Out,
 ) {
     let mut path: Vec<(&'a str, usize, bool)> = Vec::new();
+    // Where each name stands in `path`: looking through the path for each would take time that
+    // grows with the square of its length.
+    let mut places: BTreeMap<&'a str, usize> = BTreeMap::new();
     if !finished.contains_key(start) {
         path.push((start, 0, false));
     }
@@ -48,6 +68,7 @@ fn visit<'a>(
         let edge = graph.get(name).and_then(|edges| edges.get(next)).copied();
         let Some((target, span)) = edge else {
             finished.insert(name, endless);
+            places.remove(name);
             if endless && let Some(parent) = path.last_mut() {
                 parent.2 = true;
             }
@@ -57,15 +78,14 @@ fn visit<'a>(
             path.push((name, next + 1, endless || *known));
             continue;
         }
-        let begins = if target == name {
-            Some(path.len())
-        } else {
-            path.iter().position(|(on_path, ..)| *on_path == target)
-        };
-        if let Some(begins) = begins {
-            let mut cycle: Vec<&str> = path.iter().skip(begins).map(|(name, ..)| *name).collect();
-            cycle.push(name);
-            say_cycle(&cycle, span, names, out);
+        places.insert(name, path.len());
+        if let Some(begins) = places.get(target) {
+            *cycles += 1;
+            if *cycles <= MAX_CYCLES_SHOWN {
+                let on_path = path.iter().skip(*begins).map(|(name, ..)| *name);
+                let cycle: Vec<&str> = on_path.chain(std::iter::once(name)).collect();
+                say_cycle(&cycle, span, names, out);
+            }
             path.push((name, next + 1, true));
         } else {
             path.push((name, next + 1, endless));
@@ -83,11 +103,15 @@ fn say_cycle(cycle: &[&str], span: Span, names: &Names, out: &mut Out) {
             format!("the `let` `{first}` names itself"),
         )
     } else {
-        let round: Vec<String> = cycle
+        let mut round: Vec<String> = cycle
             .iter()
-            .chain(std::iter::once(&first))
+            .take(MAX_CYCLES_SHOWN)
             .map(|name| format!("`{name}`"))
             .collect();
+        if cycle.len() > MAX_CYCLES_SHOWN {
+            round.push(format!("{} further ones", cycle.len() - MAX_CYCLES_SHOWN));
+        }
+        round.push(format!("`{first}`"));
         Diagnostic::new(
             Code::LetCycle,
             span,
@@ -97,7 +121,9 @@ fn say_cycle(cycle: &[&str], span: Span, names: &Names, out: &mut Out) {
     for name in cycle {
         // Whether they are used is another question than this one.
         out.uses(name);
-        if let Some(item) = names.lets.get(name) {
+        if diagnostic.secondary.len() < MAX_CYCLES_SHOWN
+            && let Some(item) = names.lets.get(name)
+        {
             diagnostic = diagnostic.also(item.name.span, "part of the cycle");
         }
     }

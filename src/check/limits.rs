@@ -22,6 +22,10 @@ pub const MAX_CONDITION_DEPTH: usize = 128;
 /// The most members of a set: a list of suspended users, not a user directory.
 pub const MAX_SET_MEMBERS: usize = 1_000_000;
 
+/// The most members of all sets together, those of a file counted once however many sets name it:
+/// each takes some 100 bytes while a policy is loaded.
+pub const MAX_MEMBERS: usize = 2_000_000;
+
 /// The most problems that are reported of one set file: a file in the wrong format is wrong in
 /// each line.
 pub const MAX_SET_PROBLEMS: usize = 3;
@@ -43,6 +47,14 @@ pub const MAX_SEGMENTS: usize = 64;
 /// of people need a few for each route; only one whose routes cross each other by the thousand
 /// gets here.
 pub const MAX_OVERLAP_STEPS: usize = 10_000_000;
+
+/// What a route costs, in those steps, for each further set of APIs that it is looked at with: APIs
+/// that share hosts are looked at together, and one of 10,000 routes may share a host with each of
+/// 1,000 others.
+pub const STEPS_OF_A_REPEATED_ROUTE: usize = 25;
+
+/// How many cycles of `let`s are shown, and how many of the names in one.
+pub const MAX_CYCLES_SHOWN: usize = 20;
 
 /// How many overlaps of routes are shown; the last says how many more there are.
 pub const MAX_OVERLAPS_SHOWN: usize = 100;

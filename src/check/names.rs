@@ -8,6 +8,9 @@ use crate::syntax::ast;
 
 use super::out::{Out, listed};
 
+/// The most names that an error lists.
+const MAX_LISTED: usize = 5;
+
 /// What a name can stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -167,7 +170,9 @@ impl<'a> Names<'a> {
                 let mut diagnostic =
                     super::out::unknown(Code::UnknownName, &noun, name, self.of_kinds(wanted));
                 if diagnostic.help.is_none() {
-                    let known: Vec<&str> = self.of_kinds(wanted).collect();
+                    // There may be as many unknown names as declared ones: no more is read of
+                    // these than is shown.
+                    let known: Vec<&str> = self.of_kinds(wanted).take(MAX_LISTED + 1).collect();
                     diagnostic.help = Some(match (wanted, known.as_slice()) {
                         ([Kind::Let], _) => "a condition is a test, such as `scope \"…\"` or \
                                              `claim …`, or the name of a `let`"
@@ -178,10 +183,10 @@ impl<'a> Names<'a> {
                         ),
                         (_, []) => format!("the policy declares no {}", nouns.join(" and no ")),
                         (_, [only]) => format!("declared is `{only}`"),
-                        (_, few) if few.len() <= 5 => {
+                        (_, few) if few.len() <= MAX_LISTED => {
                             format!("declared are {}", listed(few.iter().copied()))
                         }
-                        _ => format!("declare it, or use one of the {} declared", known.len()),
+                        _ => "declare it, or use one that is declared".to_owned(),
                     });
                 }
                 out.say(diagnostic);

@@ -13,7 +13,7 @@ use crate::source::Span;
 
 use super::apis::ApiInfo;
 use super::guarding::Guards;
-use super::limits::{MAX_OVERLAP_STEPS, MAX_OVERLAPS_SHOWN};
+use super::limits::{MAX_OVERLAP_STEPS, MAX_OVERLAPS_SHOWN, STEPS_OF_A_REPEATED_ROUTE};
 use super::other_case::{Fallen, fallen};
 use super::out::Out;
 use super::region::{Example, Regions};
@@ -61,7 +61,13 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     let strength = Strength::new(model);
     super::guarding::check(infos, apis, &guards_of, &budget, out);
     let mut shown = 0;
-    for group in groups(infos) {
+    let groups = groups(infos);
+    // What is sure to take too long is not begun.
+    budget.take(repeated(&groups, apis).saturating_mul(STEPS_OF_A_REPEATED_ROUTE));
+    for group in groups {
+        if budget.is_exhausted() {
+            break;
+        }
         let entries = entries(infos, apis, &group, out);
         let patterns = || entries.iter().map(|entry| entry.path.as_ref());
         let index = Index::of(patterns());
@@ -99,7 +105,8 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
                 ),
             )
             .help(
-                "routes that cross, such as `/a/{x}` and `/{y}/b`, cost most: write fewer of them",
+                "routes that cross, such as `/a/{x}` and `/{y}/b`, and APIs of many routes that share \
+                 many hosts with others cost most: write fewer of them",
             ),
         );
     }
@@ -114,6 +121,18 @@ fn groups(infos: &[ApiInfo]) -> BTreeSet<BTreeSet<usize>> {
         }
     }
     by_host.into_values().collect()
+}
+
+/// How many routes are looked at once more, with another set of APIs.
+fn repeated(groups: &BTreeSet<BTreeSet<usize>>, apis: &[crate::model::Api]) -> usize {
+    let mut seen = BTreeSet::new();
+    groups
+        .iter()
+        .flatten()
+        .filter(|number| !seen.insert(**number))
+        .filter_map(|number| apis.get(*number))
+        .map(|api| api.routes.len())
+        .sum()
 }
 
 /// The routes of some APIs, in an order that does not depend on where they stand.

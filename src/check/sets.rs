@@ -6,17 +6,18 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::StringSet;
+use crate::model::{Members, StringSet};
 use crate::source::{FileId, Span, Spanned};
 use crate::syntax::ast;
-use crate::value::{AddressRange, AddressSet};
+use crate::value::{AddressRange, AddressRangeError, AddressSet};
 
 use super::Input;
 use super::files::resolve;
-use super::limits::{MAX_SET_MEMBERS, MAX_SET_PROBLEMS};
+use super::limits::{MAX_MEMBERS, MAX_SET_MEMBERS, MAX_SET_PROBLEMS};
 use super::names::{Kind, Names};
 use super::out::Out;
 use super::params::Params;
@@ -26,16 +27,52 @@ use super::values::{Terms, Value, bad_address};
 pub(super) struct Set {
     declared: Span,
     may_be_empty: bool,
-    members: Vec<Member>,
+    members: SetMembers,
     strings: OnceCell<Option<Arc<StringSet>>>,
     addresses: OnceCell<Option<Arc<AddressSet>>>,
 }
 
-/// A member, and where it was written: for one from a file, where the file is named.
-struct Member {
-    value: Value,
-    span: Span,
-    line: Option<usize>,
+enum SetMembers {
+    /// Each with its place.
+    Written(Vec<(Value, Span)>),
+    /// The lines of a file, which other sets may name too, and where this one names it.
+    File(Rc<Lines>, Span),
+}
+
+/// What stands in a file, one member a line; and what the lines were first turned into.
+struct Lines {
+    lines: Vec<String>,
+    strings: OnceCell<Members>,
+    addresses: OnceCell<Result<Arc<AddressSet>, Vec<(usize, AddressRangeError)>>>,
+}
+
+impl Lines {
+    fn strings(&self) -> Members {
+        let members = || Members::new(self.lines.clone());
+        self.strings.get_or_init(members).clone()
+    }
+
+    /// As address ranges, or the first lines that are none.
+    fn addresses(&self) -> &Result<Arc<AddressSet>, Vec<(usize, AddressRangeError)>> {
+        self.addresses.get_or_init(|| {
+            let mut ranges = Vec::with_capacity(self.lines.len());
+            let mut problems = Vec::new();
+            for (at, line) in self.lines.iter().enumerate() {
+                match AddressRange::parse(line) {
+                    Ok(range) => ranges.push(range),
+                    Err(error) => problems.push((at, error)),
+                }
+                if problems.len() == MAX_SET_PROBLEMS {
+                    break;
+                }
+            }
+            if problems.is_empty() {
+                Ok(Arc::new(AddressSet::new(ranges)))
+            } else {
+                Err(problems)
+            }
+        })
+    }
 }
 
 impl Set {
@@ -53,80 +90,106 @@ impl Set {
     pub fn strings(&self, name: &str, out: &mut Out) -> Option<Arc<StringSet>> {
         self.strings
             .get_or_init(|| {
-                let mut whole = true;
-                let mut strings = Vec::with_capacity(self.members.len());
-                for member in &self.members {
-                    match &member.value {
-                        Value::String(text) => strings.push(text.clone()),
-                        other => {
-                            whole = false;
-                            out.say(
-                                Diagnostic::new(
-                                    Code::TypeMismatch,
-                                    member.span,
-                                    format!(
-                                        "the set `{name}` is used as strings, and this is {}",
-                                        other.noun()
-                                    ),
-                                )
-                                .also(self.declared, "the set"),
-                            );
-                        }
-                    }
-                }
-                whole.then(|| Arc::new(StringSet::new(Some(name.to_owned()), strings)))
+                let members = match &self.members {
+                    SetMembers::File(lines, _) => lines.strings(),
+                    SetMembers::Written(members) => self.written_strings(name, members, out)?,
+                };
+                Some(Arc::new(StringSet::of(Some(name.to_owned()), members)))
             })
             .clone()
+    }
+
+    fn written_strings(
+        &self,
+        name: &str,
+        members: &[(Value, Span)],
+        out: &mut Out,
+    ) -> Option<Members> {
+        let mut strings = Vec::with_capacity(members.len());
+        for (value, span) in members {
+            match value {
+                Value::String(text) => strings.push(text.clone()),
+                other => out.say(
+                    Diagnostic::new(
+                        Code::TypeMismatch,
+                        *span,
+                        format!(
+                            "the set `{name}` is used as strings, and this is {}",
+                            other.noun()
+                        ),
+                    )
+                    .also(self.declared, "the set"),
+                ),
+            }
+        }
+        (strings.len() == members.len()).then(|| Members::new(strings))
     }
 
     /// Its members as address ranges.
     pub fn addresses(&self, name: &str, out: &mut Out) -> Option<Arc<AddressSet>> {
         self.addresses
-            .get_or_init(|| {
-                let mut problems = 0;
-                let mut ranges = Vec::with_capacity(self.members.len());
-                for member in &self.members {
-                    let problem = match &member.value {
-                        Value::Address(range) => {
-                            ranges.push(*range);
-                            continue;
-                        }
-                        Value::String(text) => match AddressRange::parse(text) {
-                            Ok(range) => {
-                                ranges.push(range);
-                                continue;
-                            }
-                            Err(error) => bad_address(member.span, text, error),
-                        },
-                        other => Diagnostic::new(
-                            Code::TypeMismatch,
-                            member.span,
-                            format!(
-                                "the set `{name}` is used as addresses, and this is {}",
-                                other.noun()
-                            ),
-                        ),
-                    };
-                    problems += 1;
-                    if problems <= MAX_SET_PROBLEMS {
-                        out.say(match member.line {
+            .get_or_init(|| match &self.members {
+                SetMembers::File(lines, span) => match lines.addresses() {
+                    Ok(addresses) => Some(Arc::clone(addresses)),
+                    Err(problems) => {
+                        for (at, error) in problems {
+                            let text = lines.lines.get(*at).map_or("", String::as_str);
+                            let problem = bad_address(*span, text, *error);
                             // The place is where the file is named: an edit there is no remedy.
-                            Some(line) => Diagnostic {
+                            out.say(Diagnostic {
                                 suggestion: None,
                                 message: format!(
-                                    "line {line} of the set `{name}`: {}",
+                                    "line {} of the set `{name}`: {}",
+                                    at + 1,
                                     problem.message
                                 ),
                                 ..problem
-                            },
-                            None => problem,
-                        });
+                            });
+                        }
+                        None
                     }
-                }
-                (problems == 0).then(|| Arc::new(AddressSet::new(ranges)))
+                },
+                SetMembers::Written(members) => written_addresses(name, members, out),
             })
             .clone()
     }
+}
+
+fn written_addresses(
+    name: &str,
+    members: &[(Value, Span)],
+    out: &mut Out,
+) -> Option<Arc<AddressSet>> {
+    let mut problems = 0;
+    let mut ranges = Vec::with_capacity(members.len());
+    for (value, span) in members {
+        let problem = match value {
+            Value::Address(range) => {
+                ranges.push(*range);
+                continue;
+            }
+            Value::String(text) => match AddressRange::parse(text) {
+                Ok(range) => {
+                    ranges.push(range);
+                    continue;
+                }
+                Err(error) => bad_address(*span, text, error),
+            },
+            other => Diagnostic::new(
+                Code::TypeMismatch,
+                *span,
+                format!(
+                    "the set `{name}` is used as addresses, and this is {}",
+                    other.noun()
+                ),
+            ),
+        };
+        problems += 1;
+        if problems <= MAX_SET_PROBLEMS {
+            out.say(problem);
+        }
+    }
+    (problems == 0).then(|| Arc::new(AddressSet::new(ranges)))
 }
 
 /// The sets by name; `None` for one that has been said to be wrong.
@@ -136,14 +199,17 @@ pub(super) struct Sets(BTreeMap<String, Option<Set>>);
 impl Sets {
     /// Reads all sets.
     pub fn resolve(input: &Input, names: &Names, params: &Params, out: &mut Out) -> Sets {
-        let terms = Terms { names, params };
-        Sets(
-            names
-                .sets
-                .iter()
-                .map(|(name, set)| ((*name).to_owned(), one(input, terms, set, out)))
-                .collect(),
-        )
+        let mut reader = Reader {
+            input,
+            terms: Terms { names, params },
+            files: BTreeMap::new(),
+            count: Count::default(),
+        };
+        let mut sets = BTreeMap::new();
+        for (name, set) in &names.sets {
+            sets.insert((*name).to_owned(), reader.set(set, out));
+        }
+        Sets(sets)
     }
 
     /// A set by its name.
@@ -152,59 +218,157 @@ impl Sets {
     }
 }
 
-fn one(input: &Input, terms: Terms, set: &ast::Set, out: &mut Out) -> Option<Set> {
-    let members = match &set.value {
-        ast::SetValue::Items(items) => written_out(terms, set, items, out)?,
-        ast::SetValue::File(path) => from_file(input, set, path, out)?,
-    };
-    Some(Set {
-        declared: set.name.span,
-        may_be_empty: set.may_be_empty,
-        members,
-        strings: OnceCell::new(),
-        addresses: OnceCell::new(),
-    })
+/// Reads sets: each file once, however many sets name it.
+struct Reader<'r, 'a> {
+    input: &'r Input<'r>,
+    terms: Terms<'r, 'a>,
+    /// By path, as [`resolve`] gives it; or what is wrong with it.
+    files: BTreeMap<String, Result<Rc<Lines>, Fault>>,
+    count: Count,
 }
 
-fn written_out(
-    terms: Terms,
-    set: &ast::Set,
-    items: &Spanned<Vec<ast::Term>>,
-    out: &mut Out,
-) -> Option<Vec<Member>> {
-    if items.node.is_empty() && !set.may_be_empty {
-        out.say(empty(set, items.span));
-        return None;
+/// How many members have been read.
+#[derive(Default)]
+struct Count(usize);
+
+impl Count {
+    /// Counts members in; false, which is said once, if all sets together have too many.
+    fn add(&mut self, members: usize, span: Span, out: &mut Out) -> bool {
+        let before = self.0;
+        self.0 = before.saturating_add(members);
+        if self.0 > MAX_MEMBERS && before <= MAX_MEMBERS {
+            out.say(Diagnostic::new(
+                Code::TooLarge,
+                span,
+                format!("all sets together hold at most {MAX_MEMBERS} members"),
+            ));
+        }
+        self.0 <= MAX_MEMBERS
     }
-    if items.node.len() > MAX_SET_MEMBERS {
-        out.say(too_many(items.span));
-        return None;
-    }
-    items
-        .node
-        .iter()
-        .map(|term| {
-            let value = terms.value(term, out)?;
-            match value {
-                Value::String(_) | Value::Address(_) => Some(Member {
-                    value,
-                    span: term.span(),
-                    line: None,
-                }),
-                other => {
-                    out.say(terms.mismatch(
-                        term,
-                        "a string or an address range",
-                        &other,
-                        "a member of a set",
-                    ));
-                    None
-                }
+}
+
+/// What is wrong with a file, wherever it is named.
+#[derive(Clone)]
+struct Fault {
+    code: Code,
+    message: String,
+    help: Option<&'static str>,
+}
+
+impl Reader<'_, '_> {
+    fn set(&mut self, set: &ast::Set, out: &mut Out) -> Option<Set> {
+        let members = match &set.value {
+            ast::SetValue::Items(items) => SetMembers::Written(self.written_out(set, items, out)?),
+            ast::SetValue::File(path) => {
+                SetMembers::File(self.from_file(set, path, out)?, path.span)
             }
+        };
+        Some(Set {
+            declared: set.name.span,
+            may_be_empty: set.may_be_empty,
+            members,
+            strings: OnceCell::new(),
+            addresses: OnceCell::new(),
         })
-        .collect::<Vec<Option<Member>>>()
-        .into_iter()
-        .collect()
+    }
+
+    fn written_out(
+        &mut self,
+        set: &ast::Set,
+        items: &Spanned<Vec<ast::Term>>,
+        out: &mut Out,
+    ) -> Option<Vec<(Value, Span)>> {
+        if items.node.is_empty() && !set.may_be_empty {
+            out.say(empty(set, items.span));
+            return None;
+        }
+        if items.node.len() > MAX_SET_MEMBERS {
+            out.say(Diagnostic::new(Code::TooLarge, items.span, too_many()));
+            return None;
+        }
+        if !self.count.add(items.node.len(), items.span, out) {
+            return None;
+        }
+        let terms = self.terms;
+        items
+            .node
+            .iter()
+            .map(|term| {
+                let value = terms.value(term, out)?;
+                match value {
+                    Value::String(_) | Value::Address(_) => Some((value, term.span())),
+                    other => {
+                        out.say(terms.mismatch(
+                            term,
+                            "a string or an address range",
+                            &other,
+                            "a member of a set",
+                        ));
+                        None
+                    }
+                }
+            })
+            .collect::<Vec<Option<(Value, Span)>>>()
+            .into_iter()
+            .collect()
+    }
+
+    /// A file holds one value a line, exactly: what an editor or a spreadsheet adds unseen would
+    /// make a member that never matches, and a suspended user who is not.
+    fn from_file(
+        &mut self,
+        set: &ast::Set,
+        path: &Spanned<String>,
+        out: &mut Out,
+    ) -> Option<Rc<Lines>> {
+        let content = read(self.input, path.span.file, path, "a set's file", out)?;
+        if content.is_empty() || content == b"\n" && set.may_be_empty {
+            if set.may_be_empty {
+                return Some(Rc::new(Lines::new(Vec::new())));
+            }
+            out.say(
+                Diagnostic::new(
+                    Code::EmptySet,
+                    path.span,
+                    format!("the file `{}` is empty", path.node),
+                )
+                .help("write `may be empty` behind it, if that is meant"),
+            );
+            return None;
+        }
+        let place = resolve(self.input.sources, path.span.file, &path.node);
+        let lines = match self.files.get(&place) {
+            Some(known) => known.clone(),
+            None => {
+                let lines = lines(content, &path.node).map(|lines| Rc::new(Lines::new(lines)));
+                let members = lines.as_ref().map_or(0, |lines| lines.lines.len());
+                if !self.count.add(members, path.span, out) {
+                    return None;
+                }
+                self.files.insert(place, lines.clone());
+                lines
+            }
+        };
+        lines
+            .map_err(|fault| {
+                let diagnostic = Diagnostic::new(fault.code, path.span, fault.message);
+                out.say(match fault.help {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                });
+            })
+            .ok()
+    }
+}
+
+impl Lines {
+    fn new(lines: Vec<String>) -> Lines {
+        Lines {
+            lines,
+            strings: OnceCell::new(),
+            addresses: OnceCell::new(),
+        }
+    }
 }
 
 fn empty(set: &ast::Set, span: Span) -> Diagnostic {
@@ -216,60 +380,31 @@ fn empty(set: &ast::Set, span: Span) -> Diagnostic {
     .help("write `may be empty` behind it, if that is meant")
 }
 
-fn too_many(span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::TooLarge,
-        span,
-        format!("a set holds at most {MAX_SET_MEMBERS} members"),
-    )
+fn too_many() -> String {
+    format!("a set holds at most {MAX_SET_MEMBERS} members")
 }
 
-/// A file holds one value a line, exactly: what an editor or a spreadsheet adds unseen would
-/// make a member that never matches, and a suspended user who is not.
-fn from_file(
-    input: &Input,
-    set: &ast::Set,
-    path: &Spanned<String>,
-    out: &mut Out,
-) -> Option<Vec<Member>> {
-    let content = read(input, path.span.file, path, "a set's file", out)?;
+/// The lines of a file that is named so.
+fn lines(content: &[u8], name: &str) -> Result<Vec<String>, Fault> {
+    let fault = |code, message, help| Fault {
+        code,
+        message,
+        help,
+    };
     let Ok(text) = std::str::from_utf8(content) else {
-        out.say(Diagnostic::new(
-            Code::NotUtf8,
-            path.span,
-            format!("the file `{}` is not UTF-8", path.node),
-        ));
-        return None;
+        let message = format!("the file `{name}` is not UTF-8");
+        return Err(fault(Code::NotUtf8, message, None));
     };
     let text = text.strip_suffix('\n').unwrap_or(text);
-    if text.is_empty() && (content.is_empty() || set.may_be_empty) {
-        if set.may_be_empty {
-            return Some(Vec::new());
-        }
-        out.say(
-            Diagnostic::new(
-                Code::EmptySet,
-                path.span,
-                format!("the file `{}` is empty", path.node),
-            )
-            .help("write `may be empty` behind it, if that is meant"),
-        );
-        return None;
-    }
-    let mut members = Vec::new();
+    let mut lines = Vec::new();
     let mut problems: Vec<String> = Vec::new();
     let mut further = 0_usize;
     for (at, line) in text.split('\n').enumerate() {
-        if members.len() >= MAX_SET_MEMBERS {
-            out.say(too_many(path.span));
-            return None;
+        if lines.len() >= MAX_SET_MEMBERS {
+            return Err(fault(Code::TooLarge, too_many(), None));
         }
         match line_problem(at, line) {
-            None => members.push(Member {
-                value: Value::String(line.to_owned()),
-                span: path.span,
-                line: Some(at + 1),
-            }),
+            None => lines.push(line.to_owned()),
             Some(problem) if problems.len() < MAX_SET_PROBLEMS => {
                 problems.push(format!("line {} {problem}", at + 1));
             }
@@ -277,26 +412,19 @@ fn from_file(
         }
     }
     if problems.is_empty() {
-        return Some(members);
+        return Ok(lines);
     }
     match further {
         0 => {}
         1 => problems.push("another line is wrong as well".to_owned()),
         _ => problems.push(format!("{further} further lines are wrong as well")),
     }
-    out.say(
-        Diagnostic::new(
-            Code::SetLine,
-            path.span,
-            format!(
-                "the file `{}` does not hold one value a line: {}",
-                path.node,
-                problems.join(", ")
-            ),
-        )
-        .help("each line is compared as it is, blanks and all: leave nothing else in it"),
-    );
-    None
+    let problems = problems.join(", ");
+    Err(fault(
+        Code::SetLine,
+        format!("the file `{name}` does not hold one value a line: {problems}"),
+        Some("each line is compared as it is, blanks and all: leave nothing else in it"),
+    ))
 }
 
 /// What is wrong with a line, as the end of a sentence.

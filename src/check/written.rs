@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::analyze::condition::is_named;
 use crate::model::{
-    Access, Atom, ClaimTest, Condition, ConditionKind, Operand, Route, TextTest, Values,
+    Access, Atom, ClaimTest, Condition, ConditionKind, Operand, Route, StringSet, TextTest, Values,
 };
 use crate::settings::PathParameter;
 use crate::source::Span;
@@ -148,7 +148,7 @@ fn write_atom(text: &mut String, atom: &Atom, parameters: &[PathParameter]) {
         }
         Atom::TokenFrom(id) => write!(text, "token from {}", id.0),
         Atom::Client { any_of, negated } => {
-            write!(text, "client {negated} {:?}", any_of.members())
+            write!(text, "client {negated} ").map(|()| write_set(text, any_of))
         }
         Atom::LoginWithin(seconds) => write!(text, "login {seconds}"),
         Atom::Path(index, test) => {
@@ -205,7 +205,8 @@ fn write_text_test(text: &mut String, test: &TextTest, parameters: &[PathParamet
             write_operand(text, operand, parameters);
         }
         TextTest::In { any_of, negated } => {
-            let _ = write!(text, " in {negated} {:?}", any_of.members());
+            let _ = write!(text, " in {negated} ");
+            write_set(text, any_of);
         }
         TextTest::StartsWith(operand) => {
             text.push_str(" starts ");
@@ -216,10 +217,28 @@ fn write_text_test(text: &mut String, test: &TextTest, parameters: &[PathParamet
 }
 
 fn write_values(text: &mut String, values: &Values) {
-    let _ = match values {
-        Values::Strings(strings) => write!(text, "{:?}", strings.members()),
-        Values::Numbers(numbers) => write!(text, "{numbers:?}"),
-        Values::Booleans(booleans) => write!(text, "{booleans:?}"),
+    match values {
+        Values::Strings(strings) => write_set(text, strings),
+        Values::Numbers(numbers) => {
+            let _ = write!(text, "{numbers:?}");
+        }
+        Values::Booleans(booleans) => {
+            let _ = write!(text, "{booleans:?}");
+        }
+    }
+}
+
+/// The most members of a set that are written out. Many rules may read a set of a million, which
+/// is then told by where it is: sets of one file share that. Two large ones that only happen to be
+/// equal are then taken for different ones, which costs a warning at most.
+const MAX_WRITTEN_MEMBERS: usize = 1_000;
+
+fn write_set(text: &mut String, set: &StringSet) {
+    let members = set.members();
+    let _ = if members.len() <= MAX_WRITTEN_MEMBERS {
+        write!(text, "{members:?}")
+    } else {
+        write!(text, "{} at {:?}", members.len(), set.shared().place())
     };
 }
 

@@ -1,5 +1,10 @@
 //! "Did you mean": the nearest valid word.
 
+/// The most candidates that are looked at, and the most of about the word's length that are compared
+/// with it: a policy may have 20,000 unknown words, and as many that each could be meant for.
+const MAX_CANDIDATES: usize = 2_000;
+const MAX_COMPARED: usize = 300;
+
 /// The candidate that `word` is a plausible typing error of, if there is one.
 ///
 /// A third of the letters may differ, a swap of neighbours counting as one, and at least one but
@@ -10,14 +15,20 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let letters = lower.chars().count();
     candidates
         .into_iter()
+        .take(MAX_CANDIDATES)
         .filter(|candidate| *candidate != word)
         .filter_map(|candidate| {
-            let shorter = letters.min(candidate.chars().count());
+            let length = candidate.chars().count();
+            let shorter = letters.min(length);
             let allowed = match shorter {
                 0..=2 => 0,
                 3..=5 => 1,
                 _ => shorter / 3,
             };
+            (letters.abs_diff(length) <= allowed).then_some((candidate, allowed))
+        })
+        .take(MAX_COMPARED)
+        .filter_map(|(candidate, allowed)| {
             let distance = strsim::osa_distance(&lower, &candidate.to_lowercase());
             (distance <= allowed).then_some((distance, candidate))
         })

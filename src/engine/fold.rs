@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::{
-    Access, Atom, Condition, ConditionKind, Model, Operand, Route, StringSet, TextTest,
+    Access, Atom, Condition, ConditionKind, Members, Model, Operand, Route, StringSet, TextTest,
 };
 use crate::pattern::{self, PathPattern, SegmentPattern};
 use crate::settings::PathParameter;
 
-/// Sets that have been folded, by the place of the original, so that rules go on sharing them.
-type Sets = HashMap<*const StringSet, Arc<StringSet>>;
+/// Members that have been folded, by the place of the originals, so that rules go on sharing them.
+type Sets = HashMap<*const Vec<String>, Members>;
 
 /// A condition of a rule in lower case, as far as it compares the path.
 pub fn folded(condition: &Condition) -> Condition {
@@ -87,10 +87,10 @@ fn fold_condition(condition: &mut Condition, sets: &mut Sets) {
             }
             | TextTest::StartsWith(Operand::String(text)) => *text = pattern::fold(text),
             TextTest::In { any_of, .. } => {
-                let folded = sets
-                    .entry(Arc::as_ptr(any_of))
-                    .or_insert_with(|| Arc::new(fold_set(any_of)));
-                *any_of = Arc::clone(folded);
+                let members = sets
+                    .entry(any_of.shared().place())
+                    .or_insert_with(|| fold_members(any_of));
+                *any_of = Arc::new(StringSet::of(any_of.name.clone(), members.clone()));
             }
             _ => {}
         },
@@ -98,7 +98,7 @@ fn fold_condition(condition: &mut Condition, sets: &mut Sets) {
     }
 }
 
-fn fold_set(set: &StringSet) -> StringSet {
+fn fold_members(set: &StringSet) -> Members {
     let members = set.members().iter().map(|text| pattern::fold(text));
-    StringSet::new(set.name.clone(), members.collect())
+    Members::new(members.collect())
 }

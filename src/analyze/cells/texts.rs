@@ -102,7 +102,8 @@ impl TextQuestion {
         matches!(self, TextQuestion::Label { .. })
     }
 
-    fn affixes(&self) -> Option<(&str, &str)> {
+    /// The beginning and the end that it asks about, if it does.
+    pub fn affixes(&self) -> Option<(&str, &str)> {
         match self {
             TextQuestion::Around { prefix, suffix, .. } => Some((prefix, suffix)),
             TextQuestion::Label { before, behind } => Some((before, behind)),

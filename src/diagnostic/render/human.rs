@@ -1,11 +1,21 @@
 //! For people: the source underlined, and what to do about it.
 
+use std::fmt::Write as _;
+
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet};
 
 use super::{ordered, summary};
 use crate::diagnostic::{Diagnostic, Label, Severity, Suggestion};
 use crate::source::{FileId, Source, Sources, Span};
 use crate::text::{visible, visible_in_place};
+
+/// The most diagnostics that are shown: a generator's mistake may be in each of 100,000 lines, and
+/// nobody reads that many.
+const MAX_SHOWN: usize = 500;
+
+/// The most lines between two places that are shown in one piece. The renderer reads all of them,
+/// for each diagnostic.
+const MAX_LINES_BETWEEN: u32 = 100;
 
 /// All diagnostics, a blank line after each, and a last line that counts them. Colours are ANSI
 /// escapes; whether the reader's terminal has them is for the caller to know.
@@ -16,9 +26,16 @@ pub fn human(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> Str
         Renderer::plain()
     };
     let mut out = String::new();
-    for diagnostic in ordered(diagnostics) {
+    let ordered = ordered(diagnostics);
+    for diagnostic in ordered.iter().take(MAX_SHOWN) {
         out.push_str(&renderer.render(&report(sources, diagnostic)));
         out.push_str("\n\n");
+    }
+    if let Some(further @ 1..) = ordered.len().checked_sub(MAX_SHOWN) {
+        let _ = writeln!(
+            out,
+            "{further} further ones are not shown; `--format json` has them all\n"
+        );
     }
     if let Some(summary) = summary(diagnostics) {
         out.push_str(&summary);
@@ -54,7 +71,8 @@ fn report<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Group<'a>
     }
 }
 
-/// One snippet a file: the primary place's first, the others in the order of the labels.
+/// One snippet a file, or for each place that is far from the others of its file: the primary
+/// place's first, the others in the order of the labels.
 fn snippets<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Element<'a>> {
     let labels = diagnostic
         .primary
@@ -66,17 +84,42 @@ fn snippets<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Element
                 .iter()
                 .map(|label| (label, AnnotationKind::Context)),
         );
-    let mut files: Vec<(FileId, Vec<(&Label, AnnotationKind)>)> = Vec::new();
+    let mut pieces: Vec<Piece> = Vec::new();
     for (label, kind) in labels {
-        match files.iter_mut().find(|(file, _)| *file == label.span.file) {
-            Some((_, labels)) => labels.push((label, kind)),
-            None => files.push((label.span.file, vec![(label, kind)])),
+        let line = sources
+            .get(label.span.file)
+            .map_or(0, |source| source.line(label.span.start));
+        let near = |piece: &&mut Piece| {
+            piece.file == label.span.file
+                && line.abs_diff(piece.first) <= MAX_LINES_BETWEEN
+                && line.abs_diff(piece.last) <= MAX_LINES_BETWEEN
+        };
+        match pieces.iter_mut().find(near) {
+            Some(piece) => {
+                piece.first = piece.first.min(line);
+                piece.last = piece.last.max(line);
+                piece.labels.push((label, kind));
+            }
+            None => pieces.push(Piece {
+                file: label.span.file,
+                first: line,
+                last: line,
+                labels: vec![(label, kind)],
+            }),
         }
     }
-    files
+    pieces
         .into_iter()
-        .filter_map(|(file, labels)| Some(snippet(sources.get(file)?, &labels)))
+        .filter_map(|piece| Some(snippet(sources.get(piece.file)?, &piece.labels)))
         .collect()
+}
+
+/// Places of one file that are shown together, and their first and last line.
+struct Piece<'a> {
+    file: FileId,
+    first: u32,
+    last: u32,
+    labels: Vec<(&'a Label, AnnotationKind)>,
 }
 
 fn snippet<'a>(source: &'a Source, labels: &[(&'a Label, AnnotationKind)]) -> Element<'a> {

@@ -1,5 +1,6 @@
 //! Trees to the checked model.
 
+pub mod bounded;
 mod example;
 mod relations;
 mod robust;

@@ -80,6 +80,24 @@ async fn decisions_are_counted_by_api_route_and_reason() {
     assert_eq!(series, 5, "{text}");
 }
 
+/// A line waits in memory for a slow disk, so the client must not make it as long as it likes.
+#[tokio::test]
+async fn the_decision_log_cuts_what_the_client_sends() {
+    let bed = Testbed::with(POLICY, "log: {decisions: decisions.log}\n").await;
+    let request = Http::new("GET", "/nginx")
+        .header("X-Original-Method", "M".repeat(10_000))
+        .header("X-Original-Host", "h".repeat(10_000))
+        .header("X-Original-URI", format!("/{}", "p".repeat(10_000)));
+    bed.send("http", &request).await;
+    let file = bed.folder().join("decisions.log");
+    bed.running.shutdown().await;
+    let log = std::fs::read_to_string(&file).expect("the log");
+    let line: serde_json::Value = serde_json::from_str(&log).expect("one line of JSON");
+    for (name, length) in [("method", 64), ("host", 512), ("path", 2048)] {
+        assert_eq!(line[name].as_str().map(str::len), Some(length), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn the_decision_log_holds_no_token() {
     let config = "log: {decisions: decisions.log, claims: [org_id, acr]}\n";

@@ -18,6 +18,8 @@
 //! Each pair is compared the other way round too, and each request that shows a change is decided
 //! again by both policies.
 
+mod bounded;
+
 use std::path::{Path, PathBuf};
 
 use portcullis::analyze::{self, Change, Effect, Kind};
