@@ -24,7 +24,7 @@ fn files_are_laid_out_and_named() {
         ("a.gate", ODD),
         ("below/b.test.gate", "test  \"b\"  {}\n"),
         ("good.gate", LAID),
-        (".hidden.gate", ODD),
+        (".hidden/c.gate", ODD),
         ("other.txt", ODD),
     ]);
     let path = |name: &str| folder.path().join(name);
@@ -44,7 +44,7 @@ fn files_are_laid_out_and_named() {
     assert_eq!(ran.stderr, "");
     assert_eq!(read("a.gate"), LAID);
     assert_eq!(read("below/b.test.gate"), "test \"b\" {}\n");
-    assert_eq!(read(".hidden.gate"), ODD);
+    assert_eq!(read(".hidden/c.gate"), ODD);
     assert_eq!(read("other.txt"), ODD);
     let after = fs::metadata(path("good.gate")).expect("it is there");
     assert_eq!(

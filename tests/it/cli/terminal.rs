@@ -174,7 +174,12 @@ fn file_names() {
             fs::write(&path, "api a { GET /x nonsense }\n").expect("written");
             everything(odd.path(), good.path(), &format!("{name:?}"));
             // The path is one that a script was given.
-            everything(&path, good.path(), &format!("{name:?} itself"));
+            for verb in ["check", "serve"] {
+                look(
+                    portcullis().args([verb, &text(&path)]),
+                    &format!("{verb} {name:?} itself"),
+                );
+            }
         }
         everything(&good.path().join(hostile), good.path(), "nothing there");
     }
