@@ -39,11 +39,14 @@ enum SetMembers {
     File(Rc<Lines>, Span),
 }
 
-/// What stands in a file, one member a line; and what the lines were first turned into.
+/// The lines of a file as address ranges, or the lines that aren't, each with its index.
+type Addresses = Result<Arc<AddressSet>, Vec<(usize, AddressRangeError)>>;
+
+/// The contents of a file, one member a line, and what the lines were first converted into.
 struct Lines {
     lines: Vec<String>,
     strings: OnceCell<Members>,
-    addresses: OnceCell<Result<Arc<AddressSet>, Vec<(usize, AddressRangeError)>>>,
+    addresses: OnceCell<Addresses>,
 }
 
 impl Lines {
@@ -53,7 +56,7 @@ impl Lines {
     }
 
     /// As address ranges, or the first lines that are none.
-    fn addresses(&self) -> &Result<Arc<AddressSet>, Vec<(usize, AddressRangeError)>> {
+    fn addresses(&self) -> &Addresses {
         self.addresses.get_or_init(|| {
             let mut ranges = Vec::with_capacity(self.lines.len());
             let mut problems = Vec::new();
@@ -260,7 +263,7 @@ impl Reader<'_, '_> {
         let members = match &set.value {
             ast::SetValue::Items(items) => SetMembers::Written(self.written_out(set, items, out)?),
             ast::SetValue::File(path) => {
-                SetMembers::File(self.from_file(set, path, out)?, path.span)
+                SetMembers::File(self.read_file(set, path, out)?, path.span)
             }
         };
         Some(Set {
@@ -315,7 +318,7 @@ impl Reader<'_, '_> {
 
     /// A file holds one value a line, exactly: what an editor or a spreadsheet adds unseen would
     /// make a member that never matches, and a suspended user who is not.
-    fn from_file(
+    fn read_file(
         &mut self,
         set: &ast::Set,
         path: &Spanned<String>,
