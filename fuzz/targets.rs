@@ -258,8 +258,10 @@ fn only_reading(target: &[u8]) -> Option<Vec<u8>> {
             decoded.push(byte);
         }
         let last = at + 1 == segments.len();
-        std::str::from_utf8(&decoded).ok()?;
-        if decoded == b"." || decoded == b".." || (decoded.is_empty() && !last) {
+        let text = std::str::from_utf8(&decoded).ok()?;
+        // Windows drops dots and blanks at the end of a name.
+        let kept = text.trim_end_matches(|end: char| end == '.' || end.is_whitespace());
+        if kept != text || (text.is_empty() && !last) {
             return None;
         }
         first.get_or_insert(decoded);

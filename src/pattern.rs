@@ -7,6 +7,7 @@ use std::fmt;
 
 pub mod index;
 pub mod meet;
+pub mod segment;
 
 /// The methods of the IANA HTTP Method Registry that a request to an API can have.
 ///

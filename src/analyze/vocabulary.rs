@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::pattern::SegmentPattern;
+use crate::pattern::segment::unclear;
 use crate::value::AddressSet;
 
 use super::cells::lists::ListQuestion;
@@ -139,7 +140,7 @@ pub fn is_segment(text: &str, folded: bool, slashes: bool) -> bool {
             lower.clone().eq(round.chars()) && lower.clone().all(|one| !one.is_ascii())
         }
     };
-    text.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    text.split('/').all(|part| unclear(part).is_none())
         && (slashes || !text.contains('/'))
         && !text.contains(['\\', ';', '#', '?', '%'])
         && !text.chars().any(char::is_control)

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::evidence::Fault;
 use crate::pattern::fold;
+use crate::pattern::segment::unclear;
 use crate::reason::Reason;
 use crate::settings::PathOptions;
 
@@ -122,19 +123,19 @@ fn read_segment(raw: &[u8], options: PathOptions) -> Result<Cow<'_, str>, Fault>
         // Set aside, but read: an application that decodes before it looks for `;` must find no
         // slash in them.
         for parameter in parameters.split(|byte| *byte == b';') {
-            read_text(parameter, false)?;
+            let text = read_text(parameter, false)?;
+            // It may be empty, or end the name that an application reads which sets nothing aside.
+            if let Some(what) = unclear(&text).filter(|_| !text.is_empty()) {
+                return Err(ambiguous(format!("a matrix parameter holds {what}")));
+            }
         }
     }
     let text = read_text(segment, options.allow_encoded_slash)?;
     // An escaped slash that is allowed must not bring back what is refused between real ones.
-    for part in text.split('/') {
-        match part {
-            "" => return Err(ambiguous("the path holds an empty segment")),
-            "." | ".." => return Err(ambiguous("the path holds a `.` or `..` segment")),
-            _ => {}
-        }
+    match text.split('/').find_map(unclear) {
+        Some(what) => Err(ambiguous(format!("the path holds {what}"))),
+        None => Ok(text),
     }
-    Ok(text)
 }
 
 /// A segment whose letters match whatever their case.

@@ -6,6 +6,7 @@
 
 use super::reference::percent_decoded;
 use crate::check::limits::MAX_SEGMENTS;
+use crate::pattern::segment::unclear;
 use crate::pattern::{PathPattern, SegmentPattern};
 use crate::syntax::is_path_literal;
 
@@ -97,9 +98,7 @@ fn read_segment(segment: &str) -> Result<Segment, Odd> {
     let unbalanced = || Odd::from(format!("the braces of {shown} are not balanced"));
     let Some((prefix, behind)) = segment.split_once('{') else {
         let literal = literal(segment)?;
-        if matches!(literal.as_str(), "." | "..") {
-            return Err(format!("requests with the segment `{literal}` are refused").into());
-        }
+        asked(&literal)?;
         return Ok(Segment::Plain(SegmentPattern::Literal(literal), None));
     };
     let (name, suffix) = behind.split_once('}').ok_or_else(unbalanced)?;
@@ -112,8 +111,21 @@ fn read_segment(segment: &str) -> Result<Segment, Odd> {
     if suffix.contains('{') || name.contains('{') {
         return Err(unbalanced());
     }
-    let pattern = around(prefix, literal(suffix)?);
-    Ok(Segment::Plain(pattern, Some(name.to_owned())))
+    let suffix = literal(suffix)?;
+    // Whatever the parameter holds, the segment ends like this.
+    asked(&format!("x{suffix}"))?;
+    Ok(Segment::Plain(
+        around(prefix, suffix),
+        Some(name.to_owned()),
+    ))
+}
+
+/// Whether requests with a segment are decided at all.
+fn asked(segment: &str) -> Result<(), Odd> {
+    match unclear(segment) {
+        Some(what) => Err(format!("requests whose path holds {what} are refused").into()),
+        None => Ok(()),
+    }
 }
 
 fn around(prefix: String, suffix: String) -> SegmentPattern {

@@ -4,6 +4,7 @@
 
 use super::literals::is_name;
 use super::{Node, Notes};
+use crate::pattern::segment::unclear;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{Path, Segment};
 
@@ -68,14 +69,6 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
             );
             return None;
         }
-        "." | ".." => {
-            notes.wrong(
-                span,
-                format!("`{text}` cannot be a segment of a path"),
-                "a request with `.` or `..` is refused before any rule is looked at",
-            );
-            return None;
-        }
         "*" => {
             notes.wrong_with(
                 span,
@@ -109,7 +102,9 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
         return None;
     }
     let Some((prefix, behind)) = text.split_once('{') else {
-        literal(text, span, 0, notes);
+        if literal(text, span, 0, notes) {
+            never_asked(text, text, span, notes)?;
+        }
         return Some(Segment::Literal(Spanned::new(text.to_owned(), span)));
     };
     let Some((name, suffix)) = behind.split_once('}') else {
@@ -130,7 +125,10 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
     }
     literal(prefix, span, 0, notes);
     parameter(name, part(span, prefix.len() + 1, name.len()), span, notes)?;
-    literal(suffix, span, prefix.len() + name.len() + 2, notes);
+    if literal(suffix, span, prefix.len() + name.len() + 2, notes) && !suffix.is_empty() {
+        // What the parameter holds is not known; any text shows what stands behind it.
+        never_asked(&format!("x{suffix}"), text, span, notes)?;
+    }
     Some(Segment::Parameter {
         span,
         prefix: prefix.to_owned(),
@@ -163,10 +161,23 @@ fn parameter(name: &str, place: Span, segment: Span, notes: &mut Notes) -> Optio
     None
 }
 
-/// Checks the characters of literal text, which is written decoded.
-fn literal(text: &str, segment: Span, offset: usize, notes: &mut Notes) {
+/// Says that no request asks for a segment, because it is ambiguous.
+fn never_asked(example: &str, text: &str, span: Span, notes: &mut Notes) -> Option<()> {
+    let Some(what) = unclear(example) else {
+        return Some(());
+    };
+    notes.wrong(
+        span,
+        format!("`{text}` cannot be a segment of a path"),
+        format!("a request whose path holds {what} is refused before any rule is looked at"),
+    );
+    None
+}
+
+/// Checks the characters of literal text, which is written decoded; whether all may stand there.
+fn literal(text: &str, segment: Span, offset: usize, notes: &mut Notes) -> bool {
     let Some((at, odd)) = text.char_indices().find(|(_, c)| !is_literal(*c)) else {
-        return;
+        return true;
     };
     let place = part(segment, offset + at, odd.len_utf8());
     match odd {
@@ -213,6 +224,7 @@ fn literal(text: &str, segment: Span, offset: usize, notes: &mut Notes) {
             "a path takes letters, digits and `-._~!$&'()+=:@`",
         ),
     }
+    false
 }
 
 /// Whether a character can stand in the literal part of a path.

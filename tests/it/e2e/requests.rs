@@ -12,7 +12,7 @@ use super::world::{World, reason};
 /// Targets that can be read in two ways. All lie below a public route, so
 /// that nothing but the reading of the path refuses them. A proxy may refuse
 /// some of them itself.
-const AMBIGUOUS: [&[u8]; 32] = [
+const AMBIGUOUS: [&[u8]; 38] = [
     b"/files/../orders",
     b"/files/./a",
     b"/files/.",
@@ -43,6 +43,13 @@ const AMBIGUOUS: [&[u8]; 32] = [
     b"/files/a%c0%af",
     b"/files/a%ff",
     b"/files/a%ed%a0%80",
+    // What Windows drops at the end of a name, and what NFKC makes dots and slashes of.
+    b"/files/a.",
+    b"/files/a%20",
+    b"/files/...",
+    b"/files/%ef%bc%8e%ef%bc%8e",
+    b"/files/a%ef%bc%8fb",
+    b"/files/a%e2%80%a6",
     "/files/ä".as_bytes(),
     b"/files/a\xffb",
 ];

@@ -4,4 +4,5 @@ mod answers;
 mod bounded;
 mod cases;
 mod cookies;
+mod folded_paths;
 mod step_up;

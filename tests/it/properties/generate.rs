@@ -330,6 +330,10 @@ fn path_atom(names: Vec<&'static str>) -> impl Strategy<Value = String> {
             r#"path.NAME != "b""#,
             r#"path.NAME in ["a", "x"]"#,
             r#"path.NAME starts with "x""#,
+            // Requests whose path holds `a.` alone are refused.
+            r#"path.NAME == "a.""#,
+            r#"path.NAME in ["x", "b "]"#,
+            r#"path.NAME starts with "a.""#,
             "claim org == path.NAME",
             "claim roles contains path.NAME",
         ]),
@@ -343,7 +347,7 @@ pub fn asked() -> impl Strategy<Value = Asked> {
         |options: &[&'static str]| prop::sample::select(options.to_vec()).prop_map(str::to_owned);
     (
         prop::sample::select(vec!["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]),
-        prop::collection::vec(text(&["a", "b", "c.csv", "x", "x.csv", "cx"]), 0..4),
+        prop::collection::vec(text(&["a", "b", "c.csv", "x", "x.csv", "cx", "a.x"]), 0..4),
         prop::collection::vec((text(&["q", "z"]), text(&["x y", "x", ""])), 0..3),
         prop::collection::vec(
             (text(&["x-org", "x-other"]), text(&["x", "y", "xy", "x,y"])),
@@ -385,7 +389,10 @@ pub fn claims() -> impl Strategy<Value = Value> {
                 json!(1),
             ],
         ),
-        ("org", vec![json!("pro"), json!("a"), json!("x"), json!({})]),
+        (
+            "org",
+            vec![json!("pro"), json!("a"), json!("a."), json!("x"), json!({})],
+        ),
         (
             "seats",
             vec![
