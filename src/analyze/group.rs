@@ -192,6 +192,29 @@ impl<'p> Group<'p> {
     }
 }
 
+impl<'p> Group<'p> {
+    /// The guards that deny `OPTIONS` to the preflights which ask about a method, given what the
+    /// rules say to `OPTIONS` itself and to that method.
+    pub fn denied_preflights(
+        &self,
+        guards: &[(&'p Guard, bool)],
+        own: Option<&Ruling<'p>>,
+        asked: &Ruling<'p>,
+    ) -> Vec<(&'p Guard, bool)> {
+        let demand = own.map_or(asked.demand, |own| own.demand);
+        guards
+            .iter()
+            .filter(|(guard, _)| {
+                guard.condition.is_none()
+                    && guard.methods.has(Method::OPTIONS)
+                    && (guard.api == asked.api || own.is_some_and(|own| own.api == guard.api))
+                    && !(guard.except_public && demand == Demand::None)
+            })
+            .copied()
+            .collect()
+    }
+}
+
 fn within(inner: &Route, outer: &Route) -> bool {
     outer.methods.contains(inner.methods) && outer.path.contains(&inner.path)
 }

@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{
     Access, Api, ApiId, Atom, Condition, ConditionKind, Demand, Guard, Operand, Route, TextTest,
 };
-use crate::pattern::{MethodSet, PathPattern};
+use crate::pattern::{Method, MethodSet, PathPattern};
 use crate::source::Span;
 
 use super::apis::ApiInfo;
@@ -46,6 +46,21 @@ impl<'m> Guards<'m> {
             .filter_map(|number| self.guards.get(number))
             .map(|(guard, path)| (*guard, path.as_ref()))
             .filter(move |(guard, _)| !guard.methods.intersection(methods).is_empty())
+    }
+
+    /// Those that deny `OPTIONS` for some path of a route, and with it the CORS preflights that ask
+    /// about the route.
+    fn of_preflights<'g>(
+        &'g self,
+        route: &Entry,
+        budget: &Budget,
+    ) -> impl Iterator<Item = &'m Guard> + use<'g, 'm> {
+        self.index
+            .overlapping(&route.path, budget)
+            .into_iter()
+            .filter_map(|number| self.guards.get(number))
+            .map(|(guard, _)| *guard)
+            .filter(|guard| guard.condition.is_none() && guard.methods.has(Method::OPTIONS))
     }
 
     /// Those that match every request of these methods with a path in this pattern, which a public
@@ -123,6 +138,11 @@ pub(super) fn check(
             let over: Vec<(&Guard, &PathPattern)> = guards.over(entry, budget).collect();
             for (guard, _) in &over {
                 idle.remove(&guard.span);
+            }
+            if api.cors.is_some() || api.preflight_public {
+                for guard in guards.of_preflights(entry, budget) {
+                    idle.remove(&guard.span);
+                }
             }
             if is_public(&entry.route.access) && over.iter().any(|(guard, _)| asks(guard)) {
                 asked.push((entry, over));

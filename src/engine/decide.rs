@@ -28,9 +28,19 @@ pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decisio
             denial.reason = Reason::RequestNoRoute;
             denial.hint = Some("no route of the policy names this method, host and path".into());
         }),
-        State::Denied { routes, by } => deny(routed, routes.clone(), None, |denial| {
+        State::Denied {
+            routes,
+            by,
+            preflight,
+        } => deny(routed, routes.clone(), None, |denial| {
             denial.reason = Reason::RequestDenied;
-            denial.hint = Some("a rule denies every request to this path".into());
+            let hint = if *preflight {
+                "a `denied` rule covers `OPTIONS` for this path, and with it this CORS preflight; \
+                 to let preflights pass, leave `OPTIONS` out of the rule's methods"
+            } else {
+                "a rule denies every request to this path"
+            };
+            denial.hint = Some(hint.into());
             denial.place = Some(*by);
         }),
         State::Preflight { routes } => allow(routed, routes.clone(), None, true),

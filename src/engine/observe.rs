@@ -40,7 +40,7 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
     };
     let open = match &routed.state {
         State::Fault(_) | State::NoRoute => return observed,
-        State::Denied { routes, by } => {
+        State::Denied { routes, by, .. } => {
             observed.routes.clone_from(routes);
             observed.denied = Some(*by);
             return observed;

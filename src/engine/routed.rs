@@ -38,7 +38,12 @@ pub(super) enum State<'p, 'r> {
     /// No route names it.
     NoRoute,
     /// Something `denied` covers it.
-    Denied { routes: Routes<'p>, by: Span },
+    Denied {
+        routes: Routes<'p>,
+        by: Span,
+        /// Whether it is a CORS preflight that would pass if `OPTIONS` were not denied.
+        preflight: bool,
+    },
     /// It is a CORS preflight that passes.
     Preflight { routes: Routes<'p> },
     /// Conditions decide.
@@ -125,9 +130,15 @@ impl<'p, 'r> Routed<'p, 'r> {
         let path = path::read(target.path, group.options, self.request.masked)?;
         let matched = self.matched(group, method, &path);
         if let Some(preflight) = self.preflight(group, method, &path, matched.as_ref()) {
-            self.api = Some(preflight.api);
-            self.state = State::Preflight {
-                routes: preflight.routes,
+            self.api = Some(preflight.rules.api);
+            let routes = preflight.rules.routes;
+            self.state = match preflight.denied {
+                Some(by) => State::Denied {
+                    routes,
+                    by,
+                    preflight: true,
+                },
+                None => State::Preflight { routes },
             };
             return Ok(());
         }
@@ -139,6 +150,7 @@ impl<'p, 'r> Routed<'p, 'r> {
             self.state = State::Denied {
                 routes: matched.routes,
                 by,
+                preflight: false,
             };
             return Ok(());
         }
@@ -187,14 +199,9 @@ impl<'p, 'r> Routed<'p, 'r> {
             .map(|(_, route)| demand_of(route))
             .max()
             .unwrap_or(Demand::Required);
-        let guards: Guards<'p> = found
-            .iter()
-            .filter_map(|kind| match kind {
-                RuleKind::Guard(at) => self.policy.guard(*at),
-                RuleKind::Route(_) => None,
-            })
+        let guards: Guards<'p> = self
+            .guards(&found, demand)
             .filter(|guard| best.iter().any(|(asked, _)| *asked == guard.api))
-            .filter(|guard| !(guard.except_public && demand == Demand::None))
             .collect();
         let denied = routes
             .iter()
@@ -216,24 +223,55 @@ impl<'p, 'r> Routed<'p, 'r> {
         })
     }
 
-    /// The rules of the method that a CORS preflight asks about, where it passes.
+    /// The guards among what matches a request of which this is demanded.
+    fn guards<'f>(&self, found: &'f [RuleKind], demand: Demand) -> impl Iterator<Item = &'p Guard> {
+        let policy = self.policy;
+        found
+            .iter()
+            .filter_map(move |kind| match kind {
+                RuleKind::Guard(at) => policy.guard(*at),
+                RuleKind::Route(_) => None,
+            })
+            .filter(move |guard| !(guard.except_public && demand == Demand::None))
+    }
+
+    /// What `cors` or `preflight public` says to a request, if it is a preflight that they answer.
     fn preflight(
         &self,
         group: &Group,
         method: Method,
         path: &NormalPath<'_>,
         own: Option<&Matched<'p>>,
-    ) -> Option<Matched<'p>> {
+    ) -> Option<Preflight<'p>> {
         let named = own.is_some_and(|own| own.routes.iter().any(|route| route.names_options));
         if method != Method::OPTIONS || named {
             return None;
         }
         let preflight = cors::Preflight::of(self.request)?;
-        let asked = self.matched(group, preflight.method, path)?;
-        let (_, api) = asked.api;
+        let rules = self.matched(group, preflight.method, path)?;
+        let (asked, api) = rules.api;
         let passes = api.preflight_public || cors::allowed_origin(api, preflight.origin);
-        (passes && asked.denied.is_none()).then_some(asked)
+        if !passes || rules.denied.is_some() {
+            return None;
+        }
+        // The request is still one with `OPTIONS`. Its own conditions can't be asked, since it has
+        // no token, but what denies it without a condition does.
+        let denied = own.and_then(|own| own.denied).or_else(|| {
+            let demand = own.map_or(rules.demand, |own| own.demand);
+            self.guards(&group.index.find(method, path), demand)
+                .find(|guard| guard.api == asked && guard.condition.is_none())
+                .map(|guard| guard.span)
+        });
+        Some(Preflight { rules, denied })
     }
+}
+
+/// A preflight that `cors` or `preflight public` answers.
+struct Preflight<'p> {
+    /// The rules of the method that it asks about.
+    rules: Matched<'p>,
+    /// What denies it as a request with `OPTIONS`.
+    denied: Option<Span>,
 }
 
 /// Whether every request that `inner` matches, `outer` matches too.

@@ -1,9 +1,10 @@
 //! CORS preflights of a region: `OPTIONS` requests that are answered by the rules of the method
-//! they ask about, unless a route that names `OPTIONS` answers instead.
+//! they ask about, unless a route that names `OPTIONS` answers instead, or something `denied`
+//! covers `OPTIONS`.
 
 use std::sync::Arc;
 
-use crate::model::{Api, StringSet};
+use crate::model::{Api, Guard, StringSet};
 use crate::pattern::{Method, MethodSet};
 use crate::settings::{Origin, TokenPlace};
 
@@ -25,6 +26,9 @@ pub struct Preflight<'r, 'p> {
     pub methods: MethodSet,
     /// What each policy says to requests with these methods.
     pub rulings: [Option<&'r Ruling<'p>>; 2],
+    /// The guards of each policy that deny them as requests with `OPTIONS`, and whether they match
+    /// all of the region.
+    pub denied: [&'r [(&'p Guard, bool)]; 2],
     /// From which pages they are.
     pub origins: Origins,
 }
@@ -58,11 +62,13 @@ struct Answer {
 
 impl<'r, 'p> Region<'r, 'p> {
     /// The API by whose `cors` a policy answers the preflights of this region, where the route for
-    /// the method that they ask about is what counts, and is not denied.
+    /// the method that they ask about is what counts, and neither is it denied nor `OPTIONS`.
     pub fn answering(&self, side: usize) -> Option<&'p Api> {
         let preflight = self.preflight.as_ref()?;
-        let named = |ruling: &Ruling<'_>| ruling.names_options();
-        if self.rulings.get(side).copied().flatten().is_some_and(named) {
+        let otherwise = |ruling: &Ruling<'_>| ruling.names_options() || ruling.denied;
+        let own = self.rulings.get(side).copied().flatten();
+        let mut guards = preflight.denied.get(side).copied().into_iter().flatten();
+        if own.is_some_and(otherwise) || guards.any(|(_, always)| *always) {
             return None;
         }
         let ruling = preflight.rulings.get(side).copied().flatten()?;
@@ -136,13 +142,9 @@ impl<'r, 'p> Region<'r, 'p> {
     ) -> Option<Answer> {
         let api = self.answering(side)?;
         let scene = self.scene(side, case)?;
-        let ruling = self
-            .preflight
-            .as_ref()?
-            .rulings
-            .get(side)
-            .copied()
-            .flatten()?;
+        let preflight = self.preflight.as_ref()?;
+        let ruling = preflight.rulings.get(side).copied().flatten()?;
+        let of_options = preflight.denied.get(side).copied().unwrap_or_default();
         Some(Answer {
             listed: listed(api).map(|questions| {
                 questions
@@ -153,6 +155,7 @@ impl<'r, 'p> Region<'r, 'p> {
             denied: ruling
                 .guards
                 .iter()
+                .chain(of_options)
                 .filter(|(guard, _)| guard.condition.is_none())
                 .filter_map(|(guard, _)| scene.matches(&guard.path, vocabulary))
                 .collect(),

@@ -1,8 +1,8 @@
 //! CORS preflights of two policies: requests whose answer depends on the rules of two methods.
 //!
 //! A preflight is answered by `cors` and the route for the method it asks about, or by the route
-//! that names `OPTIONS`, if there is one. So paths are cut by the routes of both methods, and each
-//! part is compared like any other region.
+//! that names `OPTIONS`, if there is one; what denies `OPTIONS` denies it. So paths are cut by the
+//! routes of both methods, and each part is compared like any other region.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +68,7 @@ impl<'p> Comparison<'p> {
                     continue;
                 };
                 let asked = rules.rulings(method);
+                let denied = rules.denied_preflights(&own, &asked);
                 let region = Region {
                     host,
                     groups,
@@ -77,6 +78,7 @@ impl<'p> Comparison<'p> {
                     preflight: Some(Preflight {
                         methods,
                         rulings: asked.each_ref().map(Option::as_ref),
+                        denied: denied.each_ref().map(Vec::as_slice),
                         origins: Origins::All,
                     }),
                     paths: None,
@@ -116,7 +118,7 @@ impl<'p> Comparison<'p> {
             [false, false] => match [0, 1].map(|side| region.answering(side)) {
                 [None, None] => true,
                 [Some(_), Some(_)] => {
-                    let [old, new] = preflight.rulings.map(denied_paths);
+                    let [old, new] = [0, 1].map(|side| denied_paths(&preflight, side));
                     old == new
                 }
                 _ => false,
@@ -145,11 +147,13 @@ impl<'p> Comparison<'p> {
     }
 }
 
-/// The paths that guards deny of what a ruling is about.
-fn denied_paths(ruling: Option<&Ruling<'_>>) -> BTreeSet<String> {
-    ruling
-        .into_iter()
-        .flat_map(|ruling| &ruling.guards)
+/// The paths for which guards of a policy deny preflights.
+fn denied_paths(preflight: &Preflight<'_, '_>, side: usize) -> BTreeSet<String> {
+    let ruling = preflight.rulings.get(side).copied().flatten();
+    let guards = ruling.into_iter().flat_map(|ruling| &ruling.guards);
+    let of_options = preflight.denied.get(side).copied().unwrap_or_default();
+    guards
+        .chain(of_options)
         .filter(|(guard, _)| guard.condition.is_none())
         .map(|(guard, _)| keys::pattern(&guard.path))
         .collect()

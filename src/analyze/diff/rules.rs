@@ -41,6 +41,24 @@ impl<'g, 'p> Rules<'g, 'p> {
         sets
     }
 
+    /// The guards that deny `OPTIONS` to preflights, given what the rules say to `OPTIONS` and to
+    /// the method that the preflights ask about.
+    pub(super) fn denied_preflights(
+        &self,
+        own: &[Option<Ruling<'p>>; 2],
+        asked: &[Option<Ruling<'p>>; 2],
+    ) -> [Vec<(&'p Guard, bool)>; 2] {
+        [0, 1].map(|side: usize| {
+            let of = |rulings: &'_ [Option<Ruling<'p>>; 2]| rulings.get(side)?.clone();
+            let (Some(group), Some(guards), Some(asked)) =
+                (self.groups.get(side), self.guards.get(side), of(asked))
+            else {
+                return Vec::new();
+            };
+            group.denied_preflights(guards, of(own).as_ref(), &asked)
+        })
+    }
+
     /// What they say to one method.
     pub(super) fn rulings(&self, method: Method) -> [Option<Ruling<'p>>; 2] {
         let [old, new] = self.groups;

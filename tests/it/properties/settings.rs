@@ -101,10 +101,18 @@ const ROUTES: [&[&str]; 8] = [
         r#"* /{p} public if header "origin" present and header "access-control-request-method" in ["PUT", "POST"]"#,
     ],
     &["* /b requires CONTAINS"],
-    &["GET /b denied", "GET /x denied"],
+    &[
+        "GET /b denied",
+        "GET /x denied",
+        "OPTIONS, PUT /{p} denied",
+        "* /x/{p} denied",
+    ],
     &[
         "guard GET /x of shop denied",
         "guard OPTIONS /x of shop denied",
+        "guard * except GET /{p} of shop denied",
+        "guard OPTIONS /** of shop except public denied",
+        "guard OPTIONS /{p}/x of all denied",
     ],
 ];
 
