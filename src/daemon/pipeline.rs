@@ -441,7 +441,7 @@ fn shown_path(target: &[u8]) -> String {
 }
 
 /// A time as a NumericDate (RFC 7519, section 2); a clock before 1970 is 1970.
-fn numeric_date(time: SystemTime) -> f64 {
+pub fn numeric_date(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or(Duration::ZERO)
         .as_secs_f64()

@@ -5,9 +5,10 @@ mod memory;
 mod nonces;
 mod shared;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{self, Config};
+use super::pipeline::numeric_date;
 use super::secret;
 use crate::engine::Fault;
 use crate::reason::Reason;
@@ -20,6 +21,9 @@ use shared::Shared;
 /// How long a proof is remembered at the least: for as long as any can be good that asks for no
 /// nonce. So it is known still where its nonce ends sooner and is no longer asked for, and where the
 /// system's clock is set back by some seconds.
+///
+/// A process that has just started asks for a nonce for as long, since it doesn't know which proofs
+/// were used before.
 const AT_LEAST: Duration = Duration::from_secs((PROOF_MAX_AGE + PROOF_AHEAD) as u64);
 
 /// Whether a proof was seen before.
@@ -38,6 +42,7 @@ enum Seen {
 pub struct Dpop {
     seen: Store,
     nonces: Giver,
+    started: Instant,
 }
 
 /// Where proofs that were seen are kept.
@@ -65,16 +70,30 @@ impl Dpop {
             Some(file) => Giver::with_key(secret::read(file)?.as_bytes())
                 .map_err(|fault| format!("{}: {fault}", file.display()))?,
         };
-        Ok(Dpop { seen, nonces })
+        let nonces = match &seen {
+            Store::Own(_) => nonces.since(numeric_date(SystemTime::now())),
+            Store::Shared(_) => nonces,
+        };
+        Ok(Dpop {
+            seen,
+            nonces,
+            started: Instant::now(),
+        })
     }
 
-    /// The nonces at a time, a NumericDate, where the configuration asks for them.
+    /// The nonces at a time, a NumericDate, where the configuration asks for them, or the process
+    /// has to: a proof that was used before it started must not be good once more.
     pub fn nonces(&self, config: &Config, now: f64) -> Option<At<'_>> {
         let lifetime = config.dpop.nonce_lifetime.get();
-        config
-            .dpop
-            .nonces
-            .then(|| self.nonces.at(now, lifetime.as_secs()))
+        let at = self.nonces.at(now, lifetime.as_secs());
+        if config.dpop.nonces {
+            return Some(at);
+        }
+        let knows_all = match &self.seen {
+            Store::Own(_) => self.started.elapsed() > AT_LEAST,
+            Store::Shared(_) => true,
+        };
+        (!knows_all).then(|| at.beside_the_clock())
     }
 
     /// Remembers a proof that is good at a time, a NumericDate; a fault where it was seen before,

@@ -1,7 +1,12 @@
 //! Nonces for the clients' next DPoP proofs (RFC 9449, sections 8 and 9).
 //!
-//! A nonce contains its time of issue, authenticated with a key. Nothing is stored, and every
-//! daemon with the key recognises it.
+//! A nonce contains its time of issue and its lifetime, authenticated with a key. Nothing is
+//! stored, and every daemon with the key recognises it. The lifetime is part of the nonce because a
+//! used proof is remembered for exactly that long: a longer one in a new configuration must not
+//! make an old nonce valid again.
+//!
+//! A process that remembers used proofs itself accepts only nonces given since it started: it
+//! can't know which proofs were used with older ones.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
@@ -10,12 +15,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::token::Nonces;
 
-/// How long the same nonce is given, in seconds, so that a client need not take a new one with
+/// How long the same nonce is given, in milliseconds, so that a client need not take a new one with
 /// each answer.
-const GRAIN: u64 = 30;
+const GRAIN: u64 = 30_000;
 
-/// How far ahead the clock of another daemon may be that has given a nonce, in seconds.
-const AHEAD: u64 = 30;
+/// How far ahead the clock of another daemon may be that has given a nonce, in milliseconds.
+const AHEAD: u64 = 30_000;
 
 /// The bytes of a code: nobody guesses 128 bits.
 const CODE: usize = 16;
@@ -24,17 +29,25 @@ const CODE: usize = 16;
 const MIN_KEY_BYTES: usize = 32;
 
 /// What a code is computed with beside the time, so that it is equal to no other.
-const DOMAIN: &[u8] = b"portcullis DPoP nonce 1\0";
+const DOMAIN: &[u8] = b"portcullis DPoP nonce 2\0";
+
+/// What a nonce says, before its code: when it was given, in milliseconds, so that two processes
+/// never start at one time, and for how many of them.
+const SAYS: usize = 16;
 
 /// Gives nonces, and knows them again.
-pub struct Giver(Key);
+pub struct Giver {
+    key: Key,
+    /// Nonces that were given before this time are not accepted, in milliseconds.
+    since: u64,
+}
 
 impl Giver {
     /// With a key that is forgotten when the process ends.
     pub fn of_this_process() -> Result<Giver, String> {
         let mut key = [0; MIN_KEY_BYTES];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| "there are no random numbers".to_owned())?;
-        Ok(Giver(Key::new(HMAC_SHA256, &key)))
+        Ok(Giver::new(&key))
     }
 
     /// With a key that several daemons share.
@@ -44,23 +57,41 @@ impl Giver {
                 "a key has at least {MIN_KEY_BYTES} characters; `openssl rand -hex 32` makes one"
             ));
         }
-        Ok(Giver(Key::new(HMAC_SHA256, key)))
+        Ok(Giver::new(key))
     }
 
-    /// At a time, a NumericDate; a nonce is good for so many seconds.
-    pub fn at(&self, now: f64, lifetime: u64) -> At<'_> {
-        At {
-            giver: self,
-            // Beyond what a clock shows it stays at the end.
-            now: now as u64,
-            lifetime,
+    fn new(key: &[u8]) -> Giver {
+        Giver {
+            key: Key::new(HMAC_SHA256, key),
+            since: 0,
         }
     }
 
-    fn code(&self, time: [u8; 8]) -> hmac::Tag {
-        let mut context = hmac::Context::with_key(&self.0);
+    /// The same, accepting no nonce that was given before this time, a NumericDate.
+    pub fn since(self, started: f64) -> Giver {
+        // Not a time at which all daemons begin to give another nonce: what was given then may be
+        // of an earlier process.
+        let since = millis(started) + 1;
+        Giver {
+            since: since + u64::from(since.is_multiple_of(GRAIN)),
+            ..self
+        }
+    }
+
+    /// At a time, a NumericDate; a nonce lasts so many seconds.
+    pub fn at(&self, now: f64, lifetime: u64) -> At<'_> {
+        At {
+            giver: self,
+            now: millis(now),
+            lifetime: lifetime.saturating_mul(1000),
+            beside_the_clock: false,
+        }
+    }
+
+    fn code(&self, says: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.key);
         context.update(DOMAIN);
-        context.update(&time);
+        context.update(says);
         context.sign()
     }
 }
@@ -71,34 +102,59 @@ impl std::fmt::Debug for Giver {
     }
 }
 
+/// A NumericDate in milliseconds; one beyond what a clock shows stays at the end.
+fn millis(time: f64) -> u64 {
+    (time * 1000.0) as u64
+}
+
 /// Nonces as they are at one moment.
 #[derive(Debug)]
 pub struct At<'k> {
     giver: &'k Giver,
     now: u64,
     lifetime: u64,
+    beside_the_clock: bool,
 }
 
 impl At<'_> {
+    /// The same where the client's clock has to be right as well.
+    pub fn beside_the_clock(self) -> Self {
+        At {
+            beside_the_clock: true,
+            ..self
+        }
+    }
+
     /// The nonce for the client's next proof.
     pub fn next(&self) -> String {
-        let time = (self.now - self.now % GRAIN).to_be_bytes();
-        let code = self.giver.code(time);
+        let given = (self.now - self.now % GRAIN).max(self.giver.since);
+        let says = [given.to_be_bytes(), self.lifetime.to_be_bytes()].concat();
+        let code = self.giver.code(&says);
         let code = code.as_ref().get(..CODE).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode([&time, code].concat())
+        URL_SAFE_NO_PAD.encode([&says, code].concat())
     }
 }
 
 impl Nonces for At<'_> {
     fn good_until(&self, nonce: &str) -> Option<f64> {
         let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
-        let (time, code) = bytes.split_first_chunk::<8>()?;
-        let expected = self.giver.code(*time);
+        let (says, code) = bytes.split_first_chunk::<SAYS>()?;
+        let expected = self.giver.code(says);
         verify_slices_are_equal(code, expected.as_ref().get(..CODE)?).ok()?;
-        let given = u64::from_be_bytes(*time);
-        let until = given.checked_add(self.lifetime)?;
-        let good = given <= self.now.saturating_add(AHEAD) && self.now <= until;
-        good.then_some(until as f64)
+        let (given, rest) = says.split_first_chunk::<8>()?;
+        let given = u64::from_be_bytes(*given);
+        let lifetime = u64::from_be_bytes(*rest.first_chunk::<8>()?);
+        // A shorter lifetime in the configuration counts at once. The proof is remembered for the
+        // nonce's own all the same, should the configuration change back.
+        let until = given.checked_add(lifetime)?;
+        let good = given >= self.giver.since
+            && given <= self.now.saturating_add(AHEAD)
+            && self.now <= given.checked_add(lifetime.min(self.lifetime))?;
+        good.then_some(until as f64 / 1000.0)
+    }
+
+    fn replace_the_clock(&self) -> bool {
+        !self.beside_the_clock
     }
 }
 
@@ -123,6 +179,43 @@ mod tests {
         }
         for now in [NOW - 60.0, until + 1.0] {
             assert_eq!(giver.at(now, 300).good_until(&nonce), None, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_longer_lifetime_revives_no_old_nonce() {
+        let giver = Giver::of_this_process().expect("random numbers");
+        let nonce = giver.at(NOW, 60).next();
+        let until = Some(1_767_225_600.0 + 60.0);
+        assert_eq!(giver.at(NOW, 600).good_until(&nonce), until);
+        assert_eq!(giver.at(NOW + 60.0, 600).good_until(&nonce), None);
+        // A shorter one counts at once, and what was used is remembered for the longer.
+        let nonce = giver.at(NOW, 600).next();
+        let until = Some(1_767_225_600.0 + 600.0);
+        assert_eq!(giver.at(NOW + 60.0, 60).good_until(&nonce), None);
+        assert_eq!(giver.at(NOW + 50.0, 60).good_until(&nonce), until);
+        assert_eq!(giver.at(NOW + 60.0, 600).good_until(&nonce), until);
+    }
+
+    #[test]
+    fn a_process_that_started_accepts_no_older_nonce() {
+        let key = "f".repeat(MIN_KEY_BYTES);
+        let start = |at: f64| Giver::with_key(key.as_bytes()).expect("a key").since(at);
+        // Also where the new one starts at the very time at which daemons begin to give another.
+        for started in [NOW, NOW - 5.001, NOW - 5.0, NOW + 24.999, NOW + 25.0] {
+            let old = start(NOW - 60.0);
+            let given: Vec<String> = [0.0, 0.001, 0.5, 30.0]
+                .iter()
+                .map(|earlier| old.at(started - earlier, 300).next())
+                .collect();
+            let new = start(started);
+            for nonce in &given {
+                assert_eq!(new.at(started, 300).good_until(nonce), None, "{started}");
+            }
+            for later in [0.0, 1.0, 29.0, 300.0] {
+                let at = new.at(started + later, 300);
+                assert!(at.good_until(&at.next()).is_some(), "{started} {later}");
+            }
         }
     }
 

@@ -56,6 +56,12 @@ pub struct Demands<'a> {
 pub trait Nonces: std::fmt::Debug + Send + Sync {
     /// Until when a nonce is good, as a NumericDate; `None` for one that is not.
     fn good_until(&self, nonce: &str) -> Option<f64>;
+
+    /// Whether a nonce alone says when a proof was made, so that the client's clock need not be
+    /// right.
+    fn replace_the_clock(&self) -> bool {
+        true
+    }
 }
 
 /// Checks that the sender of a token has what it is bound to.

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Shown, refused, target};
+use super::{Nonces, Shown, refused, target};
 use crate::engine::{Fault, ProofError, Request, Scheme};
 use crate::json::Json;
 use crate::keys::{self, Algorithm, Key, Thumbprint};
@@ -230,25 +230,14 @@ impl<'j> Claims<'j> {
         Ok(())
     }
 
-    /// Until when it is good. Where nonces are asked for, they say when it was made, and a client
-    /// whose clock is wrong is served as well (RFC 9449, section 4.3, step 11).
+    /// Until when it is good. Where a nonce says when it was made, a client whose clock is wrong is
+    /// served as well (RFC 9449, section 4.3, step 11).
     fn fresh_until(&self, shown: &Shown<'_>, now: f64) -> Result<f64, Fault> {
         if let Some(nonces) = shown.demands.nonces {
-            return self
-                .nonce
-                .and_then(|nonce| nonces.good_until(nonce))
-                .ok_or_else(|| {
-                    let what = match self.nonce {
-                        None => "holds no `nonce`",
-                        Some(_) => "holds a `nonce` that is not, or no longer, good",
-                    };
-                    let mut fault = invalid(format!(
-                        "the DPoP proof {what}: make another with the one in the header \
-                         `DPoP-Nonce` of this answer"
-                    ));
-                    fault.proof = Some(ProofError::NonceWanted);
-                    fault
-                });
+            let until = self.nonce_until(nonces)?;
+            if nonces.replace_the_clock() {
+                return Ok(until);
+            }
         }
         let age = now - self.issued_at;
         if age > PROOF_MAX_AGE {
@@ -265,6 +254,24 @@ impl<'j> Claims<'j> {
             )));
         }
         Ok(self.issued_at + PROOF_MAX_AGE)
+    }
+
+    /// Until when its nonce is good.
+    fn nonce_until(&self, nonces: &dyn Nonces) -> Result<f64, Fault> {
+        self.nonce
+            .and_then(|nonce| nonces.good_until(nonce))
+            .ok_or_else(|| {
+                let what = match self.nonce {
+                    None => "has no `nonce`",
+                    Some(_) => "has a `nonce` that is not valid, or no longer",
+                };
+                let mut fault = invalid(format!(
+                    "the DPoP proof {what}: make another with the one in the header `DPoP-Nonce` \
+                     of this answer"
+                ));
+                fault.proof = Some(ProofError::NonceWanted);
+                fault
+            })
     }
 }
 

@@ -167,7 +167,9 @@ fn a_client_that_signs_may_ask_and_a_bound_token_needs_its_proof() {
     let stolen = reports(&bound).send(proxy.address);
     assert_eq!(outcome(&stolen), (401, Some("token.sender")), "{stolen:?}");
     let url = "http://reports.example.com/reports";
-    let proof = client.proof("GET", url, Some(&bound), &json!({}));
+    // A daemon that has just started asks for a nonce.
+    let members = json!({"nonce": stolen.header("dpop-nonce").expect("a nonce")});
+    let proof = client.proof("GET", url, Some(&bound), &members);
     let with_proof = Request::to_host("GET", "/reports", HOST)
         .header("Authorization", &format!("DPoP {bound}"))
         .header("DPoP", &proof);

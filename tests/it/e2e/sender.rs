@@ -64,7 +64,10 @@ fn a_bound_token_needs_its_proof_through_every_proxy() {
     let token = provider.bound_token(&client);
     for kind in Kind::ALL {
         let proxy = Proxy::start(kind, daemon.ports, upstream.address);
-        let proof = || client.proof("GET", URL, Some(&token), &json!({}));
+        // A daemon that has just started asks for a nonce.
+        let first = Request::new("GET", "/orders").send(proxy.address);
+        let members = json!({"nonce": first.header("dpop-nonce").expect("a nonce")});
+        let proof = || client.proof("GET", URL, Some(&token), &members);
         let send = |request: Request| request.send(proxy.address);
         let refused = (401, Some("token.sender"));
 
@@ -89,9 +92,9 @@ fn a_bound_token_needs_its_proof_through_every_proxy() {
         );
 
         let elsewhere = "http://api.example.com/invoices";
-        let other = client.proof("GET", elsewhere, Some(&token), &json!({}));
+        let other = client.proof("GET", elsewhere, Some(&token), &members);
         assert_eq!(outcome(&send(get(&token, &other))), refused, "{kind:?}");
-        let thief = Client::new().proof("GET", URL, Some(&token), &json!({}));
+        let thief = Client::new().proof("GET", URL, Some(&token), &members);
         assert_eq!(outcome(&send(get(&token, &thief))), refused, "{kind:?}");
         let two = get(&token, &proof()).header("DPoP", &proof());
         assert_eq!(outcome(&send(two)), refused, "{kind:?}");

@@ -283,7 +283,10 @@ async fn a_bound_token_is_no_bearer_token() {
     let refused = (401, "token.sender");
     assert!(is(&outcome(&bed, TOKEN).await, refused));
     let url = "https://api.example.com/orders";
-    let proof = client.proof("GET", url, Some(TOKEN), &json!({}));
+    // A daemon that has just started asks for a nonce.
+    let first = bed.send("http", &Http::forward("GET", "/orders")).await;
+    let members = json!({"nonce": first.header("dpop-nonce").expect("a nonce")});
+    let proof = client.proof("GET", url, Some(TOKEN), &members);
     let with = |proof: &str| {
         Http::forward("GET", "/orders")
             .header("Authorization", format!("DPoP {TOKEN}"))
@@ -293,7 +296,7 @@ async fn a_bound_token_is_no_bearer_token() {
     assert_eq!(allowed.outcome(), ALLOWED, "{allowed:?}");
     let again = bed.send("http", &with(&proof)).await;
     assert_eq!(again.outcome(), refused, "{again:?}");
-    let of_another = client.proof("GET", url, Some("another"), &json!({}));
+    let of_another = client.proof("GET", url, Some("another"), &members);
     let other = bed.send("http", &with(&of_another)).await;
     assert_eq!(other.outcome(), refused, "{other:?}");
     assert_eq!(endpoint.count(), 1);

@@ -116,6 +116,12 @@ impl Through {
     }
 }
 
+/// The nonce that a daemon asks for which has just started.
+async fn nonce(bed: &Testbed) -> String {
+    let answer = bed.send("http", &Http::nginx("GET", "/orders")).await;
+    answer.header("dpop-nonce").expect("a nonce").to_owned()
+}
+
 fn refused(said: &Said, error: &str, hint: &str) {
     assert_eq!(
         (said.status, said.reason.as_str()),
@@ -135,9 +141,12 @@ async fn a_bound_token_passes_with_a_proof_and_once() {
     let token = bound(&bed, &client);
     let authorization = format!("DPoP {token}");
     let bearer = format!("Bearer {token}");
+    let nonce = nonce(&bed).await;
     for through in ALL {
-        let proof =
-            |method: &str, members: Value| client.proof(method, URL, Some(&token), &members);
+        let proof = |method: &str, mut members: Value| {
+            members["nonce"] = json!(nonce);
+            client.proof(method, URL, Some(&token), &members)
+        };
         let ask = |method, headers: Vec<(&'static str, String)>| {
             let (bed, channel) = (&bed, &channel);
             async move {
@@ -197,7 +206,7 @@ async fn a_bound_token_passes_with_a_proof_and_once() {
             "s ago",
         );
         // By somebody else's key.
-        let stolen = Client::new().proof("GET", URL, Some(&token), &json!({}));
+        let stolen = Client::new().proof("GET", URL, Some(&token), &json!({"nonce": nonce}));
         refused(
             &ask("GET", sent(&stolen)).await,
             "invalid_token",
@@ -268,8 +277,9 @@ async fn an_optional_proof_leaves_bearer_tokens_alone() {
     let bed = Testbed::with(&policy("dpop optional"), SCHEMES).await;
     let client = Client::new();
     let (free, own) = (bed.token(json!({})), bound(&bed, &client));
+    let nonce = nonce(&bed).await;
     let ask = |scheme: &str, token: &str| {
-        let proof = client.proof("GET", URL, Some(token), &json!({}));
+        let proof = client.proof("GET", URL, Some(token), &json!({"nonce": nonce}));
         Http::nginx("GET", "/orders")
             .header("Authorization", format!("{scheme} {token}"))
             .header("DPoP", proof)
@@ -298,6 +308,8 @@ dpop: { ports: [8443] }
     let bed = Testbed::with(&policy("dpop"), config).await;
     let client = Client::new();
     let token = bound(&bed, &client);
+    let nonce = nonce(&bed).await;
+    let members = json!({"nonce": nonce});
     let ask = |host: &str, url: &str| {
         Http::nginx("GET", "/orders")
             .without("X-Original-Host")
@@ -306,7 +318,7 @@ dpop: { ports: [8443] }
             .header("X-Forwarded-Proto", "http")
             .header("X-Forwarded-Host", "evil.example")
             .header("Authorization", format!("DPoP {token}"))
-            .header("DPoP", client.proof("GET", url, Some(&token), &json!({})))
+            .header("DPoP", client.proof("GET", url, Some(&token), &members))
     };
     let host = "api.example.com";
     for (host, url, status) in [
@@ -384,6 +396,48 @@ async fn a_nonce_is_asked_for_and_given() {
     bed.running.shutdown().await;
 }
 
+/// The memory of used proofs ends with the process. The next one asks for its own nonce until no
+/// older proof can be good: also where the nonces of both have one key.
+#[tokio::test]
+async fn a_proof_that_was_used_is_not_good_again_after_a_restart() {
+    let keyed = "dpop: { nonces: true, nonce_key_file: nonce.key }\n";
+    let unasked = "dpop: { nonce_key_file: nonce.key }\n";
+    for (before, after) in [("", ""), (keyed, keyed), (keyed, unasked), (unasked, keyed)] {
+        let start = |dpop| {
+            let config = format!("{SCHEMES}{dpop}");
+            async move {
+                let beside = |folder: &std::path::Path| {
+                    std::fs::write(folder.join("nonce.key"), "a key that both have".repeat(2))
+                        .expect("written");
+                };
+                Testbed::prepared(&policy("dpop"), &config, beside).await
+            }
+        };
+        let client = Client::new();
+        let old = start(before).await;
+        let token = bound(&old, &client);
+        let ask = |members: Value| {
+            Http::forward("GET", "/orders")
+                .header("Authorization", format!("DPoP {token}"))
+                .header("DPoP", client.proof("GET", URL, Some(&token), &members))
+        };
+        let used = ask(json!({"nonce": nonce(&old).await}));
+        assert_eq!(old.send("http", &used).await.status, 200, "{before}");
+        old.running.shutdown().await;
+
+        let new = start(after).await;
+        for old in [&used, &ask(json!({}))] {
+            let answer = new.send("http", old).await;
+            let challenge = answer.header("www-authenticate").expect("a challenge");
+            assert!(challenge.contains("use_dpop_nonce"), "{after}: {answer:?}");
+            let nonce = answer.header("dpop-nonce").expect("a nonce");
+            let answer = new.send("http", &ask(json!({"nonce": nonce}))).await;
+            assert_eq!(answer.status, 200, "{after}: {answer:?}");
+        }
+        new.running.shutdown().await;
+    }
+}
+
 /// A memory that is full makes no proof good; each client has its own part of it.
 #[tokio::test]
 async fn a_memory_without_room_denies() {
@@ -391,10 +445,11 @@ async fn a_memory_without_room_denies() {
     let bed = Testbed::with(&policy("dpop"), &config).await;
     let client = Client::new();
     let token = bound(&bed, &client);
+    let members = json!({"nonce": nonce(&bed).await});
     let ask = || {
         Http::forward("GET", "/orders")
             .header("Authorization", format!("DPoP {token}"))
-            .header("DPoP", client.proof("GET", URL, Some(&token), &json!({})))
+            .header("DPoP", client.proof("GET", URL, Some(&token), &members))
     };
     let (first, second) = (ask(), ask());
     for request in [&first, &second] {
