@@ -239,6 +239,9 @@ pub struct Explanation {
     pub token: ExplainedToken,
     /// The headers for the upstream on an allow, and those for the client on a denial.
     pub headers: Headers,
+    /// On an allow: the headers that the upstream must not get as the client sent them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
 }
 
 /// One condition and what it came to.
@@ -303,6 +306,10 @@ pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) ->
             denial.hint().filter(|_| explain == Explain::Full),
         ),
     };
+    let remove = match decision {
+        Decision::Allow(permit) => permit.headers_to_remove().map(str::to_owned).collect(),
+        Decision::Deny(_) => Vec::new(),
+    };
     let token = decision.token();
     Explanation {
         decision: if decision.allowed() { "allow" } else { "deny" },
@@ -326,5 +333,6 @@ pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) ->
             subject: token.and_then(|token| token.subject.as_deref().map(str::to_owned)),
         },
         headers,
+        remove,
     }
 }

@@ -39,6 +39,17 @@ fn folded_byte(byte: u8) -> u8 {
     }
 }
 
+/// Whether some application reads a cookie or a parameter under another name.
+///
+/// PHP drops blanks before a name, and reads it to its first NUL or to a `[`, which begins an index
+/// (`php_register_variable_ex`); a `[` that is never closed becomes `_`.
+pub fn reads_as(sent: &str, name: &str) -> bool {
+    let begun = sent.trim_start_matches(|character: char| character <= ' ');
+    let end = begun.find(['[', '\0']).unwrap_or(begun.len());
+    let variable = begun.get(..end).unwrap_or(begun);
+    [sent, begun, variable].iter().any(|read| same(read, name))
+}
+
 /// Whether every proxy can be told to set and to remove a header of this name: letters, digits and
 /// `-`.
 ///
@@ -184,6 +195,27 @@ mod tests {
         // Letters of other scripts are letters, in lower case like all.
         assert!(same("\u{212a}ey", "key"));
         assert!(!same("é", "_"));
+    }
+
+    #[test]
+    fn parameters_that_some_application_reads_as_one() {
+        for other in [
+            "a.b",
+            "A_B",
+            "a[b",
+            "a b",
+            " a_b",
+            "\u{b}a_b",
+            "a_b[]",
+            "a_b[x][y]",
+            "a.b[0]",
+            "a_b\0c",
+        ] {
+            assert!(reads_as(other, "a_b"), "{other:?}");
+        }
+        for other in ["a_b_", "a_bc", "_a_b", "[a_b]", "ab"] {
+            assert!(!reads_as(other, "a_b"), "{other:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{self, ApiId, Audience, Host, IssuerId, PathOptions};
+use crate::model::{self, ApiId, Audience, Host, IssuerId, PathOptions, TokenPlace};
 use crate::pattern::HostPattern;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, ApiSetting};
@@ -38,6 +38,10 @@ pub(super) struct ApiInfo {
     pub paths: PathOptions,
     /// Where the path options are said.
     pub paths_span: Option<Span>,
+    /// The headers that it forwards, in lower case.
+    pub forwarded: Vec<Spanned<String>>,
+    /// Where it looks for a token, by names that it gives.
+    pub token_places: Vec<Spanned<TokenPlace>>,
 }
 
 /// The settings of one API, each with the place where it is said.
@@ -171,7 +175,8 @@ pub(super) fn check(
         out,
     );
     let (paths, paths_span) = check_paths(&settings.paths, out);
-    let token_places = token_places::check(env, settings.token_in.as_ref(), out);
+    let placed = token_places::check(env, settings.token_in.as_ref(), out);
+    let token_places: Vec<TokenPlace> = placed.iter().map(|(place, _)| place.clone()).collect();
     if let Some(said) = &settings.forward_no_token {
         token_places::check_kept(said.span, settings.token_in.as_ref(), out);
     }
@@ -183,7 +188,7 @@ pub(super) fn check(
         let names_hosts = settings.host.is_some();
         sender::check_dpop(said, &main.name, names_hosts, &token_places, out);
     }
-    let info = ApiInfo {
+    let mut info = ApiInfo {
         id,
         name: main.name.node.clone(),
         name_span: main.name.span,
@@ -199,7 +204,17 @@ pub(super) fn check(
         issuers,
         paths,
         paths_span,
+        forwarded: Vec::new(),
+        token_places: placed
+            .into_iter()
+            .filter_map(|(place, span)| Some(Spanned::new(place, span?)))
+            .collect(),
     };
+    let forward = forward::check(terms, &info, env.issuers, &settings.forward, out);
+    info.forwarded = forward
+        .iter()
+        .map(|forward| Spanned::new(forward.node.header.clone(), forward.span))
+        .collect();
     let model = model::Api {
         span: main.span,
         name: info.name.clone(),
@@ -221,7 +236,7 @@ pub(super) fn check(
             origins::check(terms, origins, credentials, setting.span, out)
         }),
         preflight_public: settings.preflight_public.is_some(),
-        forward: forward::check(terms, &info, env.issuers, &settings.forward, out),
+        forward: forward.into_iter().map(|forward| forward.node).collect(),
         forward_no_token: settings.forward_no_token.is_some(),
         paths,
         routes: Vec::new(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::headers::is_plain;
 use crate::model::{Forward, Forwarded};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast;
@@ -11,15 +12,18 @@ use crate::value::ClaimType;
 use super::apis::ApiInfo;
 use super::issuers::IssuerInfo;
 use super::out::Out;
-use super::urls::is_token;
 use super::values::Terms;
+
+/// Beginnings of names that are Envoy's and portcullis' own.
+const OWNED: [&str; 2] = ["x-envoy-", "x-portcullis-"];
 
 /// Headers that no policy sets: they are the proxy's (RFC 9110, sections 7.2 and 7.6.1, and the
 /// framing of the message), or hold the token itself.
-const RESERVED: [&str; 13] = [
+const RESERVED: [&str; 14] = [
     "authorization",
     "connection",
     "content-length",
+    "expect",
     "host",
     "keep-alive",
     "proxy-authenticate",
@@ -39,7 +43,7 @@ pub(super) fn check(
     issuers: &[IssuerInfo],
     settings: &[Spanned<&ast::Forward>],
     out: &mut Out,
-) -> Vec<Forward> {
+) -> Vec<Spanned<Forward>> {
     let mut headers: BTreeMap<String, Span> = BTreeMap::new();
     let mut forwards = Vec::new();
     for setting in settings {
@@ -55,9 +59,7 @@ pub(super) fn check(
         let Some(header) = header_name(terms, header, out) else {
             continue;
         };
-        // A proxy or a framework may take `_` for `-`: the two spellings are one header.
-        let spelling = header.node.replace('_', "-");
-        if let Some(first) = headers.get(&spelling) {
+        if let Some(first) = headers.get(&header.node) {
             out.say(
                 Diagnostic::new(
                     Code::DoubledForward,
@@ -65,16 +67,17 @@ pub(super) fn check(
                     format!("the header `{}` is set twice", header.node),
                 )
                 .also(*first, "set here already")
-                .help("case does not tell headers apart, nor does `_` from `-`"),
+                .help("names of headers are case-insensitive"),
             );
             continue;
         }
-        headers.insert(spelling, header.span);
+        headers.insert(header.node.clone(), header.span);
         if let Some(value) = value {
-            forwards.push(Forward {
+            let forward = Forward {
                 header: header.node,
                 value,
-            });
+            };
+            forwards.push(Spanned::new(forward, header.span));
         }
     }
     forwards
@@ -84,7 +87,10 @@ pub(super) fn check(
 fn header_name(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<Spanned<String>> {
     let text = terms.text(term, "a header", out)?;
     let name = text.node.to_ascii_lowercase();
-    if name.starts_with(':') || name.starts_with("x-envoy-") || RESERVED.contains(&name.as_str()) {
+    let reserved = name.starts_with(':')
+        || OWNED.iter().any(|prefix| name.starts_with(prefix))
+        || RESERVED.contains(&name.as_str());
+    if reserved {
         out.say(
             Diagnostic::new(
                 Code::ReservedHeader,
@@ -95,11 +101,26 @@ fn header_name(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<Spanned<
         );
         return None;
     }
-    if !is_token(&name) {
-        out.say(bad_header(&text));
+    plain_header(&text, out)
+}
+
+/// The name of a header that proxies have to set or to remove, in lower case.
+pub(super) fn plain_header(text: &Spanned<String>, out: &mut Out) -> Option<Spanned<String>> {
+    if !is_plain(&text.node) {
+        out.say(
+            Diagnostic::new(
+                Code::HeaderName,
+                text.span,
+                format!("the header's name `{}` holds more than letters, digits and `-`", text.node),
+            )
+            .help(
+                "applications read several spellings of other names as one, and not every proxy can \
+                 set or remove them; choose a name such as `x-user-id`",
+            ),
+        );
         return None;
     }
-    Some(Spanned::new(name, text.span))
+    Some(Spanned::new(text.node.to_ascii_lowercase(), text.span))
 }
 
 /// A text that is no header's name.

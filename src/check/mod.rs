@@ -32,6 +32,7 @@ mod relations;
 mod routes;
 mod sender;
 mod sets;
+mod shared_names;
 mod strength;
 mod test_tokens;
 mod texts;
@@ -94,6 +95,7 @@ pub fn check(mut input: Input) -> Checked {
     let (infos, model, lets) = read(&input, &named, lines, &mut out);
     let sources = input.sources;
     drop(input);
+    shared_names::check(&infos, &model, &mut out);
     relations::check(&infos, &model, &mut out);
     meaning::check(sources, &infos, &model, &lets, &mut out);
     near_scopes::check(&model.apis, &model.guards, &mut out);

@@ -6,7 +6,7 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast;
 
 use super::conditions::Env;
-use super::forward::bad_header;
+use super::forward::plain_header;
 use super::limits::MAX_TOKEN_PLACES;
 use super::out::Out;
 use super::urls::is_token;
@@ -14,12 +14,12 @@ use super::urls::is_token;
 /// What is said: whether `only`, and the places.
 pub(super) type TokenIn<'a> = (bool, &'a [Spanned<ast::TokenPlace>]);
 
-/// Reads the places, `Authorization` first where it is one.
+/// Reads the places and where each is written, `Authorization` first where it is one.
 pub(super) fn check(
     env: Env,
     setting: Option<&Spanned<TokenIn>>,
     out: &mut Out,
-) -> Vec<TokenPlace> {
+) -> Vec<(TokenPlace, Option<Span>)> {
     let mut places: Vec<(TokenPlace, Option<Span>)> = Vec::new();
     let (only, named) = setting.map_or((false, [].as_slice()), |setting| setting.node);
     if !only {
@@ -51,7 +51,7 @@ pub(super) fn check(
             places.push((found, Some(place.span)));
         }
     }
-    places.into_iter().map(|(place, _)| place).collect()
+    places
 }
 
 /// One place, if it is one.
@@ -66,11 +66,7 @@ fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Opt
     match &place.node {
         ast::TokenPlace::Header(term) => {
             let header = env.terms.text(term, "a header", out)?;
-            if !is_token(&header.node) {
-                out.say(bad_header(&header));
-                return None;
-            }
-            let name = header.node.to_ascii_lowercase();
+            let name = plain_header(&header, out)?.node;
             let instead = match name.as_str() {
                 "authorization" => "it is looked at anyway; `token only in` is what leaves it out",
                 "cookie" => "write `cookie \"…\"`, with the cookie's name",

@@ -331,9 +331,11 @@ impl Daemon {
         self.count_policy(&snapshot);
     }
 
-    /// Counts the policy in force, and says what it asks for in vain.
+    /// Counts the policy in force, and says what it asks for in vain and what is believed.
     fn count_policy(&self, snapshot: &Snapshot) {
-        for sentence in needs::unmet(snapshot.policy.model(), &self.settings()) {
+        let settings = self.settings();
+        let unmet = needs::unmet(snapshot.policy.model(), &settings);
+        for sentence in needs::believed(&settings).into_iter().chain(unmet) {
             tracing::warn!("{sentence}");
         }
         let routes: BTreeSet<(&str, &str)> = snapshot

@@ -7,6 +7,30 @@
 use super::config::{ClientAddress, ClientCertificate, Config, Scheme};
 use crate::model::{Access, Atom, Condition, ConditionKind, Model};
 
+/// A sentence for each thing that is believed because the configuration says so.
+pub fn believed(config: &Config) -> Vec<String> {
+    let adapters = &config.adapters;
+    let mut believed: Vec<String> = adapters
+        .trusting()
+        .map(|adapter| {
+            format!(
+                "`adapters.{adapter}.sent_forward_headers` is `removed_by_proxy`: requests in which a client sends a `forward` header are let through, and the proxy must remove it"
+            )
+        })
+        .collect();
+    for (adapter, trusted) in [
+        ("grpc", &adapters.grpc.trusted_headers),
+        ("envoy", &adapters.envoy.trusted_headers),
+    ] {
+        for name in &trusted.0 {
+            believed.push(format!(
+                "`adapters.{adapter}.trusted_headers` names `{name}`: the application gets it as it arrives, and a trusted proxy must always set it"
+            ));
+        }
+    }
+    believed
+}
+
 /// A sentence for each adapter that can't give what the policy asks for.
 pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
     let adapters = &config.adapters;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::adapter::{Malformed, Original};
 use super::cache::{Failed, Under};
 use super::caught::caught;
-use super::config::{Config, Explain};
+use super::config::{Config, Explain, SentForwardHeaders};
 use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, cut};
 use super::log::rfc3339;
 use super::metrics::Adapter;
@@ -168,6 +168,9 @@ impl Exchange<'_> {
                 return self.refuse(&fault, None, respond);
             }
         };
+        if let Some(fault) = self.spoken_for(&original) {
+            return self.refuse(&fault, Some(&original), respond);
+        }
         let Ok(_room) = self.daemon.room.try_acquire() else {
             let fault = Fault::new(Reason::Internal, OVERLOADED);
             return self.refuse(&fault, Some(&original), respond);
@@ -185,6 +188,32 @@ impl Exchange<'_> {
         let response = respond(&self.decided(&decision, &trace));
         self.note(&decision, Some(&original), &proof);
         response
+    }
+
+    /// What is at fault where a client sends what only portcullis may say of it, to a proxy from
+    /// which portcullis can't have it removed.
+    fn spoken_for(&self, original: &Original<'_>) -> Option<Fault> {
+        let adapters = &self.settings.adapters;
+        let sent = match self.adapter {
+            Adapter::nginx => adapters.nginx.sent_forward_headers,
+            Adapter::forward => adapters.forward.sent_forward_headers,
+            Adapter::envoy => adapters.envoy.sent_forward_headers,
+            // Envoy is told over gRPC what to remove, and so is a program.
+            Adapter::grpc | Adapter::pdp => SentForwardHeaders::RemovedByProxy,
+        };
+        match sent {
+            SentForwardHeaders::RemovedByProxy => return None,
+            SentForwardHeaders::Refuse => {}
+        }
+        let forwarded = self.snapshot.policy.identity_headers();
+        let (name, _) = original
+            .headers
+            .iter()
+            .find(|(name, _)| forwarded.iter().any(|forwarded| forwarded == name))?;
+        Some(Fault::new(
+            Reason::RequestMalformed,
+            format!("only the policy sets the header `{name}`; remove it from the request"),
+        ))
     }
 
     /// Denies without asking the policy.

@@ -168,6 +168,12 @@ codes! {
     IntrospectedIdTokens = "P0427", Error;
     /// No token is to be forwarded, and one can stand where it can't be taken away.
     TokenForwarded = "P0428", Error;
+    /// A header that is forwarded or holds a token has a name that some proxy can't set or remove.
+    HeaderName = "P0429", Error;
+    /// A header or a place of a token has two uses, or two places are one to some application.
+    SharedName = "P0430", Error;
+    /// A condition reads another spelling of a header or parameter that is forwarded or holds a token.
+    OtherSpelling = "P0431", Error;
     /// A path that has no meaning.
     BadPath = "P0501", Error;
     /// A route does not say who may call it.

@@ -1,7 +1,5 @@
 //! The decision: pure, total, and the only place where a request is let through.
 
-use std::borrow::Cow;
-
 use super::decision::{Challenge, Decision, Denial, Permit, SeenToken, Subject};
 use super::eval::Scene;
 use super::evidence::{Evidence, Fault, SeenKind};
@@ -209,7 +207,7 @@ fn allow<'a>(
             (Some(api), Some(facts)) => forward::headers(api, facts),
             _ => Vec::new(),
         },
-        remove: removed(routed, api),
+        remove: api.map(forward::token_headers).unwrap_or_default(),
         subject: Subject {
             policy: routed.policy,
             api,
@@ -219,14 +217,6 @@ fn allow<'a>(
         facts,
         preflight,
     })
-}
-
-/// What is removed beside the policy's listed names.
-fn removed<'a>(routed: &Routed<'a, 'a>, api: Option<&'a Api>) -> Vec<Cow<'a, str>> {
-    let others = routed.policy.other_spellings(routed.request);
-    let mut removed = api.map(forward::token_headers).unwrap_or_default();
-    removed.extend(others.into_iter().map(Cow::Borrowed));
-    removed
 }
 
 /// Denies without looking at any rule, for what is at fault before there is a request to decide.

@@ -175,7 +175,7 @@ impl<'a> Permit<'a> {
     }
 
     /// The headers to remove from what the client sent, names in lower case: every name that some
-    /// API forwards, in every spelling that an upstream might take for it, unless it is set.
+    /// API forwards, unless it is set, and those that hold a token which is not forwarded.
     ///
     /// Envoy removes after it sets, so that a name that is in both would vanish.
     pub fn headers_to_remove(&self) -> impl Iterator<Item = &str> {
@@ -185,7 +185,17 @@ impl<'a> Permit<'a> {
             .iter()
             .map(String::as_str)
             .chain(self.remove.iter().map(Cow::as_ref))
-            .filter(|name| self.set.iter().all(|(set, _)| set != name))
+            .filter(|name| !self.sets(name))
+    }
+
+    /// Those of an adapter's own headers to remove that are not set.
+    pub fn unset<'n>(&self, names: &'n [Cow<'_, str>]) -> impl Iterator<Item = &'n str> {
+        let names = names.iter().map(Cow::as_ref);
+        names.filter(|name| !self.sets(name))
+    }
+
+    fn sets(&self, name: &str) -> bool {
+        self.set.iter().any(|(set, _)| *set == name)
     }
 }
 

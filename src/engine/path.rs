@@ -213,3 +213,8 @@ fn hex(digit: u8) -> Option<u8> {
         .to_digit(16)
         .and_then(|value| u8::try_from(value).ok())
 }
+
+/// A text with its escapes decoded; `None` where one is bad.
+pub(super) fn unescaped(text: &str) -> Option<String> {
+    String::from_utf8(decode(text.as_bytes()).ok()?).ok()
+}

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::index::{Index, Rule, RuleKind};
 use super::reading::Names;
-use super::request::Request;
-use super::{Facts, facts, fold, spellings};
+use super::spellings::Forwarded;
+use super::{Facts, facts, fold};
 use crate::json::Json;
-use crate::model::{Api, Forwarded, Guard, Issuer, Model, Route};
+use crate::model::{self, Api, Guard, Issuer, Model, Route};
 use crate::pattern::HostPattern;
 use crate::settings::{ApiId, Binding, IssuerId, PathOptions, Senders};
 use crate::source::{Place, Sources, Span};
@@ -24,9 +24,7 @@ pub struct Policy {
     any: Option<u32>,
     groups: Vec<Group>,
     routes: Vec<(ApiId, u32)>,
-    identity_headers: Vec<String>,
-    /// Forwarded names that have more spellings than are listed, each `_` as `-`.
-    many_spellings: Vec<String>,
+    forwarded: Forwarded,
     /// The headers and query parameters that conditions and token places read.
     names: Names,
     forwards_payload: bool,
@@ -81,14 +79,13 @@ impl Policy {
             label: HashMap::new(),
             any: None,
             groups: Vec::new(),
-            identity_headers: spellings::listed(&model),
-            many_spellings: spellings::too_many(&model),
+            forwarded: Forwarded::of(&model),
             names: Names::of(&model),
             fingerprint: fingerprint(&model),
             forwards_payload: model.apis.iter().any(|api| {
                 api.forward
                     .iter()
-                    .any(|forward| forward.value == Forwarded::Payload)
+                    .any(|forward| forward.value == model::Forwarded::Payload)
             }),
             routes,
             model,
@@ -220,10 +217,10 @@ impl Policy {
         schemes
     }
 
-    /// The header names that some API sets, in every spelling that an application might take for
-    /// them: removed from what the client sent, on every allow.
+    /// The names of the headers that some API forwards, in lower case: removed from what the client
+    /// sent, on every allow. A request that spells one of them otherwise is refused.
     pub fn identity_headers(&self) -> &[String] {
-        &self.identity_headers
+        self.forwarded.names()
     }
 
     /// Reads a verified claims set; `payload` is its base64url form, kept where some API
@@ -244,10 +241,9 @@ impl Policy {
         facts.fingerprint == self.fingerprint
     }
 
-    /// The headers of a request that an application might take for one that is forwarded, beyond
-    /// [`Policy::identity_headers`].
-    pub(super) fn other_spellings<'r>(&self, request: &Request<'r>) -> Vec<&'r str> {
-        spellings::others(&self.many_spellings, &self.identity_headers, request)
+    /// The headers that some API forwards.
+    pub(super) fn forwarded(&self) -> &Forwarded {
+        &self.forwarded
     }
 
     pub(super) fn names(&self) -> &Names {

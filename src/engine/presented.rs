@@ -7,6 +7,7 @@ use super::origin;
 use super::reading::{MAX_QUERY_PARAMETERS, Value};
 use super::request::Request;
 use super::routed::{Routed, State};
+use super::spellings::{self, SUBPROTOCOLS};
 use crate::reason::Reason;
 use crate::settings::{Demand, TokenPlace};
 
@@ -41,6 +42,9 @@ impl<'r> Routed<'_, 'r> {
         };
         if open.demand == Demand::None {
             return Presented::Absent;
+        }
+        if let Err(fault) = spellings::check_places(api, self.request, &open.reading) {
+            return Presented::Fault(fault);
         }
         let mut found: Option<(Cow<'r, str>, Scheme, &TokenPlace)> = None;
         for place in &api.token_places {
@@ -153,20 +157,7 @@ fn authorization<'r>(
 }
 
 /// A header that holds the token alone.
-///
-/// CGI and what descends from it take `X_Access_Token` for `X-Access-Token`: beside or in place of
-/// the one that is checked, the application could read the other.
 fn header<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
-    let taken_for = |sent: &str| {
-        let gap = |byte: u8| if byte == b'_' { b'-' } else { byte };
-        sent != name && sent.bytes().map(gap).eq(name.bytes().map(gap))
-    };
-    if let Some((sent, _)) = request.headers.iter().find(|(sent, _)| taken_for(sent)) {
-        return Err(malformed(format!(
-            "the header {} could be taken for `{name}`",
-            crate::text::quoted(sent)
-        )));
-    }
     Ok(one(request, name)?
         .map(|value| value.trim_matches(' '))
         .filter(|value| !value.is_empty())
@@ -183,7 +174,8 @@ fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
             .map_err(|_| malformed("the header `cookie` is not printable ASCII"))?;
         for pair in text.split(';') {
             let named = |pair: &'r str| {
-                let (key, value) = pair.split_once('=')?;
+                // PHP makes an empty cookie of a name alone.
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
                 (key.trim_matches(BLANKS) == name).then(|| value.trim_matches(BLANKS))
             };
             let behind_a_comma = pair.split(',').skip(1).any(|pair| named(pair).is_some());
@@ -216,7 +208,7 @@ fn query<'r>(value: &Value, name: &str) -> Found<'r> {
 
 /// `Sec-WebSocket-Protocol: NAME, TOKEN` (RFC 6455, section 4.1).
 fn subprotocol<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
-    let mut values = request.header("sec-websocket-protocol");
+    let mut values = request.header(SUBPROTOCOLS);
     let Some(value) = values.next() else {
         return Ok(None);
     };

@@ -137,6 +137,17 @@ impl<'p, 'r> Reading<'p, 'r> {
         value(parameters, &self.names.parameters, name)
     }
 
+    /// The first parameter whose name, decoded, is such a one. A query that can't be read
+    /// makes every parameter unclear, so nothing is said of it here.
+    pub fn other_parameter(&self, is: impl Fn(&str) -> bool) -> Option<String> {
+        let pairs = self.query?.split(|byte| *byte == b'&');
+        pairs
+            .take(MAX_QUERY_PARAMETERS)
+            .filter_map(|pair| self.query_text(pair.split(|byte| *byte == b'=').next()?))
+            .find(|name| is(name))
+            .map(Cow::into_owned)
+    }
+
     fn read_headers(&self) -> Vec<Value> {
         let mut headers = vec![Value::Absent; self.names.headers.len()];
         for (name, value) in self.request.headers {

@@ -128,6 +128,7 @@ impl<'p, 'r> Routed<'p, 'r> {
             self.api = self.policy.api(one.api).map(|api| (one.api, api));
         }
         let path = path::read(target.path, group.options, self.request.masked)?;
+        self.policy.forwarded().check(self.request)?;
         let matched = self.matched(group, method, &path);
         if let Some(preflight) = self.preflight(group, method, &path, matched.as_ref()) {
             self.api = Some(preflight.rules.api);

@@ -1,84 +1,132 @@
-//! The names under which an application may find a forwarded header.
+//! Headers, cookies and parameters that an application may take for one that the policy names.
 //!
-//! CGI and what descends from it (WSGI, Rack, PHP) make `HTTP_X_USER_ID` of `X-User-Id`, of
-//! `X_User_Id` and of `X-User_Id` alike: a client that sends one of them speaks in the policy's
-//! name. So all of them are removed.
+//! A policy judges one spelling of a name and an application may read another (`crate::headers`):
+//! a request that holds another one is refused, since what was judged need not be what is read. No
+//! list of spellings could be removed instead, for there is no end to them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::evidence::Fault;
+use super::path;
+use super::reading::Reading;
 use super::request::Request;
-use crate::model::Model;
+use crate::headers::{reads_as, same};
+use crate::model::{Api, Model};
+use crate::reason::Reason;
+use crate::settings::TokenPlace;
 
-/// The most `-` and `_` of a name for which every spelling is listed: 16 of them. Longer names
-/// are looked for in the request itself.
-const MAX_LISTED_GAPS: usize = 4;
+/// The header that holds subprotocols (RFC 6455, section 4.1).
+pub(super) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 
-fn names(model: &Model) -> BTreeSet<&str> {
-    model
-        .apis
-        .iter()
-        .flat_map(|api| &api.forward)
-        .map(|forward| forward.header.as_str())
-        .collect()
+/// The names that the APIs of a policy forward, in lower case.
+#[derive(Debug, Default)]
+pub(super) struct Forwarded {
+    /// Sorted, each once.
+    names: Vec<String>,
+    /// The places of names of one length, so that most headers of a request are compared with none.
+    by_length: BTreeMap<usize, Vec<usize>>,
 }
 
-fn parts(name: &str) -> Vec<&str> {
-    name.split(['-', '_']).collect()
-}
-
-/// The names of all APIs, in every spelling; of long ones, as written, with `-` and with `_`
-/// throughout. Sorted, each once.
-pub(super) fn listed(model: &Model) -> Vec<String> {
-    let all: BTreeSet<String> = names(model).into_iter().flat_map(spellings).collect();
-    all.into_iter().collect()
-}
-
-fn spellings(name: &str) -> Vec<String> {
-    let parts = parts(name);
-    let gaps = parts.len() - 1;
-    if gaps > MAX_LISTED_GAPS {
-        return vec![name.to_owned(), parts.join("-"), parts.join("_")];
+impl Forwarded {
+    /// The names of all APIs: a request to one must not speak in the name of another's.
+    pub fn of(model: &Model) -> Forwarded {
+        let names: BTreeSet<&str> = model
+            .apis
+            .iter()
+            .flat_map(|api| &api.forward)
+            .map(|forward| forward.header.as_str())
+            .collect();
+        let mut forwarded = Forwarded::default();
+        for (at, name) in names.into_iter().enumerate() {
+            forwarded.by_length.entry(name.len()).or_default().push(at);
+            forwarded.names.push(name.to_owned());
+        }
+        forwarded
     }
-    (0..1_u32 << gaps)
-        .map(|choice| {
-            let mut spelling = String::with_capacity(name.len());
-            for (at, part) in parts.iter().enumerate() {
-                if at > 0 {
-                    let hyphen = choice >> (at - 1) & 1 == 0;
-                    spelling.push(if hyphen { '-' } else { '_' });
+
+    /// The names.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Refuses a request that has another spelling of one of them.
+    pub fn check(&self, request: &Request<'_>) -> Result<(), Fault> {
+        for (sent, _) in request.headers {
+            let alike = self.by_length.get(&sent.len()).into_iter().flatten();
+            for name in alike.filter_map(|at| self.names.get(*at)) {
+                if name != sent && same(name, sent) {
+                    return Err(header_fault(sent, name));
                 }
-                spelling.push_str(part);
             }
-            spelling
-        })
-        .collect()
-}
-
-/// The names that have more spellings than are listed, with `-` throughout.
-pub(super) fn too_many(model: &Model) -> Vec<String> {
-    names(model)
-        .into_iter()
-        .map(parts)
-        .filter(|parts| parts.len() - 1 > MAX_LISTED_GAPS)
-        .map(|parts| parts.join("-"))
-        .collect()
-}
-
-/// The headers of a request that are a spelling of one of `names`, and not in `listed`.
-pub(super) fn others<'r>(
-    names: &[String],
-    listed: &[String],
-    request: &Request<'r>,
-) -> Vec<&'r str> {
-    if names.is_empty() {
-        return Vec::new();
+        }
+        Ok(())
     }
-    let is_other = |header: &&str| {
-        header.contains('_')
-            && names.contains(&header.replace('_', "-"))
-            && !listed.iter().any(|name| name == header)
-    };
-    let headers = request.headers.iter().map(|(header, _)| *header);
-    let found: BTreeSet<&str> = headers.filter(is_other).collect();
-    found.into_iter().collect()
+}
+
+/// Refuses a request that has another spelling of a place where the API looks for a token: the
+/// application could read another token than the one that is checked.
+pub(super) fn check_places(
+    api: &Api,
+    request: &Request<'_>,
+    reading: &Reading<'_, '_>,
+) -> Result<(), Fault> {
+    for place in &api.token_places {
+        match place {
+            // One word: in lower case it has no other spelling.
+            TokenPlace::Authorization => {}
+            TokenPlace::Header(name) => check_header(request, name)?,
+            TokenPlace::Subprotocol(_) => check_header(request, SUBPROTOCOLS)?,
+            TokenPlace::Cookie(name) => check_cookies(request, name)?,
+            TokenPlace::Query(name) => {
+                if let Some(sent) =
+                    reading.other_parameter(|sent| sent != name && reads_as(sent, name))
+                {
+                    return Err(fault("query parameter", &sent, name));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_header(request: &Request<'_>, name: &str) -> Result<(), Fault> {
+    let other = |sent: &&str| *sent != name && same(sent, name);
+    let mut sent = request.headers.iter().map(|(sent, _)| *sent);
+    sent.find(other)
+        .map_or(Ok(()), |sent| Err(header_fault(sent, name)))
+}
+
+fn check_cookies(request: &Request<'_>, name: &str) -> Result<(), Fault> {
+    for value in request.header("cookie") {
+        // What is not UTF-8 is refused where the cookie is read.
+        let Ok(text) = std::str::from_utf8(value) else {
+            continue;
+        };
+        // A proxy may have joined several headers by a comma.
+        for pair in text.split([';', ',']) {
+            let (sent, _) = pair.split_once('=').unwrap_or((pair, ""));
+            let trimmed = sent.trim_matches([' ', '\t']);
+            // PHP before 7.4.11 decodes names.
+            let decoded = path::unescaped(sent);
+            let mut read = [Some(trimmed), decoded.as_deref()].into_iter().flatten();
+            if trimmed != name && read.any(|sent| sent == name || reads_as(sent, name)) {
+                return Err(fault("cookie", trimmed, name));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn header_fault(sent: &str, name: &str) -> Fault {
+    fault("header", sent, name)
+}
+
+fn fault(what: &str, sent: &str, name: &str) -> Fault {
+    Fault::new(
+        Reason::RequestMalformed,
+        format!(
+            "some applications read the {what} {} as `{name}`: remove it, or spell it `{name}`",
+            crate::text::quoted(sent)
+        ),
+    )
 }

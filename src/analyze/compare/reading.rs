@@ -2,6 +2,7 @@
 
 use serde_json::Map;
 
+use crate::headers::{reads_as, same};
 use crate::model::Access;
 use crate::pattern::PathPattern;
 
@@ -248,6 +249,13 @@ impl<'r> Region<'r, '_> {
     fn token_places(&self, vocabulary: &Vocabulary, diagrams: &mut Diagrams<'_>) -> Function {
         use crate::settings::TokenPlace;
         let mut free = Function::TRUE;
+        // Nor any header that one of the policies refuses: what they forward is compared by itself.
+        for (id, value) in vocabulary.values().iter().enumerate() {
+            if (0..2).any(|side| self.refuses_spelling(side, &value.place)) {
+                let absent = diagrams.shaped(id, |_, shape| shape == Shape::Absent);
+                free = diagrams.store.and(free, absent);
+            }
+        }
         for side in 0..2 {
             let Some(api) = self
                 .rulings
@@ -276,6 +284,32 @@ impl<'r> Region<'r, '_> {
             }
         }
         free
+    }
+
+    /// Whether a policy refuses a request for the spelling of a header or a parameter.
+    fn refuses_spelling(&self, side: usize, place: &Place) -> bool {
+        use crate::settings::TokenPlace;
+        let Some(group) = self.groups.get(side) else {
+            return false;
+        };
+        let ruling = self.rulings.get(side).copied().flatten();
+        let mut places = ruling
+            .filter(|ruling| ruling.needs_token())
+            .and_then(|ruling| group.api(ruling.api))
+            .into_iter()
+            .flat_map(|api| &api.token_places);
+        match place {
+            Place::Header(read) => {
+                let other = |name: &String| name != read && same(name, read);
+                group.policy.identity_headers().iter().any(other)
+                    || places
+                        .any(|place| matches!(place, TokenPlace::Header(name) if other(name)))
+            }
+            Place::Query(read) => places.any(|place| {
+                matches!(place, TokenPlace::Query(name) if name != read && reads_as(read, name))
+            }),
+            _ => false,
+        }
     }
 
     fn allows(

@@ -6,9 +6,10 @@
 use http::Version;
 use http::request::Parts;
 
+use super::contradicting;
 use super::original::{self, Malformed, Original};
 use super::sources;
-use crate::daemon::config::Sources;
+use crate::daemon::config::EnvoySources;
 use crate::daemon::listen::RequestLine;
 
 /// What Envoy puts before the path.
@@ -22,7 +23,7 @@ const PREFIX: &[u8] = b"/envoy";
 pub fn read<'a>(
     parts: &'a Parts,
     line: Option<&'a RequestLine>,
-    config: &'a Sources,
+    config: &'a EnvoySources,
 ) -> Result<Original<'a>, Malformed> {
     let headers = &parts.headers;
     let mut own = Vec::new();
@@ -38,13 +39,15 @@ pub fn read<'a>(
     let target = target
         .strip_prefix(PREFIX)
         .ok_or_else(|| Malformed("the target is no path".to_owned()))?;
+    let sent = original::headers(headers, &own);
+    contradicting::refuse(&sent, &config.trusted())?;
     Ok(Original {
         method: std::str::from_utf8(method)
             .map_err(|_| Malformed("the method is not ASCII".to_owned()))?,
         target,
         scheme,
         host: Some(original::one(headers, "host")?),
-        headers: original::headers(headers, &own),
+        headers: sent,
         address,
         certificate,
         masked: true,

@@ -4,6 +4,7 @@
 //! what a client can send must not be taken for what a proxy says.
 
 mod certificate;
+mod contradicting;
 mod envoy_http;
 mod forward;
 pub mod grpc;
@@ -12,6 +13,7 @@ mod original;
 pub mod pdp;
 mod sources;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,7 +83,14 @@ async fn decide(daemon: &Daemon, adapter: Adapter, parts: &Parts) -> Response<Bo
         _ => envoy_http::read(parts, line, &settings.adapters.envoy),
     };
     daemon
-        .decide(adapter, read, |decided| respond(adapter, decided))
+        .decide(adapter, read, |decided| {
+            let sent = parts.headers.keys().map(HeaderName::as_str);
+            let contradicting = match adapter {
+                Adapter::envoy => contradicting::removed(sent, &settings.adapters.envoy.trusted()),
+                Adapter::grpc | Adapter::nginx | Adapter::forward | Adapter::pdp => Vec::new(),
+            };
+            respond(adapter, decided, &contradicting)
+        })
         .await
 }
 
@@ -89,7 +98,11 @@ async fn decide(daemon: &Daemon, adapter: Adapter, parts: &Parts) -> Response<Bo
 ///
 /// A header that can't be written makes an allow a denial: what it says of the user would be
 /// missing, or what the client forged would stay.
-fn respond(adapter: Adapter, decided: &Decided<'_>) -> Response<Body> {
+fn respond(
+    adapter: Adapter,
+    decided: &Decided<'_>,
+    contradicting: &[Cow<'_, str>],
+) -> Response<Body> {
     let answer = decided.answer(match adapter {
         Adapter::nginx => nginx::status,
         Adapter::envoy => envoy_http::status,
@@ -108,7 +121,10 @@ fn respond(adapter: Adapter, decided: &Decided<'_>) -> Response<Body> {
             .headers_to_set()
             .iter()
             .all(|(name, value)| put(headers, name, value));
-        let names: Vec<&str> = permit.headers_to_remove().collect();
+        let names: Vec<&str> = permit
+            .headers_to_remove()
+            .chain(permit.unset(contradicting))
+            .collect();
         if adapter == Adapter::envoy && !names.is_empty() {
             written &= put(headers, ENVOY_REMOVE, &names.join(","));
         }

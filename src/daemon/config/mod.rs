@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use adapters::{Adapters, ForwardSources, Sources};
+pub use adapters::{
+    Adapters, EnvoySources, ForwardSources, GrpcSources, SentForwardHeaders, Sources,
+};
 pub use cache::Cache;
 pub use dpop::Dpop;
 pub use duration::Span;

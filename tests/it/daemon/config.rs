@@ -209,6 +209,36 @@ fn fields(prefix: &str, value: &Value, into: &mut BTreeMap<String, String>) {
 }
 
 #[test]
+fn only_headers_that_are_taken_away_are_trusted() {
+    for (text, fine) in [
+        (
+            "adapters: {grpc: {trusted_headers: [X-Forwarded-Host]}}",
+            true,
+        ),
+        ("adapters: {envoy: {trusted_headers: [x-real-ip]}}", true),
+        ("adapters: {grpc: {trusted_headers: [x-user-id]}}", false),
+        // Envoy's own, which is handed on anyway.
+        (
+            "adapters: {grpc: {trusted_headers: [x-forwarded-for]}}",
+            false,
+        ),
+        ("adapters: {nginx: {trusted_headers: [x-real-ip]}}", false),
+        (
+            "adapters: {nginx: {sent_forward_headers: removed_by_proxy}}",
+            true,
+        ),
+        ("adapters: {nginx: {sent_forward_headers: allow}}", false),
+        // portcullis itself has them removed.
+        (
+            "adapters: {grpc: {sent_forward_headers: removed_by_proxy}}",
+            false,
+        ),
+    ] {
+        assert_eq!(Config::parse(text).is_ok(), fine, "{text}");
+    }
+}
+
+#[test]
 fn the_manual_has_every_field_and_its_default() {
     let manual = include_str!("../../../docs/configuration.md");
     let fields_alone = manual

@@ -54,7 +54,7 @@ fn samples(tokens: Vec<String>) -> impl Strategy<Value = Sample> {
         vec![
             ("x-tier", "gold"),
             ("x-tier", "silver"),
-            ("x-user-id", "mallory"),
+            ("x.user.id", "mallory"),
             ("origin", "https://app.example.com"),
             ("access-control-request-method", "POST"),
             ("cookie", "a=b"),
@@ -129,6 +129,7 @@ fn placed(token: &str) -> impl Strategy<Value = Sample> {
         vec![
             ("authorization", format!("Bearer {token}")),
             ("x-access-token", token.to_owned()),
+            ("x_access_token", token.to_owned()),
             ("cookie", format!("a=b; session={token}")),
             ("cookie", format!("session={token}; session={token}")),
             ("cookie", format!("a=b, session={token}")),

@@ -42,6 +42,32 @@ async fn one_request_is_explained() {
     assert!(!explained["trace"].as_array().expect("a trace").is_empty());
 }
 
+/// The program that asks removes what a client may not say of itself.
+#[tokio::test]
+async fn an_allow_says_which_headers_to_set_and_which_to_remove() {
+    let bed = Testbed::start().await;
+    let ask_with = |path: &str, name: &str, value: String| {
+        let mut headers = serde_json::Map::new();
+        headers.insert(name.to_owned(), json!(value));
+        json!({"method": "GET", "url": format!("https://api.example.com{path}"), "headers": headers})
+    };
+    let forged = ask_with("/health", "X-User-Id", "root".to_owned());
+    let answer = ask(&bed, &forged).await.json();
+    assert_eq!(answer["decision"], "allow");
+    assert_eq!(answer["headers"], json!({}));
+    assert_eq!(answer["remove"], json!(["x-org-id", "x-user-id"]));
+    let token = bed.token(json!({"scope": "read:orders"}));
+    let bearer = ask_with("/orders", "Authorization", format!("Bearer {token}"));
+    let answer = ask(&bed, &bearer).await.json();
+    assert_eq!(answer["headers"]["x-user-id"], "alice");
+    assert_eq!(answer["remove"], json!(["x-org-id"]));
+    let other = ask_with("/health", "X.User.Id", "root".to_owned());
+    assert_eq!(
+        ask(&bed, &other).await.json()["reason"],
+        "request.malformed"
+    );
+}
+
 #[tokio::test]
 async fn many_requests_are_answered_in_order() {
     let bed = Testbed::start().await;

@@ -29,6 +29,7 @@ use tower::ServiceExt;
 use streams::Streams;
 
 use crate::daemon::Daemon;
+use crate::daemon::adapter::contradicting;
 use crate::daemon::metrics::Adapter;
 use crate::daemon::pipeline::Decided;
 
@@ -83,12 +84,25 @@ impl Authorization for Check {
         request: tonic::Request<CheckRequest>,
     ) -> Result<tonic::Response<CheckResponse>, tonic::Status> {
         if request.extensions().get::<Overloaded>().is_some() {
-            return Ok(self.0.overloaded(Adapter::grpc, respond));
+            // A denial removes nothing.
+            return Ok(self
+                .0
+                .overloaded(Adapter::grpc, |decided| respond(decided, &[])));
         }
         let check = request.into_inner();
         let settings = self.0.settings();
         let read = || read::read(&check, &settings.adapters.grpc);
-        Ok(self.0.decide(Adapter::grpc, read, respond).await)
+        let response = self
+            .0
+            .decide(Adapter::grpc, read, |decided| {
+                let trusted = settings.adapters.grpc.trusted();
+                respond(
+                    decided,
+                    &contradicting::removed(read::names(&check), &trusted),
+                )
+            })
+            .await;
+        Ok(response)
     }
 }
 
@@ -96,9 +110,12 @@ impl Authorization for Check {
 #[derive(Debug, Clone, Copy)]
 struct Overloaded;
 
-fn respond(decided: &Decided<'_>) -> tonic::Response<CheckResponse> {
+fn respond(
+    decided: &Decided<'_>,
+    contradicting: &[Cow<'_, str>],
+) -> tonic::Response<CheckResponse> {
     let answer = decided.answer(|status| status);
-    let message = respond::check_response(decided.decision, &answer);
+    let message = respond::check_response(decided.decision, &answer, contradicting);
     let mut response = tonic::Response::new(message);
     copy_own_headers(&answer.headers, response.metadata_mut());
     response

@@ -8,15 +8,18 @@ use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 
 use crate::daemon::adapter::original::{self, Malformed, Original};
-use crate::daemon::adapter::{certificate, sources};
-use crate::daemon::config::{ClientAddress, ClientCertificate, Scheme, Sources};
+use crate::daemon::adapter::{certificate, contradicting, sources};
+use crate::daemon::config::{ClientAddress, ClientCertificate, GrpcSources, Scheme};
 use crate::keys::Thumbprint;
 
 /// Reads the original request.
 ///
 /// Where Envoy sends the headers raw (`encode_raw_headers`), method, path and host are those of
 /// the pseudo-headers among them; the attributes show `!` for each byte that is not ASCII.
-pub fn read<'a>(check: &'a CheckRequest, config: &'a Sources) -> Result<Original<'a>, Malformed> {
+pub fn read<'a>(
+    check: &'a CheckRequest,
+    config: &'a GrpcSources,
+) -> Result<Original<'a>, Malformed> {
     let http = check
         .attributes
         .as_ref()
@@ -65,7 +68,22 @@ pub fn read<'a>(check: &'a CheckRequest, config: &'a Sources) -> Result<Original
         }
     };
     original.headers.retain(|(name, _)| !own.contains(name));
+    contradicting::refuse(&original.headers, &config.trusted())?;
     Ok(original)
+}
+
+/// The names of all headers that Envoy shows, the adapter's own included.
+pub fn names(check: &CheckRequest) -> impl Iterator<Item = &str> {
+    let http = check
+        .attributes
+        .as_ref()
+        .and_then(|attributes| attributes.request.as_ref())
+        .and_then(|request| request.http.as_ref());
+    let raw = http.and_then(|http| http.header_map.as_ref());
+    let raw = raw.into_iter().flat_map(|raw| &raw.headers);
+    let joined = http.into_iter().flat_map(|http| http.headers.keys());
+    raw.map(|header| header.key.as_str())
+        .chain(joined.map(String::as_str))
 }
 
 /// With `encode_raw_headers`: every header line is there by itself, its bytes as they came.

@@ -4,6 +4,8 @@
 //! function here makes every CheckResponse, from either a permit or a denial, and a denial can't
 //! have the code of an allow.
 
+use std::borrow::Cow;
+
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
@@ -24,8 +26,12 @@ const OK: i32 = 0;
 /// `google.rpc.Code.PERMISSION_DENIED`; what the client sees is the HTTP status.
 const PERMISSION_DENIED: i32 = 7;
 
-/// The response for a decision and its answer.
-pub fn check_response(decision: &Decision<'_>, answer: &Answer) -> CheckResponse {
+/// The response for a decision and its answer; on an allow `contradicting` headers are removed too.
+pub fn check_response(
+    decision: &Decision<'_>,
+    answer: &Answer,
+    contradicting: &[Cow<'_, str>],
+) -> CheckResponse {
     match decision {
         Decision::Allow(permit) => response(
             OK,
@@ -36,7 +42,11 @@ pub fn check_response(decision: &Decision<'_>, answer: &Answer) -> CheckResponse
                     .map(|(name, value)| overwrite(name, value))
                     .collect(),
                 // A permit keeps these apart from those that it sets: Envoy removes last.
-                headers_to_remove: permit.headers_to_remove().map(str::to_owned).collect(),
+                headers_to_remove: permit
+                    .headers_to_remove()
+                    .chain(permit.unset(contradicting))
+                    .map(str::to_owned)
+                    .collect(),
                 response_headers_to_add: answer
                     .headers
                     .iter()

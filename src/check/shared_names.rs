@@ -1,0 +1,144 @@
+//! Names that an application reads as one, of which a policy means two things.
+//!
+//! Requests that spell a forwarded header or the place of a token otherwise are refused
+//! (`engine::spellings`), so that a condition on such a spelling would never be looked at; and a
+//! header that is forwarded can't be where the client puts its token.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::headers::{fold, reads_as, same};
+use crate::model::{Access, Atom, Condition, ConditionKind, Model};
+use crate::settings::{ApiId, TokenPlace};
+use crate::source::{Span, Spanned};
+
+use super::apis::ApiInfo;
+use super::out::Out;
+
+/// The headers that any API forwards, by the form in which those are equal that are read as one.
+type Forwarded<'a> = BTreeMap<String, &'a Spanned<String>>;
+
+/// Compares the names of all APIs.
+pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
+    let forwarded: Forwarded = infos
+        .iter()
+        .flat_map(|info| &info.forwarded)
+        .map(|header| (fold(&header.node), header))
+        .collect();
+    let by_id: BTreeMap<ApiId, &ApiInfo> = infos.iter().map(|info| (info.id, info)).collect();
+    for info in infos {
+        check_places(info, &forwarded, out);
+    }
+    let conditions = model
+        .apis
+        .iter()
+        .zip(infos)
+        .flat_map(|(api, info)| api.routes.iter().map(move |route| (info, route)))
+        .filter_map(|(info, route)| match &route.access {
+            Access::Open { condition, .. } => Some((info, condition.as_ref()?)),
+            Access::Denied => None,
+        });
+    let guards = model
+        .guards
+        .iter()
+        .filter_map(|guard| Some((*by_id.get(&guard.api)?, guard.condition.as_ref()?)));
+    for (info, condition) in conditions.chain(guards) {
+        check_condition(info, &forwarded, condition, out);
+    }
+}
+
+/// The places of an API among each other, and beside what any API forwards.
+fn check_places(info: &ApiInfo, forwarded: &Forwarded, out: &mut Out) {
+    for (at, place) in info.token_places.iter().enumerate() {
+        if let TokenPlace::Header(name) = &place.node
+            && let Some(forward) = forwarded.get(&fold(name))
+        {
+            out.say(
+                Diagnostic::new(
+                    Code::SharedName,
+                    place.span,
+                    format!("the header `{name}` holds the client's token and is forwarded"),
+                )
+                .also(
+                    forward.span,
+                    "forwarded here, so what a client sends in it is removed",
+                )
+                .help("give one of them another name"),
+            );
+        }
+        let doubled = info.token_places.iter().take(at).find(|other| {
+            match (&other.node, &place.node) {
+                (TokenPlace::Cookie(a), TokenPlace::Cookie(b))
+                | (TokenPlace::Query(a), TokenPlace::Query(b)) => reads_as(a, b) || reads_as(b, a),
+                // Their names have no other spelling, and are said once.
+                _ => false,
+            }
+        });
+        if let Some(other) = doubled {
+            out.say(
+                Diagnostic::new(
+                    Code::SharedName,
+                    place.span,
+                    "some applications read this place and another one as one",
+                )
+                .also(other.span, "the other place")
+                .help("keep the one that clients use: a request that has both is refused"),
+            );
+        }
+    }
+}
+
+fn check_condition(info: &ApiInfo, forwarded: &Forwarded, condition: &Condition, out: &mut Out) {
+    let mut say = |what: &str, read: &str, name: &str, meant: Span, why: &str| {
+        out.say(
+            Diagnostic::new(
+                Code::OtherSpelling,
+                condition.span,
+                format!("some applications read the {what} `{read}` as `{name}`"),
+            )
+            .also(meant, why)
+            .help(format!(
+                "a request that has it is refused before any rule is looked at; rename it, or read `{name}`"
+            )),
+        );
+    };
+    match &condition.kind {
+        ConditionKind::And(parts) | ConditionKind::Or(parts) => {
+            for part in parts {
+                check_condition(info, forwarded, part, out);
+            }
+        }
+        ConditionKind::Not(inner) => check_condition(info, forwarded, inner, out),
+        ConditionKind::Atom(Atom::Header(read, _)) => {
+            let other = |name: &str| name != read && same(name, read);
+            let forward = forwarded.get(&fold(read));
+            if let Some(forward) = forward.filter(|forward| other(&forward.node)) {
+                say(
+                    "header",
+                    read,
+                    &forward.node,
+                    forward.span,
+                    "which is forwarded",
+                );
+            }
+            for place in &info.token_places {
+                if let TokenPlace::Header(name) = &place.node
+                    && other(name)
+                {
+                    say("header", read, name, place.span, "which holds the token");
+                }
+            }
+        }
+        ConditionKind::Atom(Atom::Query(read, _)) => {
+            for place in &info.token_places {
+                if let TokenPlace::Query(name) = &place.node
+                    && name != read
+                    && reads_as(read, name)
+                {
+                    say("parameter", read, name, place.span, "which holds the token");
+                }
+            }
+        }
+        ConditionKind::Atom(_) => {}
+    }
+}
