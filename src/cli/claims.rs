@@ -25,6 +25,8 @@ pub struct Claims<'m> {
     model: &'m Model,
     issuer: &'m Issuer,
     set: Map<String, Value>,
+    /// Whether `client_id` is only what stands there where nobody says.
+    assumed_client: bool,
 }
 
 impl<'m> Claims<'m> {
@@ -41,6 +43,7 @@ impl<'m> Claims<'m> {
             model,
             issuer,
             set: Map::new(),
+            assumed_client: true,
         };
         for (name, value) in [
             ("sub", json!(SUBJECT)),
@@ -99,6 +102,7 @@ impl<'m> Claims<'m> {
 
     /// The client, where the issuer has it.
     pub fn client(&mut self, client: &str) {
+        self.assumed_client = false;
         match self.issuer.client_from.clone() {
             Some(path) => self.put(&path, json!(client)),
             None => self.put(&["client_id".to_owned()], json!(client)),
@@ -139,6 +143,14 @@ impl<'m> Claims<'m> {
     ///
     /// Comes back with a remark where the policy knows nothing of the name.
     pub fn given(&mut self, name: &str, text: &str, now: i64) -> Result<Option<String>, Failure> {
+        match name {
+            // A client that nobody gave must not contradict the one that somebody did.
+            "azp" if self.assumed_client => {
+                self.set.remove("client_id");
+            }
+            "client_id" => self.assumed_client = false,
+            _ => {}
+        }
         let known = self.issuer.claims.iter().find_map(|place| {
             let claim = self.model.claims.get(place.claim.0 as usize)?;
             (claim.name == name).then_some((place.claim, claim.ty))

@@ -29,6 +29,9 @@ pub struct Arguments {
     /// The scopes, separated by spaces
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
+    /// The client that asked for the token; by default `portcullis-dev`, unless a claim names one
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<String>,
     /// The audience; by default one of every API that accepts the issuer's tokens
     #[arg(long, value_name = "AUDIENCE")]
     audience: Vec<String>,
@@ -57,6 +60,7 @@ impl Arguments {
     pub fn are_given(&self) -> bool {
         self.issuer.is_some()
             || self.scope.is_some()
+            || self.client.is_some()
             || self.expires.is_some()
             || !self.claim.is_empty()
             || !self.audience.is_empty()
@@ -82,6 +86,9 @@ impl Arguments {
         }
         for (name, value) in merged(&self.claim) {
             remarks.extend(claims.given(&name, &value, now)?);
+        }
+        if let Some(client) = &self.client {
+            claims.client(client);
         }
         Ok(Minted {
             typ: claims.typ(),

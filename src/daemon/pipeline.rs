@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::adapter::{Malformed, Original};
 use super::cache::{Failed, Under};
 use super::caught::caught;
-use super::config::{Config, Explain, SentForwardHeaders};
+use super::config::{Config, SentForwardHeaders};
 use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, cut};
 use super::log::rfc3339;
 use super::metrics::Adapter;
@@ -49,7 +49,7 @@ impl Decided<'_> {
     pub fn answer(&self, carried: fn(u16) -> u16) -> Answer {
         let mut answer = answer::answer(
             self.decision,
-            explain(self.settings.explain),
+            self.settings.explain.told(),
             self.id,
             None,
             carried,
@@ -63,25 +63,14 @@ impl Decided<'_> {
 
     /// The decision explained, as far as the configuration lets it.
     pub fn explanation(&self) -> Explanation {
-        let mut explanation = answer::explanation(
-            self.decision,
-            &(self.trace)(),
-            explain(self.settings.explain),
-        );
+        let mut explanation =
+            answer::explanation(self.decision, &(self.trace)(), self.settings.explain.told());
         if !self.decision.allowed() {
             let nonce = self.nonce.iter().cloned();
             let nonce = nonce.map(|nonce| (DPOP_NONCE.to_owned(), nonce));
             explanation.headers.0.extend(nonce);
         }
         explanation
-    }
-}
-
-fn explain(config: Explain) -> answer::Explain {
-    match config {
-        Explain::None => answer::Explain::None,
-        Explain::Reason => answer::Explain::Reason,
-        Explain::Full => answer::Explain::Full,
     }
 }
 
@@ -400,7 +389,8 @@ impl Exchange<'_> {
             .decision(self.adapter, api, &route, code, took);
         if let Some(reason) = reason {
             let (adapter, id) = (self.adapter.as_str(), &self.id);
-            let hint = decision.hint().unwrap_or("");
+            let hint = decision.operator_hint().unwrap_or_default();
+            let hint = hint.as_ref();
             if reason == Reason::Internal {
                 tracing::error!(adapter, %id, api, %route, hint, "denied for a fault inside");
             } else {

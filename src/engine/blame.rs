@@ -1,16 +1,22 @@
 //! Why conditions aren't true, and what would make them true.
 
+use std::collections::HashSet;
+
 use super::decide::conditions;
 use super::decision::Challenge;
 use super::eval::Scene;
+use super::explain::atoms;
 use super::facts::Scopes;
 use super::rest::{Budget, Login, Rest};
 use super::routed::Open;
 use super::step_up;
-use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, TextTest, Values};
+use crate::model::{
+    Access, Atom, ClaimTest, Condition, ConditionKind, Model, Operand, TextTest, Values,
+};
 use crate::reason::Reason;
 use crate::settings::PathParameter;
 use crate::source::Span;
+use crate::text::{MAX_QUOTED, quoted};
 
 /// What keeps a request out.
 pub(super) struct Blame {
@@ -83,6 +89,28 @@ fn first<'a>(
     of_atom(&scene, test, wanted, atom.span)
 }
 
+/// The scopes that the conditions of a policy name.
+pub(super) fn named_scopes(model: &Model) -> HashSet<String> {
+    let of_guards = model
+        .guards
+        .iter()
+        .filter_map(|guard| guard.condition.as_ref());
+    let routes = model.apis.iter().flat_map(|api| &api.routes);
+    let of_routes = routes.filter_map(|route| match &route.access {
+        Access::Open { condition, .. } => condition.as_ref(),
+        Access::Denied => None,
+    });
+    let mut named = HashSet::new();
+    for condition in of_guards.chain(of_routes) {
+        atoms(condition, &mut |_, atom| {
+            if let Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) = atom {
+                named.extend(scopes.iter().cloned());
+            }
+        });
+    }
+    named
+}
+
 /// The first test of scopes that does not hold.
 fn lacking_scope(scene: &Scene<'_>, condition: &Condition) -> Option<Span> {
     match &condition.kind {
@@ -102,22 +130,20 @@ fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
         Some(Scopes::Are(held)) => held.has(scope),
         Some(Scopes::Missing(_)) | None => false,
     };
-    let lacking: Vec<String> = scopes
+    let lacking: Vec<&str> = scopes
         .iter()
+        .copied()
         .filter(|scope| !holds(scope))
-        .map(|scope| format!("`{scope}`"))
         .collect();
     let because = scene.because(&Atom::ScopeAll(Vec::new()));
-    let permitted = scene.facts.is_some_and(|facts| {
-        let permitted = |scope: &str| facts.permissions.iter().any(|one| one == scope);
-        scopes.iter().all(|scope| holds(scope) || permitted(scope))
-    });
-    let aside = if permitted {
-        "; its `permissions` hold what is lacking: with `scopes from permissions` in the issuer \
-         they are the scopes"
-    } else {
-        ""
+    let held = match scene.facts.map(|facts| &facts.scopes) {
+        Some(Scopes::Are(held)) => held.listed(),
+        Some(Scopes::Missing(_)) | None => &[],
     };
+    let aside = joined(held, &lacking)
+        .or_else(|| elsewhere(scene, &lacking))
+        .unwrap_or_default();
+    let lacking: Vec<String> = lacking.iter().map(|scope| format!("`{scope}`")).collect();
     Blame {
         reason: Reason::ScopeMissing,
         hint: format!(
@@ -130,6 +156,63 @@ fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
             ..Challenge::default()
         },
     }
+}
+
+/// Where the scopes that are lacking are parts of those that the token has: what separates them is no
+/// blank.
+fn joined(held: &[String], lacking: &[&str]) -> Option<String> {
+    let separator = [',', ';', '|', '\t', ' '].into_iter().find(|separator| {
+        let joined = held.iter().filter(|one| one.contains(*separator));
+        let parts: HashSet<&str> = joined
+            .flat_map(|one| one.split(*separator))
+            .map(str::trim)
+            .collect();
+        lacking.iter().all(|scope| parts.contains(scope))
+    })?;
+    Some(match separator {
+        ' ' => {
+            "; an element of its list of scopes has several of them: write each as an element of \
+                 its own, or all in one string"
+                .to_owned()
+        }
+        sign => format!(
+            "; {} does not separate scopes: spaces do (RFC 6749, section 3.3), and the provider has \
+             to issue them so",
+            match sign {
+                '\t' => "a tab".to_owned(),
+                sign => format!("`{sign}`"),
+            }
+        ),
+    })
+}
+
+/// The claim in which all of the lacking scopes stand, though the policy reads none from there.
+fn elsewhere(scene: &Scene<'_>, lacking: &[&str]) -> Option<String> {
+    let has_all = |(_, scopes): &&(String, Vec<String>)| {
+        lacking.iter().all(|scope| {
+            scopes
+                .binary_search_by(|one| one.as_str().cmp(scope))
+                .is_ok()
+        })
+    };
+    let (name, _) = scene.facts?.scopes_elsewhere.iter().find(has_all)?;
+    let issuer = scene.policy.issuer(scene.facts?.issuer)?;
+    // A name is written as it is, anything else as a string.
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"\\`{".contains(&byte);
+    let written = if !name.is_empty() && name.bytes().all(is_name) {
+        name.clone()
+    } else if name.len() <= MAX_QUOTED && name.bytes().all(is_plain) {
+        format!("\"{name}\"")
+    } else {
+        return None;
+    };
+    Some(format!(
+        "; its claim {} has what is lacking: with `scopes from {written}` in the issuer `{}` the \
+         scopes are read from there",
+        quoted(name),
+        issuer.name
+    ))
 }
 
 fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {

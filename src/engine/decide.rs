@@ -21,6 +21,7 @@ pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decisio
         State::Fault(fault) => deny(routed, Routes::new(), None, |denial| {
             denial.reason = fault.reason;
             denial.hint = Some(fault.hint.clone());
+            denial.remedy.clone_from(&fault.remedy);
         }),
         State::NoRoute => deny(routed, Routes::new(), None, |denial| {
             denial.reason = Reason::RequestNoRoute;
@@ -63,6 +64,7 @@ fn decide_open<'a>(
             return deny(routed, open.routes.clone(), token, |denial| {
                 denial.reason = fault.reason;
                 denial.hint = Some(fault.hint.clone());
+                denial.remedy.clone_from(&fault.remedy);
                 denial.proof = fault.proof;
                 denial.place = route_place;
             });
@@ -163,11 +165,14 @@ fn missing_token(routed: &Routed<'_, '_>) -> String {
     } else {
         "`Authorization: DPoP`, and a proof in the header `DPoP` (RFC 9449)"
     };
+    let empty = routed
+        .empty_place()
+        .map_or_else(String::new, |place| format!("{place} is empty; "));
     match audience {
         Some(audience) => {
-            format!("send an access token for the audience `{audience}` as {how}")
+            format!("{empty}send an access token for the audience `{audience}` as {how}")
         }
-        None => format!("send an access token as {how}"),
+        None => format!("{empty}send an access token as {how}"),
     }
 }
 
@@ -230,6 +235,7 @@ pub fn refuse<'a>(policy: &'a Policy, fault: &Fault) -> Decision<'a> {
         },
         reason: fault.reason,
         hint: Some(fault.hint.clone()),
+        remedy: fault.remedy.clone(),
         place: None,
         challenge: Challenge::default(),
         proof: None,
@@ -254,6 +260,7 @@ fn deny<'a>(
         },
         reason: Reason::Internal,
         hint: None,
+        remedy: None,
         place: None::<Span>,
         challenge: Challenge::default(),
         proof: None,

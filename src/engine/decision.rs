@@ -61,6 +61,7 @@ pub struct Denial<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) reason: Reason,
     pub(super) hint: Option<String>,
+    pub(super) remedy: Option<String>,
     pub(super) place: Option<Span>,
     pub(super) challenge: Challenge,
     pub(super) proof: Option<ProofError>,
@@ -105,11 +106,23 @@ impl<'a> Decision<'a> {
         self.reason().map_or(200, Reason::status)
     }
 
-    /// A sentence on why the request must not pass.
+    /// A sentence on why the request must not pass, for the client.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Decision::Allow(_) => None,
             Decision::Deny(denial) => denial.hint(),
+        }
+    }
+
+    /// The same for whoever runs the policy: with how the policy would take the request.
+    pub fn operator_hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Decision::Allow(_) => None,
+            Decision::Deny(denial) => match (&denial.hint, &denial.remedy) {
+                (Some(hint), Some(remedy)) => Some(Cow::Owned(format!("{hint}; {remedy}"))),
+                (Some(one), None) | (None, Some(one)) => Some(Cow::Borrowed(one)),
+                (None, None) => None,
+            },
         }
     }
 
@@ -210,7 +223,7 @@ impl<'a> Denial<'a> {
         self.subject.api
     }
 
-    /// A sentence on why.
+    /// A sentence on why, for the client.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use super::facts::{Client, Fact, Facts, Scopes};
 use super::policy::Policy;
+use super::reading::Value;
 use super::request::Request;
 use super::routed::Open;
 use crate::model::{
     Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
 };
 use crate::pattern::fold;
-use crate::settings::{ClaimId, PathParameter};
+use crate::settings::{ClaimId, PathParameter, TokenPlace};
 use crate::text::quoted;
 
 /// True, false, or `None` for missing.
@@ -290,7 +291,10 @@ impl<'a> Scene<'a> {
                 ),
             },
             Atom::Claim(claim, test) => {
-                let mut because = in_words(facts.claim(*claim));
+                let mut because = match facts.obstacle(*claim) {
+                    Some(obstacle) => obstacle.to_owned(),
+                    None => in_words(facts.claim(*claim)),
+                };
                 let operand = match test {
                     ClaimTest::Equals { operand, .. }
                     | ClaimTest::Contains(operand)
@@ -326,11 +330,17 @@ impl<'a> Scene<'a> {
                 Client::Is(client) => format!("the client is {}", quoted(client)),
             },
             Atom::LoginWithin(_) => match facts.auth_time {
-                None => "the token has no `auth_time`".to_owned(),
+                None => match &facts.no_auth_time {
+                    Some(why) => why.clone(),
+                    None => "the token has no `auth_time`".to_owned(),
+                },
                 Some(at) if at > self.request.now => "`auth_time` is in the future".to_owned(),
                 Some(at) => format!("the login was {:.0} s ago", self.request.now - at),
             },
-            _ => "the token is from another issuer".to_owned(),
+            _ => match self.policy.issuer(facts.issuer) {
+                Some(issuer) => format!("the token is from `{}`", issuer.name),
+                None => "the token is from an issuer of another policy".to_owned(),
+            },
         }
     }
 
@@ -349,18 +359,68 @@ impl<'a> Scene<'a> {
             },
             Atom::Header(name, _) => match self.request.header(name).count() {
                 0 => format!("the request has no header `{name}`"),
-                1 => shown(
-                    &format!("the header `{name}`"),
-                    self.open.reading.header(name).text(),
-                ),
-                _ => format!("the header `{name}` is repeated"),
+                1 => match self.open.reading.header(name) {
+                    Value::One(_) if self.is_secret(name) => {
+                        format!("the header `{name}` is there; its value is not shown")
+                    }
+                    Value::Unclear(why) => {
+                        format!("{}, which counts as missing", why.of_header(name))
+                    }
+                    value => shown(&format!("the header `{name}`"), value.text()),
+                },
+                _ => format!("the header `{name}` is repeated, which counts as missing"),
             },
-            Atom::Query(name, _) => shown(
-                &format!("the query parameter `{name}`"),
-                self.open.reading.parameter(name).text(),
-            ),
+            Atom::Query(name, _) => {
+                let what = format!("the query parameter `{name}`");
+                match self.open.reading.parameter(name) {
+                    Value::One(_) if self.is_secret(name) => {
+                        format!("{what} is there; its value is not shown")
+                    }
+                    Value::Unclear(why) => {
+                        format!("{}, which counts as missing", why.of_parameter(name))
+                    }
+                    value => shown(&what, value.text()),
+                }
+            }
             _ => String::new(),
         }
+    }
+}
+
+impl Scene<'_> {
+    /// Whether a header or a query parameter may hold a secret, by its name or since tokens stand
+    /// there: then no hint and no log shows what it holds.
+    fn is_secret(&self, name: &str) -> bool {
+        const SIGNS: [&str; 12] = [
+            "auth",
+            "code",
+            "cookie",
+            "credential",
+            "jwt",
+            "key",
+            "pass",
+            "secret",
+            "session",
+            "sig",
+            "ticket",
+            "token",
+        ];
+        let lower = name.to_ascii_lowercase();
+        let places = self
+            .policy
+            .model()
+            .apis
+            .iter()
+            .flat_map(|api| &api.token_places);
+        SIGNS.iter().any(|sign| lower.contains(sign))
+            || places.into_iter().any(|place| match place {
+                TokenPlace::Header(held) | TokenPlace::Query(held) => {
+                    held.eq_ignore_ascii_case(name)
+                }
+                TokenPlace::Authorization | TokenPlace::Cookie(_) | TokenPlace::Subprotocol(_) => {
+                    false
+                }
+            })
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Fault {
     /// A sentence for who sent the request: what is wrong, with what, and what to do. What stems
     /// from the token in it has gone through [`crate::text::quoted`].
     pub hint: String,
+    /// A sentence for whoever runs the policy: how it would take the request. Clients are never told.
+    pub remedy: Option<String>,
     /// What the token was recognised as, as far as it was read.
     pub kind: Option<SeenKind>,
     /// Who the token says has signed it, as far as it was read.
@@ -61,11 +63,18 @@ pub enum ProofError {
 }
 
 impl Fault {
+    /// The fault with what whoever runs the policy can do about it.
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Fault {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
     /// A fault of which nothing but the reason and the hint is known.
     pub fn new(reason: Reason, hint: impl Into<String>) -> Fault {
         Fault {
             reason,
             hint: hint.into(),
+            remedy: None,
             kind: None,
             issuer: None,
             subject: None,

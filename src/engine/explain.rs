@@ -37,20 +37,51 @@ pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<St
             parameters,
             ..scene
         };
-        atoms(condition, &mut |condition, atom| {
+        scene.steps(condition, &mut steps);
+    }
+    steps
+}
+
+impl Scene<'_> {
+    /// The tests of a condition, from left to right, each as the policy has it: with the `not` before
+    /// it. What a `not` negates as a whole is a step of its own, and its tests follow.
+    fn steps(&self, condition: &Condition, steps: &mut Vec<Step>) {
+        let mut step = |value: Option<bool>, because: String| {
             steps.push(Step {
-                condition: one_line(routed.policy.sources().text(condition.span)),
-                value: match scene.atom(atom) {
+                condition: one_line(self.policy.sources().text(condition.span)),
+                value: match value {
                     Some(true) => "true",
                     Some(false) => "false",
                     None => "missing",
                 },
-                because: scene.because(atom),
-                place: routed.policy.place(condition.span).to_string(),
+                because,
+                place: self.policy.place(condition.span).to_string(),
             });
-        });
+        };
+        match &condition.kind {
+            ConditionKind::And(all) | ConditionKind::Or(all) => {
+                for one in all {
+                    self.steps(one, steps);
+                }
+            }
+            ConditionKind::Not(inner) => {
+                let value = self.condition(condition);
+                match &inner.kind {
+                    ConditionKind::Atom(atom) => step(value, self.because(atom)),
+                    ConditionKind::And(_) | ConditionKind::Or(_) | ConditionKind::Not(_) => {
+                        let because = match value {
+                            Some(true) => "what it negates is false",
+                            Some(false) => "what it negates is true",
+                            None => "something that it negates is missing",
+                        };
+                        step(value, because.to_owned());
+                        self.steps(inner, steps);
+                    }
+                }
+            }
+            ConditionKind::Atom(atom) => step(self.atom(atom), self.because(atom)),
+        }
     }
-    steps
 }
 
 /// Calls `visit` with each atom of a condition, from left to right.

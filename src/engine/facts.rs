@@ -1,11 +1,14 @@
 //! The contents of a verified token, read once into the form that conditions use.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::scopes::Held;
 use crate::json::Json;
 use crate::model::{Claim, Issuer};
 use crate::settings::{ClaimId, IssuerId};
+use crate::text::quoted;
 use crate::value::ClaimType;
 
 /// The claims of a token as the rules of one policy see them.
@@ -16,9 +19,14 @@ pub struct Facts {
     pub(super) claims: Vec<Fact>,
     pub(super) scopes: Scopes,
     pub(super) client: Client,
-    /// What Auth0 has beside the scopes, where the policy reads no scopes from there: for hints.
-    pub(super) permissions: Vec<String>,
+    /// Scopes of the policy's rules that stand in other claims than those it reads scopes from, by
+    /// claim: for hints.
+    pub(super) scopes_elsewhere: Vec<(String, Vec<String>)>,
+    /// Claims whose path leads into something that has no members, and what it is: for hints.
+    obstacles: Vec<(ClaimId, String)>,
     pub(super) auth_time: Option<f64>,
+    /// Why there is no `auth_time`, where something stands in its place: for hints.
+    pub(super) no_auth_time: Option<String>,
     pub(super) subject: Option<String>,
     /// The issuer as the token names it: with several tenants it says more than the policy's name.
     pub(super) iss: Option<String>,
@@ -87,7 +95,15 @@ impl Facts {
             Client::Is(client) => client.capacity(),
         };
         let texts = [&self.subject, &self.iss, &self.payload];
-        self.claims.iter().map(claim).sum::<usize>()
+        let elsewhere = |(name, scopes): &(String, Vec<String>)| name.capacity() + list(scopes);
+        let hints = self.scopes_elsewhere.iter().map(elsewhere).sum::<usize>()
+            + self
+                .obstacles
+                .iter()
+                .map(|(_, why)| size_of::<(ClaimId, String)>() + why.capacity())
+                .sum::<usize>();
+        hints
+            + self.claims.iter().map(claim).sum::<usize>()
             + scopes
             + client
             + texts
@@ -95,6 +111,12 @@ impl Facts {
                 .flatten()
                 .map(String::capacity)
                 .sum::<usize>()
+    }
+
+    /// What stands in the way to a claim, where its path leads into something that has no members.
+    pub(super) fn obstacle(&self, claim: ClaimId) -> Option<&str> {
+        let found = self.obstacles.iter().find(|(about, _)| *about == claim);
+        found.map(|(_, why)| why.as_str())
     }
 
     pub(super) fn claim(&self, claim: ClaimId) -> &Fact {
@@ -137,16 +159,20 @@ pub(super) enum Client {
     Is(String),
 }
 
-/// Reads a claims set of an issuer. `declared` are the policy's claims.
+/// Reads a claims set of an issuer. `declared` are the policy's claims, `named` the scopes that its
+/// rules name.
 pub(super) fn read(
     (id, issuer): (IssuerId, Option<&Issuer>),
-    declared: &[Claim],
+    (declared, named): (&[Claim], &HashSet<String>),
     set: &Json<'_>,
     payload: Option<String>,
     fingerprint: u64,
 ) -> Facts {
     let mut facts = vec![Fact::Absent; declared.len()];
-    let mut auth_time = set.get("auth_time").and_then(Json::as_f64);
+    let mut obstacles = Vec::new();
+    let mut at_auth_time = set.get("auth_time");
+    let mut auth_time = at_auth_time.and_then(Json::as_f64);
+    let mut auth_time_obstacle = None;
     for place in issuer.iter().flat_map(|issuer| &issuer.claims) {
         let at = place.claim.0 as usize;
         let (Some(slot), Some(claim)) = (facts.get_mut(at), declared.get(at)) else {
@@ -159,12 +185,19 @@ pub(super) fn read(
             Some(value) if place.keys_of => member_names(value, claim.ty),
             Some(value) => typed(value, claim.ty),
         };
+        if *slot == Fact::Absent
+            && let Some(why) = obstacle(&place.path, set)
+        {
+            obstacles.push((place.claim, why));
+        }
         // A declaration says where the claim really is, for `login within` too.
         if claim.name == "auth_time" {
+            at_auth_time = set.at(&place.path);
             auth_time = match slot {
                 Fact::Number(number) => Some(*number),
                 _ => None,
             };
+            auth_time_obstacle = obstacle(&place.path, set);
         }
     }
     Facts {
@@ -172,9 +205,18 @@ pub(super) fn read(
         claims: facts,
         scopes: scopes(issuer.and_then(|issuer| issuer.scopes_from.as_deref()), set),
         client: client(issuer.and_then(|issuer| issuer.client_from.as_deref()), set),
-        permissions: match issuer.and_then(|issuer| issuer.scopes_from.as_ref()) {
-            None => set.get("permissions").and_then(texts).unwrap_or_default(),
+        scopes_elsewhere: match issuer.and_then(|issuer| issuer.scopes_from.as_ref()) {
+            None => scopes_elsewhere(set, named),
             Some(_) => Vec::new(),
+        },
+        obstacles,
+        no_auth_time: match at_auth_time {
+            Some(value) if auth_time.is_none() && !value.is_null() => Some(format!(
+                "the token's `auth_time` is {}, not a number of seconds",
+                kind(value)
+            )),
+            Some(_) => None,
+            None => auth_time_obstacle,
         },
         auth_time,
         subject: set.get("sub").and_then(Json::as_str).map(str::to_owned),
@@ -182,6 +224,87 @@ pub(super) fn read(
         payload,
         fingerprint,
     }
+}
+
+/// What stands in the way to a claim: a value before the end of its path that has no members.
+fn obstacle(path: &[String], set: &Json<'_>) -> Option<String> {
+    let shown = |names: &[String]| quoted(&names.join("."));
+    (1..path.len()).find_map(|length| {
+        let outer = path.get(..length)?;
+        let value = set.at(outer)?;
+        (value.as_object().is_none() && !value.is_null()).then(|| {
+            format!(
+                "the token's {} is {}, so that it has no {}",
+                shown(outer),
+                kind(value),
+                shown(path)
+            )
+        })
+    })
+}
+
+/// The most claims that are remembered for holding scopes.
+const MAX_SCOPES_ELSEWHERE: usize = 4;
+
+/// Claims whose texts the user may have chosen, or that mean something else: no hint sends an
+/// operator there for scopes.
+const NO_SCOPES: [&str; 32] = [
+    "scope",
+    "scp",
+    "iss",
+    "sub",
+    "aud",
+    "jti",
+    "azp",
+    "client_id",
+    "cid",
+    "appid",
+    "nonce",
+    "sid",
+    "acr",
+    "amr",
+    "typ",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "username",
+    "profile",
+    "picture",
+    "website",
+    "email",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "phone_number",
+    "address",
+];
+
+/// The claims that hold scopes which rules name, though scopes are not read from there. Spring's
+/// `authorities`, Auth0's `permissions` and the `scopes` of many a server are such claims.
+fn scopes_elsewhere(set: &Json<'_>, named: &HashSet<String>) -> Vec<(String, Vec<String>)> {
+    let members = set.as_object().into_iter().flatten();
+    members
+        .filter(|(name, _)| !NO_SCOPES.contains(&name.as_ref()))
+        .filter_map(|(name, value)| {
+            let held: Vec<&str> = match value {
+                Json::String(text) => text.split([' ', ',']).collect(),
+                Json::Array(all) => all.iter().filter_map(Json::as_str).collect(),
+                _ => return None,
+            };
+            let mut scopes: Vec<String> = held
+                .into_iter()
+                .filter_map(|scope| named.get(scope).cloned())
+                .collect();
+            scopes.sort();
+            scopes.dedup();
+            (!scopes.is_empty()).then(|| (name.clone().into_owned(), scopes))
+        })
+        .take(MAX_SCOPES_ELSEWHERE)
+        .collect()
 }
 
 /// Entra's groups of a user who has more than fit.

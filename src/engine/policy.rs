@@ -1,13 +1,14 @@
 //! A policy ready to decide: the checked model and its indexes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::index::{Index, Rule, RuleKind};
 use super::reading::Names;
+use super::request::Request;
 use super::spellings::Forwarded;
-use super::{Facts, facts, fold};
+use super::{Facts, blame, facts, fold};
 use crate::json::Json;
 use crate::model::{self, Api, Guard, Issuer, Model, Route};
 use crate::pattern::HostPattern;
@@ -28,6 +29,8 @@ pub struct Policy {
     /// The headers and query parameters that conditions and token places read.
     names: Names,
     forwards_payload: bool,
+    /// The scopes that conditions name.
+    named_scopes: HashSet<String>,
     /// Differs where facts read by one policy would mean something else to the other.
     fingerprint: u64,
 }
@@ -82,6 +85,7 @@ impl Policy {
             forwarded: Forwarded::of(&model),
             names: Names::of(&model),
             fingerprint: fingerprint(&model),
+            named_scopes: blame::named_scopes(&model),
             forwards_payload: model.apis.iter().any(|api| {
                 api.forward
                     .iter()
@@ -229,7 +233,7 @@ impl Policy {
         let payload = payload.filter(|_| self.forwards_payload).map(str::to_owned);
         facts::read(
             (issuer, self.issuer(issuer)),
-            &self.model.claims,
+            (&self.model.claims, &self.named_scopes),
             claims,
             payload,
             self.fingerprint,

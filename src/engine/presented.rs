@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use super::evidence::Fault;
 use super::origin;
-use super::reading::{MAX_QUERY_PARAMETERS, Value};
+use super::reading::{Reading, Value};
 use super::request::Request;
 use super::routed::{Routed, State};
 use super::spellings::{self, SUBPROTOCOLS};
+use super::{no_token, schemes};
+use crate::engine::policy::Schemes;
+use crate::model::Api;
 use crate::reason::Reason;
 use crate::settings::{Demand, TokenPlace};
 
@@ -48,17 +51,7 @@ impl<'r> Routed<'_, 'r> {
         }
         let mut found: Option<(Cow<'r, str>, Scheme, &TokenPlace)> = None;
         for place in &api.token_places {
-            let bearer = |token: Found<'r>| Ok(token?.map(|token| (token, Scheme::Bearer)));
-            let token = match place {
-                TokenPlace::Authorization => {
-                    authorization(self.request, self.policy.schemes(api).dpop)
-                }
-                TokenPlace::Header(name) => bearer(header(self.request, name)),
-                TokenPlace::Cookie(name) => bearer(cookie(self.request, name)),
-                TokenPlace::Query(name) => bearer(query(open.reading.parameter(name), name)),
-                TokenPlace::Subprotocol(name) => bearer(subprotocol(self.request, name)),
-            };
-            match token {
+            match self.token_in(place, api, &open.reading) {
                 Ok(None) => {}
                 Ok(Some(_)) if found.is_some() => {
                     return Presented::Fault(malformed(
@@ -66,7 +59,14 @@ impl<'r> Routed<'_, 'r> {
                     ));
                 }
                 Ok(Some((token, scheme))) => found = Some((token, scheme, place)),
-                Err(fault) => return Presented::Fault(fault),
+                Err(fault) => {
+                    return Presented::Fault(self.for_the_application(
+                        fault,
+                        place,
+                        api,
+                        &open.reading,
+                    ));
+                }
             }
         }
         let Some((token, scheme, place)) = found else {
@@ -78,6 +78,97 @@ impl<'r> Routed<'_, 'r> {
             return Presented::Fault(fault);
         }
         Presented::Token(token, scheme)
+    }
+
+    /// The token in one place.
+    fn token_in(
+        &self,
+        place: &TokenPlace,
+        api: &Api,
+        reading: &Reading<'_, '_>,
+    ) -> Result<Option<(Cow<'r, str>, Scheme)>, Fault> {
+        let bearer = |token: Found<'r>| Ok(token?.map(|token| (token, Scheme::Bearer)));
+        let found = match place {
+            TokenPlace::Authorization => authorization(self.request, self.policy.schemes(api)),
+            TokenPlace::Header(name) => bearer(header(self.request, name)),
+            TokenPlace::Cookie(name) => bearer(cookie(self.request, name)),
+            TokenPlace::Query(name) => bearer(query(reading.parameter(name), name)),
+            TokenPlace::Subprotocol(name) => bearer(subprotocol(self.request, name)),
+        }?;
+        if let Some((token, _)) = &found {
+            no_token::check(token, place)?;
+        }
+        Ok(found)
+    }
+
+    /// A fault in `Authorization`, where the token stands in another place: then what is there may be
+    /// the application's, and the policy can leave it alone.
+    fn for_the_application(
+        &self,
+        fault: Fault,
+        place: &TokenPlace,
+        api: &Api,
+        reading: &Reading<'_, '_>,
+    ) -> Fault {
+        if *place != TokenPlace::Authorization || fault.reason != Reason::TokenMissing {
+            return fault;
+        }
+        let others: Vec<&TokenPlace> = api
+            .token_places
+            .iter()
+            .filter(|place| **place != TokenPlace::Authorization)
+            .collect();
+        let holds = |place: &&&TokenPlace| {
+            let token = self.token_in(place, api, reading);
+            token.is_ok_and(|token| token.is_some())
+        };
+        let Some(holder) = others.iter().find(holds) else {
+            return fault;
+        };
+        let written: Vec<String> = others.iter().map(|place| written(place)).collect();
+        fault.with_remedy(format!(
+            "{} has a token: `token only in {}` in the API `{}` takes it from there alone, and leaves \
+             `Authorization` to the application",
+            no_token::called(holder),
+            written.join(", "),
+            api.name
+        ))
+    }
+
+    /// A place that is there, and empty, where no token was found.
+    pub(super) fn empty_place(&self) -> Option<String> {
+        let (State::Open(open), Some(api)) = (&self.state, self.api()) else {
+            return None;
+        };
+        let blank = |value: &[u8]| value.iter().all(|byte| *byte == b' ');
+        let place = api.token_places.iter().find(|place| match place {
+            TokenPlace::Authorization => false,
+            TokenPlace::Header(name) => self.request.one_header(name).is_some_and(blank),
+            TokenPlace::Cookie(name) => self.request.header("cookie").any(|value| {
+                let pairs = value.split(|byte| *byte == b';');
+                let empty = |pair: &[u8]| {
+                    let text = std::str::from_utf8(pair).unwrap_or_default();
+                    text.split_once('=')
+                        .is_some_and(|(key, value)| key.trim() == name && value.trim().is_empty())
+                };
+                pairs.into_iter().any(empty)
+            }),
+            TokenPlace::Query(name) => open.reading.parameter(name).text() == Some(""),
+            // One that is named and followed by nothing is how a client offers it.
+            TokenPlace::Subprotocol(_) => false,
+        });
+        place.map(no_token::called)
+    }
+}
+
+/// A place as a policy writes it.
+fn written(place: &TokenPlace) -> String {
+    match place {
+        TokenPlace::Authorization => "authorization".to_owned(),
+        TokenPlace::Header(name) => format!("header \"{name}\""),
+        TokenPlace::Cookie(name) => format!("cookie \"{name}\""),
+        TokenPlace::Query(name) => format!("query \"{name}\""),
+        TokenPlace::Subprotocol(name) => format!("subprotocol \"{name}\""),
     }
 }
 
@@ -126,7 +217,7 @@ fn one<'r>(request: &Request<'r>, name: &str) -> Result<Option<&'r str>, Fault> 
 /// `Authorization: DPoP` (RFC 9449, section 7.1).
 fn authorization<'r>(
     request: &Request<'r>,
-    takes_dpop: bool,
+    takes: Schemes,
 ) -> Result<Option<(Cow<'r, str>, Scheme)>, Fault> {
     let Some(value) = one(request, "authorization")? else {
         return Ok(None);
@@ -134,14 +225,10 @@ fn authorization<'r>(
     let (named, rest) = value.split_once(' ').unwrap_or((value, ""));
     let scheme = if named.eq_ignore_ascii_case("bearer") {
         Scheme::Bearer
-    } else if takes_dpop && named.eq_ignore_ascii_case("dpop") {
+    } else if takes.dpop && named.eq_ignore_ascii_case("dpop") {
         Scheme::Dpop
     } else {
-        return Err(missing(format!(
-            "`Authorization` has the scheme {}; send `{}` and an access token",
-            crate::text::quoted(named),
-            if takes_dpop { "DPoP" } else { "Bearer" }
-        )));
+        return Err(missing(no_scheme(value, takes)));
     };
     let token = rest.trim_matches(' ');
     if token.is_empty() {
@@ -154,6 +241,31 @@ fn authorization<'r>(
         )));
     }
     Ok(Some((Cow::Borrowed(token), scheme)))
+}
+
+/// What to say of an `Authorization` that has no scheme which is taken. What was sent in its place
+/// may be a secret, and is never repeated.
+fn no_scheme(value: &str, takes: Schemes) -> String {
+    let wanted = if takes.dpop && !takes.bearer {
+        "DPoP"
+    } else {
+        "Bearer"
+    };
+    let joined = |sign: char| {
+        let head = value.split(sign).next().unwrap_or_default();
+        head.len() < value.len() && head.eq_ignore_ascii_case(wanted)
+    };
+    if value.trim().is_empty() {
+        format!("`Authorization` is empty; send `{wanted} ` and an access token")
+    } else if let Some(scheme) = schemes::of(value) {
+        format!("`Authorization` has the scheme `{scheme}`; send `{wanted}` and an access token")
+    } else if let Some(sign) = [':', '=', '+', '%'].into_iter().find(|sign| joined(*sign)) {
+        format!("`Authorization` has `{sign}` behind `{wanted}`; put a space there, then the token")
+    } else {
+        format!(
+            "`Authorization` has no scheme that is known here; put `{wanted} ` before the token"
+        )
+    }
 }
 
 /// A header that holds the token alone.
@@ -199,10 +311,7 @@ fn query<'r>(value: &Value, name: &str) -> Found<'r> {
     match value {
         Value::Absent => Ok(None),
         Value::One(token) => Ok((!token.is_empty()).then(|| Cow::Owned(token.clone()))),
-        Value::Unclear => Err(malformed(format!(
-            "the query can be read in more than one way: `{name}` is repeated, an escape is \
-             invalid, it contains `;`, or it has more than {MAX_QUERY_PARAMETERS} parameters"
-        ))),
+        Value::Unclear(why) => Err(malformed(why.of_parameter(name))),
     }
 }
 

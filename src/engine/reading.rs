@@ -88,23 +88,80 @@ pub(super) struct Reading<'p, 'r> {
 pub(super) enum Value {
     Absent,
     One(String),
-    /// More than one reader could find different values.
-    Unclear,
+    /// More than one reader could find different values, and why.
+    Unclear(Why),
+}
+
+/// Why a value is unclear. Nothing of it repeats what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    Repeated,
+    Comma,
+    NotText,
+    Masked,
+    Escape,
+    Semicolon,
+    TooMany,
+    /// The name of some parameter can't be read.
+    Name,
+}
+
+impl Why {
+    /// As a sentence on a header.
+    pub fn of_header(self, name: &str) -> String {
+        match self {
+            Why::Repeated => format!("the header `{name}` is repeated"),
+            Why::Comma => {
+                format!("the header `{name}` has a comma, as if it had been joined from several")
+            }
+            Why::Masked => format!(
+                "the header `{name}` has a `!`, which the proxy writes for any byte that is not ASCII"
+            ),
+            Why::NotText | Why::Escape | Why::Semicolon | Why::TooMany | Why::Name => {
+                format!("the header `{name}` is not UTF-8")
+            }
+        }
+    }
+
+    /// As a sentence on a query parameter.
+    pub fn of_parameter(self, name: &str) -> String {
+        match self {
+            Why::Repeated => format!("the query parameter `{name}` is repeated"),
+            Why::Masked => format!(
+                "the query parameter `{name}` has a `!`, which the proxy writes for any byte that is \
+                 not ASCII"
+            ),
+            Why::NotText | Why::Escape | Why::Comma => {
+                format!("the query parameter `{name}` has an invalid escape, or is not UTF-8")
+            }
+            Why::Semicolon => {
+                format!("the query has a `;`, behind which some servers read another `{name}`")
+            }
+            Why::TooMany => format!(
+                "the query has more than {MAX_QUERY_PARAMETERS} parameters, of which some servers \
+                 drop the last"
+            ),
+            Why::Name => format!(
+                "the name of a query parameter can't be read for sure, and could be `{name}`"
+            ),
+        }
+    }
 }
 
 impl Value {
     pub fn text(&self) -> Option<&str> {
         match self {
             Value::One(text) => Some(text),
-            Value::Absent | Value::Unclear => None,
+            Value::Absent | Value::Unclear(_) => None,
         }
     }
 
     /// Adds a value that was found; the second makes it unclear.
-    fn add(&mut self, found: Option<String>) {
+    fn add(&mut self, found: Result<String, Why>) {
         *self = match (&self, found) {
-            (Value::Absent, Some(text)) => Value::One(text),
-            _ => Value::Unclear,
+            (Value::Absent, Ok(text)) => Value::One(text),
+            (Value::Absent, Err(why)) => Value::Unclear(why),
+            (Value::One(_) | Value::Unclear(_), _) => Value::Unclear(Why::Repeated),
         };
     }
 }
@@ -132,7 +189,7 @@ impl<'p, 'r> Reading<'p, 'r> {
     pub fn parameter(&self, name: &str) -> &Value {
         let parameters = self.parameters.get_or_init(|| {
             self.read_query()
-                .unwrap_or_else(|| vec![Value::Unclear; self.names.parameters.len()])
+                .unwrap_or_else(|why| vec![Value::Unclear(why); self.names.parameters.len()])
         });
         value(parameters, &self.names.parameters, name)
     }
@@ -156,28 +213,30 @@ impl<'p, 'r> Reading<'p, 'r> {
                 continue;
             };
             let masked = |text: &str| self.request.masked && text.contains('!');
-            let read = std::str::from_utf8(value)
-                .ok()
-                .filter(|text| !text.contains(',') && !masked(text));
-            slot.add(read.map(str::to_owned));
+            slot.add(match std::str::from_utf8(value) {
+                Err(_) => Err(Why::NotText),
+                Ok(text) if text.contains(',') => Err(Why::Comma),
+                Ok(text) if masked(text) => Err(Why::Masked),
+                Ok(text) => Ok(text.to_owned()),
+            });
         }
         headers
     }
 
-    /// The parameters; `None` if any name might have any value.
-    fn read_query(&self) -> Option<Vec<Value>> {
+    /// The parameters; an error if any name might have any value.
+    fn read_query(&self) -> Result<Vec<Value>, Why> {
         let mut values = vec![Value::Absent; self.names.parameters.len()];
         let Some(query) = self.query else {
-            return Some(values);
+            return Ok(values);
         };
         // Some applications take `;` for `&`: what follows it might be any parameter.
         if query.contains(&b';') {
-            return None;
+            return Err(Why::Semicolon);
         }
         let pairs = query.split(|byte| *byte == b'&');
         for (at, pair) in pairs.enumerate() {
             if at == MAX_QUERY_PARAMETERS {
-                return None;
+                return Err(Why::TooMany);
             }
             let mut parts = pair.splitn(2, |byte| *byte == b'=');
             let (key, value) = (
@@ -185,29 +244,33 @@ impl<'p, 'r> Reading<'p, 'r> {
                 parts.next().unwrap_or_default(),
             );
             // A name that can't be read might be any.
-            let key = self.query_text(key)?;
+            let key = self.query_text(key).map_err(|_| Why::Name)?;
             let number = self.names.parameters.get(key.as_ref());
             if let Some(slot) = number.and_then(|number| values.get_mut(*number)) {
                 slot.add(self.query_text(value).map(Cow::into_owned));
             }
         }
-        Some(values)
+        Ok(values)
     }
 
-    fn query_text(&self, raw: &'r [u8]) -> Option<Cow<'r, str>> {
+    fn query_text(&self, raw: &'r [u8]) -> Result<Cow<'r, str>, Why> {
         if self.request.masked && raw.contains(&b'!') {
-            return None;
+            return Err(Why::Masked);
         }
         if !raw.iter().any(|byte| matches!(byte, b'%' | b'+')) {
-            return std::str::from_utf8(raw).ok().map(Cow::Borrowed);
+            return match std::str::from_utf8(raw) {
+                Ok(text) => Ok(Cow::Borrowed(text)),
+                Err(_) => Err(Why::NotText),
+            };
         }
         let spaced: Vec<u8> = raw
             .iter()
             .map(|byte| if *byte == b'+' { b' ' } else { *byte })
             .collect();
-        String::from_utf8(decode(&spaced).ok()?)
-            .ok()
+        let decoded = decode(&spaced).map_err(|_| Why::Escape)?;
+        String::from_utf8(decoded)
             .map(Cow::Owned)
+            .map_err(|_| Why::NotText)
     }
 }
 

@@ -456,13 +456,27 @@ fn refuse_other_kinds(
                  access token; {}",
                 advice(policy, api, issuer)
             ),
-        )),
+        )
+        .with_remedy(takes_id_tokens(issuer.or_else(|| only_issuer(policy, api))))),
         (SeenKind::Access, true) if recognised.certain => Err(Fault::new(
             Reason::TokenWrongType,
             format!("the token is an access token ({sign}), where ID tokens are asked for"),
         )),
         _ => Ok(()),
     }
+}
+
+/// What whoever runs the policy can do where a provider's access tokens can't be told from ID tokens.
+fn takes_id_tokens(issuer: Option<&Issuer>) -> String {
+    let issuer = issuer.map_or_else(
+        || "the issuer".to_owned(),
+        |issuer| format!("the issuer `{}`", issuer.name),
+    );
+    format!(
+        "some providers have no other tokens for an API (Google's Identity-Aware Proxy), or access \
+         tokens that look like this (authentik): `tokens id` in {issuer} takes them, and with them \
+         the ID token of every user who signs in to a client with this audience"
+    )
 }
 
 fn wrong_type(typ: Option<&str>, issuer: &Issuer) -> Fault {

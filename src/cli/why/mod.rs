@@ -9,6 +9,7 @@ mod keys;
 mod request;
 mod token;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -18,7 +19,7 @@ use super::Ended;
 use super::output::{self, Exit, Failure, Format, Paint};
 use super::policy::{self, ParamArguments};
 use super::{mint, time};
-use crate::answer::{self, Explain};
+use crate::answer;
 use crate::daemon::config::Config;
 use crate::diagnostic::suggest;
 use crate::engine::{self, Fault, Request};
@@ -70,7 +71,7 @@ pub struct Arguments {
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
     /// A token: a file that holds it, - for standard input, or the token itself
-    #[arg(long, value_name = "FILE|-|JWT", help_heading = "The token", conflicts_with_all = ["claims", "issuer", "claim", "scope", "audience", "expires"])]
+    #[arg(long, value_name = "FILE|-|JWT", help_heading = "The token", conflicts_with_all = ["claims", "issuer", "claim", "scope", "client", "audience", "expires"])]
     token: Option<String>,
     /// The client's certificate, for tokens that are bound to one: a file, in PEM
     #[arg(
@@ -80,8 +81,8 @@ pub struct Arguments {
         requires = "token"
     )]
     certificate: Option<PathBuf>,
-    /// The daemon's configuration, for fetching keys and introspecting opaque tokens; its `params`
-    /// count too
+    /// The daemon's configuration, for fetching keys and introspecting opaque tokens; its `explain`
+    /// and `params` count too
     #[arg(long, value_name = "FILE", help_heading = "The token")]
     config: Option<PathBuf>,
     /// Contact nobody: without key files the signature isn't checked, and opaque tokens that need
@@ -89,7 +90,7 @@ pub struct Arguments {
     #[arg(long, help_heading = "The token")]
     offline: bool,
     /// A claims set, without a signature; issuer, audience and times are checked
-    #[arg(long = "claims", value_name = "JSON", help_heading = "The token", conflicts_with_all = ["issuer", "claim", "scope", "audience", "expires"])]
+    #[arg(long = "claims", value_name = "JSON", help_heading = "The token", conflicts_with_all = ["issuer", "claim", "scope", "client", "audience", "expires"])]
     claims: Option<String>,
     #[command(flatten)]
     minted: mint::Arguments,
@@ -131,7 +132,9 @@ pub fn run(arguments: &Arguments) -> Ended {
         masked: false,
     };
     let report = |decision: &engine::Decision<'_>, steps: &[engine::Step], told: &Told| {
-        let explanation = answer::explanation(decision, steps, Explain::Full);
+        // The client is told what the configuration lets it be told; whoever asks here is told all.
+        let mut explanation = answer::explanation(decision, steps, config.explain.told());
+        explanation.hint = decision.operator_hint().map(Cow::into_owned);
         for remark in &told.remarks {
             output::eprint_all(&format!("note: {remark}\n"));
         }

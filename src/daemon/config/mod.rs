@@ -30,6 +30,8 @@ pub use keys::Keys;
 pub use listeners::{Address, Listener, ListenerSetting, Listeners, Tls};
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
+use crate::answer;
+
 /// The largest configuration that is read; a real one has some kilobytes.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
@@ -162,6 +164,17 @@ pub enum Explain {
     Reason,
     /// Also the hint: what exactly was wrong, and what would do.
     Full,
+}
+
+impl Explain {
+    /// The same for who puts denials into words.
+    pub fn told(self) -> answer::Explain {
+        match self {
+            Explain::None => answer::Explain::None,
+            Explain::Reason => answer::Explain::Reason,
+            Explain::Full => answer::Explain::Full,
+        }
+    }
 }
 
 /// Limits on connections and requests.

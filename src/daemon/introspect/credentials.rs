@@ -57,6 +57,14 @@ impl Credentials {
         })
     }
 
+    /// The secret, where there is one: what no log may repeat.
+    pub fn secret(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::Basic(secret) | Proof::Post(secret) => Some(secret),
+            Proof::Signed(_) => None,
+        }
+    }
+
     /// Adds to a form what proves who asks, at a time, a NumericDate in whole seconds; what stands
     /// in `Authorization` is given back.
     pub fn prove(&self, form: &mut Form, now: u64) -> Result<Option<HeaderValue>, String> {

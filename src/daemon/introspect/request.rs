@@ -11,6 +11,7 @@ use super::Endpoint;
 use super::credentials::{Credentials, Form};
 use crate::daemon::keys::{Ask, Reply};
 use crate::json::Json;
+use crate::text::quoted;
 use crate::token::Introspection;
 
 /// Why there is no answer. Nothing of it holds the token or a secret.
@@ -93,7 +94,14 @@ impl Endpoint {
             .ask(url, self.loopback, ask)
             .await
             .map_err(|trouble| Refusal::Other(trouble.to_string()))?;
-        read(url, &reply)
+        let secrets = [Some(token), credentials.secret()];
+        read(url, &reply).map_err(|refusal| {
+            let said = said(&reply, secrets.into_iter().flatten());
+            match refusal {
+                Refusal::Credentials(sentence) => Refusal::Credentials(sentence + &said),
+                Refusal::Other(sentence) => Refusal::Other(sentence + &said),
+            }
+        })
     }
 }
 
@@ -126,9 +134,118 @@ fn read(url: &str, reply: &Reply) -> Result<Introspection, Refusal> {
     Introspection::read(&reply.bytes).map_err(|fault| other(format!("is no use: {fault}")))
 }
 
+/// The longest word of a provider's error that is repeated: longer ones may be of a token.
+const MAX_WORD: usize = 24;
+
+/// The shortest part of a secret that is taken for one.
+const MIN_SECRET_PART: usize = 6;
+
+/// What an answer says of why it is none: `error` and `error_description` (RFC 6749, section 5.2),
+/// cleaned and shortened, and without anything that may be of a secret or a token.
+fn said<'s>(reply: &Reply, secrets: impl Iterator<Item = &'s str> + Clone) -> String {
+    let Ok(answer) = Json::parse(&reply.bytes) else {
+        return String::new();
+    };
+    let told: Vec<String> = ["error", "error_description"]
+        .into_iter()
+        .filter_map(|name| answer.get(name)?.as_str())
+        .map(|text| quoted(&without(text, secrets.clone())))
+        .collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    format!(" and says {}", told.join(", "))
+}
+
+/// A text without secrets, whole or in part, and without words that are as long as tokens are.
+fn without<'s>(text: &str, secrets: impl Iterator<Item = &'s str> + Clone) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets.clone().filter(|secret| !secret.is_empty()) {
+        text = text.replace(secret, HIDDEN);
+    }
+    let of_tokens =
+        |character: char| character.is_ascii_alphanumeric() || "-._~+/=".contains(character);
+    let mut clear = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let end = rest
+            .find(|character| !of_tokens(character))
+            .unwrap_or(rest.len());
+        let (word, behind) = rest.split_at(end);
+        let is_part =
+            word.len() >= MIN_SECRET_PART && secrets.clone().any(|secret| secret.contains(word));
+        if is_part || word.len() > MAX_WORD {
+            clear.push_str(HIDDEN);
+        } else {
+            clear.push_str(word);
+        }
+        let mut characters = behind.chars();
+        clear.extend(characters.next());
+        rest = characters.as_str();
+    }
+    clear
+}
+
+/// What stands for a secret.
+const HIDDEN: &str = "[...]";
+
 /// Whether the error is `invalid_client` (RFC 6749, section 5.2).
 fn is_invalid_client(reply: &Reply) -> bool {
     reply.status == StatusCode::BAD_REQUEST
         && Json::parse(&reply.bytes)
             .is_ok_and(|error| error.get("error").and_then(Json::as_str) == Some("invalid_client"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_provider_says_holds_no_secret() {
+        let secrets = ["hunter2-and more", "2YotnFZFEjr1zCsicMWpAA"];
+        for (text, shown) in [
+            (
+                "Client authentication failed",
+                "Client authentication failed",
+            ),
+            ("bad secret hunter2-and more!", "bad secret [...]!"),
+            ("bad secret hunter2-and", "bad secret [...]"),
+            ("no token 2YotnFZFEjr1zCsicMWpAA", "no token [...]"),
+            ("token 'FEjr1zCs' is unknown", "token '[...]' is unknown"),
+            ("eyJhbGciOiJub25lIn0.e30.abcdef is bad", "[...] is bad"),
+            (
+                "zwölf: unsupported_token_type",
+                "zwölf: unsupported_token_type",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(without(text, secrets.into_iter()), shown);
+        }
+    }
+
+    fn reply(body: &str) -> Reply {
+        Reply {
+            status: StatusCode::FORBIDDEN,
+            headers: HeaderMap::new(),
+            bytes: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn an_error_is_quoted_where_there_is_one() {
+        let said = |body: &str| said(&reply(body), std::iter::empty());
+        assert_eq!(
+            said(r#"{"error":"invalid_client","error_description":"no\nsuch \"client\""}"#),
+            " and says `invalid_client`, `no?such 'client'`"
+        );
+        assert_eq!(
+            said(r#"{"error":"access_denied"}"#),
+            " and says `access_denied`"
+        );
+        for other in ["", "<html>", "[]", r#"{"error":7}"#, r#"{"message":"no"}"#] {
+            assert_eq!(said(other), "", "{other}");
+        }
+        let long = format!(r#"{{"error_description":"{}"}}"#, "no ".repeat(500));
+        assert!(said(&long).len() < 150);
+    }
 }

@@ -612,3 +612,77 @@ fn a_proof_and_a_certificate_are_checked_for_real() {
     ]);
     assert_eq!(ran.code, Some(2), "{}", ran.everything());
 }
+
+/// What the policy could do is for who asks here, and headers are those that the client gets.
+#[test]
+fn the_operator_is_told_more_than_the_client() {
+    let policy = policy_with("");
+    let folder = folder(&[
+        ("a.gate", &policy),
+        ("reason.yaml", "explain: reason\n"),
+        ("full.yaml", "explain: full\n"),
+        ("none.yaml", "explain: none\n"),
+    ]);
+    let path = folder.path().join("a.gate").display().to_string();
+    let claims = json!({
+        "iss": "https://acme.example/", "aud": "https://api.example.com", "exp": 4_102_444_800_u64,
+        "azp": "https://api.example.com",
+    })
+    .to_string();
+    let why = |config: Option<&str>| {
+        let config = config.map(|name| folder.path().join(name).display().to_string());
+        let mut arguments = vec![
+            "why", &path, ORDERS, "--claims", &claims, "--format", "json",
+        ];
+        if let Some(config) = &config {
+            arguments.extend(["--config", config.as_str()]);
+        }
+        run(&arguments).json()
+    };
+    for (config, told, hinted) in [
+        (None, true, false),
+        (Some("none.yaml"), false, false),
+        (Some("reason.yaml"), true, false),
+        (Some("full.yaml"), true, true),
+    ] {
+        let answer = why(config);
+        assert_eq!(answer["reason"], "token.is_id_token", "{answer}");
+        let hint = answer["hint"].as_str().expect("a hint");
+        assert!(hint.contains("`tokens id` in the issuer"), "{hint}");
+        let challenge = answer["headers"]["www-authenticate"]
+            .as_str()
+            .expect("a challenge");
+        assert_eq!(challenge.contains("token.is_id_token"), told, "{challenge}");
+        assert_eq!(challenge.contains("is an ID token"), hinted, "{challenge}");
+        assert!(!challenge.contains("tokens id"), "{challenge}");
+    }
+}
+
+/// A client that nobody gave contradicts none that somebody did.
+#[test]
+fn a_client_is_the_one_that_was_given() {
+    let policy = r#"
+issuer acme { url "https://id.example.com/" }
+api orders {
+    host      "api.example.com"
+    issuer    acme
+    audience  "https://api.example.com"
+    GET /orders requires client "c1"
+}
+"#;
+    let folder = folder(&[("a.gate", policy)]);
+    let path = text(&folder);
+    for (arguments, code) in [
+        (&["--client", "c1"][..], 0),
+        (&["--client", "c2"], 1),
+        (&["--claim", "azp=c1"], 0),
+        (&["--claim", "client_id=c1"], 0),
+        (&["--claim", "azp=c1", "--client", "c1"], 0),
+        (&["--claim", "azp=c1", "--claim", "client_id=c2"], 1),
+        (&["--claim", "client_id=c2", "--claim", "azp=c1"], 1),
+        (&["--scope", "x"], 1),
+    ] {
+        let ran = run(&[&["why", path.as_str(), ORDERS], arguments].concat());
+        assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.everything());
+    }
+}

@@ -1,6 +1,7 @@
 //! Envoy's `ext_authz` over gRPC, as Envoy sends it and as it never should.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use envoy_types::pb::envoy::config::core::v3::address::Address as Kind;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
@@ -105,7 +106,12 @@ pub fn check(
 
 /// A connection to the listener.
 pub async fn channel(bed: &Testbed) -> Channel {
-    Channel::from_shared(format!("http://{}", bed.address("grpc")))
+    connect(bed.address("grpc")).await
+}
+
+/// A connection to the listener of a daemon at this address.
+pub async fn connect(address: SocketAddr) -> Channel {
+    Channel::from_shared(format!("http://{address}"))
         .expect("a URI")
         .connect()
         .await

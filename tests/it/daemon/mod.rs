@@ -19,6 +19,7 @@ mod pdp;
 mod process;
 mod provider;
 mod reload;
+mod secrets;
 mod sender;
 mod tokens;
 mod writing;

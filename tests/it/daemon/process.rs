@@ -48,6 +48,11 @@ impl Process {
             .expect("a further line of the log")
     }
 
+    /// All further lines of the log, of a daemon that has ended.
+    pub fn rest(&self) -> Vec<Value> {
+        self.lines.iter().collect()
+    }
+
     /// The next line of the log that says this.
     pub fn line(&self, message: &str) -> Value {
         loop {

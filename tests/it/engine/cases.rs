@@ -12,7 +12,8 @@
 //! `by SCHEME` (`-` where nobody says it; `https` unless said).
 //! OUTCOME: `allow`, or the code of the denial's reason.
 //! DETAIL: `route NAME`, `line N`, `api NAME`, `set NAME: VALUE` (all that are set, in order),
-//! `set nothing`, `scope …`, `acr_values …`, `max_age N`, `hint …` (a part of it),
+//! `set nothing`, `scope …`, `acr_values …`, `max_age N`, `hint …` (a part of it), `told …` (a
+//! part of what whoever runs the policy is told, and not the client),
 //! `removes NAME`, `cors NAME: VALUE`, `no cors`, `trace CONDITION is VALUE because …`.
 
 use std::collections::BTreeMap;
@@ -243,6 +244,14 @@ fn compare(
                 .map_or("none".to_owned(), |age| age.to_string()),
             "hint" if hint.contains(value) => value.to_owned(),
             "hint" => hint.to_owned(),
+            "told" => {
+                let told = decision.operator_hint().unwrap_or_default();
+                if told.contains(value) && !hint.contains(value) {
+                    value.to_owned()
+                } else {
+                    told.into_owned()
+                }
+            }
             "removes" if removed.iter().any(|name| name == value) => value.to_owned(),
             "removes" => removed.join(", "),
             "cors" | "no" => {

@@ -8,6 +8,7 @@ mod read;
 mod respond;
 mod streams;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 

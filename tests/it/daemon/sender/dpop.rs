@@ -308,8 +308,9 @@ dpop: { ports: [8443] }
     let bed = Testbed::with(&policy("dpop"), config).await;
     let client = Client::new();
     let token = bound(&bed, &client);
-    let nonce = nonce(&bed).await;
-    let members = json!({"nonce": nonce});
+    let first = Http::nginx("GET", "/orders").header("X-Scheme", "https");
+    let first = bed.send("http", &first).await;
+    let members = json!({"nonce": first.header("dpop-nonce").expect("a nonce")});
     let ask = |host: &str, url: &str| {
         Http::nginx("GET", "/orders")
             .without("X-Original-Host")
@@ -344,7 +345,7 @@ dpop: { ports: [8443] }
     let request = Http::envoy("GET", "/orders")
         .header("X-Scheme", "https")
         .header("Authorization", format!("DPoP {token}"))
-        .header("DPoP", client.proof("GET", URL, Some(&token), &json!({})));
+        .header("DPoP", client.proof("GET", URL, Some(&token), &members));
     let answer = bed.send("http", &request).await;
     assert_eq!(answer.outcome(), (401, "token.sender"), "{answer:?}");
     assert!(answer.body.contains("scheme is not known"), "{answer:?}");
@@ -400,21 +401,25 @@ async fn a_nonce_is_asked_for_and_given() {
 /// older proof can be good: also where the nonces of both have one key.
 #[tokio::test]
 async fn a_proof_that_was_used_is_not_good_again_after_a_restart() {
-    let keyed = "dpop: { nonces: true, nonce_key_file: nonce.key }\n";
-    let unasked = "dpop: { nonce_key_file: nonce.key }\n";
+    let keyed = "dpop: { nonces: true, nonce_key_file: policies/nonce.key }\n";
+    let unasked = "dpop: { nonce_key_file: policies/nonce.key }\n";
     for (before, after) in [("", ""), (keyed, keyed), (keyed, unasked), (unasked, keyed)] {
-        let start = |dpop| {
+        let start = |dpop, keys: Option<Vec<u8>>| {
             let config = format!("{SCHEMES}{dpop}");
             async move {
                 let beside = |folder: &std::path::Path| {
                     std::fs::write(folder.join("nonce.key"), "a key that both have".repeat(2))
                         .expect("written");
+                    if let Some(keys) = keys {
+                        std::fs::write(folder.join("keys.json"), keys).expect("written");
+                    }
                 };
                 Testbed::prepared(&policy("dpop"), &config, beside).await
             }
         };
         let client = Client::new();
-        let old = start(before).await;
+        let old = start(before, None).await;
+        let keys = std::fs::read(old.folder().join("policies/keys.json")).expect("the keys");
         let token = bound(&old, &client);
         let ask = |members: Value| {
             Http::forward("GET", "/orders")
@@ -425,7 +430,7 @@ async fn a_proof_that_was_used_is_not_good_again_after_a_restart() {
         assert_eq!(old.send("http", &used).await.status, 200, "{before}");
         old.running.shutdown().await;
 
-        let new = start(after).await;
+        let new = start(after, Some(keys)).await;
         for old in [&used, &ask(json!({}))] {
             let answer = new.send("http", old).await;
             let challenge = answer.header("www-authenticate").expect("a challenge");
