@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::index::{Index, Rule, RuleKind};
 use super::reading::Names;
-use super::request::Request;
 use super::spellings::Forwarded;
 use super::{Facts, blame, facts, fold};
 use crate::json::Json;
