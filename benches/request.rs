@@ -28,7 +28,7 @@ use portcullis::daemon::config;
 use portcullis::daemon::metrics::Metrics;
 use portcullis::engine::{Evidence, Policy, Presented, Request, decide};
 use portcullis::keys::{KeySet, Keys, Provenance, parse};
-use portcullis::settings::IssuerId;
+use portcullis::settings::{IssuerId, Tenant};
 use portcullis::token::{Admitted, Demands, Sender, Shown, admit};
 use serde_json::json;
 
@@ -42,7 +42,7 @@ const NOW: f64 = 1_700_000_000.0;
 struct Ring(Arc<KeySet>);
 
 impl Keys for Ring {
-    fn of(&self, _: IssuerId) -> Option<Arc<KeySet>> {
+    fn of(&self, _: IssuerId, _: Option<&Tenant>) -> Option<Arc<KeySet>> {
         Some(self.0.clone())
     }
 }

@@ -14,7 +14,7 @@ use portcullis::compile::compile;
 use portcullis::engine::{self, Evidence, Policy, Request, Scheme};
 use portcullis::json::Json;
 use portcullis::keys::{self, KeySet, Keys, Provenance};
-use portcullis::settings::IssuerId;
+use portcullis::settings::{IssuerId, Tenant};
 use portcullis::source::Sources;
 use portcullis::token::{self, Admitted, Demands, Introspection, Sender, Shown};
 use portcullis::{answer, syntax};
@@ -55,7 +55,7 @@ api orders {
 struct Ring(Arc<KeySet>);
 
 impl Keys for Ring {
-    fn of(&self, _: IssuerId) -> Option<Arc<KeySet>> {
+    fn of(&self, _: IssuerId, _: Option<&Tenant>) -> Option<Arc<KeySet>> {
         Some(Arc::clone(&self.0))
     }
 }

@@ -87,13 +87,30 @@ pub struct Issuer {
     pub claims: Vec<IssuerClaim>,
 }
 
+impl Issuer {
+    /// Whether each of its tenants has keys of its own.
+    pub fn has_keys_by_tenant(&self) -> bool {
+        match self.keys {
+            KeySource::TenantUrl { .. } => true,
+            KeySource::Discover | KeySource::Urls(_) | KeySource::Files(_) => false,
+        }
+    }
+}
+
 /// Where an issuer's keys come from.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// OpenID Connect discovery, then RFC 8414, from the issuer's URL.
     Discover,
-    /// A JWK set at this URL.
-    Url(String),
+    /// JWK sets at these URLs, which are the issuer's together; never empty.
+    Urls(Vec<String>),
+    /// A JWK set for each tenant that the issuer's URL names.
+    TenantUrl {
+        /// What stands before the tenant.
+        prefix: String,
+        /// What stands behind it.
+        suffix: String,
+    },
     /// Files, read with the policy.
     Files(Arc<KeySet>),
 }

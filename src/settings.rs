@@ -2,6 +2,9 @@
 //!
 //! They say the same in all three, so that nothing has to be translated between them.
 
+use std::fmt;
+use std::sync::Arc;
+
 /// The number of an issuer in its policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IssuerId(pub u32);
@@ -28,6 +31,32 @@ pub enum IssuerUrl {
         /// What stands behind the segment.
         suffix: String,
     },
+}
+
+/// The most bytes of a tenant's name.
+pub const MAX_TENANT_BYTES: usize = 64;
+
+/// A tenant whose keys can be asked for by its name: one segment of a URL's path that every reader
+/// takes for the same, whatever it decodes, resolves or normalises.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenant(Arc<str>);
+
+impl Tenant {
+    /// The tenant of this name, if it is one: letters, digits, `-`, `_`, `.` and `~`, which no URL
+    /// escapes (RFC 3986, section 2.3), but no dots alone.
+    pub fn parse(name: &str) -> Option<Tenant> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+        let fine = name.len() <= MAX_TENANT_BYTES
+            && name.bytes().all(plain)
+            && name.bytes().any(|byte| byte != b'.');
+        fine.then(|| Tenant(name.into()))
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Which kind of token an issuer's rules want.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{self, ApiId, Audience, Host, IssuerId, PathOptions, TokenPlace};
+use crate::model::{self, ApiId, Audience, Host, IssuerId, IssuerUrl, PathOptions, TokenPlace};
 use crate::pattern::HostPattern;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, ApiSetting};
@@ -251,6 +251,9 @@ fn check_issuers(
     out: &mut Out,
 ) -> (Vec<IssuerId>, bool) {
     let mut issuers: Vec<(IssuerId, Span)> = Vec::new();
+    let mut seen: BTreeMap<IssuerId, Span> = BTreeMap::new();
+    // Two exact URLs are never one, so that only those with a tenant are compared with all.
+    let mut of_tenants: Vec<(IssuerId, Span)> = Vec::new();
     let mut known = true;
     let names = setting.map(|setting| setting.node).unwrap_or_default();
     if let Some(too_many) = names.get(MAX_ISSUERS_OF_API) {
@@ -270,19 +273,22 @@ fn check_issuers(
             known = false;
             continue;
         };
-        if let Some((_, first)) = issuers.iter().find(|(other, _)| *other == id) {
+        if let Some(first) = seen.insert(id, name.span) {
             out.say(
                 Diagnostic::new(
                     Code::DoubledValue,
                     name.span,
                     format!("`{}` is listed twice", name.node),
                 )
-                .also(*first, "listed here already"),
+                .also(first, "listed here already"),
             );
+            seen.insert(id, first);
             continue;
         }
         let url = |id: IssuerId| env.issuers.get(id.0 as usize).map(|issuer| &issuer.url);
-        let overlap = issuers.iter().find(|(other, _)| {
+        let has_tenants = matches!(url(id), Some(IssuerUrl::Tenant { .. }));
+        let others = if has_tenants { &issuers } else { &of_tenants };
+        let overlap = others.iter().find(|(other, _)| {
             matches!((url(*other), url(id)), (Some(a), Some(b)) if a != b && urls_overlap(a, b))
         });
         if let Some((other, other_span)) = overlap {
@@ -307,6 +313,9 @@ fn check_issuers(
             );
         }
         issuers.push((id, name.span));
+        if has_tenants {
+            of_tenants.push((id, name.span));
+        }
     }
     check_one_introspects(env, api, &issuers, out);
     (issuers.into_iter().map(|(id, _)| id).collect(), known)

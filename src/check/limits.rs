@@ -62,8 +62,13 @@ pub const MAX_OVERLAPS_SHOWN: usize = 100;
 /// The longest host name, in characters (RFC 1035, section 2.3.4).
 pub const MAX_HOST: usize = 253;
 
-/// The most issuers whose tokens one API takes: each pair is compared.
-pub const MAX_ISSUERS_OF_API: usize = 128;
+/// The most issuers whose tokens one API takes: a provider of software with a realm for each
+/// customer has hundreds, and each is compared with a token's `iss`.
+pub const MAX_ISSUERS_OF_API: usize = 1_024;
+
+/// The most URLs that one issuer's keys are fetched from: each is asked on its own, and all their
+/// keys may be tried on a token.
+pub const MAX_KEY_URLS: usize = 16;
 
 /// The most places in which one API looks for a token: each is looked at for each request.
 pub const MAX_TOKEN_PLACES: usize = 16;

@@ -29,6 +29,9 @@ pub(crate) fn parse_url(text: &str) -> Result<Url<'_>, &'static str> {
     let (scheme, rest) = text
         .split_once("://")
         .ok_or("it has no scheme, such as `https://`")?;
+    if rest.contains(['{', '}']) {
+        return Err("it holds braces, which stand for a tenant in `url` and `keys url` alone");
+    }
     if rest.contains('#') {
         return Err("it has a fragment");
     }
@@ -86,6 +89,23 @@ pub(super) fn parse_fetched(text: &str) -> Result<Url<'_>, &'static str> {
         "https" => Ok(url),
         "http" if is_loopback(url.host) => Ok(url),
         "http" => Err("it is plain HTTP: whoever is on the way could answer in its place"),
+        _ => Err("its scheme is not `https`"),
+    }
+}
+
+impl Url<'_> {
+    /// Whether it is asked over plain HTTP, on another machine.
+    pub fn is_plain(&self) -> bool {
+        self.scheme == "http" && !is_loopback(self.host)
+    }
+}
+
+/// Takes apart the URL of a key set: https, but for loopback, or plain HTTP, which the configuration
+/// of the daemon must allow.
+pub(super) fn parse_key_url(text: &str) -> Result<Url<'_>, &'static str> {
+    let url = parse_url(text)?;
+    match url.scheme {
+        "https" | "http" => Ok(url),
         _ => Err("its scheme is not `https`"),
     }
 }

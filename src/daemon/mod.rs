@@ -42,12 +42,12 @@ use crate::compile;
 use crate::engine::Policy;
 use crate::keys::{KeySet, Keys};
 use crate::load::{self, FileEntry, FileKind, Fingerprint, Loaded, Reach};
-use crate::settings::IssuerId;
-use cache::Cache;
+use crate::settings::{IssuerId, Tenant};
+use cache::{Asked, Cache};
 use config::Config;
 use dpop::Dpop;
 use introspect::Endpoints;
-use keys::{IssuerKeys, Origin, Place, Store};
+use keys::{Awaited, Places, Source as KeySource, Store};
 use log::LogLevel;
 use metrics::Metrics;
 use pipeline::Ids;
@@ -81,7 +81,7 @@ enum IssuersKeys {
     /// Read with the policy.
     Read(Arc<KeySet>),
     /// Fetched.
-    Fetched(Arc<IssuerKeys>),
+    Fetched(KeySource),
 }
 
 impl Snapshot {
@@ -101,16 +101,19 @@ impl Snapshot {
             .issuers
             .iter()
             .map(|issuer| {
-                let place = match Place::of(issuer) {
-                    Ok(place) => place,
-                    Err(keys) => return IssuersKeys::Read(Arc::clone(keys)),
-                };
-                IssuersKeys::Fetched(store.issuer(&Origin {
-                    issuer: issuer.name.clone(),
-                    place,
-                }))
+                Ok(match Places::of(issuer) {
+                    Places::Files(keys) => IssuersKeys::Read(Arc::clone(keys)),
+                    Places::Together(places) => {
+                        store.permits(issuer)?;
+                        IssuersKeys::Fetched(store.together(&issuer.name, places))
+                    }
+                    Places::OfTenants { prefix, suffix } => {
+                        store.permits(issuer)?;
+                        IssuersKeys::Fetched(store.tenants(&issuer.name, (prefix, suffix)))
+                    }
+                })
             })
-            .collect();
+            .collect::<Result<_, String>>()?;
         Ok(Snapshot {
             endpoints,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
@@ -127,11 +130,11 @@ impl Snapshot {
         self.keys.get(usize::try_from(issuer.0).ok()?)
     }
 
-    /// What fetches an issuer's keys, where they are fetched.
-    fn fetched(&self, issuer: IssuerId) -> Option<&Arc<IssuerKeys>> {
-        match self.issuer(issuer)? {
+    /// What to wait for where keys are wanting, if they are fetched.
+    fn awaited(&self, asked: &Asked) -> Option<Awaited<'_>> {
+        match self.issuer(asked.issuer)? {
             IssuersKeys::Read(_) => None,
-            IssuersKeys::Fetched(keys) => Some(keys),
+            IssuersKeys::Fetched(keys) => keys.awaited(asked.tenant.as_ref()),
         }
     }
 
@@ -146,10 +149,10 @@ impl Snapshot {
 }
 
 impl Keys for Snapshot {
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+    fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
         match self.issuer(issuer)? {
             IssuersKeys::Read(keys) => Some(keys.clone()),
-            IssuersKeys::Fetched(keys) => keys.current(),
+            IssuersKeys::Fetched(keys) => keys.current(tenant),
         }
     }
 }
@@ -334,8 +337,14 @@ impl Daemon {
     /// Counts the policy in force, and says what it asks for in vain and what is believed.
     fn count_policy(&self, snapshot: &Snapshot) {
         let settings = self.settings();
-        let unmet = needs::unmet(snapshot.policy.model(), &settings);
-        for sentence in needs::believed(&settings).into_iter().chain(unmet) {
+        let model = snapshot.policy.model();
+        let unmet = needs::unmet(model, &settings);
+        let plain = model.issuers.iter().filter_map(keys::over_plain_http);
+        for sentence in needs::believed(&settings)
+            .into_iter()
+            .chain(unmet)
+            .chain(plain)
+        {
             tracing::warn!("{sentence}");
         }
         let routes: BTreeSet<(&str, &str)> = snapshot

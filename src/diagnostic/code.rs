@@ -174,6 +174,10 @@ codes! {
     SharedName = "P0430", Error;
     /// A condition reads another spelling of a header or parameter that is forwarded or holds a token.
     OtherSpelling = "P0431", Error;
+    /// A `keys url` names a tenant in a way that can't work.
+    TenantKeyUrl = "P0437", Error;
+    /// The issuer's URL is one of Entra's that no token has.
+    SharedAuthority = "P0438", Error;
     /// A path that has no meaning.
     BadPath = "P0501", Error;
     /// A route does not say who may call it.
@@ -236,4 +240,6 @@ codes! {
     PutAside = "P0921", Warning;
     /// A number of a key is not written as RFC 7518 asks.
     OddKey = "P0923", Warning;
+    /// Keys are fetched over plain HTTP.
+    PlainHttpKeys = "P0924", Warning;
 }

@@ -23,13 +23,14 @@ pub use set::{
 pub use thumbprint::Thumbprint;
 
 use crate::json::Json;
-use crate::settings::IssuerId;
+use crate::settings::{IssuerId, Tenant};
 use verifier::Verifier;
 
 /// The key sets of a policy's issuers, as they are at one moment.
 pub trait Keys {
-    /// An issuer's keys; `None` where they can't be had (`keys.unavailable`).
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>>;
+    /// An issuer's keys, those of a tenant where each has its own; `None` where they can't be had
+    /// (`keys.unavailable`).
+    fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>>;
 }
 
 /// Reads a public key by itself, such as that of a DPoP proof (RFC 9449, section 4.2). An error

@@ -33,6 +33,7 @@ pub struct KeySet {
     keys: Vec<Key>,
     problems: Vec<KeyProblem>,
     oddities: Vec<KeyProblem>,
+    some_missing: bool,
 }
 
 /// Why a key of a set is not used, or how it is written otherwise than it should be.
@@ -114,8 +115,22 @@ impl KeySet {
                 all.keys.append(&mut set.keys);
                 all.problems.append(&mut set.problems);
                 all.oddities.append(&mut set.oddities);
+                all.some_missing |= set.some_missing;
                 all
             })
+    }
+
+    /// The same keys, of an issuer that has more which can't be had at present.
+    #[must_use]
+    pub fn with_some_missing(mut self) -> KeySet {
+        self.some_missing = true;
+        self
+    }
+
+    /// Whether the issuer has more keys, which can't be had at present: that a token is signed by
+    /// none of these says nothing of the token then.
+    pub fn misses_some(&self) -> bool {
+        self.some_missing
     }
 
     /// The keys that can be used, in the order of the set.

@@ -8,7 +8,7 @@ use crate::json::Json;
 use crate::keys::{KeySet, Keys};
 use crate::model::{Expectation, KeySource, Test, TestToken};
 use crate::reason::Reason;
-use crate::settings::{Demand, IssuerId};
+use crate::settings::{Demand, IssuerId, Tenant};
 use crate::token::{self, Admitted, Demands, Sender, Shown, Verified};
 
 /// Decides what an expectation asks, and hands on the decision with what it was made from.
@@ -121,10 +121,10 @@ fn assume(policy: &Policy, api: &Api, token: &TestToken, now: f64) -> Result<Ver
 struct FileKeys<'p>(&'p Policy);
 
 impl Keys for FileKeys<'_> {
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+    fn of(&self, issuer: IssuerId, _: Option<&Tenant>) -> Option<Arc<KeySet>> {
         match &self.0.issuer(issuer)?.keys {
             KeySource::Files(set) => Some(Arc::clone(set)),
-            KeySource::Discover | KeySource::Url(_) => None,
+            KeySource::Discover | KeySource::Urls(_) | KeySource::TenantUrl { .. } => None,
         }
     }
 }

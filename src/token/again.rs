@@ -28,11 +28,13 @@ impl Verified {
             return false;
         };
         issuer::finds_again(policy, api, &self.iss, self.issuer)
-            && keys.of(self.issuer).is_some_and(|set| {
-                set.fitting(named.id.as_deref(), named.algorithm)
-                    .take(MAX_TRIED)
-                    .any(|fitting| fitting.thumbprint() == key)
-            })
+            && keys
+                .of(self.issuer, self.tenant.as_ref())
+                .is_some_and(|set| {
+                    set.fitting(named.id.as_deref(), named.algorithm)
+                        .take(MAX_TRIED)
+                        .any(|fitting| fitting.thumbprint() == key)
+                })
     }
 
     /// How many bytes it takes, about.

@@ -187,6 +187,8 @@ pub fn introspected(
         expires: registered.expires.unwrap_or(f64::INFINITY),
         issuer_id: id,
         issuer,
+        // It was asked itself, and no key was.
+        tenant: None,
         registered: registered.clone(),
     };
     let payload = URL_SAFE_NO_PAD.encode(claims.to_string());

@@ -4,7 +4,7 @@ use super::advice::{Provider, after_scheme};
 use crate::engine::{Api, Fault, Issuer, Policy};
 use crate::json::Json;
 use crate::reason::Reason;
-use crate::settings::{IssuerId, IssuerUrl};
+use crate::settings::{IssuerId, IssuerUrl, MAX_TENANT_BYTES, Tenant};
 use crate::text::quoted;
 
 /// How many known issuers a hint names.
@@ -62,6 +62,29 @@ pub(super) fn finds_again(policy: &Policy, api: &Api, iss: &str, id: IssuerId) -
         }
     }
     first_tenant == Some(id)
+}
+
+/// The tenant whose keys a token of this `iss` must be signed with, where each has its own. What can't
+/// be asked for is no tenant: nothing else may come into the URL of a key set.
+pub(super) fn key_tenant(issuer: &Issuer, iss: &str) -> Result<Option<Tenant>, Fault> {
+    let IssuerUrl::Tenant { prefix, suffix, .. } = &issuer.url else {
+        return Ok(None);
+    };
+    if !issuer.has_keys_by_tenant() {
+        return Ok(None);
+    }
+    let name = tenant(iss, prefix, suffix).unwrap_or_default();
+    Tenant::parse(name).map(Some).ok_or_else(|| {
+        Fault::new(
+            Reason::TokenUnknownIssuer,
+            format!(
+                "{} has no tenant {}: a tenant's name has at most {MAX_TENANT_BYTES} letters, digits, \
+                 `-`, `_`, `.` and `~`",
+                issuer.name,
+                quoted(name)
+            ),
+        )
+    })
 }
 
 /// The segment of a URL for many tenants.

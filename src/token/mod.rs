@@ -48,7 +48,7 @@ use crate::engine::{Api, Facts, Fault, Issuer, Policy, SeenKind};
 use crate::json::{Json, JsonError};
 use crate::keys::{Keys, Thumbprint};
 use crate::reason::Reason;
-use crate::settings::{IssuerId, TokenKind};
+use crate::settings::{IssuerId, Tenant, TokenKind};
 use crate::text::quoted;
 
 pub use header::Header;
@@ -88,6 +88,8 @@ pub enum Admitted {
 #[derive(Debug)]
 pub struct Verified {
     issuer: IssuerId,
+    /// Whose keys it was verified with, where each tenant of the issuer has its own.
+    tenant: Option<Tenant>,
     key: Option<Thumbprint>,
     named: Option<Named>,
     kind: SeenKind,
@@ -167,18 +169,29 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
 
     // Before the keys: no outage hides that the algorithm is wrong.
     let algorithm = jws.algorithm(&issuer.algorithms).map_err(tell)?;
-    let set = keys.of(issuer_id).ok_or_else(|| {
+    let tenant = examined.tenant.as_ref();
+    let unavailable = |which: &str| {
+        let whose = match tenant {
+            None => issuer.name.clone(),
+            Some(tenant) => format!("{}'s tenant `{tenant}`", issuer.name),
+        };
         tell(Fault::new(
             Reason::KeysUnavailable,
-            format!(
-                "the keys of {} can't be had at present; try again later",
-                issuer.name
-            ),
+            format!("{which} keys of {whose} can't be had at present; try again later"),
         ))
-    })?;
+    };
+    let set = keys
+        .of(issuer_id, tenant)
+        .ok_or_else(|| unavailable("the"))?;
     let key = jws
         .verify(&issuer.algorithms, &set, &issuer.name)
-        .map_err(|fault| tell(unverifiable(fault, &jws, &examined, &claims, api)))?;
+        .map_err(|fault| {
+            // One of those that are missing may have signed it.
+            if fault.newer_keys_may_help && set.misses_some() {
+                return unavailable("some");
+            }
+            tell(unverifiable(fault, &jws, &examined, &claims, api))
+        })?;
     let named = Named {
         id: jws.header().key_id().map(str::to_owned),
         algorithm,
@@ -285,6 +298,8 @@ struct Examined<'c, 'p> {
     expires: f64,
     issuer_id: IssuerId,
     issuer: &'p Issuer,
+    /// Whose keys it must be signed with, where each tenant of the issuer has its own.
+    tenant: Option<Tenant>,
 }
 
 impl<'c, 'p> Examined<'c, 'p> {
@@ -334,6 +349,7 @@ impl<'c, 'p> Examined<'c, 'p> {
                 .unwrap_or_else(|| issuer::unknown(policy, api, registered.issuer, claims));
             return Err(tell(fault));
         };
+        let tenant = issuer::key_tenant(issuer, iss).map_err(tell)?;
         if given.is_some() && !kind::typ_fits(typ, issuer.tokens) {
             return Err(tell(wrong_type(typ, issuer)));
         }
@@ -354,6 +370,7 @@ impl<'c, 'p> Examined<'c, 'p> {
             expires,
             issuer_id,
             issuer,
+            tenant,
         })
     }
 
@@ -384,6 +401,7 @@ impl<'c, 'p> Examined<'c, 'p> {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         Verified {
             issuer: self.issuer_id,
+            tenant: self.tenant.clone(),
             key,
             named: None,
             kind: self.kind,

@@ -91,7 +91,14 @@ pub fn keys(issuer: &Issuer) -> Vec<String> {
             IssuerUrl::Exact(url) => vec![format!("what `{url}` names")],
             IssuerUrl::Tenant { .. } => vec!["what the issuer names".to_owned()],
         },
-        KeySource::Url(url) => vec![format!("those at `{url}`")],
+        KeySource::Urls(urls) => {
+            let mut all: Vec<String> = urls.iter().map(|url| format!("those at `{url}`")).collect();
+            all.sort_unstable();
+            all
+        }
+        KeySource::TenantUrl { prefix, suffix } => {
+            vec![format!("those of each tenant at `{prefix}…{suffix}`")]
+        }
         KeySource::Files(set) => {
             let mut keys: Vec<String> = set
                 .keys()

@@ -14,31 +14,24 @@ use super::super::out::{self, Out};
 use super::super::sets::read;
 use super::super::urls::parse_fetched;
 use super::super::values::Terms;
+use super::key_urls::{Owner, check_key_urls};
 use super::url::bad_url;
 
-/// Where the keys come from; whether that is discovery; the place of the key files, if any.
+/// Where the keys come from; the place of the key files, if any.
 pub(super) fn check_keys(
     input: &Input,
     terms: Terms,
+    owner: &Owner<'_>,
     setting: Option<&Spanned<&IssuerSetting>>,
     out: &mut Out,
-) -> (KeySource, bool, Option<Span>) {
+) -> (KeySource, Option<Span>) {
     match setting.map(|setting| (setting.node, setting.span)) {
-        Some((IssuerSetting::KeysUrl(term), _)) => {
-            let url = terms.text(term, "the URL of a key set", out);
-            if let Some(url) = &url
-                && let Err(why) = parse_fetched(&url.node)
-            {
-                out.say(bad_url(url, "keys can't be fetched from", why));
-            }
-            let url = url.map(|url| url.node).unwrap_or_default();
-            (KeySource::Url(url), false, None)
-        }
+        Some((IssuerSetting::KeysUrl(urls), _)) => (check_key_urls(terms, owner, urls, out), None),
         Some((IssuerSetting::KeysFile(files), span)) => {
             let set = key_files(input, files, out);
-            (KeySource::Files(Arc::new(set)), false, Some(span))
+            (KeySource::Files(Arc::new(set)), Some(span))
         }
-        _ => (KeySource::Discover, true, None),
+        _ => (KeySource::Discover, None),
     }
 }
 
@@ -62,7 +55,10 @@ pub(super) fn check_introspect(
     }
     let url = terms.text(setting.node, "the URL of an introspection endpoint", out)?;
     if let Err(why) = parse_fetched(&url.node) {
-        out.say(bad_url(&url, "tokens can't be introspected at", why));
+        out.say(bad_url(&url, "tokens can't be introspected at", why).help(
+            "write an `https://` URL, or `http://` for this machine alone: tokens and the client's \
+             secret are sent there",
+        ));
     }
     Some(url.node)
 }

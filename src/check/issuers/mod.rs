@@ -1,7 +1,9 @@
 //! Issuers: who may sign tokens, how, and where they put what rules ask for.
 
+mod key_urls;
 mod keys;
 mod settings;
+mod shared_authority;
 mod url;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use super::claims::{claim_type, refuse_checked, registered};
 use super::limits::{MAX_CLAIM_PATH, MAX_LEEWAY};
 use super::out::Out;
 use super::values::Terms;
+use key_urls::Owner;
 use keys::{check_algorithms, check_introspect, check_keys, check_keys_fit};
 use settings::Settings;
 use url::check_url;
@@ -98,12 +101,18 @@ pub(super) fn check(
         .as_ref()
         .map(|claims| check_claims(claims.node, out))
         .unwrap_or_default();
-    let (keys, discovers, key_files) = check_keys(input, terms, settings.keys.as_ref(), out);
     let url_span = settings
         .url
         .as_ref()
         .map_or(declared.name.span, |url| url.node.span());
-    let url = check_url(terms, declared, &settings, discovers, &claims, out);
+    let url = check_url(terms, declared, &settings, &claims, out);
+    let owner = Owner {
+        name: &declared.name.node,
+        url: &url,
+        url_span,
+        claims: &claims,
+    };
+    let (keys, key_files) = check_keys(input, terms, &owner, settings.keys.as_ref(), out);
     let algorithms = check_algorithms(settings.algorithms.as_ref(), key_files.is_some(), out);
     if let (Some(span), KeySource::Files(set)) = (key_files, &keys) {
         check_keys_fit(span, set, &algorithms, out);

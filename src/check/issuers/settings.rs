@@ -49,6 +49,15 @@ pub(in crate::check) fn once<T>(
 }
 
 impl<'a> Settings<'a> {
+    /// Whether the keys are to be found by the issuer's URL.
+    pub fn discovers(&self) -> bool {
+        let keys = self.keys.as_ref().map(|keys| keys.node);
+        !matches!(
+            keys,
+            Some(IssuerSetting::KeysUrl(_) | IssuerSetting::KeysFile(_))
+        )
+    }
+
     /// Sorts what the block says.
     pub fn sort(issuer: &'a ast::Issuer, out: &mut Out) -> Settings<'a> {
         let mut settings = Settings::default();

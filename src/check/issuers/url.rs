@@ -14,7 +14,14 @@ use super::super::out::Out;
 use super::super::urls::{parse_fetched, parse_url};
 use super::super::values::Terms;
 use super::settings::Settings;
+use super::shared_authority::shared_authority;
 use super::{DeclaredClaim, IssuerInfo};
+
+/// What to do where keys can't be discovered by what tokens have as `iss`.
+const NAME_THE_KEYS: &str = "leave `url` as tokens have it in `iss`, and name the keys: `keys url \"https://…\"`. \
+     If the provider speaks plain HTTP alone, inside a cluster: a key file that a job renews (`keys file \"…\"`), a TLS \
+     proxy beside portcullis at `http://localhost:…`, or `keys url \"http://…\"` and its host in \
+     `keys.allow_http` of portcullis.yaml";
 
 pub(super) fn bad_url(url: &Spanned<String>, what: &str, why: &str) -> Diagnostic {
     Diagnostic::new(
@@ -22,14 +29,34 @@ pub(super) fn bad_url(url: &Spanned<String>, what: &str, why: &str) -> Diagnosti
         url.span,
         format!("{what} `{}`: {why}", url.node),
     )
-    .help("write an `https://` URL; `http://` is for this machine alone, such as `http://localhost:8080`")
+}
+
+/// A URL of which one whole segment stands for a tenant.
+pub(super) struct Template<'t> {
+    pub prefix: &'t str,
+    pub claim: &'t str,
+    pub suffix: &'t str,
+}
+
+impl<'t> Template<'t> {
+    /// Takes a text apart, if it is one.
+    pub fn read(text: &'t str) -> Option<Template<'t>> {
+        let (prefix, rest) = text.split_once('{')?;
+        let (claim, suffix) = rest.split_once('}')?;
+        let whole = prefix.ends_with('/') && (suffix.is_empty() || suffix.starts_with('/'));
+        (whole && !claim.is_empty() && ![prefix, claim, suffix].concat().contains(['{', '}']))
+            .then_some(Template {
+                prefix,
+                claim,
+                suffix,
+            })
+    }
 }
 
 pub(super) fn check_url(
     terms: Terms,
     declared: &ast::Issuer,
     settings: &Settings,
-    discovers: bool,
     claims: &BTreeMap<String, DeclaredClaim>,
     out: &mut Out,
 ) -> IssuerUrl {
@@ -48,16 +75,19 @@ pub(super) fn check_url(
         return IssuerUrl::Exact(String::new());
     };
     if text.node.contains(['{', '}']) {
-        return check_tenant_url(&text, settings, discovers, claims, out);
+        return check_tenant_url(&text, settings, claims, out);
     }
-    if discovers {
+    let discovers = settings.discovers();
+    if let Some(shared) = shared_authority(&text, !discovers) {
+        out.say(shared);
+    } else if discovers {
         let problem = match parse_fetched(&text.node) {
             Err(why) => Some(why),
             Ok(url) if url.path.contains('?') => Some("an issuer's URL has no query"),
             Ok(_) => None,
         };
         if let Some(why) = problem {
-            out.say(bad_url(&text, "keys can't be discovered from", why));
+            out.say(bad_url(&text, "keys can't be discovered from", why).help(NAME_THE_KEYS));
         }
     } else if text
         .node
@@ -77,7 +107,6 @@ pub(super) fn check_url(
 fn check_tenant_url(
     text: &Spanned<String>,
     settings: &Settings,
-    discovers: bool,
     claims: &BTreeMap<String, DeclaredClaim>,
     out: &mut Out,
 ) -> IssuerUrl {
@@ -86,20 +115,13 @@ fn check_tenant_url(
             "one whole segment of the path may be `{claim}`, as in `https://login.example.com/{tid}/v2.0`",
         )
     };
-    let parts = text
-        .node
-        .split_once('{')
-        .and_then(|(prefix, rest)| {
-            let (claim, suffix) = rest.split_once('}')?;
-            Some((prefix, claim, suffix))
-        })
-        .filter(|(prefix, claim, suffix)| {
-            !claim.is_empty()
-                && prefix.ends_with('/')
-                && (suffix.is_empty() || suffix.starts_with('/'))
-                && !suffix.contains(['{', '}'])
-        });
-    let Some((prefix, claim, suffix)) = parts else {
+    let parts = Template::read(&text.node);
+    let Some(Template {
+        prefix,
+        claim,
+        suffix,
+    }) = parts
+    else {
         out.say(bad(format!("`{}` is no issuer's URL", text.node)));
         return IssuerUrl::Exact(text.node.clone());
     };
@@ -117,7 +139,7 @@ fn check_tenant_url(
         Ok(_) => {}
         Err(why) => out.say(bad(format!("`{}` is no issuer's URL: {why}", text.node))),
     }
-    if discovers {
+    if settings.discovers() {
         let place = settings.keys.as_ref().map_or(text.span, |keys| keys.span);
         out.say(
             Diagnostic::new(
@@ -126,7 +148,10 @@ fn check_tenant_url(
                 "keys can't be discovered where the issuer's URL differs by tenant",
             )
             .also(text.span, "the tenant's segment is here")
-            .help("write `keys url \"…\"`: one key set for all tenants"),
+            .help(format!(
+                "write `keys url \"…\"`: one key set for all tenants, or one for each, with `{{{claim}}}` \
+                 in its path"
+            )),
         );
     }
     let path = match (claims.get(claim), registered(claim)) {
@@ -204,7 +229,11 @@ pub(in crate::check) fn check_urls_differ(issuers: &[IssuerInfo], out: &mut Out)
                 )
                 .label(format!("the URL of `{}`", later.name))
                 .also(earlier.url_span, format!("the URL of `{}`", earlier.name))
-                .help("an API names the issuer that it trusts by its name; declare it once"),
+                .help(
+                    "declare it once: an API names the issuer that it trusts by its name. Where two \
+                     providers have the same `iss`, as clusters of Kubernetes do, name the keys of both: \
+                     `keys url \"…\", \"…\"`",
+                ),
             );
         } else {
             by_url.insert(key, issuer);

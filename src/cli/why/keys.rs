@@ -1,24 +1,25 @@
 //! The keys of the issuers of a policy, for one question: files as they are, others when they are
 //! asked for.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::output::Failure;
+use crate::daemon::cache::Asked;
 use crate::daemon::config;
-use crate::daemon::keys::{self, Fetcher, Place};
+use crate::daemon::keys::{self, Fetcher, Places};
 use crate::keys::{KeySet, Keys};
 use crate::load::Loaded;
 use crate::model::KeySource;
-use crate::settings::IssuerId;
+use crate::settings::{IssuerId, Tenant};
 
 /// The keys that are there, and whose were asked for and are not.
 pub struct Fetched<'l> {
     loaded: &'l Loaded,
     config: &'l config::Keys,
     fetched: BTreeMap<IssuerId, Arc<KeySet>>,
-    wanted: Cell<Option<IssuerId>>,
+    wanted: RefCell<Option<Asked>>,
 }
 
 impl<'l> Fetched<'l> {
@@ -28,13 +29,13 @@ impl<'l> Fetched<'l> {
             loaded,
             config,
             fetched: BTreeMap::new(),
-            wanted: Cell::new(None),
+            wanted: RefCell::new(None),
         }
     }
 
     /// Whose keys were asked for and have to be fetched.
-    pub fn wanted(&self) -> Option<IssuerId> {
-        self.wanted.get()
+    pub fn wanted(&self) -> Option<Asked> {
+        self.wanted.borrow().clone()
     }
 
     fn source(&self, issuer: IssuerId) -> Option<&'l crate::model::Issuer> {
@@ -42,41 +43,61 @@ impl<'l> Fetched<'l> {
         model.issuers.get(issuer.0 as usize)
     }
 
-    /// Fetches the keys of an issuer, as the daemon would; comes back with what went wrong there.
-    pub fn fetch(&mut self, issuer: IssuerId) -> Result<Result<(), String>, Failure> {
-        let Some(declared) = self.source(issuer) else {
+    /// Fetches keys as the daemon would; comes back with what went wrong there.
+    pub fn fetch(&mut self, asked: &Asked) -> Result<Result<(), String>, Failure> {
+        let Some(declared) = self.source(asked.issuer) else {
             return Ok(Ok(()));
         };
-        let Ok(place) = Place::of(declared) else {
+        let places = Places::of(declared).for_token(asked.tenant.as_ref());
+        if places.is_empty() {
             return Ok(Ok(()));
-        };
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::new(format!("no runtime can be started: {error}")))?;
         let fetcher = Fetcher::new(self.config).map_err(Failure::new)?;
-        let result = runtime.block_on(keys::fetch(&place, &fetcher));
-        Ok(match result {
-            Ok((set, _)) => {
-                self.fetched.insert(issuer, Arc::new(set));
-                Ok(())
+        let (mut sets, mut troubles) = (Vec::new(), Vec::new());
+        for place in &places {
+            match runtime.block_on(keys::fetch(place, &fetcher)) {
+                Ok((set, _)) => sets.push(set),
+                Err(trouble) => troubles.push(trouble.to_string()),
             }
-            Err(error) => Err(format!(
-                "the keys of {} can't be had: {error}",
-                declared.name
-            )),
-        })
+        }
+        if !sets.is_empty() {
+            let set = KeySet::union(sets);
+            let set = if troubles.is_empty() {
+                set
+            } else {
+                set.with_some_missing()
+            };
+            self.fetched.insert(asked.issuer, Arc::new(set));
+        }
+        if troubles.is_empty() {
+            return Ok(Ok(()));
+        }
+        let whose = match &asked.tenant {
+            None => declared.name.clone(),
+            Some(tenant) => format!("{}'s tenant `{tenant}`", declared.name),
+        };
+        Ok(Err(format!(
+            "the keys of {whose} can't be had: {}",
+            troubles.join("; ")
+        )))
     }
 }
 
 impl Keys for Fetched<'_> {
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+    fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
         if let Some(KeySource::Files(set)) = self.source(issuer).map(|issuer| &issuer.keys) {
             return Some(Arc::clone(set));
         }
         let set = self.fetched.get(&issuer).cloned();
         if set.is_none() {
-            self.wanted.set(Some(issuer));
+            *self.wanted.borrow_mut() = Some(Asked {
+                issuer,
+                tenant: tenant.cloned(),
+            });
         }
         set
     }

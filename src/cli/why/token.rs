@@ -282,14 +282,14 @@ impl Asking<'_> {
         }
         let mut keys = Fetched::new(loaded, &self.config.keys);
         let mut result = token::verify(token, policy, api, &keys);
-        if let Some(issuer) = keys.wanted() {
+        if let Some(asked) = keys.wanted() {
             if offline {
                 told.signature = Some("its signature was NOT checked (--offline)");
                 told.remarks
                     .push("the signature was NOT checked: `--offline` fetches no keys".to_owned());
                 return Ok(token::unsigned(token, policy, api).map(Arc::new));
             }
-            if let Err(error) = keys.fetch(issuer)? {
+            if let Err(error) = keys.fetch(&asked)? {
                 told.remarks.push(format!(
                     "{error}; `--offline` decides without the signature"
                 ));

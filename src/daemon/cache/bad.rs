@@ -8,10 +8,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::{AskedKeys, Digest, SHARDS, Under};
+use super::{Asked, AskedKeys, Digest, SHARDS, Under};
 use crate::engine::Fault;
 use crate::keys::KeySet;
-use crate::settings::IssuerId;
 
 /// How long a bad token is remembered. Longer saves little, and what is not remembered can't be
 /// wrong.
@@ -41,7 +40,7 @@ pub struct Entry {
     api: String,
     /// Whose keys did not fit, and which they were. Weak, so that old keys are not kept alive; and
     /// the place in memory is nobody else's while this is there.
-    keys: Option<(IssuerId, Weak<KeySet>)>,
+    keys: Option<(Asked, Weak<KeySet>)>,
 }
 
 impl Entry {
@@ -50,7 +49,7 @@ impl Entry {
             None => None,
             // A fault that there are no keys is not the token's.
             Some((_, None)) => return None,
-            Some((issuer, Some(keys))) => Some((issuer, keys)),
+            Some((asked, Some(keys))) => Some((asked, keys)),
         };
         Some(Entry {
             fault,
@@ -61,14 +60,14 @@ impl Entry {
     }
 
     /// Whose keys were asked for.
-    pub fn asked(&self) -> Option<IssuerId> {
-        self.keys.as_ref().map(|(issuer, _)| *issuer)
+    pub fn asked(&self) -> Option<Asked> {
+        self.keys.as_ref().map(|(asked, _)| asked.clone())
     }
 
     /// Whether a verification would find the same.
     pub fn holds(&self, under: &Under<'_>) -> bool {
-        let same_keys = |(issuer, keys): &(IssuerId, Weak<KeySet>)| {
-            let now = under.keys.of(*issuer);
+        let same_keys = |(asked, keys): &(Asked, Weak<KeySet>)| {
+            let now = under.keys.of(asked.issuer, asked.tenant.as_ref());
             now.is_some_and(|now| std::ptr::eq(keys.as_ptr(), Arc::as_ptr(&now)))
         };
         self.generation == under.generation

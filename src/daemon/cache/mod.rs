@@ -29,7 +29,7 @@ use super::metrics::{Lookup, Metrics};
 use crate::engine::{Api, Fault, Policy};
 use crate::keys::{KeySet, Keys};
 use crate::reason::Reason;
-use crate::settings::IssuerId;
+use crate::settings::{IssuerId, Tenant};
 use crate::token::{self, MAX_TOKEN_BYTES, Verified};
 use bad::Bad;
 use flight::{Flights, Seat};
@@ -94,7 +94,16 @@ pub struct Failed {
     /// The fault.
     pub fault: Fault,
     /// Whose keys were asked for, where it came to that.
-    pub asked: Option<IssuerId>,
+    pub asked: Option<Asked>,
+}
+
+/// Whose keys were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The issuer.
+    pub issuer: IssuerId,
+    /// Its tenant, where each has keys of its own.
+    pub tenant: Option<Tenant>,
 }
 
 /// Verified tokens, and those that were found bad.
@@ -145,7 +154,7 @@ impl Cache {
             Some(memory) if token.len() <= MAX_TOKEN_BYTES => memory,
             _ => {
                 self.metrics.token_lookup(Lookup::Miss);
-                return under.verify(token).map_err(|(failed, _)| failed);
+                return under.verify(token).map_err(Failed::from);
             }
         };
         let digest = memory.digester.digest(token);
@@ -210,13 +219,13 @@ impl Memory {
                 self.good.put(digest, under.generation, verified.clone());
                 Ok(verified)
             }
-            Err((failed, keys)) => {
-                if is_the_tokens_own(failed.fault.reason)
-                    && let Some(bad) = bad::Entry::new(under, keys, failed.fault.clone())
+            Err((fault, keys)) => {
+                if is_the_tokens_own(fault.reason)
+                    && let Some(bad) = bad::Entry::new(under, keys.clone(), fault.clone())
                 {
                     self.bad.put(digest, bad, Instant::now());
                 }
-                Err(failed)
+                Err(Failed::from((fault, keys)))
             }
         }
     }
@@ -231,21 +240,26 @@ fn is_the_tokens_own(reason: Reason) -> bool {
 }
 
 /// The keys that a verification has asked for: whose, and which there were.
-type AskedKeys = Option<(IssuerId, Option<Weak<KeySet>>)>;
+type AskedKeys = Option<(Asked, Option<Weak<KeySet>>)>;
+
+impl From<(Fault, AskedKeys)> for Failed {
+    fn from((fault, keys): (Fault, AskedKeys)) -> Failed {
+        Failed {
+            fault,
+            asked: keys.map(|(asked, _)| asked),
+        }
+    }
+}
 
 impl Under<'_> {
-    fn verify(&self, token: &str) -> Result<Arc<Verified>, (Failed, AskedKeys)> {
+    fn verify(&self, token: &str) -> Result<Arc<Verified>, (Fault, AskedKeys)> {
         let watched = Watched {
             keys: self.keys,
             asked: Cell::new(None),
         };
         token::verify(token, self.policy, self.api, &watched)
             .map(Arc::new)
-            .map_err(|fault| {
-                let keys = watched.asked.take();
-                let asked = keys.as_ref().map(|(issuer, _)| *issuer);
-                (Failed { fault, asked }, keys)
-            })
+            .map_err(|fault| (fault, watched.asked.take()))
     }
 }
 
@@ -256,10 +270,14 @@ struct Watched<'s> {
 }
 
 impl Keys for Watched<'_> {
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
-        let keys = self.keys.of(issuer);
+    fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
+        let keys = self.keys.of(issuer, tenant);
+        let asked = Asked {
+            issuer,
+            tenant: tenant.cloned(),
+        };
         self.asked
-            .set(Some((issuer, keys.as_ref().map(Arc::downgrade))));
+            .set(Some((asked, keys.as_ref().map(Arc::downgrade))));
         keys
     }
 }

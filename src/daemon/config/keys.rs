@@ -22,6 +22,9 @@ pub struct Keys {
     pub max_bytes: u64,
     /// Ranges of private addresses at which issuers' keys may be fetched, such as `10.0.0.0/8`.
     pub allow_addresses: Vec<String>,
+    /// Hosts from which keys may be fetched over plain HTTP: names, which stand for those below them
+    /// too, and ranges of addresses.
+    pub allow_http: Vec<String>,
     /// The HTTP proxy to fetch through.
     pub proxy: Option<String>,
     /// A file that holds `user:password` for that proxy.
@@ -41,6 +44,7 @@ impl Default for Keys {
             refresh: Span::from_secs(15 * 60),
             max_bytes: 512 * 1024,
             allow_addresses: Vec::new(),
+            allow_http: Vec::new(),
             proxy: None,
             proxy_credentials_file: None,
             no_proxy: Vec::new(),
@@ -84,10 +88,14 @@ impl Keys {
             AddressRange::parse(range)
                 .map_err(|_| format!("keys.allow_addresses: `{range}` is no range of addresses"))?;
         }
-        for host in &self.no_proxy {
-            if !is_host_name(host) && AddressRange::parse(host).is_err() {
+        for (field, hosts) in [
+            ("allow_http", &self.allow_http),
+            ("no_proxy", &self.no_proxy),
+        ] {
+            let is_one = |host: &str| is_host_name(host) || AddressRange::parse(host).is_ok();
+            if let Some(host) = hosts.iter().find(|host| !is_one(host)) {
                 return Err(format!(
-                    "keys.no_proxy: `{host}` is neither a host nor a range of addresses"
+                    "keys.{field}: `{host}` is neither a host nor a range of addresses"
                 ));
             }
         }

@@ -24,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::cache::{Digest, Digester};
 use super::config::introspection::Client;
 use super::config::{self, Config};
-use super::keys::{Fetcher, is_loopback_name};
+use super::keys::{Fetcher, Named};
 use super::metrics::{Introspections, Metrics};
 use crate::engine::{Api, Fault, Policy};
 use crate::model::{Issuer, Model};
@@ -136,8 +136,7 @@ impl Store {
             return Ok(endpoint);
         }
         let endpoint = Arc::new(Endpoint {
-            loopback: reqwest::Url::parse(url)
-                .is_ok_and(|url| url.host_str().is_some_and(is_loopback_name)),
+            named: Named::of(url).and_no_plain_http(),
             memory: Memory::new(config),
             digester: Digester::new()?,
             flights: Mutex::default(),
@@ -241,7 +240,7 @@ type Outcome = Result<Arc<Known>, Arc<str>>;
 pub struct Endpoint {
     origin: Origin,
     /// Whether the policy's own URL names this machine.
-    loopback: bool,
+    named: Named,
     credentials: ArcSwap<Credentials>,
     fetcher: Fetcher,
     memory: Memory,

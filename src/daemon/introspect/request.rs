@@ -91,7 +91,7 @@ impl Endpoint {
         };
         let reply = self
             .fetcher
-            .ask(url, self.loopback, ask)
+            .ask(url, &self.named, ask)
             .await
             .map_err(|trouble| Refusal::Other(trouble.to_string()))?;
         let secrets = [Some(token), credentials.secret()];

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::value::AddressSet;
+use crate::value::{AddressRange, AddressSet};
 
 /// Which addresses beside public ones keys may be fetched from.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,46 @@ pub struct Reach {
     pub allowed: AddressSet,
     /// The host of the proxy, which is the operator's own choice.
     pub proxy: Option<String>,
+    /// The hosts from which keys may be fetched over plain HTTP: the operator says of them that they
+    /// are near, and so they may be at private addresses too.
+    pub plain: Hosts,
+}
+
+/// Hosts that the configuration names: names, which stand for those below them too, and ranges of
+/// addresses, for hosts that are addresses.
+#[derive(Debug, Clone, Default)]
+pub struct Hosts {
+    names: Vec<String>,
+    ranges: AddressSet,
+}
+
+impl Hosts {
+    /// The hosts of a setting; what is no range is a name.
+    pub fn new(hosts: &[String]) -> Hosts {
+        let (mut names, mut ranges) = (Vec::new(), Vec::new());
+        for host in hosts {
+            match AddressRange::parse(host) {
+                Ok(range) => ranges.push(range),
+                Err(_) => names.push(host.trim_start_matches('.').to_ascii_lowercase()),
+            }
+        }
+        Hosts {
+            names,
+            ranges: AddressSet::new(ranges),
+        }
+    }
+
+    /// Whether the host of a URL is one of them.
+    pub fn contains(&self, host: &str) -> bool {
+        if let Some(address) = address(host) {
+            return self.ranges.contains(address);
+        }
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        self.names.iter().any(|name| {
+            let below = host.strip_suffix(name);
+            below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        })
+    }
 }
 
 impl Reach {
@@ -29,6 +69,7 @@ impl Reach {
         is_public(address)
             || self.allowed.contains(address)
             || (address.is_loopback() && is_loopback_name(host))
+            || self.plain.contains(host)
     }
 
     /// Refuses a host that is an address itself, which no resolver sees. The proxy's own is
@@ -171,7 +212,6 @@ impl Resolve for Resolver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::AddressRange;
 
     #[test]
     fn only_public_addresses_are_public() {
@@ -216,7 +256,7 @@ mod tests {
     fn what_the_configuration_allows_is_allowed() {
         let reach = Reach {
             allowed: AddressSet::new(vec![AddressRange::parse("10.0.0.0/8").expect("a range")]),
-            proxy: None,
+            ..Reach::default()
         };
         assert!(reach.check_literal("10.9.8.7").is_ok());
         assert!(reach.check_literal("192.168.0.1").is_err());
@@ -269,6 +309,23 @@ mod tests {
             ..Reach::default()
         };
         assert!(literal.check_literal("10.0.0.1").is_err());
+    }
+
+    #[test]
+    fn a_host_that_is_named_for_plain_http_may_be_at_a_private_address() {
+        let reach = Reach {
+            plain: Hosts::new(&["dex.auth.svc".to_owned(), "10.0.0.0/8".to_owned()]),
+            ..Reach::default()
+        };
+        for (host, address, fine) in [
+            ("dex.auth.svc", "10.1.2.3", true),
+            ("10.1.2.3", "10.1.2.3", true),
+            ("other.auth.svc", "10.1.2.3", false),
+            ("192.168.0.1", "192.168.0.1", false),
+        ] {
+            let address = address.parse().expect("an address");
+            assert_eq!(reach.permits(host, address), fine, "{host}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::address::{Reach, Resolver, address, is_loopback_name};
+use super::address::{Hosts, Reach, Resolver, is_loopback_name};
 use crate::daemon::{config, secret};
 use crate::value::{AddressRange, AddressSet};
 
@@ -36,6 +36,7 @@ pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), String> {
         proxy: proxy
             .as_ref()
             .and_then(|url| url.host_str().map(str::to_owned)),
+        plain: Hosts::new(&config.allow_http),
     });
     let builder = Client::builder()
         .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
@@ -107,7 +108,7 @@ fn through(url: &Url, config: &config::Keys) -> Result<Proxy, String> {
     url.as_str()
         .parse::<http::Uri>()
         .map_err(|error| fault(&error))?;
-    let (direct, url) = (Direct::new(&config.no_proxy), url.clone());
+    let (direct, url) = (Direct(Hosts::new(&config.no_proxy)), url.clone());
     let proxy = Proxy::custom(move |asked| {
         let goes_through = asked.host_str().is_none_or(|host| !direct.contains(host));
         goes_through.then(|| url.clone())
@@ -120,38 +121,11 @@ fn through(url: &Url, config: &config::Keys) -> Result<Proxy, String> {
 
 /// Hosts that are asked without the proxy: this machine, which no proxy leads to, and those of the
 /// configuration.
-struct Direct {
-    names: Vec<String>,
-    ranges: AddressSet,
-}
+struct Direct(Hosts);
 
 impl Direct {
-    fn new(hosts: &[String]) -> Direct {
-        let (mut names, mut ranges) = (Vec::new(), Vec::new());
-        for host in hosts {
-            match AddressRange::parse(host) {
-                Ok(range) => ranges.push(range),
-                Err(_) => names.push(host.trim_start_matches('.').to_ascii_lowercase()),
-            }
-        }
-        Direct {
-            names,
-            ranges: AddressSet::new(ranges),
-        }
-    }
-
     fn contains(&self, host: &str) -> bool {
-        if is_loopback_name(host) {
-            return true;
-        }
-        if let Some(address) = address(host) {
-            return self.ranges.contains(address);
-        }
-        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        self.names.iter().any(|name| {
-            let below = host.strip_suffix(name);
-            below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
-        })
+        is_loopback_name(host) || self.0.contains(host)
     }
 }
 
@@ -184,7 +158,7 @@ mod tests {
             "192.0.2.1",
             "fd00::/8",
         ];
-        let direct = Direct::new(&hosts.map(str::to_owned));
+        let direct = Direct(Hosts::new(&hosts.map(str::to_owned)));
         for (host, expected) in [
             ("example.com", true),
             ("id.example.com", true),

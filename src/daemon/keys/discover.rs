@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::fetch::Fetcher;
+use super::fetch::{Fetcher, Named};
 use super::trouble::Trouble;
 
 /// The part of a provider's metadata that matters here.
@@ -21,8 +21,8 @@ enum Untold {
 }
 
 /// Where the keys of an issuer are.
-pub async fn jwks_uri(fetcher: &Fetcher, issuer: &str, loopback: bool) -> Result<String, Trouble> {
-    let first = match ask(fetcher, &openid(issuer), issuer, loopback).await {
+pub async fn jwks_uri(fetcher: &Fetcher, issuer: &str, named: &Named) -> Result<String, Trouble> {
+    let first = match ask(fetcher, &openid(issuer), issuer, named).await {
         Ok(uri) => return Ok(uri),
         Err(Untold::Final(trouble)) => return Err(trouble),
         Err(Untold::Absent(trouble)) => trouble,
@@ -30,7 +30,7 @@ pub async fn jwks_uri(fetcher: &Fetcher, issuer: &str, loopback: bool) -> Result
     let Some(second) = oauth(issuer) else {
         return Err(first);
     };
-    match ask(fetcher, &second, issuer, loopback).await {
+    match ask(fetcher, &second, issuer, named).await {
         Ok(uri) => Ok(uri),
         Err(Untold::Final(trouble)) => Err(trouble),
         Err(Untold::Absent(second)) => Err(Trouble::Useless(format!(
@@ -40,9 +40,9 @@ pub async fn jwks_uri(fetcher: &Fetcher, issuer: &str, loopback: bool) -> Result
     }
 }
 
-async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, loopback: bool) -> Result<String, Untold> {
+async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, named: &Named) -> Result<String, Untold> {
     let document = fetcher
-        .get(url, loopback)
+        .get(url, named)
         .await
         .map_err(|trouble| match trouble {
             Trouble::Unreached(_) => Untold::Final(trouble),

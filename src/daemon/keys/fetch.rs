@@ -29,6 +29,51 @@ pub struct Fetcher {
     max_bytes: u64,
 }
 
+/// What the URL that stands in the policy lets be asked, beside public hosts over HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// This machine.
+    loopback: bool,
+    /// Over plain HTTP, the hosts that the configuration names for it.
+    plain: bool,
+    /// This host alone.
+    only: Option<String>,
+}
+
+impl Named {
+    /// What this URL of the policy names.
+    pub fn of(url: &str) -> Named {
+        let url = Url::parse(url).ok();
+        let host = url.as_ref().and_then(Url::host_str);
+        let loopback = host.is_some_and(is_loopback_name);
+        let plain = url.as_ref().is_some_and(|url| url.scheme() == "http");
+        Named {
+            loopback,
+            // This machine needs no HTTPS, which says nothing of others.
+            plain: plain && !loopback,
+            only: None,
+        }
+    }
+
+    /// The same, but nothing leads to another host: a token has a part in the URL.
+    #[must_use]
+    pub fn and_no_other_host(self, url: &str) -> Named {
+        Named {
+            only: Url::parse(url)
+                .ok()
+                .and_then(|url| url.host_str().map(str::to_owned)),
+            ..self
+        }
+    }
+
+    /// The same for what holds more secrets than a key set does: not over plain HTTP.
+    #[must_use]
+    pub fn and_no_plain_http(mut self) -> Named {
+        self.plain = false;
+        self
+    }
+}
+
 /// What is asked for at a URL.
 #[derive(Debug, Clone)]
 pub struct Ask {
@@ -79,20 +124,19 @@ impl Fetcher {
         })
     }
 
-    /// Fetches a document, following redirects. `loopback` says whether this machine may be
-    /// asked, which the policy alone can say by naming it.
-    pub async fn get(&self, url: &str, loopback: bool) -> Result<Document, Trouble> {
+    /// Fetches a document, following redirects as far as the policy's own URL lets them lead.
+    pub async fn get(&self, url: &str, named: &Named) -> Result<Document, Trouble> {
         let url = read_url(url)?;
-        tokio::time::timeout(self.way.timeout, self.follow(url.clone(), loopback))
+        tokio::time::timeout(self.way.timeout, self.follow(url.clone(), named))
             .await
             .unwrap_or_else(|_| Err(self.way.late(&url)))
     }
 
     /// Asks once and takes any answer: no redirect is followed. Addresses, time and size are
     /// bounded as for a document; what the answer is worth is for who asks.
-    pub async fn ask(&self, url: &str, loopback: bool, ask: Ask) -> Result<Reply, Trouble> {
+    pub async fn ask(&self, url: &str, named: &Named, ask: Ask) -> Result<Reply, Trouble> {
         let url = read_url(url)?;
-        let mut response = self.send(&url, loopback, ask).await?;
+        let mut response = self.send(&url, named, ask).await?;
         Ok(Reply {
             status: response.status(),
             bytes: self.body(&url, &mut response).await?,
@@ -100,9 +144,14 @@ impl Fetcher {
         })
     }
 
-    async fn follow(&self, mut url: Url, loopback: bool) -> Result<Document, Trouble> {
+    /// Whether keys may be fetched from this host over plain HTTP.
+    pub fn allows_http(&self, host: &str) -> bool {
+        self.reach.plain.contains(host)
+    }
+
+    async fn follow(&self, mut url: Url, named: &Named) -> Result<Document, Trouble> {
         for _ in 0..=REDIRECTS {
-            let mut response = self.send(&url, loopback, Ask::document()).await?;
+            let mut response = self.send(&url, named, Ask::document()).await?;
             if !response.status().is_redirection() {
                 useful(&url, &response)?;
                 return Ok(Document {
@@ -126,8 +175,8 @@ impl Fetcher {
         )))
     }
 
-    async fn send(&self, url: &Url, loopback: bool, ask: Ask) -> Result<Response, Trouble> {
-        self.check(url, loopback).map_err(Trouble::Unreached)?;
+    async fn send(&self, url: &Url, named: &Named, ask: Ask) -> Result<Response, Trouble> {
+        self.check(url, named).map_err(Trouble::Unreached)?;
         self.client
             .request(ask.method, url.clone())
             .headers(ask.headers)
@@ -138,17 +187,28 @@ impl Fetcher {
     }
 
     /// Whether a URL may be asked at all, as far as that can be seen by it.
-    fn check(&self, url: &Url, loopback: bool) -> Result<(), String> {
+    fn check(&self, url: &Url, named: &Named) -> Result<(), String> {
         let host = url
             .host_str()
             .ok_or_else(|| format!("`{url}` names no host"))?;
+        if let Some(only) = named.only.as_deref().filter(|only| *only != host) {
+            return Err(format!(
+                "`{url}` is on another host than `{only}`, which the policy names"
+            ));
+        }
         let local = is_loopback_name(host);
-        if local && !loopback {
+        if local && !named.loopback {
             return Err(format!(
                 "`{url}` is on this machine, and the policy does not name it"
             ));
         }
-        if url.scheme() != "https" && !(local && url.scheme() == "http") {
+        let plain = url.scheme() == "http";
+        if plain && named.plain && !local && !self.allows_http(host) {
+            return Err(format!(
+                "`{url}` is plain HTTP; `keys.allow_http` in the configuration can allow it for this host"
+            ));
+        }
+        if url.scheme() != "https" && !(plain && (local || named.plain)) {
             return Err(format!("`{url}` is not https"));
         }
         self.reach

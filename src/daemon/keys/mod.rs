@@ -9,7 +9,10 @@ mod client;
 mod discover;
 mod fetch;
 mod freshness;
+mod plain;
 mod schedule;
+mod source;
+mod tenants;
 mod trouble;
 mod waiting;
 
@@ -22,8 +25,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-pub use address::is_loopback_name;
-pub use fetch::{Ask, Document, Fetcher, Reply};
+pub use fetch::{Ask, Document, Fetcher, Named, Reply};
+pub use plain::over_plain_http;
+pub use source::{Awaited, Places, Source, Together};
+pub use tenants::Tenants;
 pub use trouble::Trouble;
 pub use waiting::{Room, Seat};
 
@@ -31,8 +36,8 @@ use crate::daemon::caught::caught;
 use crate::daemon::config;
 use crate::daemon::metrics::Metrics;
 use crate::keys::{KeySet, Provenance};
-use crate::model::{Issuer, KeySource};
-use crate::settings::IssuerUrl;
+use crate::model::Issuer;
+use crate::settings::Tenant;
 
 /// Whose keys, and where they are fetched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,20 +55,20 @@ pub enum Place {
     Discover(String),
     /// At this URL.
     Url(String),
+    /// At this URL, which holds what a token names as its tenant.
+    Tenant {
+        /// The tenant.
+        tenant: Tenant,
+        /// The URL.
+        url: String,
+    },
 }
 
 impl Place {
-    /// Where the keys of a declared issuer are fetched, or the keys themselves where they are
-    /// read from files.
-    pub fn of(issuer: &Issuer) -> Result<Place, &Arc<KeySet>> {
-        match (&issuer.keys, &issuer.url) {
-            (KeySource::Files(keys), _) => Err(keys),
-            (KeySource::Url(url), _) => Ok(Place::Url(url.clone())),
-            (KeySource::Discover, IssuerUrl::Exact(url)) => Ok(Place::Discover(url.clone())),
-            // The checker asks for `keys url` here; without it there is no such place.
-            (KeySource::Discover, IssuerUrl::Tenant { prefix, suffix, .. }) => {
-                Ok(Place::Discover(format!("{prefix}{suffix}")))
-            }
+    fn tenant(&self) -> Option<&Tenant> {
+        match self {
+            Place::Discover(_) | Place::Url(_) => None,
+            Place::Tenant { tenant, .. } => Some(tenant),
         }
     }
 }
@@ -76,7 +81,12 @@ pub struct Store {
     metrics: Arc<Metrics>,
     /// Weak: what no policy uses any more is fetched no more.
     issuers: Mutex<BTreeMap<Origin, Weak<IssuerKeys>>>,
+    /// By the issuer's name and what stands around the tenant.
+    tenants: Mutex<BTreeMap<TenantsOrigin, Weak<Tenants>>>,
 }
+
+/// The issuer, and what stands before and behind the tenant in the URL of a key set.
+type TenantsOrigin = (String, (String, String));
 
 #[derive(Debug, Clone, Copy)]
 struct Settings {
@@ -87,6 +97,13 @@ struct Settings {
 impl Store {
     /// A store that fetches as the configuration says.
     pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, String> {
+        if !config.allow_http.is_empty() {
+            tracing::warn!(
+                "keys may be fetched over plain HTTP from {} (`keys.allow_http`): whoever is on the \
+                 way there can put keys of their own in place of the provider's",
+                config.allow_http.join(", ")
+            );
+        }
         Ok(Store {
             fetcher: Fetcher::new(config)?,
             settings: Settings {
@@ -95,7 +112,46 @@ impl Store {
             },
             metrics,
             issuers: Mutex::new(BTreeMap::new()),
+            tenants: Mutex::new(BTreeMap::new()),
         })
+    }
+
+    /// Refuses an issuer whose keys would be fetched over plain HTTP from a host that the
+    /// configuration doesn't name.
+    pub fn permits(&self, issuer: &Issuer) -> Result<(), String> {
+        plain::check(issuer, &self.fetcher)
+    }
+
+    /// The keys of an issuer at one place, or at several together.
+    pub fn together(&self, issuer: &str, places: Vec<Place>) -> Source {
+        let keys = places.into_iter().map(|place| {
+            self.issuer(&Origin {
+                issuer: issuer.to_owned(),
+                place,
+            })
+        });
+        Source::Together(Together::new(keys.collect()))
+    }
+
+    /// The keys of an issuer's tenants, as they are there already where another policy in use has
+    /// the same issuer.
+    pub fn tenants(&self, issuer: &str, (prefix, suffix): (&str, &str)) -> Source {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        tenants.retain(|_, tenants| tenants.strong_count() > 0);
+        let url = (prefix.to_owned(), suffix.to_owned());
+        let origin = (issuer.to_owned(), url.clone());
+        if let Some(known) = tenants.get(&origin).and_then(Weak::upgrade) {
+            return Source::Tenants(known);
+        }
+        let new = Arc::new(Tenants::new(
+            issuer.to_owned(),
+            url,
+            self.fetcher.clone(),
+            self.settings,
+            self.metrics.clone(),
+        ));
+        tenants.insert(origin, Arc::downgrade(&new));
+        Source::Tenants(new)
     }
 
     /// The keys of an issuer: those that are there already where another policy in use has the
@@ -207,26 +263,39 @@ impl IssuerKeys {
         self.ended(1).await;
     }
 
-    /// Asks for a refresh because a token names an unknown key, and waits for its end. Where one
-    /// was asked for a short while ago, that one is waited for, if it is still under way.
+    /// Asks for a refresh because a token names an unknown key, and waits for its end.
     pub async fn refresh_for_unknown_key(&self) {
-        let fetch = {
-            let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
-            match *forced {
-                Some(forced) if !schedule::may_force(forced.at.elapsed()) => forced.fetch,
-                _ => {
-                    // One that is under way may have been answered before the new key was there.
-                    let fetch = self.progress.borrow().begun + 1;
-                    *forced = Some(Forced {
-                        at: Instant::now(),
-                        fetch,
-                    });
-                    self.shared.wanted.notify_one();
-                    fetch
-                }
-            }
-        };
+        let fetch = self.force_refresh();
         self.ended(fetch).await;
+    }
+
+    /// Asks for a refresh, and tells which fetch is the one: where one was asked for a short while
+    /// ago, it is that.
+    fn force_refresh(&self) -> u64 {
+        let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
+        match *forced {
+            Some(forced) if !schedule::may_force(forced.at.elapsed()) => forced.fetch,
+            _ => {
+                // One that is under way may have been answered before the new key was there.
+                let fetch = self.progress.borrow().begun + 1;
+                *forced = Some(Forced {
+                    at: Instant::now(),
+                    fetch,
+                });
+                self.shared.wanted.notify_one();
+                fetch
+            }
+        }
+    }
+
+    /// Whether there were keys once, however old they are by now.
+    fn were_fetched(&self) -> bool {
+        self.shared.latest.load().is_some()
+    }
+
+    /// Whether the first fetch has ended, well or not.
+    fn has_ended(&self) -> bool {
+        self.progress.borrow().ended > 0
     }
 
     async fn ended(&self, fetch: u64) {
@@ -244,7 +313,8 @@ async fn refresh(
     settings: Settings,
     metrics: Arc<Metrics>,
 ) {
-    let issuer = &shared.origin.issuer;
+    let (issuer, tenant) = (&shared.origin.issuer, shared.origin.place.tenant());
+    let named = tenant.map(tracing::field::display);
     let mut failures = 0_u32;
     loop {
         progress.send_modify(|progress| progress.begun += 1);
@@ -256,12 +326,12 @@ async fn refresh(
         let wait = match result {
             Ok((keys, fresh)) => {
                 let wait = schedule::after_success(settings.refresh, fresh, luck());
-                tracing::info!(%issuer, keys = keys.keys().len(), "keys fetched");
+                tracing::info!(%issuer, tenant = named, keys = keys.keys().len(), "keys fetched");
                 for problem in keys.problems() {
-                    tracing::warn!(%issuer, %problem, "a key of the set is not used");
+                    tracing::warn!(%issuer, tenant = named, %problem, "a key of the set is not used");
                 }
                 for oddity in keys.oddities() {
-                    tracing::warn!(%issuer, %oddity, "a key of the set is not written as it should be");
+                    tracing::warn!(%issuer, tenant = named, %oddity, "a key of the set is not written as it should be");
                 }
                 shared.latest.store(Some(Arc::new(Fetched {
                     keys: Arc::new(keys),
@@ -270,11 +340,18 @@ async fn refresh(
                 failures = 0;
                 wait
             }
+            // A token has named a tenant that may not even be one: nobody tries again unasked.
+            Err(trouble) if tenant.is_some() && shared.latest.load().is_none() => {
+                tracing::info!(%issuer, tenant = named, "no keys for this tenant: {trouble}");
+                progress.send_modify(|progress| progress.ended += 1);
+                return;
+            }
             Err(trouble) => {
                 failures = failures.saturating_add(1);
                 let wait = schedule::after_failure(failures, luck());
                 tracing::warn!(
                     %issuer,
+                    tenant = named,
                     again_in_ms = wait.as_millis(),
                     "keys can't be fetched: {trouble} ({})",
                     shared.meanwhile(),
@@ -308,28 +385,25 @@ pub async fn fetch(
     fetcher: &Fetcher,
 ) -> Result<(KeySet, Option<Duration>), Trouble> {
     let (named, discovered);
-    let (url, loopback) = match place {
+    let url = match place {
         Place::Url(url) => {
-            named = names_loopback(url);
-            (url, named)
+            named = Named::of(url);
+            url
+        }
+        Place::Tenant { url, .. } => {
+            named = Named::of(url).and_no_other_host(url);
+            url
         }
         Place::Discover(issuer) => {
-            named = names_loopback(issuer);
-            discovered = discover::jwks_uri(fetcher, issuer, named).await?;
-            (&discovered, named)
+            named = Named::of(issuer);
+            discovered = discover::jwks_uri(fetcher, issuer, &named).await?;
+            &discovered
         }
     };
-    let document = fetcher.get(url, loopback).await?;
+    let document = fetcher.get(url, &named).await?;
     let keys = crate::keys::parse(&document.bytes, Provenance::Published)
         .map_err(|fault| Trouble::Useless(format!("`{}`: {fault}", document.url)))?;
     Ok((keys, document.fresh))
-}
-
-/// Whether a URL of the policy is on this machine.
-fn names_loopback(url: &str) -> bool {
-    reqwest::Url::parse(url)
-        .ok()
-        .is_some_and(|url| url.host_str().is_some_and(is_loopback_name))
 }
 
 /// A number between 0 and 1 that differs from daemon to daemon, so that they do not all ask a

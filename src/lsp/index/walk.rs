@@ -147,8 +147,15 @@ impl<'a> Walk<'a> {
                         self.claim(span, name, own.clone(), false);
                     }
                 }
-                IssuerSetting::KeysUrl(term)
-                | IssuerSetting::KeysIntrospect(term)
+                IssuerSetting::KeysUrl(terms) => {
+                    for term in terms {
+                        self.term(term);
+                        if let Some((span, name)) = self.braced(term) {
+                            self.claim(span, name, own.clone(), false);
+                        }
+                    }
+                }
+                IssuerSetting::KeysIntrospect(term)
                 | IssuerSetting::Leeway(term)
                 | IssuerSetting::MaxAge(term) => self.term(term),
                 IssuerSetting::KeysFile(terms) | IssuerSetting::Audience(terms) => {

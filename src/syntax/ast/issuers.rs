@@ -23,7 +23,7 @@ pub enum IssuerSetting {
     /// `keys discover`
     KeysDiscover,
     /// `keys url "…"`
-    KeysUrl(Term),
+    KeysUrl(Vec<Term>),
     /// `keys file "…", "…"`
     KeysFile(Vec<Term>),
     /// `keys introspect "…"`

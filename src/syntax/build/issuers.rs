@@ -43,7 +43,7 @@ fn keys(node: &Node, notes: &mut Notes) -> Option<IssuerSetting> {
     let part = node.children().nth(1)?;
     Some(match part.rule() {
         Rule::k_discover => IssuerSetting::KeysDiscover,
-        Rule::keys_url => IssuerSetting::KeysUrl(term_in(&part, notes)?),
+        Rule::keys_url => IssuerSetting::KeysUrl(terms(&part, notes)?),
         Rule::keys_file => IssuerSetting::KeysFile(terms(&part, notes)?),
         Rule::keys_introspect => IssuerSetting::KeysIntrospect(term_in(&part, notes)?),
         _ => return None,

@@ -14,6 +14,8 @@ struct Serve {
     child: Child,
     /// Where its `pdp` listener is.
     pdp: String,
+    /// What it said until it was ready.
+    said: Vec<Value>,
 }
 
 impl Serve {
@@ -27,6 +29,7 @@ impl Serve {
         let mut serve = Serve {
             child,
             pdp: String::new(),
+            said: Vec::new(),
         };
         let mut log = BufReader::new(serve.child.stderr.take().expect("a pipe"));
         let mut line = String::new();
@@ -41,7 +44,9 @@ impl Serve {
                     .expect("an address")
                     .clone_into(&mut serve.pdp);
             }
-            if entry["message"] == "ready" {
+            let ready = entry["message"] == "ready";
+            serve.said.push(entry);
+            if ready {
                 break;
             }
         }
@@ -70,6 +75,34 @@ impl Drop for Serve {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// An operator who has inherited a configuration reads in the log that it takes keys from whoever is on
+/// the way.
+#[test]
+fn plain_http_is_said_aloud_at_start() {
+    let host = "dex.auth.svc.cluster.local";
+    let policy = format!(
+        "language 1\nissuer dex {{ url \"http://{host}/dex\" keys url \"http://{host}/dex/keys\" }}\n\
+         api a {{\n host \"api.example.com\"\n issuer dex\n audience \"a\"\n GET /x authenticated\n}}\n"
+    );
+    let config = format!(
+        "listeners: {{grpc: off, http: off, admin: off, pdp: \"127.0.0.1:0\"}}\n\
+         log: {{format: json}}\npolicy: a.gate\nkeys: {{allow_http: [\"{host}\"], proxy: \"http://127.0.0.1:9\"}}\n"
+    );
+    let there = folder(&[("a.gate", &policy), ("portcullis.yaml", &config)]);
+    let file = there.path().join("portcullis.yaml");
+    let serve = Serve::start(&file.to_string_lossy());
+    for part in [
+        "`keys.allow_http`",
+        "the keys of the issuer `dex` are fetched over plain HTTP",
+    ] {
+        let warned = serve.said.iter().any(|entry| {
+            let message = entry["message"].as_str().unwrap_or_default();
+            entry["level"] == "WARN" && message.contains(part) && message.contains(host)
+        });
+        assert!(warned, "{part}: {:?}", serve.said);
     }
 }
 

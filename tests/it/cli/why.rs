@@ -382,6 +382,32 @@ fn keys_are_fetched_where_the_policy_says() {
 }
 
 #[test]
+fn a_tenants_keys_are_fetched_at_its_own_place() {
+    let signer = Signer::new("ES256").kid("k");
+    let address = serve(json!({ "keys": [signer.jwk()] }).to_string());
+    let policy = policy_with(&format!(
+        "keys url \"http://{address}/realms/{{realm}}/certs\" claims {{ realm string }}"
+    ))
+    .replace(
+        "https://acme.example/",
+        "https://acme.example/realms/{realm}",
+    );
+    let there = folder(&[("a.gate", &policy)]);
+    let mut claims = good_claims();
+    for (realm, code, said) in [
+        ("acme", 0, "its signature is good"),
+        ("a b", 1, "has no tenant `a b`"),
+    ] {
+        claims["iss"] = json!(format!("https://acme.example/realms/{realm}"));
+        claims["realm"] = json!(realm);
+        let token = signer.token(&claims);
+        let ran = run(&["why", &text(&there), ORDERS, "--token", &token]);
+        assert_eq!(ran.code, Some(code), "{}", ran.everything());
+        assert!(ran.stdout.contains(said), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn what_a_token_says_cannot_paint_the_terminal() {
     let claims = r#"{"iss":"https://acme.eu.auth0.com/","aud":"https://api.example.com","exp":4102444800,"sub":"\u001b[2J\u202eevil","scope":"read:orders"}"#;
     let ran = run(&["why", "policies/spa", ORDERS, "--claims", claims]);

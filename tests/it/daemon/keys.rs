@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::daemon::config::{Config, Keys, Span};
-use portcullis::daemon::keys::{Fetcher, IssuerKeys, Origin, Place, Store, fetch};
+use portcullis::daemon::keys::{Fetcher, IssuerKeys, Named, Origin, Place, Store, fetch};
 use portcullis::daemon::metrics::Metrics;
 use portcullis::keys::Algorithm;
 use serde_json::Value;
@@ -522,11 +522,15 @@ async fn this_machine_is_asked_where_the_policy_names_it_alone() {
         "a.localhost.",
     ] {
         let url = url.replacen("127.0.0.1", host, 1);
-        let fault = fetcher.get(&url, false).await.expect_err(host).to_string();
+        let fault = fetcher
+            .get(&url, &Named::of("https://id.example.com/"))
+            .await
+            .expect_err(host)
+            .to_string();
         assert!(fault.contains("the policy does not name it"), "{fault}");
     }
     assert_eq!(provider.connections(), 0);
-    assert!(fetcher.get(&url, true).await.is_ok());
+    assert!(fetcher.get(&url, &Named::of(&url)).await.is_ok());
 }
 
 #[tokio::test]

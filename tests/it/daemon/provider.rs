@@ -55,6 +55,8 @@ pub struct Provider {
 struct State {
     behaviour: Behaviour,
     metadata: Metadata,
+    /// How it answers for other paths.
+    at: BTreeMap<String, Behaviour>,
     requests: BTreeMap<String, usize>,
     heads: Vec<String>,
     connections: usize,
@@ -97,6 +99,7 @@ impl Provider {
                 openid: true,
                 oauth: true,
             },
+            at: BTreeMap::new(),
             requests: BTreeMap::new(),
             heads: Vec::new(),
             connections: 0,
@@ -141,6 +144,12 @@ impl Provider {
         self.state.lock().expect("the state").behaviour = behaviour;
     }
 
+    /// From now on it behaves like this where it is asked for this path.
+    pub fn at(&self, path: &str, behaviour: Behaviour) {
+        let mut state = self.state.lock().expect("the state");
+        state.at.insert(path.to_owned(), behaviour);
+    }
+
     /// From now on its metadata says this.
     pub fn describe(&self, change: impl FnOnce(&mut Metadata)) {
         change(&mut self.state.lock().expect("the state").metadata);
@@ -180,11 +189,12 @@ async fn answer(
     }
     let head = String::from_utf8_lossy(&head);
     let path = head.split(' ').nth(1).unwrap_or("").to_owned();
-    let (behaviour, metadata) = {
+    let (behaviour, metadata, of_path) = {
         let mut state = state.lock().expect("the state");
         *state.requests.entry(path.clone()).or_default() += 1;
         state.heads.push(head.to_string());
-        (state.behaviour.clone(), state.metadata.clone())
+        let of_path = state.at.get(&path).cloned();
+        (state.behaviour.clone(), state.metadata.clone(), of_path)
     };
     let document = || {
         json!({
@@ -192,6 +202,10 @@ async fn answer(
             "jwks_uri": metadata.jwks_uri.clone().unwrap_or_else(|| format!("{own}/jwks")),
         })
     };
+    if let Some(behaviour) = of_path {
+        let _ = behave(&mut stream, behaviour).await;
+        return;
+    }
     let result = match path.as_str() {
         _ if matches!(behaviour, Behaviour::Dribble) => behave(&mut stream, behaviour).await,
         "/.well-known/openid-configuration" if metadata.openid => {

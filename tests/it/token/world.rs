@@ -8,7 +8,7 @@ use portcullis::engine::{Api, Fault, Policy};
 use portcullis::json::Json;
 use portcullis::keys::{KeySet, Keys, Provenance, parse};
 use portcullis::model::Model;
-use portcullis::settings::IssuerId;
+use portcullis::settings::{IssuerId, Tenant};
 use portcullis::source::Sources;
 use portcullis::token::{Admitted, Sender, Verified, admit, claimed, verify};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub struct World {
 struct Ring(BTreeMap<IssuerId, Arc<KeySet>>);
 
 impl Keys for Ring {
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+    fn of(&self, issuer: IssuerId, _: Option<&Tenant>) -> Option<Arc<KeySet>> {
         self.0.get(&issuer).cloned()
     }
 }

@@ -135,7 +135,7 @@ fn issuer_setting(setting: &IssuerSetting) -> Entry<'_> {
     match setting {
         IssuerSetting::Url(url) => words.say("url").term(url),
         IssuerSetting::KeysDiscover => words.say("keys discover"),
-        IssuerSetting::KeysUrl(url) => words.say("keys url").term(url),
+        IssuerSetting::KeysUrl(urls) => words.say("keys url").terms(urls),
         IssuerSetting::KeysFile(files) => words.say("keys file").terms(files),
         IssuerSetting::KeysIntrospect(url) => words.say("keys introspect").term(url),
         IssuerSetting::Algorithms(algorithms) => words.say("algorithms").names(algorithms),

@@ -8,7 +8,7 @@ use portcullis::daemon::config;
 use portcullis::daemon::metrics::Metrics;
 use portcullis::engine::{self, Evidence, Fault, Policy, Request, Scheme};
 use portcullis::keys::{KeySet, Keys, Provenance, parse};
-use portcullis::settings::IssuerId;
+use portcullis::settings::{IssuerId, Tenant};
 use portcullis::token::{Demands, Sender, Shown, Verified, admit};
 use serde_json::{Value, json};
 
@@ -249,7 +249,7 @@ impl Ring {
 }
 
 impl Keys for Ring {
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+    fn of(&self, issuer: IssuerId, _: Option<&Tenant>) -> Option<Arc<KeySet>> {
         self.0.get(&issuer).cloned()
     }
 }

@@ -1,0 +1,54 @@
+//! Keys over plain HTTP, which a policy can ask for and the configuration alone can allow.
+//!
+//! Whoever is on the way can answer in the provider's place there, and so sign tokens. Inside a
+//! cluster that may be nobody, which only the operator can know.
+
+use reqwest::Url;
+
+use super::Fetcher;
+use super::address::is_loopback_name;
+use crate::model::{Issuer, KeySource};
+
+/// Refuses an issuer whose keys would come over plain HTTP from a host that is not named for it.
+pub fn check(issuer: &Issuer, fetcher: &Fetcher) -> Result<(), String> {
+    let refused = hosts(issuer)
+        .into_iter()
+        .find(|host| !fetcher.allows_http(host));
+    match refused {
+        None => Ok(()),
+        Some(host) => Err(format!(
+            "the keys of the issuer `{}` are at `{host}` over plain HTTP, where whoever is on the way \
+             can put keys of their own in place of the provider's: use `https`, `keys file`, or a TLS \
+             proxy on this machine; or name the host in `keys.allow_http` of the configuration",
+            issuer.name
+        )),
+    }
+}
+
+/// A sentence for an issuer whose keys come over plain HTTP.
+pub fn over_plain_http(issuer: &Issuer) -> Option<String> {
+    let hosts = hosts(issuer);
+    (!hosts.is_empty()).then(|| {
+        format!(
+            "the keys of the issuer `{}` are fetched over plain HTTP from `{}`: whoever is on the way \
+             there can sign its tokens",
+            issuer.name,
+            hosts.join("`, `")
+        )
+    })
+}
+
+/// The hosts that an issuer's keys are fetched from over plain HTTP; this machine is none.
+fn hosts(issuer: &Issuer) -> Vec<String> {
+    let urls = match &issuer.keys {
+        KeySource::Urls(urls) => urls.clone(),
+        KeySource::TenantUrl { prefix, .. } => vec![prefix.clone()],
+        KeySource::Discover | KeySource::Files(_) => Vec::new(),
+    };
+    urls.iter()
+        .filter_map(|url| Url::parse(url).ok())
+        .filter(|url| url.scheme() == "http")
+        .filter_map(|url| url.host_str().map(str::to_owned))
+        .filter(|host| !is_loopback_name(host))
+        .collect()
+}
