@@ -4,9 +4,10 @@
 //! comes, or a wrong one, is worse than none. Each bound is far beyond what people write; exceeding
 //! one ends in [`super::Failure::TooComplex`], which names it.
 
-/// The most nodes of the decision diagrams of one comparison: some 40 atoms of any shape, and
-/// thousands of the usual one, stay far below. A node is 12 bytes.
-pub const MAX_NODES: usize = 2_000_000;
+/// The most nodes of the decision diagrams of one comparison: thousands of atoms of the usual shape
+/// stay far below. A comparison that gets here has taken about a second; most that do would never
+/// end.
+pub const MAX_NODES: usize = 500_000;
 
 /// The most cells that one value is cut into: each string, prefix, suffix, number or range that a
 /// condition names adds one or a few.
