@@ -24,7 +24,7 @@ pub const MAX_FURTHER_ROUTES: usize = 200_000;
 /// The most steps that guards cost which match some paths of a region that has changed, over all
 /// of those: in each, all are told apart, which takes time that grows with the square of their
 /// number.
-pub const MAX_GUARD_STEPS: usize = 4_000_000;
+pub const MAX_GUARD_STEPS: usize = 2_000_000;
 
 /// The most Booleans of one comparison: bits of the numbers of cells, elements of lists, relations.
 /// Diagrams are walked recursively, a step for each.

@@ -52,7 +52,7 @@ api a {
         policy
     };
     let limit = too_complex(&policy(2001), &policy(2002));
-    assert!(limit.contains("4000000 steps"), "{limit}");
+    assert!(limit.contains("2000000 steps"), "{limit}");
 }
 
 #[test]
