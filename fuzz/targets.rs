@@ -211,7 +211,14 @@ fn ask(
     let routed = policy.route(&request);
     let _ = routed.token();
     let decision = engine::decide(&routed, evidence);
-    let _ = answer::answer(&decision, answer::Explain::Full, "0", None, |status| status);
+    let _ = answer::answer(
+        &decision,
+        answer::Explain::Full,
+        None,
+        "0",
+        None,
+        |status| status,
+    );
     let _ = engine::explain(&routed, evidence);
     decision.allowed()
 }

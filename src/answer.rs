@@ -46,11 +46,13 @@ pub struct Answer {
 /// Puts a decision into an answer.
 ///
 /// `carried` is the status that stands for another where a proxy can't carry all of them: the body
-/// has the one that the answer has (RFC 9457, section 3.1.2). `resource_metadata` is the URL of the
+/// has the one that the answer has (RFC 9457, section 3.1.2). `docs` is the URL below which each
+/// reason has its page. `resource_metadata` is the URL of the
 /// API's protected resource metadata, where it is served (RFC 9728, section 5.1).
 pub fn answer(
     decision: &Decision<'_>,
     explain: Explain,
+    docs: Option<&str>,
     decision_id: &str,
     resource_metadata: Option<&str>,
     carried: fn(u16) -> u16,
@@ -79,7 +81,7 @@ pub fn answer(
     Answer {
         status,
         headers,
-        body: Some(problem(denial, explain, decision_id, status)),
+        body: Some(problem(denial, explain, docs, decision_id, status)),
     }
 }
 
@@ -166,7 +168,7 @@ fn faults(
             Explain::None => {}
             Explain::Reason => parameter(
                 "error_description",
-                &format!("{reason}: {}", reason.summary()),
+                &format!("{reason}: {} {}", reason.summary(), reason.advice()),
             ),
             Explain::Full => parameter(
                 "error_description",
@@ -186,22 +188,45 @@ fn faults(
     }
 }
 
-/// The body of a denial (RFC 9457). `about:blank` says that it means what its status means.
+/// The body of a denial (RFC 9457). Where the reason may not be said, `about:blank` says that it
+/// means what its status means.
 #[derive(Serialize)]
 struct Problem<'a> {
-    r#type: &'static str,
+    r#type: Cow<'static, str>,
     title: &'static str,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// What whoever wrote the client should do next, whatever the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
+    /// Where it goes on for who has this program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
     decision_id: &'a str,
 }
 
-fn problem(denial: &Denial<'_>, explain: Explain, decision_id: &str, status: u16) -> Vec<u8> {
+/// The page of a reason, as the type of a problem: below `docs`, or without it a name that is the
+/// same everywhere, and that no client takes for a page (RFC 9457, section 3.1.1).
+fn page(reason: Reason, docs: Option<&str>) -> String {
+    match docs {
+        Some(docs) => format!("{}/{reason}", docs.trim_end_matches('/')),
+        None => format!("urn:portcullis:reason:{reason}"),
+    }
+}
+
+fn problem(
+    denial: &Denial<'_>,
+    explain: Explain,
+    docs: Option<&str>,
+    decision_id: &str,
+    status: u16,
+) -> Vec<u8> {
+    let reason = Some(denial.reason()).filter(|_| explain != Explain::None);
     let problem = Problem {
-        r#type: "about:blank",
+        r#type: reason.map_or("about:blank".into(), |reason| page(reason, docs).into()),
         title: match status {
             400 => "Bad Request",
             401 => "Unauthorized",
@@ -209,7 +234,9 @@ fn problem(denial: &Denial<'_>, explain: Explain, decision_id: &str, status: u16
             _ => "Service Unavailable",
         },
         status,
-        reason: (explain != Explain::None).then_some(denial.reason().code()),
+        reason: reason.map(Reason::code),
+        detail: reason.map(Reason::advice),
+        help: reason.map(|reason| format!("portcullis why --reason {reason}")),
         hint: denial.hint().filter(|_| explain == Explain::Full),
         decision_id,
     };

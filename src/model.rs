@@ -85,6 +85,8 @@ pub struct Issuer {
     pub senders: Senders,
     /// Where the claims are that rules may use.
     pub claims: Vec<IssuerClaim>,
+    /// Whether the development issuer stands in its place, so that no token of its own is good.
+    pub built_in: bool,
 }
 
 impl Issuer {

@@ -48,7 +48,8 @@ pub struct Arguments {
     /// The audience, as tokens have it in `aud`
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// Where to write the policy; an existing file is never overwritten
+    /// Where to write the policy, in a folder that is made if need be; an existing file is never
+    /// overwritten
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -100,6 +101,9 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(format!("{} cannot be written: {error}", path.display()))
     };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -60,9 +60,11 @@ pub struct Line<'a> {
     pub decision: &'static str,
     /// The code of the reason.
     pub reason: Option<&'static str>,
-    /// Who signed the token, or is said to.
+    /// What was wrong and what to do, whatever `explain` lets the client see.
+    pub hint: Option<&'a str>,
+    /// Who issued the token: only where that was verified.
     pub issuer: Option<&'a str>,
-    /// `sub`
+    /// `sub`, likewise.
     pub sub: Option<&'a str>,
     /// The OAuth client.
     pub client: Option<&'a str>,
@@ -71,8 +73,20 @@ pub struct Line<'a> {
     /// The claims that `log.claims` names, as far as the token has them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<&'a str, Value>,
+    /// What a token says that was not verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<Unverified<'a>>,
     /// How long it took.
     pub latency_us: u64,
+}
+
+/// What a token says of itself that was not verified: anybody can have written it.
+#[derive(Debug, Serialize)]
+pub struct Unverified<'a> {
+    /// `iss`
+    pub issuer: Option<&'a str>,
+    /// `sub`
+    pub sub: Option<&'a str>,
 }
 
 /// Where the lines go.

@@ -16,6 +16,7 @@ pub mod log;
 pub mod metrics;
 mod names;
 mod needs;
+mod notices;
 pub mod pages;
 mod pipeline;
 mod reload;
@@ -24,6 +25,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod watcher;
 mod writers;
 
 use std::collections::BTreeSet;
@@ -37,6 +39,7 @@ use tokio::sync::{Semaphore, watch as value};
 
 pub use needs::unmet;
 pub use start::{Options, Running, StartError, run, start};
+pub use watcher::{Seen, Watcher};
 
 use crate::compile;
 use crate::engine::Policy;
@@ -50,6 +53,7 @@ use introspect::Endpoints;
 use keys::{Awaited, Places, Source as KeySource, Store};
 use log::LogLevel;
 use metrics::Metrics;
+use notices::Notices;
 use pipeline::Ids;
 use reload::{Held, LastError, Wanted};
 use writers::Writers;
@@ -66,6 +70,8 @@ pub struct Snapshot {
     policy: Policy,
     /// By the number of the issuer.
     keys: Vec<IssuersKeys>,
+    /// Those of a development issuer, which verify tokens of every issuer.
+    built_in: Option<Arc<KeySet>>,
     endpoints: Endpoints,
     /// The digest that tells whether another policy is the same.
     digest: String,
@@ -120,6 +126,7 @@ impl Snapshot {
             policy: compile::compile(model, loaded.sources),
             keys,
             digest: loaded.digest,
+            built_in: loaded.built_in,
             revision: loaded.revision,
             loaded_at: SystemTime::now(),
             files: loaded.files,
@@ -150,10 +157,15 @@ impl Snapshot {
 
 impl Keys for Snapshot {
     fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
-        match self.issuer(issuer)? {
+        let keys = match self.issuer(issuer)? {
             IssuersKeys::Read(keys) => Some(keys.clone()),
             IssuersKeys::Fetched(keys) => keys.current(tenant),
-        }
+        };
+        let Some(built_in) = &self.built_in else {
+            return keys;
+        };
+        let sets = keys.iter().chain([built_in]).map(|set| KeySet::clone(set));
+        Some(Arc::new(KeySet::union(sets)))
     }
 }
 
@@ -169,6 +181,9 @@ pub struct Daemon {
     metrics: Arc<Metrics>,
     decision_log: Option<decision_log::Log>,
     ids: Ids,
+    notices: Arc<Notices>,
+    /// Who is told each decision, if anybody.
+    watcher: Option<Watcher>,
     /// Room for decisions under way.
     room: Semaphore,
     /// Room for those among them that wait for keys.
@@ -262,6 +277,11 @@ impl Daemon {
 
     fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What the operator has to fix.
+    fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     fn is_ready(&self) -> bool {

@@ -14,9 +14,11 @@ use super::adapter::{Malformed, Original};
 use super::cache::{Failed, Under};
 use super::caught::caught;
 use super::config::{Config, SentForwardHeaders};
-use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, cut};
+use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut};
 use super::log::rfc3339;
 use super::metrics::Adapter;
+use super::notices::Notice;
+use super::watcher::Seen;
 use super::{Daemon, Snapshot, dpop};
 use crate::answer::{self, Answer, Explanation};
 use crate::engine::{self, Api, Decision, Evidence, Fault, Presented, Request, Routed};
@@ -50,6 +52,7 @@ impl Decided<'_> {
         let mut answer = answer::answer(
             self.decision,
             self.settings.explain.told(),
+            self.settings.docs.as_deref(),
             self.id,
             None,
             carried,
@@ -152,7 +155,14 @@ impl Exchange<'_> {
     ) -> R {
         let original = match read() {
             Ok(original) => original,
-            Err(Malformed(hint)) => {
+            Err(Malformed { hint, header }) => {
+                if let Some(header) = header {
+                    self.daemon.notices.say(Notice::Header {
+                        adapter: self.adapter,
+                        header: &header,
+                        fault: &hint,
+                    });
+                }
                 let fault = Fault::new(Reason::RequestMalformed, hint);
                 return self.refuse(&fault, None, respond);
             }
@@ -396,8 +406,17 @@ impl Exchange<'_> {
                 tracing::debug!(adapter, %id, api, %route, %reason, hint, "denied");
             }
         }
+        if let (Some(watcher), Some(original)) = (&self.daemon.watcher, original) {
+            watcher.tell(&Seen {
+                policy: &self.snapshot.policy,
+                decision,
+                original,
+            });
+        }
         if let Some(log) = &self.daemon.decision_log {
-            let token = decision.token();
+            let seen = decision.token();
+            let token = seen.filter(|token| token.verified);
+            let said = seen.filter(|token| !token.verified);
             let verified = match proof {
                 Proof::Token(verified) => Some(verified),
                 Proof::Nothing | Proof::Fault(_) => None,
@@ -416,6 +435,7 @@ impl Exchange<'_> {
                 route: Some(&*route).filter(|route| !route.is_empty()),
                 decision: if reason.is_none() { "allow" } else { "deny" },
                 reason: code,
+                hint: decision.hint(),
                 issuer: verified
                     .map(|verified| verified.iss())
                     .or_else(|| token.and_then(|token| token.issuer.as_deref())),
@@ -423,6 +443,12 @@ impl Exchange<'_> {
                 client: verified.and_then(|verified| verified.facts().client()),
                 jti: verified.and_then(|verified| verified.id()),
                 claims: verified.map_or_else(BTreeMap::new, |verified| self.logged(verified)),
+                unverified: said
+                    .filter(|said| said.issuer.is_some() || said.subject.is_some())
+                    .map(|said| Unverified {
+                        issuer: said.issuer.as_deref(),
+                        sub: said.subject.as_deref(),
+                    }),
                 latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             });
             if !written {

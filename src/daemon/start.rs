@@ -23,9 +23,11 @@ use super::keys::{Room, Store};
 use super::listen::{Bound, Protocol};
 use super::log::{self, LogLevel};
 use super::metrics::{Metrics, ReloadResult};
+use super::notices::Notices;
 use super::pages::{self, Names};
 use super::pipeline::Ids;
 use super::reload::{self, Cause};
+use super::watcher::Watcher;
 use super::writers::Writers;
 use super::{Daemon, Good, Known, Snapshot, Source, admin, decision_log, introspect, watch};
 use crate::load::{self, FileEntry, Loaded};
@@ -45,6 +47,8 @@ pub struct Options {
     pub policy: Option<Vec<PathBuf>>,
     /// How the policy is loaded; the configuration's parameters are added.
     pub load: load::Options,
+    /// Who is told each decision.
+    pub watcher: Option<Watcher>,
 }
 
 /// Why the daemon did not start.
@@ -83,6 +87,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 }
 
 async fn start_with(options: Options, level: Option<LogLevel>) -> Result<Running, StartError> {
+    let watcher = options.watcher;
     let source = Source {
         base: options.base,
         file: options.config_file,
@@ -99,7 +104,7 @@ async fn start_with(options: Options, level: Option<LogLevel>) -> Result<Running
     if loaded.has_errors() {
         return Err(StartError::Policy(Box::new(loaded)));
     }
-    open(config, wanted.file, source, loaded)
+    open(config, wanted.file, source, loaded, watcher)
         .await
         .map_err(StartError::Environment)
 }
@@ -109,6 +114,7 @@ async fn open(
     file: Option<FileEntry>,
     source: Source,
     loaded: Loaded,
+    watcher: Option<Watcher>,
 ) -> Result<Running, String> {
     let mut bound = Vec::new();
     for (name, listener) in config.listeners.iter() {
@@ -120,8 +126,9 @@ async fn open(
         bound.push(Bound::open(name, listener, protocol).await?);
     }
     let metrics = Arc::new(Metrics::new());
+    let notices = Arc::new(Notices::default());
     let keys = Store::new(&config.keys, metrics.clone())?;
-    let introspect = introspect::Store::new(&config.keys, metrics.clone())?;
+    let introspect = introspect::Store::new(&config.keys, metrics.clone(), notices.clone())?;
     let known = Known {
         good: Good::of(&loaded, file),
         tried: loaded.reach.clone(),
@@ -137,6 +144,8 @@ async fn open(
         tokens: Cache::new(&config.cache, metrics.clone())?,
         dpop: Dpop::new(&config.dpop)?,
         metrics,
+        notices: notices.clone(),
+        watcher,
         decision_log: decision_log::Log::open(&config.log.decisions)?,
         ids: Ids::new()?,
         room: Semaphore::new(limits.decisions),
@@ -191,7 +200,7 @@ async fn open(
         };
         tracing::info!(listener = name, %address, "listening");
         addresses.push((name, address));
-        listeners.spawn(bound.run(router, limits.clone(), stop.subscribe()));
+        listeners.spawn(bound.run(router, limits.clone(), notices.clone(), stop.subscribe()));
     }
     let mut background =
         vec![tokio::spawn(get_ready(daemon.clone(), health.clone())).abort_handle()];

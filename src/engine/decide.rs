@@ -6,7 +6,7 @@ use super::evidence::{Evidence, Fault, SeenKind};
 use super::facts::Facts;
 use super::policy::Policy;
 use super::routed::{Open, Routed, Routes, State};
-use super::{blame, cors, forward, presented};
+use super::{blame, cors, forward, near, presented};
 use crate::model::{Access, Api, Condition};
 use crate::reason::Reason;
 use crate::settings::{Demand, PathParameter};
@@ -25,7 +25,7 @@ pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decisio
         }),
         State::NoRoute => deny(routed, Routes::new(), None, |denial| {
             denial.reason = Reason::RequestNoRoute;
-            denial.hint = Some("no route of the policy names this method, host and path".into());
+            denial.hint = Some(near::hint(routed));
         }),
         State::Denied {
             routes,
@@ -184,6 +184,7 @@ fn seen(evidence: Evidence<'_>) -> Option<SeenToken<'_>> {
             kind: fault.kind,
             issuer: fault.issuer.as_deref().map(Into::into),
             subject: fault.subject.as_deref().map(Into::into),
+            verified: fault.verified,
         }),
     }
 }
@@ -193,6 +194,7 @@ fn seen_facts(facts: &Facts, kind: SeenKind) -> SeenToken<'_> {
         kind: Some(kind),
         issuer: facts.iss.as_deref().map(Into::into),
         subject: facts.subject.as_deref().map(Into::into),
+        verified: true,
     }
 }
 

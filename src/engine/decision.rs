@@ -41,6 +41,9 @@ pub struct SeenToken<'a> {
     pub issuer: Option<Cow<'a, str>>,
     /// Whom it is about: `sub`.
     pub subject: Option<Cow<'a, str>>,
+    /// Whether its signature was found good, or its issuer has said so. Otherwise anybody can have
+    /// written what stands here.
+    pub verified: bool,
 }
 
 /// That a request may pass, and what the upstream is told.

@@ -47,6 +47,8 @@ pub struct Fault {
     pub issuer: Option<String>,
     /// Whom the token is about, as far as it was read.
     pub subject: Option<String>,
+    /// Whether the token's signature was found good, so that the two above are true.
+    pub verified: bool,
     /// What is wrong with the DPoP proof, where that is the fault.
     pub proof: Option<ProofError>,
     /// Whether newer keys of the issuer may make it good: a new one can have signed it.
@@ -78,6 +80,7 @@ impl Fault {
             kind: None,
             issuer: None,
             subject: None,
+            verified: false,
             proof: None,
             newer_keys_may_help: false,
         }

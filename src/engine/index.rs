@@ -141,6 +141,15 @@ impl Index {
 
     /// The rules that match a method and a path: routes before guards, each by its number.
     pub fn find(&self, method: Method, path: &NormalPath<'_>) -> Found {
+        self.look_up(Some(method), path)
+    }
+
+    /// The rules that match a path, whatever the method.
+    pub fn find_any(&self, path: &NormalPath<'_>) -> Found {
+        self.look_up(None, path)
+    }
+
+    fn look_up(&self, method: Option<Method>, path: &NormalPath<'_>) -> Found {
         let look_up = LookUp {
             index: self,
             method,
@@ -157,14 +166,16 @@ impl Index {
 /// A request on its way through the tree.
 struct LookUp<'i> {
     index: &'i Index,
-    method: Method,
+    /// `None` for any.
+    method: Option<Method>,
     path: &'i NormalPath<'i>,
     texts: Texts,
 }
 
 impl LookUp<'_> {
     fn add(&self, rules: &[Rule], found: &mut Found) {
-        let matching = rules.iter().filter(|rule| rule.methods.has(self.method));
+        let fits = |rule: &&Rule| self.method.is_none_or(|method| rule.methods.has(method));
+        let matching = rules.iter().filter(fits);
         found.extend(matching.map(|rule| rule.kind));
     }
 

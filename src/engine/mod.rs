@@ -16,6 +16,7 @@ mod fold;
 mod forward;
 mod host;
 mod index;
+mod near;
 mod no_token;
 mod observe;
 mod origin;

@@ -200,7 +200,10 @@ impl<'p, 'r> Reading<'p, 'r> {
         let pairs = self.query?.split(|byte| *byte == b'&');
         pairs
             .take(MAX_QUERY_PARAMETERS)
-            .filter_map(|pair| self.query_text(pair.split(|byte| *byte == b'=').next()?).ok())
+            .filter_map(|pair| {
+                self.query_text(pair.split(|byte| *byte == b'=').next()?)
+                    .ok()
+            })
             .find(|name| is(name))
             .map(Cow::into_owned)
     }

@@ -56,6 +56,8 @@ pub struct Development {
     pub keys: Arc<KeySet>,
     /// The algorithm.
     pub algorithm: Algorithm,
+    /// Whether the policy's own issuers keep their keys beside it.
+    pub beside: bool,
 }
 
 /// A file that a policy consists of.
@@ -109,6 +111,8 @@ pub struct Loaded {
     pub params: BTreeMap<String, String>,
     /// What the checker says; its diagnostics include those of reading and parsing.
     pub checked: Checked,
+    /// The keys of a development issuer that stands beside each issuer of the policy.
+    pub built_in: Option<Arc<KeySet>>,
     /// The SHA-256 digest over all names and contents and over the parameters' values, in
     /// hexadecimal: equal for equal policies, wherever their folder is.
     pub digest: String,
@@ -346,6 +350,13 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
     }
     if let (Some(model), Some(development)) = (&mut checked.model, &options.development) {
         for issuer in &mut model.issuers {
+            if development.beside {
+                if !issuer.algorithms.contains(&development.algorithm) {
+                    issuer.algorithms.push(development.algorithm);
+                }
+                continue;
+            }
+            issuer.built_in = true;
             issuer.keys = KeySource::Files(Arc::clone(&development.keys));
             issuer.algorithms = vec![development.algorithm];
             // Its tokens are JWTs, and no provider is asked about others.
@@ -358,6 +369,11 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
         files,
         params,
         checked,
+        built_in: options
+            .development
+            .as_ref()
+            .filter(|development| development.beside)
+            .map(|development| Arc::clone(&development.keys)),
         revision: digest.chars().take(REVISION_DIGITS).collect(),
         digest,
         fingerprint,

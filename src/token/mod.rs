@@ -150,6 +150,8 @@ impl Verified {
         fault.kind = Some(self.kind);
         fault.issuer = Some(seen(&self.iss));
         fault.subject = self.subject.as_deref().map(seen);
+        // Without a key it is what the issuer's own endpoint has said, or what only explains.
+        fault.verified = true;
         fault
     }
 }
@@ -168,7 +170,9 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
     let tell = |fault| examined.tell(fault);
 
     // Before the keys: no outage hides that the algorithm is wrong.
-    let algorithm = jws.algorithm(&issuer.algorithms).map_err(tell)?;
+    let algorithm = jws
+        .algorithm(&issuer.algorithms)
+        .map_err(|fault| tell(not_made_here(fault, issuer)))?;
     let tenant = examined.tenant.as_ref();
     let unavailable = |which: &str| {
         let whose = match tenant {
@@ -190,7 +194,8 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
             if fault.newer_keys_may_help && set.misses_some() {
                 return unavailable("some");
             }
-            tell(unverifiable(fault, &jws, &examined, &claims, api))
+            let fault = unverifiable(fault, &jws, &examined, &claims, api);
+            tell(not_made_here(fault, issuer))
         })?;
     let named = Named {
         id: jws.header().key_id().map(str::to_owned),
@@ -515,12 +520,32 @@ fn wrong_type(typ: Option<&str>, issuer: &Issuer) -> Fault {
 
 /// Says to the bearer of an opaque or encrypted token what to ask for instead.
 fn with_advice(mut fault: Fault, policy: &Policy, api: &Api) -> Fault {
+    let mut issuers = issuers(policy, api);
+    if fault.reason == Reason::TokenOpaque
+        && let Some(built_in) = issuers.find(|issuer| issuer.built_in)
+    {
+        return not_made_here(fault, built_in);
+    }
     let what = match fault.reason {
         Reason::TokenOpaque => ", and there is no introspection for this API",
         Reason::TokenEncrypted => "",
         _ => return fault,
     };
     fault.hint = format!("{}{what}; {}", fault.hint, advice(policy, api, None));
+    fault
+}
+
+/// Says to the bearer of a provider's token that the development issuer stands in the provider's
+/// place: what is wrong with the token otherwise is not what has to be done.
+fn not_made_here(mut fault: Fault, issuer: &Issuer) -> Fault {
+    if issuer.built_in {
+        fault.hint = format!(
+            "`portcullis dev` takes only the tokens that it makes, and this is none of this run: get \
+             one with `portcullis token --issuer {}`, or start `portcullis dev --real-issuers`, \
+             which takes the provider's too",
+            issuer.name
+        );
+    }
     fault
 }
 

@@ -185,6 +185,27 @@ fn the_extension_names_files_that_are_there() {
     assert_eq!(package["license"], env!("CARGO_PKG_LICENSE"));
 }
 
+/// `npm run package` asks nobody anything: there is no repository to link to, and no file beside the
+/// extension with the licence. A link that leads out of its folder stops it.
+#[test]
+fn the_extension_can_be_packaged() {
+    let package = json("editors/vscode/package.json");
+    let command = package["scripts"]["package"].as_str().expect("a script");
+    for word in [
+        "vsce package",
+        "--allow-missing-repository",
+        "--skip-license",
+    ] {
+        assert!(command.contains(word), "{command}");
+    }
+    assert!(package["devDependencies"]["@vscode/vsce"].is_string());
+    let readme = read("editors/vscode/README.md");
+    assert!(!readme.contains("](."), "a link of the file system");
+    for page in [readme, read("docs/guides/editors.md")] {
+        assert!(page.contains("npm install") && page.contains("npm run package"));
+    }
+}
+
 #[test]
 fn the_extension_reads_the_settings_that_it_declares() {
     let package = json("editors/vscode/package.json");

@@ -34,6 +34,28 @@ fn each_page_names_its_code_its_status_and_the_fix() {
     }
 }
 
+/// The advice stands in a quoted string of the challenge (RFC 6750, section 3), and is for who
+/// knows nothing of the policy.
+#[test]
+fn each_reason_says_what_the_clients_developer_does_next() {
+    let mut seen = BTreeSet::new();
+    for reason in Reason::ALL {
+        let advice = reason.advice();
+        let plain = advice.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        assert!(plain && !advice.contains(['"', '\\']), "{reason}: {advice}");
+        assert!(
+            advice.ends_with('.') && advice.len() > 20,
+            "{reason}: {advice}"
+        );
+        for secret in ["polic", "route", "introspection"] {
+            assert!(!advice.contains(secret), "{reason}: {advice}");
+        }
+        seen.insert(advice);
+    }
+    // Two reasons that have one fix say it in the same words: the token is for another API.
+    assert!(seen.len() > Reason::ALL.len() - 3);
+}
+
 #[test]
 fn every_page_belongs_to_a_reason() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reasons");

@@ -144,6 +144,7 @@ pub(super) fn check(
         keys,
         introspect,
         algorithms,
+        built_in: false,
         leeway: settings
             .leeway
             .and_then(|leeway| check_leeway(terms, leeway.node, out))

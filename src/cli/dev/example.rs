@@ -358,7 +358,7 @@ fn plain(value: &Value) -> Option<String> {
 }
 
 /// A text as one word of a shell's command line.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let plain = !text.is_empty()
         && text.bytes().all(|byte| {
             byte.is_ascii_alphanumeric()

@@ -30,7 +30,7 @@ use crate::load::Development;
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:9194";
 
 /// The `kid` of the one key.
-const KEY_ID: &str = "portcullis-dev";
+pub const KEY_ID: &str = "portcullis-dev";
 
 /// The development issuer.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ impl Issuer {
             .map_err(|_| Failure::new("no key can be made: the system has no random numbers"))
     }
 
-    /// What the daemon verifies its tokens with.
-    pub fn development(&self) -> Result<Development, Failure> {
+    /// What the daemon verifies its tokens with: alone, or `beside` the keys of the policy's issuers.
+    pub fn development(&self, beside: bool) -> Result<Development, Failure> {
         // Uncompressed: 4, then x and y (SEC 1, section 2.3.3).
         let point = self.pair.public_key().as_ref();
         let coordinate = |from: usize, to: usize| {
@@ -67,6 +67,7 @@ impl Issuer {
         Ok(Development {
             keys: Arc::new(keys),
             algorithm: Algorithm::Es256,
+            beside,
         })
     }
 

@@ -5,6 +5,7 @@
 
 mod example;
 pub mod issuer;
+mod told;
 mod wish;
 
 use std::collections::BTreeMap;
@@ -20,20 +21,22 @@ use super::output::{self, Exit, Failure, Paint};
 use super::policy::ParamArguments;
 use super::serve;
 use crate::daemon::config::{Address, Config, Explain, ListenerSetting};
-use crate::daemon::{self, Running, StartError};
+use crate::daemon::{self, Running, StartError, Watcher};
 use crate::load;
 use issuer::{About, Issuer};
 
 /// Try a policy on this machine, with a built-in token issuer.
 ///
-/// A built-in issuer takes the place of every issuer of the policy, and `portcullis token` prints
-/// its tokens: there is nothing to set up. It prints two curl lines, one request that is allowed
-/// and one that is denied. Change the policy while it runs: what you save takes effect.
+/// A built-in issuer takes the place of every issuer of the policy. `portcullis token` gives you its
+/// tokens; there is nothing to set up. It prints two curl lines, for a request that is allowed and
+/// one that is denied, and then each decision with its hint and the command that explains it. Change
+/// the policy while it runs: what you save is in force.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   portcullis dev policies/spa
   portcullis token --issuer acme --scope read:orders      (in another terminal)
+  portcullis dev policies/spa --real-issuers              (your provider's tokens, too)
 
 It listens on loopback only, and so does everything that accepts its tokens.")]
 pub struct Arguments {
@@ -50,6 +53,9 @@ pub struct Arguments {
     /// Let the system choose free ports for the daemon's listeners
     #[arg(long)]
     free_ports: bool,
+    /// Take the tokens of the policy's own issuers too, by their keys; those of `dev` stay good
+    #[arg(long)]
+    real_issuers: bool,
 }
 
 /// Runs until a signal.
@@ -72,24 +78,40 @@ pub fn run(arguments: &Arguments) -> Ended {
     let issuer = Arc::new(Issuer::new()?);
     let listener = issuer::bind(arguments.issuer_address)?;
     let mut load = arguments.params.options();
-    load.development = Some(issuer.development()?);
+    load.development = Some(issuer.development(arguments.real_issuers)?);
     let about = About {
         policy: paths.iter().map(|path| absolute(path)).collect(),
         params: given_params(&load.params, &config),
     };
+    let program = env::args()
+        .next()
+        .map_or_else(|| "portcullis".to_owned(), |name| told::anywhere(&name));
+    let paint = Paint::of(&std::io::stdout());
+    let command = told::Command {
+        program: program.clone(),
+        policy: match paths.as_slice() {
+            [path] => Some(absolute(path)),
+            _ => None,
+        },
+        params: about.params.clone().into_iter().collect(),
+    };
+    let printer = told::Printer::start(command, paint);
     let shown = Shown {
+        program,
+        real_issuers: arguments.real_issuers,
         paths: paths.clone(),
         load: load.clone(),
         issuer_address: listener
             .local_addr()
             .map_err(|error| Failure::new(error.to_string()))?,
-        paint: Paint::of(&std::io::stdout()),
+        paint,
     };
     let options = daemon::Options {
         base: config,
         config_file: None,
         policy: Some(paths),
         load,
+        watcher: Some(Watcher::new(move |seen| printer.tell(seen))),
     };
     daemon::run(options, move |running| {
         tokio::spawn(issuer::serve(listener, issuer, about));
@@ -130,6 +152,8 @@ fn absolute(path: &Path) -> String {
 
 /// What is printed when the daemon answers.
 struct Shown {
+    program: String,
+    real_issuers: bool,
     paths: Vec<PathBuf>,
     load: load::Options,
     issuer_address: SocketAddr,
@@ -139,15 +163,16 @@ struct Shown {
 impl Shown {
     fn greeting(&self, running: &Running) -> String {
         let loaded = load::load(&self.paths, &self.load, false);
-        let paths: Vec<String> = self
-            .paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
+        let paths: Vec<String> = self.paths.iter().map(|path| absolute(path)).collect();
         let mut greeting = format!(
-            "{} {}, with an issuer of its own in place of every other\n\n",
+            "{} {}, with an issuer of its own {}\n\n",
             self.paint.strong("portcullis dev:"),
-            paths.join(", ")
+            paths.join(", "),
+            if self.real_issuers {
+                "beside the policy's"
+            } else {
+                "in place of every other"
+            }
         );
         for (name, what) in [
             ("http", "/envoy/…, /nginx, /forward: as proxies ask"),
@@ -163,17 +188,17 @@ impl Shown {
             "  tokens {:24} portcullis token\n",
             self.issuer_address.to_string()
         ));
-        let command = env::args()
-            .next()
-            .unwrap_or_else(|| "portcullis".to_owned());
         let printer = example::Printer {
-            command: &command,
+            command: &self.program,
             http: running.address("http"),
             issuer_address: self.issuer_address,
             paint: self.paint,
         };
         greeting.push_str(&printer.examples(&loaded));
-        greeting.push_str("\nWhat you save is in force at once; an error in it changes nothing. Ctrl-C ends it.\n");
+        greeting.push_str(
+            "\nWhat you save is in force at once; an error in it changes nothing. Ctrl-C ends it.\n\
+             From here to production: docs/guides/going-live.md. Each decision, as it is made:\n\n",
+        );
         greeting
     }
 }

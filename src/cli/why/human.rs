@@ -6,7 +6,6 @@ use super::super::output::{Paint, printable};
 use super::request::Asked;
 use crate::answer::Explanation;
 use crate::load::Loaded;
-use crate::reason::Reason;
 
 /// The whole report.
 pub fn report(
@@ -21,9 +20,6 @@ pub fn report(
     report.line(&format!("  {}", printable(&asked.shown())));
     report.rule(explanation, &loaded.sources);
     report.why(explanation);
-    if explanation.reason == Some(Reason::RequestNoRoute.code()) {
-        near(&mut report, asked, loaded);
-    }
     report.token(explanation, signature);
     report.trace(explanation);
     report.headers(explanation);
@@ -31,25 +27,4 @@ pub fn report(
         report.item("more", &format!("portcullis why --reason {reason}"));
     }
     report.finish()
-}
-
-/// What there is instead, where no route is found: a host or a method is soon mistyped.
-fn near(report: &mut Report, asked: &Asked, loaded: &Loaded) {
-    let hosts = asked.other_hosts(loaded);
-    if !hosts.is_empty() {
-        report.item(
-            "near",
-            &format!("the policy's hosts are {}", hosts.join(", ")),
-        );
-        return;
-    }
-    let methods = asked.other_methods(loaded);
-    if methods.is_empty() {
-        report.item("near", "`portcullis routes` lists what there is");
-    } else {
-        report.item(
-            "near",
-            &format!("this path has routes for {}", methods.join(", ")),
-        );
-    }
 }

@@ -52,7 +52,7 @@ pub fn ask(
         .build()
         .map_err(|error| Failure::new(format!("no runtime can be started: {error}")))?;
     let answer = runtime.block_on(async {
-        let store = Store::new(&config.keys, Arc::new(Metrics::new()))?;
+        let store = Store::new(&config.keys, Arc::new(Metrics::new()), Arc::default())?;
         let declared = policy.issuer(issuer).ok_or("there is no such issuer")?;
         let endpoint = store
             .of(declared, &config.introspection)?

@@ -1,11 +1,9 @@
 //! The request as it stands on the command line.
 
 use super::super::output::Failure;
-use super::super::wording;
 use crate::daemon::adapter::pdp;
 use crate::load::Loaded;
-use crate::model::Api;
-use crate::pattern::{HostPattern, PathPattern, SegmentPattern};
+use crate::pattern::HostPattern;
 
 /// A request that was asked about.
 #[derive(Debug)]
@@ -58,7 +56,7 @@ impl Asked {
                 asked.host = parts.host.map(str::to_owned);
                 asked.target = String::from_utf8_lossy(parts.target).into_owned();
             }
-            Err(malformed) => asked.malformed = Some(malformed.0),
+            Err(malformed) => asked.malformed = Some(malformed.hint),
         }
         if asked.host.is_none() {
             asked.host = headers
@@ -90,58 +88,6 @@ impl Asked {
             self.target
         )
     }
-}
-
-impl Asked {
-    /// The policy's hosts, where none of them is the one that was asked for.
-    pub fn other_hosts(&self, loaded: &Loaded) -> Vec<String> {
-        let asked = self.plain_host();
-        let hosts = || apis(loaded).flat_map(|api| &api.hosts);
-        if hosts().any(|host| host.pattern.matches(&asked)) {
-            return Vec::new();
-        }
-        let mut shown: Vec<String> = hosts().map(wording::host).collect();
-        shown.sort();
-        shown.dedup();
-        shown
-    }
-
-    /// The methods for which the path has a route at the host that was asked for.
-    pub fn other_methods(&self, loaded: &Loaded) -> Vec<String> {
-        let asked = self.plain_host();
-        let path = self.target.split('?').next().unwrap_or_default();
-        let path = PathPattern {
-            segments: path
-                .split('/')
-                .filter(|segment| !segment.is_empty())
-                .map(|segment| SegmentPattern::Literal(segment.to_owned()))
-                .collect(),
-            rest: false,
-        };
-        let mut methods: Vec<String> = apis(loaded)
-            .filter(|api| api.hosts.iter().any(|host| host.pattern.matches(&asked)))
-            .flat_map(|api| &api.routes)
-            .filter(|route| route.path.contains(&path))
-            .map(|route| wording::methods_and_path(route).0.to_owned())
-            .collect();
-        methods.sort();
-        methods.dedup();
-        methods
-    }
-
-    /// The host as patterns have it: without its port and a final dot, in lower case.
-    fn plain_host(&self) -> String {
-        let host = self.host.as_deref().unwrap_or_default().to_lowercase();
-        let host = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => &host,
-        };
-        host.strip_suffix('.').unwrap_or(host).to_owned()
-    }
-}
-
-fn apis(loaded: &Loaded) -> impl Iterator<Item = &Api> {
-    loaded.checked.model.iter().flat_map(|model| &model.apis)
 }
 
 /// The host, where the policy protects exactly one.

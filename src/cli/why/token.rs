@@ -312,6 +312,6 @@ pub fn certificate(file: &Path) -> Result<Thumbprint, Failure> {
     match adapter::read_certificate(&text, &name) {
         Ok(Some(thumbprint)) => Ok(thumbprint),
         Ok(None) => Err(failed("it is empty".to_owned())),
-        Err(malformed) => Err(failed(malformed.0)),
+        Err(malformed) => Err(failed(malformed.hint)),
     }
 }

@@ -23,7 +23,8 @@ pub fn read(text: &str, source: &str) -> Result<Option<Thumbprint>, Malformed> {
     if text.is_empty() {
         return Ok(None);
     }
-    let der = der(text).ok_or_else(|| Malformed(format!("`{source}` holds no certificate")))?;
+    let der =
+        der(text).ok_or_else(|| Malformed::new(format!("`{source}` holds no certificate")))?;
     Ok(Some(Thumbprint::of_certificate(&der)))
 }
 
@@ -75,7 +76,7 @@ pub fn fingerprint(text: &str, source: &str) -> Result<Option<Thumbprint>, Malfo
     hexadecimal(text)
         .or_else(|| Thumbprint::parse(text))
         .map(Some)
-        .ok_or_else(|| Malformed(format!("`{source}` holds no SHA-256 fingerprint")))
+        .ok_or_else(|| Malformed::new(format!("`{source}` holds no SHA-256 fingerprint")))
 }
 
 fn hexadecimal(text: &str) -> Option<Thumbprint> {
@@ -102,7 +103,7 @@ pub fn xfcc(text: &str) -> Result<Option<Thumbprint>, Malformed> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let broken = || Malformed("`x-forwarded-client-cert` can't be read".to_owned());
+    let broken = || Malformed::new("`x-forwarded-client-cert` can't be read".to_owned());
     let mut hash = None;
     for pair in pairs(text).ok_or_else(broken)? {
         let (name, value) = pair.split_once('=').ok_or_else(broken)?;
@@ -110,14 +111,14 @@ pub fn xfcc(text: &str) -> Result<Option<Thumbprint>, Malformed> {
             continue;
         }
         if hash.is_some() {
-            return Err(Malformed(
+            return Err(Malformed::new(
                 "`x-forwarded-client-cert` holds two hashes".to_owned(),
             ));
         }
         hash = Some(hexadecimal(value.trim()).ok_or_else(broken)?);
     }
     hash.map(Some)
-        .ok_or_else(|| Malformed("`x-forwarded-client-cert` holds no `Hash`".to_owned()))
+        .ok_or_else(|| Malformed::new("`x-forwarded-client-cert` holds no `Hash`".to_owned()))
 }
 
 /// The pairs of the only element; `None` where there are several, or where a quote is not closed.
@@ -156,7 +157,7 @@ mod tests {
         match read {
             Ok(Some(thumbprint)) => thumbprint.to_string(),
             Ok(None) => "none".to_owned(),
-            Err(Malformed(why)) => why,
+            Err(malformed) => malformed.hint,
         }
     }
 

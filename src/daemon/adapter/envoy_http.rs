@@ -33,17 +33,15 @@ pub fn read<'a>(
     let (method, target) = line
         .and_then(RequestLine::parts)
         .filter(|line| fits(parts, *line))
-        .ok_or_else(|| {
-            Malformed("the request line can't be told from what came before it".into())
-        })?;
+        .ok_or_else(|| Malformed::new("the request line can't be told from what came before it"))?;
     let target = target
         .strip_prefix(PREFIX)
-        .ok_or_else(|| Malformed("the target is no path".to_owned()))?;
+        .ok_or_else(|| Malformed::new("the target is no path".to_owned()))?;
     let sent = original::headers(headers, &own);
     contradicting::refuse(&sent, &config.trusted())?;
     Ok(Original {
         method: std::str::from_utf8(method)
-            .map_err(|_| Malformed("the method is not ASCII".to_owned()))?,
+            .map_err(|_| Malformed::new("the method is not ASCII".to_owned()))?,
         target,
         scheme,
         host: Some(original::one(headers, "host")?),

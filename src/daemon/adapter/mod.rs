@@ -12,6 +12,7 @@ mod nginx;
 mod original;
 pub mod pdp;
 mod sources;
+mod waits;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use original::{Malformed, Original};
 use crate::daemon::Daemon;
 use crate::daemon::listen::RequestLine;
 use crate::daemon::metrics::Adapter;
+use crate::daemon::notices::Notice;
 use crate::daemon::pipeline::Decided;
 use crate::engine::Decision;
 
@@ -49,6 +51,15 @@ pub fn router(daemon: Arc<Daemon>) -> Router {
 async fn answer(State(daemon): State<Arc<Daemon>>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some(adapter) = which(&parts) else {
+        let path = parts.uri.path();
+        daemon.notices().say(if path == grpc::CHECK {
+            Notice::GrpcAtHttp
+        } else {
+            Notice::UnknownPath {
+                listener: "http",
+                path,
+            }
+        });
         return plain(StatusCode::NOT_FOUND);
     };
     let started = Instant::now();
@@ -77,6 +88,9 @@ fn which(parts: &Parts) -> Option<Adapter> {
 async fn decide(daemon: &Daemon, adapter: Adapter, parts: &Parts) -> Response<Body> {
     let settings = daemon.settings();
     let line = parts.extensions.get::<RequestLine>();
+    if adapter == Adapter::envoy {
+        waits::by_http(daemon, &parts.headers);
+    }
     let read = || match adapter {
         Adapter::nginx => nginx::read(parts, &settings.adapters.nginx),
         Adapter::forward => forward::read(parts, &settings.adapters.forward),

@@ -48,7 +48,31 @@ impl Original<'_> {
 
 /// What is wrong with what the proxy sent, for the one who configures it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed(pub String);
+pub struct Malformed {
+    /// What is wrong.
+    pub hint: String,
+    /// The header that the proxy does not set as the adapter reads it, where that is what is wrong.
+    pub header: Option<String>,
+}
+
+impl Malformed {
+    /// A request that makes no sense.
+    pub fn new(hint: impl Into<String>) -> Malformed {
+        Malformed {
+            hint: hint.into(),
+            header: None,
+        }
+    }
+
+    /// A header that the proxy has to set on every request, and does not: `fault` says what is
+    /// wrong with it.
+    pub fn header(name: &str, fault: &str) -> Malformed {
+        Malformed {
+            hint: format!("the header `{name}` {fault}"),
+            header: Some(name.to_owned()),
+        }
+    }
+}
 
 /// The value of a header of the adapter's protocol: there once, printable ASCII.
 ///
@@ -59,9 +83,9 @@ pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Malformed>
     let text = std::str::from_utf8(bytes)
         .ok()
         .filter(|text| text.bytes().all(|byte| (0x20..0x7f).contains(&byte)))
-        .ok_or_else(|| Malformed(format!("the header `{name}` is not printable ASCII")))?;
+        .ok_or_else(|| Malformed::new(format!("the header `{name}` is not printable ASCII")))?;
     if text.contains(',') {
-        return Err(Malformed(format!("the header `{name}` has several values")));
+        return Err(Malformed::header(name, "has several values"));
     }
     Ok(text)
 }
@@ -75,9 +99,10 @@ pub fn one_target<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Ma
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
     let blank = target.iter().any(|byte| matches!(byte, b' ' | b'\t'));
     if blank || path.windows(2).any(|pair| pair == b",/") {
-        return Err(Malformed(format!(
-            "the header `{name}` has several values, or a blank in it"
-        )));
+        return Err(Malformed::header(
+            name,
+            "has several values, or a blank in it",
+        ));
     }
     Ok(target)
 }
@@ -86,14 +111,12 @@ fn one_raw<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed
     let mut values = headers.get_all(name).iter();
     let value = values
         .next()
-        .ok_or_else(|| Malformed(format!("the header `{name}` is missing")))?;
+        .ok_or_else(|| Malformed::header(name, "is missing"))?;
     if values.next().is_some() {
-        return Err(Malformed(format!(
-            "the header `{name}` is there more than once"
-        )));
+        return Err(Malformed::header(name, "is there more than once"));
     }
     if value.is_empty() {
-        return Err(Malformed(format!("the header `{name}` is empty")));
+        return Err(Malformed::header(name, "is empty"));
     }
     Ok(value.as_bytes())
 }
@@ -109,7 +132,8 @@ pub fn headers<'a>(headers: &'a HeaderMap, own: &[&str]) -> Vec<(&'a str, &'a [u
 
 /// An address as a proxy writes it.
 pub fn address(text: &str, source: &str) -> Result<IpAddr, Malformed> {
-    IpAddr::from_str(text.trim()).map_err(|_| Malformed(format!("`{source}` holds no IP address")))
+    IpAddr::from_str(text.trim())
+        .map_err(|_| Malformed::new(format!("`{source}` holds no IP address")))
 }
 
 /// A scheme as a proxy writes it.
@@ -119,7 +143,7 @@ pub fn scheme<'a>(text: &'a str, source: &str) -> Result<&'a str, Malformed> {
         // What a proxy says of a WebSocket's handshake, which is a request like others.
         "ws" => Ok("http"),
         "wss" => Ok("https"),
-        _ => Err(Malformed(format!(
+        _ => Err(Malformed::new(format!(
             "`{source}` holds neither `http` nor `https`"
         ))),
     }

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, Uri, header};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +17,14 @@ use super::original::{self, Malformed, Original};
 use crate::answer::Explanation;
 use crate::daemon::Daemon;
 use crate::daemon::metrics::Adapter;
+use crate::daemon::notices::Notice;
 use crate::text::escape_json;
 
 /// The services behind the listener `pdp`.
 pub fn router(daemon: Arc<Daemon>) -> Router {
     Router::new()
         .route("/v1/check", post(check))
+        .fallback(unknown)
         .with_state(daemon)
 }
 
@@ -104,6 +106,14 @@ impl<'de> Deserialize<'de> for Questions {
         }
         deserializer.deserialize_any(Either)
     }
+}
+
+async fn unknown(State(daemon): State<Arc<Daemon>>, uri: Uri) -> StatusCode {
+    daemon.notices().say(Notice::UnknownPath {
+        listener: "pdp",
+        path: uri.path(),
+    });
+    StatusCode::NOT_FOUND
 }
 
 async fn check(State(daemon): State<Arc<Daemon>>, body: Body) -> Response<Body> {
@@ -206,14 +216,14 @@ pub fn split(url: &str) -> Result<Url<'_>, Malformed> {
     }
     let (scheme, rest) = url
         .split_once("://")
-        .ok_or_else(|| Malformed("`url` is neither a URL nor a path".to_owned()))?;
+        .ok_or_else(|| Malformed::new("`url` is neither a URL nor a path".to_owned()))?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, target) = rest.split_at(end);
     if host.contains('@') {
-        return Err(Malformed("`url` holds a user's name".to_owned()));
+        return Err(Malformed::new("`url` holds a user's name".to_owned()));
     }
     if target.starts_with('?') {
-        return Err(Malformed("`url` has a query but no path".to_owned()));
+        return Err(Malformed::new("`url` has a query but no path".to_owned()));
     }
     Ok(Url {
         scheme: Some(original::scheme(scheme, "url")?),

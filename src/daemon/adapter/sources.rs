@@ -78,11 +78,9 @@ pub fn thumbprint(
     let text = match values {
         (None, _) => return Ok(None),
         (Some(value), None) => std::str::from_utf8(value)
-            .map_err(|_| Malformed(format!("the header `{name}` is not ASCII")))?,
+            .map_err(|_| Malformed::new(format!("the header `{name}` is not ASCII")))?,
         (Some(_), Some(_)) => {
-            return Err(Malformed(format!(
-                "the header `{name}` is there more than once"
-            )));
+            return Err(Malformed::header(name, "is there more than once"));
         }
     };
     match source {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// A stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "String")]
 pub struct Span(Duration);
 
 /// The units, the shortest first, and how many milliseconds each has.
@@ -36,6 +37,22 @@ impl Span {
     /// The duration.
     pub const fn get(self) -> Duration {
         self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Span;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("digits and one of `ms`, `s`, `m`, `h`, `d`, such as `150ms`")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+                Span::try_from(text.to_owned()).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -11,6 +11,7 @@ mod duration;
 pub mod introspection;
 mod keys;
 mod listeners;
+mod read;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use duration::Span;
 pub use introspection::Introspection;
 pub use keys::Keys;
 pub use listeners::{Address, Listener, ListenerSetting, Listeners, Tls};
+use read::Lines;
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
 use crate::answer;
@@ -48,6 +50,8 @@ pub struct Config {
     pub params: BTreeMap<String, Param>,
     /// How much a denial says beyond its code.
     pub explain: Explain,
+    /// The URL below which each reason has its page, for the `type` of a denial's body.
+    pub docs: Option<String>,
     /// How long a decision may take; beyond it, it is a denial (`internal`). Envoy waits 200 ms.
     pub deadline: Span,
     /// Where the daemon listens.
@@ -76,6 +80,7 @@ impl Default for Config {
             policy: Paths(vec![PathBuf::from("policies")]),
             params: BTreeMap::new(),
             explain: Explain::Reason,
+            docs: None,
             deadline: Span::from_millis(150),
             listeners: Listeners::default(),
             adapters: Adapters::default(),
@@ -366,12 +371,12 @@ impl Config {
             let line = line.trim_start();
             line.is_empty() || line.starts_with('#')
         });
-        let config = if blank {
-            Config::default()
-        } else {
-            serde_yaml::from_str::<Config>(text).map_err(|fault| located(&fault))?
-        };
-        config.validate()?;
+        if blank {
+            return Ok(Config::default());
+        }
+        let lines = Lines::of(text)?;
+        let config: Config = read::from_yaml(text, &lines)?;
+        config.validate().map_err(|fault| lines.locate(&fault))?;
         Ok(config)
     }
 
@@ -381,12 +386,22 @@ impl Config {
         self.params.iter().map(text).collect()
     }
 
-    /// What can't be seen field by field.
+    /// What can't be seen field by field. A message begins with the field and a colon.
     fn validate(&self) -> Result<(), String> {
         for (name, listener) in self.listeners.iter() {
             listener
                 .validate(name)
                 .map_err(|fault| format!("listeners.{name}: {fault}"))?;
+        }
+        if let Some(docs) = &self.docs {
+            let web = docs.starts_with("https://") || docs.starts_with("http://");
+            let plain = docs.bytes().all(|byte| byte.is_ascii_graphic());
+            if !web || !plain || docs.contains(['?', '#', '"', '\\']) {
+                return Err(format!(
+                    "docs: `{docs}` is not the URL of a folder of pages, such as \
+                     `https://docs.example.com/reasons`"
+                ));
+            }
         }
         self.adapters.validate()?;
         self.dpop.validate()?;
@@ -440,18 +455,6 @@ impl Config {
         self.introspection.resolve(folder);
         self.keys.resolve(folder);
         self.listeners.resolve(folder);
-    }
-}
-
-/// An error and its place; the library leaves out the first line's.
-fn located(fault: &serde_yaml::Error) -> String {
-    let text = fault.to_string();
-    match fault.location() {
-        Some(place) if !text.contains(" at line ") => {
-            format!("{text} at line {} column {}", place.line(), place.column())
-        }
-        None if !text.contains(" at line ") => format!("{text} at line 1"),
-        _ => text,
     }
 }
 

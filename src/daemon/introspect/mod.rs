@@ -26,6 +26,7 @@ use super::config::introspection::Client;
 use super::config::{self, Config};
 use super::keys::{Fetcher, Named};
 use super::metrics::{Introspections, Metrics};
+use super::notices::{Notice, Notices};
 use crate::engine::{Api, Fault, Policy};
 use crate::model::{Issuer, Model};
 use crate::reason::Reason;
@@ -40,13 +41,11 @@ use request::Refusal;
 /// is for those who wait for nobody.
 const WAITING: usize = 4;
 
-/// How often the log says that an issuer can't be asked; `/metrics` counts each time.
-const COMPLAINTS: Duration = Duration::from_secs(30);
-
 /// Every issuer that some policy in use asks.
 pub struct Store {
     fetcher: Fetcher,
     metrics: Arc<Metrics>,
+    notices: Arc<Notices>,
     /// Weak: of whom no policy asks any more, nothing is kept.
     endpoints: Mutex<Vec<Weak<Endpoint>>>,
 }
@@ -60,10 +59,15 @@ impl fmt::Debug for Store {
 impl Store {
     /// A store that asks as the configuration says: addresses, authorities and proxy are those of
     /// keys.
-    pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, String> {
+    pub fn new(
+        config: &config::Keys,
+        metrics: Arc<Metrics>,
+        notices: Arc<Notices>,
+    ) -> Result<Store, String> {
         Ok(Store {
             fetcher: Fetcher::new(config)?,
             metrics,
+            notices,
             endpoints: Mutex::default(),
         })
     }
@@ -143,7 +147,7 @@ impl Store {
             room: Arc::new(Semaphore::new(config.in_flight)),
             seats: Semaphore::new(seats),
             counted: self.metrics.introspections(&issuer.name),
-            complained: Mutex::new(None),
+            notices: self.notices.clone(),
             fetcher: self.fetcher.clone(),
             credentials: ArcSwap::from_pointee(credentials),
             origin,
@@ -252,8 +256,7 @@ pub struct Endpoint {
     /// Room for requests that wait for them.
     seats: Semaphore,
     counted: Introspections,
-    /// When the log last said that the issuer can't be asked.
-    complained: Mutex<Option<Instant>>,
+    notices: Arc<Notices>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -287,6 +290,8 @@ impl Endpoint {
             Ok(outcome) => outcome,
             Err(_) => {
                 self.counted.late.inc();
+                let issuer = &self.origin.issuer;
+                self.notices.say(Notice::LateIntrospection { issuer });
                 Err("no answer in time".into())
             }
         }
@@ -384,14 +389,11 @@ impl Endpoint {
         }
     }
 
-    /// Says why there is no answer; now and then, or an outage would fill the log.
+    /// Says why there is no answer; now and then, or an outage would fill the log. `/metrics` counts
+    /// each time.
     fn complain(&self, fault: &Refusal) {
         let issuer = &self.origin.issuer;
-        let mut complained = lock(&self.complained);
-        if complained.is_none_or(|last| last.elapsed() >= COMPLAINTS) {
-            *complained = Some(Instant::now());
-            tracing::warn!(%issuer, %fault, "the issuer can't be asked about tokens");
-        } else {
+        if !self.notices.say(Notice::NoIntrospection { issuer, fault }) {
             tracing::debug!(%issuer, %fault, "the issuer can't be asked about a token");
         }
     }

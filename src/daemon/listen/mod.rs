@@ -26,6 +26,7 @@ pub use bind::{Socket, Stream};
 pub use wire::RequestLine;
 
 use crate::daemon::config::{Limits, Listener};
+use crate::daemon::notices::{Notice, Notices};
 use idle::Connections;
 use wire::{Watch, Wire};
 
@@ -105,10 +106,18 @@ impl Bound {
 
     /// Accepts connections until `stop` changes; then lets those that there are finish, at most
     /// for the drain time.
-    pub async fn run(self, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+    pub async fn run(
+        self,
+        router: Router,
+        limits: Limits,
+        notices: Arc<Notices>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let graceful = GracefulShutdown::new();
         let connections = Connections::new(limits.connections);
         let server = Arc::new(Server {
+            name: self.name,
+            notices,
             builder: builder(self.protocol, &limits),
             tls: self.tls,
             router,
@@ -161,6 +170,8 @@ impl Bound {
 
 /// What the connections of one listener share.
 struct Server {
+    name: &'static str,
+    notices: Arc<Notices>,
     builder: Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
     router: Router,
@@ -176,7 +187,12 @@ impl Server {
             None => self.serve(stream, watcher).await,
             Some(tls) => match tokio::time::timeout(self.arrive, tls.accept(stream)).await {
                 Ok(Ok(stream)) => self.serve(stream, watcher).await,
-                Ok(Err(fault)) => tracing::debug!(%fault, "a TLS handshake failed"),
+                Ok(Err(fault)) => {
+                    self.notices.say(Notice::Tls {
+                        listener: self.name,
+                        fault: &fault.to_string(),
+                    });
+                }
                 Err(_) => tracing::debug!("a TLS handshake took too long"),
             },
         }
@@ -199,6 +215,11 @@ impl Server {
             () = watch.closed() => {
                 tracing::debug!("an idle connection was closed: the listener is full");
             }
+        }
+        if watch.is_foreign() {
+            self.notices.say(Notice::OtherProtocol {
+                listener: self.name,
+            });
         }
     }
 }

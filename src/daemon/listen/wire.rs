@@ -9,6 +9,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,8 +18,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
-/// The length of the HTTP/2 connection preface (RFC 9113, section 3.4).
-const PREFACE: usize = 24;
+/// The connection preface of HTTP/2 (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Its first line, as a server of HTTP/1 sees it.
+const PREFACE_LINE: &[u8] = b"PRI * HTTP/2.0";
 
 /// Where the connection stands.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub struct Watch {
     http2: bool,
     usage: Mutex<Usage>,
     close: Notify,
+    /// Whether it began in the other version of HTTP.
+    foreign: AtomicBool,
 }
 
 /// Whether a connection is in use.
@@ -91,6 +97,11 @@ impl Watch {
             Phase::Arriving { line, whole: true } => Some(RequestLine(line)),
             _ => None,
         }
+    }
+
+    /// Whether the peer speaks the other version of HTTP, as who asks at the wrong listener does.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign.load(Ordering::Relaxed)
     }
 
     /// A request is answered, or its sender is gone.
@@ -168,6 +179,7 @@ impl<I> Wire<I> {
                 idle: Some(Instant::now()),
             }),
             close: Notify::new(),
+            foreign: AtomicBool::new(false),
         });
         let wire = Wire {
             io,
@@ -183,10 +195,18 @@ impl<I> Wire<I> {
 
     /// Takes in what has arrived.
     fn take_in(&mut self, bytes: &[u8]) {
+        let expected = PREFACE.get(self.received..).unwrap_or_default();
         self.received = self.received.saturating_add(bytes.len());
         let mut phase = self.watch.lock();
         if self.watch.http2 {
-            if self.received >= PREFACE {
+            if bytes
+                .iter()
+                .zip(expected)
+                .any(|(byte, other)| byte != other)
+            {
+                self.watch.foreign.store(true, Ordering::Relaxed);
+            }
+            if self.received >= PREFACE.len() {
                 *phase = Phase::Busy;
             }
             return;
@@ -215,6 +235,9 @@ impl<I> Wire<I> {
                     *whole = true;
                     if line.last() == Some(&b'\r') {
                         line.pop();
+                    }
+                    if line == PREFACE_LINE {
+                        self.watch.foreign.store(true, Ordering::Relaxed);
                     }
                     return;
                 }

@@ -376,6 +376,13 @@ fn the_hook_looks_at_what_is_staged() {
         assert!(!done && said.contains(wrong), "{said}");
     }
 
+    // A folder that is not there is no reason to be silent.
+    repository.git(&["reset", "--quiet", "--hard"]);
+    repository.write("README.md", "a shop\n");
+    repository.git(&["add", "--all"]);
+    let (done, said) = commit(&repository, &programs, &[("PORTCULLIS_POLICY", "policy")]);
+    assert!(!done && said.contains("no policy in policy"), "{said}");
+
     // Without a policy among the staged files there is nothing to look at.
     repository.git(&["reset", "--quiet", "--hard"]);
     repository.write("README.md", "a shop\n");

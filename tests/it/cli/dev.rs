@@ -4,33 +4,40 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::json;
 
 use super::support::{GOOD, examples, folder, portcullis, run, text, write};
+use crate::support::mint::Signer;
 
 /// A running `dev`; dropping it ends it.
 struct Dev {
     child: Child,
     /// What it printed when it answered.
     greeting: String,
+    /// What it has printed since, line by line.
+    lines: Receiver<String>,
 }
 
 impl Dev {
     fn start(policy: &str) -> Dev {
+        Dev::with(&[policy])
+    }
+
+    fn with(arguments: &[&str]) -> Dev {
         let mut child = portcullis()
-            .args([
-                "dev",
-                policy,
-                "--free-ports",
-                "--issuer-address",
-                "127.0.0.1:0",
-            ])
+            .arg("dev")
+            .args(arguments)
+            .args(["--free-ports", "--issuer-address", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary runs");
         let mut reader = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut greeting = String::new();
-        while !greeting.contains("Ctrl-C") {
+        while !greeting.contains("as it is made:\n\n") {
             let read = reader.read_line(&mut greeting).expect("it prints text");
             if read == 0 {
                 let mut said = String::new();
@@ -39,7 +46,31 @@ impl Dev {
                 panic!("dev ended: {said}");
             }
         }
-        Dev { child, greeting }
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in reader.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Dev {
+            child,
+            greeting,
+            lines,
+        }
+    }
+
+    /// The next line that it prints.
+    fn next_line(&self) -> String {
+        self.lines
+            .recv_timeout(Duration::from_secs(60))
+            .expect("a further line")
+    }
+
+    /// What it prints of a denial: the outcome, the hint, the command.
+    fn denial(&self) -> [String; 3] {
+        [self.next_line(), self.next_line(), self.next_line()]
     }
 
     /// The address of a line such as `  http   127.0.0.1:9190   …`.
@@ -122,7 +153,8 @@ fn http(address: &str, method: &str, target: &str, headers: &[String]) -> Answer
 /// Runs a printed `curl` line: a shell takes it apart, as it would for curl.
 fn curl(line: &str) -> Answer {
     let output = Command::new("sh")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        // They are pasted into another terminal, which is in whatever folder.
+        .current_dir(std::env::temp_dir())
         .arg("-c")
         .arg(line.replacen("curl", r"printf '%s\n'", 1))
         .output()
@@ -360,4 +392,172 @@ fn an_issuer_that_would_be_asked_about_tokens_is_not() {
     assert_eq!(dev.ask("/orders", Some(&token)).status, 200);
     let opaque = dev.ask("/orders", Some("2YotnFZFEjr1zCsicMWpAA"));
     assert_eq!(opaque.status, 401);
+}
+
+/// Runs a printed `portcullis why …` line in another folder, as JSON.
+fn why(line: &str) -> serde_json::Value {
+    let output = Command::new("sh")
+        .current_dir(std::env::temp_dir())
+        .arg("-c")
+        .arg(format!("{} --format json", line.trim()))
+        .output()
+        .expect("a shell");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {line}\n{output:?}"))
+}
+
+const READS_HEADERS: &str = r#"
+issuer acme { url "https://acme.example/" }
+api shop {
+    host      "api.example.com"
+    issuer    acme
+    audience  "https://api.example.com"
+    GET /health         public
+    GET /office         public if header "x-floor" == "3"
+    GET /orders         requires scope "read:orders"
+    GET /orgs/{org}     requires claim org_id == path.org and header "x-floor" == "3"
+}
+"#;
+
+#[test]
+fn each_decision_is_told_with_the_command_that_explains_it() {
+    let policy = READS_HEADERS.replacen("url ", "claims { org_id string } url ", 1);
+    let folder = folder(&[("it's/a.gate", &policy)]);
+    let dev = Dev::start(&text(folder.path().join("it's")));
+    let ask = |target: &str, token: Option<&str>, more: &[&str]| {
+        let mut headers = vec!["Host: api.example.com".to_owned()];
+        headers.extend(token.map(|token| format!("Authorization: Bearer {token}")));
+        headers.extend(more.iter().map(|&header| header.to_owned()));
+        http(
+            dev.address("http"),
+            "GET",
+            &format!("/envoy{target}"),
+            &headers,
+        );
+    };
+    ask("/health", None, &[]);
+    let line = dev.next_line();
+    assert!(
+        line.contains("200") && line.contains("GET https://api.example.com/health"),
+        "{line}"
+    );
+    let less = dev.token(&["--scope", "openid"]);
+    let expired = dev.token(&["--claim", "exp=5m ago"]);
+    let org = dev.token(&["--claim", "org_id=o'neill"]);
+    for (target, token, headers, reason) in [
+        ("/orders", None, &[][..], "token.missing"),
+        ("/orders?page=2", Some(&less), &[], "scope.missing"),
+        ("/orders", Some(&expired), &[], "token.expired"),
+        ("/orgs/acme", Some(&org), &["X-Floor: 3"], "claim.mismatch"),
+        (
+            "/orgs/o'neill",
+            Some(&org),
+            &["X-Floor: 4"],
+            "request.condition",
+        ),
+        ("/office", None, &["X-Floor: 4"], "request.condition"),
+        ("/order", None, &[], "request.no_route"),
+        ("/a/../b", None, &[], "request.ambiguous_path"),
+    ] {
+        ask(target, token.map(String::as_str), headers);
+        let [outcome, hint, command] = dev.denial();
+        assert!(
+            outcome.contains(reason) && outcome.contains(target),
+            "{outcome}"
+        );
+        assert!(!hint.trim().is_empty(), "{outcome}");
+        let explained = why(&command);
+        assert_eq!(explained["reason"], reason, "{command}");
+        assert_eq!(explained["hint"], hint.trim(), "{command}");
+        let signature = token.and_then(|token| token.rsplit('.').next());
+        assert!(signature.is_none_or(|signature| !command.contains(signature)));
+    }
+}
+
+/// A token that `dev` has not made is the developer's, and is in no line.
+#[test]
+fn no_token_of_a_provider_is_printed() {
+    let dev = Dev::start("policies/spa");
+    let token = Signer::new("RS256").kid("k1").token(&json!({
+        "iss": "https://acme.eu.auth0.com/", "aud": "https://api.example.com",
+        "sub": "alice", "exp": 4_102_444_800_u64, "email": "alice@example.com",
+    }));
+    for (token, reason) in [
+        (token.as_str(), "token.algorithm"),
+        ("2YotnFZFEjr1zCsicMWpAA", "token.opaque"),
+    ] {
+        let answer = dev.ask("/orders", Some(token));
+        assert!(answer.text.contains("--real-issuers"), "{}", answer.text);
+        let [outcome, hint, command] = dev.denial();
+        assert!(outcome.contains(reason), "{outcome}");
+        assert!(hint.contains("portcullis token --issuer acme"), "{hint}");
+        assert!(command.contains("--token token.txt"), "{command}");
+        let said = [outcome, hint, command].concat();
+        assert!(
+            !said.contains(token) && !said.contains("alice@example.com"),
+            "{said}"
+        );
+    }
+    // How a token is sent can be wrong, too, and then the header may hold one.
+    let headers = [
+        "Host: api.example.com",
+        "Authorization: 2YotnFZFEjr1zCsicMWpAA",
+    ];
+    http(
+        dev.address("http"),
+        "GET",
+        "/envoy/orders",
+        &headers.map(str::to_owned),
+    );
+    let [_, _, command] = dev.denial();
+    assert!(!command.contains("2YotnFZFEjr1zCsicMWpAA"), "{command}");
+}
+
+/// Answers each request with this JSON, for as long as the test runs.
+fn serve_json(body: String) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // One read holds the whole of a small request.
+            let _ = stream.read(&mut [0; 8192]);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    address
+}
+
+#[test]
+fn with_real_issuers_the_providers_tokens_pass_beside_those_of_dev() {
+    let signer = Signer::new("RS256").kid("k1");
+    let provider = serve_json(json!({ "keys": [signer.jwk()] }).to_string());
+    let keys = format!("keys url \"http://{provider}/jwks\" url ");
+    let policy = GOOD.replacen("url ", &keys, 1);
+    let folder = folder(&[("a.gate", &policy)]);
+    let claims = json!({
+        "iss": "https://acme.example/", "aud": "https://api.example.com", "sub": "alice",
+        "scope": "read:orders", "exp": 4_102_444_800_u64,
+    });
+    let token = signer.token(&claims);
+    let forged = Signer::new("ES256").kid("k1").token(&claims);
+
+    let dev = Dev::with(&[&text(&folder), "--real-issuers"]);
+    assert!(
+        dev.greeting.contains("beside the policy's"),
+        "{}",
+        dev.greeting
+    );
+    assert_eq!(dev.ask("/orders", Some(&token)).status, 200);
+    let own = dev.token(&["--scope", "read:orders"]);
+    assert_eq!(dev.ask("/orders", Some(&own)).status, 200);
+    assert_eq!(dev.ask("/orders", Some(&forged)).status, 401);
+
+    let dev = Dev::start(&text(&folder));
+    let answer = dev.ask("/orders", Some(&token));
+    assert_eq!(answer.status, 401);
+    assert!(answer.text.contains("--real-issuers"), "{}", answer.text);
 }

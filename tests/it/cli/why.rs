@@ -502,13 +502,15 @@ fn what_is_soon_mistyped_is_answered() {
     );
     let host = why(&["policies/spa", "GET https://api.exmple.com/products"]);
     assert!(
-        host.stdout.contains("hosts are api.example.com"),
+        host.stdout.contains("did you mean `api.example.com`?"),
         "{}",
         host.stdout
     );
     let method = why(&["policies/spa", "PATCH /orders/17"]);
     assert!(
-        method.stdout.contains("has routes for DELETE, GET"),
+        method
+            .stdout
+            .contains("there are routes for `DELETE`, `GET`"),
         "{}",
         method.stdout
     );

@@ -86,6 +86,10 @@ fn a_typo_is_an_error_with_its_place() {
     refused("deadline: 150\n", &["`150`", "line 1"]);
     refused("explain: full\nexplain: none\n", &["duplicate"]);
     refused("- a list\n", &["line 1"]);
+    refused(
+        "log:\n  level: info\nlimits: [1, 2]\n",
+        &["line 3: limits", "list"],
+    );
     refused("log: {level: loud}", &["log.level", "loud"]);
     refused(
         "adapters: {nginx: {address: x-real-ip}}",
@@ -235,6 +239,87 @@ fn only_headers_that_are_taken_away_are_trusted() {
         ),
     ] {
         assert_eq!(Config::parse(text).is_ok(), fine, "{text}");
+    }
+}
+
+#[test]
+fn an_error_has_the_line_the_field_and_what_was_meant() {
+    for (text, wanted) in [
+        (
+            "# a comment\nlisteners:\n  http:\n    adress: 127.0.0.1:1\n",
+            "line 4: listeners.http.adress: unknown field `adress`; did you mean `address`?",
+        ),
+        (
+            "keys:\n  timeout: 5\n",
+            "line 2: keys.timeout: invalid type: integer `5`, expected digits and one of `ms`, `s`, \
+             `m`, `h`, `d`, such as `150ms`",
+        ),
+        (
+            "\nlog:\n\n  level: verbose\n",
+            "line 4: log.level: unknown value `verbose`; there are `error`, `warn`, `info`, `debug`, \
+             `trace`",
+        ),
+        (
+            "explain: Full\n",
+            "line 1: explain: unknown value `Full`; did you mean `full`?",
+        ),
+        (
+            "limits: { decisions: 5,\n  headers: 0 }\n",
+            "line 2: limits.headers: must be more than 0",
+        ),
+        (
+            "introspection:\n  issuers:\n    acme: {}\n",
+            "line 3: introspection.issuers.acme: missing field `client_id`",
+        ),
+        (
+            "introspection:\n  issuers:\n    acme:\n      clientid: a\n",
+            "line 4: introspection.issuers.acme.clientid: unknown field `clientid`; did you mean \
+             `client_id`?",
+        ),
+        (
+            "explain: full\nlog: {}\nexplain: none\n",
+            "line 3: explain: duplicate field; it was given in line 1",
+        ),
+        (
+            "docs: pages\n",
+            "line 1: docs: `pages` is not the URL of a folder of pages, such as \
+             `https://docs.example.com/reasons`",
+        ),
+    ] {
+        assert_eq!(Config::parse(text), Err(wanted.to_owned()), "{text}");
+    }
+    for (text, line) in [("log: {level: info\n", "line "), ("a: b: c\n", "line 1")] {
+        refused(text, &[line, "this is not YAML"]);
+    }
+}
+
+/// Wherever a value is of the wrong type, or a name is mistyped, the field is named and its line.
+#[test]
+fn every_field_is_named_with_its_line() {
+    let value = serde_yaml::to_value(Config::default()).expect("a value");
+    let mut all = BTreeMap::new();
+    fields("", &value, &mut all);
+    assert!(all.len() > 40);
+    for path in all.keys() {
+        let names: Vec<&str> = path.split('.').collect();
+        let document = |last: &str| {
+            let mut text = String::new();
+            for (depth, name) in names.iter().enumerate() {
+                let name = if depth + 1 == names.len() { last } else { name };
+                text.push_str(&format!("{}{name}:\n", "  ".repeat(depth)));
+            }
+            format!("{} [[[1]]]\n", text.trim_end())
+        };
+        let own = names.last().expect("a name");
+        let line = names.len();
+        refused(&document(own), &[&format!("line {line}: {path}")]);
+        refused(
+            &document(&format!("{own}x")),
+            &[
+                &format!("line {line}: {path}x: unknown field"),
+                &format!("did you mean `{own}`?"),
+            ],
+        );
     }
 }
 

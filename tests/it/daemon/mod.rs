@@ -13,6 +13,7 @@ mod introspect;
 mod keys;
 mod listeners;
 mod one_decision;
+mod operator;
 mod outage;
 mod pages;
 mod pdp;

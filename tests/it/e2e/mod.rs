@@ -20,6 +20,7 @@ mod world;
 
 mod applications;
 mod fail_closed;
+mod going_live;
 mod introspect;
 mod keys;
 mod places;

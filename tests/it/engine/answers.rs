@@ -67,7 +67,7 @@ fn with<T>(
 
 fn told(path: &str, evidence: Evidence<'_>, policy: &Policy, explain: Explain) -> Answer {
     with(path, evidence, policy, |decision| {
-        answer(decision, explain, "d-1", None, |status| status)
+        answer(decision, explain, None, "d-1", None, |status| status)
     })
 }
 
@@ -152,7 +152,17 @@ fn the_hint_goes_as_far_as_explain_lets_it() {
         assert_eq!(body["decision_id"], "d-1");
         assert_eq!(body["status"], 401);
         assert_eq!(body["title"], "Unauthorized");
-        assert_eq!(body["type"], "about:blank");
+        let reason = body.get("reason").and_then(|reason| reason.as_str());
+        assert_eq!(
+            body["type"],
+            reason.map_or("about:blank".to_owned(), |reason| format!(
+                "urn:portcullis:reason:{reason}"
+            ))
+        );
+        let next = reason.map(|_| Reason::TokenExpired.advice());
+        assert_eq!(body.get("detail").and_then(|it| it.as_str()), next);
+        let help = reason.map(|reason| format!("portcullis why --reason {reason}"));
+        assert_eq!(body.get("help").and_then(|it| it.as_str()), help.as_deref());
     }
 }
 
@@ -204,7 +214,14 @@ fn where_the_metadata_is_stands_in_the_challenge() {
     let policy = policy();
     let url = "https://shop.example.com/.well-known/oauth-protected-resource";
     let challenge = with("/me", Evidence::Nothing, &policy, |decision| {
-        let answer = answer(decision, Explain::Reason, "d-1", Some(url), |status| status);
+        let answer = answer(
+            decision,
+            Explain::Reason,
+            None,
+            "d-1",
+            Some(url),
+            |status| status,
+        );
         challenge(&answer).to_owned()
     });
     let expected = format!("Bearer realm=\"the shop\", resource_metadata=\"{url}\"");
@@ -216,7 +233,7 @@ fn a_status_that_a_proxy_cannot_carry_is_replaced_in_the_body_too() {
     let policy = policy();
     let fault = Fault::new(Reason::RequestMalformed, "two hosts");
     let decision = refuse(&policy, &fault);
-    let answer = answer(&decision, Explain::Reason, "d-1", None, |_| 403);
+    let answer = answer(&decision, Explain::Reason, None, "d-1", None, |_| 403);
     assert_eq!(answer.status, 403);
     assert_eq!(body(&answer)["status"], 403);
     assert_eq!(body(&answer)["reason"], "request.malformed");

@@ -5,4 +5,5 @@ mod bounded;
 mod cases;
 mod cookies;
 mod folded_paths;
+mod near;
 mod step_up;

@@ -110,4 +110,9 @@ fn import_takes_what_no_document_tells_and_writes_over_nothing() {
     assert_eq!(again.code, Some(2), "{}", again.everything());
     let kept = fs::read_to_string(path("p.gate")).expect("the file");
     assert_eq!(kept, "mine");
+    // A folder that is not there yet is made.
+    let fresh = path("policies/shop/p.gate");
+    let made = run(&["import", "openapi", &path("openapi.yaml"), "-o", &fresh]);
+    assert_eq!(made.code, Some(0), "{}", made.everything());
+    assert!(fs::read_to_string(fresh).is_ok_and(|text| text.contains("api ")));
 }

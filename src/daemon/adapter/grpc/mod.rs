@@ -29,13 +29,14 @@ use tower::ServiceExt;
 
 use streams::Streams;
 
+use super::waits;
 use crate::daemon::Daemon;
 use crate::daemon::adapter::contradicting;
 use crate::daemon::metrics::Adapter;
 use crate::daemon::pipeline::Decided;
 
 /// The path of the one method.
-const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
 /// The name under which health is asked for beside the empty one.
 const SERVICE: &str = "envoy.service.auth.v3.Authorization";
@@ -90,6 +91,7 @@ impl Authorization for Check {
                 .0
                 .overloaded(Adapter::grpc, |decided| respond(decided, &[])));
         }
+        waits::by_grpc(&self.0, request.metadata());
         let check = request.into_inner();
         let settings = self.0.settings();
         let read = || read::read(&check, &settings.adapters.grpc);

@@ -25,13 +25,13 @@ pub fn read<'a>(
         .as_ref()
         .and_then(|attributes| attributes.request.as_ref())
         .and_then(|request| request.http.as_ref())
-        .ok_or_else(|| Malformed("the CheckRequest is about no HTTP request".to_owned()))?;
+        .ok_or_else(|| Malformed::new("the CheckRequest is about no HTTP request".to_owned()))?;
     let mut original = match &http.header_map {
         Some(raw) => raw_headers(http, raw)?,
         None => joined_headers(http),
     };
     if original.method.is_empty() || original.target.is_empty() {
-        return Err(Malformed(
+        return Err(Malformed::new(
             "the CheckRequest names no method or no path".to_owned(),
         ));
     }
@@ -92,13 +92,13 @@ fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original
         let mut values = raw.headers.iter().filter(|header| header.key == name);
         match (values.next(), values.next()) {
             (value, None) => Ok(value.map(|header| header.raw_value.as_slice())),
-            _ => Err(Malformed(format!("`{name}` is there more than once"))),
+            _ => Err(Malformed::new(format!("`{name}` is there more than once"))),
         }
     };
     let text = |name: &str, attribute: &'a str| match pseudo(name)? {
         None => Ok(attribute),
         Some(value) => {
-            std::str::from_utf8(value).map_err(|_| Malformed(format!("`{name}` is not UTF-8")))
+            std::str::from_utf8(value).map_err(|_| Malformed::new(format!("`{name}` is not UTF-8")))
         }
     };
     let path = pseudo(":path")?;
@@ -156,10 +156,10 @@ fn one<'a>(original: &Original<'a>, name: &str) -> Result<&'a str, Malformed> {
         .filter(|(header, _)| *header == name)
         .map(|(_, value)| *value);
     match (values.next(), values.next()) {
-        (None, _) => Err(Malformed(format!("the header `{name}` is missing"))),
+        (None, _) => Err(Malformed::header(name, "is missing")),
         (Some(value), None) if !value.contains(&b',') => std::str::from_utf8(value)
-            .map_err(|_| Malformed(format!("the header `{name}` is not ASCII"))),
-        _ => Err(Malformed(format!("the header `{name}` has several values"))),
+            .map_err(|_| Malformed::new(format!("the header `{name}` is not ASCII"))),
+        _ => Err(Malformed::header(name, "has several values")),
     }
 }
 
@@ -172,7 +172,7 @@ fn source_address(check: &CheckRequest) -> Result<IpAddr, Malformed> {
         .and_then(|address| address.address.as_ref());
     match address {
         Some(Address::SocketAddress(socket)) => original::address(&socket.address, "source"),
-        _ => Err(Malformed(
+        _ => Err(Malformed::new(
             "the CheckRequest holds no IP address of its source".to_owned(),
         )),
     }

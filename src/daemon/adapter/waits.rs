@@ -1,0 +1,84 @@
+//! How long a proxy waits for the answer, where it says so: it must be longer than a decision may
+//! take, or the proxy's own error takes the place of the denial and its reason.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use tonic::metadata::MetadataMap;
+
+use crate::daemon::Daemon;
+use crate::daemon::metrics::Adapter;
+use crate::daemon::notices::Notice;
+
+/// Says it to the operator where Envoy, asking over HTTP, does not wait long enough.
+pub fn by_http(daemon: &Daemon, headers: &HeaderMap) {
+    let millis = headers
+        .get("x-envoy-expected-rq-timeout-ms")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse().ok());
+    compare(daemon, Adapter::envoy, millis.map(Duration::from_millis));
+}
+
+/// Says it to the operator where Envoy, asking over gRPC, does not wait long enough.
+pub fn by_grpc(daemon: &Daemon, metadata: &MetadataMap) {
+    let waits = metadata
+        .get("grpc-timeout")
+        .and_then(|value| value.to_str().ok())
+        .and_then(grpc_timeout);
+    compare(daemon, Adapter::grpc, waits);
+}
+
+fn compare(daemon: &Daemon, adapter: Adapter, waits: Option<Duration>) {
+    let deadline = daemon.settings().deadline;
+    // Zero is no timeout to Envoy.
+    if let Some(waits) = waits.filter(|waits| !waits.is_zero() && *waits <= deadline.get()) {
+        daemon.notices().say(Notice::Deadline {
+            adapter,
+            waits,
+            deadline,
+        });
+    }
+}
+
+/// A `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, section "Requests").
+fn grpc_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(count * 3600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_digits_and_a_unit() {
+        for (text, wanted) in [
+            ("200m", Some(Duration::from_millis(200))),
+            ("1S", Some(Duration::from_secs(1))),
+            ("2M", Some(Duration::from_secs(120))),
+            ("99999999H", Some(Duration::from_secs(99_999_999 * 3600))),
+            ("250000u", Some(Duration::from_millis(250))),
+            ("5n", Some(Duration::from_nanos(5))),
+            ("", None),
+            ("m", None),
+            ("200", None),
+            ("-1S", None),
+            ("999999999S", None),
+            ("1\u{e9}", None),
+        ] {
+            assert_eq!(grpc_timeout(text), wanted, "{text}");
+        }
+    }
+}
