@@ -20,7 +20,7 @@ use portcullis::engine::{Evidence, Fault, Policy, Presented, Request, decide};
 use portcullis::keys::{KeySet, Keys};
 use portcullis::model::KeySource;
 use portcullis::reason::Reason;
-use portcullis::settings::{Demand, IssuerId};
+use portcullis::settings::{Demand, IssuerId, Tenant};
 use portcullis::source::Sources;
 use portcullis::syntax;
 use portcullis::token::{self, Admitted, Demands, Sender, Shown, Verified};
@@ -139,7 +139,7 @@ fn ask(policy: &Policy, method: &str, authorization: &str) -> String {
         },
     };
     let decision = decide(&routed, evidence);
-    let answer = answer(&decision, Explain::Full, "1", None, |status| status);
+    let answer = answer(&decision, Explain::Full, None, "1", None, |status| status);
     let why = decision.hint().unwrap_or("allowed");
     format!("{method} /orders: {} {why}", answer.status)
 }
@@ -157,10 +157,10 @@ fn no_replay_memory(verified: &Verified) -> Fault {
 struct FileKeys<'p>(&'p Policy);
 
 impl Keys for FileKeys<'_> {
-    fn of(&self, issuer: IssuerId) -> Option<Arc<KeySet>> {
+    fn of(&self, issuer: IssuerId, _tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
         match &self.0.issuer(issuer)?.keys {
             KeySource::Files(set) => Some(Arc::clone(set)),
-            KeySource::Discover | KeySource::Url(_) => None,
+            KeySource::Discover | KeySource::Urls(_) | KeySource::TenantUrl { .. } => None,
         }
     }
 }

@@ -214,10 +214,12 @@ mod tests {
             route: None,
             decision: "deny",
             reason: None,
+            hint: None,
             issuer: None,
             sub: None,
             client: None,
             jti: None,
+            unverified: None,
             claims: BTreeMap::new(),
             latency_us: 0,
         }

@@ -16,7 +16,7 @@ pub fn refuse(headers: &[(&str, &[u8])], trusted: &[&str]) -> Result<(), Malform
         .filter(|header| handling(header, trusted) == Handling::Refuse);
     for header in refused {
         if let Some((sent, _)) = headers.iter().find(|(sent, _)| same(sent, header.name)) {
-            return Err(Malformed(format!(
+            return Err(Malformed::new(format!(
                 "the header {} asks for another method than the one that is judged; send the request with that method",
                 crate::text::quoted(sent)
             )));
