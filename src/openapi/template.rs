@@ -211,7 +211,11 @@ mod tests {
                 "/a//b",
                 "it has an empty segment, and requests with one are refused",
             ),
-            ("", "/../b", "requests with the segment `..` are refused"),
+            (
+                "",
+                "/../b",
+                "requests whose path holds a `.` or `..` segment are refused",
+            ),
             ("", "x", "it does not begin with `/`"),
             ("", "/{a", "the braces of `{a` are not balanced"),
             (

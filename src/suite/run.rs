@@ -1,5 +1,6 @@
 //! Runs the tests: what was expected, what happened, and why.
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 
 use super::{exchange, parallel};
@@ -141,7 +142,9 @@ fn expect(policy: &Policy, test: &Test, wanted: &Expectation, now: f64) -> Expec
         exchange::decide(policy, test, wanted, now, |routed, evidence, decision| {
             let failure = difference(&wanted.outcome, decision).map(|message| {
                 let trace = engine::explain(routed, evidence);
-                let explanation = answer::explanation(decision, &trace, Explain::Full);
+                // As `why` does: the headers that a client gets, and all that an operator may know.
+                let mut explanation = answer::explanation(decision, &trace, Explain::default());
+                explanation.hint = decision.operator_hint().map(Cow::into_owned);
                 Failure {
                     message,
                     explanation,

@@ -162,7 +162,7 @@ mod tests {
             ("`", "`` ` ``"),
             ("a``", "``` a`` ```"),
             ("", "`  `"),
-            ("a\nb\u{202e}", "`a\u{fffd}b\u{fffd}`"),
+            ("a\nb\u{202e}", "`a\\nb\\u{202e}`"),
         ] {
             assert_eq!(code(text), shown);
         }

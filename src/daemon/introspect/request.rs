@@ -236,7 +236,7 @@ mod tests {
         let said = |body: &str| said(&reply(body), std::iter::empty());
         assert_eq!(
             said(r#"{"error":"invalid_client","error_description":"no\nsuch \"client\""}"#),
-            " and says `invalid_client`, `no?such 'client'`"
+            " and says `invalid_client`, `no\\nsuch \"client\"`"
         );
         assert_eq!(
             said(r#"{"error":"access_denied"}"#),

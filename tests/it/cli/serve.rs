@@ -130,7 +130,8 @@ fn why_says_what_the_daemon_does() {
         ),
     ]);
     let path = text(folder.path().join("policy"));
-    let daemon = Serve::start(&text(folder.path().join("portcullis.yaml")));
+    let config = text(folder.path().join("portcullis.yaml"));
+    let daemon = Serve::start(&config);
 
     let claims = |scope: &str, exp: u64| {
         json!({
@@ -212,7 +213,9 @@ fn why_says_what_the_daemon_does() {
         let url = format!("{base}{target}");
         let mut question = json!({ "method": method, "url": url, "headers": {} });
         let request = format!("{method} {url}");
-        let mut arguments = vec!["why", &path, &request, "--format", "json"];
+        let mut arguments = vec![
+            "why", &path, &request, "--format", "json", "--config", &config,
+        ];
         let lines: Vec<String> = headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}"))

@@ -497,7 +497,7 @@ async fn what_is_inside_is_not_reached_from_outside() {
         ("https://[::ffff:192.168.0.1]/", "address 192.168.0.1;"),
         ("https://[fd00::1]/", "is at the private address fd00::1;"),
         ("https://[64:ff9b::a00:1]/", "is at the private address"),
-        ("http://keys.example.com/jwks", "is not https"),
+        ("http://keys.example.com/jwks", "is plain HTTP"),
         ("ftp://keys.example.com/jwks", "is not https"),
         ("file:///etc/passwd", "names no host"),
     ] {

@@ -54,7 +54,10 @@ fn the_guide_leads_from_a_provider_to_an_answer() {
     let mut daemon = Process::start("portcullis", &serve, folder.path());
     let admin = process::local(admin);
     daemon.wait_for(|_| {
-        let ready = super::caller::exchange(admin, &Request::new("GET", "/readyz").bytes());
+        let ready = super::caller::exchange(
+            admin,
+            &Request::to_host("GET", "/readyz", "localhost").bytes(),
+        );
         ready.is_ok_and(|answer| answer.status == 200).then_some(())
     });
     let mut echo = Command::new("python3");
@@ -82,10 +85,14 @@ fn the_guide_leads_from_a_provider_to_an_answer() {
         (403, Some("scope.missing"))
     );
     let token = provider.machine_token(Some(ORDERS), "read:orders", &json!({}));
-    let allowed = get()
-        .header("X-User-Id", "forged")
-        .bearer(&token)
-        .send(proxy.address);
+    // Who writes an identity header is refused; everybody else gets the token's.
+    let forged = get().header("X-User-Id", "forged").bearer(&token);
+    let refused = forged.send(proxy.address);
+    assert_eq!(
+        (refused.status, reason(&refused)),
+        (403, Some("request.malformed"))
+    );
+    let allowed = get().bearer(&token).send(proxy.address);
     assert_eq!(allowed.status, 200, "{}", allowed.text());
     let seen = echoed(&allowed.json(), "x-user-id").join(",");
     assert!(!seen.is_empty() && seen != "forged", "{seen}");
@@ -104,6 +111,8 @@ fn the_guide_leads_from_a_provider_to_an_answer() {
     });
     let hint = line["hint"].as_str().expect("a hint");
     assert!(hint.contains("read:orders"), "{hint}");
-    let metrics = Request::new("GET", "/metrics").send(admin).text();
+    let metrics = Request::to_host("GET", "/metrics", "localhost")
+        .send(admin)
+        .text();
     assert!(metrics.contains("portcullis_decisions_total"), "{metrics}");
 }
