@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::grpc::{Encoding, ask, check, connect};
 use super::harness::{Http, exchange, valid};
@@ -237,8 +237,7 @@ log: { level: trace, format: json, decisions: decisions.log }
     let decisions = std::fs::read_to_string(folder.path().join("decisions.log")).expect("a log");
     // All of it was logged at all.
     assert!(
-        log.iter()
-            .any(|line| line["message"] == Value::from("denied")),
+        log.iter().any(|line| line["message"] == "denied"),
         "{log:?}"
     );
     assert!(
