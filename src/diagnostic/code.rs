@@ -46,15 +46,15 @@ codes! {
     TooLarge = "P0003", Error;
     /// A folder holds no policy file.
     Empty = "P0004", Error;
-    /// A name is nearly that of a policy file.
+    /// A name is almost that of a policy file.
     NearlyPolicy = "P0005", Error;
     /// A policy file declares nothing.
     NothingDeclared = "P0006", Error;
-    /// A file of tests declares something else.
+    /// A test file declares something other than tests.
     NotATest = "P0007", Error;
     /// A file or folder has a name that can't be shown.
     UnshowableName = "P0008", Error;
-    /// The text is not of the language.
+    /// A syntax error.
     Syntax = "P0101", Error;
     /// Conditions or blocks are nested too deeply.
     TooDeep = "P0102", Error;
@@ -62,143 +62,143 @@ codes! {
     MixedAndOr = "P0103", Error;
     /// A name is declared twice.
     DoubledName = "P0201", Error;
-    /// A name stands for nothing.
+    /// A name isn't declared.
     UnknownName = "P0202", Error;
-    /// A name stands for a declaration of another kind than is expected there.
+    /// A name refers to another kind of declaration.
     WrongKind = "P0203", Error;
-    /// `let`s stand for each other in a circle.
+    /// `let`s refer to each other in a circle.
     LetCycle = "P0204", Error;
-    /// A claim that no issuer of the API declares.
+    /// No issuer of the API declares the claim.
     UnknownClaim = "P0205", Error;
-    /// A scope that is not in the API's closed list.
+    /// The scope isn't in the API's closed list.
     UnknownScope = "P0206", Error;
     /// The path has no parameter of that name.
     UnknownPathParameter = "P0207", Error;
-    /// Not every host of the API has a label of that name.
+    /// A host of the API has no label of that name.
     UnknownHostLabel = "P0208", Error;
-    /// A method that is not registered.
+    /// The method isn't registered.
     UnknownMethod = "P0209", Error;
-    /// An algorithm that is not of the language.
+    /// The algorithm isn't supported.
     UnknownAlgorithm = "P0210", Error;
-    /// An issuer whose tokens the API does not take.
+    /// The API doesn't accept tokens of this issuer.
     ForeignIssuer = "P0211", Error;
-    /// A value is of another type than is expected there.
+    /// A value has the wrong type.
     TypeMismatch = "P0301", Error;
-    /// What stands on the left has no such test.
+    /// The operator doesn't apply to this type.
     WrongTest = "P0302", Error;
-    /// A value does not have the form that it must have.
+    /// A value is malformed.
     BadValue = "P0303", Error;
-    /// An address range has bits set behind its prefix.
+    /// An address range has bits set after its prefix.
     HostBits = "P0304", Error;
     /// A list is empty.
     EmptyList = "P0305", Error;
-    /// A set is empty and may not be.
+    /// A set is empty but isn't declared `may be empty`.
     EmptySet = "P0306", Error;
-    /// A line of a set's file is not exactly one value.
+    /// A line of a set file isn't exactly one value.
     SetLine = "P0307", Error;
     /// A `param` has no value.
     ParamMissing = "P0308", Error;
-    /// The value given for a `param` is not of its type.
+    /// The value of a `param` has the wrong type.
     ParamValue = "P0309", Error;
-    /// A header or query parameter is asked to differ.
+    /// A header or query parameter is negated.
     NegatedRequest = "P0310", Error;
     /// `all` of a set that may be empty.
     EmptyAll = "P0311", Error;
-    /// `public if` speaks of a token.
+    /// `public if` tests a token.
     TokenAtomInPublic = "P0312", Error;
-    /// `sub` is compared where several issuers can name the same one.
+    /// `sub` is compared without saying which issuer.
     SubjectWithoutIssuer = "P0313", Error;
-    /// A claim that the language checks by itself.
+    /// The language checks this claim itself.
     CheckedClaim = "P0314", Error;
     /// A claim has two types in one API.
     ClaimOfTwoTypes = "P0315", Error;
-    /// A number is out of its bounds.
+    /// A number is out of range.
     BadBound = "P0316", Error;
     /// A value is listed twice.
     DoubledValue = "P0317", Error;
-    /// A setting is said twice.
+    /// A setting is given twice.
     DoubledSetting = "P0401", Error;
     /// An issuer has no URL.
     MissingUrl = "P0402", Error;
-    /// A URL that can't be an issuer's, or that can't be asked for keys or about tokens.
+    /// A URL can't be used for an issuer, its keys or introspection.
     BadUrl = "P0403", Error;
-    /// A token could be of two issuers by its `iss`.
+    /// Two issuers match the same `iss`.
     DoubledUrl = "P0404", Error;
-    /// Keys can't be discovered where the issuer's URL differs by tenant.
+    /// Keys can't be discovered when the issuer's URL contains a tenant.
     TenantKeys = "P0405", Error;
-    /// A file holds no key that could verify a token.
+    /// A file holds no usable key.
     KeyFile = "P0406", Error;
     /// An HMAC algorithm without a key file.
     HmacWithoutFile = "P0407", Error;
-    /// A claim is declared in a way that has no meaning.
+    /// A claim declaration is invalid.
     ClaimDeclaration = "P0408", Error;
     /// A claim is declared twice.
     DoubledClaim = "P0409", Error;
-    /// An API's settings stand in two blocks.
+    /// An API has two blocks with settings.
     ApiSettingsTwice = "P0410", Error;
-    /// A text is no host.
+    /// A host is invalid.
     BadHost = "P0411", Error;
-    /// An API has no issuer where it needs one.
+    /// An API needs an issuer.
     MissingIssuer = "P0412", Error;
-    /// An API has no audience where it needs one.
+    /// An API needs an audience.
     MissingAudience = "P0413", Error;
-    /// A text is no scope.
+    /// A scope is invalid.
     BadScope = "P0414", Error;
-    /// A header that is not a policy's to set.
+    /// A policy can't set this header.
     ReservedHeader = "P0415", Error;
     /// A header is set twice.
     DoubledForward = "P0416", Error;
-    /// A list is forwarded without saying how.
+    /// A list is forwarded without a format.
     ForwardedList = "P0417", Error;
-    /// A text that no browser sends as an origin.
+    /// An origin that no browser sends.
     BadOrigin = "P0418", Error;
-    /// A place that a token can't stand in alone.
+    /// A token can't be alone in this place.
     TokenPlace = "P0419", Error;
     /// APIs that share a host read its paths differently.
     PathOptionsDiffer = "P0420", Error;
-    /// ID tokens are taken whatever their audience.
+    /// ID tokens are accepted with any audience.
     IdTokenAudience = "P0421", Error;
-    /// An API that takes DPoP proofs names no host.
+    /// An API that accepts DPoP proofs names no host.
     ProofWithoutHost = "P0424", Error;
-    /// An API that takes DPoP proofs looks for tokens where no proof can stand beside one.
+    /// An API that accepts DPoP proofs doesn't read `Authorization`.
     ProofWithoutAuthorization = "P0425", Error;
-    /// Two issuers of an API are asked about tokens that are no JWTs.
+    /// Two issuers of an API introspect opaque tokens.
     TwoIntrospect = "P0426", Error;
-    /// ID tokens are asked for where tokens that are no JWTs are introspected.
+    /// ID tokens are required from an issuer that introspects.
     IntrospectedIdTokens = "P0427", Error;
-    /// No token is to be forwarded, and one can stand where it can't be taken away.
+    /// `forward no token` can't remove the token from this place.
     TokenForwarded = "P0428", Error;
-    /// A header that is forwarded or holds a token has a name that some proxy can't set or remove.
+    /// A proxy can't set or remove a header of this name.
     HeaderName = "P0429", Error;
-    /// A header or a place of a token has two uses, or two places are one to some application.
+    /// A header or token place has two uses.
     SharedName = "P0430", Error;
-    /// A condition reads another spelling of a header or parameter that is forwarded or holds a token.
+    /// A condition reads another spelling of a forwarded or token name.
     OtherSpelling = "P0431", Error;
-    /// A `keys url` names a tenant in a way that can't work.
+    /// The tenant in a `keys url` is invalid.
     TenantKeyUrl = "P0437", Error;
-    /// The issuer's URL is one of Entra's that no token has.
+    /// No Entra token has this issuer.
     SharedAuthority = "P0438", Error;
-    /// A path that has no meaning.
+    /// A path is invalid.
     BadPath = "P0501", Error;
-    /// A route does not say who may call it.
+    /// A route doesn't say who may call it.
     RouteWithoutAccess = "P0502", Error;
-    /// Two routes are for exactly the same requests.
+    /// Two routes match exactly the same requests.
     DoubledRoute = "P0503", Error;
     /// Routes of two APIs overlap, and neither is more specific.
     OverlapOfApis = "P0504", Error;
     /// A `denied` rule covers a route.
     DeniedCovers = "P0505", Error;
-    /// More specific routes take every request of a route.
+    /// More specific routes match every request of a route.
     NeverChosen = "P0506", Error;
-    /// A public route answers requests that a guard asks for a token.
+    /// A guard requires a token from a public route.
     PublicUnderGuard = "P0507", Error;
     /// A condition can never hold.
     NeverHolds = "P0508", Error;
-    /// A test names a token that it does not have.
+    /// A test uses a token that it doesn't declare.
     UnknownToken = "P0601", Error;
-    /// A test's target is none.
+    /// The target of a test is invalid.
     TestTarget = "P0602", Error;
-    /// A test names a reason that there is not.
+    /// No reason has this code.
     UnknownReason = "P0603", Error;
     /// A test expects a header that no API forwards.
     UnknownForward = "P0604", Error;
@@ -206,39 +206,39 @@ codes! {
     Unused = "P0901", Warning;
     /// An issuer is asked for ID tokens.
     IdTokens = "P0902", Warning;
-    /// A token is looked for in the URL.
+    /// A token may be sent in the URL.
     TokenInQuery = "P0903", Warning;
     /// `email` is compared without `email_verified`.
     UnverifiedEmail = "P0904", Warning;
-    /// A host names a port, which is not compared.
+    /// The port of a host isn't compared.
     HostPort = "P0905", Warning;
-    /// A key of a file can't be used.
+    /// A key in a file can't be used.
     KeyProblem = "P0906", Warning;
-    /// Two routes overlap, neither is more specific, and they ask for different things.
+    /// Two routes overlap with different requirements.
     CrossingRoutes = "P0907", Warning;
-    /// A route asks for less than the broader one around it.
+    /// A route requires less than the broader one around it.
     WeakerRoute = "P0908", Warning;
-    /// A guard tightens no route.
+    /// A guard matches no route.
     GuardWithoutRoute = "P0909", Warning;
-    /// A scope is used once and differs from another by a letter.
+    /// A scope that is used once differs from another by one letter.
     NearScope = "P0910", Warning;
-    /// A value is given for a `param` that is not declared.
+    /// A value is given for an undeclared `param`.
     UnknownParam = "P0911", Warning;
     /// A condition always holds.
     AlwaysHolds = "P0912", Warning;
     /// A part of a condition changes nothing.
     ChangesNothing = "P0913", Warning;
-    /// A `not` is never true without a claim.
+    /// A `not` never holds when the claim is missing.
     NotWithoutClaim = "P0914", Warning;
-    /// A path in other case falls to a route that asks for less.
+    /// A path in other case matches a route that requires less.
     OtherCase = "P0915", Warning;
-    /// A literal looks like the parameter of another tool.
+    /// A literal segment looks like another tool's parameter.
     LiteralParameter = "P0916", Warning;
-    /// A condition is too complex to be looked at.
+    /// A condition is too complex to analyse.
     TooComplex = "P0917", Warning;
-    /// A file looks like a policy file and is not read.
+    /// A file looks like a policy file but isn't read.
     PutAside = "P0921", Warning;
-    /// A number of a key is not written as RFC 7518 asks.
+    /// A number in a key isn't written as RFC 7518 requires.
     OddKey = "P0923", Warning;
     /// Keys are fetched over plain HTTP.
     PlainHttpKeys = "P0924", Warning;
