@@ -1,8 +1,7 @@
 //! What `/metrics` shows (Prometheus, OpenMetrics text format).
 //!
-//! Every label's values are names of the policy or of this program, never something that a
-//! client sends: the number of series is bounded by the policy. What a reload removed from the
-//! policy is removed here too.
+//! Label values are names from the policy or from this program, never from a request, so the policy
+//! bounds the number of series. A reload removes the series of routes that it removed.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -23,8 +22,8 @@ const LATENCY: [f64; 14] = [
     0.05, 0.15, 0.5, 1.0,
 ];
 
-/// How many series of decisions there are at most. Crossing routes are named together, so that a
-/// policy could have more combinations than routes; beyond this, they are counted without a route.
+/// The most series of decisions. Routes that overlap are counted under their joined names, so there
+/// can be more combinations than routes; beyond this limit, decisions are counted without a route.
 const MAX_SERIES: usize = 20_000;
 
 /// The media type of [`Metrics::text`].
@@ -77,21 +76,20 @@ struct ResultLabel {
     result: &'static str,
 }
 
-/// What came of questions about one issuer's tokens that are no JWTs; counted at requests, the
-/// counters are found once.
+/// The introspection counters of one issuer. They are looked up once, since every request counts.
 #[derive(Debug)]
 pub struct Introspections {
-    /// It answered that the token is good.
+    /// The issuer answered that the token is active.
     pub active: Counter,
-    /// It answered that it is not.
+    /// The issuer answered that the token is not active.
     pub inactive: Counter,
-    /// It did not answer, or with what is no answer.
+    /// The issuer did not answer, or not properly.
     pub failure: Counter,
-    /// It was not asked: the answer was there.
+    /// The result was in the cache.
     pub kept: Counter,
-    /// It was not asked: too many requests wait for it.
+    /// Too many requests were waiting for this issuer.
     pub refused: Counter,
-    /// A request could not wait for its answer any longer.
+    /// The request's deadline passed before the answer came.
     pub late: Counter,
 }
 
@@ -138,13 +136,13 @@ pub enum Lookup {
     Hit,
     /// It was found bad a short while ago.
     Bad,
-    /// Another request's verification was waited for.
+    /// It waited for a concurrent request's verification of the same token.
     Shared,
     /// It was verified.
     Miss,
 }
 
-/// A counter for each result of [`Lookup`]: counted at each request, they are found once.
+/// A counter for each [`Lookup`]. They are looked up once, since every request counts.
 #[derive(Debug, Default)]
 struct Lookups {
     hit: Counter,
@@ -184,7 +182,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counters at nothing.
+    /// Counters at zero.
     pub fn new() -> Metrics {
         let mut registry = Registry::with_prefix("portcullis");
         let metrics = Metrics {
@@ -206,7 +204,7 @@ impl Metrics {
         };
         registry.register(
             "decisions",
-            "Decisions by API, route, outcome and reason; no route is an empty one",
+            "Decisions by API, route, outcome and reason; the route is empty if none matched",
             metrics.decisions.clone(),
         );
         registry.register(
@@ -226,7 +224,7 @@ impl Metrics {
         );
         registry.register(
             "policy_last_load_failed",
-            "1 while the policy's files have errors and an older policy is in force, else 0",
+            "1 while an older policy is in force than the one in the files, else 0",
             metrics.last_failed.clone(),
         );
         registry.register(
@@ -241,27 +239,27 @@ impl Metrics {
         );
         registry.register(
             "introspections",
-            "Questions to issuers about tokens that are no JWTs by issuer and result: active, inactive, failure",
+            "Introspection calls by issuer and result: active, inactive, failure",
             metrics.introspections.clone(),
         );
         registry.register(
             "introspection_lookups",
-            "Requests that did not wait for such a question's end by issuer and result: kept, refused, late",
+            "Requests that did not get the result of an introspection call, by issuer and result: kept, refused, late",
             metrics.introspection_lookups.clone(),
         );
         registry.register(
             "decision_log_dropped_lines",
-            "Lines of the decision log that were dropped, because too many waited to be written",
+            "Lines of the decision log that were dropped because the queue was full",
             metrics.dropped_log_lines.clone(),
         );
         registry.register(
             "token_cache_entries",
-            "How many verified tokens are kept",
+            "Verified tokens in the cache",
             metrics.tokens.clone(),
         );
         registry.register(
             "token_cache_bytes",
-            "How many bytes the verified tokens take",
+            "Memory that the verified tokens in the cache take, in bytes",
             metrics.token_bytes.clone(),
         );
         let lookups = Family::<ResultLabel, Counter>::default();
@@ -274,7 +272,7 @@ impl Metrics {
         };
         registry.register(
             "token_cache_lookups",
-            "Tokens by how they were verified: hit, known as bad, shared with another request, miss",
+            "Lookups of tokens in the cache by result: hit, bad (known to be invalid), shared (with a concurrent request), miss",
             lookups,
         );
         Metrics {
@@ -398,7 +396,7 @@ impl Metrics {
         counter.inc();
     }
 
-    /// Counts verified tokens that are kept, or no more.
+    /// Adjusts the number and size of cached tokens by these differences.
     pub fn tokens_kept(&self, entries: i64, bytes: i64) {
         self.tokens.inc_by(entries);
         self.token_bytes.inc_by(bytes);
