@@ -1,6 +1,7 @@
 //! The hosts of an API.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Host;
@@ -60,8 +61,24 @@ fn one(text: &Spanned<String>, out: &mut Out) -> Option<Host> {
         );
         return None;
     }
+    if text.node.parse::<Ipv6Addr>().is_ok() {
+        out.say(
+            bad("an IPv6 address stands in brackets")
+                .help(format!("write `\"[{}]\"`", text.node))
+                .suggest(text.span, format!("\"[{}]\"", text.node)),
+        );
+        return None;
+    }
     let Some((name, port)) = split_port(&text.node) else {
-        out.say(bad("its port is not a number"));
+        let bad = bad("its port is not a number");
+        out.say(match text.node.rsplit_once(':') {
+            Some((name, _)) if normal_host(name).is_ok() => bad
+                .help(format!(
+                    "hosts compare without their port: leave it out, `\"{name}\"`"
+                ))
+                .suggest(text.span, format!("\"{name}\"")),
+            _ => bad.help("hosts compare without their port: leave it out"),
+        });
         return None;
     };
     if port.is_some() {

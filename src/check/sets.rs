@@ -398,6 +398,20 @@ fn lines(content: &[u8], name: &str) -> Result<Vec<String>, Fault> {
         let message = format!("the file `{name}` is not UTF-8");
         return Err(fault(Code::NotUtf8, message, None));
     };
+    if let Some((format, help)) = foreign_format(text) {
+        out.say(
+            Diagnostic::new(
+                Code::SetLine,
+                path.span,
+                format!(
+                    "the file `{}` holds {format}, not one value a line",
+                    path.node
+                ),
+            )
+            .help(help),
+        );
+        return None;
+    }
     let text = text.strip_suffix('\n').unwrap_or(text);
     let mut lines = Vec::new();
     let mut problems: Vec<String> = Vec::new();
@@ -427,6 +441,46 @@ fn lines(content: &[u8], name: &str) -> Result<Vec<String>, Fault> {
         Code::SetLine,
         format!("the file `{name}` does not hold one value a line: {problems}"),
         Some("each line is compared as it is, blanks and all: leave nothing else in it"),
+    ))
+}
+
+/// The format of a file that is written for other programs, and what to do about it. Its lines
+/// would be members that no value ever equals.
+fn foreign_format(text: &str) -> Option<(&'static str, &'static str)> {
+    let trimmed = text.trim();
+    let inside = |open: char, close: char| {
+        trimmed
+            .strip_prefix(open)
+            .and_then(|rest| rest.strip_suffix(close))
+            .map(str::trim)
+    };
+    // `[2001:db8::1]` and `{id}` could be values.
+    let is_array = inside('[', ']').is_some_and(|inner| {
+        inner.is_empty() || inner.contains(',') || inner.starts_with(['"', '[', '{'])
+    });
+    let is_object = inside('{', '}')
+        .is_some_and(|inner| inner.is_empty() || (inner.starts_with('"') && inner.contains(':')));
+    if is_array || is_object {
+        return Some((
+            "JSON",
+            "write each value on a line of its own, without quotes, such as `jq -r '.[]'` prints",
+        ));
+    }
+    let all = |test: fn(&str) -> bool| !trimmed.is_empty() && trimmed.lines().all(test);
+    if all(|line| line.starts_with("- ")) {
+        return Some((
+            "a YAML list",
+            "write each value on a line of its own, without the `- `",
+        ));
+    }
+    let is_quoted = |line: &str| {
+        line.trim_end_matches(',')
+            .strip_prefix('"')
+            .is_some_and(|rest| rest.len() > 1 && rest.ends_with('"'))
+    };
+    all(is_quoted).then_some((
+        "values in quotes",
+        "quotes would be a part of each value: leave them out",
     ))
 }
 

@@ -131,6 +131,36 @@ fn shown(text: String) -> String {
     }
 }
 
+/// Leaves out the errors about a place that an earlier stage has reported already: what stands
+/// there is not what was meant, so a second error about it would mislead. An error stays in any
+/// case, so nothing loads that would not have.
+pub fn without_echoes(earlier: &[Diagnostic], later: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut places: Vec<Span> = earlier
+        .iter()
+        .filter(|diagnostic| diagnostic.severity() == Severity::Error)
+        .filter_map(|diagnostic| diagnostic.primary.as_ref().map(|label| label.span))
+        .collect();
+    places.sort_unstable();
+    let is_echo = |span: Span| {
+        let after =
+            places.partition_point(|place| (place.file, place.start) < (span.file, span.start));
+        let before = after.checked_sub(1).and_then(|at| places.get(at));
+        [before, places.get(after)]
+            .into_iter()
+            .flatten()
+            .any(|place| {
+                place.file == span.file && place.start < span.end && span.start < place.end
+            })
+    };
+    later
+        .into_iter()
+        .filter(|diagnostic| {
+            let place = diagnostic.primary.as_ref().map(|label| label.span);
+            diagnostic.severity() != Severity::Error || !place.is_some_and(is_echo)
+        })
+        .collect()
+}
+
 /// Whether any of them is an error.
 pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics

@@ -343,7 +343,9 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
             diagnostics: Vec::new(),
         }
     };
-    diagnostics.append(&mut checked.diagnostics);
+    let found = std::mem::take(&mut checked.diagnostics);
+    let found = diagnostic::without_echoes(&diagnostics, found);
+    diagnostics.extend(found);
     checked.diagnostics = diagnostics;
     if diagnostic::has_errors(&checked.diagnostics) {
         checked.model = None;

@@ -69,11 +69,14 @@ pub fn parse(sources: &Sources, file: FileId) -> (ast::Document, Vec<Diagnostic>
             Code::TooLarge,
             start,
             format!(
-                "the file has {} bytes, and a policy file at most {MAX_FILE_BYTES}",
+                "the file has {} bytes; the limit for a policy file is {MAX_FILE_BYTES}",
                 source.text.len()
             ),
         )
-        .help("split it: all `*.gate` files of a folder are one policy");
+        .help("split it: all `*.gate` files in a folder are one policy");
+        return (empty, vec![error]);
+    }
+    if let Some(error) = explain::foreign(file, &source.text) {
         return (empty, vec![error]);
     }
     let scanned = scan::scan(file, &source.text);

@@ -47,7 +47,7 @@ pub(super) fn scan(file: FileId, text: &str) -> Scanned {
             0..'\u{feff}'.len_utf8(),
             Code::Syntax,
             "the file begins with a byte order mark",
-            "save it as UTF-8 without one",
+            "save it as UTF-8 without a byte order mark",
         );
         scanner.blank(text.len() - rest.len());
     }
@@ -165,8 +165,8 @@ impl<'a> Scanner<'a> {
             self.report(
                 at..at + 1,
                 Code::Syntax,
-                "`#` begins a comment only at the start of a line or after a blank",
-                "put a blank before it; text that holds a `#` stands in quotes",
+                "`#` begins a comment only at the start of a line or after a space",
+                "put a space before it; text with a `#` must be in quotes",
             );
         }
         let start = self.at();
@@ -246,8 +246,8 @@ impl<'a> Scanner<'a> {
         self.report(
             at + brace..at + to_end + 1,
             Code::Syntax,
-            format!("`{whole}` holds a blank"),
-            "a parameter of a path is written `{name}`, without blanks",
+            format!("`{whole}` contains a space"),
+            "a path parameter is written `{name}`, without spaces",
         );
         self.copy(to_brace);
         self.out.text.push_str(&filled);
@@ -285,7 +285,7 @@ impl<'a> Scanner<'a> {
             at..at + length,
             Code::Syntax,
             "this string has no closing quote on its line",
-            "end it with `\"`; a string stands on one line",
+            "end it with `\"`; a string can't span lines",
         );
         let line = self.rest.get(..length).unwrap_or(self.rest);
         let body = line.strip_suffix(" {").unwrap_or(line).len();
@@ -337,7 +337,7 @@ impl<'a> Scanner<'a> {
             at..at + length,
             Code::Syntax,
             format!("the character U+{:04X} is not allowed", u32::from(c)),
-            "no reviewer would see it: remove it",
+            "it is invisible to reviewers; remove it",
         );
         self.blank(length);
     }

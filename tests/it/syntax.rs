@@ -1,5 +1,7 @@
 //! Text to tree, and what is said of text that is none.
 
+mod suggestions;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,7 @@ mod key_urls;
 mod keys;
 mod settings;
 mod shared_authority;
+mod slash;
 mod url;
 
 use std::collections::BTreeMap;

@@ -78,7 +78,11 @@ pub(super) fn check_url(
         return check_tenant_url(&text, settings, claims, out);
     }
     let discovers = settings.discovers();
-    if let Some(shared) = shared_authority(&text, !discovers) {
+    let shared = shared_authority(&text, !discovers);
+    if shared.is_none() {
+        super::slash::check(&text, out);
+    }
+    if let Some(shared) = shared {
         out.say(shared);
     } else if discovers {
         let problem = match parse_fetched(&text.node) {

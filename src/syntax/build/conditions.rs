@@ -83,12 +83,12 @@ fn mixed(node: &Node, first: &Node, other: &Node) -> Diagnostic {
     Diagnostic::new(
         Code::MixedAndOr,
         first.span(),
-        "`and` stands beside `or` without parentheses",
+        "`and` and `or` are mixed without parentheses",
     )
     .label(format!("`{}` here", first.text()))
     .also(other.span(), format!("`{}` here", other.text()))
     .help(format!(
-        "say which is meant: `{}` or `{}`",
+        "write `{}` or `{}`",
         grouped(node, "and"),
         grouped(node, "or")
     ))

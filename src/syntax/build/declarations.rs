@@ -16,18 +16,15 @@ pub(in crate::syntax) fn language(node: &Node, first: bool, notes: &mut Notes) -
     if !first {
         notes.wrong(
             node.span(),
-            "`language` is not the first statement of the file",
-            "it comes before everything but comments, so that a reader knows what is ahead",
+            "`language` must be the first statement of the file",
+            "only comments can come before it",
         );
     }
     if version.text() != VERSION {
         notes.wrong_with(
             version.span(),
-            format!(
-                "there is no version `{}` of the language here",
-                version.text()
-            ),
-            format!("this portcullis reads version {VERSION}"),
+            format!("the language has no version `{}`", version.text()),
+            format!("this portcullis supports version {VERSION}"),
             VERSION,
         );
     }

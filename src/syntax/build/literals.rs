@@ -18,16 +18,16 @@ pub(super) fn name(node: &Node, notes: &mut Notes) -> Name {
     if let Some(quote) = text.chars().find(|c| "“”„‘’«»".contains(*c)) {
         notes.wrong_with(
             node.span(),
-            format!("`{quote}` is not a quote of the language"),
-            "text stands between `\"` and `\"`",
+            format!("`{quote}` is not a quotation mark here"),
+            "put text between `\"` and `\"`",
             format!(
                 "\"{}\"",
                 text.replace(['“', '”', '„', '‘', '’', '«', '»'], "")
             ),
         );
     } else if let Some(odd) = text.chars().find(|c| !is_name_part(*c)) {
-        let message = format!("`{text}` is not a name: `{odd}` cannot stand in one");
-        let help = "a name is a letter, then letters, digits and `_`";
+        let message = format!("`{text}` is not a name: it contains `{odd}`");
+        let help = "a name starts with a letter and has letters, digits and `_`";
         if odd == '-' {
             notes.wrong_with(node.span(), message, help, text.replace('-', "_"));
         } else {
@@ -84,7 +84,7 @@ pub(super) fn string(node: &Node, notes: &mut Notes) -> Spanned<String> {
                         end: start + length,
                         ..span
                     },
-                    format!("`\\{other}` is not an escape"),
+                    format!("`\\{other}` is not an escape sequence"),
                     "the only escapes are `\\\"` and `\\\\`",
                 );
             }
@@ -112,7 +112,7 @@ pub(super) fn numeric(node: &Node, notes: &mut Notes) -> Spanned<Literal> {
             notes.wrong(
                 span,
                 format!("`{text}` is not a number"),
-                "a number has no exponent: write it out",
+                "write the number without an exponent",
             );
             Literal::Number(0.0)
         }
@@ -120,7 +120,7 @@ pub(super) fn numeric(node: &Node, notes: &mut Notes) -> Spanned<Literal> {
             notes.wrong(
                 span,
                 format!("`{text}` is neither a number nor a duration"),
-                "a duration is digits and one of `s`, `m`, `h`, `d`, such as `15m`",
+                "a duration is digits followed by `s`, `m`, `h`, `d`, such as `15m`",
             );
             Literal::Duration(0)
         }
@@ -146,8 +146,8 @@ pub(super) fn duration(node: &Node, notes: &mut Notes) -> u64 {
             if notes.diagnostics.len() == reported {
                 notes.wrong(
                     node.span(),
-                    format!("`{}` is a number, but a duration is wanted", node.text()),
-                    "a duration is digits and one of `s`, `m`, `h`, `d`, such as `15m`",
+                    format!("`{}` is a number; expected a duration", node.text()),
+                    "a duration is digits followed by `s`, `m`, `h`, `d`, such as `15m`",
                 );
             }
             0
@@ -224,8 +224,8 @@ pub(super) fn term(node: &Node, notes: &mut Notes) -> Option<Term> {
         {
             notes.wrong_with(
                 part.span(),
-                format!("`{}` has to stand in quotes", part.text()),
-                "what comes from outside, such as a scope or a host, stands in quotes",
+                format!("`{}` must be in quotes", part.text()),
+                "data, such as a scope or a host, is written in quotes",
                 format!("\"{}\"", part.text()),
             );
             Some(Term::Name(word(&part)))
@@ -278,8 +278,8 @@ pub(super) fn claim_path_in(node: &Node, notes: &mut Notes) -> Option<ClaimPath>
                 if !text.chars().all(is_name_part) {
                     notes.wrong_with(
                         member.span(),
-                        format!("`{text}` has to stand in quotes here"),
-                        "in the path of a claim only letters, digits and `_` go without quotes",
+                        format!("`{text}` must be in quotes here"),
+                        "only letters, digits and `_` need no quotes in the path of a claim",
                         format!("\"{text}\""),
                     );
                 }

@@ -63,8 +63,8 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
             };
             notes.wrong_with(
                 slashes,
-                "`//` in a path: a segment is never empty",
-                "a request with an empty segment is refused before any rule is looked at",
+                "`//` in a path: a segment can't be empty",
+                "requests with an empty segment are refused before any rule is read",
                 "/",
             );
             return None;
@@ -72,9 +72,9 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
         "*" => {
             notes.wrong_with(
                 span,
-                "`*` cannot be a segment of a path",
-                "any one segment is a parameter such as `{id}`; any number of them, at the end, \
-                 is `**`",
+                "`*` can't be a segment of a path",
+                "a parameter such as `{id}` matches one segment; `**` matches any number of them \
+                 at the end",
                 "{id}",
             );
             return None;
@@ -83,7 +83,7 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
             notes.wrong(
                 span,
                 "`**` stands only at the end of a path",
-                "any one segment is a parameter such as `{id}`",
+                "`{id}` matches one segment: for paths with the same end, write a line for each depth",
             );
             return None;
         }
@@ -96,7 +96,7 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
         notes.wrong_with(
             span,
             format!("`{text}` is not a parameter"),
-            "a parameter of a path stands in braces",
+            "a path parameter is written in braces",
             format!("{{{}}}", name.split(':').next_back().unwrap_or(name)),
         );
         return None;
@@ -111,7 +111,7 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
         notes.wrong(
             span,
             format!("`{{` is not closed in `{text}`"),
-            "a parameter is written `{name}`; a brace that opens a block has a blank before it",
+            "a parameter is written `{name}`; put a space before a brace that opens a block",
         );
         return None;
     };
@@ -119,7 +119,7 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
         notes.wrong(
             span,
             format!("`{text}` holds two parameters"),
-            "a segment has at most one parameter: how would the text between them be divided?",
+            "a segment can have one parameter, since text could be divided between two in several ways",
         );
         return None;
     }
@@ -145,16 +145,16 @@ fn parameter(name: &str, place: Span, segment: Span, notes: &mut Notes) -> Optio
         notes.wrong_with(
             segment,
             "`{}` has no name",
-            "a parameter of a path has a name, such as `{id}`",
+            "a path parameter needs a name, such as `{id}`",
             "{id}",
         );
     } else {
         let help = if name.ends_with('*') {
-            "a parameter is one segment; any number of them, at the end, is `/**`"
+            "a parameter matches one segment; `/**` matches any number of them at the end"
         } else if name.contains(':') {
-            "a parameter has a name alone; what it has to be is said by a condition over `path.`"
+            "a parameter has only a name; test its value in a condition, with `path.`"
         } else {
-            "a name is a letter, then letters, digits and `_`"
+            "a name starts with a letter and has letters, digits and `_`"
         };
         notes.wrong(place, format!("`{name}` is not a name"), help);
     }
@@ -183,45 +183,45 @@ fn literal(text: &str, segment: Span, offset: usize, notes: &mut Notes) -> bool 
     match odd {
         '%' => notes.wrong(
             place,
-            "`%` cannot stand in a path",
-            "a path is written decoded, as people read it: every percent-escape of a request is \
-             decoded once before it is matched",
+            "`%` can't appear in a path",
+            "write the path decoded: percent-escapes in a request are decoded once before it is \
+             matched",
         ),
         '*' => notes.wrong(
             place,
-            "`*` cannot stand inside a segment",
-            "a part of a segment is a parameter, such as `{name}.csv`; any number of segments, at \
-             the end, is `/**`",
+            "`*` can't appear inside a segment",
+            "a parameter matches a part of a segment, as in `{name}.csv`; `/**` matches any number of \
+             segments at the end",
         ),
         '?' => notes.wrong(
             place,
-            "`?` cannot stand in a path",
-            "the query is no part of the path: ask for it by a condition, `query \"name\" == …`",
+            "`?` can't appear in a path",
+            "the query is not part of the path: test it in a condition, `query \"name\" == …`",
         ),
         '}' => notes.wrong(
             place,
-            "`}` closes no parameter",
-            "a parameter is written `{name}`; a brace that closes a block has a blank before it",
+            "unmatched `}` in a path",
+            "a parameter is written `{name}`; put a space before a brace that closes a block",
         ),
         ',' => notes.wrong(
             place,
-            "`,` cannot stand in a path",
-            "a route has one path: write a line for each",
+            "`,` can't appear in a path",
+            "a route has one path; write a line for each",
         ),
         '<' | '>' | '[' | ']' => notes.wrong(
             place,
-            format!("`{odd}` cannot stand in a path"),
-            "a parameter of a path is written `{name}`",
+            format!("`{odd}` can't appear in a path"),
+            "a path parameter is written `{name}`",
         ),
         '#' => notes.wrong(
             place,
-            "`#` cannot stand in a path",
-            "a comment has a blank before its `#`; a fragment is never sent to a server",
+            "`#` can't appear in a path",
+            "put a space before the `#` of a comment; fragments are never sent to a server",
         ),
         _ => notes.wrong(
             place,
-            format!("`{odd}` cannot stand in a path"),
-            "a path takes letters, digits and `-._~!$&'()+=:@`",
+            format!("`{odd}` can't appear in a path"),
+            "a path can have letters, digits and `-._~!$&'()+=:@`",
         ),
     }
     false

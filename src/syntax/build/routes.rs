@@ -15,8 +15,8 @@ pub(in crate::syntax) fn route(node: &Node, notes: &mut Notes) -> Option<Route> 
     if let Some(except) = methods.except.first() {
         notes.wrong(
             except.span,
-            "`except` stands in guards only",
-            "a route for some methods names them: routes add up, so a second line can say more",
+            "`except` is for guards only",
+            "name the methods of a route; a second line can cover others",
         );
     }
     Some(Route {
@@ -88,19 +88,19 @@ fn unknown_method(text: &str, span: Span, notes: &mut Notes) {
     let upper = text.to_ascii_uppercase();
     let message = format!("`{text}` is not a method");
     if Method::parse(&upper).is_some() {
-        notes.wrong_with(span, message, "methods are written in capitals", upper);
+        notes.wrong_with(span, message, "methods are upper case", upper);
         return;
     }
-    let near = nearest(&upper, Method::all().map(Method::as_str));
-    match near {
+    if ["ALL", "ANY", "HTTP", "METHOD"].contains(&upper.as_str()) {
+        notes.wrong_with(span, message, "`*` stands for every method", "*");
+        return;
+    }
+    match nearest(&upper, Method::all().map(Method::as_str)) {
         Some(near) => notes.wrong_with(span, message, format!("did you mean `{near}`?"), near),
-        None if text == "ALL" || text == "ANY" || text == "any" || text == "all" => {
-            notes.wrong_with(span, message, "every method is written `*`", "*");
-        }
         None => notes.wrong(
             span,
             message,
-            "a route begins with registered HTTP methods (RFC 9110), or `*` for all",
+            "a route begins with registered HTTP methods (RFC 9110), or `*` for all of them",
         ),
     }
 }

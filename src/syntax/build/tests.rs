@@ -44,7 +44,7 @@ fn value(node: &Node, notes: &mut Notes) -> Option<Spanned<TestValue>> {
             _ => {
                 notes.wrong(
                     part.span(),
-                    format!("a claim cannot have the value `{}`", part.text()),
+                    format!("a claim can't have the value `{}`", part.text()),
                     format!(
                         "a time is `in {0}` or `{0} ago`; a number has no unit",
                         part.text()
@@ -107,8 +107,8 @@ fn request_part(node: &Node, expectation: &mut Expectation, notes: &mut Notes) -
     if slot.is_some() {
         notes.wrong(
             node.span(),
-            format!("`{word}` is said twice"),
-            "a request has one peer and one time",
+            format!("`{word}` appears twice"),
+            "a request has one peer address and one time",
         );
     }
     *slot = Some(text);

@@ -68,19 +68,19 @@ fn unknown_first(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
     match first.kind {
         Kind::Word => word(site, first),
         Kind::Raw if first.text.starts_with("/*") => {
-            error.help("comments begin with `#`, and end with the line")
+            error.help("comments begin with `#` and end with the line")
         }
         Kind::Raw if matches!(site.context, Context::Api | Context::Under | Context::Test) => {
             error.help("a route begins with its methods: `GET`, or `*` for all")
         }
         Kind::Sign if first.text == "-" => {
-            error.help("comments begin with `#`; lists stand in `[` and `]`")
+            error.help("comments begin with `#`; lists are written in `[` and `]`")
         }
         Kind::Sign if first.text == ";" || first.text == "," => error
             .suggest(site.place(first), "")
-            .help("a statement ends where the next begins"),
+            .help("a statement ends where the next one begins"),
         Kind::Sign if first.text == "@" => {
-            error.help("there are no annotations: a route stands on a line `METHODS PATH ACCESS`")
+            error.help("there are no annotations; a route is one line, `METHODS PATH ACCESS`")
         }
         _ => error.help(hint(site.context)),
     }
@@ -89,17 +89,17 @@ fn unknown_first(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
 fn word(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
     let word = first.text;
     let noun = site.context.noun();
-    let message = format!("`{word}` begins no {noun}");
+    let message = format!("expected {} {noun}, found `{word}`", article(noun));
     let route = Method::parse(word).is_some()
         || token_at(site.text, first.end()).is_some_and(|next| next.kind == Kind::Raw);
     if site.context == Context::Top && route {
         return site
-            .error_at(first, "a route stands in no API here")
-            .help("routes stand between the braces of `api NAME { … }`");
+            .error_at(first, "this route is outside any API")
+            .help("routes belong inside the braces of `api NAME { … }`");
     }
     if let Some((owner, place)) = elsewhere(site.context, word) {
         return site
-            .error_at(first, format!("`{word}` does not stand here"))
+            .error_at(first, format!("`{word}` does not belong here"))
             .help(format!("it is {} {owner}: {place}", article(owner)));
     }
     let continuations: &[&str] = &["and", "or", "requires", "instead", "public", "denied"];
@@ -108,7 +108,7 @@ fn word(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
     if methods && Method::parse(&upper).is_some() {
         return site
             .replace(first, format!("`{word}` is not a method"), upper)
-            .help("methods are written in capitals");
+            .help("methods are upper case");
     }
     let near = nearest(word, site.context.keywords().iter().copied())
         .or_else(|| {
@@ -133,7 +133,7 @@ fn elsewhere(here: Context, word: &str) -> Option<(&'static str, &'static str)> 
     let places = [
         (Context::Issuer, "in `issuer NAME { … }`"),
         (Context::Api, "in `api NAME { … }`"),
-        (Context::Top, "outside every block"),
+        (Context::Top, "outside any block"),
         (Context::Test, "in `test \"…\" { … }`"),
     ];
     places
@@ -157,24 +157,24 @@ fn elsewhere(here: Context, word: &str) -> Option<(&'static str, &'static str)> 
 fn foreign(context: Context, word: &str) -> Option<&'static str> {
     Some(match word {
         "include" | "import" | "use" => {
-            "nothing is included: all `*.gate` files of a folder are one policy"
+            "there are no includes: all `*.gate` files in a folder are one policy"
         }
-        "version" => "the version of the language is said by `language 1`",
+        "version" => "`language 1` names the version of the language",
         "allow" | "deny" | "permit" | "forbid" | "route" | "rule" | "path" | "location"
         | "routes" | "endpoint" => {
             "a route is `METHODS PATH ACCESS`, such as `GET /orders requires scope \"read\"`, in \
              an `api`"
         }
-        "policy" | "service" | "server" => "the protected thing is an `api NAME { … }`",
+        "policy" | "service" | "server" => "what a policy protects is an `api NAME { … }`",
         "provider" | "idp" | "auth" | "jwt" | "oidc" => {
-            "who signs tokens is an `issuer NAME { … }`"
+            "the provider that signs tokens is an `issuer NAME { … }`"
         }
-        "var" | "const" | "def" | "define" => "a condition gets a name by `let NAME = …`",
-        "list" if context == Context::Top => "a list gets a name by `set NAME = […]`",
-        "jwks" | "jwks_uri" | "jwks_url" => "where the keys are is said by `keys url \"…\"`",
-        "max_age" | "maxAge" | "max-age" => "the greatest age is said by `max age 1h`",
-        "aud" => "the audience is said by `audience \"…\"`",
-        "iss" => "the issuer's URL is said by `url \"…\"`",
+        "var" | "const" | "def" | "define" => "`let NAME = …` names a condition",
+        "list" if context == Context::Top => "`set NAME = […]` names a list",
+        "jwks" | "jwks_uri" | "jwks_url" => "`keys url \"…\"` says where the keys are",
+        "max_age" | "maxAge" | "max-age" => "`max age 1h` sets the maximum age",
+        "aud" => "`audience \"…\"` names the audience",
+        "iss" => "`url \"…\"` is the issuer's URL",
         "expect" | "assert" | "request" => {
             "an expectation begins with the request: `GET /orders with alice is allowed`"
         }
@@ -198,7 +198,7 @@ fn hint(context: Context) -> &'static str {
              `host`, `issuer`, `audience`, `scopes`, `realm`, `token in`, `cors`, `preflight`, \
              `forward`, `paths` and `sender`"
         }
-        Context::Under => "a route is `METHODS PATH ACCESS`; settings stand outside of `under`",
+        Context::Under => "a route is `METHODS PATH ACCESS`; settings belong outside `under`",
         Context::Test => {
             "a test has tokens, `token NAME = ISSUER { … }`, and requests, `GET /path with NAME \
              is allowed`"

@@ -8,12 +8,8 @@ use crate::source::Span;
 
 /// A closing brace with no block to close.
 pub(in super::super) fn unopened(brace: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::Syntax,
-        brace,
-        "`}` closes nothing: no block is open here",
-    )
-    .help("remove it, or look above for a block that was closed too early")
+    Diagnostic::new(Code::Syntax, brace, "unmatched `}`: no block is open here")
+        .help("remove it, or check whether a block above is closed too early")
 }
 
 /// A block without its closing brace; `declaration` is what stands there instead, if not the end.
@@ -26,14 +22,14 @@ pub(in super::super) fn unclosed(
         .label("opened here");
     error = match declaration {
         Some(declaration) => error
-            .also(declaration, "this declaration cannot stand inside it")
+            .also(declaration, "this declaration can't be inside it")
             .help("put a `}` before the declaration"),
         None => error.help("the file ends before the block does: add a `}`"),
     };
     if let Some((opening, brace)) = suspect {
         error = error
-            .also(brace, "this `}` is not indented like")
-            .also(opening, "the block that it closes");
+            .also(brace, "this `}` is indented differently from")
+            .also(opening, "the block it closes");
     }
     error
 }
@@ -46,9 +42,9 @@ pub(super) fn route_with_a_block(site: &Site<'_>) -> Option<Diagnostic> {
         return None;
     }
     Some(
-        site.error_at(found, "a route has no block")
+        site.error_at(found, "a route takes no block")
             .also(site.place(first), "the route begins here")
-            .help("routes below a path stand in `under PATH { … }`"),
+            .help("put routes below a path in `under PATH { … }`"),
     )
 }
 
@@ -93,7 +89,7 @@ pub(super) fn bracket_not_opened(site: &Site<'_>) -> Option<Diagnostic> {
         return None;
     }
     Some(
-        site.replace(found, format!("`{}` closes nothing", found.text), "")
-            .help("remove it, or put what it should close before it"),
+        site.replace(found, format!("unmatched `{}`", found.text), "")
+            .help("remove it, or add the bracket that it closes"),
     )
 }

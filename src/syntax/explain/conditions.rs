@@ -16,10 +16,10 @@ pub(super) fn scope_alone(site: &Site<'_>) -> Option<Diagnostic> {
     Some(
         site.replace(
             found,
-            format!("`{}` alone is not a condition", shown(found)),
+            format!("expected a condition, found `{}`", shown(found)),
             format!("scope {}", found.text),
         )
-        .help("a scope is asked for by `scope \"…\"`, a claim's value by `claim NAME == \"…\"`"),
+        .help("`scope \"…\"` requires a scope, `claim NAME == \"…\"` a claim's value"),
     )
 }
 
@@ -33,7 +33,7 @@ pub(super) fn scope_compared(site: &Site<'_>) -> Option<Diagnostic> {
     }
     Some(
         site.error(format!("`{}` cannot follow `{}`", shown(found), scope.text))
-            .help("scopes are asked for by `scope \"…\"`, `scope any […]` or `scope all […]`"),
+            .help("write `scope \"…\"`, `scope any […]` or `scope all […]`"),
     )
 }
 
@@ -53,11 +53,11 @@ pub(super) fn claim_without_test(site: &Site<'_>) -> Option<Diagnostic> {
     Some(
         site.error_at(
             name,
-            format!("nothing is asked of the claim `{}`", name.text),
+            format!("expected a test of the claim `{}`", name.text),
         )
         .help(format!(
-            "that the token has it is `claim {0} present`; a claim that is true or false is \
-                 compared, `claim {0} == true`",
+            "`claim {0} present` requires that the token has it; compare a boolean with \
+                 `claim {0} == true`",
             name.text
         )),
     )
@@ -84,7 +84,7 @@ pub(super) fn not_before_a_test(site: &Site<'_>) -> Option<Diagnostic> {
             .help("the opposite of `absent` is `present`")
             .suggest(span, "present"),
         "==" | "=" => error.help("write `!=`").suggest(span, "!="),
-        _ => error.help("only `in` takes it here: write `not` before the whole, `not claim …`"),
+        _ => error.help("write `not` before the whole condition: `not claim …`"),
     })
 }
 
@@ -96,8 +96,8 @@ pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {
     let name = word.word()?;
     if name == "token" && found.is_sign(".") {
         return Some(
-            site.error_at(word, "`token.` begins no condition")
-                .help("a claim is read by `claim NAME`, the token's scopes by `scope \"…\"`"),
+            site.error_at(word, "expected a condition, found `token.`")
+                .help("`claim NAME` reads a claim, `scope \"…\"` the token's scopes"),
         );
     }
     if !site.behind_condition() {
@@ -111,11 +111,9 @@ pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {
             Diagnostic::new(
                 Code::Syntax,
                 site.place(word),
-                format!("`{name}.` begins no condition"),
+                format!("expected a condition, found `{name}.`"),
             )
-            .help(
-                "a claim is read by `claim NAME`, by the name that the issuer's `claims` give it",
-            ),
+            .help("`claim NAME` reads a claim, by the name that the issuer's `claims` give it"),
         );
     }
     let meant = meant(name, synonyms::CONDITIONS)
@@ -128,7 +126,7 @@ pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {
         });
     if let Some(meant) = meant {
         return Some(
-            site.replace(word, format!("`{name}` begins no condition"), meant)
+            site.replace(word, format!("expected a condition, found `{name}`"), meant)
                 .help(format!("did you mean `{meant}`?")),
         );
     }
@@ -139,17 +137,17 @@ pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {
     tests.then(|| {
         site.replace(
             word,
-            format!("`{name}` alone is the name of a condition and cannot be compared"),
+            format!("`{name}` is the name of a condition, which can't be compared"),
             format!("claim {name}"),
         )
         .help(format!(
-            "if the token's claim is meant, write `claim {name}`"
+            "to compare the token's claim, write `claim {name}`"
         ))
     })
 }
 
 /// Whether the token before what was found stands where a condition begins.
-fn stands_as_condition(site: &Site<'_>) -> bool {
+pub(super) fn stands_as_condition(site: &Site<'_>) -> bool {
     site.before_previous()
         .is_some_and(|token| ["requires", "if", "and", "or", "not", "(", "="].contains(&token.text))
 }
@@ -167,14 +165,14 @@ pub(super) fn claim_missing(site: &Site<'_>) -> Option<Diagnostic> {
     let word = found.word()?;
     if word == "path" || word == "host" {
         return Some(
-            site.error(format!("`{word}` alone has no value"))
-                .help(format!("a part of it has a name: `{word}.NAME`")),
+            site.error(format!("`{word}` has no value of its own"))
+                .help(format!("compare a part of it by its name: `{word}.NAME`")),
         );
     }
     if word == "true" || word == "false" {
         let help = match word {
-            "true" => "a route that asks for a valid token and nothing else is `authenticated`",
-            _ => "a route that nothing may pass is `denied`",
+            "true" => "to ask for a valid token and nothing else, write `authenticated`",
+            _ => "to let nothing pass, write `denied`",
         };
         return Some(
             site.error(format!("`{word}` is not a condition"))
@@ -183,8 +181,12 @@ pub(super) fn claim_missing(site: &Site<'_>) -> Option<Diagnostic> {
     }
     let meant = meant(word, synonyms::CONDITIONS)?;
     Some(
-        site.replace(found, format!("`{word}` begins no condition"), meant)
-            .help(format!("did you mean `{meant}`?")),
+        site.replace(
+            found,
+            format!("expected a condition, found `{word}`"),
+            meant,
+        )
+        .help(format!("did you mean `{meant}`?")),
     )
 }
 
@@ -203,7 +205,7 @@ pub(super) fn requires_missing(site: &Site<'_>) -> Option<Diagnostic> {
             format!("`requires` is missing before `{}`", shown(found)),
             "requires ",
         )
-        .help("a condition stands behind `requires`")
+        .help("a condition follows `requires`")
     })
 }
 
@@ -214,10 +216,10 @@ pub(super) fn second_access(site: &Site<'_>) -> Option<Diagnostic> {
     if site.expects(Rule::k_anonymous) {
         return Some(
             site.error(format!(
-                "`authenticated or` goes on with `anonymous` only, found `{}`",
+                "expected `anonymous` after `authenticated or`, found `{}`",
                 shown(found)
             ))
-            .help("a condition is asked for by `requires …`, which always needs a valid token"),
+            .help("`requires …` asks for a condition and always needs a valid token"),
         );
     }
     let word = found.word()?;
@@ -232,9 +234,9 @@ pub(super) fn second_access(site: &Site<'_>) -> Option<Diagnostic> {
         return None;
     }
     let help = match previous.text {
-        "authenticated" => "a condition is asked for by `requires …`, which needs a valid token",
-        "public" => "a public route looks at no token; one over the request alone is `public if …`",
-        _ => "a route has one access",
+        "authenticated" => "`requires …` asks for a condition and needs a valid token",
+        "public" => "a public route ignores tokens; `public if …` can test the request",
+        _ => "a route has one kind of access",
     };
     Some(
         site.error(format!("`{word}` cannot follow `{}`", previous.text))
@@ -248,23 +250,20 @@ pub(super) fn foreign_word(site: &Site<'_>) -> Option<Diagnostic> {
     let word = found.word()?;
     let (meant, what) = if site.expects(Rule::test) {
         if ["matches", "like", "regex", "match"].contains(&word) {
-            return Some(
-                site.error(format!("`{word}` is not a test of the language"))
-                    .help(
-                        "there are no regular expressions; `starts with` and `ends with` there are",
-                    ),
-            );
+            return Some(site.error(format!("expected a test, found `{word}`")).help(
+                "there are no regular expressions; `starts with` and `ends with` compare a part",
+            ));
         }
-        (meant(word, synonyms::TESTS)?, "a test of the language")
+        (meant(word, synonyms::TESTS)?, "a test")
     } else if site.expects(Rule::access) || site.expects(Rule::k_requires) {
-        (meant(word, synonyms::ACCESS)?, "an access of the language")
+        (meant(word, synonyms::ACCESS)?, "an access")
     } else if site.expects(Rule::outcome) {
-        (meant(word, synonyms::OUTCOMES)?, "what a test can expect")
+        (meant(word, synonyms::OUTCOMES)?, "an outcome")
     } else {
         return None;
     };
     Some(
-        site.replace(found, format!("`{word}` is not {what}"), meant)
+        site.replace(found, format!("expected {what}, found `{word}`"), meant)
             .help(format!("write `{meant}`")),
     )
 }

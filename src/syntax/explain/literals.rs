@@ -5,6 +5,7 @@ use super::super::context::CONTINUATIONS;
 use super::super::parse::Rule;
 use super::super::tokens::{Kind, Token, token_at};
 use super::expected::ACCESS;
+use super::others::{declaration_of, strings};
 use super::synonyms::{self, meant};
 use super::{Site, shown};
 use crate::diagnostic::{Code, Diagnostic};
@@ -29,7 +30,7 @@ pub(super) fn unit_apart(site: &Site<'_>) -> Option<Diagnostic> {
             span,
             format!("`{} {word}` is not a duration", number.text),
         )
-        .help(format!("a duration is one word: `{duration}`"))
+        .help(format!("write a duration as one word: `{duration}`"))
         .suggest(span, duration),
     )
 }
@@ -62,12 +63,9 @@ pub(super) fn data_without_quotes(site: &Site<'_>) -> Option<Diagnostic> {
             Diagnostic::new(
                 Code::Syntax,
                 site.place(whole),
-                format!("`{}` is not the name of a claim", shown(whole)),
+                format!("expected the name of a claim, found `{}`", shown(whole)),
             )
-            .help(
-                "the issuer's `claims` give it a name: \
-                 `roles list of string from realm_access.roles`",
-            ),
+            .help(claim_needs_a_name(site, whole.text, whole.end())),
         );
     }
     if leader.is_some_and(|leader| begins_condition(*leader)) {
@@ -76,10 +74,10 @@ pub(super) fn data_without_quotes(site: &Site<'_>) -> Option<Diagnostic> {
     Some(
         site.replace(
             whole,
-            format!("`{}` has to stand in quotes", shown(whole)),
+            format!("`{}` must be in quotes", shown(whole)),
             format!("\"{}\"", whole.text),
         )
-        .help("what comes from outside, such as a scope or a host, stands in quotes"),
+        .help("data, such as a scope or a host, is written in quotes"),
     )
 }
 
@@ -115,14 +113,23 @@ fn begins_condition(token: Token<'_>) -> bool {
 pub(super) fn quotes_around_a_name(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found.filter(|found| found.kind == Kind::String)?;
     let inner = found.text.trim_matches('"');
+    if site.previous().is_some_and(|token| token.text == "claim") && !is_name(inner) {
+        return Some(
+            site.error(format!(
+                "expected the name of a claim, found `{}`",
+                shown(found)
+            ))
+            .help(claim_needs_a_name(site, inner, found.end())),
+        );
+    }
     if site.expects(Rule::path) || site.expects(Rule::target) {
         return inner.starts_with('/').then(|| {
             site.replace(
                 found,
-                format!("a path has no quotes: `{}`", shown(found)),
+                format!("a path is written without quotes, found `{}`", shown(found)),
                 inner,
             )
-            .help("quotes mean data from outside")
+            .help("quotes are for data")
         });
     }
     let name = site.expects(Rule::name)
@@ -135,13 +142,25 @@ pub(super) fn quotes_around_a_name(site: &Site<'_>) -> Option<Diagnostic> {
     let error = if is_name(inner) {
         site.replace(
             found,
-            format!("a name has no quotes: `{}`", shown(found)),
+            format!("a name is written without quotes, found `{}`", shown(found)),
             inner,
         )
     } else {
-        site.error(format!("a name has no quotes: `{}`", shown(found)))
+        site.error(format!(
+            "a name is written without quotes, found `{}`",
+            shown(found)
+        ))
     };
-    Some(error.help("a bare word is a name, quotes mean data from outside"))
+    Some(error.help("a bare word is a name, quotes are for data"))
+}
+
+/// How a claim gets a name that conditions can use.
+fn claim_needs_a_name(site: &Site<'_>, path: &str, end: usize) -> String {
+    let is_list = token_at(site.text, end).is_none_or(|next| next.text == "contains");
+    format!(
+        "give it a name in the issuer's `claims`: `{}`",
+        declaration_of(path, is_list)
+    )
 }
 
 /// `let scope = …`
@@ -152,10 +171,8 @@ pub(super) fn keyword_as_a_name(site: &Site<'_>) -> Option<Diagnostic> {
         return None;
     }
     Some(
-        site.error(format!(
-            "`{word}` is a word of the language and cannot be a name"
-        ))
-        .help("choose another name"),
+        site.error(format!("`{word}` is a keyword and can't be a name"))
+            .help("choose another name"),
     )
 }
 
@@ -182,7 +199,7 @@ pub(super) fn comma_missing(site: &Site<'_>) -> Option<Diagnostic> {
     let end = previous.end();
     Some(
         site.error(format!("a `,` is missing before `{}`", shown(found)))
-            .help("several of them are separated by commas")
+            .help("separate them with commas")
             .suggest(site.span(end, end), ","),
     )
 }
@@ -195,12 +212,17 @@ pub(super) fn brackets_missing(site: &Site<'_>) -> Option<Diagnostic> {
     if !list || !matches!(found.kind, Kind::String | Kind::Number) {
         return None;
     }
+    let (values, end) = strings(site.text, found);
     Some(
         site.error(format!(
-            "a list stands in brackets, found `{}`",
+            "expected a list in `[` and `]`, found `{}`",
             shown(found)
         ))
-        .help("write `[…]` around it, or name a `set`"),
+        .help("write `[…]` around the values, or name a `set`")
+        .suggest(
+            site.span(found.start, end),
+            format!("[{}]", values.join(", ")),
+        ),
     )
 }
 
@@ -231,7 +253,7 @@ pub(super) fn guard_without_methods(site: &Site<'_>) -> Option<Diagnostic> {
     }
     Some(
         site.insert(format!("expected methods, found `{}`", shown(found)), "* ")
-            .help("a guard names the methods that it covers; `*` is all of them"),
+            .help("a guard names the methods it covers; `*` stands for all"),
     )
 }
 
@@ -251,7 +273,7 @@ pub(super) fn path_without_slash(site: &Site<'_>) -> Option<Diagnostic> {
     if word == "of" {
         return Some(
             site.insert("a path is missing before `of`", "/** ")
-                .help("a guard has one path; `/**` is all of them"),
+                .help("a guard has one path; `/**` covers all"),
         );
     }
     let path = format!("/{word}");

@@ -8,12 +8,15 @@ mod beginning;
 mod blocks;
 mod conditions;
 mod expected;
+mod formats;
 mod literals;
+mod others;
 mod signs;
 mod synonyms;
 
 pub(super) use blocks::{unclosed, unopened};
 pub(super) use expected::keywords;
+pub(super) use formats::foreign;
 
 use super::context::Context;
 use super::parse::{Failure, Rule};
@@ -55,14 +58,22 @@ struct Site<'a> {
 /// What people write by mistake, in the order in which it is looked for.
 const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
     beginning::unknown,
+    others::comment_behind,
     signs::foreign_quote,
+    others::regex_path,
+    others::regex_test,
+    others::arrow,
+    others::call,
     signs::operator_of_another_language,
+    others::capitals,
     signs::assignment,
     signs::colon_or_semicolon,
     literals::unit_apart,
     literals::data_without_quotes,
     literals::quotes_around_a_name,
     literals::keyword_as_a_name,
+    others::several_values,
+    others::comma_at_the_end,
     literals::comma_missing,
     literals::brackets_missing,
     literals::key_source_missing,
@@ -72,6 +83,10 @@ const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
     conditions::claim_without_test,
     conditions::not_before_a_test,
     conditions::not_a_condition,
+    others::claim_without_keyword,
+    others::access_as_condition,
+    others::list_without_scope,
+    others::null,
     conditions::claim_missing,
     conditions::requires_missing,
     conditions::second_access,

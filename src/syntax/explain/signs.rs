@@ -1,7 +1,7 @@
 //! Operators and punctuation of other languages.
 
-use super::super::parse::Rule;
-use super::super::tokens::{Kind, token_at};
+use super::super::parse::{Rule, parse};
+use super::super::tokens::{Kind, Token, token_at};
 use super::Site;
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -19,7 +19,7 @@ pub(super) fn foreign_quote(site: &Site<'_>) -> Option<Diagnostic> {
         .next()
         .and_then(|line| line.split_once(['\'', '`', '”', '“', '’', '»']))
         .map(|(inner, _)| inner);
-    let message = format!("`{quote}` is not a quote of the language");
+    let message = format!("`{quote}` is not a quotation mark here");
     let error = match inner.filter(|inner| found.kind == Kind::Sign && !inner.contains('"')) {
         Some(inner) => {
             let span = site.span(found.start, found.end() + inner.len() + quote.len_utf8());
@@ -27,7 +27,7 @@ pub(super) fn foreign_quote(site: &Site<'_>) -> Option<Diagnostic> {
         }
         None => site.error(message),
     };
-    Some(error.help("text stands between `\"` and `\"`"))
+    Some(error.help("put text between `\"` and `\"`"))
 }
 
 /// `&&`, `||`, `!`, `=>`, `<>`
@@ -48,7 +48,7 @@ pub(super) fn operator_of_another_language(site: &Site<'_>) -> Option<Diagnostic
     Some(
         site.replace(
             found,
-            format!("`{}` is not of the language", found.text),
+            format!("expected `{here}`, found `{}`", found.text),
             replacement,
         )
         .help(format!("write `{here}`")),
@@ -62,24 +62,45 @@ pub(super) fn assignment(site: &Site<'_>) -> Option<Diagnostic> {
     })?;
     if site.expects(Rule::test) || site.expects(Rule::method_test) {
         return Some(
-            site.replace(found, format!("`{}` compares nothing", found.text), "==")
-                .help("values are compared by `==`"),
+            site.replace(
+                found,
+                format!("expected `==`, found `{}`", found.text),
+                "==",
+            )
+            .help("values are compared with `==`"),
+        );
+    }
+    // `===`, `!==`
+    if let Some(comparison) = site.previous()
+        && ["==", "!="].contains(&comparison.text)
+        && site.touches()
+    {
+        let span = site.place(comparison).to(site.place(found));
+        let written = format!("{}{}", comparison.text, found.text);
+        return Some(
+            Diagnostic::new(
+                Code::Syntax,
+                span,
+                format!("expected `{}`, found `{written}`", comparison.text),
+            )
+            .help("there is one kind of equality")
+            .suggest(span, comparison.text),
         );
     }
     if site.expects(Rule::equals) {
         return Some(
             site.replace(found, format!("expected `=`, found `{}`", found.text), "=")
-                .help("a declaration is written with a single `=`"),
+                .help("a declaration takes a single `=`"),
         );
     }
     if site.before.len() == 1 {
         let previous = site.previous()?;
         return Some(
             site.error(format!(
-                "no `{}` stands between `{}` and its value",
-                found.text, previous.text
+                "`{}` takes no `{}` before its value; remove it",
+                previous.text, found.text
             ))
-            .help("a setting is a word and its value, with a blank between them")
+            .help("a setting is a word and its value, separated by a space")
             .suggest(site.span(previous.end(), found.end()), ""),
         );
     }
@@ -91,8 +112,8 @@ pub(super) fn colon_or_semicolon(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found.filter(|found| found.kind == Kind::Sign)?;
     if found.text == ";" {
         return Some(
-            site.replace(found, "`;` ends nothing", "")
-                .help("a statement ends where the next begins"),
+            site.replace(found, "statements have no terminator; remove the `;`", "")
+                .help("a statement ends where the next one begins"),
         );
     }
     let previous = site.previous()?;
@@ -103,20 +124,34 @@ pub(super) fn colon_or_semicolon(site: &Site<'_>) -> Option<Diagnostic> {
         };
         return Some(
             site.error(format!("expected `=`, found `{}`", found.text))
-                .help("a declaration is written with a single `=`")
+                .help("a declaration takes a single `=`")
                 .suggest(site.span(previous.end(), end), " ="),
         );
     }
-    let keyword = site.before.len() == 1 || site.expects(Rule::type_name);
+    let keyword = site.before.len() == 1
+        || site.expects(Rule::type_name)
+        || (site.touches()
+            && is_keyword(site, previous)
+            && !site
+                .text
+                .get(found.end()..)?
+                .starts_with(|c: char| !c.is_whitespace()));
     if found.text == ":" && keyword {
         return Some(
             site.replace(
                 found,
-                format!("no `:` stands behind `{}`", previous.text),
+                format!("`{}` takes no `:`; remove it", previous.text),
                 "",
             )
-            .help("words are separated by blanks alone"),
+            .help("words are separated by spaces only"),
         );
     }
     None
+}
+
+/// Whether a token is a word of the language, and so no name.
+fn is_keyword(site: &Site<'_>, token: Token<'_>) -> bool {
+    token
+        .word()
+        .is_some_and(|word| parse(Rule::name, site.file, word, 0).is_err())
 }

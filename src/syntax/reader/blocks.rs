@@ -98,7 +98,34 @@ impl<'a> Reader<'a> {
                 Part::Item(Item::Param(build::param_declaration(node, notes)?))
             }
             Rule::claim_declaration => Part::Claim(build::claim_declaration(node, notes)?),
-            Rule::route => Part::Route(RouteItem::Route(build::route(node, notes)?)),
+            Rule::route => {
+                let before = notes.diagnostics.len();
+                let route = build::route(node, notes)?;
+                // With another path or method it would be another route: that this one overlaps
+                // others, or lacks something, is no second error.
+                let head = route.methods.span.to(route.path.span);
+                let is_wrong = |error: &Diagnostic| {
+                    error
+                        .primary
+                        .as_ref()
+                        .is_some_and(|label| label.span.start < head.end)
+                };
+                if notes.diagnostics.iter().skip(before).any(is_wrong) {
+                    // What begins with no method at all is no route, whatever follows.
+                    let is_no_route = notes.diagnostics.get(before).is_some_and(|first| {
+                        first.suggestion.is_none()
+                            && first
+                                .primary
+                                .as_ref()
+                                .is_some_and(|label| label.span.end <= route.methods.span.end)
+                    });
+                    if is_no_route {
+                        notes.diagnostics.truncate(before + 1);
+                    }
+                    return Some(());
+                }
+                Part::Route(RouteItem::Route(route))
+            }
             Rule::expectation => {
                 let expectation: Expectation = build::expectation(node, notes)?;
                 Part::Step(TestStep::Expectation(expectation))
@@ -150,7 +177,7 @@ impl<'a> Reader<'a> {
                         opening,
                         format!("blocks are nested more than {MAX_NESTING} deep"),
                     )
-                    .help("write the longer path on one `under`"),
+                    .help("write a longer path on one `under`"),
                 );
             }
             Body::Unknown(0)

@@ -35,6 +35,9 @@ impl<'a> Reader<'a> {
                 goes_on: self.goes_on(start),
             }
             .explain();
+            let brace = token_at(self.text, end).filter(|token| token.is_sign("{"));
+            let whole = self.span(start, brace.map_or(end, |brace| brace.end()));
+            let error = self.with_whole_suggestion(error, context, whole);
             self.notes.report(error);
         }
         self.at = end;
@@ -65,14 +68,21 @@ impl<'a> Reader<'a> {
             (Context::Issuer, Some("claims")) => Context::Claims,
             (Context::Test, Some("token")) => Context::Token,
             (Context::Api | Context::Under, Some(word))
-                if Method::parse(word).is_some()
-                    || word == "under"
-                    || nearest(word, ["under"]).is_some() =>
+                if word == "under"
+                    || nearest(word, ["under"]).is_some()
+                    || (Method::parse(word).is_some() && !self.holds_an_access()) =>
             {
                 Context::Under
             }
             _ => return Body::Unknown(0),
         })
+    }
+
+    /// Whether the block that was just opened holds the access of a route, or nothing:
+    /// `GET /a { public }`.
+    fn holds_an_access(&self) -> bool {
+        token_at(self.text, self.at)
+            .is_none_or(|token| token.is_sign("}") || ACCESSES.contains(&token.text))
     }
 
     /// Where a broken statement ends: before a brace, or before a line that begins like another

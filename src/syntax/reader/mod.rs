@@ -6,6 +6,7 @@
 
 mod blocks;
 mod broken;
+mod whole;
 
 use super::MAX_ERRORS;
 use super::ast::{Document, Item};
@@ -69,6 +70,8 @@ struct Reader<'a> {
     blocks: Vec<Block>,
     items: Vec<Item>,
     notes: Notes,
+    /// Whether this reads one statement to try out a suggestion.
+    is_trial: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -85,6 +88,7 @@ impl<'a> Reader<'a> {
             blocks: Vec::new(),
             items: Vec::new(),
             notes: Notes::default(),
+            is_trial: false,
         }
     }
 
@@ -121,9 +125,9 @@ impl<'a> Reader<'a> {
             Diagnostic::new(
                 Code::TooLarge,
                 place,
-                format!("more than {MAX_ERRORS} errors: the rest of the file is not read"),
+                format!("more than {MAX_ERRORS} errors; the rest of the file was skipped"),
             )
-            .help("correct those above first"),
+            .help("fix the errors above first"),
         );
     }
 
@@ -163,14 +167,16 @@ impl<'a> Reader<'a> {
             self.broken(context, start, &failure);
             return;
         }
+        let notes = self.notes.diagnostics.len();
         if self.build(node).is_none() {
             // INVARIANT: no statement is left out in silence; a policy without it could be laxer.
             self.notes.report(Diagnostic::new(
                 Code::Syntax,
                 node.span(),
-                "this statement could not be read",
+                "this statement can't be read",
             ));
         }
+        self.keep_whole_suggestions(notes, context, node.span());
         let Some(next) = token_at(self.text, self.at) else {
             return;
         };

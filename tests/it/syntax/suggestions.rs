@@ -1,0 +1,508 @@
+//! Suggestions: what other tools would write leads to the fix, and what is applied parses.
+
+use std::collections::BTreeSet;
+
+use portcullis::diagnostic::{Severity, Suggestion};
+
+use super::*;
+use crate::support::policy::check_text;
+
+const HEAD: &str = "language 1\n\nissuer idp {\n    url  \"https://id.example.com/\"\n}\n\n\
+                    api a {\n    host      \"api.example.com\"\n    issuer    idp\n    audience  \"x\"\n\n";
+
+/// A policy with this line in its API.
+fn with_line(line: &str) -> String {
+    format!("{HEAD}    {line}\n}}\n")
+}
+
+fn applied(text: &str, suggestion: &Suggestion) -> String {
+    let mut text = text.to_owned();
+    let range = suggestion.span.start as usize..suggestion.span.end as usize;
+    text.replace_range(range, &suggestion.replacement);
+    text
+}
+
+/// The only error of a text.
+fn only_error(text: &str) -> Diagnostic {
+    let set = check_text(text);
+    let errors: Vec<Diagnostic> = set
+        .checked
+        .diagnostics
+        .into_iter()
+        .filter(|diagnostic| diagnostic.severity() == Severity::Error)
+        .collect();
+    let [error] = errors.as_slice() else {
+        panic!("not one error: {errors:#?}\n{text}");
+    };
+    error.clone()
+}
+
+/// What is written, what the help has to name, and the line that the suggestion makes of it.
+const WRITTEN: &[(&str, &str, Option<&str>)] = &[
+    // Roles, users and other claims.
+    (
+        r#"GET /a requires role "admin""#,
+        r#"claim roles contains "admin""#,
+        Some(r#"GET /a requires claim roles contains "admin""#),
+    ),
+    (
+        "GET /a requires role/user",
+        r#"claim roles contains "user""#,
+        Some(r#"GET /a requires claim roles contains "user""#),
+    ),
+    (
+        r#"GET /a requires scope "a" and not user "alice""#,
+        r#"claim sub == "alice""#,
+        Some(r#"GET /a requires scope "a" and not claim sub == "alice""#),
+    ),
+    (
+        r#"GET /a requires acr "mfa""#,
+        r#"claim acr == "mfa""#,
+        Some(r#"GET /a requires claim acr == "mfa""#),
+    ),
+    (
+        r#"GET /a requires claim "https://acme.example/roles" contains "admin""#,
+        r#"roles list of string from "https://acme.example/roles""#,
+        None,
+    ),
+    (
+        r#"GET /a requires claim cognito:groups contains "admin""#,
+        r#"groups list of string from "cognito:groups""#,
+        None,
+    ),
+    (
+        r#"GET /a requires claim realm_access.roles contains "admin""#,
+        "roles list of string from realm_access.roles",
+        None,
+    ),
+    (
+        r#"GET /a requires claim urn:acme:plan == "pro""#,
+        r#"plan string from "urn:acme:plan""#,
+        None,
+    ),
+    (
+        r#"GET /a requires claim "sub" == "x""#,
+        "no quotes",
+        Some(r#"GET /a requires claim sub == "x""#),
+    ),
+    // Several values.
+    (
+        r#"GET /a requires scope "a", "b""#,
+        r#"`scope all ["a", "b"]`"#,
+        None,
+    ),
+    (
+        r#"GET /a requires scope "a" "b""#,
+        r#"`scope any ["a", "b"]`"#,
+        None,
+    ),
+    (
+        r#"GET /a requires scope all "a", "b""#,
+        "[…]",
+        Some(r#"GET /a requires scope all ["a", "b"]"#),
+    ),
+    (
+        r#"GET /a requires address in "10.0.0.0/8""#,
+        "[…]",
+        Some(r#"GET /a requires address in ["10.0.0.0/8"]"#),
+    ),
+    (
+        r#"GET /a requires any ["a", "b"]"#,
+        "scope any",
+        Some(r#"GET /a requires scope any ["a", "b"]"#),
+    ),
+    (
+        r#"GET /a requires claim sub == "a", "b""#,
+        r#"in ["a", "b"]"#,
+        None,
+    ),
+    // Accesses.
+    (
+        "GET /a requires authenticated",
+        "without `requires`",
+        Some("GET /a authenticated"),
+    ),
+    (
+        r#"GET /a requires authenticated and scope "a""#,
+        "leave",
+        Some(r#"GET /a requires scope "a""#),
+    ),
+    (
+        "GET /a requires public",
+        "without `requires`",
+        Some("GET /a public"),
+    ),
+    ("GET /a permitAll", "public", Some("GET /a public")),
+    ("GET /a permitAll()", "public", Some("GET /a public")),
+    ("GET /a deny", "denied", Some("GET /a denied")),
+    (
+        "GET /a allow",
+        "authenticated",
+        Some("GET /a authenticated"),
+    ),
+    ("GET /a => public", "after a blank", Some("GET /a  public")),
+    ("GET /a -> public", "after a blank", Some("GET /a  public")),
+    ("GET /a { public }", "no block", None),
+    // Functions.
+    (
+        "GET /a requires hasRole('ADMIN')",
+        r#"claim roles contains "ADMIN""#,
+        Some(r#"GET /a requires claim roles contains "ADMIN""#),
+    ),
+    (
+        "GET /a requires hasAnyRole('A', 'B')",
+        r#"contains any ["A", "B"]"#,
+        Some(r#"GET /a requires claim roles contains any ["A", "B"]"#),
+    ),
+    (
+        r#"GET /a hasAuthority("SCOPE_read")"#,
+        r#"requires scope "read""#,
+        Some(r#"GET /a requires scope "read""#),
+    ),
+    (
+        "GET /a requires isAuthenticated()",
+        "authenticated",
+        Some("GET /a authenticated"),
+    ),
+    (
+        "GET /a authenticated()",
+        "authenticated",
+        Some("GET /a authenticated"),
+    ),
+    ("GET /a requires isOwner(id)", "a condition is a test", None),
+    // Signs.
+    (
+        r#"GET /a requires scope "a" && scope "b""#,
+        "and",
+        Some(r#"GET /a requires scope "a" and scope "b""#),
+    ),
+    (
+        r#"GET /a requires !scope "a"||scope "b""#,
+        "not",
+        Some(r#"GET /a requires not scope "a" or scope "b""#),
+    ),
+    (
+        r#"GET /a requires claim sub = "x""#,
+        "==",
+        Some(r#"GET /a requires claim sub == "x""#),
+    ),
+    (
+        r#"GET /a requires claim sub === "x""#,
+        "equality",
+        Some(r#"GET /a requires claim sub == "x""#),
+    ),
+    (
+        r#"GET /a requires claim sub =~ "a.*""#,
+        "no regular expressions",
+        None,
+    ),
+    (
+        "GET /a requires claim sub != null",
+        "present",
+        Some("GET /a requires claim sub present"),
+    ),
+    (
+        r#"GET /a requires: scope "a""#,
+        "blanks",
+        Some(r#"GET /a requires scope "a""#),
+    ),
+    (
+        r#"GET /a requires scope: "a""#,
+        "blanks",
+        Some(r#"GET /a requires scope "a""#),
+    ),
+    (
+        "GET /a authenticated;",
+        "the next one begins",
+        Some("GET /a authenticated"),
+    ),
+    (
+        "GET /a authenticated,",
+        "the next one begins",
+        Some("GET /a authenticated"),
+    ),
+    (
+        "GET /a authenticated // why",
+        "begin with `#`",
+        Some("GET /a authenticated #  why"),
+    ),
+    (
+        "GET /a authenticated; // why",
+        "the next one begins",
+        Some("GET /a authenticated #  why"),
+    ),
+    (
+        "GET /a authenticated /* why */",
+        "begin with `#`",
+        Some("GET /a authenticated #  why */"),
+    ),
+    // Quotes.
+    (
+        "GET /a requires scope “a”",
+        "text stands between",
+        Some(r#"GET /a requires scope "a""#),
+    ),
+    (
+        "GET /a requires scope ‘a’ && scope «b»",
+        "text stands between",
+        Some(r#"GET /a requires scope "a" and scope "b""#),
+    ),
+    (
+        "GET /a requires scope 'a b'",
+        "text stands between",
+        Some(r#"GET /a requires scope "a b""#),
+    ),
+    (r#"GET /a requires scope "a"#, "end it with", None),
+    (
+        "GET /a requires scope read:a",
+        "in quotes",
+        Some(r#"GET /a requires scope "read:a""#),
+    ),
+    (
+        r#"GET /a requires header X-A == "b""#,
+        "in quotes",
+        Some(r#"GET /a requires header "X-A" == "b""#),
+    ),
+    // Letters of another case.
+    (
+        r#"GET /a requires scope ALL ["a", "b"]"#,
+        "lower case",
+        Some(r#"GET /a requires scope all ["a", "b"]"#),
+    ),
+    (
+        r#"GET /a Requires SCOPE ANY ["a", "b"]"#,
+        "",
+        Some(r#"GET /a requires scope any ["a", "b"]"#),
+    ),
+    (
+        r#"GET /a requires NOT scope "a""#,
+        "lower case",
+        Some(r#"GET /a requires not scope "a""#),
+    ),
+    (
+        r#"GET /a requires scope "a" AND scope "b""#,
+        "",
+        Some(r#"GET /a requires scope "a" and scope "b""#),
+    ),
+    ("get /a public", "capitals", Some("GET /a public")),
+    ("ALL /a public", "every method", Some("* /a public")),
+    ("any /a public", "every method", Some("* /a public")),
+    ("GET|POST /a public", "`,`", Some("GET,POST /a public")),
+    // Paths.
+    ("GET ^/g public", "not a regular expression", None),
+    (
+        "GET ^/g$ public",
+        "not a regular expression",
+        Some("GET /g public"),
+    ),
+    (r"GET ~* \.php$ public", "not a regular expression", None),
+    ("GET a public", "begins with `/`", Some("GET /a public")),
+    ("GET /a/* public", "{id}", Some("GET /a/{id} public")),
+    ("GET /a/<id> public", "braces", Some("GET /a/{id} public")),
+    ("GET /a/{id:[0-9]+} public", "`path.`", None),
+    ("* /**/healthz public", "a line for each depth", None),
+    ("location /x { return 403; }", "METHODS PATH ACCESS", None),
+    ("auth_request /auth;", "registered HTTP methods", None),
+];
+
+#[test]
+fn what_other_tools_write_is_one_error_that_leads_to_the_fix() {
+    let mut wrong = Vec::new();
+    for (line, help, fixed) in WRITTEN {
+        let text = with_line(line);
+        let error = only_error(&text);
+        let said = error.help.clone().unwrap_or_default();
+        let made = error
+            .suggestion
+            .as_ref()
+            .map(|suggestion| applied(&text, suggestion));
+        let wanted = fixed.map(with_line);
+        if !said.contains(help) || said.is_empty() || made != wanted {
+            wrong.push(format!(
+                "{line}\n  {}\n  help: {said}\n  made: {:?}",
+                error.message,
+                made.and_then(|text| text.lines().nth(11).map(str::to_owned))
+            ));
+        }
+        if fixed.is_some() {
+            let (_, left) = parse(&text_after(&text, &error));
+            assert!(left.is_empty(), "{line}: {left:#?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn text_after(text: &str, error: &Diagnostic) -> String {
+    error
+        .suggestion
+        .as_ref()
+        .map_or_else(|| text.to_owned(), |suggestion| applied(text, suggestion))
+}
+
+/// A host, a URL and a file of another format, outside of routes.
+#[test]
+fn other_mistakes_are_one_error_too() {
+    for (from, to, help) in [
+        (
+            "\"api.example.com\"",
+            "\"api.example.com:*\"",
+            "leave it out",
+        ),
+        ("\"api.example.com\"", "\"2001:db8::5\"", "[2001:db8::5]"),
+        ("\"api.example.com\"", "api.example.com", "in quotes"),
+        (
+            "\"https://id.example.com/\"",
+            "https://id.example.com/",
+            "in quotes",
+        ),
+        (
+            "\"https://id.example.com/\"",
+            "\"https://id.example.com/",
+            "end it with",
+        ),
+        (
+            "\"https://id.example.com/\"",
+            "“https://id.example.com/”",
+            "between",
+        ),
+        ("audience  \"x\"", "audience: \"x\"", "blanks"),
+        ("audience  \"x\"", "audience = \"x\"", "blank"),
+        ("audience  \"x\"", "AUDIENCE \"x\"", ""),
+    ] {
+        let text = with_line("GET /a public").replace(from, to);
+        let error = only_error(&text);
+        let said = error.help.clone().unwrap_or_default();
+        assert!(said.contains(help), "{to}: {said}");
+        if let Some(suggestion) = &error.suggestion {
+            let (_, left) = parse(&applied(&text, suggestion));
+            assert!(left.is_empty(), "{to}: {left:#?}");
+        }
+    }
+}
+
+/// A file of another language is told once, not line by line.
+#[test]
+fn a_file_of_another_format_is_one_error() {
+    for (text, format) in [
+        (
+            "routes:\n  - path: /a\n    methods: [GET]\n    access: public\n",
+            "YAML",
+        ),
+        ("---\napiVersion: v1\nkind: Policy\n", "YAML"),
+        ("- path: /a\n  access: public\n", "YAML"),
+        ("{\n  \"routes\": [{ \"path\": \"/a\" }]\n}\n", "JSON"),
+        ("[\n  { \"path\": \"/a\" }\n]\n", "JSON"),
+        (
+            "package authz\n\ndefault allow := false\n\nallow if { input.method == \"GET\" }\n",
+            "Rego",
+        ),
+        (
+            "permit (\n  principal,\n  action == Action::\"view\",\n  resource\n);\n",
+            "Cedar",
+        ),
+        ("<policy>\n  <rule/>\n</policy>\n", "XML"),
+        ("p, alice, /a, GET\np, bob, /b, POST\n", "Casbin"),
+        ("server {\n  location / { deny all; }\n}\n", "nginx"),
+    ] {
+        let (_, errors) = parse(text);
+        let [error] = errors.as_slice() else {
+            panic!("{errors:#?}\n{text}");
+        };
+        assert!(error.message.contains(format), "{}", error.message);
+        let help = error.help.as_deref().unwrap_or_default();
+        assert!(help.contains("GET /orders"), "{help}");
+    }
+}
+
+/// How many errors of syntax a text has.
+fn errors_of(text: &str) -> usize {
+    parse(text).1.len()
+}
+
+/// Each suggestion that parsing makes leaves fewer errors of syntax, so none leads to the next.
+fn suggestions_are_whole(text: &str) {
+    let (_, errors) = parse(text);
+    for error in &errors {
+        if let Some(suggestion) = &error.suggestion {
+            let after = applied(text, suggestion);
+            let left = parse(&after).1;
+            assert!(
+                left.len() < errors.len(),
+                "{}: {suggestion:?} of\n{text}\nleaves {left:#?}",
+                error.message
+            );
+        }
+    }
+}
+
+#[test]
+fn a_suggestion_of_a_broken_case_never_gives_the_next_error() {
+    for (_, text) in cases("wrong") {
+        suggestions_are_whole(&text);
+    }
+}
+
+/// Also what the checker suggests: it parses, and it settles what it was suggested for.
+#[test]
+fn a_suggestion_of_the_checker_never_gives_the_next_error() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/diagnostics");
+    let mut tried = 0;
+    for entry in fs::read_dir(folder).expect("the cases are there") {
+        let path = entry.expect("the folder is readable").path();
+        if path.extension().is_none_or(|ending| ending != "gate") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a case is text");
+        let said = |text: &str| -> BTreeSet<String> {
+            check_text(text)
+                .checked
+                .diagnostics
+                .iter()
+                .map(|diagnostic| format!("{} {}", diagnostic.code.as_str(), diagnostic.message))
+                .collect()
+        };
+        let before = errors_of(&text);
+        for diagnostic in check_text(&text).checked.diagnostics {
+            let Some(suggestion) = &diagnostic.suggestion else {
+                continue;
+            };
+            tried += 1;
+            let after = applied(&text, suggestion);
+            assert!(
+                errors_of(&after) <= before,
+                "{}: {suggestion:?} does not parse: {:#?}",
+                path.display(),
+                parse(&after).1
+            );
+            let message = format!("{} {}", diagnostic.code.as_str(), diagnostic.message);
+            let same = check_text(&text)
+                .checked
+                .diagnostics
+                .iter()
+                .filter(|other| other.message == diagnostic.message)
+                .count();
+            assert!(
+                same > 1 || !said(&after).contains(&message),
+                "{}: {message} stays after {suggestion:?}",
+                path.display()
+            );
+        }
+    }
+    assert!(tried > 20, "the cases have too few suggestions: {tried}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_suggestion_of_any_broken_policy_is_whole(
+        text in any_case(),
+        mutations in prop::collection::vec(any_mutation(), 1..4),
+    ) {
+        let (_, errors) = parse(&mutated(&text, &mutations));
+        // Where there are too many, another error comes into sight for each that goes.
+        if errors.len() < MAX_ERRORS {
+            suggestions_are_whole(&mutated(&text, &mutations));
+        }
+    }
+}
