@@ -399,18 +399,8 @@ fn lines(content: &[u8], name: &str) -> Result<Vec<String>, Fault> {
         return Err(fault(Code::NotUtf8, message, None));
     };
     if let Some((format, help)) = foreign_format(text) {
-        out.say(
-            Diagnostic::new(
-                Code::SetLine,
-                path.span,
-                format!(
-                    "the file `{}` holds {format}, not one value a line",
-                    path.node
-                ),
-            )
-            .help(help),
-        );
-        return None;
+        let message = format!("the file `{name}` holds {format}, not one value a line");
+        return Err(fault(Code::SetLine, message, Some(help)));
     }
     let text = text.strip_suffix('\n').unwrap_or(text);
     let mut lines = Vec::new();
