@@ -242,6 +242,6 @@ codes! {
     OddKey = "P0923", Warning;
     /// Keys are fetched over plain HTTP.
     PlainHttpKeys = "P0924", Warning;
-    /// The `url` of an issuer ends otherwise than the provider's tokens say.
+    /// The slash at the end of an issuer's `url` differs from its provider's `iss`.
     IssuerSlash = "P0929", Warning;
 }

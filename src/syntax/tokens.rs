@@ -98,7 +98,12 @@ fn behind(text: &str, at: usize) -> &str {
 }
 
 fn is_letter(c: char) -> bool {
-    c.is_ascii_alphabetic() || !c.is_ascii()
+    c.is_ascii_alphabetic() || (!c.is_ascii() && !is_foreign_quote(c))
+}
+
+/// Whether a character is a quotation mark of another language, or of a word processor.
+pub(super) fn is_foreign_quote(c: char) -> bool {
+    matches!(c, '\'' | '`' | '«' | '»' | '\u{2018}'..='\u{201f}')
 }
 
 fn is_word_part(c: char) -> bool {

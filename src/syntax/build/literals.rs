@@ -15,17 +15,7 @@ pub(super) fn word(node: &Node) -> Name {
 /// A word that names something of the policy: a letter, then letters, digits, `_`.
 pub(super) fn name(node: &Node, notes: &mut Notes) -> Name {
     let text = node.text();
-    if let Some(quote) = text.chars().find(|c| "“”„‘’«»".contains(*c)) {
-        notes.wrong_with(
-            node.span(),
-            format!("`{quote}` is not a quotation mark here"),
-            "put text between `\"` and `\"`",
-            format!(
-                "\"{}\"",
-                text.replace(['“', '”', '„', '‘', '’', '«', '»'], "")
-            ),
-        );
-    } else if let Some(odd) = text.chars().find(|c| !is_name_part(*c)) {
+    if let Some(odd) = text.chars().find(|c| !is_name_part(*c)) {
         let message = format!("`{text}` is not a name: it contains `{odd}`");
         let help = "a name starts with a letter and has letters, digits and `_`";
         if odd == '-' {

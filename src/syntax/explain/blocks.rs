@@ -44,7 +44,10 @@ pub(super) fn route_with_a_block(site: &Site<'_>) -> Option<Diagnostic> {
     Some(
         site.error_at(found, "a route takes no block")
             .also(site.place(first), "the route begins here")
-            .help("put routes below a path in `under PATH { … }`"),
+            .help(
+                "a route is one line, such as `GET /orders public`; routes below a path go in \
+                 `under PATH { … }`",
+            ),
     )
 }
 

@@ -43,7 +43,7 @@ fn format(first: &str, second: &str) -> Option<&'static str> {
     Some(match (word, rest.trim_start()) {
         _ if is_section => "a Casbin model",
         ("p" | "g", rest) if rest.starts_with(',') => "a Casbin policy",
-        ("" | "---", _) if first == "---" || first.starts_with("- ") => "YAML",
+        _ if first == "---" || first.starts_with("- ") => "YAML",
         ("", _) if first.starts_with(['{', '[']) => "JSON",
         ("", _) if first.starts_with('<') => "XML",
         (word, _)

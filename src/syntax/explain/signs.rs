@@ -1,28 +1,25 @@
 //! Operators and punctuation of other languages.
 
 use super::super::parse::{Rule, parse};
-use super::super::tokens::{Kind, Token, token_at};
+use super::super::tokens::{Kind, Token, is_foreign_quote, token_at};
 use super::Site;
 use crate::diagnostic::{Code, Diagnostic};
 
 /// `'x'`, `“x”`
 pub(super) fn foreign_quote(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found?;
-    let quote = found
-        .text
-        .chars()
-        .next()
-        .filter(|c| "'`“”„‘’«»".contains(*c))?;
+    let quote = found.text.chars().next().filter(|c| is_foreign_quote(*c))?;
     let rest = site.text.get(found.start + quote.len_utf8()..)?;
-    let inner = rest
-        .lines()
-        .next()
-        .and_then(|line| line.split_once(['\'', '`', '”', '“', '’', '»']))
-        .map(|(inner, _)| inner);
+    let line = rest.lines().next().unwrap_or_default();
+    let closing = line.char_indices().find(|(_, c)| is_foreign_quote(*c));
     let message = format!("`{quote}` is not a quotation mark here");
-    let error = match inner.filter(|inner| found.kind == Kind::Sign && !inner.contains('"')) {
-        Some(inner) => {
-            let span = site.span(found.start, found.end() + inner.len() + quote.len_utf8());
+    let inner = closing.and_then(|(end, closing)| {
+        let inner = line.get(..end)?;
+        let span = site.span(found.start, found.end() + end + closing.len_utf8());
+        (!inner.contains('"')).then_some((inner, span))
+    });
+    let error = match inner {
+        Some((inner, span)) => {
             Diagnostic::new(Code::Syntax, span, message).suggest(span, format!("\"{inner}\""))
         }
         None => site.error(message),
@@ -40,11 +37,17 @@ pub(super) fn operator_of_another_language(site: &Site<'_>) -> Option<Diagnostic
         "|" | "&" if site.expects(Rule::path) => ",",
         _ => return None,
     };
-    let replacement = match (here, site.touches()) {
-        ("not", _) => "not ".to_owned(),
-        (here, true) if here != "," => format!(" {here}"),
-        (here, _) => here.to_owned(),
+    let ends_apart = site
+        .text
+        .get(found.end()..)
+        .is_none_or(|rest| rest.starts_with(|c: char| c.is_ascii_whitespace()));
+    let before = if site.touches() && !["not", ","].contains(&here) {
+        " "
+    } else {
+        ""
     };
+    let after = if ends_apart || here == "," { "" } else { " " };
+    let replacement = format!("{before}{here}{after}");
     Some(
         site.replace(
             found,

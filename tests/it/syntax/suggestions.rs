@@ -22,8 +22,8 @@ fn applied(text: &str, suggestion: &Suggestion) -> String {
     text
 }
 
-/// The only error of a text.
-fn only_error(text: &str) -> Diagnostic {
+/// The only error of a text, or all that is said of it.
+fn only_error(text: &str) -> Result<Diagnostic, String> {
     let set = check_text(text);
     let errors: Vec<Diagnostic> = set
         .checked
@@ -31,10 +31,13 @@ fn only_error(text: &str) -> Diagnostic {
         .into_iter()
         .filter(|diagnostic| diagnostic.severity() == Severity::Error)
         .collect();
-    let [error] = errors.as_slice() else {
-        panic!("not one error: {errors:#?}\n{text}");
-    };
-    error.clone()
+    match errors.as_slice() {
+        [error] => Ok(error.clone()),
+        errors => Err(errors
+            .iter()
+            .map(|error| format!("\n  {} ({:?})", error.message, error.help))
+            .collect()),
+    }
 }
 
 /// What is written, what the help has to name, and the line that the suggestion makes of it.
@@ -82,7 +85,7 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
     ),
     (
         r#"GET /a requires claim "sub" == "x""#,
-        "no quotes",
+        "a bare word is a name",
         Some(r#"GET /a requires claim sub == "x""#),
     ),
     // Several values.
@@ -142,7 +145,7 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
     ),
     ("GET /a => public", "after a blank", Some("GET /a  public")),
     ("GET /a -> public", "after a blank", Some("GET /a  public")),
-    ("GET /a { public }", "no block", None),
+    ("GET /a { public }", "one line", None),
     // Functions.
     (
         "GET /a requires hasRole('ADMIN')",
@@ -203,12 +206,12 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
     ),
     (
         r#"GET /a requires: scope "a""#,
-        "blanks",
+        "spaces",
         Some(r#"GET /a requires scope "a""#),
     ),
     (
         r#"GET /a requires scope: "a""#,
-        "blanks",
+        "spaces",
         Some(r#"GET /a requires scope "a""#),
     ),
     (
@@ -239,17 +242,17 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
     // Quotes.
     (
         "GET /a requires scope “a”",
-        "text stands between",
+        "put text between",
         Some(r#"GET /a requires scope "a""#),
     ),
     (
         "GET /a requires scope ‘a’ && scope «b»",
-        "text stands between",
+        "put text between",
         Some(r#"GET /a requires scope "a" and scope "b""#),
     ),
     (
         "GET /a requires scope 'a b'",
-        "text stands between",
+        "put text between",
         Some(r#"GET /a requires scope "a b""#),
     ),
     (r#"GET /a requires scope "a"#, "end it with", None),
@@ -284,7 +287,7 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
         "",
         Some(r#"GET /a requires scope "a" and scope "b""#),
     ),
-    ("get /a public", "capitals", Some("GET /a public")),
+    ("get /a public", "upper case", Some("GET /a public")),
     ("ALL /a public", "every method", Some("* /a public")),
     ("any /a public", "every method", Some("* /a public")),
     ("GET|POST /a public", "`,`", Some("GET,POST /a public")),
@@ -310,7 +313,13 @@ fn what_other_tools_write_is_one_error_that_leads_to_the_fix() {
     let mut wrong = Vec::new();
     for (line, help, fixed) in WRITTEN {
         let text = with_line(line);
-        let error = only_error(&text);
+        let error = match only_error(&text) {
+            Ok(error) => error,
+            Err(errors) => {
+                wrong.push(format!("{line}: not one error:{errors}"));
+                continue;
+            }
+        };
         let said = error.help.clone().unwrap_or_default();
         let made = error
             .suggestion
@@ -326,7 +335,9 @@ fn what_other_tools_write_is_one_error_that_leads_to_the_fix() {
         }
         if fixed.is_some() {
             let (_, left) = parse(&text_after(&text, &error));
-            assert!(left.is_empty(), "{line}: {left:#?}");
+            if !left.is_empty() {
+                wrong.push(format!("{line}: {left:#?}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -360,17 +371,13 @@ fn other_mistakes_are_one_error_too() {
             "\"https://id.example.com/",
             "end it with",
         ),
-        (
-            "\"https://id.example.com/\"",
-            "“https://id.example.com/”",
-            "between",
-        ),
-        ("audience  \"x\"", "audience: \"x\"", "blanks"),
-        ("audience  \"x\"", "audience = \"x\"", "blank"),
+        ("\"api.example.com\"", "“api.example.com”", "between"),
+        ("audience  \"x\"", "audience: \"x\"", "spaces"),
+        ("audience  \"x\"", "audience = \"x\"", "space"),
         ("audience  \"x\"", "AUDIENCE \"x\"", ""),
     ] {
         let text = with_line("GET /a public").replace(from, to);
-        let error = only_error(&text);
+        let error = only_error(&text).unwrap_or_else(|errors| panic!("{to}: {errors}"));
         let said = error.help.clone().unwrap_or_default();
         assert!(said.contains(help), "{to}: {said}");
         if let Some(suggestion) = &error.suggestion {
