@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 
-use crate::engine::{Decision, Denial, ProofError, Step};
+use crate::engine::{Decision, Denial, ProofError, SeenKind, SeenToken, Step};
 use crate::keys::Algorithm;
 use crate::reason::Reason;
 use crate::text::clean;
@@ -31,6 +31,12 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub const REASON_HEADER: &str = "x-portcullis-reason";
 /// The header that holds the decision's number.
 pub const DECISION_HEADER: &str = "x-portcullis-decision";
+
+/// The header that tells a proxy to answer a preflight with what it got, since the application is
+/// not to see it. Only portcullis' own answers count.
+pub const PREFLIGHT_HEADER: &str = "x-portcullis-preflight";
+/// Its one value.
+pub const ANSWERED: &str = "answered";
 
 /// The answer to a request, as HTTP has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +71,13 @@ pub fn answer(
         (DECISION_HEADER, decision_id.to_owned()),
     ];
     let denial = match decision {
-        Decision::Allow(_) => {
+        Decision::Allow(permit) => {
+            headers.extend(permit.cors_headers().iter().cloned());
+            if permit.is_answered() {
+                headers.push((PREFLIGHT_HEADER, ANSWERED.to_owned()));
+            }
             return Answer {
-                status: 200,
+                status: carried(decision.status()),
                 headers,
                 body: None,
             };
@@ -264,7 +274,8 @@ pub struct Explanation {
     pub trace: Vec<TraceStep>,
     /// The token that was looked at.
     pub token: ExplainedToken,
-    /// The headers for the upstream on an allow, and those for the client on a denial.
+    /// The headers for the upstream on an allow, and those for the client on a denial or of a
+    /// preflight that is answered.
     pub headers: Headers,
     /// On an allow: the headers that the upstream must not get as the client sent them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -287,10 +298,44 @@ pub struct TraceStep {
 pub struct ExplainedToken {
     /// What kind of token it is.
     pub kind: Option<&'static str>,
-    /// Its issuer's URL.
+    /// Its issuer's URL: only where that was verified.
     pub issuer: Option<String>,
-    /// Its subject.
+    /// Its subject, likewise.
     pub subject: Option<String>,
+    /// What a token says that was not verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<UnverifiedToken>,
+}
+
+/// What a token says of itself that was not verified: anybody can have written it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UnverifiedToken {
+    /// `iss`
+    pub issuer: Option<String>,
+    /// `sub`
+    pub subject: Option<String>,
+}
+
+impl ExplainedToken {
+    fn of(token: &SeenToken<'_>) -> ExplainedToken {
+        let kind = token.kind.map(SeenKind::as_str);
+        let issuer = token.issuer.as_deref().map(str::to_owned);
+        let subject = token.subject.as_deref().map(str::to_owned);
+        if token.verified {
+            return ExplainedToken {
+                kind,
+                issuer,
+                subject,
+                unverified: None,
+            };
+        }
+        let said = issuer.is_some() || subject.is_some();
+        ExplainedToken {
+            kind,
+            unverified: said.then_some(UnverifiedToken { issuer, subject }),
+            ..ExplainedToken::default()
+        }
+    }
 }
 
 /// Headers by name, each once, in the order in which they are sent; JSON has them as an object.
@@ -320,6 +365,10 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {
 /// Explains a decision, given what its conditions came to.
 pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) -> Explanation {
     let (headers, hint): (Headers, _) = match decision {
+        // There is no upstream to be told anything.
+        Decision::Allow(permit) if permit.is_answered() => {
+            (permit.cors_headers().iter().cloned().collect(), None)
+        }
         Decision::Allow(permit) => (
             permit
                 .headers_to_set()
@@ -337,7 +386,6 @@ pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) ->
         Decision::Allow(permit) => permit.headers_to_remove().map(str::to_owned).collect(),
         Decision::Deny(_) => Vec::new(),
     };
-    let token = decision.token();
     Explanation {
         decision: if decision.allowed() { "allow" } else { "deny" },
         status: decision.status(),
@@ -354,11 +402,7 @@ pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) ->
                 because: step.because.clone(),
             })
             .collect(),
-        token: ExplainedToken {
-            kind: token.and_then(|token| token.kind).map(|kind| kind.as_str()),
-            issuer: token.and_then(|token| token.issuer.as_deref().map(str::to_owned)),
-            subject: token.and_then(|token| token.subject.as_deref().map(str::to_owned)),
-        },
+        token: decision.token().map(ExplainedToken::of).unwrap_or_default(),
         headers,
         remove,
     }

@@ -152,6 +152,15 @@ pub struct Api {
     pub routes: Vec<Route>,
 }
 
+impl Api {
+    /// Whether portcullis answers the CORS preflights of the origins that are listed, and adds the
+    /// CORS headers to what is allowed; the application does where it is said to.
+    pub fn answers_preflights(&self) -> bool {
+        let answered = self.cors.as_ref().is_some_and(|cors| !cors.passed_on);
+        answered && !self.preflight_public
+    }
+}
+
 /// A host of an API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {

@@ -101,6 +101,9 @@ pub struct Cors {
     pub origins: Vec<Origin>,
     /// Whether browsers may send credentials.
     pub credentials: bool,
+    /// Whether preflights are passed on to the application, which sends the CORS headers of what is
+    /// allowed itself.
+    pub passed_on: bool,
 }
 
 /// An origin, in the form that browsers send.

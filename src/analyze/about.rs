@@ -47,6 +47,8 @@ pub enum Trial<'m> {
         /// Claims that are forwarded.
         claims: Map<String, Value>,
     },
+    /// A preflight that both let pass, and that only one of them answers.
+    Answering,
     /// One from a page of this origin, other than a preflight.
     Origin(String),
     /// One with a path that only one policy reads.
@@ -172,6 +174,15 @@ impl Trial<'_> {
                     }
                 }))
             }
+            Trial::Answering => {
+                let denied = [0, 1].map(|side| region.denies(side));
+                Ok((denied == [false, false]).then_some(Shown {
+                    effect: Effect::Changed,
+                    witness: None,
+                    verdicts: [Verdict::Allow, Verdict::Allow],
+                    places: [None, None],
+                }))
+            }
             Trial::Origin(origin) => of_page(region, origin),
             Trial::Path { side, kind } => paths::run(region, *side, *kind),
         }
@@ -187,20 +198,28 @@ fn only(side: usize) -> Effect {
     }
 }
 
-/// A request without a token from a page of this origin, whose answer the page may read or not.
+/// A request without a token from a page of this origin, whose answer the page may read or not: one
+/// that both policies deny, or one that both allow.
 fn of_page(region: &Region<'_, '_>, origin: &str) -> Result<Option<Shown>, Failure> {
-    let Some(mut found) = region.find(Bearer::Nobody, &Map::new(), &[], Wanted::Any)? else {
-        return Ok(None);
-    };
-    let headers = &mut found.witness.headers;
-    headers.retain(|(name, _)| name != "origin");
-    headers.push(("origin".to_owned(), origin.to_owned()));
-    let found = decide(region, found.witness);
-    let denied = found
-        .decided
-        .iter()
-        .all(|decided| !decided.verdict.allows());
-    Ok(Shown::of(found).filter(|_| denied))
+    for wanted in [Wanted::Any, Wanted::Both] {
+        let Some(found) = region.find(Bearer::Nobody, &Map::new(), &[], wanted)? else {
+            continue;
+        };
+        // A rule may ask for an origin of its own, which the first request has then.
+        let mut from_page = found.witness.clone();
+        from_page.headers.retain(|(name, _)| name != "origin");
+        let header = ("origin".to_owned(), origin.to_owned());
+        from_page.headers.push(header);
+        for found in [decide(region, from_page), found] {
+            let [old, new] = &found.decided;
+            let alike = old.verdict.allows() == new.verdict.allows();
+            let shown = Shown::of(found).filter(|_| alike);
+            if shown.is_some() {
+                return Ok(shown);
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Asks both policies about a request.

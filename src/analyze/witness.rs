@@ -16,8 +16,8 @@ pub struct Decided {
     pub verdict: Verdict,
     /// Where the policy says so.
     pub place: Option<Place>,
-    /// Names in lower case, and values: what the upstream is told, or, on a denial, what lets a
-    /// page read it.
+    /// Names in lower case, and values: what the upstream is told, and what lets a page read the
+    /// answer.
     pub headers: Vec<(String, String)>,
 }
 
@@ -76,6 +76,12 @@ impl Witness {
                     .headers_to_set()
                     .iter()
                     .map(|(name, value)| ((*name).to_owned(), value.clone().into_owned()))
+                    .chain(
+                        permit
+                            .cors_headers()
+                            .iter()
+                            .map(|(name, value)| ((*name).to_owned(), value.clone())),
+                    )
                     .collect(),
                 Decision::Deny(denial) => denial
                     .cors_headers()

@@ -53,7 +53,7 @@ struct Settings<'a> {
     scopes: Option<Spanned<&'a [ast::Term]>>,
     realm: Option<Spanned<&'a ast::Term>>,
     token_in: Option<Spanned<TokenIn<'a>>>,
-    cors: Option<Spanned<(&'a [ast::Term], bool)>>,
+    cors: Option<Spanned<&'a ApiSetting>>,
     preflight_public: Option<Spanned<()>>,
     forward: Vec<Spanned<&'a ast::Forward>>,
     forward_no_token: Option<Spanned<()>>,
@@ -84,12 +84,8 @@ impl<'a> Settings<'a> {
                     let value = (*only, places.as_slice());
                     once(&mut settings.token_in, value, span, "token in", out);
                 }
-                ApiSetting::Cors {
-                    origins,
-                    credentials,
-                } => {
-                    let value = (origins.as_slice(), *credentials);
-                    once(&mut settings.cors, value, span, "cors", out);
+                ApiSetting::Cors { .. } => {
+                    once(&mut settings.cors, &setting.node, span, "cors", out);
                 }
                 ApiSetting::PreflightPublic => {
                     once(
@@ -231,10 +227,10 @@ pub(super) fn check(
             .and_then(|setting| check_realm(env, setting.node, out)),
         token_places,
         senders: settings.sender.senders(),
-        cors: settings.cors.as_ref().map(|setting| {
-            let (origins, credentials) = setting.node;
-            origins::check(terms, origins, credentials, setting.span, out)
-        }),
+        cors: settings
+            .cors
+            .as_ref()
+            .and_then(|setting| origins::check(terms, setting.node, setting.span, out)),
         preflight_public: settings.preflight_public.is_some(),
         forward: forward.into_iter().map(|forward| forward.node).collect(),
         forward_no_token: settings.forward_no_token.is_some(),

@@ -9,14 +9,22 @@ use super::out::Out;
 use super::urls::{normal_host, split_port};
 use super::values::Terms;
 
-/// Reads `cors "origin", … [with credentials]`.
+/// Reads `cors "origin", … [with credentials] [passed on]`; nothing of any other setting.
 pub(super) fn check(
     terms: Terms,
-    origins: &[ast::Term],
-    credentials: bool,
+    setting: &ast::ApiSetting,
     span: Span,
     out: &mut Out,
-) -> Cors {
+) -> Option<Cors> {
+    let ast::ApiSetting::Cors {
+        origins,
+        credentials,
+        passed_on,
+    } = setting
+    else {
+        return None;
+    };
+    let (credentials, passed_on) = (*credentials, *passed_on);
     let mut found = Vec::new();
     for text in terms.texts(origins, "an origin", out) {
         if text.node == "*" {
@@ -44,10 +52,11 @@ pub(super) fn check(
             Err(diagnostic) => out.say(*diagnostic),
         }
     }
-    Cors {
+    Some(Cors {
         origins: found,
         credentials,
-    }
+        passed_on,
+    })
 }
 
 /// An origin as browsers send it: a scheme, a host, a port that is not the scheme's own.

@@ -103,11 +103,13 @@ impl Report {
             "refresh" => "a refresh token",
             _ => "a token of a kind that cannot be told",
         };
-        let issuer = token.issuer.as_ref().map(|issuer| format!(" of {issuer}"));
-        let subject = token
-            .subject
-            .as_ref()
-            .map(|subject| format!(" for {subject}"));
+        let said = token.unverified.as_ref();
+        let issuer = token.issuer.as_ref();
+        let issuer = issuer.or(said.and_then(|said| said.issuer.as_ref()));
+        let issuer = issuer.map(|issuer| format!(" of {issuer}"));
+        let subject = token.subject.as_ref();
+        let subject = subject.or(said.and_then(|said| said.subject.as_ref()));
+        let subject = subject.map(|subject| format!(" for {subject}"));
         self.item(
             "token",
             &format!(

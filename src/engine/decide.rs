@@ -8,6 +8,7 @@ use super::policy::Policy;
 use super::routed::{Open, Routed, Routes, State};
 use super::{blame, cors, forward, near, presented};
 use crate::model::{Access, Api, Condition};
+use crate::pattern::Method;
 use crate::reason::Reason;
 use crate::settings::{Demand, PathParameter};
 use crate::source::Span;
@@ -72,7 +73,8 @@ fn decide_open<'a>(
         Evidence::Nothing if open.demand == Demand::Required => {
             return deny(routed, open.routes.clone(), token, |denial| {
                 denial.reason = Reason::TokenMissing;
-                denial.hint = Some(missing_token(routed));
+                denial.hint =
+                    Some(preflight_hint(routed, open).unwrap_or_else(|| missing_token(routed)));
                 denial.place = route_place;
             });
         }
@@ -152,6 +154,26 @@ pub(super) fn conditions<'a>(
     guards.chain(routes)
 }
 
+/// Why a preflight was taken for a request that needs a token.
+fn preflight_hint(routed: &Routed<'_, '_>, open: &Open<'_, '_>) -> Option<String> {
+    let preflight =
+        cors::Preflight::of(routed.request).filter(|_| open.method == Method::OPTIONS)?;
+    let named = open.routes.iter().find(|route| route.names_options);
+    let why = match (cors::unlisted(routed.api()?, &preflight), named) {
+        (Some(unlisted), _) => unlisted,
+        (None, Some(route)) => format!(
+            "the route `{}` names `OPTIONS`, so preflights need what it requires; leave `OPTIONS` \
+             out for `cors` to answer them",
+            route.name
+        ),
+        (None, None) => return None,
+    };
+    Some(format!(
+        "this is a CORS preflight for `{}`; {why}",
+        preflight.method
+    ))
+}
+
 fn missing_token(routed: &Routed<'_, '_>) -> String {
     let audience = routed.api().and_then(|api| match &api.audience {
         crate::settings::Audience::OneOf(audiences) => audiences.first(),
@@ -209,7 +231,19 @@ fn allow<'a>(
         None => (None, None),
     };
     let api = routed.api();
+    let answer = api
+        .filter(|_| preflight)
+        .and_then(|api| cors::preflight_headers(api, routed.request));
     Decision::Allow(Permit {
+        answered: answer.is_some(),
+        cors: match (answer, api) {
+            (Some(answer), _) => answer,
+            (None, Some(api)) if !preflight => {
+                let takes_dpop = routed.policy.schemes(api).dpop;
+                cors::allow_headers(api, takes_dpop, routed.request)
+            }
+            (None, _) => Vec::new(),
+        },
         set: match (api, facts) {
             (Some(api), Some(facts)) => forward::headers(api, facts),
             _ => Vec::new(),

@@ -13,6 +13,9 @@ use crate::model::Api;
 use crate::reason::Reason;
 use crate::source::{Place, Span};
 
+/// The status of the answer to a preflight: browsers want a 2xx, and there is no body.
+pub const ANSWERED_PREFLIGHT: u16 = 204;
+
 /// Allow or deny.
 #[derive(Debug)]
 #[must_use = "a decision that nobody looks at protects nothing"]
@@ -53,6 +56,8 @@ pub struct Permit<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) facts: Option<&'a Facts>,
     pub(super) preflight: bool,
+    pub(super) answered: bool,
+    pub(super) cors: Vec<(&'static str, String)>,
     pub(super) set: Vec<(&'a str, Cow<'a, str>)>,
     /// Names beside those that the policy removes from every request.
     pub(super) remove: Vec<Cow<'a, str>>,
@@ -104,9 +109,14 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The status code: 200 on allow, else the reason's.
+    /// The status code: 200 on allow, [`ANSWERED_PREFLIGHT`] for a preflight that is answered, else
+    /// the reason's.
     pub fn status(&self) -> u16 {
-        self.reason().map_or(200, Reason::status)
+        match self {
+            Decision::Allow(permit) if permit.answered => ANSWERED_PREFLIGHT,
+            Decision::Allow(_) => 200,
+            Decision::Deny(denial) => denial.reason.status(),
+        }
     }
 
     /// A sentence on why the request must not pass, for the client.
@@ -182,6 +192,17 @@ impl<'a> Permit<'a> {
     /// Whether it is a CORS preflight that passes without a token.
     pub fn is_preflight(&self) -> bool {
         self.preflight
+    }
+
+    /// Whether it is a preflight that the application never sees: the answer is
+    /// [`Permit::cors_headers`].
+    pub fn is_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// The CORS headers of the answer, names in lower case, in place of the application's own.
+    pub fn cors_headers(&self) -> &[(&'static str, String)] {
+        &self.cors
     }
 
     /// The headers that the upstream gets, names in lower case. None of them is in

@@ -33,7 +33,7 @@ mod spellings;
 mod step_up;
 
 pub use decide::{decide, refuse};
-pub use decision::{Challenge, Decision, Denial, Permit, SeenToken};
+pub use decision::{ANSWERED_PREFLIGHT, Challenge, Decision, Denial, Permit, SeenToken};
 pub use evidence::{Evidence, Fault, ProofError, SeenKind};
 pub use explain::{Step, explain};
 pub use facts::Facts;

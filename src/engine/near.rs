@@ -3,13 +3,14 @@
 //! Anybody can send such requests, and each pays for this: the work is bounded by counts, however
 //! large the policy is. What is beyond them is not found, and the hint is a plain one.
 
+use super::cors::{self, Preflight};
 use super::host;
 use super::index::RuleKind;
-use super::path;
+use super::path::{self, NormalPath};
 use super::policy::{Group, Policy};
 use super::routed::Routed;
-use crate::model::{Host, Route};
-use crate::pattern::{HostPattern, MethodSet, SegmentPattern};
+use crate::model::{Api, Host, Route};
+use crate::pattern::{HostPattern, Method, MethodSet, SegmentPattern};
 use crate::text::quoted;
 
 /// How many hosts or routes are looked at, in the order of the policy.
@@ -41,9 +42,43 @@ fn sentence(routed: &Routed<'_, '_>) -> Option<String> {
     let method = request.read_method().ok()?;
     let target = path::split(request.target).ok()?;
     let path = path::read(target.path, group.options, request.masked).ok()?;
+    let Some(preflight) = Preflight::of(request).filter(|_| method == Method::OPTIONS) else {
+        return nearest_rule(policy, group, &path, method);
+    };
+    let method = preflight.method;
+    let why = match asked_for(policy, group, &path, method) {
+        Some(api) => cors::unlisted(api, &preflight)
+            .unwrap_or_else(|| format!("a rule denies `{method}` for this path")),
+        None => nearest_rule(policy, group, &path, method)?,
+    };
+    Some(format!("this is a CORS preflight for `{method}`; {why}"))
+}
+
+/// The API with a route for a method and path.
+fn asked_for<'p>(
+    policy: &'p Policy,
+    group: &Group,
+    path: &NormalPath<'_>,
+    method: Method,
+) -> Option<&'p Api> {
+    let found = group.index.find(method, path);
+    let (api, _) = found.iter().find_map(|rule| match rule {
+        RuleKind::Route(at) => policy.numbered(*at),
+        RuleKind::Guard(_) => None,
+    })?;
+    policy.api(api)
+}
+
+/// The methods that there are for the path, or the route with the nearest one.
+fn nearest_rule(
+    policy: &Policy,
+    group: &Group,
+    path: &NormalPath<'_>,
+    method: Method,
+) -> Option<String> {
     let methods = group
         .index
-        .find_any(&path)
+        .find_any(path)
         .iter()
         .filter_map(|rule| match rule {
             RuleKind::Route(at) => policy.numbered(*at),

@@ -15,7 +15,7 @@ syntax keyword portcullisOperator absent all and any ends if in is not or presen
 syntax match portcullisOperator "\<contains\>"
 syntax keyword portcullisType boolean duration list number string time words
 syntax keyword portcullisSetting access address age ago algorithms allow as at audience be
-syntax keyword portcullisSetting case-insensitive claim claims client cookie cors credentials discover
+syntax keyword portcullisSetting case-insensitive claim claims client cookie cors credentials discover on passed
 syntax keyword portcullisSetting dpop empty encoded-slash except file forward forwards from header host
 syntax keyword portcullisSetting id introspect json jwt keys leeway login matrix-parameters max may method
 syntax keyword portcullisSetting mtls no of only optional paths payload preflight query realm required

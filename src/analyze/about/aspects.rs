@@ -72,6 +72,7 @@ pub fn aspects<'m>(region: &Region<'_, 'm>) -> Vec<Aspect<'m>> {
     aspects.extend(places(region, old, new));
     aspects.extend(forwarded(region, old, new));
     aspects.extend(origins(old, new));
+    aspects.extend(answering(old, new));
     aspects.extend(pages(region, old, new));
     aspects.extend(super::paths::aspect(old, new));
     aspects
@@ -427,7 +428,11 @@ fn origins_of(api: &Api) -> Vec<String> {
 
 /// Pages of each origin that is listed, and of another one.
 fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
-    if old.cors == new.cors && old.preflight_public == new.preflight_public {
+    let listed = |api: &Api| {
+        let cors = api.cors.clone();
+        cors.map(|cors| (cors.origins, cors.credentials))
+    };
+    if listed(old) == listed(new) && old.preflight_public == new.preflight_public {
         return None;
     }
     let mut origins: Vec<String> = origins_of(old);
@@ -445,6 +450,22 @@ fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     Some(Aspect {
         of_origins: true,
         ..Aspect::new(about, trials)
+    })
+}
+
+/// Who answers the preflights of pages that may ask, and tells them that they may read answers. No
+/// decision shows it: both policies let the preflight pass.
+fn answering<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
+    let both = old.cors.is_some() && new.cors.is_some();
+    (both && old.answers_preflights() != new.answers_preflights()).then(|| {
+        Aspect::new(
+            format!(
+                "CORS preflights that pass: answered by {} became answered by {}",
+                settings::answering(old),
+                settings::answering(new)
+            ),
+            vec![Trial::Answering],
+        )
     })
 }
 

@@ -142,6 +142,15 @@ pub fn cors(api: &Api) -> String {
     said
 }
 
+/// Who answers preflights.
+pub fn answering(api: &Api) -> &'static str {
+    if api.answers_preflights() {
+        "portcullis"
+    } else {
+        "the application"
+    }
+}
+
 /// How an API reads paths.
 pub fn path_options(api: &Api) -> String {
     let options: Vec<&str> = [

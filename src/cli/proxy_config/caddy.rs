@@ -91,9 +91,36 @@ pub fn snippet(needs: &Needs, told: &Told, address: &Address) -> String {
             "\n\t# {remark}, as in\n\t#   request_header -Authorization"
         );
     }
+    snippet.push_str(CORS);
     snippet.push_str("}\n");
     snippet
 }
+
+const CORS: &str = "
+\t# A preflight that portcullis answers: the application never sees it.
+\t@portcullis_preflight expression `{http.reverse_proxy.header.X-Portcullis-Preflight} == \"answered\"`
+\thandle @portcullis_preflight {
+\t\theader Access-Control-Allow-Methods {http.reverse_proxy.header.Access-Control-Allow-Methods}
+\t\t@portcullis_allow_headers expression `{http.reverse_proxy.header.Access-Control-Allow-Headers} != null && {http.reverse_proxy.header.Access-Control-Allow-Headers} != \"\"`
+\t\theader @portcullis_allow_headers Access-Control-Allow-Headers {http.reverse_proxy.header.Access-Control-Allow-Headers}
+\t\theader Access-Control-Max-Age {http.reverse_proxy.header.Access-Control-Max-Age}
+\t}
+\t# A page of an origin that the policy lists may read the answer; what portcullis says takes
+\t# the place of what the application says.
+\t@portcullis_origin expression `{http.reverse_proxy.header.Access-Control-Allow-Origin} != null && {http.reverse_proxy.header.Access-Control-Allow-Origin} != \"\"`
+\theader @portcullis_origin {
+\t\tAccess-Control-Allow-Origin {http.reverse_proxy.header.Access-Control-Allow-Origin}
+\t\tdefer
+\t}
+\t@portcullis_credentials expression `{http.reverse_proxy.header.Access-Control-Allow-Credentials} != null && {http.reverse_proxy.header.Access-Control-Allow-Credentials} != \"\"`
+\theader @portcullis_credentials {
+\t\tAccess-Control-Allow-Credentials {http.reverse_proxy.header.Access-Control-Allow-Credentials}
+\t\tdefer
+\t}
+\t@portcullis_vary expression `{http.reverse_proxy.header.Vary} != null && {http.reverse_proxy.header.Vary} != \"\"`
+\theader @portcullis_vary +Vary {http.reverse_proxy.header.Vary}
+\trespond @portcullis_preflight 204
+";
 
 const CONNECTION: &str = "
 \t# A client may name any header in Connection, and Caddy then drops it on the way

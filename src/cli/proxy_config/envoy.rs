@@ -68,7 +68,7 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
     let mut all = needs.spelled();
     all.sort_unstable();
     all.extend(removed(needs, told));
-    let mutation = mutations(told, &all);
+    let mutation = mutations(told, &all) + RESPONSE;
     let mut token = String::new();
     if needs.token_kept {
         token.push_str(
@@ -140,6 +140,10 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
         # From an allow to the client.
         allowed_client_headers_on_success:
           patterns:
+          - exact: x-portcullis-allow-origin
+          - exact: x-portcullis-allow-credentials
+          - exact: access-control-expose-headers
+          - exact: vary
           - exact: dpop-nonce
           - exact: x-portcullis-reason
           - exact: x-portcullis-decision
@@ -239,6 +243,19 @@ fn values(told: &Told) -> Vec<(&str, &'static str)> {
     }
     all
 }
+
+/// What portcullis tells the client on an allow, in the same filter.
+const RESPONSE: &str = "      response_mutations:
+      # What portcullis says of pages takes the place of what the application says.
+      - append:
+          header: { key: access-control-allow-origin, value: \"%RESP(x-portcullis-allow-origin)%\" }
+          append_action: OVERWRITE_IF_EXISTS_OR_ADD
+      - remove: x-portcullis-allow-origin
+      - append:
+          header: { key: access-control-allow-credentials, value: \"%RESP(x-portcullis-allow-credentials)%\" }
+          append_action: OVERWRITE_IF_EXISTS_OR_ADD
+      - remove: x-portcullis-allow-credentials
+";
 
 /// The client's address, by itself: Envoy appends it to what the client wrote otherwise.
 const ADDRESS: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";

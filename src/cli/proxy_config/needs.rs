@@ -22,6 +22,8 @@ pub struct Needs {
     pub token_kept: bool,
     /// Whether tokens are taken that a page sends with the handshake of a WebSocket.
     pub websocket: bool,
+    /// Whether portcullis answers the preflights of some API.
+    pub preflights: bool,
     /// Whether tokens are taken that are bound to the client's certificate.
     pub certificate: bool,
 }
@@ -43,7 +45,9 @@ impl Needs {
                 .help("a name with fewer hyphens can be removed from what a client sends"));
             }
         }
-        let mut read = BTreeSet::new();
+        // Without `cors` they tell a denied preflight from other requests, for its hint.
+        let mut read =
+            BTreeSet::from(["origin", "access-control-request-method"].map(str::to_owned));
         for api in &model.apis {
             read_by_api(api, &mut read);
         }
@@ -76,6 +80,7 @@ impl Needs {
             token_kept: !model.apis.is_empty() && token_kept_by.len() == model.apis.len(),
             token_kept_by,
             websocket,
+            preflights: model.apis.iter().any(Api::answers_preflights),
             certificate: model.binds(|senders| senders.mtls),
         })
     }
@@ -154,14 +159,8 @@ fn read_by_api(api: &Api, read: &mut BTreeSet<String>) {
         };
         read.extend(headers.iter().map(|header| (*header).to_owned()));
     }
-    if api.cors.is_some() || api.preflight_public {
-        for header in [
-            "origin",
-            "access-control-request-method",
-            "access-control-request-headers",
-        ] {
-            read.insert(header.to_owned());
-        }
+    if api.answers_preflights() {
+        read.insert("access-control-request-headers".to_owned());
     }
     for route in &api.routes {
         if let Access::Open {

@@ -58,6 +58,17 @@ impl Pass {
         }
     }
 
+    /// What the names of its directives begin with.
+    fn word(self) -> &'static str {
+        match self {
+            Pass::Proxy => "proxy",
+            Pass::Grpc => "grpc",
+            Pass::Fastcgi => "fastcgi",
+            Pass::Uwsgi => "uwsgi",
+            Pass::Scgi => "scgi",
+        }
+    }
+
     /// The line that sets a header over what the client sent, or, with an empty value, removes it.
     fn set(self, name: &str, value: &str) -> String {
         let directive = self.directive();
@@ -107,6 +118,12 @@ fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
         if !set.iter().any(|(name, _)| *name == header.name) {
             lines += &pass.set(header.name, NOTHING);
         }
+    }
+    for name in [
+        "Access-Control-Allow-Origin",
+        "Access-Control-Allow-Credentials",
+    ] {
+        let _ = writeln!(lines, "{}_hide_header {name};", pass.word());
     }
     match pass {
         Pass::Proxy if needs.websocket => lines.push_str(WEBSOCKET),
@@ -198,6 +215,17 @@ map $portcullis_status $portcullis_challenge_of_403 {{
     403     $portcullis_challenge;
     default \"\";
 }}
+
+# One Access-Control-Allow-Origin and no second: what portcullis says, or, where it says nothing, what
+# the application says.
+map $portcullis_allow_origin $portcullis_cors_origin {{
+    \"\"      $upstream_http_access_control_allow_origin;
+    default $portcullis_allow_origin;
+}}
+map $portcullis_allow_credentials $portcullis_cors_credentials {{
+    \"\"      $upstream_http_access_control_allow_credentials;
+    default $portcullis_allow_credentials;
+}}
 {websocket}",
         address.authority()
     )
@@ -257,6 +285,10 @@ auth_request_set $portcullis_allow_origin      $upstream_http_access_control_all
 auth_request_set $portcullis_allow_credentials $upstream_http_access_control_allow_credentials;
 auth_request_set $portcullis_expose_headers    $upstream_http_access_control_expose_headers;
 auth_request_set $portcullis_vary              $upstream_http_vary;
+auth_request_set $portcullis_preflight         $upstream_http_x_portcullis_preflight;
+auth_request_set $portcullis_allow_methods     $upstream_http_access_control_allow_methods;
+auth_request_set $portcullis_allow_headers     $upstream_http_access_control_allow_headers;
+auth_request_set $portcullis_max_age           $upstream_http_access_control_max_age;
 auth_request_set $portcullis_dpop_nonce        $upstream_http_dpop_nonce;
 ";
 
@@ -274,6 +306,12 @@ proxy_set_header Connection        $portcullis_connection;
 ";
 
 const SERVER_ASKS: &str = "\
+# A page of an origin that the policy lists may read the answer. A location with an add_header of its
+# own inherits none of these: repeat them there.
+add_header Access-Control-Allow-Origin      $portcullis_cors_origin      always;
+add_header Access-Control-Allow-Credentials $portcullis_cors_credentials always;
+add_header Access-Control-Expose-Headers    $portcullis_expose_headers   always;
+add_header Vary                             $portcullis_vary             always;
 proxy_http_version 1.1;
 
 location = /_portcullis {
@@ -300,7 +338,7 @@ const SERVER_TAIL: &str = "    proxy_set_header Connection        \"\";
 
 # The client's answer to a denial: nginx drops the body of portcullis' own.
 error_page 401 @portcullis_401;
-error_page 403 @portcullis_403;
+error_page 403 = @portcullis_403;
 error_page 500 =503 @portcullis_unavailable;
 
 location @portcullis_401 {
@@ -318,6 +356,18 @@ location @portcullis_401 {
 
 location @portcullis_403 {
     auth_request off;
+    # A preflight that portcullis answers: the application never sees it.
+    if ($portcullis_preflight = answered) {
+        add_header Access-Control-Allow-Origin      $portcullis_allow_origin      always;
+        add_header Access-Control-Allow-Credentials $portcullis_allow_credentials always;
+        add_header Access-Control-Allow-Methods     $portcullis_allow_methods     always;
+        add_header Access-Control-Allow-Headers     $portcullis_allow_headers     always;
+        add_header Access-Control-Max-Age           $portcullis_max_age           always;
+        add_header Vary                             $portcullis_vary              always;
+        add_header X-Portcullis-Reason              $portcullis_reason            always;
+        add_header X-Portcullis-Decision            $portcullis_decision          always;
+        return 204;
+    }
     default_type application/problem+json;
     add_header WWW-Authenticate      $portcullis_challenge_of_403 always;
     add_header X-Portcullis-Reason   $portcullis_reason   always;

@@ -60,8 +60,17 @@ pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
     if let Some(remark) = needs.token_remark() {
         let _ = writeln!(document, "# {remark}.");
     }
+    if needs.preflights {
+        document.push_str(NO_CORS);
+    }
     document
 }
+
+const NO_CORS: &str = "\
+# The policy has `cors`. Traefik passes preflights on, and adds nothing to what is allowed: put a
+# `headers` middleware before this chain, with accessControlAllowOriginList, accessControlAllowMethods,
+# accessControlAllowHeaders and addVaryHeader, or have the application speak CORS (`passed on`).
+";
 
 const HEAD: &str = "\
 # Dynamic configuration (file provider). On each router that is to be protected:

@@ -71,3 +71,16 @@ pub fn status(status: u16) -> u16 {
         _ => status,
     }
 }
+
+/// The name under which a header for the client reaches Envoy with leave to go on.
+///
+/// Envoy adds such a header beside what the application sends. Browsers take two
+/// `Access-Control-Allow-Origin` for none, so Envoy's configuration reads these two from names of
+/// their own and puts them in place of the application's.
+pub fn told_as(name: &'static str) -> &'static str {
+    match name {
+        "access-control-allow-origin" => "x-portcullis-allow-origin",
+        "access-control-allow-credentials" => "x-portcullis-allow-credentials",
+        _ => name,
+    }
+}

@@ -120,17 +120,25 @@ fn respond(
     let answer = decided.answer(match adapter {
         Adapter::nginx => nginx::status,
         Adapter::envoy => envoy_http::status,
+        Adapter::forward => forward::status,
         _ => |status| status,
     });
     let mut response = Response::new(answer.body.map_or_else(Body::empty, Body::from));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::FORBIDDEN);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let passes = matches!(decided.decision, Decision::Allow(permit) if !permit.is_answered());
+    let told_as = match adapter {
+        Adapter::envoy if passes => envoy_http::told_as,
+        _ => |name| name,
+    };
     let mut written = answer
         .headers
         .iter()
-        .all(|(name, value)| put(headers, name, value));
-    if let Decision::Allow(permit) = decided.decision {
+        .all(|(name, value)| put(headers, told_as(name), value));
+    if let Decision::Allow(permit) = decided.decision
+        && !permit.is_answered()
+    {
         written &= permit
             .headers_to_set()
             .iter()

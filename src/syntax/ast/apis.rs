@@ -39,12 +39,14 @@ pub enum ApiSetting {
         /// The places.
         places: Vec<Spanned<TokenPlace>>,
     },
-    /// `cors "origin", … [with credentials]`
+    /// `cors "origin", … [with credentials] [passed on]`
     Cors {
         /// The origins.
         origins: Vec<Term>,
         /// Whether browsers may send cookies.
         credentials: bool,
+        /// Whether preflights are the application's to answer.
+        passed_on: bool,
     },
     /// `preflight public`
     PreflightPublic,

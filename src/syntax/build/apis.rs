@@ -33,6 +33,7 @@ pub(in crate::syntax) fn api_setting(node: &Node, notes: &mut Notes) -> Option<A
         Rule::cors => ApiSetting::Cors {
             origins: terms(node, notes)?,
             credentials: node.child(Rule::with_credentials).is_some(),
+            passed_on: node.child(Rule::passed_on).is_some(),
         },
         Rule::preflight => ApiSetting::PreflightPublic,
         Rule::forward => ApiSetting::Forward(forward(&node.children().nth(1)?, notes)?),

@@ -122,6 +122,7 @@ fn words(rule: Rule) -> Vec<String> {
         Rule::may_be_empty => &["`may be empty`"],
         Rule::except_public => &["`except public`"],
         Rule::with_credentials => &["`with credentials`"],
+        Rule::passed_on => &["`passed on`"],
         Rule::as_json => &["`as json`"],
         Rule::reason => &["the code of a reason"],
         Rule::open => &["`{`"],

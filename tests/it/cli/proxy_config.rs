@@ -305,6 +305,7 @@ fn what_the_places_of_tokens_need_is_handed_on() {
     assert_eq!(
         read,
         [
+            "access-control-request-method",
             "authorization",
             "cookie",
             "origin",
@@ -591,6 +592,15 @@ fn the_headers_that_the_configuration_names_are_set() {
         assert!(ran.stderr.contains(message), "{adapters}: {}", ran.stderr);
         assert_eq!(ran.stdout, "", "{adapters}");
     }
+}
+
+/// Traefik goes on after a 2xx and adds nothing to an answer.
+#[test]
+fn traefik_says_that_it_does_not_speak_cors() {
+    let folder = folder(&[("with/a.gate", EVERYTHING), ("without/a.gate", GOOD)]);
+    let written = |name: &str| fragment(&["traefik", &text(folder.path().join(name))]);
+    assert!(written("with").contains("accessControlAllowOriginList"));
+    assert!(!written("without").contains("accessControlAllowOriginList"));
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod outage;
 mod pages;
 mod pdp;
 mod plain_http;
+mod preflights;
 mod process;
 mod provider;
 mod reload;

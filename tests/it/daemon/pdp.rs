@@ -68,6 +68,38 @@ async fn an_allow_says_which_headers_to_set_and_which_to_remove() {
     );
 }
 
+/// Anybody can write a token that nobody signed: what it says of itself is not told as true.
+#[tokio::test]
+async fn what_an_unverified_token_says_is_marked_as_unverified() {
+    let bed = Testbed::start().await;
+    let bearer = |token: &str| {
+        json!({
+            "method": "GET",
+            "url": "https://api.example.com/orders",
+            "headers": {"Authorization": format!("Bearer {token}")},
+        })
+    };
+    let good = bed.token(json!({"scope": "read:orders"}));
+    let (signed, _) = good.rsplit_once('.').expect("a JWT");
+    let forged = format!("{signed}.{}", "A".repeat(86));
+    let answer = ask(&bed, &bearer(&forged)).await.json();
+    assert_eq!(answer["reason"], "token.bad_signature");
+    assert_eq!(answer["token"]["issuer"], json!(null));
+    assert_eq!(answer["token"]["subject"], json!(null));
+    assert_eq!(
+        answer["token"]["unverified"],
+        json!({"issuer": "https://id.example.com/", "subject": "alice"})
+    );
+    let answer = ask(&bed, &bearer("garbage")).await.json();
+    assert_eq!(answer["token"].get("unverified"), None, "{answer}");
+    let expired = bed.token(json!({"scope": "read:orders", "exp": 1}));
+    for token in [&good, &expired] {
+        let answer = ask(&bed, &bearer(token)).await.json();
+        assert_eq!(answer["token"]["subject"], "alice", "{answer}");
+        assert_eq!(answer["token"].get("unverified"), None, "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn many_requests_are_answered_in_order() {
     let bed = Testbed::start().await;

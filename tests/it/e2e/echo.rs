@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use super::websocket;
 
+/// Where a target has this, the answer lets every page read it.
+pub const SPEAKS_CORS: &str = "/speaks-cors";
+
 /// A running upstream. It serves until the test process ends.
 pub struct Echo {
     /// Where it listens.
@@ -58,9 +61,14 @@ fn serve(stream: &TcpStream, received: &AtomicU64) -> io::Result<()> {
         if websocket::is_handshake(&headers) {
             return websocket::answer(&mut reader, writer, &headers, &body);
         }
+        let cors = if line.contains(SPEAKS_CORS) {
+            "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\n"
+        } else {
+            ""
+        };
         write!(
             writer,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{cors}Content-Length: {}\r\n\r\n{}",
             body.len(),
             if method == "HEAD" { "" } else { &body }
         )?;

@@ -19,6 +19,7 @@ mod websocket;
 mod world;
 
 mod applications;
+mod browser;
 mod fail_closed;
 mod going_live;
 mod introspect;

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::caller::{Answer, Request};
-use super::echo::echoed;
+use super::echo::{SPEAKS_CORS, echoed};
 use super::provider::{ENCRYPTED, INVOICES, ORDERS};
 use super::proxies::{Kind, Proxy};
 use super::world::{World, reason};
@@ -306,10 +306,53 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
             .header("Access-Control-Request-Method", method)
             .header("Access-Control-Request-Headers", "authorization")
     };
+    // The application knows nothing of CORS and never sees the question.
+    let before = world.upstream.received();
     let answer = preflight(PAGE, "POST").send(proxy.address);
+    assert_eq!(answer.status, 204, "{answer:?}");
+    for (name, value) in [
+        ("access-control-allow-origin", PAGE),
+        ("access-control-allow-methods", "POST"),
+        ("access-control-allow-headers", "authorization"),
+        ("access-control-max-age", "600"),
+    ] {
+        assert_eq!(
+            answer.headers(name).collect::<Vec<_>>(),
+            [value],
+            "{answer:?}"
+        );
+    }
+    assert_eq!(world.upstream.received(), before);
+    // And what it answers, the page may read.
+    let token = world.login("read:orders").access_token;
+    let answer = Request::new("GET", "/orders")
+        .bearer(&token)
+        .header("Origin", PAGE)
+        .send(proxy.address);
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.json()["method"], "OPTIONS");
-    assert_eq!(echoed(&answer.json(), "x-user-id"), Vec::<&str>::new());
+    let origins: Vec<&str> = answer.headers("access-control-allow-origin").collect();
+    assert_eq!(origins, [PAGE], "{answer:?}");
+    let answer = Request::new("GET", "/orders")
+        .bearer(&token)
+        .header("Origin", "https://evil.example")
+        .send(proxy.address);
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+    // What the application says itself stands beside nothing that portcullis says.
+    let speaks = format!("/files{SPEAKS_CORS}");
+    for (origin, origins, credentials) in
+        [(PAGE, PAGE, "false"), ("https://evil.example", "*", "true")]
+    {
+        let request = Request::new("GET", &speaks).header("Origin", origin);
+        let answer = request.send(proxy.address);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let all = |name| answer.headers(name).collect::<Vec<_>>();
+        assert_eq!(all("access-control-allow-origin"), [origins], "{answer:?}");
+        assert_eq!(
+            all("access-control-allow-credentials"),
+            [credentials],
+            "{answer:?}"
+        );
+    }
     // No route for the method, no listed origin: no preflight.
     assert_eq!(preflight(PAGE, "DELETE").send(proxy.address).status, 403);
     assert_eq!(

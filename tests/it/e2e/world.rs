@@ -26,6 +26,11 @@ pub struct World {
 impl World {
     /// Starts it with the policy of the story.
     pub fn start() -> Self {
+        Self::with(policy)
+    }
+
+    /// The same with another policy, made for the provider's issuer.
+    pub fn with(policy: impl FnOnce(&str) -> String) -> Self {
         let provider = Provider::start();
         let daemon = Daemon::start(&policy(&provider.issuer));
         Self {

@@ -255,6 +255,12 @@ fn an_allow_says_so_and_no_more() {
             headers: vec![
                 ("x-portcullis-reason", "allowed".to_owned()),
                 ("x-portcullis-decision", "d-1".to_owned()),
+                ("vary", "Origin".to_owned()),
+                (
+                    "access-control-allow-origin",
+                    "https://app.example.com".to_owned()
+                ),
+                ("access-control-allow-credentials", "false".to_owned()),
             ],
             body: None,
         }

@@ -224,7 +224,10 @@ fn compare(
         .filter(|set| *set != "nothing")
         .collect();
     let challenge = denial.map(Denial::challenge);
-    let cors = denial.map_or(&[][..], Denial::cors_headers);
+    let cors = match decision {
+        Decision::Allow(permit) => permit.cors_headers(),
+        Decision::Deny(denial) => denial.cors_headers(),
+    };
     for detail in details {
         let (what, value) = detail.split_once(' ').unwrap_or((detail, ""));
         let found = match what {

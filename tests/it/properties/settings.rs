@@ -55,6 +55,7 @@ const SETTINGS: [(&str, &[&str]); 11] = [
             r#"cors "https://app.example.com""#,
             r#"cors "https://*.example.com""#,
             r#"cors "*""#,
+            r#"cors "https://app.example.com" passed on"#,
             "preflight public",
         ],
     ),

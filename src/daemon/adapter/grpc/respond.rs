@@ -33,7 +33,7 @@ pub fn check_response(
     contradicting: &[Cow<'_, str>],
 ) -> CheckResponse {
     match decision {
-        Decision::Allow(permit) => response(
+        Decision::Allow(permit) if !permit.is_answered() => response(
             OK,
             HttpResponse::OkResponse(OkHttpResponse {
                 headers: permit
@@ -50,15 +50,16 @@ pub fn check_response(
                 response_headers_to_add: answer
                     .headers
                     .iter()
-                    .filter(|(name, _)| *name == DPOP_NONCE)
-                    .map(|(name, value)| overwrite(name, value))
+                    .filter_map(|(name, value)| for_the_client(name, value))
                     .collect(),
                 ..OkHttpResponse::default()
             }),
         ),
-        Decision::Deny(_) => response(
+        // Envoy answers with what is here, and the application never sees the request. That is how
+        // it answers a preflight, too: the status is a 2xx.
+        Decision::Allow(_) | Decision::Deny(_) => response(
             PERMISSION_DENIED,
-            HttpResponse::DeniedResponse(denied(answer)),
+            HttpResponse::DeniedResponse(answered(answer)),
         ),
     }
 }
@@ -74,7 +75,7 @@ fn response(code: i32, http: HttpResponse) -> CheckResponse {
     }
 }
 
-fn denied(answer: &Answer) -> DeniedHttpResponse {
+fn answered(answer: &Answer) -> DeniedHttpResponse {
     // A status that Envoy does not know would become its own choice.
     let code = StatusCode::try_from(i32::from(answer.status)).unwrap_or(StatusCode::Forbidden);
     DeniedHttpResponse {
@@ -89,6 +90,23 @@ fn denied(answer: &Answer) -> DeniedHttpResponse {
             .as_deref()
             .map(|body| String::from_utf8_lossy(body).into_owned())
             .unwrap_or_default(),
+    }
+}
+
+/// A header of an allow that the client gets, if it is one: the CORS headers, in place of the
+/// application's own, and what makes caches and pages know of them beside its own.
+fn for_the_client(name: &str, value: &str) -> Option<HeaderValueOption> {
+    match name {
+        DPOP_NONCE | "access-control-allow-origin" | "access-control-allow-credentials" => {
+            Some(overwrite(name, value))
+        }
+        "vary" | "access-control-expose-headers" => Some(HeaderValueOption {
+            append_action: HeaderAppendAction::AppendIfExistsOrAdd as i32,
+            #[expect(deprecated, reason = "Envoy before 1.24 reads `append` alone")]
+            append: Some(BoolValue { value: true }),
+            ..overwrite(name, value)
+        }),
+        _ => None,
     }
 }
 

@@ -209,10 +209,14 @@ fn api_setting(setting: &ApiSetting) -> Entry<'_> {
         ApiSetting::Cors {
             origins,
             credentials,
+            passed_on,
         } => {
             words.say("cors").terms(origins);
             if *credentials {
                 words.say("with credentials");
+            }
+            if *passed_on {
+                words.say("passed on");
             }
             &mut words
         }
