@@ -220,10 +220,10 @@ struct Problem<'a> {
 
 /// The page of a reason, as the type of a problem: below `docs`, or without it a name that is the
 /// same everywhere, and that no client takes for a page (RFC 9457, section 3.1.1).
-fn page(reason: Reason, docs: Option<&str>) -> String {
+pub fn page(docs: Option<&str>, code: &str) -> String {
     match docs {
-        Some(docs) => format!("{}/{reason}", docs.trim_end_matches('/')),
-        None => format!("urn:portcullis:reason:{reason}"),
+        Some(docs) => format!("{}/{code}", docs.trim_end_matches('/')),
+        None => format!("urn:portcullis:reason:{code}"),
     }
 }
 
@@ -236,7 +236,9 @@ fn problem(
 ) -> Vec<u8> {
     let reason = Some(denial.reason()).filter(|_| explain != Explain::None);
     let problem = Problem {
-        r#type: reason.map_or("about:blank".into(), |reason| page(reason, docs).into()),
+        r#type: reason.map_or("about:blank".into(), |reason| {
+            page(docs, reason.code()).into()
+        }),
         title: match status {
             400 => "Bad Request",
             401 => "Unauthorized",

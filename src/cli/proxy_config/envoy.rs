@@ -46,7 +46,7 @@ clusters:
       max_pending_requests: 100000
 {}",
         websocket(needs),
-        mutations(told, &removed(needs, told)),
+        mutations(told, contradicting(needs, told, Handling::Remove)),
         cluster_type(address),
         endpoints(address)
     )
@@ -65,10 +65,9 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
         .token_remark()
         .map(|remark| format!("# {remark}.\n"))
         .unwrap_or_default();
-    let mut all = needs.spelled();
-    all.sort_unstable();
-    all.extend(removed(needs, told));
-    let mutation = mutations(told, &all) + RESPONSE;
+    let removed = needs.forwarded.iter().cloned();
+    let removed = removed.chain(contradicting(needs, told, Handling::Remove));
+    let mutation = mutations(told, removed) + RESPONSE;
     let mut token = String::new();
     if needs.token_kept {
         token.push_str(
@@ -99,6 +98,7 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
         .iter()
         .cloned()
         .chain(told.names().map(str::to_owned))
+        .chain(contradicting(needs, told, Handling::Refuse))
         .collect();
     let read = exactly(&read).replace("          - ", "      - ");
     format!(
@@ -114,8 +114,8 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
     failure_mode_allow: false
     status_on_error: {{ code: ServiceUnavailable }}
     clear_route_cache: true
-    # What the policy reads, and names that a framework could take for another, so that
-    # portcullis sees and refuses or removes them.
+    # What the policy reads, and what portcullis refuses: headers that ask for another method, and
+    # names that a framework could take for another.
     allowed_headers:
       patterns:
 {read}      - safe_regex: {{ regex: '[a-z0-9-]*[^a-z0-9:-].*' }}
@@ -178,18 +178,18 @@ http_connection_manager:
     headers_with_underscores_action: REJECT_REQUEST
 ";
 
-/// The headers that Envoy removes of those by which a client could contradict what was judged. What
-/// it sets itself (`use_remote_address`) stays.
-fn removed(needs: &Needs, told: &Told) -> Vec<String> {
+/// The headers by which a client could contradict what was judged, of one handling: Envoy removes
+/// some before it asks, sets some itself (`use_remote_address`), and hands on to portcullis those that
+/// it refuses.
+fn contradicting(needs: &Needs, told: &Told, handling: Handling) -> impl Iterator<Item = String> {
     needs
         .contradicting(told)
-        .filter(|header| header.with_envoy != Handling::Keep)
+        .filter(move |header| header.with_envoy == handling)
         .map(|header| header.name.to_owned())
-        .collect()
 }
 
 /// The filter that removes these headers and sets those that Envoy itself knows.
-fn mutations(told: &Told, removed: &[String]) -> String {
+fn mutations(told: &Told, removed: impl Iterator<Item = String>) -> String {
     let mut lines = String::from(
         "\
 # What a client may not say: the names that the policy sets, and those by which it would make some

@@ -25,10 +25,6 @@ use super::policy::{self, ParamArguments};
 use super::serve;
 use crate::daemon::config::Config;
 
-/// The most ways to write a name that are listed: six hyphens. A proxy that can only remove names
-/// one by one (Caddy, Traefik) gets a line for each way.
-const MAX_SPELLINGS: usize = 64;
-
 /// Write the proxy's configuration for a policy.
 ///
 /// A proxy sets, removes and passes on only the headers that its own configuration lists. This
@@ -137,7 +133,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     let Some(model) = &loaded.checked.model else {
         return Ok(Exit::Good);
     };
-    let needs = Needs::of(model)?;
+    let needs = Needs::of(model);
     let adapters = config.as_ref().map(|config| &config.adapters);
     let told = Told::of(adapters, arguments.proxy, arguments.over, &needs)?;
     let default = match (arguments.proxy, arguments.over) {
@@ -146,7 +142,10 @@ pub fn run(arguments: &Arguments) -> Ended {
     };
     let address = Address::parse(arguments.portcullis.as_deref().unwrap_or(default))?;
     let fragment = match (arguments.proxy, arguments.over) {
-        (Proxy::Nginx, _) => nginx::part(arguments.part, &needs, &told, &address),
+        (Proxy::Nginx, _) => {
+            let types = nginx::Types::of(config.as_ref())?;
+            nginx::part(arguments.part, &needs, &told, &types, &address)
+        }
         (Proxy::Envoy, Over::Grpc) => envoy::grpc(&needs, &told, &address),
         (Proxy::Envoy, Over::Http) => envoy::http(&needs, &told, &address),
         (Proxy::Caddy, _) => caddy::snippet(&needs, &told, &address),
@@ -154,22 +153,6 @@ pub fn run(arguments: &Arguments) -> Ended {
     };
     output::print_exactly(&fragment)?;
     Ok(Exit::Good)
-}
-
-/// The name, and the name with each choice of its hyphens as underscores.
-fn spellings(name: &str) -> Vec<String> {
-    let mut parts = name.split('-');
-    let mut ways = vec![parts.next().unwrap_or_default().to_owned()];
-    for part in parts {
-        if ways.len() > MAX_SPELLINGS {
-            break;
-        }
-        ways = ways
-            .iter()
-            .flat_map(|way| [format!("{way}-{part}"), format!("{way}_{part}")])
-            .collect();
-    }
-    ways
 }
 
 /// `x-user-id` as it is usually written, `X-User-Id`.
@@ -196,16 +179,6 @@ fn underscored(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_spelling_of_a_name() {
-        assert_eq!(spellings("x"), ["x"]);
-        assert_eq!(
-            spellings("x-user-id"),
-            ["x-user-id", "x-user_id", "x_user-id", "x_user_id"]
-        );
-        assert!(spellings("a-b-c-d-e-f-g-h-i").len() > MAX_SPELLINGS);
-    }
 
     #[test]
     fn names_as_proxies_write_them() {

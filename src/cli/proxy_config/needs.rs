@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{MAX_SPELLINGS, Told, capitalised, spellings};
-use crate::cli::output::Failure;
+use super::{Told, capitalised};
 use crate::headers::{self, CONTRADICTING, Contradicting};
-use crate::model::{Access, Api, Atom, Condition, ConditionKind, Model};
+use crate::model::{Access, Api, Atom, Condition, ConditionKind, Forwarded, Model};
 use crate::settings::TokenPlace;
 
 /// What a policy needs of a proxy.
@@ -22,6 +21,8 @@ pub struct Needs {
     pub token_kept: bool,
     /// Whether tokens are taken that a page sends with the handshake of a WebSocket.
     pub websocket: bool,
+    /// Whether a whole claims set is forwarded, as large as the token that holds it.
+    pub payload: bool,
     /// Whether portcullis answers the preflights of some API.
     pub preflights: bool,
     /// Whether tokens are taken that are bound to the client's certificate.
@@ -30,21 +31,13 @@ pub struct Needs {
 
 impl Needs {
     /// Reads them off a policy.
-    pub fn of(model: &Model) -> Result<Needs, Failure> {
+    pub fn of(model: &Model) -> Needs {
         let forwarded: BTreeSet<&str> = model
             .apis
             .iter()
             .flat_map(|api| &api.forward)
             .map(|forward| forward.header.as_str())
             .collect();
-        for name in &forwarded {
-            if spellings(name).len() > MAX_SPELLINGS {
-                return Err(Failure::new(format!(
-                    "the header `{name}` can be written in more than {MAX_SPELLINGS} ways with `-` and `_`"
-                ))
-                .help("a name with fewer hyphens can be removed from what a client sends"));
-            }
-        }
         // Without `cors` they tell a denied preflight from other requests, for its hint.
         let mut read =
             BTreeSet::from(["origin", "access-control-request-method"].map(str::to_owned));
@@ -73,25 +66,21 @@ impl Needs {
             .iter()
             .flat_map(|api| &api.token_places)
             .any(|place| matches!(place, TokenPlace::Subprotocol(_) | TokenPlace::Cookie(_)));
-        Ok(Needs {
+        Needs {
             forwarded: forwarded.into_iter().map(str::to_owned).collect(),
             token_headers,
             read: read.into_iter().collect(),
             token_kept: !model.apis.is_empty() && token_kept_by.len() == model.apis.len(),
             token_kept_by,
             websocket,
+            payload: model
+                .apis
+                .iter()
+                .flat_map(|api| &api.forward)
+                .any(|forward| matches!(forward.value, Forwarded::Payload)),
             preflights: model.apis.iter().any(Api::answers_preflights),
             certificate: model.binds(|senders| senders.mtls),
-        })
-    }
-
-    /// Every way in which a client could write a name that the policy sets: a framework that
-    /// takes `_` for `-` cannot tell them apart.
-    pub fn spelled(&self) -> Vec<String> {
-        self.forwarded
-            .iter()
-            .flat_map(|name| spellings(name))
-            .collect()
+        }
     }
 
     /// The headers by which a client could make the application believe in another host, path,

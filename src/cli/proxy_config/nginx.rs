@@ -6,13 +6,22 @@
 use std::fmt::Write;
 
 use super::{Address, Certificate, Needs, Part, Told, capitalised, underscored};
+use crate::answer::{Explain, page};
+use crate::cli::output::Failure;
+use crate::daemon::config::Config;
 
 /// The part that is asked for, or those of `http { }` and `server { }`, each under a line that says
 /// where it goes.
-pub fn part(part: Option<Part>, needs: &Needs, told: &Told, address: &Address) -> String {
+pub fn part(
+    part: Option<Part>,
+    needs: &Needs,
+    told: &Told,
+    types: &Types,
+    address: &Address,
+) -> String {
     match part {
         Some(Part::Http) => http(needs, address),
-        Some(Part::Server) => server(needs, told),
+        Some(Part::Server) => server(needs, told, types),
         Some(Part::Proxy) => location(Pass::Proxy, needs, told),
         Some(Part::Fastcgi) => location(Pass::Fastcgi, needs, told),
         Some(Part::Uwsgi) => location(Pass::Uwsgi, needs, told),
@@ -31,8 +40,45 @@ pub fn part(part: Option<Part>, needs: &Needs, told: &Told, address: &Address) -
 #         (or uwsgi, scgi, grpc); in one with a proxy_set_header of its own: --part proxy
 ",
             http(needs, address),
-            server(needs, told)
+            server(needs, told, types)
         ),
+    }
+}
+
+/// What the `type` of a denial's body is, as the daemon writes it.
+pub struct Types {
+    /// What stands before the reason's code; nothing where the client isn't told the reason.
+    before_code: Option<String>,
+}
+
+impl Types {
+    /// As the configuration has it, or the defaults.
+    pub fn of(config: Option<&Config>) -> Result<Types, Failure> {
+        let defaults = Config::default();
+        let config = config.unwrap_or(&defaults);
+        if let Some(docs) = &config.docs
+            && docs.contains(['\'', '$'])
+        {
+            return Err(Failure::new(format!(
+                "`docs: {docs}` holds `'` or `$`, which nginx takes for the end of a text or a variable"
+            ))
+            .help("write them percent-encoded, `%27` or `%24`"));
+        }
+        Ok(Types {
+            before_code: (config.explain.told() != Explain::None)
+                .then(|| page(config.docs.as_deref(), "")),
+        })
+    }
+
+    /// The members of a body that depend on the reason, in front of the others.
+    fn members(&self) -> (String, &'static str) {
+        match &self.before_code {
+            Some(before) => (
+                format!("\"type\":\"{before}$portcullis_reason\""),
+                "\"reason\":\"$portcullis_reason\",\"help\":\"portcullis why --reason $portcullis_reason\",",
+            ),
+            None => ("\"type\":\"about:blank\"".to_owned(), ""),
+        }
     }
 }
 
@@ -199,12 +245,13 @@ fn location(pass: Pass, needs: &Needs, told: &Told) -> String {
 /// What stands in `http { }`.
 fn http(needs: &Needs, address: &Address) -> String {
     let websocket = if needs.websocket { WEBSOCKET_MAPS } else { "" };
+    let large = if needs.payload { LARGE_HEADERS } else { "" };
     format!(
         "\
 # `x_user_id` and `x-user-id` are one header to many frameworks: nginx drops
 # names with an underscore, as it does unless told otherwise.
 underscores_in_headers off;
-
+{large}
 upstream portcullis {{
     server {};
     keepalive 64;
@@ -231,6 +278,12 @@ map $portcullis_allow_credentials $portcullis_cors_credentials {{
     )
 }
 
+const LARGE_HEADERS: &str = "
+# A token with a large payload comes in a large header: 8 KiB are nginx's default, a token may have
+# 64 KiB.
+large_client_header_buffers 4 72k;
+";
+
 const WEBSOCKET_MAPS: &str = "
 # The handshake of a WebSocket is handed on, and no other: over `h2c` a client
 # could ask the application for more, past portcullis.
@@ -245,7 +298,7 @@ map $portcullis_upgrade $portcullis_connection {
 ";
 
 /// What stands in `server { }`.
-fn server(needs: &Needs, told: &Told) -> String {
+fn server(needs: &Needs, told: &Told, types: &Types) -> String {
     let mut kept = String::new();
     for name in &needs.forwarded {
         let variable = underscored(name);
@@ -268,8 +321,17 @@ fn server(needs: &Needs, told: &Told) -> String {
             "    # What portcullis believes, whatever the client sent (`adapters.nginx`).\n{asked}"
         )
     };
+    let buffers = if needs.payload {
+        LARGE_BUFFERS
+    } else {
+        BUFFERS
+    };
+    let (kind, told_reason) = types.members();
+    let denials = DENIALS
+        .replace("TYPE", &kind)
+        .replace("REASON", told_reason);
     format!(
-        "{SERVER_HEAD}{kept}{SERVER_SETS}{}{SERVER_ASKS}{asking}{SERVER_TAIL}",
+        "{SERVER_HEAD}{kept}{SERVER_SETS}{}{SERVER_ASKS}{asking}{SERVER_LIMITS}{buffers}{denials}",
         passed(Pass::Proxy, needs, told)
     )
 }
@@ -326,15 +388,27 @@ location = /_portcullis {
     proxy_set_header X-Original-Host   $http_host;
 ";
 
-const SERVER_TAIL: &str = "    proxy_set_header Connection        \"\";
+const SERVER_LIMITS: &str = "    proxy_set_header Connection        \"\";
     proxy_http_version 1.1;
 
     proxy_connect_timeout 1s;
     proxy_send_timeout    1s;
     proxy_read_timeout    1s;
-    proxy_buffer_size 16k;
+";
+
+const BUFFERS: &str = "    proxy_buffer_size 16k;
     proxy_buffers     4 16k;
-}
+";
+
+/// For what a token of the greatest size holds ([`crate::token::MAX_TOKEN_BYTES`]), beside the other headers.
+const LARGE_BUFFERS: &str = "    # Room for `forward payload`: a token may have 64 KiB.
+    proxy_buffer_size       72k;
+    proxy_buffers           4 72k;
+    proxy_busy_buffers_size 144k;
+";
+
+/// `TYPE` and `REASON` are members of the bodies.
+const DENIALS: &str = "}
 
 # The client's answer to a denial: nginx drops the body of portcullis' own.
 error_page 401 @portcullis_401;
@@ -351,7 +425,7 @@ location @portcullis_401 {
     add_header Access-Control-Allow-Credentials $portcullis_allow_credentials always;
     add_header Access-Control-Expose-Headers    $portcullis_expose_headers    always;
     add_header Vary                             $portcullis_vary              always;
-    return 401 '{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,\"reason\":\"$portcullis_reason\",\"decision_id\":\"$portcullis_decision\"}\\n';
+    return 401 '{TYPE,\"title\":\"Unauthorized\",\"status\":401,REASON\"decision_id\":\"$portcullis_decision\"}\\n';
 }
 
 location @portcullis_403 {
@@ -376,7 +450,7 @@ location @portcullis_403 {
     add_header Access-Control-Allow-Credentials $portcullis_allow_credentials always;
     add_header Access-Control-Expose-Headers    $portcullis_expose_headers    always;
     add_header Vary                             $portcullis_vary              always;
-    return 403 '{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403,\"reason\":\"$portcullis_reason\",\"decision_id\":\"$portcullis_decision\"}\\n';
+    return 403 '{TYPE,\"title\":\"Forbidden\",\"status\":403,REASON\"decision_id\":\"$portcullis_decision\"}\\n';
 }
 
 # No answer is no permission.

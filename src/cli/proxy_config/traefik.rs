@@ -1,16 +1,14 @@
 //! Traefik: the ForwardAuth middleware, for the file provider.
 //!
-//! It hands a denial on whole. A name in `authResponseHeaders` is removed from what the client
-//! sent and set where the answer has it; listing every spelling removes them all.
+//! It hands a denial on whole. A name in `authResponseHeaders` is removed from what the client sent, and
+//! set where the answer has it; portcullis refuses the name's other spellings.
 
 use std::fmt::Write;
 
-use super::{Address, Needs, Told, capitalised, spellings};
+use super::{Address, Needs, Told, capitalised};
 
 /// The middlewares.
 pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
-    let mut names = needs.spelled();
-    names.sort_unstable();
     let mut document = String::from(HEAD);
     if told.certificate.is_some() {
         document.push_str("          - portcullis-certificate\n");
@@ -40,13 +38,13 @@ pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
 ",
         address.authority()
     );
-    if !names.is_empty() {
+    if !needs.forwarded.is_empty() {
         document.push_str(
-            "        # The names that the policy sets, however a client may write them: each is\n        # removed from what the client sent.\n        authResponseHeaders:\n",
+            "        # The names that the policy sets: each is removed from what the client sent.\n        authResponseHeaders:\n",
         );
-        for name in names {
+        for name in &needs.forwarded {
             // Writing to a string cannot fail.
-            let _ = writeln!(document, "          - {}", capitalised(&name));
+            let _ = writeln!(document, "          - {}", capitalised(name));
         }
     }
     if needs.token_kept {
@@ -98,6 +96,20 @@ const CLEAN: &str =
         customRequestHeaders:
 ";
 
+/// The name, and the name with each choice of its hyphens as underscores: Traefik can only remove names
+/// one by one.
+fn spellings(name: &str) -> Vec<String> {
+    let mut parts = name.split('-');
+    let mut ways = vec![parts.next().unwrap_or_default().to_owned()];
+    for part in parts {
+        ways = ways
+            .iter()
+            .flat_map(|way| [format!("{way}-{part}"), format!("{way}_{part}")])
+            .collect();
+    }
+    ways
+}
+
 /// What an entry point sets by itself, over what a client that is none of its `trustedIPs` sent.
 const SET_BY_TRAEFIK: [&str; 6] = [
     "x-forwarded-for",
@@ -107,3 +119,17 @@ const SET_BY_TRAEFIK: [&str; 6] = [
     "x-forwarded-server",
     "x-real-ip",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::spellings;
+
+    #[test]
+    fn every_spelling_of_a_name() {
+        assert_eq!(spellings("x"), ["x"]);
+        assert_eq!(
+            spellings("x-user-id"),
+            ["x-user-id", "x-user_id", "x_user-id", "x_user_id"]
+        );
+    }
+}

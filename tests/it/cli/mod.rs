@@ -13,6 +13,7 @@ mod help;
 mod introspect;
 mod manual;
 pub(crate) mod proxy_config;
+mod proxy_config_settings;
 mod routes;
 mod serve;
 pub mod support;

@@ -212,6 +212,16 @@ async fn an_adapter_reads_no_other_adapters_headers() {
         }
         let answer = bed.send("http", &request).await;
         assert_eq!(answer.outcome(), (401, "token.missing"), "{adapter}");
+        // One that asks for another method: Envoy hands it on to be refused; the configurations of
+        // the others keep it from the application.
+        let answer = bed
+            .send("http", &request.header("X-HTTP-Method-Override", "DELETE"))
+            .await;
+        let expected = match adapter {
+            "nginx" | "forward" => (401, "token.missing"),
+            _ => (403, "request.malformed"),
+        };
+        assert_eq!(answer.outcome(), expected, "{adapter}");
     }
 }
 

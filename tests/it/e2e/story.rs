@@ -93,6 +93,8 @@ fn assert_denied(
     );
     assert_eq!(problem["status"], status);
     assert_eq!(problem["reason"], code);
+    assert_eq!(problem["type"], format!("urn:portcullis:reason:{code}"));
+    assert_eq!(problem["help"], format!("portcullis why --reason {code}"));
     assert_eq!(world.upstream.received(), before);
     answer
 }
