@@ -1,5 +1,5 @@
 //! How long a request takes with its token: the first time, when its signature is checked, and
-//! again, when it is known. It is the daemon's way from headers to decision, route, cache,
+//! again, when it is known; and how long a denial without a token takes, whatever the query. It is the daemon's way from headers to decision, route, cache,
 //! admission, rules, by the same calls; reading the wire, the answer, the log and the metrics of
 //! the decision are not in it.
 
@@ -155,5 +155,60 @@ fn with_a_token(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, with_a_token);
+/// A policy whose routes read the query, alone and beside what a token has to hold.
+const QUERIES: &str = r#"
+issuer acme {
+    url       "https://acme.example/"
+    keys url  "https://acme.example/jwks"
+}
+
+api orders {
+    host      "api.example.com"
+    issuer    acme
+    audience  "https://api.example.com"
+
+    GET /search  public if query "kind" == "all" or query "a" == "b" or query "c" == "d"
+    GET /export  requires query "kind" == "all" and scope all ["s0", "s1", "s2", "s3", "s4", "s5"]
+}
+"#;
+
+fn without_a_token(criterion: &mut Criterion) {
+    let policy = policies::load(&[QUERIES.to_owned()]);
+    let long = "a&".repeat(15_000);
+    let mut group = criterion.benchmark_group("denied");
+    for (name, target) in [
+        ("no route", "/none".to_owned()),
+        ("no token", "/export?kind=all".to_owned()),
+        (
+            "no token, a query of 30 KB",
+            format!("/export?{long}kind=all"),
+        ),
+        ("a condition, a query of 30 KB", format!("/search?{long}")),
+    ] {
+        let request = Request {
+            method: "GET",
+            target: target.as_bytes(),
+            scheme: Some("https"),
+            host: Some("api.example.com"),
+            headers: &[
+                ("accept", b"application/json"),
+                ("user-agent", b"curl/8.5.0"),
+            ],
+            address: None,
+            now: NOW,
+            masked: false,
+        };
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let routed = policy.route(black_box(&request));
+                let decision = decide(&routed, Evidence::Nothing);
+                assert!(!decision.allowed());
+                decision.hint().map(str::len)
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, with_a_token, without_a_token);
 criterion_main!(benches);

@@ -3,17 +3,22 @@
 //! A model is only made by the checker and only from a policy without errors; what compiles it
 //! or analyses it need not check again.
 
+mod condition;
+
 use std::sync::Arc;
 
 use crate::keys::{Algorithm, KeySet};
 use crate::pattern::{HostPattern, Method, MethodSet, PathPattern};
 use crate::reason::Reason;
 use crate::source::Span;
-use crate::value::{AddressSet, ClaimType};
+use crate::value::ClaimType;
 
 pub use crate::settings::{
     ApiId, Audience, Binding, ClaimId, Cors, Demand, IssuerClaim, IssuerId, IssuerUrl, Order,
     Origin, PathOptions, PathParameter, Senders, TokenKind, TokenPlace,
+};
+pub use condition::{
+    Atom, Bound, ClaimTest, Condition, ConditionKind, Members, Operand, StringSet, TextTest, Values,
 };
 
 /// A whole policy set.
@@ -33,6 +38,16 @@ pub struct Model {
 }
 
 impl Model {
+    /// Every condition of its routes and guards.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let routes = self.apis.iter().flat_map(Api::conditions);
+        routes.chain(
+            self.guards
+                .iter()
+                .filter_map(|guard| guard.condition.as_ref()),
+        )
+    }
+
     /// Whether some tokens are taken that are bound to who sends them, by this method.
     pub fn binds(&self, method: fn(Senders) -> Binding) -> bool {
         let issuers = self.issuers.iter().map(|issuer| issuer.senders);
@@ -159,6 +174,11 @@ impl Api {
         let answered = self.cors.as_ref().is_some_and(|cors| !cors.passed_on);
         answered && !self.preflight_public
     }
+
+    /// Every condition of its routes.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.routes.iter().filter_map(Route::condition)
+    }
 }
 
 /// A host of an API.
@@ -214,6 +234,16 @@ pub struct Route {
     pub instead: bool,
 }
 
+impl Route {
+    /// Its condition, if it has one.
+    pub fn condition(&self) -> Option<&Condition> {
+        match &self.access {
+            Access::Open { condition, .. } => condition.as_ref(),
+            Access::Denied => None,
+        }
+    }
+}
+
 /// What a route asks for.
 #[derive(Debug, Clone)]
 pub enum Access {
@@ -247,225 +277,6 @@ pub struct Guard {
     pub except_public: bool,
     /// The condition; `None` for `denied`.
     pub condition: Option<Condition>,
-}
-
-/// A condition, `let`s written out.
-#[derive(Debug, Clone)]
-pub struct Condition {
-    /// Where it stands; for what a `let` stands for, the place in the `let`.
-    pub span: Span,
-    /// What it says.
-    pub kind: ConditionKind,
-}
-
-/// What a condition says.
-#[derive(Debug, Clone)]
-pub enum ConditionKind {
-    /// All of them.
-    And(Vec<Condition>),
-    /// One of them.
-    Or(Vec<Condition>),
-    /// Not this.
-    Not(Box<Condition>),
-    /// One test.
-    Atom(Atom),
-}
-
-/// One test, three-valued: true, false or missing.
-#[derive(Debug, Clone)]
-pub enum Atom {
-    /// The token's scopes hold one of these.
-    ScopeAny(Vec<String>),
-    /// The token's scopes hold all of these.
-    ScopeAll(Vec<String>),
-    /// A claim.
-    Claim(ClaimId, ClaimTest),
-    /// Which issuer signed.
-    TokenFrom(IssuerId),
-    /// The client is one of these (`negated`: none of these).
-    Client {
-        /// The clients.
-        any_of: Arc<StringSet>,
-        /// Whether it must be none of them.
-        negated: bool,
-    },
-    /// `auth_time` is at most this many seconds ago.
-    LoginWithin(u64),
-    /// A parameter of the path, by its index in the parameters of the route or guard.
-    Path(usize, TextTest),
-    /// The label of the host.
-    Host(TextTest),
-    /// The method is one of these.
-    Method(MethodSet),
-    /// The peer's address.
-    Address {
-        /// The addresses.
-        any_of: Arc<AddressSet>,
-        /// Whether it must be none of them.
-        negated: bool,
-    },
-    /// A header, its name in lower case.
-    Header(String, TextTest),
-    /// A query parameter.
-    Query(String, TextTest),
-}
-
-/// What a claim is compared with.
-#[derive(Debug, Clone)]
-pub enum ClaimTest {
-    /// Equal to this (`negated`: not equal).
-    Equals {
-        /// The other side.
-        operand: Operand,
-        /// Whether it must differ.
-        negated: bool,
-    },
-    /// Ordered so to this.
-    Order {
-        /// How.
-        order: Order,
-        /// The other side.
-        bound: Bound,
-    },
-    /// Equal to one of these (`negated`: to none).
-    In {
-        /// The values.
-        any_of: Values,
-        /// Whether it must be none of them.
-        negated: bool,
-    },
-    /// The list holds this.
-    Contains(Operand),
-    /// The list holds one of these.
-    ContainsAny(Values),
-    /// The list holds all of these.
-    ContainsAll(Values),
-    /// The string begins with this.
-    StartsWith(Operand),
-    /// The string ends with this.
-    EndsWith(Operand),
-    /// It is there, with the declared type.
-    Present,
-    /// It is not there, or null.
-    Absent,
-}
-
-/// What a number or a time is ordered against.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Bound {
-    /// A number, or a time as a NumericDate.
-    Number(f64),
-    /// The time of the request.
-    Now,
-}
-
-/// The other side of a comparison.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Operand {
-    /// A string.
-    String(String),
-    /// A number, or a time as a NumericDate.
-    Number(f64),
-    /// A boolean.
-    Boolean(bool),
-    /// A parameter of the path, by its index.
-    Path(usize),
-    /// The label of the host.
-    Host,
-    /// Another claim of the same type.
-    Claim(ClaimId),
-    /// The time of the request.
-    Now,
-}
-
-/// Several values of one type.
-#[derive(Debug, Clone)]
-pub enum Values {
-    /// Strings.
-    Strings(Arc<StringSet>),
-    /// Numbers, or times as NumericDates; sorted, each once.
-    Numbers(Arc<[f64]>),
-    /// Booleans.
-    Booleans(Vec<bool>),
-}
-
-/// What a text of the request is compared with.
-#[derive(Debug, Clone)]
-pub enum TextTest {
-    /// Equal to this (`negated`: not equal).
-    Equals {
-        /// The other side.
-        operand: Operand,
-        /// Whether it must differ.
-        negated: bool,
-    },
-    /// One of these (`negated`: none of them).
-    In {
-        /// The values.
-        any_of: Arc<StringSet>,
-        /// Whether it must be none of them.
-        negated: bool,
-    },
-    /// It begins with this.
-    StartsWith(Operand),
-    /// It is there.
-    Present,
-}
-
-/// Strings, sorted, each once.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct StringSet {
-    /// The name of the `set` that they come from, if any.
-    pub name: Option<String>,
-    members: Members,
-}
-
-/// Strings, sorted, each once, in memory once for all sets that have the same source: a file of a
-/// million lines may stand behind many of them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Members(Arc<Vec<String>>);
-
-impl Members {
-    /// These.
-    pub fn new(mut members: Vec<String>) -> Members {
-        members.sort_unstable();
-        members.dedup();
-        Members(Arc::new(members))
-    }
-
-    /// Where they are in memory: equal only for clones of one.
-    pub fn place(&self) -> *const Vec<String> {
-        Arc::as_ptr(&self.0)
-    }
-}
-
-impl StringSet {
-    /// The set of these.
-    pub fn new(name: Option<String>, members: Vec<String>) -> StringSet {
-        StringSet::of(name, Members::new(members))
-    }
-
-    /// The set of members that other sets may share.
-    pub fn of(name: Option<String>, members: Members) -> StringSet {
-        StringSet { name, members }
-    }
-
-    /// Its members, to be shared.
-    pub fn shared(&self) -> &Members {
-        &self.members
-    }
-
-    /// Whether it is one of them.
-    pub fn contains(&self, text: &str) -> bool {
-        self.members()
-            .binary_search_by(|member| member.as_str().cmp(text))
-            .is_ok()
-    }
-
-    /// Those in it, sorted.
-    pub fn members(&self) -> &[String] {
-        &self.members.0
-    }
 }
 
 /// A `test` block.

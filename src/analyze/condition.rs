@@ -18,11 +18,11 @@ use super::bdd::{Function, Store};
 use super::diagram::Diagrams;
 use super::domains::Shape;
 use super::vocabulary::Place;
-use super::world::{World, methods, reads_token, tokens};
+use super::world::{World, methods, tokens};
 
 pub use super::atoms::Rule;
 pub use super::weaker::allows_more;
-pub use super::world::{Side, Subject, TooComplex, atoms, reads_empty_set};
+pub use super::world::{Side, Subject, TooComplex, reads_empty_set};
 
 /// What a condition comes to. Parts go by their numbers, the whole being 0 and each part standing
 /// before those that it is made of.
@@ -110,7 +110,7 @@ fn bearers<'m>(
 ) -> Vec<Option<Token<'m>>> {
     let nobody = (demand != Demand::Required).then_some(None);
     // What reads no token needs none.
-    if demand == Demand::None || !rules.iter().any(|(_, condition)| reads_token(condition)) {
+    if demand == Demand::None || !rules.iter().any(|(_, condition)| condition.reads_token()) {
         return vec![None];
     }
     let tokens = tokens(subject).into_iter().map(Some);
@@ -128,13 +128,13 @@ fn lacking(
         return Vec::new();
     };
     let mut claims = BTreeSet::new();
-    atoms(condition, &mut |atom| {
+    for (_, atom) in condition.atoms() {
         if let Atom::Claim(claim, _) = atom
             && model.claims.get(claim.0 as usize).is_some()
         {
             claims.insert(*claim);
         }
-    });
+    }
     let mut diagrams = Diagrams {
         store: &mut world.store,
         domains: &world.domains,

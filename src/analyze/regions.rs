@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Access, Atom, Condition, ConditionKind, Model, Route};
+use crate::model::{Atom, Condition, Model, Route};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::meet::{MAX_MEETINGS, meet};
 use crate::pattern::{Method, MethodSet, PathPattern};
@@ -75,14 +75,12 @@ pub fn regions(
 /// The sets of methods that conditions of a policy ask about.
 pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
     let mut asked = Vec::new();
-    for condition in conditions(model) {
-        each_atom(condition, &mut |atom| {
-            if let Atom::Method(methods) = atom
-                && asked.last() != Some(methods)
-            {
-                asked.push(*methods);
-            }
-        });
+    for (_, atom) in model.conditions().flat_map(Condition::atoms) {
+        if let Atom::Method(methods) = atom
+            && asked.last() != Some(methods)
+        {
+            asked.push(*methods);
+        }
     }
     asked.sort_unstable();
     asked.dedup();
@@ -92,45 +90,18 @@ pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
 /// Whether conditions of a policy read both headers by which preflights are known.
 pub fn reads_preflights(model: &Model) -> bool {
     let mut read = [false; 2];
-    for condition in conditions(model) {
-        each_atom(condition, &mut |atom| {
-            if let Atom::Header(name, _) = atom {
-                for (read, known) in read.iter_mut().zip(PREFLIGHT_HEADERS) {
-                    *read |= name == known;
-                }
+    for (_, atom) in model.conditions().flat_map(Condition::atoms) {
+        if let Atom::Header(name, _) = atom {
+            for (read, known) in read.iter_mut().zip(PREFLIGHT_HEADERS) {
+                *read |= name == known;
             }
-        });
+        }
     }
     read == [true; 2]
 }
 
 /// What makes an `OPTIONS` request a CORS preflight.
 pub const PREFLIGHT_HEADERS: [&str; 2] = ["origin", "access-control-request-method"];
-
-fn conditions(model: &Model) -> impl Iterator<Item = &Condition> {
-    let routes = model.apis.iter().flat_map(|api| &api.routes);
-    let of_routes = routes.filter_map(|route| match &route.access {
-        Access::Open { condition, .. } => condition.as_ref(),
-        Access::Denied => None,
-    });
-    let of_guards = model
-        .guards
-        .iter()
-        .filter_map(|guard| guard.condition.as_ref());
-    of_routes.chain(of_guards)
-}
-
-fn each_atom<'m>(condition: &'m Condition, see: &mut impl FnMut(&'m Atom)) {
-    match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => {
-            for one in all {
-                each_atom(one, see);
-            }
-        }
-        ConditionKind::Not(inner) => each_atom(inner, see),
-        ConditionKind::Atom(atom) => see(atom),
-    }
-}
 
 /// One method of each class of those that are in the same of these sets.
 pub fn told_apart(methods: MethodSet, sets: &[MethodSet]) -> Vec<Method> {

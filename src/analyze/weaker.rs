@@ -9,7 +9,7 @@ use crate::settings::{Demand, PathParameter};
 use super::atoms::Rule;
 use super::bdd::Function;
 use super::diagram::Diagrams;
-use super::world::{Side, Subject, TooComplex, World, methods, reads_token, tokens};
+use super::world::{Side, Subject, TooComplex, World, methods, tokens};
 
 /// Whether what one side allows, the other allows as well, and some more.
 pub fn allows_more(
@@ -31,7 +31,7 @@ pub fn allows_more(
     let rules: Vec<(Rule<'_>, &Condition)> =
         more.rules.iter().chain(&less.rules).copied().collect();
     let demand = more.demand.max(less.demand);
-    let tokens = if demand != Demand::None && rules.iter().any(|(_, rule)| reads_token(rule)) {
+    let tokens = if demand != Demand::None && rules.iter().any(|(_, rule)| rule.reads_token()) {
         tokens(subject)
     } else {
         Vec::new()

@@ -1,9 +1,7 @@
 //! The requests for which rules are analysed: those of one method, with tokens of one issuer or
 //! without a token.
 
-use crate::model::{
-    Api, Atom, ClaimTest, Condition, ConditionKind, Model, Operand, StringSet, TextTest, Values,
-};
+use crate::model::{Api, Atom, Condition, Model};
 use crate::pattern::index::Budget;
 use crate::pattern::{HostPattern, Method, MethodSet, PathPattern};
 use crate::settings::{ClaimId, Demand, IssuerUrl};
@@ -71,93 +69,29 @@ pub fn tokens<'m>(subject: Subject<'m>) -> Vec<Token<'m>> {
 pub fn methods(methods: MethodSet, rules: &[(Rule<'_>, &Condition)]) -> Vec<Method> {
     let mut asked = Vec::new();
     for (_, condition) in rules {
-        atoms(condition, &mut |atom| {
+        for (_, atom) in condition.atoms() {
             if let Atom::Method(methods) = atom {
                 asked.push(*methods);
             }
-        });
+        }
     }
     told_apart(methods, &asked)
 }
 
-/// Calls with each atom of a condition.
-pub fn atoms<'c>(condition: &'c Condition, each: &mut impl FnMut(&'c Atom)) {
-    match &condition.kind {
-        ConditionKind::And(parts) | ConditionKind::Or(parts) => {
-            for part in parts {
-                atoms(part, each);
-            }
-        }
-        ConditionKind::Not(inner) => atoms(inner, each),
-        ConditionKind::Atom(atom) => each(atom),
-    }
-}
-
-/// Whether a condition reads a token.
-pub fn reads_token(condition: &Condition) -> bool {
-    let mut reads = false;
-    atoms(condition, &mut |atom| {
-        reads |= !matches!(
-            atom,
-            Atom::Method(_) | Atom::Address { .. } | Atom::Header(..) | Atom::Query(..)
-        ) && !matches!(atom, Atom::Path(_, test) | Atom::Host(test) if !reads_claim(test));
-        if let Atom::Header(_, test) | Atom::Query(_, test) = atom {
-            reads |= reads_claim(test);
-        }
-    });
-    reads
-}
-
-fn reads_claim(test: &TextTest) -> bool {
-    matches!(
-        test,
-        TextTest::Equals {
-            operand: Operand::Claim(_),
-            ..
-        } | TextTest::StartsWith(Operand::Claim(_))
-    )
-}
-
-/// The sizes of the lists that a test has.
-fn list_of(atom: &Atom) -> Option<usize> {
-    let of = |set: &StringSet| set.members().len();
-    Some(match atom {
-        Atom::Client { any_of, .. } => of(any_of),
-        Atom::Claim(
-            _,
-            ClaimTest::In { any_of, .. }
-            | ClaimTest::ContainsAny(any_of)
-            | ClaimTest::ContainsAll(any_of),
-        ) => match any_of {
-            Values::Strings(set) => of(set),
-            Values::Numbers(numbers) => numbers.len(),
-            Values::Booleans(booleans) => booleans.len(),
-        },
-        Atom::Path(_, TextTest::In { any_of, .. })
-        | Atom::Host(TextTest::In { any_of, .. })
-        | Atom::Header(_, TextTest::In { any_of, .. })
-        | Atom::Query(_, TextTest::In { any_of, .. }) => of(any_of),
-        Atom::Address { any_of, .. } => any_of.ranges().len(),
-        Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) => scopes.len(),
-        _ => return None,
-    })
-}
-
 /// How many tests a condition has, and how many members their lists have.
 fn size(condition: &Condition) -> (usize, usize) {
-    let (mut tests, mut members) = (0, 0);
-    atoms(condition, &mut |atom| {
-        tests += 1;
-        members += list_of(atom).unwrap_or(0);
-    });
-    (tests, members)
+    condition
+        .atoms()
+        .fold((0, 0), |(tests, members), (_, atom)| {
+            (tests + 1, members + atom.list_size().unwrap_or(0))
+        })
 }
 
 /// Whether a condition reads a set that is empty for now: what it comes to is yet to be seen.
 pub fn reads_empty_set(condition: &Condition) -> bool {
-    let mut reads = false;
-    atoms(condition, &mut |atom| reads |= list_of(atom) == Some(0));
-    reads
+    condition
+        .atoms()
+        .any(|(_, atom)| atom.list_size() == Some(0))
 }
 
 /// Requests of one method with one kind of token, as diagrams.

@@ -34,6 +34,7 @@ mod sender;
 mod sets;
 mod shared_names;
 mod strength;
+mod tenants;
 mod test_tokens;
 mod texts;
 mod token_atoms;
@@ -96,6 +97,7 @@ pub fn check(mut input: Input) -> Checked {
     let sources = input.sources;
     drop(input);
     shared_names::check(&infos, &model, &mut out);
+    tenants::check(&infos, &model, &mut out);
     relations::check(&infos, &model, &mut out);
     meaning::check(sources, &infos, &model, &lets, &mut out);
     near_scopes::check(&model.apis, &model.guards, &mut out);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher as _};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Access, Api, Atom, Condition, ConditionKind, Guard};
+use crate::model::{Api, Atom, Condition, Guard};
 use crate::source::Span;
 
 use super::out::Out;
@@ -39,14 +39,8 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
         }
         // By where they are written: one line may be several routes, one `let` may be in many.
         let mut used: HashMap<&str, Uses> = HashMap::new();
-        for route in &api.routes {
-            if let Access::Open {
-                condition: Some(condition),
-                ..
-            } = &route.access
-            {
-                collect(condition, &mut used);
-            }
+        for condition in api.conditions() {
+            collect(condition, &mut used);
         }
         for condition in of_guards.remove(&number).unwrap_or_default() {
             collect(condition, &mut used);
@@ -56,19 +50,12 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
 }
 
 fn collect<'m>(condition: &'m Condition, used: &mut HashMap<&'m str, Uses>) {
-    match &condition.kind {
-        ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
-            for condition in conditions {
-                collect(condition, used);
-            }
-        }
-        ConditionKind::Not(inner) => collect(inner, used),
-        ConditionKind::Atom(Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes)) => {
+    for (span, atom) in condition.atoms() {
+        if let Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) = atom {
             for scope in scopes {
-                Uses::add(used, scope, condition.span);
+                Uses::add(used, scope, span);
             }
         }
-        ConditionKind::Atom(_) => {}
     }
 }
 

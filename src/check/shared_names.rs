@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::headers::{fold, reads_as, same};
-use crate::model::{Access, Atom, Condition, ConditionKind, Model};
+use crate::model::{Atom, Model};
 use crate::settings::{ApiId, TokenPlace};
 use crate::source::{Span, Spanned};
 
@@ -33,17 +33,15 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
         .apis
         .iter()
         .zip(infos)
-        .flat_map(|(api, info)| api.routes.iter().map(move |route| (info, route)))
-        .filter_map(|(info, route)| match &route.access {
-            Access::Open { condition, .. } => Some((info, condition.as_ref()?)),
-            Access::Denied => None,
-        });
+        .flat_map(|(api, info)| api.conditions().map(move |condition| (info, condition)));
     let guards = model
         .guards
         .iter()
         .filter_map(|guard| Some((*by_id.get(&guard.api)?, guard.condition.as_ref()?)));
     for (info, condition) in conditions.chain(guards) {
-        check_condition(info, &forwarded, condition, out);
+        for (span, atom) in condition.atoms() {
+            check_atom(info, &forwarded, span, atom, out);
+        }
     }
 }
 
@@ -88,12 +86,12 @@ fn check_places(info: &ApiInfo, forwarded: &Forwarded, out: &mut Out) {
     }
 }
 
-fn check_condition(info: &ApiInfo, forwarded: &Forwarded, condition: &Condition, out: &mut Out) {
+fn check_atom(info: &ApiInfo, forwarded: &Forwarded, span: Span, atom: &Atom, out: &mut Out) {
     let mut say = |what: &str, read: &str, name: &str, meant: Span, why: &str| {
         out.say(
             Diagnostic::new(
                 Code::OtherSpelling,
-                condition.span,
+                span,
                 format!("some applications read the {what} `{read}` as `{name}`"),
             )
             .also(meant, why)
@@ -102,14 +100,8 @@ fn check_condition(info: &ApiInfo, forwarded: &Forwarded, condition: &Condition,
             )),
         );
     };
-    match &condition.kind {
-        ConditionKind::And(parts) | ConditionKind::Or(parts) => {
-            for part in parts {
-                check_condition(info, forwarded, part, out);
-            }
-        }
-        ConditionKind::Not(inner) => check_condition(info, forwarded, inner, out),
-        ConditionKind::Atom(Atom::Header(read, _)) => {
+    match atom {
+        Atom::Header(read, _) => {
             let other = |name: &str| name != read && same(name, read);
             let forward = forwarded.get(&fold(read));
             if let Some(forward) = forward.filter(|forward| other(&forward.node)) {
@@ -129,7 +121,7 @@ fn check_condition(info: &ApiInfo, forwarded: &Forwarded, condition: &Condition,
                 }
             }
         }
-        ConditionKind::Atom(Atom::Query(read, _)) => {
+        Atom::Query(read, _) => {
             for place in &info.token_places {
                 if let TokenPlace::Query(name) = &place.node
                     && name != read
@@ -139,6 +131,15 @@ fn check_condition(info: &ApiInfo, forwarded: &Forwarded, condition: &Condition,
                 }
             }
         }
-        ConditionKind::Atom(_) => {}
+        Atom::ScopeAny(_)
+        | Atom::ScopeAll(_)
+        | Atom::Claim(..)
+        | Atom::TokenFrom(_)
+        | Atom::Client { .. }
+        | Atom::LoginWithin(_)
+        | Atom::Path(..)
+        | Atom::Host(_)
+        | Atom::Method(_)
+        | Atom::Address { .. } => {}
     }
 }

@@ -11,7 +11,7 @@ use std::fmt::Write;
 use crate::analyze::condition::{Rule, Side, Subject, allows_more};
 use crate::analyze::limits::MAX_STUDY_STEPS;
 use crate::analyze::plain::{Reader, Sight};
-use crate::model::{Access, Api, Atom, Condition, Demand, Model, Operand, Route, TextTest};
+use crate::model::{Access, Api, Condition, Demand, Model, Route};
 use crate::pattern::index::Budget;
 use crate::pattern::{MethodSet, PathPattern};
 use crate::settings::PathParameter;
@@ -198,33 +198,5 @@ fn key(api: &Api, methods: MethodSet, sides: [(&Asked<'_>, &Answered<'_>); 2]) -
 
 /// Whether a condition reads the path of a request.
 pub(super) fn reads_path(condition: &Condition) -> bool {
-    let mut reads = false;
-    crate::analyze::condition::atoms(condition, &mut |atom| {
-        reads |= match atom {
-            Atom::Path(..) => true,
-            Atom::Claim(_, test) => reads_path_of_claim(test),
-            Atom::Host(test) | Atom::Header(_, test) | Atom::Query(_, test) => matches!(
-                test,
-                TextTest::Equals {
-                    operand: Operand::Path(_),
-                    ..
-                } | TextTest::StartsWith(Operand::Path(_))
-            ),
-            _ => false,
-        };
-    });
-    reads
-}
-
-fn reads_path_of_claim(test: &crate::model::ClaimTest) -> bool {
-    use crate::model::ClaimTest;
-    matches!(
-        test,
-        ClaimTest::Equals {
-            operand: Operand::Path(_),
-            ..
-        } | ClaimTest::Contains(Operand::Path(_))
-            | ClaimTest::StartsWith(Operand::Path(_))
-            | ClaimTest::EndsWith(Operand::Path(_))
-    )
+    condition.atoms().any(|(_, atom)| atom.reads_path())
 }

@@ -5,7 +5,7 @@
 //! the policy is loaded than to let the first denied user find out.
 
 use super::config::{ClientAddress, ClientCertificate, Config, Scheme};
-use crate::model::{Access, Atom, Condition, ConditionKind, Model};
+use crate::model::{Atom, Condition, Model};
 
 /// A sentence for each thing that is believed because the configuration says so.
 pub fn believed(config: &Config) -> Vec<String> {
@@ -106,25 +106,6 @@ pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
 
 /// Whether some rule reads the client's address.
 fn reads_address(model: &Model) -> bool {
-    let routes = model
-        .apis
-        .iter()
-        .flat_map(|api| &api.routes)
-        .filter_map(|route| match &route.access {
-            Access::Open { condition, .. } => condition.as_ref(),
-            Access::Denied => None,
-        });
-    let guards = model
-        .guards
-        .iter()
-        .filter_map(|guard| guard.condition.as_ref());
-    routes.chain(guards).any(condition_reads_address)
-}
-
-fn condition_reads_address(condition: &Condition) -> bool {
-    match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => all.iter().any(condition_reads_address),
-        ConditionKind::Not(inner) => condition_reads_address(inner),
-        ConditionKind::Atom(atom) => matches!(atom, Atom::Address { .. }),
-    }
+    let mut atoms = model.conditions().flat_map(Condition::atoms);
+    atoms.any(|(_, atom)| matches!(atom, Atom::Address { .. }))
 }

@@ -244,4 +244,6 @@ codes! {
     PlainHttpKeys = "P0924", Warning;
     /// The slash at the end of an issuer's `url` differs from its provider's `iss`.
     IssuerSlash = "P0929", Warning;
+    /// An API accepts the tokens of every tenant.
+    AnyTenant = "P0930", Warning;
 }

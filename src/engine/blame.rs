@@ -5,14 +5,11 @@ use std::collections::HashSet;
 use super::decide::conditions;
 use super::decision::Challenge;
 use super::eval::Scene;
-use super::explain::atoms;
 use super::facts::Scopes;
 use super::rest::{Budget, Login, Rest};
 use super::routed::Open;
 use super::step_up;
-use crate::model::{
-    Access, Atom, ClaimTest, Condition, ConditionKind, Model, Operand, TextTest, Values,
-};
+use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Model, Operand, Values};
 use crate::reason::Reason;
 use crate::settings::PathParameter;
 use crate::source::Span;
@@ -91,22 +88,11 @@ fn first<'a>(
 
 /// The scopes that the conditions of a policy name.
 pub(super) fn named_scopes(model: &Model) -> HashSet<String> {
-    let of_guards = model
-        .guards
-        .iter()
-        .filter_map(|guard| guard.condition.as_ref());
-    let routes = model.apis.iter().flat_map(|api| &api.routes);
-    let of_routes = routes.filter_map(|route| match &route.access {
-        Access::Open { condition, .. } => condition.as_ref(),
-        Access::Denied => None,
-    });
     let mut named = HashSet::new();
-    for condition in of_guards.chain(of_routes) {
-        atoms(condition, &mut |_, atom| {
-            if let Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) = atom {
-                named.extend(scopes.iter().cloned());
-            }
-        });
+    for (_, atom) in model.conditions().flat_map(Condition::atoms) {
+        if let Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) = atom {
+            named.extend(scopes.iter().cloned());
+        }
     }
     named
 }
@@ -226,8 +212,8 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
         }
     };
     let reason = match atom {
-        Atom::Path(_, test) | Atom::Host(test) | Atom::Header(_, test) | Atom::Query(_, test) => {
-            if scene.facts.is_none() && reads_claim(test) {
+        Atom::Path(..) | Atom::Host(_) | Atom::Header(..) | Atom::Query(..) => {
+            if scene.facts.is_none() && atom.reads_token() {
                 Reason::TokenMissing
             } else {
                 Reason::RequestCondition
@@ -279,17 +265,6 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
         place: Some(place),
         challenge,
     }
-}
-
-/// Whether a text of the request is compared with a claim.
-fn reads_claim(test: &TextTest) -> bool {
-    matches!(
-        test,
-        TextTest::Equals {
-            operand: Operand::Claim(_),
-            ..
-        } | TextTest::StartsWith(Operand::Claim(_))
-    )
 }
 
 fn acr_values(test: &ClaimTest, wanted: bool) -> Vec<String> {

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::policy::Policy;
 use super::routed::{Open, Routed, Routes, State};
 use super::{blame, cors, forward, near, presented};
-use crate::model::{Access, Api, Condition};
+use crate::model::{Api, Condition};
 use crate::pattern::Method;
 use crate::reason::Reason;
 use crate::settings::{Demand, PathParameter};
@@ -147,10 +147,10 @@ pub(super) fn conditions<'a>(
         .guards
         .iter()
         .filter_map(|guard| Some((guard.condition.as_ref()?, guard.parameters.as_slice())));
-    let routes = open.routes.iter().filter_map(|route| match &route.access {
-        Access::Open { condition, .. } => Some((condition.as_ref()?, route.parameters.as_slice())),
-        Access::Denied => None,
-    });
+    let routes = open
+        .routes
+        .iter()
+        .filter_map(|route| Some((route.condition()?, route.parameters.as_slice())));
     guards.chain(routes)
 }
 

@@ -4,7 +4,7 @@ use super::decide::{conditions, scene};
 use super::eval::Scene;
 use super::evidence::Evidence;
 use super::routed::{Routed, State};
-use crate::model::{Atom, Condition, ConditionKind};
+use crate::model::{Condition, ConditionKind};
 use crate::source::one_line;
 
 /// One test of a condition.
@@ -81,18 +81,5 @@ impl Scene<'_> {
             }
             ConditionKind::Atom(atom) => step(self.atom(atom), self.because(atom)),
         }
-    }
-}
-
-/// Calls `visit` with each atom of a condition, from left to right.
-pub(super) fn atoms(condition: &Condition, visit: &mut dyn FnMut(&Condition, &Atom)) {
-    match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => {
-            for one in all {
-                atoms(one, visit);
-            }
-        }
-        ConditionKind::Not(inner) => atoms(inner, visit),
-        ConditionKind::Atom(atom) => visit(condition, atom),
     }
 }

@@ -3,7 +3,6 @@
 use super::decide::{conditions, scene};
 use super::eval::Scene;
 use super::evidence::{Evidence, Fault};
-use super::explain::atoms;
 use super::index::RuleKind;
 use super::policy::Policy;
 use super::request::Request;
@@ -75,9 +74,9 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
             parameters,
             ..scene
         };
-        atoms(condition, &mut |condition, atom| {
-            observed.atoms.push((condition.span, scene.atom(atom)));
-        });
+        for (span, atom) in condition.atoms() {
+            observed.atoms.push((span, scene.atom(atom)));
+        }
     }
     observed
 }

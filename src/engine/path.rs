@@ -60,13 +60,14 @@ pub(super) fn split(target: &[u8]) -> Result<Target<'_>, Fault> {
     if target.first() != Some(&b'/') {
         return Err(ambiguous("the request target does not begin with `/`"));
     }
-    if target.contains(&b'#') {
-        return Err(ambiguous("the request target holds a raw `#`"));
-    }
-    if target.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
-        return Err(ambiguous(
-            "the request target holds a raw blank or control character",
-        ));
+    // A client chooses how long the target is, and without an early end the loop is vectorised.
+    let odd = |byte: u8| byte <= b' ' || byte == 0x7f || byte == b'#';
+    if target.iter().fold(false, |found, byte| found | odd(*byte)) {
+        return Err(ambiguous(if target.contains(&b'#') {
+            "the request target holds a raw `#`"
+        } else {
+            "the request target holds a raw blank or control character"
+        }));
     }
     let mut parts = target.splitn(2, |byte| *byte == b'?');
     Ok(Target {

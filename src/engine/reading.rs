@@ -10,10 +10,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::explain::atoms;
 use super::path::decode;
 use super::request::Request;
-use crate::model::{Access, Atom, Model};
+use crate::model::{Atom, Condition, Model};
 use crate::settings::TokenPlace;
 
 /// The most parameters of a query that a condition or a token place reads. PHP
@@ -26,6 +25,8 @@ pub const MAX_QUERY_PARAMETERS: usize = 1000;
 pub(super) struct Names {
     headers: HashMap<String, usize>,
     parameters: HashMap<String, usize>,
+    /// A bit for each length that a parameter's name has; the last one is for all longer ones.
+    lengths: u64,
 }
 
 fn add(numbers: &mut HashMap<String, usize>, name: &str) {
@@ -33,13 +34,18 @@ fn add(numbers: &mut HashMap<String, usize>, name: &str) {
     numbers.entry(name.to_owned()).or_insert(next);
 }
 
+fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
+}
+
 impl Names {
     pub fn of(model: &Model) -> Names {
         let mut names = Names::default();
-        let mut read = |condition| {
-            atoms(condition, &mut |_, atom| match atom {
+        let atoms = model.conditions().flat_map(Condition::atoms);
+        for (_, atom) in atoms {
+            match atom {
                 Atom::Header(name, _) => add(&mut names.headers, name),
-                Atom::Query(name, _) => add(&mut names.parameters, name),
+                Atom::Query(name, _) => names.add_parameter(name),
                 Atom::ScopeAny(_)
                 | Atom::ScopeAll(_)
                 | Atom::Claim(..)
@@ -50,24 +56,25 @@ impl Names {
                 | Atom::Host(_)
                 | Atom::Method(_)
                 | Atom::Address { .. } => {}
-            });
-        };
-        let routes = model.apis.iter().flat_map(|api| &api.routes);
-        let conditions = routes.filter_map(|route| match &route.access {
-            Access::Open { condition, .. } => condition.as_ref(),
-            Access::Denied => None,
-        });
-        let guards = model
-            .guards
-            .iter()
-            .filter_map(|guard| guard.condition.as_ref());
-        conditions.chain(guards).for_each(&mut read);
+            }
+        }
         for place in model.apis.iter().flat_map(|api| &api.token_places) {
             if let TokenPlace::Query(name) = place {
-                add(&mut names.parameters, name);
+                names.add_parameter(name);
             }
         }
         names
+    }
+
+    fn add_parameter(&mut self, name: &str) {
+        add(&mut self.parameters, name);
+        self.lengths |= length_bit(name);
+    }
+
+    /// Whether a parameter's name may be one that is read. Most of what a client sends is told
+    /// apart by its length, without a hash.
+    fn may_be(&self, name: &str) -> bool {
+        self.lengths & length_bit(name) != 0
     }
 }
 
@@ -236,11 +243,11 @@ impl<'p, 'r> Reading<'p, 'r> {
         if query.contains(&b';') {
             return Err(Why::Semicolon);
         }
-        let pairs = query.split(|byte| *byte == b'&');
-        for (at, pair) in pairs.enumerate() {
-            if at == MAX_QUERY_PARAMETERS {
-                return Err(Why::TooMany);
-            }
+        let separators = query.iter().filter(|byte| **byte == b'&').count();
+        if separators >= MAX_QUERY_PARAMETERS {
+            return Err(Why::TooMany);
+        }
+        for pair in query.split(|byte| *byte == b'&') {
             let mut parts = pair.splitn(2, |byte| *byte == b'=');
             let (key, value) = (
                 parts.next().unwrap_or_default(),
@@ -248,6 +255,9 @@ impl<'p, 'r> Reading<'p, 'r> {
             );
             // A name that can't be read might be any.
             let key = self.query_text(key).map_err(|_| Why::Name)?;
+            if !self.names.may_be(&key) {
+                continue;
+            }
             let number = self.names.parameters.get(key.as_ref());
             if let Some(slot) = number.and_then(|number| values.get_mut(*number)) {
                 slot.add(self.query_text(value).map(Cow::into_owned));
@@ -292,7 +302,7 @@ mod tests {
     fn a_request_is_read_once() {
         let mut names = Names::default();
         add(&mut names.headers, "x-plan");
-        add(&mut names.parameters, "kind");
+        names.add_parameter("kind");
         let request = Request {
             method: "GET",
             target: b"/",

@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Options, exchange, parallel};
 use crate::engine::{self, Evidence, Policy, Routed};
-use crate::model::{
-    Access, Atom, ClaimTest, Condition, ConditionKind, Model, Operand, Route, TextTest,
-};
+use crate::model::{Access, Atom, ClaimTest, Condition, Model, Operand, Route, TextTest};
 use crate::pattern::MethodSet;
 use crate::settings::{ApiId, Demand};
 use crate::source::{Place, Span, one_line};
@@ -298,22 +296,14 @@ fn of_route(route: &Route, api: ApiId, model: &Model) -> &'static [Outcome] {
 }
 
 fn of_atoms(condition: &Condition, atoms: &mut BTreeMap<Span, BTreeSet<Outcome>>) {
-    match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => {
-            for one in all {
-                of_atoms(one, atoms);
-            }
+    for (span, atom) in condition.atoms() {
+        let outcomes = atoms.entry(span).or_default();
+        outcomes.insert(Outcome::True);
+        if can_be_false(atom) {
+            outcomes.insert(Outcome::False);
         }
-        ConditionKind::Not(inner) => of_atoms(inner, atoms),
-        ConditionKind::Atom(atom) => {
-            let outcomes = atoms.entry(condition.span).or_default();
-            outcomes.insert(Outcome::True);
-            if can_be_false(atom) {
-                outcomes.insert(Outcome::False);
-            }
-            if can_be_missing(atom) {
-                outcomes.insert(Outcome::Missing);
-            }
+        if can_be_missing(atom) {
+            outcomes.insert(Outcome::Missing);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::cli::output::{Paint, printable};
 use crate::daemon::Seen;
 use crate::daemon::adapter::Original;
 use crate::engine::{Policy, Presented};
-use crate::model::{Access, Atom, Condition, ConditionKind};
+use crate::model::{Atom, Condition};
 use crate::reason::Reason;
 use crate::settings::{Demand, TokenPlace};
 use crate::token::Jws;
@@ -247,29 +247,8 @@ fn is_read(policy: &Policy, name: &str) -> bool {
     if holds_a_token || secret.contains(&name) {
         return false;
     }
-    let routes = model
-        .apis
-        .iter()
-        .flat_map(|api| &api.routes)
-        .filter_map(|route| match &route.access {
-            Access::Open { condition, .. } => condition.as_ref(),
-            Access::Denied => None,
-        });
-    let guards = model
-        .guards
-        .iter()
-        .filter_map(|guard| guard.condition.as_ref());
-    routes.chain(guards).any(|condition| reads(condition, name))
-}
-
-fn reads(condition: &Condition, name: &str) -> bool {
-    match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => {
-            all.iter().any(|part| reads(part, name))
-        }
-        ConditionKind::Not(inner) => reads(inner, name),
-        ConditionKind::Atom(atom) => matches!(atom, Atom::Header(header, _) if header == name),
-    }
+    let mut atoms = model.conditions().flat_map(Condition::atoms);
+    atoms.any(|(_, atom)| matches!(atom, Atom::Header(header, _) if header == name))
 }
 
 /// How a program is called from any folder: as it was, if that is a name to be looked up.

@@ -6,7 +6,7 @@ use super::super::ways::{TooMany, Ways};
 use super::places::Group;
 use super::rules::{Answer, Rule};
 use super::{Comparison, Finding, FindingKind, Side};
-use crate::model::{Access, Condition};
+use crate::model::Condition;
 use crate::pattern::Method;
 use crate::settings::Demand;
 
@@ -121,10 +121,7 @@ fn ways(answer: &Answer, method: Method) -> Result<Ways, TooMany> {
     let own = answer
         .routes
         .iter()
-        .filter_map(|(_, route)| match &route.access {
-            Access::Open { condition, .. } => condition.as_ref(),
-            Access::Denied => None,
-        });
+        .filter_map(|(_, route)| route.condition());
     let guards = answer
         .guards
         .iter()
