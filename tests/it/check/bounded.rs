@@ -113,6 +113,39 @@ api a {{
     );
 }
 
+#[test]
+fn all_sets_together_have_a_limit_and_a_file_counts_once() {
+    let lines = |from: usize| -> Vec<u8> {
+        let lines: Vec<String> = (from..from + 1_000_000).map(|at| at.to_string()).collect();
+        lines.join("\n").into_bytes()
+    };
+    let policy = |more: &str| {
+        format!(
+            r#"
+set a = file "one.txt"
+set b = file "one.txt"
+set c = file "two.txt"
+{more}
+"#
+        )
+    };
+    let mut files = BTreeMap::from([
+        ("one.txt".to_owned(), lines(0)),
+        ("two.txt".to_owned(), lines(5_000_000)),
+    ]);
+    for (more, said) in [
+        ("", &[][..]),
+        (
+            "set d = [\"x\"]",
+            &["all sets together hold at most 2000000 members"][..],
+        ),
+    ] {
+        files.insert("p.gate".to_owned(), policy(more).into_bytes());
+        let set = check_files(&files, &BTreeMap::new());
+        assert_eq!(messages(&set, Code::TooLarge), said);
+    }
+}
+
 /// Each set of strings that a condition reads.
 fn places(condition: &Condition, found: &mut Vec<*const Vec<String>>) {
     match &condition.kind {

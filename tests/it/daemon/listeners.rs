@@ -364,6 +364,34 @@ async fn an_answer_does_not_wait_for_a_body() {
     }
 }
 
+/// A body of which a part always arrives in time would never end, nor reach its limit.
+#[tokio::test]
+async fn a_body_that_trickles_in_ends_at_the_deadline() {
+    let bed = Testbed::with(POLICY, "deadline: 200ms\nlimits: {header_timeout: 10m}\n").await;
+    let bytes = Http::nginx("GET", "/health").bytes();
+    let text = String::from_utf8(bytes).expect("ASCII");
+    let text = text.replacen("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n", 1);
+    let stream = TcpStream::connect(bed.address("http")).await.expect("open");
+    stream.set_nodelay(true).expect("a socket");
+    let (mut answers, mut body) = stream.into_split();
+    body.write_all(text.as_bytes()).await.expect("sent");
+    // Until the daemon closes the connection. A part is far below its share of the limit of a body.
+    let trickle = async move {
+        while body.write_all(b"1\r\na\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let answered = async {
+        let answer = read_answer(&mut answers).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("connection"), Some("close"));
+    };
+    tokio::select! {
+        () = answered => {}
+        () = trickle => panic!("the connection ended without an answer"),
+    }
+}
+
 #[tokio::test]
 async fn what_is_in_flight_finishes_and_nobody_new_gets_in() {
     let bed = Testbed::start().await;
