@@ -4,6 +4,7 @@
 use super::output::{Paint, printable};
 use super::wording;
 use crate::answer::Explanation;
+use crate::engine::ANSWERED_PREFLIGHT;
 use crate::reason::Reason;
 use crate::source::Sources;
 
@@ -49,6 +50,10 @@ impl Report {
     /// Allowed, or the reason of the denial.
     pub fn decision(&mut self, explanation: &Explanation) {
         let line = match explanation.reason {
+            None if explanation.status == ANSWERED_PREFLIGHT => format!(
+                "{}  {ANSWERED_PREFLIGHT}, a CORS preflight that the application never sees",
+                self.paint.good("ALLOWED"),
+            ),
             None => self.paint.good("ALLOWED"),
             Some(reason) => format!(
                 "{}  {} {}",
@@ -142,16 +147,16 @@ impl Report {
         }
     }
 
-    /// What the upstream (on allow) or the client (on deny) gets to see.
+    /// What the upstream (on allow) or the client (on deny, or of an answered preflight) gets to see.
     pub fn headers(&mut self, explanation: &Explanation) {
         let headers = &explanation.headers.0;
         if headers.is_empty() {
             return;
         }
-        let allowed = explanation.reason.is_none();
+        let passed_on = explanation.reason.is_none() && explanation.status != ANSWERED_PREFLIGHT;
         self.item(
             "headers",
-            if allowed {
+            if passed_on {
                 " that the application gets"
             } else {
                 " that the client gets"

@@ -20,3 +20,4 @@ pub mod support;
 mod terminal;
 mod test;
 mod why;
+mod why_preflights;
