@@ -46,9 +46,9 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::{Diagnostic, has_errors};
+use crate::diagnostic::{Code, Diagnostic, has_errors};
 use crate::model::{ApiId, Model};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::syntax::ast;
 
 pub use claims::REGISTERED;
@@ -82,7 +82,7 @@ pub struct Input<'a> {
 /// What checking comes to.
 #[derive(Debug)]
 pub struct Checked {
-    /// The policy; `None` if and only if an error is among the diagnostics.
+    /// The policy; `None` if an error is among the diagnostics, or a file could not be parsed whole.
     pub model: Option<Model>,
     /// Errors and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
@@ -92,6 +92,12 @@ pub struct Checked {
 pub fn check(mut input: Input) -> Checked {
     let mut out = Out::default();
     let named = claims::registered_in(&input.documents);
+    let lost: Vec<ast::Lost> = input
+        .documents
+        .iter()
+        .map(|document| document.lost.clone())
+        .filter(|lost| !lost.is_empty())
+        .collect();
     let lines = routes::take(&mut input.documents);
     let (infos, model, lets) = read(&input, &named, lines, &mut out);
     let sources = input.sources;
@@ -101,11 +107,37 @@ pub fn check(mut input: Input) -> Checked {
     relations::check(&infos, &model, &mut out);
     meaning::check(sources, &infos, &model, &lets, &mut out);
     near_scopes::check(&model.apis, &model.guards, &mut out);
-    let diagnostics = out.into_diagnostics();
+    let mut diagnostics = out.into_diagnostics();
+    let complete = lost.is_empty() && !has_errors(&diagnostics);
+    diagnostics.retain(|diagnostic| !is_about_lost(diagnostic, &lost));
     Checked {
-        model: (!has_errors(&diagnostics)).then_some(model),
+        model: complete.then_some(model),
         diagnostics,
     }
+}
+
+/// Whether a diagnostic is about something that is missing only because it could not be parsed:
+/// the error of syntax was reported, and this one would go with it.
+fn is_about_lost(diagnostic: &Diagnostic, lost: &[ast::Lost]) -> bool {
+    let lacks = matches!(
+        diagnostic.code,
+        Code::MissingUrl | Code::MissingIssuer | Code::MissingAudience | Code::ProofWithoutHost
+    );
+    let names = matches!(diagnostic.code, Code::UnknownName | Code::UnknownClaim);
+    let Some(place) = diagnostic.primary.as_ref().map(|label| label.span) else {
+        return false;
+    };
+    lost.iter().any(|lost| {
+        let in_block = |block: &Span| {
+            block.file == place.file && block.start <= place.start && place.end <= block.end
+        };
+        (lacks && lost.blocks.iter().any(in_block))
+            || (names
+                && lost
+                    .names
+                    .iter()
+                    .any(|name| diagnostic.message.contains(&format!("`{name}`"))))
+    })
 }
 
 /// All that can be said from the trees, the routes apart, and from the routes: the model, and what

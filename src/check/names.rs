@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast;
+use crate::syntax::{ast, means_any_token};
 
 use super::out::{Out, listed};
 
@@ -174,6 +174,11 @@ impl<'a> Names<'a> {
                     // these than is shown.
                     let known: Vec<&str> = self.of_kinds(wanted).take(MAX_LISTED + 1).collect();
                     diagnostic.help = Some(match (wanted, known.as_slice()) {
+                        ([Kind::Let], _) if means_any_token(&name.node) => {
+                            "to ask for a valid token and nothing else, write `authenticated` \
+                             instead of `requires`"
+                                .to_owned()
+                        }
                         ([Kind::Let], _) => "a condition is a test, such as `scope \"…\"` or \
                                              `claim …`, or the name of a `let`"
                             .to_owned(),
@@ -188,6 +193,9 @@ impl<'a> Names<'a> {
                         }
                         _ => "declare it, or use one that is declared".to_owned(),
                     });
+                }
+                if wanted == [Kind::Param] && diagnostic.suggestion.is_none() {
+                    diagnostic = diagnostic.suggest(name.span, format!("\"{}\"", name.node));
                 }
                 out.say(diagnostic);
                 None

@@ -50,11 +50,17 @@ pub fn is_word(word: &str) -> bool {
     build::is_name(word)
 }
 
+/// Whether a condition of that name asks for any valid token in other tools.
+pub(crate) fn means_any_token(word: &str) -> bool {
+    explain::means_any_token(word)
+}
+
 /// Reads one file: what could be read of it, and what is wrong with the rest, by place.
 pub fn parse(sources: &Sources, file: FileId) -> (ast::Document, Vec<Diagnostic>) {
     let empty = ast::Document {
         file,
         items: Vec::new(),
+        lost: ast::Lost::default(),
     };
     let Some(source) = sources.get(file) else {
         return (empty, Vec::new());

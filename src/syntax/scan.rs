@@ -8,9 +8,10 @@
 
 use std::ops::Range;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Suggestion};
 use crate::source::{FileId, Span};
 
+use super::tokens::is_foreign_quote;
 use super::{MAX_ERRORS, MAX_NESTING};
 
 /// A text that the grammar can read.
@@ -94,6 +95,7 @@ impl<'a> Scanner<'a> {
             }
             '#' => self.comment(),
             '/' if self.line_begins && self.rest.starts_with("//") => self.foreign_comment(),
+            '/' if self.line_begins && self.rest.starts_with("/*") => self.block_comment(),
             '/' => self.raw_word(),
             '"' => self.string(),
             '(' | '[' => self.open_bracket(),
@@ -192,6 +194,28 @@ impl<'a> Scanner<'a> {
         self.blank(length);
     }
 
+    /// `/* … */`, over several lines: one error, and all of it is left out.
+    fn block_comment(&mut self) {
+        let Some(end) = self.rest.find("*/") else {
+            return self.raw_word();
+        };
+        let at = self.at();
+        self.report(
+            at..at + 2,
+            Code::Syntax,
+            "`/*` does not begin a comment",
+            "begin each line of a comment with `#`",
+        );
+        let end = at + end + 2;
+        while self.at() < end {
+            match self.rest.chars().next() {
+                Some('\n') => self.copy(1),
+                Some(c) => self.blank(c.len_utf8()),
+                None => break,
+            }
+        }
+    }
+
     /// A path or a test's target: up to the next blank, whatever it holds.
     fn raw_word(&mut self) {
         self.parameter_with_blanks();
@@ -280,13 +304,7 @@ impl<'a> Scanner<'a> {
     /// A string whose line ends before it does becomes an empty one, so that what follows can be
     /// read; a brace at the line's end is taken as meant for the block.
     fn open_string(&mut self, length: usize) {
-        let at = self.at();
-        self.report(
-            at..at + length,
-            Code::Syntax,
-            "this string has no closing quote on its line",
-            "end it with `\"`; a string can't span lines",
-        );
+        self.report_open_string(length);
         let line = self.rest.get(..length).unwrap_or(self.rest);
         let body = line.strip_suffix(" {").unwrap_or(line).len();
         if body < 2 {
@@ -297,6 +315,77 @@ impl<'a> Scanner<'a> {
         self.blank(body);
         self.out.text.replace_range(before..before + 1, "\"");
         self.out.text.replace_range(before + body - 1.., "\"");
+    }
+
+    fn report_open_string(&mut self, length: usize) {
+        let at = self.at();
+        let text = self.rest.get(1..length).unwrap_or_default();
+        let before = self.source.get(..at).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        // `"a”`, and `“a"`: the other quotation mark is of another language.
+        let odd = text
+            .char_indices()
+            .find(|(_, c)| is_foreign_quote(*c) && *c != '\'')
+            .map(|(place, c)| (at + 1 + place, c))
+            .or_else(|| {
+                let (place, c) = line.char_indices().rfind(|(_, c)| is_foreign_quote(*c))?;
+                text.is_empty().then_some((at - line.len() + place, c))
+            });
+        if let Some((place, c)) = odd {
+            return self.report_with(
+                place..place + c.len_utf8(),
+                at,
+                format!("`{c}` is not a quotation mark here"),
+                "put text between `\"` and `\"`",
+                "\"".to_owned(),
+            );
+        }
+        // `scope a"`
+        let word = line
+            .rsplit(|c: char| c.is_whitespace() || "[(,=".contains(c))
+            .next()
+            .unwrap_or_default();
+        if text.is_empty() && !word.is_empty() && !word.contains('"') {
+            let whole = format!("\"{word}\"");
+            return self.report_with(
+                at - word.len()..at + 1,
+                at,
+                "this string has no opening quote",
+                format!("write `{whole}`"),
+                whole,
+            );
+        }
+        self.report(
+            at..at + length,
+            Code::Syntax,
+            "this string has no closing quote on its line",
+            "end it with `\"`; a string can't span lines",
+        );
+    }
+
+    /// A report with the edit that would do, for the statement that holds `inside`.
+    fn report_with(
+        &mut self,
+        bytes: Range<usize>,
+        inside: usize,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        replacement: String,
+    ) {
+        let before = self.out.diagnostics.len();
+        self.report(bytes, Code::Syntax, message, help);
+        let suggested = self.out.diagnostics.get_mut(before);
+        let span = suggested
+            .as_ref()
+            .and_then(|error| error.primary.as_ref())
+            .map(|label| label.span);
+        if let (Some(error), Some(span)) = (suggested, span) {
+            error.suggestion = Some(Suggestion { span, replacement });
+        }
+        // Places are in order; that of the error may be before another one.
+        if let Some(last) = self.out.reported.last_mut() {
+            *last = inside;
+        }
     }
 
     fn open_bracket(&mut self) {

@@ -265,6 +265,7 @@ fn cut_down(document: &Document, keep: Option<&BTreeSet<RuleKey>>) -> Document {
     Document {
         file: document.file,
         items,
+        lost: document.lost.clone(),
     }
 }
 

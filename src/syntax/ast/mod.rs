@@ -29,6 +29,24 @@ pub struct Document {
     pub file: FileId,
     /// Its declarations, without those that could not be parsed.
     pub items: Vec<Item>,
+    /// What could not be parsed.
+    pub lost: Lost,
+}
+
+/// What errors of syntax left out of a document: that it is missing is no error of its own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lost {
+    /// Blocks that lack a statement.
+    pub blocks: Vec<Span>,
+    /// Names of declarations and claims that are not there.
+    pub names: Vec<String>,
+}
+
+impl Lost {
+    /// Whether everything could be parsed.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.names.is_empty()
+    }
 }
 
 /// A declaration.

@@ -20,6 +20,24 @@ pub(super) fn path(node: &Node, notes: &mut Notes) -> Path {
     let Some(inner) = text.strip_prefix('/').filter(|inner| !inner.is_empty()) else {
         return path;
     };
+    if is_regex(inner) {
+        notes.wrong(
+            span,
+            format!("`{text}` is not a path"),
+            "a path is not a regular expression: `{id}` is any one segment, `/**` any number of them at \
+             the end",
+        );
+        return path;
+    }
+    if let Some(without) = text.strip_suffix(':') {
+        notes.wrong_with(
+            span,
+            format!("`{text}` ends in `:`"),
+            "the access follows the path after a space",
+            without,
+        );
+        return path;
+    }
     let mut offset = 1;
     let mut segments = inner.split('/').peekable();
     while let Some(segment) = segments.next() {
@@ -39,6 +57,15 @@ pub(super) fn path(node: &Node, notes: &mut Notes) -> Path {
     // A hundred thousand routes have as many paths: what growing left unused would add up.
     path.segments.shrink_to_fit();
     path
+}
+
+/// Whether a path holds what only a regular expression does.
+fn is_regex(path: &str) -> bool {
+    [
+        ".*", "[^", "[0-9", "[a-z", "[A-Z", "\\d", "\\w", "(?", ")?", "]+", "]*",
+    ]
+    .iter()
+    .any(|part| path.contains(part))
 }
 
 fn part(span: Span, offset: usize, length: usize) -> Span {

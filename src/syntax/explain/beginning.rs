@@ -2,7 +2,7 @@
 
 use super::super::context::Context;
 use super::super::tokens::{Kind, Token, token_at};
-use super::expected::article;
+use super::expected::{ATOMS, article};
 use super::{Site, shown};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::suggest::nearest;
@@ -30,7 +30,9 @@ fn misread_as_route(site: &Site<'_>, first: Token<'_>) -> bool {
     match site.context {
         Context::Api | Context::Under => {
             let block = site.found.is_some_and(|found| found.is_sign("{"));
-            (site.before.len() == 1 || block) && Method::parse(word).is_none()
+            let method = |token: &Token<'_>| Method::parse(token.text).is_some();
+            let begins = site.before.len() == 1 || block || !site.before.iter().any(method);
+            begins && Method::parse(word).is_none()
         }
         // A test may send a method in small letters, to see it refused.
         Context::Test => Method::parse(&word.to_ascii_uppercase()).is_none(),
@@ -65,8 +67,22 @@ fn unknown_first(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
             shown(first)
         ),
     );
+    let in_api = matches!(site.context, Context::Api | Context::Under);
+    let next = token_at(site.text, first.end());
+    // A call, a member or a key of other languages: `app.get(…)`, `path: /a`.
+    let touched = next
+        .is_some_and(|next| next.start == first.end() && ["(", ".", ":", "<"].contains(&next.text));
+    let is_setting = site.context.keywords().contains(&first.text);
     match first.kind {
+        Kind::Word if in_api && touched && !is_setting => error.help(ROUTE),
         Kind::Word => word(site, first),
+        Kind::String if in_api && Method::parse(first.text.trim_matches('"')).is_some() => error
+            .suggest(site.place(first), first.text.trim_matches('"'))
+            .help("a method is written without quotes"),
+        Kind::Sign if in_api && first.text == "[" => {
+            error.help("several methods are separated by commas: `GET, POST /orders authenticated`")
+        }
+        Kind::Sign if in_api && ["<", ".", "(", "-"].contains(&first.text) => error.help(ROUTE),
         Kind::Raw if first.text.starts_with("/*") => {
             error.help("comments begin with `#` and end with the line")
         }
@@ -86,6 +102,10 @@ fn unknown_first(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
     }
 }
 
+/// What a route looks like.
+const ROUTE: &str = "a route is one line, `METHODS PATH ACCESS`, such as `GET /orders requires scope \
+                     \"read\"`; comments begin with `#`";
+
 fn word(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
     let word = first.text;
     let noun = site.context.noun();
@@ -101,6 +121,11 @@ fn word(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
         return site
             .error_at(first, format!("`{word}` does not belong here"))
             .help(format!("it is {} {owner}: {place}", article(owner)));
+    }
+    if matches!(site.context, Context::Api | Context::Under) && ATOMS.contains(&word) {
+        return site
+            .error_at(first, message)
+            .help("a line that goes on with the condition before it begins with `and` or `or`");
     }
     let continuations: &[&str] = &["and", "or", "requires", "instead", "public", "denied"];
     let methods = matches!(site.context, Context::Api | Context::Under | Context::Test);
@@ -161,7 +186,8 @@ fn foreign(context: Context, word: &str) -> Option<&'static str> {
         }
         "version" => "`language 1` names the version of the language",
         "allow" | "deny" | "permit" | "forbid" | "route" | "rule" | "path" | "location"
-        | "routes" | "endpoint" => {
+        | "routes" | "endpoint" | "methods" | "limit_except" | "auth_request" | "proxy_pass"
+        | "satisfy" | "Require" | "p" | "g" | "match" => {
             "a route is `METHODS PATH ACCESS`, such as `GET /orders requires scope \"read\"`, in \
              an `api`"
         }

@@ -77,12 +77,19 @@ pub(super) fn bracket_not_closed(site: &Site<'_>) -> Option<Diagnostic> {
         Some(found) if !site.line_ends() => found,
         _ => previous,
     };
-    Some(
-        Diagnostic::new(Code::Syntax, site.place(place), message).also(
-            site.place(opener),
-            format!("this `{}` is still open", opener.text),
-        ),
-    )
+    let error = Diagnostic::new(Code::Syntax, site.place(place), message).also(
+        site.place(opener),
+        format!("this `{}` is still open", opener.text),
+    );
+    let closer = if opener.text == "(" { ")" } else { "]" };
+    Some(if site.line_ends() && open.is_empty() {
+        let end = previous.end();
+        error
+            .help(format!("close it with `{closer}`"))
+            .suggest(site.span(end, end), closer)
+    } else {
+        error.help(format!("close it with `{closer}`"))
+    })
 }
 
 /// A closing bracket that nothing opened.

@@ -1,5 +1,6 @@
 //! Conditions and accesses in unsupported spellings.
 
+use super::super::context::Context;
 use super::super::parse::Rule;
 use super::super::tokens::Kind;
 use super::expected::{ACCESS, ATOMS, TESTS};
@@ -27,14 +28,31 @@ pub(super) fn scope_alone(site: &Site<'_>) -> Option<Diagnostic> {
 pub(super) fn scope_compared(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found?;
     let scope = site.previous().filter(|token| token.text == "scope")?;
-    let compared = ["=", "==", "in", "contains", "["].contains(&found.text);
+    let compared = ["=", "==", "in", "contains", "[", ":"].contains(&found.text);
     if !compared || !site.expects(Rule::k_any) {
         return None;
     }
-    Some(
-        site.error(format!("`{}` cannot follow `{}`", shown(found), scope.text))
-            .help("write `scope \"…\"`, `scope any […]` or `scope all […]`"),
-    )
+    let error = site
+        .error(format!("`{}` cannot follow `{}`", shown(found), scope.text))
+        .help("write `scope \"…\"`, `scope any […]` or `scope all […]`");
+    let rest = site.text.get(found.end()..)?;
+    let blanks = rest.len() - rest.trim_start_matches(' ').len();
+    let end = rest
+        .trim_start_matches(' ')
+        .find([' ', '\t', '\r', '\n', ',', ')'])
+        .map_or(rest.len(), |end| end + blanks);
+    let value = rest.get(..end)?.trim().trim_matches('"');
+    let is_one = ["=", "==", ":"].contains(&found.text)
+        && !value.is_empty()
+        && value
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c));
+    Some(if is_one {
+        let span = site.span(scope.end(), found.end() + end);
+        error.suggest(span, format!(" \"{value}\""))
+    } else {
+        error
+    })
 }
 
 /// `requires claim x`
@@ -115,6 +133,9 @@ pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {
             )
             .help("`claim NAME` reads a claim, by the name that the issuer's `claims` give it"),
         );
+    }
+    if super::others::is_claim_of_others(name) {
+        return None;
     }
     let meant = meant(name, synonyms::CONDITIONS)
         .or_else(|| nearest(name, ATOMS.iter().copied()))
@@ -229,9 +250,25 @@ pub(super) fn second_access(site: &Site<'_>) -> Option<Diagnostic> {
                 .help("write `if`"),
         );
     }
+    if previous.text == "public" && word == "unless" {
+        return Some(
+            site.replace(found, "`unless` cannot follow `public`", "if not")
+                .help("write `if not`"),
+        );
+    }
     let complete = ["public", "authenticated", "anonymous", "denied"].contains(&previous.text);
-    if !complete || !(ACCESS.contains(&word) || word == "and" || word == "or" || word == "if") {
+    let follows =
+        ["and", "or", "if"].contains(&word) || (word == "with" && site.context != Context::Test);
+    if !complete || !(ACCESS.contains(&word) || follows) {
         return None;
+    }
+    if previous.text == "authenticated" && ["requires", "and", "with", "if"].contains(&word) {
+        let span = site.place(previous).to(site.place(found));
+        return Some(
+            site.error(format!("`{word}` cannot follow `authenticated`"))
+                .help("`requires …` asks for a condition and needs a valid token")
+                .suggest(span, "requires"),
+        );
     }
     let help = match previous.text {
         "authenticated" => "`requires …` asks for a condition and needs a valid token",

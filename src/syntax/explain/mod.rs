@@ -10,6 +10,7 @@ mod conditions;
 mod expected;
 mod formats;
 mod literals;
+mod operands;
 mod others;
 mod signs;
 mod synonyms;
@@ -17,6 +18,7 @@ mod synonyms;
 pub(super) use blocks::{unclosed, unopened};
 pub(super) use expected::keywords;
 pub(super) use formats::foreign;
+pub(super) use operands::means_any_token;
 
 use super::context::Context;
 use super::parse::{Failure, Rule};
@@ -61,14 +63,21 @@ const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
     others::comment_behind,
     signs::foreign_quote,
     others::regex_path,
+    others::not_one_path,
     others::regex_test,
     others::arrow,
+    operands::path_parameter,
+    operands::reader_call,
     others::call,
+    operands::any_token,
     signs::operator_of_another_language,
     others::capitals,
     signs::assignment,
     signs::colon_or_semicolon,
     literals::unit_apart,
+    others::url_as_path,
+    operands::address_without_quotes,
+    operands::setting_value,
     literals::data_without_quotes,
     literals::quotes_around_a_name,
     literals::keyword_as_a_name,
@@ -78,6 +87,12 @@ const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
     literals::brackets_missing,
     literals::key_source_missing,
     literals::guard_without_methods,
+    operands::always_checked,
+    operands::test_missing,
+    operands::in_token,
+    operands::value_first,
+    operands::value_for_condition,
+    operands::list_for_value,
     conditions::scope_alone,
     conditions::scope_compared,
     conditions::claim_without_test,
@@ -235,8 +250,36 @@ impl<'a> Site<'a> {
         expected::fixed_word(*one)
     }
 
+    /// What can stand here, for an error that knows nothing better.
+    fn general_help(&self) -> Option<&'static str> {
+        if self.expects_condition() {
+            Some(
+                "a condition is a test, such as `scope \"read\"`, `claim roles contains \"admin\"` or \
+                 `address in [\"10.0.0.0/8\"]`",
+            )
+        } else if self.behind_condition() {
+            Some("conditions are joined by `and` and `or`")
+        } else if self.expects(Rule::access) {
+            Some("who may call a route is `public`, `authenticated`, `requires …` or `denied`")
+        } else if self.expects(Rule::test) {
+            Some(
+                "a test is `== \"…\"`, `in […]`, `contains \"…\"`, `starts with \"…\"` or `present`",
+            )
+        } else {
+            None
+        }
+    }
+
     /// A word that is nearly the right one; otherwise what was expected and what was found.
     fn misspelt_or_plain(&self) -> Diagnostic {
+        let error = self.misspelt_or_bare();
+        match self.general_help() {
+            Some(help) if error.help.is_none() && error.suggestion.is_none() => error.help(help),
+            _ => error,
+        }
+    }
+
+    fn misspelt_or_bare(&self) -> Diagnostic {
         let wanted = expected::phrase(self.context, self.expected);
         let keywords = expected::keywords(self.expected);
         if let Some(found) = self.found

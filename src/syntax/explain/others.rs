@@ -24,6 +24,38 @@ const CLAIMS: &[(&str, &str, bool)] = &[
     ("sub", "sub", false),
 ];
 
+/// Whether other tools test such a word by itself, and it is a claim here.
+pub(super) fn is_claim_of_others(word: &str) -> bool {
+    CLAIMS.iter().any(|(foreign, ..)| *foreign == word)
+}
+
+/// `GET * public`, `GET [/a, /b] public`, `GET /a /b public`
+pub(super) fn not_one_path(site: &Site<'_>) -> Option<Diagnostic> {
+    let found = site.found.filter(|_| !site.line_ends())?;
+    if site.expects(Rule::access) && found.kind == Kind::Raw {
+        return Some(
+            site.error(format!("expected an access, found `{}`", shown(found)))
+                .help("a route has one path; write a line for each"),
+        );
+    }
+    if !site.expects(Rule::path) {
+        return None;
+    }
+    if found.is_sign("*") {
+        let next = token_at(site.text, found.end()).filter(|next| next.is_sign("*"));
+        let span = site.span(found.start, next.map_or(found.end(), |next| next.end()));
+        return Some(
+            site.error("expected a path, found `*`")
+                .help("`/**` is any path")
+                .suggest(span, "/**"),
+        );
+    }
+    found.is_sign("[").then(|| {
+        site.error("expected a path, found `[`")
+            .help("a route has one path; write a line for each")
+    })
+}
+
 /// `scope ALL […]`, `NOT scope "a"`
 pub(super) fn capitals(site: &Site<'_>) -> Option<Diagnostic> {
     let near = [site.before_previous(), site.previous(), site.found];
@@ -48,12 +80,17 @@ pub(super) fn claim_without_keyword(site: &Site<'_>) -> Option<Diagnostic> {
     if !site.behind_condition() || !super::conditions::stands_as_condition(site) {
         return None;
     }
+    let known = CLAIMS.iter().find(|(foreign, ..)| *foreign == name);
+    if let Some((_, claim, is_list)) = known
+        && let Some(error) = known_claim_compared(site, word, found, claim, *is_list)
+    {
+        return Some(error);
+    }
     let value = match found.kind {
         Kind::String => found.text.trim_matches('"'),
         Kind::Raw if site.touches() => found.text.get(1..)?,
         _ => return None,
     };
-    let known = CLAIMS.iter().find(|(foreign, ..)| *foreign == name);
     let condition = match known {
         Some((_, claim, true)) => format!("claim {claim} contains \"{value}\""),
         Some((_, claim, false)) => format!("claim {claim} == \"{value}\""),
@@ -79,6 +116,62 @@ pub(super) fn claim_without_keyword(site: &Site<'_>) -> Option<Diagnostic> {
     )
 }
 
+/// `role == "admin"`, `user == "alice"`, `roles ["admin"]`
+fn known_claim_compared(
+    site: &Site<'_>,
+    word: Token<'_>,
+    found: Token<'_>,
+    claim: &str,
+    is_list: bool,
+) -> Option<Diagnostic> {
+    let test = match (found.text, is_list) {
+        ("[", true) => " contains any [",
+        ("[", false) => " in [",
+        ("==" | "=" | "is", true) => " contains",
+        ("==" | "=" | "is", false) => " ==",
+        ("in" | "contains" | "!=", _) => "",
+        _ => return None,
+    };
+    let (end, test) = if test.is_empty() {
+        (word.end(), "")
+    } else {
+        (found.end(), test)
+    };
+    let span = site.span(word.start, end);
+    Some(
+        Diagnostic::new(
+            Code::Syntax,
+            site.place(word),
+            format!("expected a condition, found `{}`", word.text),
+        )
+        .help(format!(
+            "`{claim}` is a claim of the token: `claim {claim}`"
+        ))
+        .suggest(span, format!("claim {claim}{test}")),
+    )
+}
+
+/// `GET https://api.example.com/a public`
+pub(super) fn url_as_path(site: &Site<'_>) -> Option<Diagnostic> {
+    let found = site
+        .found
+        .filter(|found| found.kind == Kind::Raw && site.expects(Rule::path))?;
+    let (_, behind) = found.text.split_once("://")?;
+    let (host, path) = behind
+        .find('/')
+        .map_or((behind, "/"), |at| behind.split_at(at));
+    Some(
+        site.replace(
+            found,
+            format!("expected a path, found `{}`", shown(found)),
+            path,
+        )
+        .help(format!(
+            "a route has a path alone; the host is a setting of the API, `host \"{host}\"`"
+        )),
+    )
+}
+
 /// `hasRole('ADMIN')`, `permitAll()`
 pub(super) fn call(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found?;
@@ -94,7 +187,8 @@ pub(super) fn call(site: &Site<'_>) -> Option<Diagnostic> {
     let word = name.word()?;
     // `requires(…)` and `not(…)` are the language's own.
     let is_keyword = parse(Rule::name, site.file, word, 0).is_err();
-    if is_keyword && !ACCESS.contains(&word) || word == "requires" {
+    let is_known = ACCESS.contains(&word) || word == "scope";
+    if is_keyword && !is_known || word == "requires" {
         return None;
     }
     let line = site.text.get(open.end()..)?.lines().next()?;
@@ -251,6 +345,14 @@ pub(super) fn access_as_condition(site: &Site<'_>) -> Option<Diagnostic> {
 pub(super) fn list_without_scope(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found.filter(|_| site.expects_condition())?;
     let word = found.word().filter(|word| ["any", "all"].contains(word))?;
+    if token_at(site.text, found.end()).is_none_or(|next| !next.is_sign("[")) {
+        return Some(
+            site.error(format!("expected a condition, found `{word}`")).help(format!(
+                "several scopes are `scope {word} [\"…\", \"…\"]`; conditions are joined by `and` and \
+                 `or`"
+            )),
+        );
+    }
     Some(
         site.insert(format!("expected a condition, found `{word}`"), "scope ")
             .help(format!("scopes are asked for by `scope {word} […]`")),
@@ -332,10 +434,11 @@ pub(super) fn regex_path(site: &Site<'_>) -> Option<Diagnostic> {
 /// `GET /a public // why`
 pub(super) fn comment_behind(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found.filter(|found| {
-        let comment = found.text.starts_with("//") || found.text.starts_with("/*");
+        let rest = site.text.get(found.start..).unwrap_or_default();
+        let comment = ["//", "/*", "--"].iter().any(|sign| rest.starts_with(sign));
         comment && !site.expects(Rule::path) && !site.expects(Rule::target)
     })?;
-    let sign = found.text.get(..2)?;
+    let sign = site.text.get(found.start..found.start + 2)?;
     let place = site.span(found.start, found.start + 2);
     Some(
         Diagnostic::new(

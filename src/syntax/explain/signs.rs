@@ -33,8 +33,11 @@ pub(super) fn operator_of_another_language(site: &Site<'_>) -> Option<Diagnostic
     let here = match found.text {
         "&&" | "&" | "+" if site.behind_condition() => "and",
         "||" | "|" if site.behind_condition() => "or",
+        "unless" if site.behind_condition() => "and not",
         "!" if site.expects_condition() => "not",
-        "|" | "&" if site.expects(Rule::path) => ",",
+        "|" | "&" | "+" | "and" | "or" if site.expects(Rule::path) && site.expects(Rule::comma) => {
+            ","
+        }
         _ => return None,
     };
     let ends_apart = site

@@ -19,6 +19,7 @@ pub(super) const ACCESS: &[(&str, &str)] = &[
     ("needs", "requires"),
     ("when", "requires"),
     ("where", "requires"),
+    ("unless", "requires not"),
     ("blocked", "denied"),
     ("deny", "denied"),
     ("denyAll", "denied"),

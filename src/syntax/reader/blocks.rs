@@ -20,6 +20,8 @@ pub(super) struct Block {
     /// The place of a closing brace inside it that stands under another line than its opening:
     /// if a brace is missing later, it is likely missing there.
     pub(super) suspect: Option<(Span, Span)>,
+    /// Whether a statement in it could not be read.
+    pub(super) is_incomplete: bool,
     pub(super) body: Body,
 }
 
@@ -185,6 +187,7 @@ impl<'a> Reader<'a> {
         self.blocks.push(Block {
             opening,
             suspect: None,
+            is_incomplete: false,
             body,
         });
         Some(())
@@ -214,6 +217,9 @@ impl<'a> Reader<'a> {
             return;
         };
         let span = brace.map_or(block.opening, |brace| block.opening.to(brace));
+        if block.is_incomplete {
+            self.lost.blocks.push(span);
+        }
         let part = match block.body {
             Body::Issuer(name, settings) => Part::Item(Item::Issuer(Issuer {
                 span,

@@ -9,6 +9,7 @@ use super::Reader;
 use super::blocks::Body;
 use crate::diagnostic::suggest::nearest;
 use crate::pattern::Method;
+use crate::source::Span;
 
 /// How the access of a route begins.
 const ACCESSES: [&str; 4] = ["public", "authenticated", "requires", "denied"];
@@ -16,16 +17,30 @@ const ACCESSES: [&str; 4] = ["public", "authenticated", "requires", "denied"];
 impl<'a> Reader<'a> {
     /// Reports a statement that cannot be read, and goes on behind it.
     pub(super) fn broken(&mut self, context: Context, start: usize, failure: &Failure) {
-        let after = match token_at(self.text, start) {
+        let first = token_at(self.text, start);
+        if let Some(first) = first
+            && let Some(begins) = self.begins_before(first, context)
+        {
+            let end = self.statement_end(first.end(), context);
+            let failure = self.failure_in(context, begins, end, first);
+            self.drop_last();
+            return self.broken(context, begins, &failure);
+        }
+        self.lose(context, start);
+        let after = match first {
             Some(first) if failure.at <= first.start => first.end(),
-            _ => failure.at,
+            _ => self.braces_in_condition(failure).unwrap_or(failure.at),
         };
         let end = self.statement_end(after, context);
-        let first = token_at(self.text, start).and_then(|token| token.word());
+        let first = first.and_then(|token| token.word());
         if first.is_some_and(|word| ACCESSES.contains(&word)) {
-            self.drop_broken_route();
+            self.drop_last();
         }
-        if !self.is_reported(start, end) {
+        let brace = token_at(self.text, end).filter(|token| token.is_sign("{"));
+        let whole = self.span(start, brace.map_or(end, |brace| brace.end()));
+        if self.is_reported(start, end) {
+            self.complete_reported(context, whole);
+        } else {
             let error = explain::Broken {
                 file: self.file,
                 text: self.text,
@@ -35,14 +50,11 @@ impl<'a> Reader<'a> {
                 goes_on: self.goes_on(start),
             }
             .explain();
-            let brace = token_at(self.text, end).filter(|token| token.is_sign("{"));
-            let whole = self.span(start, brace.map_or(end, |brace| brace.end()));
             let error = self.with_whole_suggestion(error, context, whole);
             self.notes.report(error);
         }
         self.at = end;
         self.last_end = end;
-        let brace = token_at(self.text, end).filter(|token| token.is_sign("{"));
         // Where only the brace is missing, the block is there all the same; a token of a test may
         // have been meant without one.
         let missing =
@@ -89,9 +101,11 @@ impl<'a> Reader<'a> {
     /// statement.
     pub(super) fn statement_end(&self, from: usize, context: Context) -> usize {
         let mut ahead = tokens(self.text, from).peekable();
+        let in_yaml = self.is_yaml(self.at, context);
         while let Some(token) = ahead.next() {
             let next = ahead.peek().copied();
             let another = self.begins_line(token)
+                && !(in_yaml && self.is_yaml(token.start, context))
                 && (context.begins(token, next)
                     || token
                         .word()
@@ -104,21 +118,109 @@ impl<'a> Reader<'a> {
         self.text.len()
     }
 
-    fn is_reported(&self, start: usize, end: usize) -> bool {
+    /// Whether a line of YAML begins here, `- path: /a` or `access: public`, whose words begin no
+    /// statement.
+    fn is_yaml(&self, at: usize, context: Context) -> bool {
+        let mut ahead = tokens(self.text, at);
+        let first = ahead.next();
+        match first {
+            Some(dash) if dash.is_sign("-") => true,
+            Some(first) => {
+                first
+                    .word()
+                    .is_some_and(|word| !context.keywords().contains(&word))
+                    && ahead
+                        .next()
+                        .is_some_and(|colon| colon.is_sign(":") && colon.start == first.end())
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn is_reported(&self, start: usize, end: usize) -> bool {
         let after = self.reported.partition_point(|at| *at < start);
         self.reported.get(after).is_some_and(|at| *at < end)
     }
 
-    /// Takes the route back that was just read: what is broken behind it is a part of it. That it
-    /// lacks an access, or that a word in it is unknown, is then no news.
-    pub(super) fn drop_broken_route(&mut self) {
-        if let Some(Body::Api(_, _, items) | Body::Under(_, _, items)) =
-            self.blocks.last_mut().map(|block| &mut block.body)
-            && let Some(RouteItem::Route(route)) = items.last()
-            && route.span.end as usize == self.last_end
-        {
-            items.pop();
+    /// Takes the statement back that was just read: what is broken behind it is a part of it. That
+    /// it lacks an access, or that a word in it is unknown, is then no news.
+    pub(super) fn drop_last(&mut self) {
+        let ends = |span: Span| span.end as usize == self.last_end;
+        match self.blocks.last_mut().map(|block| &mut block.body) {
+            Some(Body::Api(_, settings, items)) => {
+                items.pop_if(|item| matches!(item, RouteItem::Route(route) if ends(route.span)));
+                settings.pop_if(|setting| ends(setting.span));
+            }
+            Some(Body::Under(_, _, items)) => {
+                items.pop_if(|item| matches!(item, RouteItem::Route(route) if ends(route.span)));
+            }
+            Some(Body::Issuer(_, settings)) => {
+                settings.pop_if(|setting| ends(setting.span));
+            }
+            _ => {}
         }
+    }
+
+    /// Notes that a statement is not in the tree.
+    pub(super) fn lose(&mut self, context: Context, start: usize) {
+        for block in &mut self.blocks {
+            block.is_incomplete = true;
+        }
+        let mut ahead = tokens(self.text, start).filter_map(|token| token.word());
+        let (first, second) = (ahead.next(), ahead.next());
+        let name = match (context, first) {
+            (Context::Top, Some("let" | "set" | "param" | "issuer" | "api")) => second,
+            (Context::Claims, first) => first,
+            _ => None,
+        };
+        self.lost.names.extend(name.map(str::to_owned));
+    }
+
+    /// Where a statement begins that goes on with `first` though it is complete without it, as in
+    /// `GET /a requires valid token`.
+    fn begins_before(&self, first: Token<'a>, context: Context) -> Option<usize> {
+        let is_method = first
+            .word()
+            .is_some_and(|word| Method::parse(word).is_some() || word == "under");
+        if is_method
+            || !matches!(context, Context::Api | Context::Under)
+            || !self.goes_on(first.start)
+        {
+            return None;
+        }
+        let ends = |span: Span| (span.end as usize == self.last_end).then_some(span.start as usize);
+        match self.blocks.last().map(|block| &block.body) {
+            Some(Body::Api(_, settings, items)) => match items.last() {
+                Some(RouteItem::Route(route)) => ends(route.span),
+                _ => None,
+            }
+            .or_else(|| settings.last().and_then(|setting| ends(setting.span))),
+            Some(Body::Under(_, _, items)) => match items.last() {
+                Some(RouteItem::Route(route)) => ends(route.span),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Where braces end that stand on one line in a condition, as in `claim sub == {id}`: they open
+    /// no block.
+    fn braces_in_condition(&self, failure: &Failure) -> Option<usize> {
+        let wants_value = [
+            Rule::value,
+            Rule::term,
+            Rule::condition,
+            Rule::operand,
+            Rule::atom,
+            Rule::list,
+        ];
+        let inside = failure
+            .expected
+            .iter()
+            .any(|rule| wants_value.contains(rule));
+        let open = token_at(self.text, failure.at).filter(|token| inside && token.is_sign("{"))?;
+        let line = self.text.get(open.start..)?.lines().next()?;
+        Some(open.start + line.find('}')? + 1)
     }
 
     pub(super) fn skip_in_unknown(&mut self, token: Token<'a>) {

@@ -9,7 +9,7 @@ mod broken;
 mod whole;
 
 use super::MAX_ERRORS;
-use super::ast::{Document, Item};
+use super::ast::{Document, Item, Lost};
 use super::build::Notes;
 use super::context::Context;
 use super::explain;
@@ -31,8 +31,10 @@ pub(super) fn read(
     reader.notes.diagnostics = said;
     reader.run();
     reader.finish();
-    let Reader { items, notes, .. } = reader;
-    (Document { file, items }, notes.diagnostics)
+    let Reader {
+        items, notes, lost, ..
+    } = reader;
+    (Document { file, items, lost }, notes.diagnostics)
 }
 
 /// Where the reader is at the end of a text.
@@ -70,6 +72,7 @@ struct Reader<'a> {
     blocks: Vec<Block>,
     items: Vec<Item>,
     notes: Notes,
+    lost: Lost,
     /// Whether this reads one statement to try out a suggestion.
     is_trial: bool,
 }
@@ -88,6 +91,7 @@ impl<'a> Reader<'a> {
             blocks: Vec::new(),
             items: Vec::new(),
             notes: Notes::default(),
+            lost: Lost::default(),
             is_trial: false,
         }
     }
@@ -177,6 +181,9 @@ impl<'a> Reader<'a> {
             ));
         }
         self.keep_whole_suggestions(notes, context, node.span());
+        if self.is_reported(start, self.at + 1) {
+            self.complete_reported(context, node.span());
+        }
         let Some(next) = token_at(self.text, self.at) else {
             return;
         };
@@ -191,7 +198,15 @@ impl<'a> Reader<'a> {
         }
         let end = self.statement_end(next.end(), context);
         let failure = self.failure_in(context, start, end, next);
-        self.drop_broken_route();
+        self.drop_last();
+        if self.notes.diagnostics.len() > notes {
+            // What is wrong inside of it was said, and is the likelier cause.
+            self.complete_reported(context, self.span(start, end));
+            self.lose(context, start);
+            self.at = end;
+            self.last_end = end;
+            return;
+        }
         self.broken(context, start, &failure);
     }
 

@@ -37,6 +37,44 @@ impl Reader<'_> {
         error
     }
 
+    /// Completes the suggestions of what the scan reported in a statement that can't be read, or
+    /// takes them away.
+    pub(super) fn complete_reported(&mut self, context: Context, statement: Span) {
+        if self.is_trial {
+            return;
+        }
+        let inside = |error: &Diagnostic| {
+            error.primary.as_ref().is_some_and(|label| {
+                statement.start <= label.span.start && label.span.start <= statement.end
+            })
+        };
+        // What was made harmless may be more than the grammar read of the statement.
+        let end = self
+            .notes
+            .diagnostics
+            .iter()
+            .filter(|error| inside(error))
+            .filter_map(|error| error.primary.as_ref().map(|label| label.span.end))
+            .fold(statement.end, u32::max);
+        let statement = Span { end, ..statement };
+        let completed: Vec<(usize, Option<Suggestion>)> = self
+            .notes
+            .diagnostics
+            .iter()
+            .enumerate()
+            .filter(|(_, error)| inside(error))
+            .filter_map(|(at, error)| {
+                let suggestion = error.suggestion.clone()?;
+                Some((at, self.completed(suggestion, context, statement)))
+            })
+            .collect();
+        for (at, suggestion) in completed {
+            if let Some(error) = self.notes.diagnostics.get_mut(at) {
+                error.suggestion = suggestion;
+            }
+        }
+    }
+
     /// Takes the suggestions away, of reports about a statement that was read, that would leave as
     /// much wrong as before.
     pub(super) fn keep_whole_suggestions(
@@ -117,6 +155,7 @@ impl Reader<'_> {
                     end: 0,
                 },
                 suspect: None,
+                is_incomplete: false,
                 body: Body::Broken(context),
             });
         }
