@@ -164,8 +164,12 @@ impl Keys for Snapshot {
         let Some(built_in) = &self.built_in else {
             return keys;
         };
-        let sets = keys.iter().chain([built_in]).map(|set| KeySet::clone(set));
-        Some(Arc::new(KeySet::union(sets)))
+        let built_in = KeySet::clone(built_in);
+        Some(Arc::new(match keys {
+            Some(keys) => KeySet::union([KeySet::clone(&keys), built_in]),
+            // A token that none of these signed may be the provider's.
+            None => built_in.with_some_missing(),
+        }))
     }
 }
 

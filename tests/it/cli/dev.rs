@@ -561,3 +561,25 @@ fn with_real_issuers_the_providers_tokens_pass_beside_those_of_dev() {
     assert_eq!(answer.status, 401);
     assert!(answer.text.contains("--real-issuers"), "{}", answer.text);
 }
+
+/// A provider that can't be reached is no reason to call its tokens bad.
+#[test]
+fn with_real_issuers_an_unreachable_provider_is_said_to_be_one() {
+    // A port that was free a moment ago, and on which nobody answers.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port is free");
+    let keys = format!("keys url \"http://{nobody}/jwks\" url ");
+    let policy = GOOD.replacen("url ", &keys, 1);
+    let folder = folder(&[("a.gate", &policy)]);
+    let token = Signer::new("RS256").kid("k1").token(&json!({
+        "iss": "https://acme.example/", "aud": "https://api.example.com", "sub": "alice",
+        "scope": "read:orders", "exp": 4_102_444_800_u64,
+    }));
+
+    let dev = Dev::with(&[&text(&folder), "--real-issuers"]);
+    let answer = dev.ask("/orders", Some(&token));
+    assert!(answer.text.contains("keys.unavailable"), "{}", answer.text);
+    let own = dev.token(&["--scope", "read:orders"]);
+    assert_eq!(dev.ask("/orders", Some(&own)).status, 200);
+}
