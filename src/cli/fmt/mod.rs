@@ -4,6 +4,7 @@ mod replace;
 
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -205,9 +206,15 @@ fn human(arguments: &Arguments, files: &[File<'_>]) -> String {
     said
 }
 
+/// How long the shortest difference of one file is searched for: the search takes time that grows
+/// with the square of the lines that differ. What is found by then is a difference too.
+const SHORTEST_DIFFERENCE: Duration = Duration::from_secs(1);
+
 /// The difference between a file and its layout, as `patch` takes it.
 fn difference(file: &File<'_>, laid: &str, paint: Paint) -> String {
-    let diff = TextDiff::from_lines(file.text, laid);
+    let diff = TextDiff::configure()
+        .timeout(SHORTEST_DIFFERENCE)
+        .diff_lines(file.text, laid);
     let text = diff.unified_diff().header(file.name, file.name).to_string();
     if !io::stdout().is_terminal() {
         return text;
