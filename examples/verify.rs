@@ -15,7 +15,7 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use portcullis::answer::{Explain, answer};
 use portcullis::check::{self, Files, Input};
 use portcullis::compile::compile;
-use portcullis::diagnostic::{has_errors, render};
+use portcullis::diagnostic::render;
 use portcullis::engine::{Evidence, Fault, Policy, Presented, Request, decide};
 use portcullis::keys::{KeySet, Keys};
 use portcullis::model::KeySource;
@@ -90,8 +90,8 @@ fn load(public_key: String) -> Result<Policy, Box<dyn Error>> {
     });
     diagnostics.extend(checked.diagnostics);
     match checked.model {
-        Some(model) if !has_errors(&diagnostics) => Ok(compile(model, Arc::new(sources))),
-        _ => Err(render::human(&sources, &diagnostics, false).into()),
+        Some(model) => Ok(compile(model, Arc::new(sources))),
+        None => Err(render::human(&sources, &diagnostics, false).into()),
     }
 }
 

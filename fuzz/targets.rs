@@ -88,9 +88,7 @@ fn checked(text: &str, beside: &[u8]) -> (Sources, Checked) {
         files: &files,
         params: &BTreeMap::new(),
     });
-    if portcullis::diagnostic::has_errors(&diagnostics) {
-        checked.model = None;
-    }
+    assert!(checked.model.is_none() || !portcullis::diagnostic::has_errors(&diagnostics));
     diagnostics.append(&mut checked.diagnostics);
     checked.diagnostics = diagnostics;
     (sources, checked)

@@ -15,7 +15,7 @@
 //!
 //! use portcullis::check::{self, Files, Input};
 //! use portcullis::compile::compile;
-//! use portcullis::diagnostic::{has_errors, render};
+//! use portcullis::diagnostic::render;
 //! use portcullis::engine::{Evidence, Request, decide};
 //! use portcullis::source::Sources;
 //! use portcullis::syntax;
@@ -37,8 +37,8 @@
 //! "#,
 //! );
 //!
-//! // Text to tree to model. A policy with an error must not be used: look at the diagnostics of
-//! // both steps before you compile.
+//! // Text to tree to model. Both steps say what is wrong; there is a model only if neither found an
+//! // error.
 //! let (document, mut diagnostics) = syntax::parse(&sources, file);
 //! let checked = check::check(Input {
 //!     sources: &sources,
@@ -47,8 +47,9 @@
 //!     params: &BTreeMap::new(),
 //! });
 //! diagnostics.extend(checked.diagnostics);
-//! assert!(!has_errors(&diagnostics), "{}", render::human(&sources, &diagnostics, false));
-//! let model = checked.model.expect("a policy without errors has a model");
+//! let Some(model) = checked.model else {
+//!     panic!("{}", render::human(&sources, &diagnostics, false));
+//! };
 //! let policy = compile(model, Arc::new(sources));
 //!
 //! let request = |target: &'static str| Request {

@@ -1,7 +1,8 @@
 //! From syntax trees to the checked model.
 //!
 //! One run reports everything that is wrong: each step continues with what it could make sense of,
-//! and only a policy without errors becomes a [`Model`]. The report doesn't depend on the order of
+//! and only a policy without errors, of documents that were understood as a whole, becomes a
+//! [`Model`]. The report doesn't depend on the order of
 //! lines, blocks or files.
 
 mod apis;
@@ -82,7 +83,8 @@ pub struct Input<'a> {
 /// What checking comes to.
 #[derive(Debug)]
 pub struct Checked {
-    /// The policy; `None` if an error is among the diagnostics, or a file could not be parsed whole.
+    /// The policy; `None` if and only if an error is among the diagnostics, or a document isn't
+    /// whole. What is wrong with such a document, the parser has said.
     pub model: Option<Model>,
     /// Errors and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
@@ -91,12 +93,12 @@ pub struct Checked {
 /// Checks a policy set.
 pub fn check(mut input: Input) -> Checked {
     let mut out = Out::default();
+    let whole = input.documents.iter().all(ast::Document::is_whole);
     let named = claims::registered_in(&input.documents);
     let lost: Vec<ast::Lost> = input
         .documents
         .iter()
         .map(|document| document.lost.clone())
-        .filter(|lost| !lost.is_empty())
         .collect();
     let lines = routes::take(&mut input.documents);
     let (infos, model, lets) = read(&input, &named, lines, &mut out);
@@ -108,10 +110,10 @@ pub fn check(mut input: Input) -> Checked {
     meaning::check(sources, &infos, &model, &lets, &mut out);
     near_scopes::check(&model.apis, &model.guards, &mut out);
     let mut diagnostics = out.into_diagnostics();
-    let complete = lost.is_empty() && !has_errors(&diagnostics);
+    let good = whole && !has_errors(&diagnostics);
     diagnostics.retain(|diagnostic| !is_about_lost(diagnostic, &lost));
     Checked {
-        model: complete.then_some(model),
+        model: good.then_some(model),
         diagnostics,
     }
 }

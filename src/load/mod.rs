@@ -347,6 +347,8 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
     let found = diagnostic::without_echoes(&diagnostics, found);
     diagnostics.extend(found);
     checked.diagnostics = diagnostics;
+    // A test file that isn't part of this load may have an error too: rules where only tests may
+    // stand.
     if diagnostic::has_errors(&checked.diagnostics) {
         checked.model = None;
     }

@@ -55,15 +55,12 @@ pub(crate) fn means_any_token(word: &str) -> bool {
     explain::means_any_token(word)
 }
 
-/// Reads one file: what could be read of it, and what is wrong with the rest, by place.
+/// Reads one file: what could be understood of it, and what is wrong with the rest, by place. The
+/// document says whether it is whole.
 pub fn parse(sources: &Sources, file: FileId) -> (ast::Document, Vec<Diagnostic>) {
-    let empty = ast::Document {
-        file,
-        items: Vec::new(),
-        lost: ast::Lost::default(),
-    };
+    let nothing = ast::Document::new(file, Vec::new(), ast::Lost::default(), false);
     let Some(source) = sources.get(file) else {
-        return (empty, Vec::new());
+        return (nothing, Vec::new());
     };
     if source.text.len() > MAX_FILE_BYTES {
         let start = Span {
@@ -80,10 +77,10 @@ pub fn parse(sources: &Sources, file: FileId) -> (ast::Document, Vec<Diagnostic>
             ),
         )
         .help("split it: all `*.gate` files in a folder are one policy");
-        return (empty, vec![error]);
+        return (nothing, vec![error]);
     }
     if let Some(error) = explain::foreign(file, &source.text) {
-        return (empty, vec![error]);
+        return (nothing, vec![error]);
     }
     let scanned = scan::scan(file, &source.text);
     let (document, mut diagnostics) = reader::read(file, source, scanned);

@@ -15,7 +15,6 @@ use super::edit::{Edit, apply};
 use super::uses::{Reach, RuleKey, Uses};
 use crate::check::{self, Files, Input};
 use crate::compile::compile;
-use crate::diagnostic;
 use crate::engine::{self, Policy};
 use crate::model::{Expectation, Test};
 use crate::source::{FileId, Sources, Span};
@@ -174,8 +173,8 @@ impl<'p> Trial<'p> {
             let text = if file == changed { &text } else { "" };
             sources.add(source.name.as_str(), text);
         }
-        let (document, diagnostics) = syntax::parse(&sources, changed);
-        if diagnostic::has_errors(&diagnostics) {
+        let (document, _) = syntax::parse(&sources, changed);
+        if !document.is_whole() {
             return None;
         }
         let mut document = Some(document);
@@ -262,11 +261,7 @@ fn cut_down(document: &Document, keep: Option<&BTreeSet<RuleKey>>) -> Document {
             other => Some(other.clone()),
         })
         .collect();
-    Document {
-        file: document.file,
-        items,
-        lost: document.lost.clone(),
-    }
+    document.with(items)
 }
 
 fn kept(items: &[RouteItem], keep: Option<&BTreeSet<RuleKey>>) -> Vec<RouteItem> {

@@ -29,24 +29,49 @@ pub struct Document {
     pub file: FileId,
     /// Its declarations, without those that could not be parsed.
     pub items: Vec<Item>,
-    /// What could not be parsed.
+    /// What the errors of syntax left out, so that its absence is not reported again. Other things
+    /// may be missing too.
     pub lost: Lost,
+    /// Private, so that only the parser says that it has understood everything.
+    whole: bool,
 }
 
-/// What errors of syntax left out of a document: that it is missing is no error of its own.
+impl Document {
+    pub(super) fn new(file: FileId, items: Vec<Item>, lost: Lost, whole: bool) -> Document {
+        Document {
+            file,
+            items,
+            lost,
+            whole,
+        }
+    }
+
+    /// Whether everything in the file was understood. A policy of a file with a guard that could not
+    /// be parsed would allow what the guard denies, so [`check`](crate::check::check) makes a model
+    /// of whole documents only.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// The same file with other declarations.
+    pub(crate) fn with(&self, items: Vec<Item>) -> Document {
+        Document {
+            file: self.file,
+            items,
+            lost: self.lost.clone(),
+            whole: self.whole,
+        }
+    }
+}
+
+/// What errors of syntax left out of a document, as far as it is known: that it is missing is no
+/// error of its own.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lost {
     /// Blocks that lack a statement.
     pub blocks: Vec<Span>,
     /// Names of declarations and claims that are not there.
     pub names: Vec<String>,
-}
-
-impl Lost {
-    /// Whether everything could be parsed.
-    pub fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.names.is_empty()
-    }
 }
 
 /// A declaration.

@@ -16,7 +16,7 @@ use super::explain;
 use super::parse::{Failure, Node, Rule, parse};
 use super::scan::Scanned;
 use super::tokens::{Token, token_at};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, has_errors};
 use crate::source::{FileId, Source, Span};
 use blocks::Block;
 
@@ -34,7 +34,9 @@ pub(super) fn read(
     let Reader {
         items, notes, lost, ..
     } = reader;
-    (Document { file, items, lost }, notes.diagnostics)
+    let whole = !has_errors(&notes.diagnostics);
+    let document = Document::new(file, items, lost, whole);
+    (document, notes.diagnostics)
 }
 
 /// Where the reader is at the end of a text.

@@ -1,9 +1,13 @@
 //! Whatever a policy's text is, checking it ends, and says what is wrong.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use portcullis::check::{Files, Input, check};
 use portcullis::diagnostic::has_errors;
+use portcullis::source::Sources;
+use portcullis::syntax::{self, MAX_FILE_BYTES};
 use proptest::prelude::*;
 
 use crate::support::policy::check_text;
@@ -90,5 +94,39 @@ proptest! {
         prop_assert_eq!(checked.model.is_none(), has_errors(&checked.diagnostics), "{}", text);
         let again = check_text(&text).checked;
         prop_assert_eq!(checked.diagnostics, again.diagnostics);
+    }
+}
+
+/// Whoever embeds the library may not look at what the parser said. A policy without the guard that
+/// could not be parsed would allow what the guard denies.
+#[test]
+fn a_document_that_was_not_understood_as_a_whole_has_no_model() {
+    let api = "api app { host \"app.example\"  GET /admin public }\n";
+    let checked = |text: &str| {
+        let mut sources = Sources::new();
+        let file = sources.add("app.gate", text);
+        let (document, diagnostics) = syntax::parse(&sources, file);
+        assert_eq!(document.is_whole(), diagnostics.is_empty(), "{text}");
+        check(Input {
+            sources: &sources,
+            documents: vec![document],
+            files: &Files::new(),
+            params: &BTreeMap::new(),
+        })
+    };
+    assert!(checked(api).model.is_some());
+    let too_long = format!("{api}{}", "#\n".repeat(MAX_FILE_BYTES / 2));
+    for broken in [
+        "guard GET /admin of app denid",
+        "guard GET /admin off app denied",
+        "gaurd GET /admin of app denied",
+        "guard GET /admin of app denied }",
+        "guard GET /admin\u{7} of app denied",
+        "guard GET /admin of app denied if \"",
+        too_long.as_str(),
+    ] {
+        let text = format!("{api}{broken}\n");
+        let checked = checked(&text);
+        assert!(checked.model.is_none(), "{broken}");
     }
 }

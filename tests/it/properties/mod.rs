@@ -48,9 +48,7 @@ fn read(texts: &[&str]) -> (Sources, Checked) {
         params: &params,
     });
     checked.diagnostics.extend(diagnostics);
-    if has_errors(&checked.diagnostics) {
-        checked.model = None;
-    }
+    assert!(checked.model.is_none() || !has_errors(&checked.diagnostics));
     (sources, checked)
 }
 

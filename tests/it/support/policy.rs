@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portcullis::check::{Checked, Files, Input, check, referenced_files};
 use portcullis::compile::compile;
-use portcullis::diagnostic::{Diagnostic, has_errors, render, without_echoes};
+use portcullis::diagnostic::{Diagnostic, render, without_echoes};
 use portcullis::engine::Policy;
 use portcullis::model::Model;
 use portcullis::source::{FileId, Sources};
@@ -73,9 +73,6 @@ pub fn check_files(
         params,
     });
     let diagnostics: Vec<Diagnostic> = diagnostics.into_iter().flatten().collect();
-    if has_errors(&diagnostics) {
-        checked.model = None;
-    }
     let found = std::mem::take(&mut checked.diagnostics);
     checked.diagnostics = without_echoes(&diagnostics, found);
     checked.diagnostics.splice(0..0, diagnostics);
