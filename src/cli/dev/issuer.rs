@@ -4,11 +4,11 @@
 //! but the developer: its key is known to this one process, it listens on loopback alone, and it
 //! answers no web page.
 
+use std::fmt::Display;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
@@ -16,10 +16,10 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{EncodingKey, Header};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::cli::output::Failure;
 use crate::daemon::pages::{self, Names};
@@ -32,38 +32,37 @@ pub const DEFAULT_ADDRESS: &str = "127.0.0.1:9194";
 /// The `kid` of the one key.
 pub const KEY_ID: &str = "portcullis-dev";
 
+/// What the key signs with.
+const ALGORITHM: jsonwebtoken::Algorithm = jsonwebtoken::Algorithm::ES256;
+
 /// The development issuer.
 #[derive(Debug)]
 pub struct Issuer {
-    pair: EcdsaKeyPair,
+    key: EncodingKey,
 }
 
 impl Issuer {
     /// An issuer with a key of its own.
     pub fn new() -> Result<Issuer, Failure> {
         EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-            .map(|pair| Issuer { pair })
+            .and_then(|pair| pair.to_pkcs8v1())
+            .map(|document| Issuer {
+                key: EncodingKey::from_ec_der(document.as_ref()),
+            })
             .map_err(|_| Failure::new("no key can be made: the system has no random numbers"))
     }
 
     /// What the daemon verifies its tokens with: alone, or `beside` the keys of the policy's issuers.
     pub fn development(&self, beside: bool) -> Result<Development, Failure> {
-        // Uncompressed: 4, then x and y (SEC 1, section 2.3.3).
-        let point = self.pair.public_key().as_ref();
-        let coordinate = |from: usize, to: usize| {
-            URL_SAFE_NO_PAD.encode(point.get(from..to).unwrap_or_default())
+        let fault = |error: &dyn Display| {
+            Failure::new(format!("the development key is of no use: {error}"))
         };
-        let set = json!({ "keys": [{
-            "kty": "EC",
-            "crv": "P-256",
-            "kid": KEY_ID,
-            "alg": "ES256",
-            "use": "sig",
-            "x": coordinate(1, 33),
-            "y": coordinate(33, 65),
-        }] });
-        let keys = keys::parse(set.to_string().as_bytes(), Provenance::Published)
-            .map_err(|error| Failure::new(format!("the development key is of no use: {error}")))?;
+        let mut jwk =
+            Jwk::from_encoding_key(&self.key, ALGORITHM).map_err(|error| fault(&error))?;
+        jwk.common.key_id = Some(KEY_ID.to_owned());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        let set = serde_json::to_vec(&JwkSet { keys: vec![jwk] }).map_err(|error| fault(&error))?;
+        let keys = keys::parse(&set, Provenance::Published).map_err(|error| fault(&error))?;
         Ok(Development {
             keys: Arc::new(keys),
             algorithm: Algorithm::Es256,
@@ -73,18 +72,11 @@ impl Issuer {
 
     /// A signed token (RFC 7515, section 3.1).
     pub fn sign(&self, typ: &str, claims: &Map<String, Value>) -> Result<String, Failure> {
-        let header = json!({ "alg": "ES256", "typ": typ, "kid": KEY_ID });
-        let part = |value: String| URL_SAFE_NO_PAD.encode(value);
-        let signed = format!(
-            "{}.{}",
-            part(header.to_string()),
-            part(Value::Object(claims.clone()).to_string())
-        );
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), signed.as_bytes())
-            .map_err(|_| Failure::new("the token cannot be signed"))?;
-        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        let mut header = Header::new(ALGORITHM);
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(KEY_ID.to_owned());
+        jsonwebtoken::encode(&header, claims, &self.key)
+            .map_err(|_| Failure::new("the token cannot be signed"))
     }
 }
 

@@ -3,22 +3,22 @@
 
 use std::path::Path;
 
+use aws_lc_rs::digest;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256,
-    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
-    RsaEncoding, RsaKeyPair,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
 };
-use aws_lc_rs::{digest, rsa};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{EncodingKey, Header};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::daemon::config::introspection::Client;
-use crate::keys::{Algorithm, KeyType};
+use crate::keys::Algorithm;
 
 /// How long an assertion is good, in seconds. It is used at once; the time is for clocks that
 /// differ.
@@ -27,10 +27,13 @@ const LIFETIME: u64 = 60;
 /// The shortest RSA key, in bits (RFC 7518, section 3.3).
 const MIN_RSA_BITS: usize = 2048;
 
+/// Where `RSAPrivateKey` begins in the PKCS #8 that aws-lc writes of a key of 2048 bits or more:
+/// behind the version, the algorithm and three lengths, each of two bytes (RFC 5958, section 2).
+const RSA_PRIVATE_KEY: usize = 26;
+
 /// Signs who the client is.
 pub struct Signer {
-    pair: Pair,
-    algorithm: Algorithm,
+    key: Key,
     /// What the algorithm is called in the header: it may have several names.
     algorithm_name: &'static str,
     key_id: Option<String>,
@@ -39,8 +42,10 @@ pub struct Signer {
     fingerprint: [u8; 32],
 }
 
-enum Pair {
-    Rsa(RsaKeyPair),
+/// Who signs: `jsonwebtoken` with the algorithms that it knows by name. It doesn't know ES512, nor
+/// EdDSA by its name `Ed25519` (RFC 9864).
+enum Key {
+    Library(jsonwebtoken::Algorithm, EncodingKey),
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
@@ -63,9 +68,9 @@ impl Signer {
             .as_deref()
             .ok_or("key_file: no key is named")?;
         let fault = |fault: &str| format!("key_file: `{}`: {fault}", file.display());
-        let key = private_key(file).map_err(|error| fault(&error))?;
-        let der = key.secret_der();
-        let (pair, types) = pair(der).ok_or_else(|| {
+        let private_key = private_key(file).map_err(|error| fault(&error))?;
+        let der = private_key.secret_der();
+        let (pair, usual) = pair(der).ok_or_else(|| {
             fault(
                 "it is no RSA, P-256, P-384, P-521 or Ed25519 key in PKCS #8, which `openssl pkcs8 \
                  -topk8 -nocrypt` makes of others",
@@ -76,13 +81,15 @@ impl Signer {
         {
             return Err(fault("an RSA key has at least 2048 bits"));
         }
-        let (algorithm, algorithm_name) = client.algorithm()?.unwrap_or((types, types.as_str()));
-        if algorithm.key_type() != types.key_type() {
+        let (algorithm, algorithm_name) = client.algorithm()?.unwrap_or((usual, usual.as_str()));
+        if algorithm.key_type() != usual.key_type() {
             return Err(format!(
                 "algorithm: the key of `{}` is none for {algorithm}",
                 file.display()
             ));
         }
+        let key =
+            key(pair, algorithm_name).ok_or_else(|| fault("it can't be made ready to sign"))?;
         let audience = client.audience.as_deref().or(issuer).ok_or(
             "audience: the issuer has many tenants, so that the audience of what the client signs \
              has to be named",
@@ -95,8 +102,7 @@ impl Signer {
             *byte = *of_file;
         }
         Ok(Signer {
-            pair,
-            algorithm,
+            key,
             algorithm_name,
             key_id: client.key_id.clone(),
             audience: audience.to_owned(),
@@ -109,10 +115,6 @@ impl Signer {
     pub fn assertion(&self, client_id: &str, now: u64) -> Result<String, String> {
         let mut id = [0; 16];
         aws_lc_rs::rand::fill(&mut id).map_err(|_| "there are no random numbers".to_owned())?;
-        let mut header = json!({ "alg": self.algorithm_name, "typ": "JWT" });
-        if let (Some(header), Some(id)) = (header.as_object_mut(), &self.key_id) {
-            header.insert("kid".to_owned(), json!(id));
-        }
         let claims = json!({
             "iss": client_id,
             "sub": client_id,
@@ -121,26 +123,41 @@ impl Signer {
             "iat": now,
             "exp": now + LIFETIME,
         });
-        let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(claims));
-        let signature = self
-            .sign(signed.as_bytes())
-            .ok_or("the client's key can't sign")?;
-        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        self.sign(&claims)
+            .ok_or_else(|| "the client's key can't sign".to_owned())
     }
 
-    fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
-        let random = SystemRandom::new();
-        match &self.pair {
-            Pair::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(encoding(self.algorithm)?, &random, message, &mut signature)
-                    .ok()?;
-                Some(signature)
+    fn sign(&self, claims: &Value) -> Option<String> {
+        match &self.key {
+            Key::Library(algorithm, key) => {
+                let mut header = Header::new(*algorithm);
+                header.kid.clone_from(&self.key_id);
+                jsonwebtoken::encode(&header, claims, key).ok()
             }
-            Pair::Ec(pair) => Some(pair.sign(&random, message).ok()?.as_ref().to_vec()),
-            Pair::Ed25519(pair) => Some(pair.sign(message).as_ref().to_vec()),
+            Key::Ec(pair) => self.by_hand(claims, |message| {
+                let signature = pair.sign(&SystemRandom::new(), message).ok()?;
+                Some(URL_SAFE_NO_PAD.encode(signature))
+            }),
+            Key::Ed25519(pair) => self.by_hand(claims, |message| {
+                Some(URL_SAFE_NO_PAD.encode(pair.sign(message)))
+            }),
         }
+    }
+
+    /// The compact form (RFC 7515, section 3.1) under a name that the library can't write.
+    fn by_hand(
+        &self,
+        claims: &Value,
+        sign: impl FnOnce(&[u8]) -> Option<String>,
+    ) -> Option<String> {
+        let mut header = json!({ "alg": self.algorithm_name, "typ": "JWT" });
+        if let (Some(header), Some(id)) = (header.as_object_mut(), &self.key_id) {
+            header.insert("kid".to_owned(), json!(id));
+        }
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(&header), part(claims));
+        let signature = sign(message.as_bytes())?;
+        Some(format!("{message}.{signature}"))
     }
 }
 
@@ -148,10 +165,17 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| error.to_string())
 }
 
+/// A key as it was read.
+enum Pair {
+    Rsa(RsaKeyPair),
+    Ec(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
 /// A key pair, and the algorithm that one of its kind signs with unless another is named.
 fn pair(der: &[u8]) -> Option<(Pair, Algorithm)> {
     let ec = |algorithm| EcdsaKeyPair::from_pkcs8(algorithm, der).map(Pair::Ec);
-    if let Ok(pair) = rsa::KeyPair::from_pkcs8(der) {
+    if let Ok(pair) = RsaKeyPair::from_pkcs8(der) {
         return Some((Pair::Rsa(pair), Algorithm::Rs256));
     }
     if let Ok(pair) = ec(&ECDSA_P256_SHA256_FIXED_SIGNING) {
@@ -168,15 +192,26 @@ fn pair(der: &[u8]) -> Option<(Pair, Algorithm)> {
     Some((Pair::Ed25519(pair), Algorithm::EdDsa))
 }
 
-fn encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
-    debug_assert_eq!(algorithm.key_type(), KeyType::Rsa);
-    Some(match algorithm {
-        Algorithm::Rs256 => &RSA_PKCS1_SHA256,
-        Algorithm::Rs384 => &RSA_PKCS1_SHA384,
-        Algorithm::Rs512 => &RSA_PKCS1_SHA512,
-        Algorithm::Ps256 => &RSA_PSS_SHA256,
-        Algorithm::Ps384 => &RSA_PSS_SHA384,
-        Algorithm::Ps512 => &RSA_PSS_SHA512,
-        _ => return None,
-    })
+/// The key for the algorithm of this name, which fits it.
+fn key(pair: Pair, algorithm_name: &str) -> Option<Key> {
+    match (algorithm_name.parse(), pair) {
+        (Ok(algorithm), pair) => Some(Key::Library(algorithm, encoding_key(&pair)?)),
+        (Err(_), Pair::Ec(pair)) => Some(Key::Ec(pair)),
+        (Err(_), Pair::Ed25519(pair)) => Some(Key::Ed25519(pair)),
+        (Err(_), Pair::Rsa(_)) => None,
+    }
+}
+
+/// The key as the library takes it, in the form that aws-lc writes, whoever wrote the file.
+fn encoding_key(pair: &Pair) -> Option<EncodingKey> {
+    match pair {
+        Pair::Rsa(pair) => {
+            let pkcs8: Pkcs8V1Der<'_> = pair.as_der().ok()?;
+            let der = pkcs8.as_ref().get(RSA_PRIVATE_KEY..)?;
+            RsaKeyPair::from_der(der).ok()?;
+            Some(EncodingKey::from_rsa_der(der))
+        }
+        Pair::Ec(pair) => Some(EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref())),
+        Pair::Ed25519(pair) => Some(EncodingKey::from_ed_der(pair.to_pkcs8v1().ok()?.as_ref())),
+    }
 }

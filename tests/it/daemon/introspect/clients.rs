@@ -1,5 +1,6 @@
 //! As whom an issuer is asked: by a secret, or by a signature.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use base64::Engine as _;
@@ -62,13 +63,14 @@ async fn by_a_secret_in_the_form() {
 }
 
 /// A private key in PKCS #8, and its public half, both in PEM.
-fn key(algorithm: &str) -> (String, String) {
-    let pair = match algorithm {
-        "EdDSA" | "Ed25519" => KeyPair::generate_for(&rcgen::PKCS_ED25519),
+fn key(kind: &str) -> (String, String) {
+    let pair = match kind {
+        "EdDSA" => KeyPair::generate_for(&rcgen::PKCS_ED25519),
         "ES256" => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
         "ES384" => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
         "ES512" => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512),
-        _ => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048),
+        "RSA" => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048),
+        other => panic!("no key for {other}"),
     };
     let pair = pair.expect("a key");
     (pair.serialize_pem(), pair.public_key_pem())
@@ -77,19 +79,25 @@ fn key(algorithm: &str) -> (String, String) {
 /// RFC 7523, section 3.
 #[tokio::test]
 async fn by_a_signature() {
-    for (more, algorithm) in [
-        ("", "EdDSA"),
-        ("", "ES256"),
-        ("", "ES384"),
-        ("", "ES512"),
-        (", algorithm: EdDSA", "EdDSA"),
-        (", algorithm: Ed25519", "Ed25519"),
-        ("", "RS256"),
-        (", algorithm: PS512", "PS512"),
-    ] {
-        let (private, public) = key(algorithm);
+    // The algorithm of each kind of key where none is named, then each by its name.
+    let usual = ["RS256", "ES256", "ES384", "ES512", "EdDSA"].map(|usual| (false, usual));
+    let named = Algorithm::asymmetric().flat_map(Algorithm::names);
+    let keys: BTreeMap<&str, (String, String)> = ["RSA", "ES256", "ES384", "ES512", "EdDSA"]
+        .map(|kind| (kind, key(kind)))
+        .into();
+    for (named, algorithm) in usual.into_iter().chain(named.map(|name| (true, name))) {
+        let more = if named {
+            format!(", algorithm: {algorithm}")
+        } else {
+            String::new()
+        };
+        let (private, public) = &keys[match algorithm {
+            "Ed25519" => "EdDSA",
+            other if keys.contains_key(other) => other,
+            _ => "RSA",
+        }];
         let client = format!("method: private_key_jwt, key_file: key.pem, key_id: \"k-1\"{more}");
-        let question = asked(&client, &[("key.pem", &private)]).await;
+        let question = asked(&client, &[("key.pem", private)]).await;
         assert_eq!(question.header("authorization"), None);
         assert_eq!(question.form["client_id"], "orders: api");
         assert_eq!(
