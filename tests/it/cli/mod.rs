@@ -21,3 +21,4 @@ mod terminal;
 mod test;
 mod why;
 mod why_preflights;
+mod why_tokens;
