@@ -29,32 +29,21 @@ const MAX_SERIES: usize = 20_000;
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Which interface was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelValue)]
-#[expect(non_camel_case_types, reason = "the names are the label's values")]
-pub enum Adapter {
-    /// Envoy over gRPC.
-    grpc,
-    /// nginx.
-    nginx,
-    /// Traefik and Caddy.
-    forward,
-    /// Envoy over HTTP.
-    envoy,
-    /// The JSON interface.
-    pdp,
-}
-
-impl Adapter {
-    /// Its name in metrics and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Adapter::grpc => "grpc",
-            Adapter::nginx => "nginx",
-            Adapter::forward => "forward",
-            Adapter::envoy => "envoy",
-            Adapter::pdp => "pdp",
-        }
+listed! {
+    /// Which interface was asked.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelValue)]
+    #[expect(non_camel_case_types, reason = "the names are the label's values")]
+    Adapter {
+        /// Envoy over gRPC.
+        grpc = "grpc",
+        /// nginx.
+        nginx = "nginx",
+        /// Traefik and Caddy.
+        forward = "forward",
+        /// Envoy over HTTP.
+        envoy = "envoy",
+        /// The JSON interface.
+        pdp = "pdp",
     }
 }
 

@@ -2,6 +2,25 @@
 //!
 //! The only place with a clock, sockets and files. It must never decide.
 
+/// An enumeration whose values have names and are all listed, so that a table over them can't leave
+/// one out.
+macro_rules! listed {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $value:ident = $text:literal,)* }) => {
+        $(#[$about])*
+        pub enum $name { $($(#[$doc])* $value,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [$name] = &[$($name::$value,)*];
+
+            /// Its name in configuration, metrics and logs.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$value => $text,)* }
+            }
+        }
+    };
+}
+
 pub mod adapter;
 mod admin;
 pub mod cache;

@@ -4,65 +4,57 @@
 //! Such an atom is *missing*, and a rule that needs it never allows. It is better to say so when
 //! the policy is loaded than to let the first denied user find out.
 
-use super::config::{ClientAddress, ClientCertificate, Config, Scheme};
+use super::adapter;
+use super::config::{
+    AdapterSettings, ClientAddress, ClientCertificate, Config, Scheme, SentForwardHeaders,
+};
 use crate::model::{Atom, Condition, Model};
 
 /// A sentence for each thing that is believed because the configuration says so.
 pub fn believed(config: &Config) -> Vec<String> {
-    let adapters = &config.adapters;
-    let mut believed: Vec<String> = adapters
-        .trusting()
-        .map(|adapter| {
+    let trusting = config
+        .adapters
+        .iter()
+        .filter(|(_, said)| said.sent_forward_headers == Some(SentForwardHeaders::RemovedByProxy))
+        .map(|(adapter, _)| {
             format!(
-                "`adapters.{adapter}.sent_forward_headers` is `removed_by_proxy`: requests in which a client sends a `forward` header are let through, and the proxy must remove it"
+                "`adapters.{}.sent_forward_headers` is `removed_by_proxy`: requests in which a client sends a `forward` header are let through, and the proxy must remove it",
+                adapter.as_str()
+            )
+        });
+    let trusted = config.adapters.iter().flat_map(|(adapter, said)| {
+        let names = said.trusted_headers.into_iter().flat_map(|names| &names.0);
+        names.map(move |name| {
+            format!(
+                "`adapters.{}.trusted_headers` names `{name}`: the application gets it as it arrives, and a trusted proxy must always set it",
+                adapter.as_str()
             )
         })
-        .collect();
-    for (adapter, trusted) in [
-        ("grpc", &adapters.grpc.trusted_headers),
-        ("envoy", &adapters.envoy.trusted_headers),
-    ] {
-        for name in &trusted.0 {
-            believed.push(format!(
-                "`adapters.{adapter}.trusted_headers` names `{name}`: the application gets it as it arrives, and a trusted proxy must always set it"
-            ));
-        }
-    }
-    believed
+    });
+    trusting.chain(trusted).collect()
 }
 
 /// A sentence for each adapter that can't give what the policy asks for.
 pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
-    let adapters = &config.adapters;
-    let (grpc, http) = (
-        config.listeners.grpc.0.is_some(),
-        config.listeners.http.0.is_some(),
-    );
-    let (envoy_grpc, nginx, forward, envoy) = (
-        &adapters.grpc,
-        &adapters.nginx,
-        &adapters.forward,
-        &adapters.envoy,
-    );
-    let address = |source: &ClientAddress| *source == ClientAddress::Missing;
-    let scheme = |source: &Scheme| *source == Scheme::Missing;
-    let certificate = |source: &ClientCertificate| *source == ClientCertificate::Missing;
     let mut unmet = Vec::new();
-    let mut say = |adapters: &[(&str, bool)], what: &str, field: &str, effect: &str| {
-        for (adapter, _) in adapters.iter().filter(|(_, missing)| *missing) {
+    let mut say = |missing: fn(&AdapterSettings<'_>) -> bool,
+                   what: &str,
+                   field: &str,
+                   effect: &str| {
+        let asked = config.adapters.iter().filter(|(adapter, _)| {
+            let listener = adapter::row(*adapter).listener;
+            config.listeners.setting(listener).0.is_some()
+        });
+        for (adapter, _) in asked.filter(|(_, said)| missing(said)) {
             unmet.push(format!(
-                "the policy {what}, and `adapters.{adapter}.{field}` names no source of it: behind this adapter {effect}"
+                "the policy {what}, and `adapters.{}.{field}` names no source of it: behind this adapter {effect}",
+                adapter.as_str()
             ));
         }
     };
     if reads_address(model) {
         say(
-            &[
-                ("grpc", grpc && address(&envoy_grpc.address)),
-                ("nginx", http && address(&nginx.address)),
-                ("forward", http && address(&forward.address)),
-                ("envoy", http && address(&envoy.address)),
-            ],
+            |said| said.address == Some(&ClientAddress::Missing),
             "has a rule on `address`",
             "address",
             "the rule never holds",
@@ -70,11 +62,7 @@ pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
     }
     if model.binds(|senders| senders.dpop) {
         say(
-            &[
-                ("grpc", grpc && scheme(&envoy_grpc.scheme)),
-                ("nginx", http && scheme(&nginx.scheme)),
-                ("envoy", http && scheme(&envoy.scheme)),
-            ],
+            |said| said.scheme == Some(&Scheme::Missing),
             "takes DPoP proofs, which name the scheme of the request",
             "scheme",
             "no proof is good",
@@ -82,12 +70,7 @@ pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
     }
     if model.binds(|senders| senders.mtls) {
         say(
-            &[
-                ("grpc", grpc && certificate(&envoy_grpc.certificate)),
-                ("nginx", http && certificate(&nginx.certificate)),
-                ("forward", http && certificate(&forward.certificate)),
-                ("envoy", http && certificate(&envoy.certificate)),
-            ],
+            |said| said.certificate == Some(&ClientCertificate::Missing),
             "takes tokens that are bound to the client's certificate",
             "certificate",
             "no such token is good",

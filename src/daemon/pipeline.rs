@@ -192,17 +192,10 @@ impl Exchange<'_> {
     /// What is at fault where a client sends what only portcullis may say of it, to a proxy from
     /// which portcullis can't have it removed.
     fn spoken_for(&self, original: &Original<'_>) -> Option<Fault> {
-        let adapters = &self.settings.adapters;
-        let sent = match self.adapter {
-            Adapter::nginx => adapters.nginx.sent_forward_headers,
-            Adapter::forward => adapters.forward.sent_forward_headers,
-            Adapter::envoy => adapters.envoy.sent_forward_headers,
+        match self.settings.adapters.of(self.adapter).sent_forward_headers {
             // Envoy is told over gRPC what to remove, and so is a program.
-            Adapter::grpc | Adapter::pdp => SentForwardHeaders::RemovedByProxy,
-        };
-        match sent {
-            SentForwardHeaders::RemovedByProxy => return None,
-            SentForwardHeaders::Refuse => {}
+            None | Some(SentForwardHeaders::RemovedByProxy) => return None,
+            Some(SentForwardHeaders::Refuse) => {}
         }
         let forwarded = self.snapshot.policy.identity_headers();
         let (name, _) = original

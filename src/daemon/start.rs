@@ -17,10 +17,10 @@ use tonic_health::server::HealthReporter;
 
 use super::adapter::{self, grpc, pdp};
 use super::cache::Cache;
-use super::config::{Config, ListenerSetting};
+use super::config::{Callers, Config, ListenerId};
 use super::dpop::Dpop;
 use super::keys::{Room, Store};
-use super::listen::{Bound, Protocol};
+use super::listen::Bound;
 use super::log::{self, LogLevel};
 use super::metrics::{Metrics, ReloadResult};
 use super::notices::Notices;
@@ -117,13 +117,8 @@ async fn open(
     watcher: Option<Watcher>,
 ) -> Result<Running, String> {
     let mut bound = Vec::new();
-    for (name, listener) in config.listeners.iter() {
-        let protocol = if name == "grpc" {
-            Protocol::Http2
-        } else {
-            Protocol::Http1
-        };
-        bound.push(Bound::open(name, listener, protocol).await?);
+    for (id, listener) in config.listeners.iter() {
+        bound.push(Bound::open(id, listener).await?);
     }
     let metrics = Arc::new(Metrics::new());
     let notices = Arc::new(Notices::default());
@@ -173,31 +168,24 @@ async fn open(
     let mut listeners = JoinSet::new();
     let mut addresses = Vec::new();
     let listening = daemon.settings().listeners.clone();
-    // Whoever reaches these two gets an answer, so they answer programs alone.
-    let programs = |router: axum::Router, place: &'static str, setting: &ListenerSetting| {
-        let names = setting
-            .0
-            .as_ref()
-            .map(|listener| Names::of(place, listener));
-        let names = names.unwrap_or_else(Names::loopback);
-        router.layer(from_fn_with_state(names, pages::programs_alone))
-    };
     for bound in bound {
-        let (name, address) = (bound.name, bound.address());
-        let router = match name {
-            "grpc" => grpc::router(daemon.clone(), health.clone()),
-            "http" => adapter::router(daemon.clone()),
-            "pdp" => programs(
-                pdp::router(daemon.clone()),
-                "listeners.pdp.hosts",
-                &listening.pdp,
-            ),
-            _ => programs(
-                admin::router(daemon.clone()),
-                "listeners.admin.hosts",
-                &listening.admin,
-            ),
+        let (id, address) = (bound.id, bound.address());
+        let router = match id {
+            ListenerId::Grpc => grpc::router(daemon.clone(), health.clone()),
+            ListenerId::Http => adapter::router(daemon.clone()),
+            ListenerId::Pdp => pdp::router(daemon.clone()),
+            ListenerId::Admin => admin::router(daemon.clone()),
         };
+        let router = match id.kind().callers {
+            Callers::Proxies => router,
+            Callers::Programs { hosts } => {
+                let listener = listening.setting(id).0.as_ref();
+                let names = listener.map(|listener| Names::of(hosts, listener));
+                let names = names.unwrap_or_else(Names::loopback);
+                router.layer(from_fn_with_state(names, pages::programs_alone))
+            }
+        };
+        let name = id.as_str();
         tracing::info!(listener = name, %address, "listening");
         addresses.push((name, address));
         listeners.spawn(bound.run(router, limits.clone(), notices.clone(), stop.subscribe()));

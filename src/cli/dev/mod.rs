@@ -20,7 +20,7 @@ use super::Ended;
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::ParamArguments;
 use super::serve;
-use crate::daemon::config::{Address, Config, Explain, ListenerSetting};
+use crate::daemon::config::{Address, Config, Explain};
 use crate::daemon::{self, Running, StartError, Watcher};
 use crate::load;
 use issuer::{About, Issuer};
@@ -204,16 +204,8 @@ impl Shown {
 }
 
 fn free_ports(config: &mut Config) {
-    let listeners = &mut config.listeners;
-    for setting in [
-        &mut listeners.grpc,
-        &mut listeners.http,
-        &mut listeners.pdp,
-        &mut listeners.admin,
-    ] {
-        if let ListenerSetting(Some(listener)) = setting
-            && let Address::Tcp(address) = &mut listener.address
-        {
+    for listener in config.listeners.iter_mut() {
+        if let Address::Tcp(address) = &mut listener.address {
             address.set_port(0);
         }
     }
@@ -221,14 +213,17 @@ fn free_ports(config: &mut Config) {
 
 /// Whoever reaches a listener is believed with tokens that anybody on this machine can have made.
 fn refuse_other_machines(config: &Config) -> Result<(), Failure> {
-    for (name, listener) in config.listeners.iter() {
+    for (id, listener) in config.listeners.iter() {
         if let Address::Tcp(address) = &listener.address
             && !address.ip().to_canonical().is_loopback()
         {
             return Err(Failure::new(format!(
-                "`dev` does not listen on {address} (`{name}`): its tokens are for this machine alone"
+                "`dev` does not listen on {address} (`{}`): its tokens are for this machine alone",
+                id.as_str()
             ))
-            .help("use an address such as 127.0.0.1:9190, or `portcullis serve` with a real issuer"));
+            .help(
+                "use an address such as 127.0.0.1:9190, or `portcullis serve` with a real issuer",
+            ));
         }
     }
     Ok(())

@@ -23,7 +23,7 @@ use super::Ended;
 use super::output::{self, Exit, Failure};
 use super::policy::{self, ParamArguments};
 use super::serve;
-use crate::daemon::config::Config;
+use crate::daemon::config::{Config, ListenerId};
 
 /// Write the proxy's configuration for a policy.
 ///
@@ -136,11 +136,12 @@ pub fn run(arguments: &Arguments) -> Ended {
     let needs = Needs::of(model);
     let adapters = config.as_ref().map(|config| &config.adapters);
     let told = Told::of(adapters, arguments.proxy, arguments.over, &needs)?;
-    let default = match (arguments.proxy, arguments.over) {
-        (Proxy::Envoy, Over::Grpc) => "127.0.0.1:9191",
-        _ => "127.0.0.1:9190",
+    let listener = match (arguments.proxy, arguments.over) {
+        (Proxy::Envoy, Over::Grpc) => ListenerId::Grpc,
+        _ => ListenerId::Http,
     };
-    let address = Address::parse(arguments.portcullis.as_deref().unwrap_or(default))?;
+    let default = format!("127.0.0.1:{}", listener.kind().port);
+    let address = Address::parse(arguments.portcullis.as_deref().unwrap_or(&default))?;
     let fragment = match (arguments.proxy, arguments.over) {
         (Proxy::Nginx, _) => {
             let types = nginx::Types::of(config.as_ref())?;

@@ -9,22 +9,44 @@ use http::request::Parts;
 use super::contradicting;
 use super::original::{self, Malformed, Original};
 use super::sources;
-use crate::daemon::config::EnvoySources;
+use super::table::{ByHttp, Path, Place, Reader, Row};
+use crate::daemon::config::{Adapters, ListenerId};
 use crate::daemon::listen::RequestLine;
 
 /// What Envoy puts before the path.
-const PREFIX: &[u8] = b"/envoy";
+const PREFIX: &str = "/envoy";
+
+const HOST: &str = "host";
+
+/// This adapter's row.
+pub const ROW: Row = Row {
+    listener: ListenerId::Http,
+    path: Path::Before(PREFIX),
+    method: Place::RequestLine,
+    target: Place::RequestLine,
+    host: Place::Header(HOST),
+    scheme: Place::Configured,
+    address: Place::Configured,
+    certificate: Place::Configured,
+    reader: Reader::Http(ByHttp {
+        read,
+        status,
+        told_as,
+        is_envoy: true,
+    }),
+};
 
 /// Reads the original request.
 ///
 /// The target is taken from the bytes of the first line, since the HTTP library's URI has lost
 /// what stands behind a `#`. Where the two do not fit together (two requests sent as one, bytes
 /// left over from a body), nothing is certain, and the request is malformed.
-pub fn read<'a>(
+fn read<'a>(
     parts: &'a Parts,
     line: Option<&'a RequestLine>,
-    config: &'a EnvoySources,
+    adapters: &'a Adapters,
 ) -> Result<Original<'a>, Malformed> {
+    let config = &adapters.envoy;
     let headers = &parts.headers;
     let mut own = Vec::new();
     let scheme = sources::scheme(headers, &config.scheme, &mut own)?;
@@ -35,7 +57,7 @@ pub fn read<'a>(
         .filter(|line| fits(parts, *line))
         .ok_or_else(|| Malformed::new("the request line can't be told from what came before it"))?;
     let target = target
-        .strip_prefix(PREFIX)
+        .strip_prefix(PREFIX.as_bytes())
         .ok_or_else(|| Malformed::new("the target is no path".to_owned()))?;
     let sent = original::headers(headers, &own);
     contradicting::refuse(&sent, &config.trusted())?;
@@ -44,7 +66,7 @@ pub fn read<'a>(
             .map_err(|_| Malformed::new("the method is not ASCII".to_owned()))?,
         target,
         scheme,
-        host: Some(original::one(headers, "host")?),
+        host: Some(original::one(headers, HOST)?),
         headers: sent,
         address,
         certificate,
@@ -65,7 +87,7 @@ fn fits(parts: &Parts, (method, target): (&[u8], &[u8])) -> bool {
 
 /// What Envoy takes for a denial: a 5xx is an outage to it, which `failure_mode_allow` lets
 /// through, and so is what it could take for an answer to a malformed request of its own.
-pub fn status(status: u16) -> u16 {
+fn status(status: u16) -> u16 {
     match status {
         400 | 500.. => 403,
         _ => status,
@@ -77,7 +99,7 @@ pub fn status(status: u16) -> u16 {
 /// Envoy adds such a header beside what the application sends. Browsers take two
 /// `Access-Control-Allow-Origin` for none, so Envoy's configuration reads these two from names of
 /// their own and puts them in place of the application's.
-pub fn told_as(name: &'static str) -> &'static str {
+fn told_as(name: &'static str) -> &'static str {
     match name {
         "access-control-allow-origin" => "x-portcullis-allow-origin",
         "access-control-allow-credentials" => "x-portcullis-allow-credentials",

@@ -4,7 +4,9 @@ use http::request::Parts;
 
 use super::original::{self, Malformed, Original};
 use super::sources;
-use crate::daemon::config::ForwardSources;
+use super::table::{ByHttp, Path, Place, Reader, Row};
+use crate::daemon::config::{Adapters, ListenerId};
+use crate::daemon::listen::RequestLine;
 use crate::engine::ANSWERED_PREFLIGHT;
 
 const METHOD: &str = "x-forwarded-method";
@@ -12,8 +14,30 @@ const SCHEME: &str = "x-forwarded-proto";
 const HOST: &str = "x-forwarded-host";
 const TARGET: &str = "x-forwarded-uri";
 
-/// Reads the original request.
-pub fn read<'a>(parts: &'a Parts, config: &'a ForwardSources) -> Result<Original<'a>, Malformed> {
+/// This adapter's row.
+pub const ROW: Row = Row {
+    listener: ListenerId::Http,
+    path: Path::At("/forward"),
+    method: Place::Header(METHOD),
+    target: Place::Header(TARGET),
+    host: Place::Header(HOST),
+    scheme: Place::Header(SCHEME),
+    address: Place::Configured,
+    certificate: Place::Configured,
+    reader: Reader::Http(ByHttp {
+        read,
+        status,
+        told_as: |name| name,
+        is_envoy: false,
+    }),
+};
+
+fn read<'a>(
+    parts: &'a Parts,
+    _line: Option<&'a RequestLine>,
+    adapters: &'a Adapters,
+) -> Result<Original<'a>, Malformed> {
+    let config = &adapters.forward;
     let headers = &parts.headers;
     let mut own = vec![METHOD, SCHEME, HOST, TARGET];
     let address = sources::address(headers, &config.address, &mut own)?;
@@ -32,7 +56,7 @@ pub fn read<'a>(parts: &'a Parts, config: &'a ForwardSources) -> Result<Original
 
 /// What Traefik and Caddy take for leave to go on, and for the answer otherwise. A 2xx is the first,
 /// so that a preflight that is answered is told by its header.
-pub fn status(status: u16) -> u16 {
+fn status(status: u16) -> u16 {
     match status {
         ANSWERED_PREFLIGHT => 200,
         _ => status,

@@ -12,6 +12,7 @@ mod nginx;
 mod original;
 pub mod pdp;
 mod sources;
+mod table;
 mod waits;
 
 use std::borrow::Cow;
@@ -27,13 +28,16 @@ use http_body_util::BodyExt;
 
 pub use certificate::read as read_certificate;
 pub use original::{Malformed, Original};
+pub use table::{Path, Place, Row, row};
 
 use crate::daemon::Daemon;
+use crate::daemon::config::ListenerId;
 use crate::daemon::listen::RequestLine;
 use crate::daemon::metrics::Adapter;
 use crate::daemon::notices::Notice;
 use crate::daemon::pipeline::Decided;
 use crate::engine::Decision;
+use table::ByHttp;
 
 /// How long an answer waits for the next part of a request's body. One that the proxy sends arrives
 /// with the headers, or right behind them.
@@ -50,20 +54,20 @@ pub fn router(daemon: Arc<Daemon>) -> Router {
 
 async fn answer(State(daemon): State<Arc<Daemon>>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let Some(adapter) = which(&parts) else {
+    let Some((adapter, by)) = table::at(parts.uri.path()) else {
         let path = parts.uri.path();
         daemon.notices().say(if path == grpc::CHECK {
             Notice::GrpcAtHttp
         } else {
             Notice::UnknownPath {
-                listener: "http",
+                listener: ListenerId::Http.as_str(),
                 path,
             }
         });
         return plain(StatusCode::NOT_FOUND);
     };
     let started = Instant::now();
-    let mut response = decide(&daemon, adapter, &parts).await;
+    let mut response = decide(&daemon, adapter, by, &parts).await;
     // A body is no part of a decision. It is read so that the connection's next request begins
     // where this one ends; if it isn't there, the connection ends with the answer. What the client
     // said of a body that the proxy doesn't send (`Content-Length`) must not delay the answer.
@@ -75,35 +79,22 @@ async fn answer(State(daemon): State<Arc<Daemon>>, request: Request<Body>) -> Re
     response
 }
 
-/// The adapter that a path belongs to.
-fn which(parts: &Parts) -> Option<Adapter> {
-    match parts.uri.path() {
-        "/nginx" => Some(Adapter::nginx),
-        "/forward" => Some(Adapter::forward),
-        path if path == "/envoy" || path.starts_with("/envoy/") => Some(Adapter::envoy),
-        _ => None,
-    }
-}
-
-async fn decide(daemon: &Daemon, adapter: Adapter, parts: &Parts) -> Response<Body> {
+async fn decide(daemon: &Daemon, adapter: Adapter, by: &ByHttp, parts: &Parts) -> Response<Body> {
     let settings = daemon.settings();
     let line = parts.extensions.get::<RequestLine>();
-    if adapter == Adapter::envoy {
+    if by.is_envoy {
         waits::by_http(daemon, &parts.headers);
     }
-    let read = || match adapter {
-        Adapter::nginx => nginx::read(parts, &settings.adapters.nginx),
-        Adapter::forward => forward::read(parts, &settings.adapters.forward),
-        _ => envoy_http::read(parts, line, &settings.adapters.envoy),
-    };
+    let read = || (by.read)(parts, line, &settings.adapters);
     daemon
         .decide(adapter, read, |decided| {
             let sent = parts.headers.keys().map(HeaderName::as_str);
-            let contradicting = match adapter {
-                Adapter::envoy => contradicting::removed(sent, &settings.adapters.envoy.trusted()),
-                Adapter::grpc | Adapter::nginx | Adapter::forward | Adapter::pdp => Vec::new(),
+            let contradicting = if by.is_envoy {
+                contradicting::removed(sent, &settings.adapters.envoy.trusted())
+            } else {
+                Vec::new()
             };
-            respond(adapter, decided, &contradicting)
+            respond(by, decided, &contradicting)
         })
         .await
 }
@@ -112,26 +103,14 @@ async fn decide(daemon: &Daemon, adapter: Adapter, parts: &Parts) -> Response<Bo
 ///
 /// A header that can't be written makes an allow a denial: what it says of the user would be
 /// missing, or what the client forged would stay.
-fn respond(
-    adapter: Adapter,
-    decided: &Decided<'_>,
-    contradicting: &[Cow<'_, str>],
-) -> Response<Body> {
-    let answer = decided.answer(match adapter {
-        Adapter::nginx => nginx::status,
-        Adapter::envoy => envoy_http::status,
-        Adapter::forward => forward::status,
-        _ => |status| status,
-    });
+fn respond(by: &ByHttp, decided: &Decided<'_>, contradicting: &[Cow<'_, str>]) -> Response<Body> {
+    let answer = decided.answer(by.status);
     let mut response = Response::new(answer.body.map_or_else(Body::empty, Body::from));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::FORBIDDEN);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let passes = matches!(decided.decision, Decision::Allow(permit) if !permit.is_answered());
-    let told_as = match adapter {
-        Adapter::envoy if passes => envoy_http::told_as,
-        _ => |name| name,
-    };
+    let told_as = |name| if passes { (by.told_as)(name) } else { name };
     let mut written = answer
         .headers
         .iter()
@@ -147,7 +126,7 @@ fn respond(
             .headers_to_remove()
             .chain(permit.unset(contradicting))
             .collect();
-        if adapter == Adapter::envoy && !names.is_empty() {
+        if by.is_envoy && !names.is_empty() {
             written &= put(headers, ENVOY_REMOVE, &names.join(","));
         }
         if !written {

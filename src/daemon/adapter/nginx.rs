@@ -7,14 +7,38 @@ use http::request::Parts;
 
 use super::original::{self, Malformed, Original};
 use super::sources;
-use crate::daemon::config::Sources;
+use super::table::{ByHttp, Path, Place, Reader, Row};
+use crate::daemon::config::{Adapters, ListenerId};
+use crate::daemon::listen::RequestLine;
 
 const METHOD: &str = "x-original-method";
 const TARGET: &str = "x-original-uri";
 const HOST: &str = "x-original-host";
 
-/// Reads the original request.
-pub fn read<'a>(parts: &'a Parts, config: &'a Sources) -> Result<Original<'a>, Malformed> {
+/// This adapter's row.
+pub const ROW: Row = Row {
+    listener: ListenerId::Http,
+    path: Path::At("/nginx"),
+    method: Place::Header(METHOD),
+    target: Place::Header(TARGET),
+    host: Place::Header(HOST),
+    scheme: Place::Configured,
+    address: Place::Configured,
+    certificate: Place::Configured,
+    reader: Reader::Http(ByHttp {
+        read,
+        status,
+        told_as: |name| name,
+        is_envoy: false,
+    }),
+};
+
+fn read<'a>(
+    parts: &'a Parts,
+    _line: Option<&'a RequestLine>,
+    adapters: &'a Adapters,
+) -> Result<Original<'a>, Malformed> {
+    let config = &adapters.nginx;
     let headers = &parts.headers;
     let mut own = vec![METHOD, TARGET, HOST];
     let scheme = sources::scheme(headers, &config.scheme, &mut own)?;
@@ -34,7 +58,7 @@ pub fn read<'a>(parts: &'a Parts, config: &'a Sources) -> Result<Original<'a>, M
 
 /// What nginx takes for a denial: every other status is an error to it, which it answers with
 /// 500 and without the challenge.
-pub fn status(status: u16) -> u16 {
+fn status(status: u16) -> u16 {
     match status {
         200 | 401 | 403 => status,
         _ => 403,

@@ -14,16 +14,34 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate;
 use super::original::{self, Malformed, Original};
+use super::table::{Path, Place, Reader, Row};
 use crate::answer::Explanation;
 use crate::daemon::Daemon;
+use crate::daemon::config::ListenerId;
 use crate::daemon::metrics::Adapter;
 use crate::daemon::notices::Notice;
 use crate::text::escape_json;
 
+/// Where a decision is asked for.
+const CHECK: &str = "/v1/check";
+
+/// This adapter's row.
+pub const ROW: Row = Row {
+    listener: ListenerId::Pdp,
+    path: Path::At(CHECK),
+    method: Place::Field("method"),
+    target: Place::Field("url"),
+    host: Place::Field("url"),
+    scheme: Place::Field("url"),
+    address: Place::Field("address"),
+    certificate: Place::Field("certificate"),
+    reader: Reader::Itself,
+};
+
 /// The services behind the listener `pdp`.
 pub fn router(daemon: Arc<Daemon>) -> Router {
     Router::new()
-        .route("/v1/check", post(check))
+        .route(CHECK, post(check))
         .fallback(unknown)
         .with_state(daemon)
 }
@@ -110,7 +128,7 @@ impl<'de> Deserialize<'de> for Questions {
 
 async fn unknown(State(daemon): State<Arc<Daemon>>, uri: Uri) -> StatusCode {
     daemon.notices().say(Notice::UnknownPath {
-        listener: "pdp",
+        listener: ListenerId::Pdp.as_str(),
         path: uri.path(),
     });
     StatusCode::NOT_FOUND

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sources::{ClientAddress, ClientCertificate, Scheme};
+use crate::daemon::metrics::Adapter;
 use crate::headers::{CONTRADICTING, Handling};
 
 /// What each adapter is told by its proxy beyond the request.
@@ -153,40 +154,88 @@ fn trusted<'a>(
     named.chain(scheme).chain(address).collect()
 }
 
+/// What the configuration says of one adapter; `None` where there is nothing to say: the protocol
+/// itself tells, or the proxy can't do otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct AdapterSettings<'a> {
+    /// As in [`Sources`].
+    pub scheme: Option<&'a Scheme>,
+    /// As in [`Sources`].
+    pub address: Option<&'a ClientAddress>,
+    /// As in [`Sources`].
+    pub certificate: Option<&'a ClientCertificate>,
+    /// As in [`Sources`]; `None` where the caller is told what to remove.
+    pub sent_forward_headers: Option<SentForwardHeaders>,
+    /// As in [`GrpcSources`].
+    pub trusted_headers: Option<&'a TrustedHeaders>,
+}
+
 impl Adapters {
-    /// The adapters whose proxy is trusted to remove what clients send of the `forward` headers.
-    pub fn trusting(&self) -> impl Iterator<Item = &'static str> {
-        [
-            ("nginx", self.nginx.sent_forward_headers),
-            ("forward", self.forward.sent_forward_headers),
-            ("envoy", self.envoy.sent_forward_headers),
-        ]
-        .into_iter()
-        .filter(|(_, sent)| *sent == SentForwardHeaders::RemovedByProxy)
-        .map(|(adapter, _)| adapter)
+    /// What is said of an adapter.
+    pub fn of(&self, adapter: Adapter) -> AdapterSettings<'_> {
+        match adapter {
+            Adapter::grpc => AdapterSettings {
+                scheme: Some(&self.grpc.scheme),
+                address: Some(&self.grpc.address),
+                certificate: Some(&self.grpc.certificate),
+                sent_forward_headers: None,
+                trusted_headers: Some(&self.grpc.trusted_headers),
+            },
+            Adapter::nginx => AdapterSettings {
+                scheme: Some(&self.nginx.scheme),
+                address: Some(&self.nginx.address),
+                certificate: Some(&self.nginx.certificate),
+                sent_forward_headers: Some(self.nginx.sent_forward_headers),
+                trusted_headers: None,
+            },
+            Adapter::forward => AdapterSettings {
+                scheme: None,
+                address: Some(&self.forward.address),
+                certificate: Some(&self.forward.certificate),
+                sent_forward_headers: Some(self.forward.sent_forward_headers),
+                trusted_headers: None,
+            },
+            Adapter::envoy => AdapterSettings {
+                scheme: Some(&self.envoy.scheme),
+                address: Some(&self.envoy.address),
+                certificate: Some(&self.envoy.certificate),
+                sent_forward_headers: Some(self.envoy.sent_forward_headers),
+                trusted_headers: Some(&self.envoy.trusted_headers),
+            },
+            Adapter::pdp => AdapterSettings {
+                scheme: None,
+                address: None,
+                certificate: None,
+                sent_forward_headers: None,
+                trusted_headers: None,
+            },
+        }
+    }
+
+    /// All adapters, with what is said of each.
+    pub fn iter(&self) -> impl Iterator<Item = (Adapter, AdapterSettings<'_>)> {
+        let all = Adapter::ALL.iter();
+        all.map(|adapter| (*adapter, self.of(*adapter)))
     }
 
     /// `attribute` means Envoy's CheckRequest, which only gRPC has.
     pub(super) fn validate(&self) -> Result<(), String> {
-        let scheme = |source: &Scheme| *source == Scheme::Attribute;
-        let address = |source: &ClientAddress| *source == ClientAddress::Attribute;
-        let certificate = |source: &ClientCertificate| *source == ClientCertificate::Attribute;
-        let (nginx, forward, envoy) = (&self.nginx, &self.forward, &self.envoy);
-        let attributes = [
-            ("nginx.scheme", scheme(&nginx.scheme)),
-            ("nginx.address", address(&nginx.address)),
-            ("nginx.certificate", certificate(&nginx.certificate)),
-            ("forward.address", address(&forward.address)),
-            ("forward.certificate", certificate(&forward.certificate)),
-            ("envoy.scheme", scheme(&envoy.scheme)),
-            ("envoy.address", address(&envoy.address)),
-            ("envoy.certificate", certificate(&envoy.certificate)),
-        ];
-        match attributes.iter().find(|(_, attribute)| *attribute) {
-            None => Ok(()),
-            Some((field, _)) => Err(format!(
-                "adapters.{field}: `attribute` is for the adapter `grpc`; write `header:NAME`"
-            )),
+        for (adapter, said) in self.iter().filter(|(adapter, _)| *adapter != Adapter::grpc) {
+            let fields = [
+                ("scheme", said.scheme == Some(&Scheme::Attribute)),
+                ("address", said.address == Some(&ClientAddress::Attribute)),
+                (
+                    "certificate",
+                    said.certificate == Some(&ClientCertificate::Attribute),
+                ),
+            ];
+            if let Some((field, _)) = fields.iter().find(|(_, attribute)| *attribute) {
+                return Err(format!(
+                    "adapters.{}.{field}: `attribute` is for the adapter `grpc`; write `header:NAME`",
+                    adapter.as_str()
+                ));
+            }
         }
+        Ok(())
     }
 }

@@ -23,38 +23,130 @@ pub struct Listeners {
 
 impl Default for Listeners {
     fn default() -> Self {
+        let setting = |id: ListenerId| ListenerSetting::loopback(id.kind().port);
         Listeners {
-            grpc: ListenerSetting::loopback(9191),
-            http: ListenerSetting::loopback(9190),
-            pdp: ListenerSetting::loopback(9193),
-            admin: ListenerSetting::loopback(9192),
+            grpc: setting(ListenerId::Grpc),
+            http: setting(ListenerId::Http),
+            pdp: setting(ListenerId::Pdp),
+            admin: setting(ListenerId::Admin),
+        }
+    }
+}
+
+listed! {
+    /// Which listener.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    ListenerId {
+        /// Envoy's `ext_authz` over gRPC, and gRPC health.
+        Grpc = "grpc",
+        /// `/nginx`, `/forward` and `/envoy/…`.
+        Http = "http",
+        /// The JSON interfaces for programs.
+        Pdp = "pdp",
+        /// Health, metrics, the policy in force, reload.
+        Admin = "admin",
+    }
+}
+
+/// What is so of a listener whatever the configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerKind {
+    /// Where it listens by default, on loopback.
+    pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Whom it answers.
+    pub callers: Callers,
+}
+
+/// What is spoken on a listener. One each: where the first bytes decide, a peer that sends none
+/// is not bounded by either protocol's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.0 and HTTP/1.1. The adapters for HTTP speak nothing else: over HTTP/2 a target that
+    /// the library refuses is a reset stream, which a proxy may take for an outage and allow.
+    Http1,
+    /// HTTP/2, for gRPC.
+    Http2,
+}
+
+/// Whom a listener answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callers {
+    /// A proxy, which asks about requests of its clients.
+    Proxies,
+    /// Programs alone, and no web page. Each that reaches it gets an answer.
+    Programs {
+        /// The field with the names that it answers to.
+        hosts: &'static str,
+    },
+}
+
+impl ListenerId {
+    /// What is so of it whatever the configuration says.
+    pub const fn kind(self) -> ListenerKind {
+        match self {
+            ListenerId::Grpc => ListenerKind {
+                port: 9191,
+                protocol: Protocol::Http2,
+                callers: Callers::Proxies,
+            },
+            ListenerId::Http => ListenerKind {
+                port: 9190,
+                protocol: Protocol::Http1,
+                callers: Callers::Proxies,
+            },
+            ListenerId::Pdp => ListenerKind {
+                port: 9193,
+                protocol: Protocol::Http1,
+                callers: Callers::Programs {
+                    hosts: "listeners.pdp.hosts",
+                },
+            },
+            ListenerId::Admin => ListenerKind {
+                port: 9192,
+                protocol: Protocol::Http1,
+                callers: Callers::Programs {
+                    hosts: "listeners.admin.hosts",
+                },
+            },
         }
     }
 }
 
 impl Listeners {
-    /// The listeners that are on, with their names.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Listener)> {
-        [
-            ("grpc", &self.grpc),
-            ("http", &self.http),
-            ("pdp", &self.pdp),
-            ("admin", &self.admin),
-        ]
-        .into_iter()
-        .filter_map(|(name, setting)| setting.0.as_ref().map(|listener| (name, listener)))
+    /// A listener's setting.
+    pub fn setting(&self, id: ListenerId) -> &ListenerSetting {
+        match id {
+            ListenerId::Grpc => &self.grpc,
+            ListenerId::Http => &self.http,
+            ListenerId::Pdp => &self.pdp,
+            ListenerId::Admin => &self.admin,
+        }
+    }
+
+    /// The listeners that are on.
+    pub fn iter(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
+        ListenerId::ALL
+            .iter()
+            .filter_map(|id| Some((*id, self.setting(*id).0.as_ref()?)))
+    }
+
+    /// As [`Listeners::iter`], to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Listener> {
+        let Listeners {
+            grpc,
+            http,
+            pdp,
+            admin,
+        } = self;
+        [grpc, http, pdp, admin]
+            .into_iter()
+            .filter_map(|setting| setting.0.as_mut())
     }
 
     pub(super) fn resolve(&mut self, folder: &Path) {
-        for setting in [
-            &mut self.grpc,
-            &mut self.http,
-            &mut self.pdp,
-            &mut self.admin,
-        ] {
-            let Some(listener) = &mut setting.0 else {
-                continue;
-            };
+        for listener in self.iter_mut() {
             if let Address::Unix(path) = &mut listener.address {
                 *path = folder.join(&*path);
             }
@@ -151,8 +243,8 @@ impl Listener {
         }
     }
 
-    pub(super) fn validate(&self, name: &str) -> Result<(), String> {
-        if !self.hosts.is_empty() && !["admin", "pdp"].contains(&name) {
+    pub(super) fn validate(&self, id: ListenerId) -> Result<(), String> {
+        if !self.hosts.is_empty() && id.kind().callers == Callers::Proxies {
             return Err(
                 "`hosts` is for `admin` and `pdp`; what a proxy may ask about, the policy says"
                     .to_owned(),

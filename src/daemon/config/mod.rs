@@ -21,14 +21,17 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use adapters::{
-    Adapters, EnvoySources, ForwardSources, GrpcSources, SentForwardHeaders, Sources,
+    AdapterSettings, Adapters, EnvoySources, ForwardSources, GrpcSources, SentForwardHeaders,
+    Sources,
 };
 pub use cache::Cache;
 pub use dpop::Dpop;
 pub use duration::Span;
 pub use introspection::Introspection;
 pub use keys::Keys;
-pub use listeners::{Address, Listener, ListenerSetting, Listeners, Tls};
+pub use listeners::{
+    Address, Callers, Listener, ListenerId, ListenerKind, ListenerSetting, Listeners, Protocol, Tls,
+};
 use read::Lines;
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
@@ -388,10 +391,10 @@ impl Config {
 
     /// What can't be seen field by field. A message begins with the field and a colon.
     fn validate(&self) -> Result<(), String> {
-        for (name, listener) in self.listeners.iter() {
+        for (id, listener) in self.listeners.iter() {
             listener
-                .validate(name)
-                .map_err(|fault| format!("listeners.{name}: {fault}"))?;
+                .validate(id)
+                .map_err(|fault| format!("listeners.{}: {fault}", id.as_str()))?;
         }
         if let Some(docs) = &self.docs {
             let web = docs.starts_with("https://") || docs.starts_with("http://");

@@ -25,7 +25,7 @@ use tower::ServiceExt;
 pub use bind::{Socket, Stream};
 pub use wire::RequestLine;
 
-use crate::daemon::config::{Limits, Listener};
+use crate::daemon::config::{Limits, Listener, ListenerId, Protocol};
 use crate::daemon::notices::{Notice, Notices};
 use idle::Connections;
 use wire::{Watch, Wire};
@@ -43,17 +43,6 @@ const PONG: Duration = Duration::from_secs(20);
 /// so that the loop does not burn a core.
 const REST: Duration = Duration::from_millis(50);
 
-/// What is spoken on a listener. One each: where the first bytes decide, a peer that sends none
-/// is not bounded by either protocol's limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// HTTP/1.0 and HTTP/1.1. The adapters for HTTP speak nothing else: over HTTP/2 a target that
-    /// the library refuses is a reset stream, which a proxy may take for an outage and allow.
-    Http1,
-    /// HTTP/2, for gRPC.
-    Http2,
-}
-
 impl Protocol {
     fn alpn(self) -> &'static [u8] {
         match self {
@@ -66,19 +55,15 @@ impl Protocol {
 /// An open listener that accepts nothing yet.
 pub struct Bound {
     /// Which one it is.
-    pub name: &'static str,
+    pub id: ListenerId,
     socket: Socket,
     tls: Option<TlsAcceptor>,
-    protocol: Protocol,
 }
 
 impl Bound {
     /// Opens a listener.
-    pub async fn open(
-        name: &'static str,
-        listener: &Listener,
-        protocol: Protocol,
-    ) -> Result<Bound, String> {
+    pub async fn open(id: ListenerId, listener: &Listener) -> Result<Bound, String> {
+        let (name, protocol) = (id.as_str(), id.kind().protocol);
         let tls = listener
             .tls
             .as_ref()
@@ -91,12 +76,7 @@ impl Bound {
                 listener.address
             )
         })?;
-        Ok(Bound {
-            name,
-            socket,
-            tls,
-            protocol,
-        })
+        Ok(Bound { id, socket, tls })
     }
 
     /// Where it listens, with the port that the system chose.
@@ -115,13 +95,14 @@ impl Bound {
     ) {
         let graceful = GracefulShutdown::new();
         let connections = Connections::new(limits.connections);
+        let (name, protocol) = (self.id.as_str(), self.id.kind().protocol);
         let server = Arc::new(Server {
-            name: self.name,
+            name,
             notices,
-            builder: builder(self.protocol, &limits),
+            builder: builder(protocol, &limits),
             tls: self.tls,
             router,
-            protocol: self.protocol,
+            protocol,
             connections: connections.clone(),
             arrive: limits.header_timeout.get(),
             idle: limits.idle_timeout.get(),
@@ -143,7 +124,7 @@ impl Bound {
                 Ok((Some(permit), stream)) => (permit, stream),
                 Ok((None, _)) => break,
                 Err(fault) => {
-                    tracing::warn!(listener = self.name, %fault, "can't accept a connection");
+                    tracing::warn!(listener = name, %fault, "can't accept a connection");
                     tokio::time::sleep(REST).await;
                     continue;
                 }
@@ -161,7 +142,7 @@ impl Bound {
             .is_err()
         {
             tracing::warn!(
-                listener = self.name,
+                listener = name,
                 "connections were still busy after the drain time"
             );
         }

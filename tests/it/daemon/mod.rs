@@ -10,6 +10,7 @@ mod grpc;
 mod grpc_streams;
 mod harness;
 mod http_proxy;
+mod interfaces;
 mod introspect;
 mod key_addresses;
 mod keys;

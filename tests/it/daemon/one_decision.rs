@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use portcullis::daemon::metrics::Adapter;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -202,49 +203,69 @@ async fn all_adapters_find_a_token_alike() {
 /// Asks each adapter, and says what all of them said.
 async fn agree(bed: &Testbed, channel: &Channel, sample: &Sample) -> String {
     let mut said: Vec<(&str, Said)> = Vec::new();
-    for (name, request) in [
-        ("nginx", Http::nginx(sample.method, &sample.target)),
-        ("forward", Http::forward(sample.method, &sample.target)),
-        ("envoy", Http::envoy(sample.method, &sample.target)),
-    ] {
-        let request = sample
-            .headers
-            .iter()
-            .fold(request, |request, (name, value)| {
-                request.header(name, value)
-            });
-        let mut http = TcpStream::connect(bed.address("http")).await.expect("open");
-        http.write_all(&request.bytes()).await.expect("sent");
-        let answer = match (name, sample.method) {
-            // Its length is that of the answer to GET; there is no body.
-            ("envoy", "HEAD") => read_head(&mut http).await,
-            _ => read_answer(&mut http).await,
-        };
-        let user = answer.header("x-user-id").map(str::to_owned);
-        said.push((name, (answer.reason().to_owned(), user)));
+    let (method, target) = (sample.method, &sample.target);
+    for adapter in Adapter::ALL {
+        let name = adapter.as_str();
+        match adapter {
+            Adapter::nginx => {
+                said.push((name, http(bed, sample, Http::nginx(method, target)).await))
+            }
+            Adapter::forward => {
+                said.push((name, http(bed, sample, Http::forward(method, target)).await));
+            }
+            Adapter::envoy => {
+                said.push((name, http(bed, sample, Http::envoy(method, target)).await))
+            }
+            Adapter::grpc => {
+                for encoding in [Encoding::Raw, Encoding::Joined] {
+                    said.push((name, grpc(channel, sample, encoding).await));
+                }
+            }
+            Adapter::pdp => said.push((name, pdp(bed, sample).await)),
+        }
     }
-    let headers: Vec<(&str, &[u8])> = sample
-        .headers
-        .iter()
-        .map(|(name, value)| (*name, value.as_bytes()))
-        .collect();
-    for (name, encoding) in [("grpc raw", Encoding::Raw), ("grpc", Encoding::Joined)] {
-        let request = check(encoding, sample.method, sample.target.as_bytes(), &headers);
-        let verdict = ask(channel, request).await;
-        let reason = match verdict.status {
-            200 => "allowed",
-            _ => verdict.outcome().1,
-        };
-        let user = verdict.header("x-user-id").map(str::to_owned);
-        said.push((name, (reason.to_owned(), user)));
-    }
-    said.push(("pdp", pdp(bed, sample).await));
     let (_, first) = &said[0];
     assert!(
         said.iter().all(|(_, other)| other == first),
         "{sample:?}: {said:#?}"
     );
     first.0.clone()
+}
+
+async fn http(bed: &Testbed, sample: &Sample, request: Http) -> Said {
+    let request = sample
+        .headers
+        .iter()
+        .fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+    let mut http = TcpStream::connect(bed.address("http")).await.expect("open");
+    let bytes = request.bytes();
+    http.write_all(&bytes).await.expect("sent");
+    // Asked with HEAD, the answer has the length that it had with GET, and no body.
+    let answer = if bytes.starts_with(b"HEAD ") {
+        read_head(&mut http).await
+    } else {
+        read_answer(&mut http).await
+    };
+    let user = answer.header("x-user-id").map(str::to_owned);
+    (answer.reason().to_owned(), user)
+}
+
+async fn grpc(channel: &Channel, sample: &Sample, encoding: Encoding) -> Said {
+    let headers: Vec<(&str, &[u8])> = sample
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
+    let request = check(encoding, sample.method, sample.target.as_bytes(), &headers);
+    let verdict = ask(channel, request).await;
+    let reason = match verdict.status {
+        200 => "allowed",
+        _ => verdict.outcome().1,
+    };
+    let user = verdict.header("x-user-id").map(str::to_owned);
+    (reason.to_owned(), user)
 }
 
 async fn pdp(bed: &Testbed, sample: &Sample) -> Said {

@@ -29,14 +29,29 @@ use tower::ServiceExt;
 
 use streams::Streams;
 
+use super::table::{Path, Place, Reader, Row};
 use super::waits;
 use crate::daemon::Daemon;
 use crate::daemon::adapter::contradicting;
+use crate::daemon::config::ListenerId;
 use crate::daemon::metrics::Adapter;
 use crate::daemon::pipeline::Decided;
 
 /// The path of the one method.
 pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+
+/// This adapter's row.
+pub const ROW: Row = Row {
+    listener: ListenerId::Grpc,
+    path: Path::At(CHECK),
+    method: Place::CheckRequest,
+    target: Place::CheckRequest,
+    host: Place::CheckRequest,
+    scheme: Place::Configured,
+    address: Place::Configured,
+    certificate: Place::Configured,
+    reader: Reader::Itself,
+};
 
 /// The name under which health is asked for beside the empty one.
 const SERVICE: &str = "envoy.service.auth.v3.Authorization";

@@ -1,0 +1,100 @@
+//! The manual's tables of listeners and adapters are the program's.
+
+use std::net::SocketAddr;
+
+use portcullis::daemon::adapter::{Path, Place, row};
+use portcullis::daemon::config::{Adapters, Address, Config, ListenerId, Protocol};
+use portcullis::daemon::metrics::Adapter;
+
+const MANUAL: &str = include_str!("../../../docs/configuration.md");
+
+#[test]
+fn each_listener_is_in_the_manual() {
+    let default = Config::default().listeners;
+    for id in ListenerId::ALL {
+        let (name, kind) = (id.as_str(), id.kind());
+        let address = SocketAddr::from(([127, 0, 0, 1], kind.port));
+        let listener = default.setting(*id).0.as_ref().expect("it is on");
+        assert_eq!(listener.address, Address::Tcp(address));
+        let begin = format!("| `listeners.{name}` | `{address}` | ");
+        let line = MANUAL.lines().find(|line| line.starts_with(&begin));
+        let line = line.unwrap_or_else(|| panic!("no line `{begin}`"));
+        let of_grpc = line.contains(" HTTP/2. |");
+        assert_eq!(of_grpc, kind.protocol == Protocol::Http2, "{line}");
+        for adapter in Adapter::ALL {
+            let row = row(*adapter);
+            // Envoy knows the path of gRPC by itself.
+            if row.listener == *id && *adapter != Adapter::grpc {
+                let path = path(row.path);
+                assert!(line.contains(&path), "{path}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_manuals_table_of_adapters_is_the_programs() {
+    let mut table = MANUAL
+        .lines()
+        .skip_while(|line| !line.starts_with("| Adapter | Listener | Path |"))
+        .take_while(|line| line.starts_with('|'));
+    assert!(table.next().is_some() && table.next().is_some());
+    let manual: Vec<&str> = table.collect();
+    let ours: Vec<String> = Adapter::ALL
+        .iter()
+        .map(|adapter| {
+            let row = row(*adapter);
+            let places = [
+                row.method,
+                row.target,
+                row.host,
+                row.scheme,
+                row.address,
+                row.certificate,
+            ];
+            format!(
+                "| `{}` | `{}` | `{}` | {} |",
+                adapter.as_str(),
+                row.listener.as_str(),
+                path(row.path),
+                places.map(place).join(" | "),
+            )
+        })
+        .collect();
+    assert_eq!(manual, ours);
+}
+
+/// What is configured has a setting, and nothing else has one.
+#[test]
+fn an_adapter_is_configured_where_its_row_says_so() {
+    let config = Adapters::default();
+    for (adapter, settings) in config.iter() {
+        let row = row(adapter);
+        let is = |place: Place| place == Place::Configured;
+        let name = adapter.as_str();
+        assert_eq!(settings.scheme.is_some(), is(row.scheme), "{name}");
+        assert_eq!(settings.address.is_some(), is(row.address), "{name}");
+        assert_eq!(
+            settings.certificate.is_some(),
+            is(row.certificate),
+            "{name}"
+        );
+    }
+}
+
+fn path(path: Path) -> String {
+    match path {
+        Path::At(path) => path.to_owned(),
+        Path::Before(path) => format!("{path}/…"),
+    }
+}
+
+fn place(place: Place) -> String {
+    match place {
+        Place::Header(name) => format!("header `{name}`"),
+        Place::RequestLine => "request line".to_owned(),
+        Place::CheckRequest => "CheckRequest".to_owned(),
+        Place::Field(name) => format!("field `{name}`"),
+        Place::Configured => "configured".to_owned(),
+    }
+}
