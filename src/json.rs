@@ -361,7 +361,7 @@ impl<'de> Visitor<'de> for Below {
 
 fn twice<E: de::Error>(name: &str) -> E {
     E::custom(format_args!(
-        "the member {} is there twice",
+        "the member {} occurs twice",
         crate::text::quoted(name)
     ))
 }

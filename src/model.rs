@@ -78,7 +78,7 @@ pub struct Issuer {
     pub url: IssuerUrl,
     /// Where its keys come from.
     pub keys: KeySource,
-    /// The endpoint that is asked about tokens that are no JWTs (RFC 7662).
+    /// The introspection endpoint for opaque tokens (RFC 7662).
     pub introspect: Option<String>,
     /// The algorithms that it may sign with.
     pub algorithms: Vec<Algorithm>,

@@ -317,7 +317,7 @@ fn check_issuers(
     (issuers.into_iter().map(|(id, _)| id).collect(), known)
 }
 
-/// A token that is no JWT does not say whose it is, and is shown to nobody on a guess.
+/// An opaque token does not say who issued it, and is sent to nobody on a guess.
 fn check_one_introspects(env: Env, api: &ast::Api, issuers: &[(IssuerId, Span)], out: &mut Out) {
     let mut introspecting = issuers.iter().filter_map(|(id, named)| {
         let issuer = env.issuers.get(id.0 as usize)?;
@@ -332,8 +332,7 @@ fn check_one_introspects(env: Env, api: &ast::Api, issuers: &[(IssuerId, Span)],
                 Code::TwoIntrospect,
                 named,
                 format!(
-                    "`{}` takes tokens of two issuers that are asked about tokens that are no \
-                     JWTs, `{}` and `{}`",
+                    "two issuers of `{}` introspect opaque tokens, `{}` and `{}`",
                     api.name.node, first.name, other.name
                 ),
             )

@@ -30,7 +30,7 @@ use crate::token::{self, Admitted, Sender, Shown, Verified};
 /// seen.
 const PATIENCE: f64 = 0.8;
 
-const OVERLOADED: &str = "too many requests are under way";
+const OVERLOADED: &str = "too many requests are in progress";
 
 /// The header that holds a nonce for the client's next DPoP proof (RFC 9449, section 8).
 pub const DPOP_NONCE: &str = "dpop-nonce";

@@ -144,8 +144,8 @@ fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
     }
 }
 
-/// Where the scopes that are lacking are parts of those that the token has: what separates them is no
-/// blank.
+/// Where the scopes that are lacking are parts of those that the token has: what separates them is
+/// no blank.
 fn joined(held: &[String], lacking: &[&str]) -> Option<String> {
     let separator = [',', ';', '|', '\t', ' '].into_iter().find(|separator| {
         let joined = held.iter().filter(|one| one.contains(*separator));
@@ -156,14 +156,12 @@ fn joined(held: &[String], lacking: &[&str]) -> Option<String> {
         lacking.iter().all(|scope| parts.contains(scope))
     })?;
     Some(match separator {
-        ' ' => {
-            "; an element of its list of scopes has several of them: write each as an element of \
-                 its own, or all in one string"
-                .to_owned()
-        }
+        ' ' => "; an element of its list of scopes has several of them: put each into its own \
+            element, or all into one string"
+            .to_owned(),
         sign => format!(
-            "; {} does not separate scopes: spaces do (RFC 6749, section 3.3), and the provider has \
-             to issue them so",
+            "; {} does not separate scopes: spaces do (RFC 6749, section 3.3); the provider has \
+            to issue them that way",
             match sign {
                 '\t' => "a tab".to_owned(),
                 sign => format!("`{sign}`"),
@@ -194,8 +192,8 @@ fn elsewhere(scene: &Scene<'_>, lacking: &[&str]) -> Option<String> {
         return None;
     };
     Some(format!(
-        "; its claim {} has what is lacking: with `scopes from {written}` in the issuer `{}` the \
-         scopes are read from there",
+        "; its claim {} has what is missing: with `scopes from {written}` in the issuer `{}`, \
+        scopes are read from there",
         quoted(name),
         issuer.name
     ))
@@ -257,7 +255,7 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
             (Reason::TokenMissing, _) => "send an access token".to_owned(),
             (Reason::ClaimMissing, Some(subject)) => format!("{subject} is missing; {because}"),
             (Reason::ClaimMismatch, Some(subject)) => {
-                format!("{subject} is not what the rule asks for; {because}")
+                format!("{subject} is not what the rule requires; {because}")
             }
             (_, Some(subject)) => format!("{subject}; {because}"),
             (_, None) => because,

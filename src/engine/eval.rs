@@ -323,8 +323,8 @@ impl<'a> Scene<'a> {
             Atom::Client { .. } => match &facts.client {
                 Client::Absent(None) => "the token names no client".to_owned(),
                 Client::Absent(Some(name)) => format!(
-                    "the token names no client in `azp` or `client_id`; with `client from \
-                     {name}` in the issuer its `{name}` is read"
+                    "the token names no client in `azp` or `client_id`; with `client from {name}` \
+                    in the issuer, `{name}` is read"
                 ),
                 Client::Disagree => "the token's claims disagree about the client".to_owned(),
                 Client::Is(client) => format!("the client is {}", quoted(client)),

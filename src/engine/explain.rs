@@ -43,8 +43,8 @@ pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<St
 }
 
 impl Scene<'_> {
-    /// The tests of a condition, from left to right, each as the policy has it: with the `not` before
-    /// it. What a `not` negates as a whole is a step of its own, and its tests follow.
+    /// The tests of a condition, from left to right, each as the policy has it: with the `not`
+    /// before it. What a `not` negates as a whole is a step of its own, and its tests follow.
     fn steps(&self, condition: &Condition, steps: &mut Vec<Step>) {
         let mut step = |value: Option<bool>, because: String| {
             steps.push(Step {
@@ -72,7 +72,7 @@ impl Scene<'_> {
                         let because = match value {
                             Some(true) => "what it negates is false",
                             Some(false) => "what it negates is true",
-                            None => "something that it negates is missing",
+                            None => "what it negates is missing",
                         };
                         step(value, because.to_owned());
                         self.steps(inner, steps);

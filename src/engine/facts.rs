@@ -234,7 +234,7 @@ fn obstacle(path: &[String], set: &Json<'_>) -> Option<String> {
         let value = set.at(outer)?;
         (value.as_object().is_none() && !value.is_null()).then(|| {
             format!(
-                "the token's {} is {}, so that it has no {}",
+                "the token's {} is {}, so it has no {}",
                 shown(outer),
                 kind(value),
                 shown(path)
@@ -308,12 +308,12 @@ fn scopes_elsewhere(set: &Json<'_>, named: &HashSet<String>) -> Vec<(String, Vec
 }
 
 /// Entra's groups of a user who has more than fit.
-const GROUPS_ELSEWHERE: &str = "the token has a link in place of its groups (`_claim_names` or \
-     `hasgroups`), as Entra's have for a user of many: let Entra assign app roles, and the rule \
-     ask for `roles`";
+const GROUPS_ELSEWHERE: &str = "the token has a link instead of its groups (`_claim_names` or \
+`hasgroups`), because the user is in too many: assign app roles in Entra, and test `roles` in the \
+rule";
 
-/// Whether a claim that is not there is to be had elsewhere (OpenID Connect Core, section 5.6.2),
-/// and how the token says so.
+/// Whether an absent claim is a distributed claim (OpenID Connect Core, section 5.6.2), and how the
+/// token refers to it.
 ///
 /// Entra does this to the groups of a user who has many, and in some flows says `hasgroups` alone.
 fn elsewhere(path: &[String], set: &Json<'_>) -> Option<&'static str> {
@@ -325,7 +325,8 @@ fn elsewhere(path: &[String], set: &Json<'_>) -> Option<&'static str> {
         return Some(if name == "groups" {
             GROUPS_ELSEWHERE
         } else {
-            "the token says that it is to be had elsewhere (`_claim_names`), which counts as missing"
+            "the token only refers to another place for it (`_claim_names`), which counts as \
+            missing"
         });
     }
     let has_groups = match set.get("hasgroups")? {
@@ -387,7 +388,7 @@ fn kind(value: &Json<'_>) -> &'static str {
         Json::Null => "null",
         Json::Bool(_) => "a boolean",
         Json::Number(number) if number.exact().is_none() => {
-            "a number beyond what can be compared exactly"
+            "a number too large to be compared exactly"
         }
         Json::Number(_) => "a number",
         Json::String(_) => "a string",
@@ -408,8 +409,8 @@ fn scopes(from: Option<&[String]>, set: &Json<'_>) -> Scopes {
     match (member("scope"), member("scp")) {
         // What an application may do on its own is no scope at Entra.
         (None, None) if member("tid").is_some() && member("roles").is_some() => Scopes::Missing(
-            "the token has neither `scope` nor `scp`, but `roles`, as an application's own \
-             token of Entra: a rule for it asks for `claim roles contains`",
+            "the token has `roles`, but neither `scope` nor `scp`, like an application's own \
+            token from Entra: a rule for it tests `claim roles contains`",
         ),
         (None, None) => Scopes::Missing("the token has neither `scope` nor `scp`"),
         (Some(value), None) | (None, Some(value)) => {

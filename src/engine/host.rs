@@ -19,7 +19,7 @@ pub(super) fn read(raw: &str) -> Result<Cow<'_, str>, Fault> {
         Fault::new(
             Reason::RequestMalformed,
             format!(
-                "the host {} is no name and no address",
+                "the host {} is neither a name nor an address",
                 crate::text::quoted(raw)
             ),
         )

@@ -28,7 +28,7 @@ const MAX_NAMED: usize = 3;
 /// A sentence on a request that no route names.
 pub(super) fn hint(routed: &Routed<'_, '_>) -> String {
     sentence(routed)
-        .unwrap_or_else(|| "no route of the policy names this method, host and path".to_owned())
+        .unwrap_or_else(|| "no route of the policy matches this method, host and path".to_owned())
 }
 
 fn sentence(routed: &Routed<'_, '_>) -> Option<String> {
@@ -88,13 +88,13 @@ fn nearest_rule(
     if !methods.is_empty() {
         let names: Vec<String> = methods.iter().map(|it| format!("`{it}`")).collect();
         return Some(format!(
-            "no route of the policy names `{method}` for this path; there are routes for {}",
+            "no route of the policy matches `{method}` for this path; there are routes for {}",
             names.join(", ")
         ));
     }
     let route = nearest_route(policy, group, &path.segments)?;
     Some(format!(
-        "no route of the policy names this path; the nearest one is {}",
+        "no route of the policy matches this path; the nearest one is {}",
         quoted(&route.name)
     ))
 }
@@ -141,7 +141,7 @@ fn written(host: &Host) -> String {
     })
 }
 
-/// The route whose path differs in one segment, and there by a typing error; or whose path goes on
+/// The route whose path differs in one segment, and there by a typo; or whose path goes on
 /// where the request's ends, or the other way round.
 fn nearest_route<'p>(
     policy: &'p Policy,
@@ -204,7 +204,7 @@ fn fits(pattern: &SegmentPattern, segment: &str) -> bool {
     }
 }
 
-/// The candidate that the text is most likely a typing error of.
+/// The candidate that the text is most likely a typo of.
 fn nearest<'a, T>(asked: &str, candidates: impl Iterator<Item = (&'a str, T)>) -> Option<T> {
     let mut compared = 0;
     let mut best: Option<(usize, T)> = None;
@@ -221,7 +221,7 @@ fn nearest<'a, T>(asked: &str, candidates: impl Iterator<Item = (&'a str, T)>) -
     best.map(|(_, candidate)| candidate)
 }
 
-/// How far apart two texts are, where one may be a typing error of the other: a third of the
+/// How far apart two texts are, where one may be a typo of the other: a third of the
 /// letters differ at most. Their lengths tell most of those apart that are not.
 fn distance(asked: &str, text: &str, compared: &mut usize) -> Option<usize> {
     let (long, short) = (asked.len().max(text.len()), asked.len().min(text.len()));

@@ -67,7 +67,7 @@ fn instead(text: &str, place: &TokenPlace) -> Option<String> {
     if let Some(word) = NOTHING.iter().find(|word| text.eq_ignore_ascii_case(word)) {
         return Some(format!(
             "{called} has the word `{word}` where the token should be: the client's variable had no \
-             value when the request was made, for example because the login had not ended yet"
+             value when the request was made, for example because the login had not finished yet"
         ));
     }
     let object = ["[object ", "[object%20", "[object+"];
@@ -83,7 +83,8 @@ fn instead(text: &str, place: &TokenPlace) -> Option<String> {
             if promise {
                 "the client has to wait for the token (`await`)"
             } else {
-                "the client made text of an object; send its access token, such as the member \
+                "the client converted an object to a string; send its access token, such as the \
+                member \
                  `access_token`"
             }
         ));
@@ -102,7 +103,7 @@ fn scheme_too_many(scheme: &str, place: &TokenPlace) -> String {
              then the token alone"
         ),
         _ => format!(
-            "{} takes the token alone, without `{scheme} ` before it",
+            "{} expects only the token, without `{scheme} ` before it",
             called(place)
         ),
     }

@@ -16,8 +16,8 @@ use crate::text::quoted;
 
 /// Checks `Origin` where a token in the cookie `name` needs it.
 ///
-/// Browsers send it with every request whose method is not GET or HEAD, and with every handshake
-/// of a WebSocket, and no page can put another's there (the Fetch standard, "append a request `Origin`
+/// Browsers send it with every request whose method is not GET or HEAD, and with every handshake of
+/// a WebSocket, and no page can put another's there (the Fetch standard, "append a request `Origin`
 /// header"; RFC 6455, section 4.1).
 pub(super) fn check(
     api: &Api,
@@ -57,7 +57,8 @@ pub(super) fn check(
         Own::Yes => Ok(()),
         Own::No => refused(&format!("the page is one of {}", quoted(origin))),
         Own::OtherScheme => refused(&format!(
-            "the page is one of {}, and the request came by `https`, or the adapter is not told how (`scheme` in portcullis.yaml)",
+            "the page is one of {}, and the request came over `https`, or the adapter has no \
+            source for its scheme (`scheme` in portcullis.yaml)",
             quoted(origin)
         )),
     }

@@ -64,9 +64,9 @@ pub(super) fn split(target: &[u8]) -> Result<Target<'_>, Fault> {
     let odd = |byte: u8| byte <= b' ' || byte == 0x7f || byte == b'#';
     if target.iter().fold(false, |found, byte| found | odd(*byte)) {
         return Err(ambiguous(if target.contains(&b'#') {
-            "the request target holds a raw `#`"
+            "the request target contains a raw `#`"
         } else {
-            "the request target holds a raw blank or control character"
+            "the request target contains a raw blank or control character"
         }));
     }
     let mut parts = target.splitn(2, |byte| *byte == b'?');
@@ -86,7 +86,7 @@ pub(super) fn read(
 ) -> Result<NormalPath<'_>, Fault> {
     if masked && path.contains(&b'!') {
         return Err(ambiguous(
-            "the path holds a `!`, which the proxy shows in place of any byte that is not ASCII",
+            "the path contains a `!`, which the proxy writes in place of a byte that is not ASCII",
         ));
     }
     let mut normal = NormalPath {
@@ -119,7 +119,7 @@ fn read_segment(raw: &[u8], options: PathOptions) -> Result<Cow<'_, str>, Fault>
     let segment = parts.next().unwrap_or_default();
     if let Some(parameters) = parts.next() {
         if !options.allow_matrix_parameters {
-            return Err(ambiguous("the path holds a `;`"));
+            return Err(ambiguous("the path contains a `;`"));
         }
         // Set aside, but read: an application that decodes before it looks for `;` must find no
         // slash in them.
@@ -127,14 +127,14 @@ fn read_segment(raw: &[u8], options: PathOptions) -> Result<Cow<'_, str>, Fault>
             let text = read_text(parameter, false)?;
             // It may be empty, or end the name that an application reads which sets nothing aside.
             if let Some(what) = unclear(&text).filter(|_| !text.is_empty()) {
-                return Err(ambiguous(format!("a matrix parameter holds {what}")));
+                return Err(ambiguous(format!("a matrix parameter contains {what}")));
             }
         }
     }
     let text = read_text(segment, options.allow_encoded_slash)?;
     // An escaped slash that is allowed must not bring back what is refused between real ones.
     match text.split('/').find_map(unclear) {
-        Some(what) => Err(ambiguous(format!("the path holds {what}"))),
+        Some(what) => Err(ambiguous(format!("the path contains {what}"))),
         None => Ok(text),
     }
 }
@@ -156,7 +156,8 @@ fn folded(segment: &str) -> Result<Cow<'static, str>, Fault> {
     };
     if !segment.is_ascii() && !segment.chars().all(is_clear) {
         return Err(ambiguous(
-            "the path holds a letter whose upper and lower case are no pair, and its case is ignored here",
+            "the path contains a letter whose upper and lower case do not match one to one, and case is ignored \
+            here",
         ));
     }
     Ok(Cow::Owned(fold(segment)))
@@ -165,7 +166,7 @@ fn folded(segment: &str) -> Result<Cow<'static, str>, Fault> {
 /// Decodes what stands between slashes and semicolons.
 fn read_text(raw: &[u8], allow_slash: bool) -> Result<Cow<'_, str>, Fault> {
     if !raw.is_ascii() {
-        return Err(ambiguous("the path holds a raw byte that is not ASCII"));
+        return Err(ambiguous("the path contains a raw byte that is not ASCII"));
     }
     let text = if raw.contains(&b'%') {
         String::from_utf8(decode(raw)?).map(Cow::Owned).ok()
@@ -175,14 +176,14 @@ fn read_text(raw: &[u8], allow_slash: bool) -> Result<Cow<'_, str>, Fault> {
     .ok_or_else(|| ambiguous("the path's escapes are not UTF-8"))?;
     for character in text.chars() {
         match character {
-            '\\' => return Err(ambiguous("the path holds a `\\`")),
-            '/' if !allow_slash => return Err(ambiguous("the path holds an escaped `/`")),
-            ';' => return Err(ambiguous("the path holds an escaped `;`")),
-            '#' => return Err(ambiguous("the path holds an escaped `#`")),
-            '?' => return Err(ambiguous("the path holds an escaped `?`")),
-            '%' => return Err(ambiguous("the path holds an escaped `%`")),
+            '\\' => return Err(ambiguous("the path contains a `\\`")),
+            '/' if !allow_slash => return Err(ambiguous("the path contains an escaped `/`")),
+            ';' => return Err(ambiguous("the path contains an escaped `;`")),
+            '#' => return Err(ambiguous("the path contains an escaped `#`")),
+            '?' => return Err(ambiguous("the path contains an escaped `?`")),
+            '%' => return Err(ambiguous("the path contains an escaped `%`")),
             control if control.is_control() => {
-                return Err(ambiguous("the path holds a control character"));
+                return Err(ambiguous("the path contains a control character"));
             }
             _ => {}
         }
@@ -203,7 +204,7 @@ pub(super) fn decode(raw: &[u8]) -> Result<Vec<u8>, Fault> {
         let low = bytes.next().and_then(|digit| hex(*digit));
         match (high, low) {
             (Some(high), Some(low)) => decoded.push(high << 4 | low),
-            _ => return Err(ambiguous("the path holds a bad percent-escape")),
+            _ => return Err(ambiguous("the path contains a bad percent-escape")),
         }
     }
     Ok(decoded)

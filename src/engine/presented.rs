@@ -101,8 +101,8 @@ impl<'r> Routed<'_, 'r> {
         Ok(found)
     }
 
-    /// A fault in `Authorization`, where the token stands in another place: then what is there may be
-    /// the application's, and the policy can leave it alone.
+    /// A fault in `Authorization`, where the token stands in another place: then what is there may
+    /// be the application's, and the policy can leave it alone.
     fn for_the_application(
         &self,
         fault: Fault,
@@ -127,8 +127,8 @@ impl<'r> Routed<'_, 'r> {
         };
         let written: Vec<String> = others.iter().map(|place| written(place)).collect();
         fault.with_remedy(format!(
-            "{} has a token: `token only in {}` in the API `{}` takes it from there alone, and leaves \
-             `Authorization` to the application",
+            "{} has a token: `token only in {}` in the API `{}` reads it only there, and leaves \
+            `Authorization` to the application",
             no_token::called(holder),
             written.join(", "),
             api.name
@@ -203,7 +203,7 @@ fn one<'r>(request: &Request<'r>, name: &str) -> Result<Option<&'r str>, Fault> 
     }
     if value.contains(&b',') {
         return Err(malformed(format!(
-            "the header `{name}` holds a comma, as if it had been joined from several"
+            "the header `{name}` contains a comma, as if it had been joined from several"
         )));
     }
     std::str::from_utf8(value)
@@ -260,11 +260,9 @@ fn no_scheme(value: &str, takes: Schemes) -> String {
     } else if let Some(scheme) = schemes::of(value) {
         format!("`Authorization` has the scheme `{scheme}`; send `{wanted}` and an access token")
     } else if let Some(sign) = [':', '=', '+', '%'].into_iter().find(|sign| joined(*sign)) {
-        format!("`Authorization` has `{sign}` behind `{wanted}`; put a space there, then the token")
+        format!("`Authorization` has `{sign}` after `{wanted}`; put a space there, then the token")
     } else {
-        format!(
-            "`Authorization` has no scheme that is known here; put `{wanted} ` before the token"
-        )
+        format!("`Authorization` has no known scheme; put `{wanted} ` before the token")
     }
 }
 
@@ -294,7 +292,8 @@ fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
             let value = named(pair);
             if behind_a_comma || value.is_some_and(|value| value.contains(',')) {
                 return Err(malformed(format!(
-                    "a comma stands before or in the cookie `{name}`, as if it had been joined from several"
+                    "there is a comma before or in the cookie `{name}`, as if it had been joined \
+                    from several"
                 )));
             }
             if value.is_some() && found.is_some() {

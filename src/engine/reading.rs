@@ -122,7 +122,8 @@ impl Why {
                 format!("the header `{name}` has a comma, as if it had been joined from several")
             }
             Why::Masked => format!(
-                "the header `{name}` has a `!`, which the proxy writes for any byte that is not ASCII"
+                "the header `{name}` has a `!`, which the proxy writes in place of a byte that is \
+                not ASCII"
             ),
             Why::NotText | Why::Escape | Why::Semicolon | Why::TooMany | Why::Name => {
                 format!("the header `{name}` is not UTF-8")
@@ -135,22 +136,22 @@ impl Why {
         match self {
             Why::Repeated => format!("the query parameter `{name}` is repeated"),
             Why::Masked => format!(
-                "the query parameter `{name}` has a `!`, which the proxy writes for any byte that is \
-                 not ASCII"
+                "the query parameter `{name}` has a `!`, which the proxy writes in place of a \
+                byte that is not ASCII"
             ),
             Why::NotText | Why::Escape | Why::Comma => {
                 format!("the query parameter `{name}` has an invalid escape, or is not UTF-8")
             }
             Why::Semicolon => {
-                format!("the query has a `;`, behind which some servers read another `{name}`")
+                format!("the query has a `;`, after which some servers read another `{name}`")
             }
             Why::TooMany => format!(
                 "the query has more than {MAX_QUERY_PARAMETERS} parameters, of which some servers \
                  drop the last"
             ),
-            Why::Name => format!(
-                "the name of a query parameter can't be read for sure, and could be `{name}`"
-            ),
+            Why::Name => {
+                format!("the name of a query parameter is ambiguous, and could be read as `{name}`")
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The numbers of a key, in the one form that RFC 7518 gives them.
 //!
 //! Some libraries write a number with a zero byte before it (Java's `BigInteger` has a sign), or
-//! without the zeros that a coordinate must keep. Both can only be read as one number, and so as one
-//! key: it's taken, its thumbprint is that of the proper form, and whoever runs portcullis is told.
+//! without the zeros that a coordinate must keep. Both can only be read as one number, and so as
+//! one key: it's taken, its thumbprint is that of the proper form, and whoever runs portcullis is
+//! told.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -48,7 +49,7 @@ pub(super) fn integer(jwk: &Json<'_>, name: &str) -> Result<Number, String> {
     let oddity = (bytes.len() != written.len()).then(|| {
         format!(
             "`{name}` begins with a zero byte, which RFC 7518, section 2 forbids; the key is used \
-             as if it were not there"
+            without it"
         )
     });
     Ok(Number { bytes, oddity })
@@ -70,8 +71,8 @@ pub(super) fn coordinate(jwk: &Json<'_>, name: &str, length: usize) -> Result<Nu
     };
     let oddity = (written.len() != length).then(|| {
         format!(
-            "`{name}` has {} bytes, and RFC 7518, section 6.2.1.2 asks for {length}, leading zeros \
-             included; the key is used as if it had them",
+            "`{name}` has {} bytes, and RFC 7518, section 6.2.1.2 asks for {length}, including \
+            leading zeros; the key is used as if it had them",
             written.len()
         )
     });

@@ -77,7 +77,7 @@ impl fmt::Display for KeySetError {
         match self {
             KeySetError::TooLarge => write!(f, "more than {MAX_SET_BYTES} bytes"),
             KeySetError::Json(error) => write!(f, "not JSON: {error}"),
-            KeySetError::NotASet => f.write_str("no JWK set: an object with an array `keys`"),
+            KeySetError::NotASet => f.write_str("not a JWK set, an object with an array `keys`"),
             KeySetError::TooManyKeys(count) => {
                 write!(f, "{count} keys, more than the {MAX_KEYS} that are read")
             }
@@ -120,15 +120,15 @@ impl KeySet {
             })
     }
 
-    /// The same keys, of an issuer that has more which can't be had at present.
+    /// The same keys, of an issuer with more keys that are not available at the moment.
     #[must_use]
     pub fn with_some_missing(mut self) -> KeySet {
         self.some_missing = true;
         self
     }
 
-    /// Whether the issuer has more keys, which can't be had at present: that a token is signed by
-    /// none of these says nothing of the token then.
+    /// Whether the issuer has more keys that are not available at the moment: that a token is
+    /// signed by none of these says nothing of the token then.
     pub fn misses_some(&self) -> bool {
         self.some_missing
     }
@@ -154,8 +154,8 @@ impl KeySet {
     /// to be tried.
     ///
     /// A `kid` is binding: no other key is tried in its place. Several keys may share one (RFC
-    /// 7517, section 4.5). Where no key of the set has a `kid`, as in PEM files, there is nothing to
-    /// compare it with, and it binds to nothing.
+    /// 7517, section 4.5). Where no key of the set has a `kid`, as in PEM files, there is nothing
+    /// to compare it with, and it binds to nothing.
     pub fn fitting<'k>(
         &'k self,
         id: Option<&str>,

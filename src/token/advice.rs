@@ -101,7 +101,10 @@ pub(super) fn ask_for(issuer: Option<&Issuer>, audience: Option<&str>) -> String
             } else {
                 quoted(&format!("api://{audience}/.default"))
             };
-            format!("ask Entra for an access token with the scope {scope}, or another of this API")
+            format!(
+                "ask Entra for an access token with the scope {scope}, or with another scope \
+            of this API"
+            )
         }
         Provider::Keycloak => format!(
             "in Keycloak, add an audience mapper for {name} to a client scope, and ask for an \
@@ -111,15 +114,16 @@ pub(super) fn ask_for(issuer: Option<&Issuer>, audience: Option<&str>) -> String
             "ask an Okta custom authorization server whose audience is {name} for an access token"
         ),
         Provider::Cognito => format!(
-            "ask Cognito for an access token with the resource {name}; its access tokens have no \
-             `aud` otherwise (`audience from client_id` checks the client instead)"
+            "ask Cognito for an access token with the resource {name}; otherwise its access \
+            tokens have no `aud` (`audience from client_id` checks the client instead)"
         ),
         Provider::Google if issuer.is_some_and(|issuer| issuer.tokens == TokenKind::Id) => {
             format!("ask Google for an ID token with the target audience {name}")
         }
         Provider::Google => format!(
-            "Google issues JWTs for others as ID tokens only: ask for one with the target \
-             audience {name}, and let the policy say `tokens id`"
+            "for APIs other than its own, Google issues only ID tokens: ask for one with the \
+            target \
+             audience {name}, and write `tokens id` in the policy"
         ),
         Provider::GitHub => {
             format!("let the workflow ask GitHub for a token with the audience {name}")

@@ -60,10 +60,10 @@ pub(super) fn check(audiences: &[String], api: &Api, issuer: &Issuer) -> Result<
     if let Audience::OneOf(wanted) = &api.audience
         && !holds_one_of(wanted)
     {
-        return Err(wrong(audiences, wanted, issuer, "this API"));
+        return Err(wrong(audiences, wanted, issuer, "this API expects"));
     }
     if !issuer.audience.is_empty() && !holds_one_of(&issuer.audience) {
-        let owner = format!("every token of {}", issuer.name);
+        let owner = format!("for tokens of {}, the policy expects", issuer.name);
         return Err(wrong(audiences, &issuer.audience, issuer, &owner));
     }
     Ok(())
@@ -80,14 +80,14 @@ fn wrong(audiences: &[String], wanted: &[String], issuer: &Issuer, owner: &str) 
         (audiences, _) => format!("the token is for {}", list(audiences)),
     };
     let must = match wanted {
-        [] => format!("{owner} has no audience in the policy"),
-        wanted => format!("{owner} asks for {}", list(wanted)),
+        [] => "the policy names no audience".to_owned(),
+        wanted => format!("{owner} {}", list(wanted)),
     };
     let ask = || advice::ask_for(Some(issuer), wanted.first().map(String::as_str));
     let hint = if let Some(service) = providers_own(audiences, &url) {
         format!("{is}, which is {service}; {must}; {}", ask())
     } else if differ_by_a_slash(audiences, wanted) {
-        format!("{is}; {must}: the two differ by the slash at the end, and must be written alike")
+        format!("{is}; {must}: they differ only in the trailing slash, and must match exactly")
     } else if Provider::of(&url) == Provider::Entra && differ_by_the_scheme(audiences, wanted) {
         format!(
             "{is}; {must}: Entra writes the bare client ID into tokens of version 2, and `api://` \
@@ -142,7 +142,7 @@ fn providers_own(audiences: &[String], issuer_url: &str) -> Option<&'static str>
         }
         match provider {
             Provider::Auth0 if audience.ends_with("/userinfo") => {
-                Some("Auth0's own user information endpoint")
+                Some("Auth0's own userinfo endpoint")
             }
             Provider::Auth0 if audience.ends_with("/api/v2/") => Some("Auth0's own management API"),
             Provider::Keycloak if audience == "account" => Some("Keycloak's own account service"),

@@ -125,7 +125,7 @@ fn critical(header: &Json<'_>) -> Result<(), Fault> {
     };
     Err(Fault::new(
         Reason::TokenCritical,
-        format!("the header has {what}, which portcullis does not understand"),
+        format!("the header has {what}, which portcullis does not support"),
     ))
 }
 

@@ -43,15 +43,15 @@ pub fn whom_to_ask(token: &str, policy: &Policy, api: &Api) -> Result<Option<Iss
     }
     if token.len() > MAX_ASKED_BYTES {
         return Err(malformed(format!(
-            "the token is no JWT and has {} bytes: an issuer is asked about at most \
-             {MAX_ASKED_BYTES}",
+            "the token is opaque and has {} bytes; at most {MAX_ASKED_BYTES} are sent to \
+            introspection",
             token.len()
         )));
     }
     // RFC 6749, appendix A.12; a blank, which it lets through, no server issues.
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(malformed(
-            "the token is no JWT and holds other characters than an access token can have",
+            "the token is opaque and contains characters that no access token can have",
         ));
     }
     Ok(Some(id))
@@ -150,7 +150,7 @@ pub fn introspected(
         .ok_or_else(|| {
             Fault::new(
                 Reason::TokenUnknownIssuer,
-                "nobody whose tokens this API takes is asked about tokens that are no JWTs",
+                "no issuer of this API introspects opaque tokens",
             )
         })?;
     let mut claims = Json::parse(&answer.body)
@@ -176,7 +176,8 @@ pub fn introspected(
     check_type(&claims, issuer).map_err(tell)?;
     if issuer.max_age.is_some() && registered.issued_at.is_none() {
         return Err(tell(malformed(format!(
-            "{} says not when the token was issued (`iat`), which `max age` needs",
+            "{}'s introspection result does not say when the token was issued (`iat`), which `max \
+            age` needs",
             issuer.name
         ))));
     }
@@ -200,7 +201,7 @@ fn revoked(issuer: &Issuer) -> Fault {
         Reason::TokenRevoked,
         format!(
             "{} says that the token is not active: it has expired, was revoked, is another \
-             provider's, or is not for the client that asks; get a new one",
+            provider's, or is not for the client that introspects it; get a new one",
             issuer.name
         ),
     );
@@ -215,16 +216,16 @@ fn whose<'c>(iss: Option<&'c str>, issuer: &Issuer, claims: &Json<'_>) -> Result
         Some(iss) => Err(Fault::new(
             Reason::TokenUnknownIssuer,
             format!(
-                "the token is of {}, as {} says, which was asked as the issuer of its own: {}",
-                quoted(iss),
+                "{}'s introspection result names another issuer, {}, not {}",
                 issuer.name,
+                quoted(iss),
                 quoted(&issuer::written(&issuer.url))
             ),
         )),
         None => Err(Fault::new(
             Reason::TokenUnknownIssuer,
             format!(
-                "{} says not whose the token is (no `iss`), and it has many tenants",
+                "{}'s introspection result has no `iss`, which tells its tenants apart",
                 issuer.name
             ),
         )),
@@ -240,8 +241,7 @@ fn check_type(claims: &Json<'_>, issuer: &Issuer) -> Result<(), Fault> {
         None if issuer.tokens == TokenKind::Access => Err(Fault::new(
             Reason::TokenWrongType,
             format!(
-                "{} says not that the token is an access token (no `token_type`), as `tokens \
-                 access` asks",
+                "{}'s introspection result has no `token_type`, which `tokens access` requires",
                 issuer.name
             ),
         )),
@@ -251,14 +251,15 @@ fn check_type(claims: &Json<'_>, issuer: &Issuer) -> Result<(), Fault> {
         Some(_) if is("DPoP") => match Confirmation::of(claims) {
             Some(confirmation) if confirmation.key != Member::Absent => Ok(()),
             _ => Err(sender::refused(format!(
-                "the token's type is `DPoP`, and {} says not which key it is bound to (`cnf.jkt`)",
+                "the token's type is `DPoP`, but {}'s introspection result does not name its key \
+                (`cnf.jkt`)",
                 issuer.name
             ))),
         },
         Some(other) => Err(Fault::new(
             Reason::TokenWrongType,
             format!(
-                "the token is of the type {}; {}'s must be `Bearer` or `DPoP`",
+                "the token's type is {}; for {} it must be `Bearer` or `DPoP`",
                 quoted(other),
                 issuer.name
             ),

@@ -46,8 +46,8 @@ pub(super) fn fits(url: &IssuerUrl, iss: &str, claims: &Json<'_>) -> bool {
     }
 }
 
-/// Whether [`find`] finds this issuer for an API in a token of this `iss`, if it has found it in the
-/// same token for some API: the claim that names the tenant was right then.
+/// Whether [`find`] finds this issuer for an API in a token of this `iss`, if it has found it in
+/// the same token for some API: the claim that names the tenant was right then.
 pub(super) fn finds_again(policy: &Policy, api: &Api, iss: &str, id: IssuerId) -> bool {
     let mut first_tenant = None;
     for known in &api.issuers {
@@ -64,8 +64,8 @@ pub(super) fn finds_again(policy: &Policy, api: &Api, iss: &str, id: IssuerId) -
     first_tenant == Some(id)
 }
 
-/// The tenant whose keys a token of this `iss` must be signed with, where each has its own. What can't
-/// be asked for is no tenant: nothing else may come into the URL of a key set.
+/// The tenant whose keys a token of this `iss` must be signed with, where each has its own. What
+/// can't be asked for is no tenant: nothing else may come into the URL of a key set.
 pub(super) fn key_tenant(issuer: &Issuer, iss: &str) -> Result<Option<Tenant>, Fault> {
     let IssuerUrl::Tenant { prefix, suffix, .. } = &issuer.url else {
         return Ok(None);
@@ -78,7 +78,7 @@ pub(super) fn key_tenant(issuer: &Issuer, iss: &str) -> Result<Option<Tenant>, F
         Fault::new(
             Reason::TokenUnknownIssuer,
             format!(
-                "{} has no tenant {}: a tenant's name has at most {MAX_TENANT_BYTES} letters, digits, \
+                "{} has no tenant {}: a tenant's name is at most {MAX_TENANT_BYTES} letters, digits, \
                  `-`, `_`, `.` and `~`",
                 issuer.name,
                 quoted(name)
@@ -120,24 +120,22 @@ pub(super) fn unknown(policy: &Policy, api: &Api, iss: Option<&str>, claims: &Js
         .collect();
     let names = names.join(", ");
     let hint = match iss {
-        None => format!("the token says not who issued it (no `iss`); this API takes {names}"),
+        None => format!(
+            "the token does not say who issued it (no `iss`); this API accepts tokens \
+        of {names}"
+        ),
         Some(iss) => known
             .iter()
             .find_map(|issuer| near(&issuer.url, iss, claims))
             .map_or_else(
                 || {
                     format!(
-                        "the token is of {}; this API takes tokens of {names}{}",
+                        "the token was issued by {}; this API accepts tokens of {names}{}",
                         quoted(iss),
                         aside(policy, iss, &known)
                     )
                 },
-                |difference| {
-                    format!(
-                        "the token's `iss` is {}; {difference}, and they are compared exactly",
-                        quoted(iss)
-                    )
-                },
+                |difference| format!("the token's `iss` is {}; {difference}", quoted(iss)),
             ),
     };
     Fault::new(Reason::TokenUnknownIssuer, hint)
@@ -172,24 +170,24 @@ fn of_provider(known: &str, iss: &str) -> Option<&'static str> {
                  the API's app registration"
             }
             (1, 2) => {
-                "; this is an Entra token of version 2, whose issuer is another one: \
+                "; this is an Entra token of version 2, whose issuer is \
                  `https://login.microsoftonline.com/TENANT-ID/v2.0`"
             }
-            _ => "; it is of another tenant (directory) of Entra",
+            _ => "; it was issued for another Entra tenant (directory)",
         },
         Provider::Keycloak if realm(known) == realm(iss) => {
-            "; the realm is the same: the client reached Keycloak by another name, which its \
-             `hostname` (frontend URL) setting would make one"
+            "; the realm is the same, but the client reached Keycloak under another host name: \
+            set Keycloak's `hostname` (frontend URL), so that all its tokens have one `iss`"
         }
         Provider::Okta if !iss.contains("/oauth2/") => {
-            "; this token is of the organisation's own authorization server, whose tokens are for \
-             Okta's API alone: ask a custom one (`/oauth2/default`)"
+            "; this token comes from the organisation's own authorization server, whose tokens \
+            are only for Okta's API: use a custom one (`/oauth2/default`)"
         }
         Provider::Google if iss.contains('@') => {
-            "; the service account signed it itself: let it ask Google for an ID token"
+            "; the service account signed it itself: ask Google for an ID token instead"
         }
         Provider::Kubernetes => {
-            "; it is of another cluster, or the cluster's `--service-account-issuer` is another"
+            "; it comes from another cluster, or the cluster's `--service-account-issuer` differs"
         }
         _ => return None,
     })
@@ -219,7 +217,7 @@ fn near(url: &IssuerUrl, iss: &str, claims: &Json<'_>) -> Option<String> {
     match url {
         IssuerUrl::Exact(known) => {
             let differences = differences(known, iss)?;
-            Some(format!("it differs from {shown} by {differences}"))
+            Some(differs(&shown, &differences))
         }
         IssuerUrl::Tenant {
             prefix,
@@ -230,18 +228,22 @@ fn near(url: &IssuerUrl, iss: &str, claims: &Json<'_>) -> Option<String> {
             if let Some(tenant) = tenant(iss, prefix, suffix) {
                 return Some(match claims.at(claim).and_then(Json::as_str) {
                     Some(value) => format!(
-                        "for {shown} the claim {name} must be {}, and is {}",
+                        "with {shown}, the claim {name} must be {}, but it is {}",
                         quoted(tenant),
                         quoted(value)
                     ),
-                    None => format!("for {shown} the claim {name} must be there, as a string"),
+                    None => format!("with {shown}, the claim {name} must be present, as a string"),
                 });
             }
             let value = claims.at(claim)?.as_str()?;
             let differences = differences(&format!("{prefix}{value}{suffix}"), iss)?;
-            Some(format!("it differs from {shown} by {differences}"))
+            Some(differs(&shown, &differences))
         }
     }
+}
+
+fn differs(shown: &str, differences: &str) -> String {
+    format!("it differs from {shown} in {differences}, and the two must match exactly")
 }
 
 /// What sets two URLs apart that are the same to a careless eye; `None` where it is more.
@@ -261,7 +263,7 @@ fn differences(known: &str, iss: &str) -> Option<String> {
     }
     let mut differences = Vec::new();
     if known.ends_with('/') != iss.ends_with('/') {
-        differences.push("the slash at the end");
+        differences.push("the trailing slash");
     }
     if scheme(known) != scheme(iss) {
         differences.push("the scheme, `http` or `https`");

@@ -122,7 +122,7 @@ impl<'t> Jws<'t> {
         } else if Algorithm::parse(named)
             .is_some_and(|algorithm| algorithm.key_type() == crate::keys::KeyType::Oct)
         {
-            hint.push_str("; whoever can check an HMAC can also make one");
+            hint.push_str("; anyone who can verify an HMAC can also create one");
         }
         Err(Fault::new(Reason::TokenAlgorithm, hint))
     }
@@ -182,7 +182,7 @@ fn not_signed(keys: &KeySet, id: Option<&str>, algorithm: Algorithm, owner: &str
     let whose = match fitting.as_slice() {
         [key] => {
             let named = key.id().map(|id| format!(" {}", quoted(id)));
-            format!("that of {owner}'s key{}", named.unwrap_or_default())
+            format!("{owner}'s key{}", named.unwrap_or_default())
         }
         several => {
             let (count, tried) = (several.len(), MAX_TRIED.min(several.len()));
@@ -194,12 +194,12 @@ fn not_signed(keys: &KeySet, id: Option<&str>, algorithm: Algorithm, owner: &str
             } else {
                 String::new()
             };
-            format!("that of any of {of}{owner}'s {count} keys {which}")
+            format!("any of {of}{owner}'s {count} keys {which}")
         }
     };
     let hint = format!(
-        "the signature is not {whose} over this token: the token was changed on its way, or signed \
-         by somebody else"
+        "the signature does not match {whose}: the token was changed in transit, or signed by \
+         somebody else"
     );
     Fault {
         // A `kid` names a key for good; without one, a key that is not known yet may have signed.
@@ -221,7 +221,7 @@ fn three_parts(token: &str) -> Result<[&str; 3], Fault> {
     }
     if token.starts_with('{') {
         return Err(malformed(
-            "the token is in JSON serialization; a JWT is in the compact one \
+            "the token uses the JSON serialization; a JWT uses the compact one \
              (RFC 7519, section 1)",
         ));
     }
@@ -233,7 +233,7 @@ fn three_parts(token: &str) -> Result<[&str; 3], Fault> {
         }
         (Some(header), _, _, 5) if is_encrypted(header) => Err(encrypted()),
         (Some(header), ..) if begins_like_a_header(header) => Err(malformed(format!(
-            "a JWT has three parts with dots between them; the token has {count}"
+            "a JWT has three parts separated by dots; the token has {count}"
         ))),
         _ => Err(opaque()),
     }
@@ -263,7 +263,7 @@ fn opaque() -> Fault {
 pub(super) fn encrypted() -> Fault {
     Fault::new(
         Reason::TokenEncrypted,
-        "the token is encrypted (JWE): only who holds its key can read it",
+        "the token is encrypted (JWE), and only the holder of its key can read it",
     )
 }
 
@@ -308,7 +308,7 @@ fn decode(part: &str, encoded: &str) -> Result<Vec<u8>, Fault> {
         malformed(if encoded.len() % 4 == 1 {
             format!("the {part} is not base64url: one character is missing or too many")
         } else {
-            format!("the {part} is not base64url: the bits behind its last byte are not zero")
+            format!("the {part} is not base64url: the bits after its last byte are not zero")
         })
     })
 }

@@ -11,7 +11,8 @@
 //! | 4 | a refresh token, an ID token (unless the issuer says `tokens id`) | [`verify`] |
 //! | 5 | `exp` missing | [`verify`] |
 //! | 6 | an issuer that the API doesn't accept | [`verify`] |
-//! | 7 | a `typ` other than the issuer's `tokens` requires; `iat` missing with `max age` | [`verify`] |
+//! | 7 | a `typ` other than the issuer's `tokens` requires; `iat` missing with `max age` |
+//! [`verify`] |
 //! | 8 | an algorithm other than the issuer's | [`verify`] |
 //! | 9 | no keys, no key that fits, a wrong signature | [`verify`] |
 //! | 10 | a cached token of an issuer that this API doesn't accept | [`admit`] |
@@ -181,7 +182,7 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
         };
         tell(Fault::new(
             Reason::KeysUnavailable,
-            format!("{which} keys of {whose} can't be had at present; try again later"),
+            format!("{which} keys of {whose} are not available at the moment; try again later"),
         ))
     };
     let set = keys
@@ -270,7 +271,7 @@ pub fn admit(
         let issuer = issuer.ok_or_else(|| {
             Fault::new(
                 Reason::TokenUnknownIssuer,
-                "the token is of an issuer whose tokens this API does not take",
+                "this API does not accept tokens of the token's issuer",
             )
         })?;
         audience::check(&verified.audiences, api, issuer)?;
@@ -343,10 +344,10 @@ impl<'c, 'p> Examined<'c, 'p> {
             .ok_or_else(|| {
                 let from_secret = claims.get(KUBERNETES_SECRET).is_some();
                 tell(jws::malformed(if from_secret {
-                    "the token has no end (`exp`): it is one that Kubernetes keeps in a Secret; let \
-                     the pod mount a projected service-account token"
+                    "the token has no `exp`: it is one that Kubernetes keeps in a Secret; let the \
+                    pod mount a projected service-account token"
                 } else {
-                    "the token has no end (`exp`); one that is valid for ever is not taken"
+                    "the token has no `exp`; tokens that never expire are not accepted"
                 }))
             })?;
         let (Some(iss), Some((issuer_id, issuer))) = (registered.issuer, found) else {
@@ -360,7 +361,7 @@ impl<'c, 'p> Examined<'c, 'p> {
         }
         if issuer.max_age.is_some() && registered.issued_at.is_none() {
             return Err(tell(jws::malformed(
-                "the token says not when it was issued (`iat`), which `max age` needs",
+                "the token does not say when it was issued (`iat`), which `max age` needs",
             )));
         }
         let kind = if wants_id {
@@ -468,37 +469,38 @@ fn refuse_other_kinds(
         (SeenKind::Refresh, _) => Err(Fault::new(
             Reason::TokenIsRefreshToken,
             format!(
-                "the token is a refresh token ({sign}), for the provider alone: exchange it there \
-                 for an access token, and send that"
+                "the token is a refresh token ({sign}), which is only for the provider: exchange \
+                it there for an access token, and send that"
             ),
         )),
         (SeenKind::Id, false) => Err(Fault::new(
             Reason::TokenIsIdToken,
             format!(
-                "the token is an ID token ({sign}): it tells a client who signed in, and is no \
-                 access token; {}",
+                "the token is an ID token ({sign}): it tells a client who signed in, and is not \
+                an access token; {}",
                 advice(policy, api, issuer)
             ),
         )
         .with_remedy(takes_id_tokens(issuer.or_else(|| only_issuer(policy, api))))),
         (SeenKind::Access, true) if recognised.certain => Err(Fault::new(
             Reason::TokenWrongType,
-            format!("the token is an access token ({sign}), where ID tokens are asked for"),
+            format!("the token is an access token ({sign}), but ID tokens are required"),
         )),
         _ => Ok(()),
     }
 }
 
-/// What whoever runs the policy can do where a provider's access tokens can't be told from ID tokens.
+/// What whoever runs the policy can do where a provider's access tokens can't be told from ID
+/// tokens.
 fn takes_id_tokens(issuer: Option<&Issuer>) -> String {
     let issuer = issuer.map_or_else(
         || "the issuer".to_owned(),
         |issuer| format!("the issuer `{}`", issuer.name),
     );
     format!(
-        "some providers have no other tokens for an API (Google's Identity-Aware Proxy), or access \
-         tokens that look like this (authentik): `tokens id` in {issuer} takes them, and with them \
-         the ID token of every user who signs in to a client with this audience"
+        "some providers issue only ID tokens for an API (Google's Identity-Aware Proxy), or \
+        access tokens that look like ID tokens (authentik): `tokens id` in {issuer} accepts them, \
+        and also the ID token of every user who signs in to a client with this audience"
     )
 }
 
@@ -540,9 +542,9 @@ fn with_advice(mut fault: Fault, policy: &Policy, api: &Api) -> Fault {
 fn not_made_here(mut fault: Fault, issuer: &Issuer) -> Fault {
     if issuer.built_in {
         fault.hint = format!(
-            "`portcullis dev` takes only the tokens that it makes, and this is none of this run: get \
-             one with `portcullis token --issuer {}`, or start `portcullis dev --real-issuers`, \
-             which takes the provider's too",
+            "`portcullis dev` accepts only tokens that it issued in this run: get one with \
+            `portcullis token --issuer {}`, or start `portcullis dev --real-issuers`, which \
+            accepts the provider's too",
             issuer.name
         );
     }
@@ -552,9 +554,9 @@ fn not_made_here(mut fault: Fault, issuer: &Issuer) -> Fault {
 /// What is wrong with a payload that is no JSON.
 fn not_claims(payload: &[u8], error: &JsonError) -> Fault {
     jws::malformed(if payload.is_empty() {
-        "the token has no payload: detached content (RFC 7515, appendix F) is no JWT".to_owned()
+        "the token has no payload: detached content (RFC 7515, appendix F) is not a JWT".to_owned()
     } else if payload.starts_with(b"eyJ") {
-        "the payload is a token itself: nested JWTs are not taken".to_owned()
+        "the payload is a token itself: nested JWTs are not accepted".to_owned()
     } else {
         format!("the payload is not JSON: {error}")
     })

@@ -125,12 +125,12 @@ fn what_is_refused_says_why_and_where() {
         (b"{\"a\":1}\n{}", "trailing characters at line 2 column 1"),
         (
             b"{\"a\":1,\"a\":1}",
-            "the member `a` is there twice at line 1 column 10",
+            "the member `a` occurs twice at line 1 column 10",
         ),
         // The same name once written out and once escaped is the same name.
         (
             b"{\"a\":1,\"\\u0061\":1}",
-            "the member `a` is there twice at line 1 column 15",
+            "the member `a` occurs twice at line 1 column 15",
         ),
     ] {
         let error = Json::parse(bytes).expect_err("refused");
@@ -150,7 +150,7 @@ fn a_member_twice_is_found_among_many() {
     assert!(Json::parse(members(100).as_bytes()).is_ok());
     for twice in [0, 7, 8, 50, 99] {
         let error = Json::parse(members(twice).as_bytes()).expect_err("a duplicate");
-        let said = format!("the member `{twice}` is there twice");
+        let said = format!("the member `{twice}` occurs twice");
         assert!(error.to_string().starts_with(&said), "{error}");
     }
 }

@@ -33,6 +33,7 @@ mod lsp;
 mod openapi;
 mod policies;
 mod properties;
+mod prose;
 mod reasons;
 mod security;
 mod support;

@@ -309,7 +309,7 @@ fn keys<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> Vec<Aspec
     aspects
 }
 
-/// Who is asked about tokens that are no JWTs: another one may call another token good.
+/// Who introspects opaque tokens: another endpoint may call other tokens active.
 fn introspection<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> Option<Aspect<'m>> {
     let (effect, reason) = match (&old.introspect, &new.introspect) {
         (old, new) if old == new => return None,
@@ -323,7 +323,7 @@ fn introspection<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> 
     };
     Some(Aspect::new(
         format!(
-            "who is asked about tokens of {url} that are no JWTs: {} became {}",
+            "who introspects opaque tokens of {url}: {} became {}",
             said(old),
             said(new)
         ),
@@ -340,8 +340,8 @@ fn places<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m
     if !lacks(old, new) && !lacks(new, old) {
         return None;
     }
-    // Whether a place comes or goes: who sends a token there gets in or no longer does, and who sends
-    // another one beside it does the reverse, since two tokens are refused.
+    // Whether a place comes or goes: who sends a token there gets in or no longer does, and who
+    // sends another one beside it does the reverse, since two tokens are refused.
     let effect = Effect::Changed;
     Some(Aspect::new(
         format!(

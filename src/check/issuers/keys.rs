@@ -35,7 +35,7 @@ pub(super) fn check_keys(
     }
 }
 
-/// The endpoint that is asked about tokens that are no JWTs.
+/// The introspection endpoint for opaque tokens.
 pub(super) fn check_introspect(
     terms: Terms,
     setting: &Spanned<&ast::Term>,

@@ -154,7 +154,7 @@ fn write(path: &Path, text: &str) -> Result<bool, Failure> {
 }
 
 /// A policy without tests has none that fails, but whoever runs them should know; a filter that
-/// no name fits is a typing error.
+/// no name matches is a typo.
 fn say_if_empty(arguments: &Arguments, report: &Report) -> Result<(), Failure> {
     if !report.tests.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! A token that is no JWT: its issuer is asked, as the daemon would ask it (RFC 7662).
+//! Introspects an opaque token as the daemon would (RFC 7662).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +21,8 @@ const CLAIMS: &str = "`--claims` decides about what it would answer";
 /// Nobody may be asked: nothing can be said of the token, not even that it is denied.
 pub fn nobody_asked(policy: &Policy, issuer: IssuerId) -> Failure {
     Failure::new(format!(
-        "the token is not a JWT: what it is worth only {} can say, and `--offline` asks nobody",
+        "the token is opaque: only {} can say whether it is active, and with `--offline` nobody \
+        is asked",
         name(policy, issuer)
     ))
     .help(CLAIMS)
@@ -42,8 +43,8 @@ pub fn ask(
     let name = name(policy, issuer);
     if !config.introspection.issuers.contains_key(name) {
         return Err(Failure::new(format!(
-            "the token is not a JWT: what it is worth only {name} can say, and as whom it is asked \
-             stands in the daemon's configuration (`introspection.issuers`)"
+            "the token is opaque: only {name} can say whether it is active, and asking needs the \
+            client credentials in the daemon's configuration (`introspection.issuers`)"
         ))
         .help(format!("name it with `--config portcullis.yaml`; {CLAIMS}")));
     }

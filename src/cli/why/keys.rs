@@ -81,7 +81,7 @@ impl<'l> Fetched<'l> {
             Some(tenant) => format!("{}'s tenant `{tenant}`", declared.name),
         };
         Ok(Err(format!(
-            "the keys of {whose} can't be had: {}",
+            "the keys of {whose} can't be fetched: {}",
             troubles.join("; ")
         )))
     }

@@ -234,7 +234,7 @@ pub struct Asking<'a> {
     pub routed: &'a Routed<'a, 'a>,
     /// The request itself.
     pub request: &'a Request<'a>,
-    /// How keys are fetched, and as whom issuers are asked.
+    /// How keys are fetched, and the client credentials for introspection.
     pub config: &'a Config,
     /// The certificate of the client's connection.
     pub certificate: Option<Thumbprint>,

@@ -8,22 +8,21 @@ use serde::{Deserialize, Serialize};
 use super::Span;
 use crate::keys::Algorithm;
 
-/// How issuers are asked about tokens that are no JWTs, where the policy says `keys introspect`.
+/// How opaque tokens are introspected, where the policy says `keys introspect`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Introspection {
-    /// How long an issuer's word is believed that a token is active: so long at most one passes
-    /// that was revoked.
+    /// How long an active result is cached, and so how long a revoked token can still pass.
     pub max_age: Span,
-    /// How long its word is believed that a token is not.
+    /// How long an inactive result is cached.
     pub inactive_max_age: Span,
-    /// How long one request may take, beyond the one that waits for it too.
+    /// How long one call may take. It can outlast the request that started it.
     pub timeout: Span,
     /// How many requests to one issuer are under way at once.
     pub in_flight: usize,
     /// How many bytes the answers of one issuer may take.
     pub max_bytes: usize,
-    /// As whom the issuers are asked, by their names in the policy.
+    /// The client credentials for each issuer, by its name in the policy.
     pub issuers: BTreeMap<String, Client>,
 }
 
@@ -41,7 +40,7 @@ impl Default for Introspection {
     }
 }
 
-/// As whom an issuer is asked. No secret stands here, only where it is.
+/// The client credentials for one issuer. No secret stands here, only where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {

@@ -65,7 +65,7 @@ pub struct Config {
     pub dpop: Dpop,
     /// How issuers' keys are fetched.
     pub keys: Keys,
-    /// How issuers are asked about tokens that are no JWTs.
+    /// How opaque tokens are introspected.
     pub introspection: Introspection,
     /// How many verified tokens are kept.
     pub cache: Cache,

@@ -16,7 +16,7 @@ use crate::daemon::secret;
 /// RFC 7523, section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// As whom an issuer is asked.
+/// The client credentials for one issuer.
 #[derive(PartialEq)]
 pub struct Credentials {
     client_id: String,

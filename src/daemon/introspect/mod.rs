@@ -165,7 +165,7 @@ fn iss(issuer: &Issuer) -> Option<&str> {
     }
 }
 
-/// As whom an issuer is asked, as the configuration says it.
+/// The client credentials for an issuer, from the configuration.
 fn credentials<'c>(
     issuer: &Issuer,
     config: &'c config::Introspection,
@@ -173,8 +173,8 @@ fn credentials<'c>(
     let fault = |fault: String| format!("introspection.issuers.{}: {fault}", issuer.name);
     let client = config.issuers.get(&issuer.name).ok_or_else(|| {
         fault(format!(
-            "the policy asks {} about tokens that are no JWTs (`keys introspect`), and nothing \
-             says as whom: name a `client_id`, and where its secret or key is",
+            "the policy introspects tokens at {} (`keys introspect`), which needs client \
+            credentials: add a `client_id` and the place of its secret or key",
             issuer.name
         ))
     })?;
@@ -224,7 +224,7 @@ impl Endpoints {
     }
 }
 
-/// Whom is asked, as whom, and within which bounds.
+/// The endpoint, the client credentials and the limits.
 #[derive(Debug, PartialEq)]
 struct Origin {
     /// The issuer's name in the policy.
@@ -318,8 +318,8 @@ impl Endpoint {
             let outcome = answer.wait_for(Option::is_some).await;
             let outcome = outcome.map_err(|ended| ended.to_string())?.clone();
             let known = outcome.unwrap_or_else(|| Err("no answer".into()))?;
-            // One that took longer than it is believed may be from before the token was revoked. The
-            // next question is asked after this request came.
+            // One that took longer than it is believed may be from before the token was revoked.
+            // The next question is asked after this request came.
             if known.answers(came, Instant::now()) {
                 return Ok(known);
             }
@@ -389,8 +389,8 @@ impl Endpoint {
         }
     }
 
-    /// Says why there is no answer; now and then, or an outage would fill the log. `/metrics` counts
-    /// each time.
+    /// Says why there is no answer; now and then, or an outage would fill the log. `/metrics`
+    /// counts each time.
     fn complain(&self, fault: &Refusal) {
         let issuer = &self.origin.issuer;
         if !self.notices.say(Notice::NoIntrospection { issuer, fault }) {

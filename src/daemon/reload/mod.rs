@@ -1,9 +1,9 @@
 //! Replaces the policy in force without affecting requests.
 //!
 //! Files change one after another, and a load in between would see half of a change. So nothing is
-//! taken while a file is open for writing, nor before two reads, a moment apart, agree; and a policy
-//! that has become less is taken at once only where that is known to be intended. The new policy is
-//! built next to the old one and swapped whole; one with errors changes nothing.
+//! taken while a file is open for writing, nor before two reads, a moment apart, agree; and a
+//! policy that has become less is taken at once only where that is known to be intended. The new
+//! policy is built next to the old one and swapped whole; one with errors changes nothing.
 
 mod less;
 
@@ -77,8 +77,8 @@ pub struct Held {
 enum Kept {
     /// It can't be.
     Wrong(String),
-    /// It is not whole, or perhaps not: with why, and when to look again. A reason that is not worth
-    /// a word yet is `None`.
+    /// It is not whole, or perhaps not: with why, and when to look again. A reason that is not
+    /// worth a word yet is `None`.
     Waiting(Option<String>, Duration),
 }
 
@@ -182,8 +182,8 @@ async fn attempt(daemon: &Arc<Daemon>, cause: Cause) -> Result<ReloadResult, Kep
     Ok(take(daemon, wanted, loaded).await?)
 }
 
-/// Whether a file is open for writing, so that nothing is taken yet. One that stays open is read all
-/// the same after a while, if it has become less in nothing: a feed may append to it for days.
+/// Whether a file is open for writing, so that nothing is taken yet. One that stays open is read
+/// all the same after a while, if it has become less in nothing: a feed may append to it for days.
 fn being_written(daemon: &Daemon, settings: &Reload) -> Option<Kept> {
     let hold = settings.hold.get();
     let (path, since) = daemon.writers.open()?;
@@ -263,8 +263,8 @@ fn sentences(less: &[Less]) -> String {
     named.join(", ")
 }
 
-/// Reads configuration and policy until two reads see the same, and nobody writes; `None` where they
-/// are what is in force. The last is whether it came to that.
+/// Reads configuration and policy until two reads see the same, and nobody writes; `None` where
+/// they are what is in force. The last is whether it came to that.
 async fn settled(
     daemon: &Arc<Daemon>,
     settings: &Reload,
@@ -334,7 +334,8 @@ async fn take(
         daemon.known().good = good;
         return Ok(ReloadResult::Unchanged);
     }
-    // As whom issuers are asked about tokens is a part of what requests are decided by.
+    // The client credentials for introspection are part of what decides requests: a change of them
+    // counts as another policy.
     if same_policy && wanted.config.introspection == daemon.settings().introspection {
         daemon.configure(wanted.config);
         daemon.known().good = good;

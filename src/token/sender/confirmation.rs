@@ -52,7 +52,7 @@ impl Member {
             Member::Absent => Ok(None),
             Member::Thumbprint(thumbprint) => Ok(Some(thumbprint)),
             Member::Unreadable => Err(refused(format!(
-                "the token's `cnf.{name}` is no SHA-256 thumbprint in base64url"
+                "the token's `cnf.{name}` is not a SHA-256 thumbprint in base64url"
             ))),
         }
     }

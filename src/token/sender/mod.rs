@@ -85,21 +85,23 @@ pub(super) fn check(
     };
     if !bound(senders.dpop, key) {
         return Err(refused(
-            "the token is not bound to a key of its client (`cnf.jkt`), as is asked for here: \
-             the client gets one that is by a DPoP proof at the token endpoint (RFC 9449, \
+            "the token is not bound to a key of its client (`cnf.jkt`), but the policy requires \
+            it: to get a bound token, the client sends a DPoP proof to the token endpoint (RFC \
+            9449, \
              section 5)",
         ));
     }
     if !bound(senders.mtls, certificate) {
         return Err(refused(
-            "the token is not bound to a client certificate (`cnf.x5t#S256`), as is asked for \
-             here: the client gets one that is by its certificate at the token endpoint \
+            "the token is not bound to a client certificate (`cnf.x5t#S256`), but the policy \
+            requires it: to get a bound token, the client presents its certificate at the token \
+            endpoint \
              (RFC 8705, section 3)",
         ));
     }
     if key.is_none() && shown.scheme == Scheme::Dpop {
         return Err(refused(
-            "the token was sent as `Authorization: DPoP`, and is bound to no key (`cnf.jkt`)",
+            "the token was sent as `Authorization: DPoP`, but is not bound to a key (`cnf.jkt`)",
         ));
     }
     if let Some(certificate) = certificate {
@@ -115,28 +117,28 @@ fn declared(
 ) -> Result<(Option<Thumbprint>, Option<Thumbprint>), Fault> {
     if senders == Senders::default() {
         return Err(refused(
-            "the token is bound to a key of its holder (`cnf`), and no proof of that key is \
-             asked for here: as a bearer token it is refused",
+            "the token is bound to a key of its holder (`cnf`), but the policy does not check \
+            that (`sender`): as a bearer token it is refused",
         ));
     }
     let key = confirmation.key.thumbprint("jkt")?;
     let certificate = confirmation.certificate.thumbprint("x5t#S256")?;
     if key.is_none() && certificate.is_none() {
         return Err(refused(
-            "the token is bound to its holder (`cnf`) by neither `jkt` (DPoP) nor `x5t#S256` (a \
-             client certificate), and by nothing else that portcullis can check",
+            "the token is bound to its holder (`cnf`), but neither by `jkt` (DPoP) nor by \
+            `x5t#S256` (a client certificate), and portcullis can check nothing else",
         ));
     }
     if key.is_some() && senders.dpop == Binding::Undeclared {
         return Err(refused(
-            "the token is bound to a key of its client (`cnf.jkt`), and no DPoP proof is asked \
-             for here",
+            "the token is bound to a key of its client (`cnf.jkt`), but the policy does not \
+            accept DPoP proofs (`sender dpop`)",
         ));
     }
     if certificate.is_some() && senders.mtls == Binding::Undeclared {
         return Err(refused(
-            "the token is bound to a client certificate (`cnf.x5t#S256`), and none is asked for \
-             here",
+            "the token is bound to a client certificate (`cnf.x5t#S256`), but the policy does not \
+            ask for one (`sender mtls`)",
         ));
     }
     Ok((key, certificate))
@@ -148,13 +150,13 @@ fn check_certificate(bound: Thumbprint, shown: Option<Thumbprint>) -> Result<(),
     match shown {
         Some(shown) if shown == bound => Ok(()),
         Some(shown) => Err(refused(format!(
-            "the token is bound to another client certificate (`x5t#S256` {bound}) than the one \
-             that was shown ({shown})"
+            "the token is bound to another client certificate (`x5t#S256` {bound}) than the \
+            connection's ({shown})"
         ))),
         None => Err(refused(
-            "the token is bound to a client certificate, and the request came with none: the \
-             client sent none, or the proxy does not pass it on, or `certificate` of the adapter \
-             names no source of it",
+            "the token is bound to a client certificate, but the request came with none: the \
+            client sent none, the proxy does not pass it on, or the adapter has no source for it \
+            (`certificate` in portcullis.yaml)",
         )),
     }
 }

@@ -69,8 +69,8 @@ impl Proof {
 pub(super) fn check(shown: &Shown<'_>, bound: Thumbprint, now: f64) -> Result<Proof, Fault> {
     if shown.scheme != Scheme::Dpop {
         return Err(refused(
-            "the token is bound to a key of its client (`cnf.jkt`), and was sent as a bearer \
-             token: send it as `Authorization: DPoP`, with a proof in the header `DPoP` \
+            "the token is bound to a key of its client (`cnf.jkt`), but was sent as a bearer \
+            token: send it as `Authorization: DPoP`, with a proof in the header `DPoP` \
              (RFC 9449, section 7.1)",
         ));
     }
@@ -93,8 +93,8 @@ pub(super) fn check(shown: &Shown<'_>, bound: Thumbprint, now: f64) -> Result<Pr
     }
     if !jws.signed_by(&key, algorithm) {
         return Err(invalid(
-            "the DPoP proof's signature is not that of the key in it: it was changed on its way, \
-             or signed by somebody else",
+            "the DPoP proof's signature does not match the key in it: it was changed in transit, \
+            or signed by somebody else",
         ));
     }
     Ok(Proof {
@@ -148,7 +148,7 @@ fn signer(jws: &Jws<'_>) -> Result<(Algorithm, Key), Fault> {
         .ok_or_else(|| {
             let names: Vec<&str> = Algorithm::asymmetric().flat_map(Algorithm::names).collect();
             invalid(format!(
-                "the DPoP proof is signed with {}; it may be with {}",
+                "the DPoP proof is signed with {}; supported are {}",
                 quoted(header.algorithm()),
                 names.join(", ")
             ))
@@ -160,8 +160,11 @@ fn signer(jws: &Jws<'_>) -> Result<(Algorithm, Key), Fault> {
     let jwk = json
         .get("jwk")
         .ok_or_else(|| invalid("the DPoP proof's header holds no key (`jwk`)"))?;
-    let key = keys::public_key(jwk)
-        .map_err(|problem| invalid(format!("the DPoP proof's key (`jwk`) is none: {problem}")))?;
+    let key = keys::public_key(jwk).map_err(|problem| {
+        invalid(format!(
+            "the DPoP proof's key (`jwk`) is invalid: {problem}"
+        ))
+    })?;
     if !key.fits(algorithm) {
         return Err(invalid(format!(
             "the DPoP proof's key (`jwk`) is not for its algorithm {algorithm}"
@@ -215,7 +218,7 @@ impl<'j> Claims<'j> {
     fn fit(&self, shown: &Shown<'_>) -> Result<(), Fault> {
         if self.method != shown.request.method {
             return Err(invalid(format!(
-                "the DPoP proof is for the method {} (`htm`), and the request's is {}",
+                "the DPoP proof is for the method {} (`htm`), but the request's is {}",
                 quoted(self.method),
                 quoted(shown.request.method)
             )));
@@ -242,13 +245,13 @@ impl<'j> Claims<'j> {
         let age = now - self.issued_at;
         if age > PROOF_MAX_AGE {
             return Err(invalid(format!(
-                "the DPoP proof was made {age:.0} s ago (`iat`), and at most {PROOF_MAX_AGE:.0} s \
+                "the DPoP proof was made {age:.0} s ago (`iat`), but at most {PROOF_MAX_AGE:.0} s \
                  are allowed: make one for each request, and set the client's clock"
             )));
         }
         if -age > PROOF_AHEAD {
             return Err(invalid(format!(
-                "the DPoP proof was made {:.0} s in the future (`iat`), and at most \
+                "the DPoP proof was made {:.0} s in the future (`iat`), but at most \
                  {PROOF_AHEAD:.0} s are allowed: set the client's clock",
                 -age
             )));
@@ -263,11 +266,11 @@ impl<'j> Claims<'j> {
             .ok_or_else(|| {
                 let what = match self.nonce {
                     None => "has no `nonce`",
-                    Some(_) => "has a `nonce` that is not valid, or no longer",
+                    Some(_) => "has an invalid or expired `nonce`",
                 };
                 let mut fault = invalid(format!(
-                    "the DPoP proof {what}: make another with the one in the header `DPoP-Nonce` \
-                     of this answer"
+                    "the DPoP proof {what}: make another with the nonce in the header \
+                    `DPoP-Nonce` of this response"
                 ));
                 fault.proof = Some(ProofError::NonceWanted);
                 fault

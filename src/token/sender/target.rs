@@ -21,14 +21,14 @@ struct Url {
 /// An error says what does not fit.
 pub(super) fn check(htu: &str, request: &Request<'_>, ports: Option<&[u16]>) -> Result<(), String> {
     let scheme = request.scheme.ok_or(
-        "the DPoP proof can't be checked: the request's scheme is not known, since `scheme` of \
-         the adapter names no source of it",
+        "the DPoP proof can't be checked: the request's scheme is not known, because the adapter \
+        has no source for it (`scheme` in portcullis.yaml)",
     )?;
     let authority = request
         .host
         .ok_or("the DPoP proof can't be checked: the request names no host")?;
     let asked = Url::of(scheme, authority, path_of(request.target))
-        .ok_or("the DPoP proof can't be checked: the request's host is none")?;
+        .ok_or("the DPoP proof can't be checked: the request's host is invalid")?;
     let listed = default_port(&asked.scheme) == Some(asked.port)
         || ports.is_none_or(|ports| ports.contains(&asked.port));
     if !listed {
@@ -39,7 +39,7 @@ pub(super) fn check(htu: &str, request: &Request<'_>, ports: Option<&[u16]>) -> 
     }
     let named = parse(htu).ok_or_else(|| {
         format!(
-            "the DPoP proof's `htu` is no URL of a request: {}",
+            "the DPoP proof's `htu` is not the URL of a request: {}",
             quoted(htu)
         )
     })?;
@@ -47,7 +47,7 @@ pub(super) fn check(htu: &str, request: &Request<'_>, ports: Option<&[u16]>) -> 
         return Ok(());
     }
     Err(format!(
-        "the DPoP proof is for {} (`htu`), and the request is for {}",
+        "the DPoP proof is for {} (`htu`), but the request is for {}",
         quoted(&named.to_string()),
         quoted(&asked.to_string())
     ))

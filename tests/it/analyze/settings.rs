@@ -106,19 +106,19 @@ fn settings_are_compared_by_what_they_let_through() {
         (
             with("", AUDIENCE),
             with("keys introspect \"https://issuer.example/ask\"", AUDIENCE),
-            "who is asked about tokens of `https://issuer.example` that are no JWTs: nobody became `https://issuer.example/ask`",
+            "who introspects opaque tokens of `https://issuer.example`: nobody became `https://issuer.example/ask`",
             "loosened",
         ),
         (
             with("keys introspect \"https://issuer.example/ask\"", AUDIENCE),
             with("", AUDIENCE),
-            "who is asked about tokens of `https://issuer.example` that are no JWTs: `https://issuer.example/ask` became nobody",
+            "who introspects opaque tokens of `https://issuer.example`: `https://issuer.example/ask` became nobody",
             "tightened",
         ),
         (
             with("keys introspect \"https://issuer.example/ask\"", AUDIENCE),
             with("keys introspect \"https://issuer.example/other\"", AUDIENCE),
-            "who is asked about tokens of `https://issuer.example` that are no JWTs: `https://issuer.example/ask` became `https://issuer.example/other`",
+            "who introspects opaque tokens of `https://issuer.example`: `https://issuer.example/ask` became `https://issuer.example/other`",
             "changed",
         ),
         (

@@ -44,43 +44,46 @@ fn the_hint_names_what_is_near() {
             "PUT",
             host,
             "/orders",
-            "no route of the policy names `PUT` for this path; there are routes for `GET`, `HEAD`, `POST`",
+            "no route of the policy matches `PUT` for this path; there are routes for `GET`, \
+            `HEAD`, `POST`",
         ),
         (
             "GET",
             host,
             "/order",
-            "no route of the policy names this path; the nearest one is `GET /orders`",
+            "no route of the policy matches this path; the nearest one is `GET /orders`",
         ),
         (
             "GET",
             host,
             "/Orders",
-            "no route of the policy names this path; the nearest one is `GET /orders`",
+            "no route of the policy matches this path; the nearest one is `GET /orders`",
         ),
         (
             "DELETE",
             host,
             "/customers/7/keys",
-            "no route of the policy names this path; the nearest one is `DELETE /customers/{id}/key`",
+            "no route of the policy matches this path; the nearest one is `DELETE \
+            /customers/{id}/key`",
         ),
         (
             "DELETE",
             host,
             "/customers/7",
-            "no route of the policy names this path; the nearest one is `DELETE /customers/{id}/key`",
+            "no route of the policy matches this path; the nearest one is `DELETE \
+            /customers/{id}/key`",
         ),
         (
             "GET",
             host,
             "/orders/7/items",
-            "no route of the policy names this path; the nearest one is `GET /orders/{id}`",
+            "no route of the policy matches this path; the nearest one is `GET /orders/{id}`",
         ),
         (
             "GET",
             host,
             "/elsewhere/entirely",
-            "no route of the policy names this method, host and path",
+            "no route of the policy matches this method, host and path",
         ),
         (
             "GET",
@@ -128,6 +131,6 @@ fn the_hint_stays_short() {
     let said = hint(&policy, "GET", "h7.example.net", &long);
     assert_eq!(
         said,
-        "no route of the policy names this method, host and path"
+        "no route of the policy matches this method, host and path"
     );
 }

@@ -268,17 +268,17 @@ fn what_is_no_key_set_says_so() {
         (
             b"{\"keys\":[],\"keys\":[]}",
             Provenance::Published,
-            "not JSON: the member `keys` is there twice at line 1 column 17",
+            "not JSON: the member `keys` occurs twice at line 1 column 17",
         ),
         (
             b"[]",
             Provenance::Published,
-            "no JWK set: an object with an array `keys`",
+            "not a JWK set, an object with an array `keys`",
         ),
         (
             b"{\"keys\":{}}",
             Provenance::File,
-            "no JWK set: an object with an array `keys`",
+            "not a JWK set, an object with an array `keys`",
         ),
         (
             b"{\"keys\":[]}",
@@ -289,7 +289,7 @@ fn what_is_no_key_set_says_so() {
         (
             b"{\"kty\":\"RSA\"}",
             Provenance::Published,
-            "no JWK set: an object with an array `keys`",
+            "not a JWK set, an object with an array `keys`",
         ),
         (
             b"{\"kty\":\"RSA\"}",

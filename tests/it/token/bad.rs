@@ -70,8 +70,8 @@ fn what_is_no_jwt_is_opaque_and_what_is_meant_as_one_malformed() {
     let opaque = "token.opaque: the token is not a JWT, and there is no introspection for this \
                   API; ask Auth0 for an access token with the parameter `audience` set to \
                   `https://api.example.com`";
-    let encrypted = "token.encrypted: the token is encrypted (JWE): only who holds its key can \
-                     read it; ask Auth0 for an access token with the parameter `audience` set to \
+    let encrypted = "token.encrypted: the token is encrypted (JWE), and only the holder of its \
+    key can read it; ask Auth0 for an access token with the parameter `audience` set to \
                      `https://api.example.com`";
     let jwe = URL_SAFE_NO_PAD.encode(r#"{"alg":"dir","enc":"A256GCM"}"#);
     all(
@@ -142,22 +142,22 @@ fn what_is_no_jwt_is_opaque_and_what_is_meant_as_one_malformed() {
             (
                 "cut off behind the header",
                 header.to_owned(),
-                "token.malformed: a JWT has three parts with dots between them; the token has 1",
+                "token.malformed: a JWT has three parts separated by dots; the token has 1",
             ),
             (
                 "without a signature's dot",
                 format!("{header}.{payload}"),
-                "token.malformed: a JWT has three parts with dots between them; the token has 2",
+                "token.malformed: a JWT has three parts separated by dots; the token has 2",
             ),
             (
                 "a part too many",
                 format!("{good}."),
-                "token.malformed: a JWT has three parts with dots between them; the token has 4",
+                "token.malformed: a JWT has three parts separated by dots; the token has 4",
             ),
             (
                 "five parts, not encrypted",
                 format!("{good}.a.b"),
-                "token.malformed: a JWT has three parts with dots between them; the token has 5",
+                "token.malformed: a JWT has three parts separated by dots; the token has 5",
             ),
             (
                 "without a signature",
@@ -167,15 +167,15 @@ fn what_is_no_jwt_is_opaque_and_what_is_meant_as_one_malformed() {
             (
                 "detached",
                 format!("{header}..{signature}"),
-                "token.malformed: the token has no payload: detached content (RFC 7515, \
-                 appendix F) is no JWT",
+                "token.malformed: the token has no payload: detached content (RFC 7515, appendix \
+                F) is not a JWT",
             ),
             (
                 "in JSON",
                 json!({"payload": payload, "protected": header, "signature": signature})
                     .to_string(),
-                "token.malformed: the token is in JSON serialization; a JWT is in the compact \
-                 one (RFC 7519, section 1)",
+                "token.malformed: the token uses the JSON serialization; a JWT uses the compact \
+                one (RFC 7519, section 1)",
             ),
             (
                 "padding",
@@ -212,8 +212,8 @@ fn what_is_no_jwt_is_opaque_and_what_is_meant_as_one_malformed() {
             (
                 "bits behind the last byte",
                 world.signer.sign_parts(header, "e31"),
-                "token.malformed: the payload is not base64url: the bits behind its last byte \
-                 are not zero",
+                "token.malformed: the payload is not base64url: the bits after its last byte are \
+                not zero",
             ),
             (
                 "a character alone",
@@ -251,12 +251,12 @@ fn a_header_is_strict() {
         ),
         (
             r#"{"alg":"ES256","alg":"ES256"}"#,
-            "token.malformed: the header is not JSON: the member `alg` is there twice at line 1 column 20"
+            "token.malformed: the header is not JSON: the member `alg` occurs twice at line 1 column 20"
                 .to_owned(),
         ),
         (
             r#"{"alg":"ES256","\u0061lg":"none"}"#,
-            "token.malformed: the header is not JSON: the member `alg` is there twice at line 1 column 25"
+            "token.malformed: the header is not JSON: the member `alg` occurs twice at line 1 column 25"
                 .to_owned(),
         ),
         (
@@ -289,28 +289,28 @@ fn a_header_is_strict() {
         (
             r#"{"alg":"ES256","b64":false}"#,
             "token.critical: the header has an unencoded payload (`b64`), which portcullis does \
-             not understand"
+            not support"
                 .to_owned(),
         ),
         (
             r#"{"alg":"ES256","crit":["b64"],"b64":true}"#,
-            format!("{critical}: `b64`, which portcullis does not understand"),
+            format!("{critical}: `b64`, which portcullis does not support"),
         ),
         (
             r#"{"alg":"ES256","crit":["a","b","c","d"]}"#,
-            format!("{critical}: `a`, `b`, `c`, which portcullis does not understand"),
+            format!("{critical}: `a`, `b`, `c`, which portcullis does not support"),
         ),
         (
             r#"{"alg":"ES256","crit":["exp"]}"#,
-            format!("{critical}: `exp`, which portcullis does not understand"),
+            format!("{critical}: `exp`, which portcullis does not support"),
         ),
         (
             r#"{"alg":"ES256","crit":[]}"#,
-            format!("{critical} without a name, which portcullis does not understand"),
+            format!("{critical} without a name, which portcullis does not support"),
         ),
         (
             r#"{"alg":"ES256","crit":null}"#,
-            format!("{critical} without a name, which portcullis does not understand"),
+            format!("{critical} without a name, which portcullis does not support"),
         ),
     ] {
         assert_eq!(said(&world.asked(&raw(header))), expected, "{header}");
@@ -378,19 +378,19 @@ fn a_payload_is_a_claims_set_with_an_end() {
         ),
         (
             b"{\"sub\":\"a\",\"sub\":\"b\"}",
-            "the payload is not JSON: the member `sub` is there twice at line 1 column 16",
+            "the payload is not JSON: the member `sub` occurs twice at line 1 column 16",
         ),
         (
             b"{\"a\":{\"b\":1,\"c\":2,\"b\":3}}",
-            "the payload is not JSON: the member `b` is there twice at line 1 column 21",
+            "the payload is not JSON: the member `b` occurs twice at line 1 column 21",
         ),
         (
             nested.as_bytes(),
-            "the payload is a token itself: nested JWTs are not taken",
+            "the payload is a token itself: nested JWTs are not accepted",
         ),
         (
             b"{}",
-            "the token has no end (`exp`); one that is valid for ever is not taken",
+            "the token has no `exp`; tokens that never expire are not accepted",
         ),
         (
             b"{\"exp\":1e400}",

@@ -140,7 +140,7 @@ fn an_active_token_is_one_like_any_other() {
         (json!({"iss": null}), "allowed"),
         (
             json!({"iss": "https://id.example.com"}),
-            "token.unknown_issuer: the token is of `https://id.example.com`, as acme says",
+            "token.unknown_issuer: acme's introspection result names another issuer",
         ),
         (
             json!({"iss": "https://globex.example.com/"}),
@@ -168,7 +168,7 @@ fn an_active_token_is_one_like_any_other() {
         (json!({"token_type": "access_token"}), "allowed"),
         (
             json!({"token_type": "mac"}),
-            "token.wrong_type: the token is of the type `mac`",
+            "token.wrong_type: the token's type is `mac`",
         ),
         (json!({"token_type": "N_A"}), "token.wrong_type: "),
         (
@@ -187,7 +187,7 @@ fn an_active_token_is_one_like_any_other() {
         ),
         (
             json!({"token_type": "DPoP"}),
-            "token.sender: the token's type is `DPoP`, and acme says not which key",
+            "token.sender: the token's type is `DPoP`, but acme's introspection result does not",
         ),
     ] {
         let came = with(members.clone());
@@ -219,7 +219,7 @@ fn what_the_issuer_asks_of_its_tokens_it_asks_of_these() {
         (
             "tokens access",
             json!({}),
-            "token.wrong_type: acme says not that the token is an access token",
+            "token.wrong_type: acme's introspection result has no `token_type`",
         ),
         ("tokens access", json!({"token_type": "Bearer"}), "allowed"),
         ("max age 1h", json!({}), "allowed"),
@@ -231,7 +231,7 @@ fn what_the_issuer_asks_of_its_tokens_it_asks_of_these() {
         (
             "max age 1h",
             json!({"iat": null}),
-            "token.malformed: acme says not when",
+            "token.malformed: acme's introspection result does not say when",
         ),
         ("leeway 0s", json!({"exp": NOW - 1.0}), "token.expired: "),
         (
@@ -354,7 +354,7 @@ fn of_many_tenants_the_answer_names_one() {
         ),
         (
             json!({"iss": null, "tid": "a"}),
-            "token.unknown_issuer: acme says not whose",
+            "token.unknown_issuer: acme's introspection result has no `iss`",
         ),
     ] {
         let came = said(&asked(&world, &answer(&members)));

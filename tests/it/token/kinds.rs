@@ -9,7 +9,7 @@ fn policy(settings: &str) -> String {
     ORDERS.replace("ES256, RS256", &format!("ES256, RS256\n    {settings}"))
 }
 
-const IS_ID: &str = "it tells a client who signed in, and is no access token; ask Auth0 for an \
+const IS_ID: &str = "it tells a client who signed in, and is not an access token; ask Auth0 for an \
                      access token with the parameter `audience` set to `https://api.example.com`";
 
 #[test]
@@ -177,8 +177,8 @@ fn a_refresh_token_is_recognised() {
         assert_eq!(
             said(&world.asked(&token)),
             format!(
-                "token.is_refresh_token: the token is a refresh token ({sign}), for the provider \
-                 alone: exchange it there for an access token, and send that"
+                "token.is_refresh_token: the token is a refresh token ({sign}), which is only for \
+                the provider: exchange it there for an access token, and send that"
             )
         );
     }
@@ -249,13 +249,13 @@ fn where_id_tokens_are_wanted_access_tokens_are_not() {
         (json!({"scope": null, "client_id": "app"}), "allowed"),
         (
             json!({}),
-            "token.wrong_type: the token is an access token (it has scopes), where ID tokens are \
-             asked for",
+            "token.wrong_type: the token is an access token (it has scopes), but ID tokens are \
+            required",
         ),
         (
             json!({"scope": null, "token_use": "access"}),
             "token.wrong_type: the token is an access token (its claim `token_use` is `access`), \
-             where ID tokens are asked for",
+            but ID tokens are required",
         ),
     ] {
         let token = world.signer.token(&claims(&members));
@@ -286,8 +286,8 @@ fn a_bound_token_is_no_bearer_token() {
     let world = World::new(ORDERS);
     for bound in [json!({"jkt": "x"}), json!({}), json!("x")] {
         let bad = claims(&json!({"cnf": bound}));
-        let expected = "token.sender: the token is bound to a key of its holder (`cnf`), and no \
-                        proof of that key is asked for here: as a bearer token it is refused";
+        let expected = "token.sender: the token is bound to a key of its holder (`cnf`), but the \
+        policy does not check that (`sender`): as a bearer token it is refused";
         assert_eq!(said(&world.asked(&world.signer.token(&bad))), expected);
         assert_eq!(said(&world.asked_claims(&bad)), expected);
     }

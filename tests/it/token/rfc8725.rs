@@ -122,7 +122,7 @@ fn section_3_3_validate_all_cryptographic_operations() {
     let nested = world.signer.raw(header.as_bytes(), token.as_bytes());
     assert_eq!(
         said(&world.asked(&nested)),
-        "token.malformed: the payload is a token itself: nested JWTs are not taken"
+        "token.malformed: the payload is a token itself: nested JWTs are not accepted"
     );
     // Of two signatures, one good.
     let signed = |signer: &Signer| {

@@ -36,7 +36,10 @@ fn the_algorithm_is_said_by_the_policy_alone() {
         ("none\u{0}", ""),
         ("es256", " (names of algorithms are case-sensitive)"),
         ("ed25519", " (names of algorithms are case-sensitive)"),
-        ("HS256", "; whoever can check an HMAC can also make one"),
+        (
+            "HS256",
+            "; anyone who can verify an HMAC can also create one",
+        ),
     ] {
         let token = world.signer.token_with(&json!({"alg": alg}), &good);
         let shown = alg.replace('\0', "\\u{0}");
@@ -90,8 +93,7 @@ fn keys_that_a_token_brings_along_are_not_used() {
         let token = forger.token_with(&json!({ name: value }), &claims(&json!({})));
         assert_eq!(
             said(&world.asked(&token)),
-            "token.bad_signature: the signature is not that of acme's key `k1` over this token: \
-             the token was changed on its way, or signed by somebody else",
+            "token.bad_signature: the signature does not match acme's key `k1`: the token was changed in transit, or signed by somebody else",
             "{name}"
         );
     }
@@ -133,8 +135,7 @@ fn a_token_is_checked_by_the_keys_that_fit_its_header() {
         (two.token_with(&json!({"kid": null}), &good), "allowed"),
         (
             stranger.token(&good),
-            "token.bad_signature: the signature is not that of any of acme's 2 keys for ES256 over \
-             this token: the token was changed on its way, or signed by somebody else",
+            "token.bad_signature: the signature does not match any of acme's 2 keys for ES256: the token was changed in transit, or signed by somebody else",
         ),
         (
             one.token_with(&json!({"kid": "rsa"}), &good),
@@ -147,8 +148,7 @@ fn a_token_is_checked_by_the_keys_that_fit_its_header() {
         ),
         (
             one.token_with(&json!({"kid": "k2"}), &good),
-            "token.bad_signature: the signature is not that of acme's key `k2` over this token: \
-             the token was changed on its way, or signed by somebody else",
+            "token.bad_signature: the signature does not match acme's key `k2`: the token was changed in transit, or signed by somebody else",
         ),
     ];
     for (token, expected) in rows {
@@ -162,7 +162,7 @@ fn a_token_is_checked_by_the_keys_that_fit_its_header() {
     let down = World::without_keys(ORDERS);
     assert_eq!(
         said(&down.asked(&one.token(&good))),
-        "keys.unavailable: the keys of acme can't be had at present; try again later"
+        "keys.unavailable: the keys of acme are not available at the moment; try again later"
     );
 }
 
@@ -179,14 +179,12 @@ fn each_key_of_one_kid_is_tried() {
         (two.token(&good), "allowed"),
         (
             stranger.token(&good),
-            "token.bad_signature: the signature is not that of any of acme's 2 keys named `k` over \
-             this token: the token was changed on its way, or signed by somebody else",
+            "token.bad_signature: the signature does not match any of acme's 2 keys named `k`: the token was changed in transit, or signed by somebody else",
         ),
         // A `kid` is binding, however well another key would do.
         (
             one.clone().kid("other").token(&good),
-            "token.bad_signature: the signature is not that of acme's key `other` over this token: \
-             the token was changed on its way, or signed by somebody else",
+            "token.bad_signature: the signature does not match acme's key `other`: the token was changed in transit, or signed by somebody else",
         ),
     ] {
         assert_eq!(said(&world.asked(&token)), expected);
@@ -209,8 +207,8 @@ fn only_so_many_keys_are_tried() {
     assert_eq!(
         said(&world.asked(&without(beyond))),
         format!(
-            "token.bad_signature: the signature is not that of any of the first {MAX_TRIED} of \
-             acme's {} keys for ES256 over this token: the token was changed on its way, or signed \
+            "token.bad_signature: the signature does not match any of the first {MAX_TRIED} of \
+             acme's {} keys for ES256: the token was changed in transit, or signed \
              by somebody else",
             MAX_TRIED + 2
         )

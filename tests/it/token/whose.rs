@@ -17,17 +17,17 @@ fn an_issuer_is_compared_exactly_and_near_misses_are_named() {
     let near = |iss: &str, by: &str| {
         format!(
             "token.unknown_issuer: the token's `iss` is `{iss}`; it differs from \
-             `https://acme.eu.auth0.com/` by {by}, and they are compared exactly"
+             `https://acme.eu.auth0.com/` in {by}, and the two must match exactly"
         )
     };
     let far = |iss: &str| {
         format!(
-            "token.unknown_issuer: the token is of `{iss}`; this API takes tokens of \
+            "token.unknown_issuer: the token was issued by `{iss}`; this API accepts tokens of \
              `https://acme.eu.auth0.com/`"
         )
     };
     for (iss, by) in [
-        ("https://acme.eu.auth0.com", Some("the slash at the end")),
+        ("https://acme.eu.auth0.com", Some("the trailing slash")),
         (
             "http://acme.eu.auth0.com/",
             Some("the scheme, `http` or `https`"),
@@ -37,7 +37,7 @@ fn an_issuer_is_compared_exactly_and_near_misses_are_named() {
         ("HTTPS://acme.eu.auth0.com/", Some("upper and lower case")),
         (
             "http://Acme.eu.auth0.com",
-            Some("the slash at the end and the scheme, `http` or `https` and upper and lower case"),
+            Some("the trailing slash and the scheme, `http` or `https` and upper and lower case"),
         ),
         ("https://acme.eu.auth0.com//", None),
         ("https://acme.eu.auth0.com/ ", None),
@@ -50,8 +50,7 @@ fn an_issuer_is_compared_exactly_and_near_misses_are_named() {
     }
     assert_eq!(
         asked(&world, &json!({"iss": null})),
-        "token.unknown_issuer: the token says not who issued it (no `iss`); this API takes \
-         `https://acme.eu.auth0.com/`"
+        "token.unknown_issuer: the token does not say who issued it (no `iss`); this API accepts tokens of `https://acme.eu.auth0.com/`"
     );
 }
 
@@ -90,8 +89,8 @@ fn a_tenant_in_the_issuer_equals_its_claim() {
             tenant("t-1"),
             json!("t-2"),
             format!(
-                "token.unknown_issuer: the token's `iss` is `{}`; for {pattern} the claim `tid` \
-                 must be `t-1`, and is `t-2`, and they are compared exactly",
+                "token.unknown_issuer: the token's `iss` is `{}`; with {pattern}, the claim `tid` \
+                 must be `t-1`, but it is `t-2`",
                 tenant("t-1")
             ),
         ),
@@ -99,8 +98,8 @@ fn a_tenant_in_the_issuer_equals_its_claim() {
             tenant("t-1"),
             json!(null),
             format!(
-                "token.unknown_issuer: the token's `iss` is `{}`; for {pattern} the claim `tid` \
-                 must be there, as a string, and they are compared exactly",
+                "token.unknown_issuer: the token's `iss` is `{}`; with {pattern}, the claim \
+                 `tid` must be present, as a string",
                 tenant("t-1")
             ),
         ),
@@ -108,8 +107,8 @@ fn a_tenant_in_the_issuer_equals_its_claim() {
             tenant("t-1") + "/",
             json!("t-1"),
             format!(
-                "token.unknown_issuer: the token's `iss` is `{}/`; it differs from {pattern} by \
-                 the slash at the end, and they are compared exactly",
+                "token.unknown_issuer: the token's `iss` is `{}/`; it differs from {pattern} in \
+                 the trailing slash, and the two must match exactly",
                 tenant("t-1")
             ),
         ),
@@ -128,8 +127,8 @@ fn an_issuer_of_another_api_or_version_is_named() {
     let world = World::new(TENANTS);
     assert_eq!(
         asked(&world, &json!({})),
-        "token.unknown_issuer: the token is of `https://acme.eu.auth0.com/`; this API takes \
-         tokens of `https://login.microsoftonline.com/{tid}/v2.0` (the policy knows it as acme, \
+        "token.unknown_issuer: the token was issued by `https://acme.eu.auth0.com/`; this API accepts \
+        tokens of `https://login.microsoftonline.com/{tid}/v2.0` (the policy knows it as acme, \
          for other APIs)"
     );
     assert_eq!(
@@ -137,8 +136,8 @@ fn an_issuer_of_another_api_or_version_is_named() {
             &world,
             &json!({"iss": "https://sts.windows.net/t-1/", "tid": "t-1"})
         ),
-        "token.unknown_issuer: the token is of `https://sts.windows.net/t-1/`; this API takes \
-         tokens of `https://login.microsoftonline.com/{tid}/v2.0`; this is an Entra token of \
+        "token.unknown_issuer: the token was issued by `https://sts.windows.net/t-1/`; this API accepts \
+        tokens of `https://login.microsoftonline.com/{tid}/v2.0`; this is an Entra token of \
          version 1: set `requestedAccessTokenVersion` to 2 in the API's app registration"
     );
 }
@@ -161,7 +160,7 @@ fn a_token_is_for_one_of_the_api_s_audiences() {
     let world = World::new(ORDERS);
     let ask = "ask Auth0 for an access token with the parameter `audience` set to \
                `https://api.example.com`";
-    let wants = "this API asks for `https://api.example.com`";
+    let wants = "this API expects `https://api.example.com`";
     for (aud, expected) in [
         (json!(["https://api.example.com"]), "allowed".to_owned()),
         (
@@ -183,8 +182,8 @@ fn a_token_is_for_one_of_the_api_s_audiences() {
         (
             json!("https://api.example.com/"),
             format!(
-                "the token is for `https://api.example.com/`; {wants}: the two differ by the \
-                 slash at the end, and must be written alike"
+                "the token is for `https://api.example.com/`; {wants}: they differ only in the \
+                trailing slash, and must match exactly"
             ),
         ),
         (
@@ -195,7 +194,7 @@ fn a_token_is_for_one_of_the_api_s_audiences() {
             json!("https://acme.eu.auth0.com/userinfo"),
             format!(
                 "the token is for `https://acme.eu.auth0.com/userinfo`, which is Auth0's own \
-                 user information endpoint; {wants}; {ask}"
+                userinfo endpoint; {wants}; {ask}"
             ),
         ),
         (
@@ -221,8 +220,8 @@ fn each_provider_has_its_advice() {
     for (url, advice) in [
         (
             "https://login.microsoftonline.com/t-1/v2.0",
-            "ask Entra for an access token with the scope `https://api.example.com/.default`, or \
-             another of this API",
+            "ask Entra for an access token with the scope `https://api.example.com/.default`, or with \
+             another scope of this API",
         ),
         (
             "https://id.example.com/realms/main",
@@ -236,14 +235,15 @@ fn each_provider_has_its_advice() {
         ),
         (
             "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_x",
-            "ask Cognito for an access token with the resource `https://api.example.com`; its \
-             access tokens have no `aud` otherwise (`audience from client_id` checks the client \
+            "ask Cognito for an access token with the resource `https://api.example.com`; \
+            otherwise its access tokens have no `aud` (`audience from client_id` checks the client \
              instead)",
         ),
         (
             "https://accounts.google.com",
-            "Google issues JWTs for others as ID tokens only: ask for one with the target \
-             audience `https://api.example.com`, and let the policy say `tokens id`",
+            "for APIs other than its own, Google issues only ID tokens: ask for one with the \
+            target \
+             audience `https://api.example.com`, and write `tokens id` in the policy",
         ),
         (
             "https://notauth0.com/",
@@ -255,7 +255,7 @@ fn each_provider_has_its_advice() {
         assert_eq!(
             asked(&world, &json!({"iss": url, "aud": "x"})),
             format!(
-                "token.wrong_audience: the token is for `x`; this API asks for \
+                "token.wrong_audience: the token is for `x`; this API expects \
                  `https://api.example.com`; {advice}"
             )
         );
@@ -275,9 +275,9 @@ fn a_token_for_microsoft_graph_is_for_graph() {
     let broken = format!("{}AAAA", &token[..token.len() - 4]);
     let expected = "token.wrong_audience: the token is for \
                     `00000003-0000-0000-c000-000000000000`, which is Microsoft Graph; only Graph \
-                    can verify such a token; this API asks for `https://api.example.com`; ask \
+                    can verify such a token; this API expects `https://api.example.com`; ask \
                     Entra for an access token with the scope `https://api.example.com/.default`, \
-                    or another of this API";
+                    or with another scope of this API";
     assert_eq!(said(&world.asked(&token)), expected);
     assert_eq!(said(&world.asked(&broken)), expected);
     // For this API's own audience a bad signature stays one.
@@ -298,15 +298,13 @@ fn an_issuer_s_own_audience_is_asked_for_beside() {
         (json!(["https://api.example.com", "edge"]), "allowed"),
         (
             json!("https://api.example.com"),
-            "token.wrong_audience: the token is for `https://api.example.com`; every token of \
-             acme asks for `gateway`, `edge`; ask Auth0 for an access token with the parameter \
+            "token.wrong_audience: the token is for `https://api.example.com`; for tokens of \
+             acme, the policy expects `gateway`, `edge`; ask Auth0 for an access token with the parameter \
              `audience` set to `gateway`",
         ),
         (
             json!("gateway"),
-            "token.wrong_audience: the token is for `gateway`; this API asks for \
-             `https://api.example.com`; ask Auth0 for an access token with the parameter \
-             `audience` set to `https://api.example.com`",
+            "token.wrong_audience: the token is for `gateway`; this API expects `https://api.example.com`; ask Auth0 for an access token with the parameter `audience` set to `https://api.example.com`",
         ),
     ] {
         assert_eq!(asked(&world, &json!({"aud": aud})), expected);
@@ -416,8 +414,8 @@ fn a_token_may_be_too_old() {
         ),
         (
             json!({"iat": null}),
-            "token.malformed: the token says not when it was issued (`iat`), which `max age` \
-             needs",
+            "token.malformed: the token does not say when it was issued (`iat`), which `max age` \
+            needs",
         ),
         // Expired comes before too old: it is what the client knows.
         (

@@ -375,7 +375,7 @@ async fn a_nonce_is_asked_for_and_given() {
         refused(
             &ask(proof(json!({"nonce": "AAAA"}))).await,
             "use_dpop_nonce",
-            "no longer",
+            "expired",
         );
         // The client's clock does not matter now.
         let second = ask(proof(json!({"nonce": nonce, "iat": 1_500_000_000}))).await;

@@ -285,7 +285,7 @@ fn a_proof_holds_the_nonce_that_is_asked_for() {
     let new = || Attempt::new(&client);
     for (nonce, hint) in [
         (Value::Null, "has no `nonce`"),
-        (json!("old"), "not valid, or no longer"),
+        (json!("old"), "invalid or expired"),
     ] {
         let outcome = said(&asked(new().payload("nonce", nonce)));
         assert!(outcome.starts_with("use_dpop_nonce: "), "{outcome}");
