@@ -453,7 +453,7 @@ fn check_paths(
         if let Some(first) = seen.iter().find(|known| known.node == setting.node) {
             out.say(
                 Diagnostic::new(Code::DoubledSetting, setting.span, "this is said twice")
-                    .also(first.span, "said here already"),
+                    .also(first.span, "already given here"),
             );
         }
         seen.push(setting);

@@ -29,10 +29,13 @@ pub(super) fn resolve(env: Env, at: At, condition: &ast::Condition, out: &mut Ou
                 Diagnostic::new(
                     Code::TokenAtomInPublic,
                     condition.span,
-                    format!("`{what}` is of a token, and `public if` looks at none"),
+                    format!("`{what}` tests a token, but `public if` reads none"),
                 )
-                .also(public, "no token is looked at here")
-                .help("`public if` may speak of path, host, method, address, header and query; else write `requires`"),
+                .also(public, "no token is read here")
+                .help(
+                    "`public if` can test path, host, method, address, header and query; \
+                otherwise write `requires`",
+                ),
             ),
         );
         return None;
@@ -95,7 +98,7 @@ fn host_header(name: &Spanned<String>) -> Diagnostic {
     Diagnostic::new(
         Code::BadValue,
         name.span,
-        "the host of a request is asked for by the API's `host`, not by the header",
+        "the host of a request is tested by the API's `host`, not by the header",
     )
     .help("write `host \"…\"` in the API, or `host.NAME == …` for a label of it")
 }
@@ -133,7 +136,7 @@ fn method(test: &ast::Test, span: Span, out: &mut Out) -> Option<Atom> {
                     Code::WrongKind,
                     name.span,
                     format!(
-                        "methods are listed in brackets, and `{}` is a name",
+                        "methods are listed in brackets, but `{}` is a name",
                         name.node
                     ),
                 )
@@ -222,10 +225,10 @@ fn refuse_negation(at: At, what: &str, span: Span, out: &mut Out) -> Option<()> 
             Diagnostic::new(
                 Code::NegatedRequest,
                 span,
-                format!("`{what}` can't stand under `not`"),
+                format!("`{what}` can't be negated"),
             )
             .also(not, "the `not`")
-            .help("a client can always leave it out; ask for what must be there instead"),
+            .help("a client can always leave it out; test for what must be present instead"),
         ),
     );
     None
@@ -236,7 +239,7 @@ pub(super) fn wrong_test(span: Span, what: &str, test: &ast::Test, instead: &str
     Diagnostic::new(
         Code::WrongTest,
         span,
-        format!("{what} has no test `{}`", test_word(test)),
+        format!("{what} has no operator `{}`", test_word(test)),
     )
     .help(format!("write {instead}"))
 }

@@ -171,7 +171,7 @@ fn no_such_test(subject: Subject, test: &Test) -> Diagnostic {
         Code::WrongTest,
         subject.span,
         format!(
-            "`{word}` is not for {article}, which `{}` is",
+            "`{word}` does not apply to {article}, which `{}` is",
             subject.name.node
         ),
     );

@@ -59,7 +59,7 @@ const CHECKED: [(&str, &str); 6] = [
     ("iss", "write `token from ISSUER`"),
     (
         "aud",
-        "the API's and the issuer's `audience` say what it must hold",
+        "the API's and the issuer's `audience` say what it must contain",
     ),
     ("exp", "a token that has expired is always refused"),
     ("nbf", "a token that is not valid yet is always refused"),
@@ -372,7 +372,7 @@ impl ApiClaims {
                 format!("declared for the issuer `{}` only", issuer.name),
             )
             .help(format!(
-                "declare it in an issuer whose tokens `{api}` takes, or add `{}` to them",
+                "declare it in an issuer whose tokens `{api}` accepts, or add `{}` to them",
                 issuer.name
             ));
             return Err(Box::new(diagnostic));

@@ -92,7 +92,7 @@ pub(super) fn resolve(
                 condition.span,
                 format!("the condition has more than {MAX_ATOMS} tests"),
             )
-            .help("each use of a `let` counts as often as it tests; name long lists as a `set`"),
+            .help("each use of a `let` counts all its tests; name long lists as a `set`"),
         );
         return None;
     }

@@ -31,7 +31,7 @@ pub(super) fn check(env: Env, apis: &[Api], block: &ast::TestBlock, out: &mut Ou
                 Diagnostic::new(
                     Code::DoubledName,
                     token.name.span,
-                    format!("the token `{}` is there twice", token.name.node),
+                    format!("the token `{}` is declared twice", token.name.node),
                 )
                 .also(*first, "first here"),
             );
@@ -93,7 +93,7 @@ fn expectation(
                     Diagnostic::new(
                         Code::BadValue,
                         text.span,
-                        format!("`{}` is no address", text.node),
+                        format!("`{}` is not an address", text.node),
                     )
                     .help("write one address, such as `192.0.2.1`"),
                 );
@@ -163,7 +163,7 @@ fn target(apis: &[Api], text: &Spanned<String>, out: &mut Out) -> Option<Target>
         Diagnostic::new(
             Code::TestTarget,
             text.span,
-            format!("`{}` is no target: {why}", text.node),
+            format!("`{}` is not a target: {why}", text.node),
         )
         .help("write a path, `/orders?page=2`, or a URL, `https://api.example.com/orders`")
     };

@@ -95,7 +95,7 @@ fn header_name(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<Spanned<
             Diagnostic::new(
                 Code::ReservedHeader,
                 text.span,
-                format!("the header `{name}` is not a policy's to set"),
+                format!("a policy can't set the header `{name}`"),
             )
             .help("it belongs to the proxy or to the protocol; choose a name such as `x-user-id`"),
         );
@@ -111,7 +111,7 @@ pub(super) fn plain_header(text: &Spanned<String>, out: &mut Out) -> Option<Span
             Diagnostic::new(
                 Code::HeaderName,
                 text.span,
-                format!("the header's name `{}` holds more than letters, digits and `-`", text.node),
+                format!("the header name `{}` contains more than letters, digits and `-`", text.node),
             )
             .help(
                 "applications read several spellings of other names as one, and not every proxy can \
@@ -128,9 +128,12 @@ pub(super) fn bad_header(text: &Spanned<String>) -> Diagnostic {
     Diagnostic::new(
         Code::BadValue,
         text.span,
-        format!("`{}` is no header's name", text.node),
+        format!("`{}` is not a header name", text.node),
     )
-    .help("a name holds letters, digits, `-`, and little else (RFC 9110, section 5.6.2)")
+    .help(
+        "a name consists of letters, digits, `-` and few other characters (RFC 9110, section \
+    5.6.2)",
+    )
 }
 
 fn claim_value(
@@ -147,9 +150,12 @@ fn claim_value(
                 Diagnostic::new(
                     Code::MissingIssuer,
                     claim.span,
-                    format!("`{}` has no issuer, and so no claim to forward", api.name),
+                    format!(
+                        "`{}` has no issuer, so it has no claim to forward",
+                        api.name
+                    ),
                 )
-                .help("write `issuer NAME`: whose tokens it takes"),
+                .help("write `issuer NAME` to say whose tokens it accepts"),
             );
         }
         return None;
@@ -170,11 +176,11 @@ fn claim_value(
             Code::ForwardedList,
             claim.span,
             format!(
-                "`{}` is a `{}`, and a header holds one value",
+                "`{}` is a `{}`, but a header holds one value",
                 claim.node, known.ty
             ),
         )
-        .help("write `as json` behind the header: it then holds the list as JSON");
+        .help("write `as json` after the header to send the list as JSON");
         if let Some(declared) = known.declared {
             diagnostic = diagnostic.also(declared, "declared here");
         }

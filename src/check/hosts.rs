@@ -45,7 +45,7 @@ fn one(text: &Spanned<String>, out: &mut Out) -> Option<Host> {
         Diagnostic::new(
             Code::BadHost,
             text.span,
-            format!("`{}` is no host: {why}", text.node),
+            format!("`{}` is not a host: {why}", text.node),
         )
     };
     if text.node.contains("://") || text.node.contains('/') {
@@ -102,7 +102,7 @@ fn one(text: &Spanned<String>, out: &mut Out) -> Option<Host> {
     {
         if !is_name(label) {
             out.say(
-                bad("what stands in braces is no name")
+                bad("the text in braces is not a name")
                     .help("a name is a letter, then letters, digits and `_`"),
             );
             return None;
@@ -112,7 +112,7 @@ fn one(text: &Spanned<String>, out: &mut Out) -> Option<Host> {
         (None, name)
     };
     if suffix.contains(['*', '{', '}']) {
-        out.say(bad("only its first label may stand for any").help(
+        out.say(bad("only its first label can be a wildcard").help(
             "write `\"*.example.com\"` or `\"{tenant}.example.com\"`, one label; leave `host` out for any host",
         ));
         return None;

@@ -40,7 +40,7 @@ pub(super) fn check<'a>(names: &Names<'a>, out: &mut Out) -> BTreeSet<&'a str> {
         out.say(Diagnostic::without_place(
             Code::LetCycle,
             format!(
-                "{} further cycles of `let`s name each other",
+                "{} further cycles of `let`s refer to each other",
                 cycles - MAX_CYCLES_SHOWN
             ),
         ));
@@ -100,7 +100,7 @@ fn say_cycle(cycle: &[&str], span: Span, names: &Names, out: &mut Out) {
         Diagnostic::new(
             Code::LetCycle,
             span,
-            format!("the `let` `{first}` names itself"),
+            format!("the `let` `{first}` refers to itself"),
         )
     } else {
         let mut round: Vec<String> = cycle
@@ -115,7 +115,7 @@ fn say_cycle(cycle: &[&str], span: Span, names: &Names, out: &mut Out) {
         Diagnostic::new(
             Code::LetCycle,
             span,
-            format!("these `let`s name each other: {}", round.join(" → ")),
+            format!("these `let`s refer to each other: {}", round.join(" → ")),
         )
     };
     for name in cycle {
@@ -127,7 +127,10 @@ fn say_cycle(cycle: &[&str], span: Span, names: &Names, out: &mut Out) {
             diagnostic = diagnostic.also(item.name.span, "part of the cycle");
         }
     }
-    out.say(diagnostic.help("a condition can't stand for itself: write one of them out"));
+    out.say(diagnostic.help(
+        "a condition can't contain itself: replace one of the names with its \
+    condition",
+    ));
 }
 
 fn collect<'a>(condition: &'a ast::Condition, named: &mut Vec<(&'a str, Span)>) {

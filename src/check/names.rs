@@ -183,11 +183,12 @@ impl<'a> Names<'a> {
                                              `claim …`, or the name of a `let`"
                             .to_owned(),
                         ([Kind::Param], _) => format!(
-                            "a value stands in quotes, `\"{}\"`; a bare word is the name of a `param`",
+                            "a value is written in quotes, `\"{}\"`; a bare word is the name of a \
+                            `param`",
                             name.node
                         ),
                         (_, []) => format!("the policy declares no {}", nouns.join(" and no ")),
-                        (_, [only]) => format!("declared is `{only}`"),
+                        (_, [only]) => format!("the only one is `{only}`"),
                         (_, few) if few.len() <= MAX_LISTED => {
                             format!("declared are {}", listed(few.iter().copied()))
                         }

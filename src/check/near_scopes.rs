@@ -96,9 +96,9 @@ fn check_one(used: &HashMap<&str, Uses>, out: &mut Out) {
         let mut diagnostic = Diagnostic::new(
             Code::NearScope,
             place,
-            format!("the scope `{wrong}` is used once, and is near `{right}`"),
+            format!("the scope `{wrong}` is used only once, and is similar to `{right}`"),
         )
-        .help("list the API's scopes with `scopes \"…\"`, and a wrong one is an error");
+        .help("list the API's scopes with `scopes \"…\"`, so that a wrong one is an error");
         if let Some(other) = used.get(right) {
             diagnostic = diagnostic.also(other.first, format!("`{right}` is used here"));
         }

@@ -62,16 +62,16 @@ pub(super) fn fallen(fallen: &Fallen) -> Diagnostic {
         Code::OtherCase,
         route.span,
         format!(
-            "`{other}` falls to {names}, which {ask} for less than `{}`",
+            "`{other}` matches {names}, which {ask} for less than `{}`",
             route.name
         ),
     )
     .help(
-        "paths differ by case here; if the application behind does not tell these two apart, write \
-         `paths case-insensitive` in the API, else let the broader route ask for as much",
+        "paths are case-sensitive here; if the application ignores case, write `paths \
+        case-insensitive` in the API; otherwise make the broader route require as much",
     );
     for route in fallen.to {
-        diagnostic = diagnostic.also(route.span, "answers it in other case");
+        diagnostic = diagnostic.also(route.span, "matches it in other case");
     }
     diagnostic
 }

@@ -70,7 +70,7 @@ impl Params {
                     Diagnostic::new(
                         Code::TypeMismatch,
                         name.span,
-                        format!("`{}` is a list, and one value is expected here", name.node),
+                        format!("`{}` is a list, but one value is expected here", name.node),
                     )
                     .also(*declared, "declared here"),
                 );
@@ -90,7 +90,7 @@ impl Params {
                         Code::TypeMismatch,
                         name.span,
                         format!(
-                            "`{}` is {}, and a list is expected here",
+                            "`{}` is {}, but a list is expected here",
                             name.node,
                             value.noun()
                         ),
@@ -149,13 +149,13 @@ fn form(ty: TypeName) -> &'static str {
             "a number is digits with at most one `.`, such as `2.5`; whole ones are within ±(2^53-1)"
         }
         TypeName::Boolean => "a boolean is `true` or `false`",
-        TypeName::Time => "a time is as in RFC 3339, such as `2026-01-31T12:00:00Z`",
+        TypeName::Time => "a time is written as in RFC 3339, such as `2026-01-31T12:00:00Z`",
         TypeName::Duration => "a duration is digits and one of `s`, `m`, `h`, `d`, such as `15m`",
         TypeName::Address | TypeName::ListOfAddress => {
-            "an address is such as `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`"
+            "an address is written as `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`"
         }
         TypeName::String | TypeName::ListOfString | TypeName::Words => {
-            "the values of a list are divided by commas, those of `words` by spaces"
+            "the values of a list are separated by commas, those of `words` by spaces"
         }
     }
 }
@@ -275,7 +275,10 @@ fn from_default(
                 .map(ParamValue::List)
         }
         (Some(_), ast::ParamDefault::One(literal)) => {
-            out.say(default_mismatch(param, literal.span).help("a list stands in brackets: `[…]`"));
+            out.say(default_mismatch(param, literal.span).help(
+                "a list is written in brackets: \
+            `[…]`",
+            ));
             None
         }
         (None, ast::ParamDefault::List(list)) => {
@@ -333,5 +336,13 @@ fn one_from_literal(
 
 /// A text that is no time.
 pub(super) fn bad_time(span: Span, text: &str) -> Diagnostic {
-    Diagnostic::new(Code::BadValue, span, format!("`{text}` is no time")).help(form(TypeName::Time))
+    Diagnostic::new(
+        Code::BadValue,
+        span,
+        format!(
+            "`{text}` is not a \
+    time"
+        ),
+    )
+    .help(form(TypeName::Time))
 }

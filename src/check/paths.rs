@@ -54,7 +54,10 @@ impl Template {
                                 format!("the path names `{}` twice", name.node),
                             )
                             .also(*first, "first named here")
-                            .help("give each segment a name of its own, and compare them in the condition"),
+                            .help(
+                                "give each segment its own name, and compare them in the \
+                            condition",
+                            ),
                         );
                     }
                     template.spans.push(name.span);
@@ -105,7 +108,7 @@ fn warn_of_parameter(literal: &Spanned<String>, out: &mut Out) {
             Diagnostic::new(
                 Code::LiteralParameter,
                 literal.span,
-                format!("`:{name}` is a literal here, colon included"),
+                format!("`:{name}` is a literal here, including the colon"),
             )
             .help(format!("a parameter is `{{{name}}}`"))
             .suggest(literal.span, format!("{{{name}}}")),

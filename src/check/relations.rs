@@ -90,7 +90,7 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
         out.say(Diagnostic::without_place(
             Code::CrossingRoutes,
             format!(
-                "{} further pairs of routes cross and ask for different things",
+                "{} further pairs of routes overlap with different requirements",
                 shown - MAX_OVERLAPS_SHOWN
             ),
         ));
@@ -105,8 +105,8 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
                 ),
             )
             .help(
-                "routes that cross, such as `/a/{x}` and `/{y}/b`, and APIs of many routes that share \
-                 many hosts with others cost most: write fewer of them",
+                "overlapping routes such as `/a/{x}` and `/{y}/b`, and large APIs that share many \
+                hosts with others, cost most: write fewer of them",
             ),
         );
     }
@@ -179,15 +179,15 @@ fn entries<'m>(
 fn doubled(infos: &[ApiInfo], first: &Entry, second: &Entry) -> Diagnostic {
     let name = |entry: &Entry| infos.get(entry.api).map_or("", |api| api.name.as_str());
     let message = if first.api == second.api && first.route.name == second.route.name {
-        format!("the route `{}` is there twice", second.route.name)
+        format!("the route `{}` is declared twice", second.route.name)
     } else if first.api == second.api {
         format!(
-            "the routes `{}` and `{}` are for exactly the same requests",
+            "the routes `{}` and `{}` match exactly the same requests",
             first.route.name, second.route.name
         )
     } else {
         format!(
-            "`{}` of `{}` and `{}` of `{}` are for exactly the same requests",
+            "`{}` of `{}` and `{}` of `{}` match exactly the same requests",
             first.route.name,
             name(first),
             second.route.name,
@@ -195,9 +195,9 @@ fn doubled(infos: &[ApiInfo], first: &Entry, second: &Entry) -> Diagnostic {
         )
     };
     let help = if first.api == second.api {
-        "remove one of them, or join their conditions"
+        "remove one of them, or combine their conditions"
     } else {
-        "the two APIs share a host: remove one of them, or give the APIs hosts of their own"
+        "the two APIs share a host: remove one of them, or give the APIs separate hosts"
     };
     Diagnostic::new(Code::DoubledRoute, second.route.span, message)
         .also(first.route.span, "the first one")
@@ -382,7 +382,7 @@ impl<'t, 'm> Together<'t, 'm> {
                 entry.route.span,
                 format!("the route `{}` is never chosen", entry.route.name),
             )
-            .help("more specific routes take every request that it matches: remove it, or one of them");
+            .help("more specific routes match all its requests: remove it, or one of them");
             let within: Vec<&Route> = self
                 .index
                 .overlapping(&entry.path, self.budget)
@@ -463,8 +463,8 @@ impl<'t, 'm> Together<'t, 'm> {
         )
         .also(first.route.span, format!("`{}`", first.route.name))
         .help(format!(
-            "the APIs share a host, and a request belongs to one of them: a more specific route of \
-             one, such as `{}`, settles it",
+            "the APIs share a host, and a request belongs to one of them: add a more specific \
+            route to one, such as `{}`",
             settling(a, b, example)
         ))
     }
@@ -508,7 +508,10 @@ pub(super) fn never_allows(denied: Span, name: &str, routes: &[&Route]) -> Diagn
         ),
     )
     .label("denied, which is final")
-    .help("what no route names is denied anyway; remove this line, the routes, or deny less");
+    .help(
+        "requests that no route matches are denied anyway; remove this line, the routes, or \
+    deny less",
+    );
     for route in routes.iter().take(MAX_COVERED_SHOWN) {
         diagnostic = diagnostic.also(route.span, "can never allow");
     }
@@ -520,12 +523,12 @@ fn weaker(route: &Route, broader: &Route) -> Diagnostic {
         Code::WeakerRoute,
         route.span,
         format!(
-            "the route `{}` asks for less than `{}` around it",
+            "the route `{}` requires less than the broader `{}`",
             route.name, broader.name
         ),
     )
     .also(broader.span, "the broader route")
-    .help("it answers in place of the broader one; write `instead` at its end, if that is meant")
+    .help("it replaces the broader route; write `instead` at its end if that is intended")
 }
 
 fn crossing(a: &Entry, b: &Entry, example: &Example) -> Diagnostic {
@@ -533,15 +536,15 @@ fn crossing(a: &Entry, b: &Entry, example: &Example) -> Diagnostic {
     let denies = |entry: &Entry| matches!(entry.route.access, Access::Denied);
     let settling = settling(a, b, example);
     let help = if denies(a) || denies(b) {
-        format!("what is denied stays denied; a line `{settling} denied` says that it is meant")
+        format!("a denial always wins; add `{settling} denied` to say that this is intended")
     } else {
-        format!("both must hold there; a third line for `{settling}` settles what does")
+        format!("both must hold there; add a third route for `{settling}` to say what is required")
     };
     Diagnostic::new(
         Code::CrossingRoutes,
         second.route.span,
         format!(
-            "`{}` and `{}` both match `{}` and ask for different things",
+            "`{}` and `{}` both match `{}` and have different requirements",
             first.route.name,
             second.route.name,
             example.shown()

@@ -298,7 +298,7 @@ pub(super) fn check_needs(
                 format!("the API `{}` has no `issuer`", api.name),
             )
             .also(route, "this route needs a token")
-            .help("write `issuer NAME`: whose tokens it takes"),
+            .help("write `issuer NAME` to say whose tokens it accepts"),
         );
     }
     let unnamed = matches!(audience, crate::model::Audience::OneOf(list) if list.is_empty());

@@ -66,11 +66,11 @@ pub(super) fn check_dpop(
                 Code::ProofWithoutHost,
                 name.span,
                 format!(
-                    "`{}` takes DPoP proofs, which are made for one host, and names no `host`",
+                    "`{}` accepts DPoP proofs, which are made for one host, but names no `host`",
                     name.node
                 ),
             )
-            .also(said, "DPoP-bound tokens are taken here")
+            .also(said, "DPoP-bound tokens are accepted here")
             .help("write `host \"…\"`: the name under which clients reach the API"),
         );
     }
@@ -80,11 +80,11 @@ pub(super) fn check_dpop(
                 Code::ProofWithoutAuthorization,
                 name.span,
                 format!(
-                    "`{}` takes DPoP-bound tokens, and `token only in` leaves no place for one",
+                    "`{}` accepts DPoP-bound tokens, but `token only in` leaves no place for them",
                     name.node
                 ),
             )
-            .also(said, "DPoP-bound tokens are taken here")
+            .also(said, "DPoP-bound tokens are accepted here")
             .help(
                 "a DPoP-bound token is sent as `Authorization: DPoP` (RFC 9449, section 7.1): \
                  write `token in`, without `only`",

@@ -117,7 +117,7 @@ impl Set {
                         Code::TypeMismatch,
                         *span,
                         format!(
-                            "the set `{name}` is used as strings, and this is {}",
+                            "the set `{name}` is used for strings, but this is {}",
                             other.noun()
                         ),
                     )
@@ -182,7 +182,7 @@ fn written_addresses(
                 Code::TypeMismatch,
                 *span,
                 format!(
-                    "the set `{name}` is used as addresses, and this is {}",
+                    "the set `{name}` is used for addresses, but this is {}",
                     other.noun()
                 ),
             ),
@@ -335,7 +335,7 @@ impl Reader<'_, '_> {
                     path.span,
                     format!("the file `{}` is empty", path.node),
                 )
-                .help("write `may be empty` behind it, if that is meant"),
+                .help("write `may be empty` after it if that is intended"),
             );
             return None;
         }
@@ -380,7 +380,7 @@ fn empty(set: &ast::Set, span: Span) -> Diagnostic {
         span,
         format!("the set `{}` is empty", set.name.node),
     )
-    .help("write `may be empty` behind it, if that is meant")
+    .help("write `may be empty` after it if that is intended")
 }
 
 fn too_many() -> String {
@@ -429,8 +429,8 @@ fn lines(content: &[u8], name: &str) -> Result<Vec<String>, Fault> {
     let problems = problems.join(", ");
     Err(fault(
         Code::SetLine,
-        format!("the file `{name}` does not hold one value a line: {problems}"),
-        Some("each line is compared as it is, blanks and all: leave nothing else in it"),
+        format!("the file `{name}` does not contain exactly one value per line: {problems}"),
+        Some("lines are compared exactly, including blanks: remove everything but the value"),
     ))
 }
 
@@ -545,7 +545,7 @@ pub(super) fn elements<'s>(
             if items.node.is_empty() {
                 out.say(
                     Diagnostic::new(Code::EmptyList, items.span, "the list is empty")
-                        .help("name a `set` that may be empty, if that is meant"),
+                        .help("name a `set … may be empty` if that is intended"),
                 );
                 return None;
             }

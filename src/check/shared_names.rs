@@ -77,7 +77,7 @@ fn check_places(info: &ApiInfo, forwarded: &Forwarded, out: &mut Out) {
                 Diagnostic::new(
                     Code::SharedName,
                     place.span,
-                    "some applications read this place and another one as one",
+                    "some applications can't tell this place from another one",
                 )
                 .also(other.span, "the other place")
                 .help("keep the one that clients use: a request that has both is refused"),
@@ -96,7 +96,8 @@ fn check_atom(info: &ApiInfo, forwarded: &Forwarded, span: Span, atom: &Atom, ou
             )
             .also(meant, why)
             .help(format!(
-                "a request that has it is refused before any rule is looked at; rename it, or read `{name}`"
+                "a request that has it is refused before any rule applies; rename it, or read \
+                `{name}`"
             )),
         );
     };

@@ -35,9 +35,12 @@ pub(super) fn text_test(
                     Diagnostic::new(
                         Code::NegatedRequest,
                         span,
-                        format!("{what} can't be asked to differ"),
+                        format!("{what} can't be negated"),
                     )
-                    .help("a client can always leave it out; ask for what must be there instead"),
+                    .help(
+                        "a client can always leave it out; test for what must be present \
+                    instead",
+                    ),
                 ),
             );
             None
@@ -83,7 +86,7 @@ pub(super) fn refuse_empty_affix(
         out.say(Diagnostic::new(
             Code::BadValue,
             span,
-            format!("every text {what} `\"\"`"),
+            format!("every string {what} `\"\"`"),
         ));
         return None;
     }
@@ -113,9 +116,9 @@ pub(super) fn text_operand(
                         Diagnostic::new(
                             Code::TokenAtomInPublic,
                             name.span,
-                            "`claim` is of a token, and `public if` looks at none",
+                            "`claim` tests a token, but `public if` reads none",
                         )
-                        .also(public, "no token is looked at here"),
+                        .also(public, "no token is read here"),
                     ),
                 );
                 return None;
@@ -197,7 +200,7 @@ pub(super) fn path_parameter(at: At, name: &ast::Name, out: &mut Out) -> Option<
     if index.is_none() {
         let names = || parameters.iter().map(|parameter| parameter.name.as_str());
         let mut diagnostic = unknown(Code::UnknownPathParameter, "path parameter", name, names())
-            .also(at.place.path, "the path that this is asked of");
+            .also(at.place.path, "the path that this refers to");
         if diagnostic.help.is_none() {
             diagnostic.help = Some(if parameters.is_empty() {
                 format!(
@@ -236,13 +239,13 @@ pub(super) fn host_label(at: At, name: &ast::Name, out: &mut Out) -> Option<()> 
             api.name, name.node
         ),
     )
-    .also(*span, "this one has none of that name");
+    .also(*span, "this one has no such label");
     diagnostic = match crate::diagnostic::suggest::nearest(&name.node, labels.iter().copied()) {
         Some(near) if near != name.node => diagnostic
             .help(format!("did you mean `{near}`?"))
             .suggest(name.span, near),
         _ => diagnostic.help(format!(
-            "write the host as `\"{{{}}}.example.com\"`; hosts without it belong in an API of their own",
+            "write the host as `\"{{{}}}.example.com\"`; put hosts without it into a separate API",
             name.node
         )),
     };

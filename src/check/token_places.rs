@@ -29,7 +29,7 @@ pub(super) fn check(
         out.say(Diagnostic::new(
             Code::TooLarge,
             too_many.span,
-            format!("a token is looked for in at most {MAX_TOKEN_PLACES} places"),
+            format!("a token is read from at most {MAX_TOKEN_PLACES} places"),
         ));
     }
     for place in named.iter().take(MAX_TOKEN_PLACES) {
@@ -41,7 +41,7 @@ pub(super) fn check(
             let mut diagnostic = Diagnostic::new(
                 Code::DoubledValue,
                 place.span,
-                "a token is looked for here already",
+                "a token is already read from here",
             );
             if let Some(first) = first {
                 diagnostic = diagnostic.also(*first, "listed here already");
@@ -60,7 +60,7 @@ fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Opt
         Diagnostic::new(
             Code::BadValue,
             text.span,
-            format!("`{}` is no {what}", text.node),
+            format!("`{}` is not a {what}", text.node),
         )
     };
     match &place.node {
@@ -68,7 +68,7 @@ fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Opt
             let header = env.terms.text(term, "a header", out)?;
             let name = plain_header(&header, out)?.node;
             let instead = match name.as_str() {
-                "authorization" => "it is looked at anyway; `token only in` is what leaves it out",
+                "authorization" => "it is always read, except with `token only in`",
                 "cookie" => "write `cookie \"…\"`, with the cookie's name",
                 "sec-websocket-protocol" => "write `subprotocol \"…\"`",
                 _ => return Some(TokenPlace::Header(name)),
@@ -77,7 +77,7 @@ fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Opt
                 Diagnostic::new(
                     Code::TokenPlace,
                     header.span,
-                    format!("the header `{name}` does not hold a token alone"),
+                    format!("the header `{name}` holds more than a token"),
                 )
                 .help(instead),
             );
@@ -86,7 +86,7 @@ fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Opt
         ast::TokenPlace::Cookie(term) => {
             let name = env.terms.text(term, "a cookie", out)?;
             if !is_token(&name.node) {
-                out.say(bad(&name, "cookie's name"));
+                out.say(bad(&name, "cookie name"));
                 return None;
             }
             Some(TokenPlace::Cookie(name.node))
@@ -129,11 +129,14 @@ pub(super) fn check_kept(said: Span, setting: Option<&Spanned<TokenIn>>, out: &m
             Diagnostic::new(
                 Code::TokenForwarded,
                 place.span,
-                format!("a token in {what} reaches the application, and `forward no token` says that none does"),
+                format!(
+                    "a token in {what} reaches the application, but `forward no token` says \
+                that none does"
+                ),
             )
-            .also(said, "no token is forwarded, it says here")
+            .also(said, "this says that no token is forwarded")
             .help(format!(
-                "only a header that holds nothing but the token can be taken away: leave out \
+                "only a header that holds just the token can be removed: leave out \
                  `{word} \"…\"` or `forward no token`"
             )),
         );

@@ -41,7 +41,7 @@ pub(super) fn check(names: &Names, out: &mut Out) {
     for (kind, name, span) in unused {
         let (message, help) = match kind {
             Kind::Issuer => (
-                format!("no API takes tokens of `{name}`"),
+                format!("no API accepts tokens of `{name}`"),
                 "name it in an API's `issuer`, or remove it",
             ),
             _ => (

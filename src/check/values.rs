@@ -216,19 +216,19 @@ pub(super) fn bad_address(span: Span, text: &str, error: AddressRangeError) -> D
         AddressRangeError::NotARange => Diagnostic::new(
             Code::BadValue,
             span,
-            format!("`{text}` is no address and no address range"),
+            format!("`{text}` is neither an address nor an address range"),
         )
         .help("write an address, `192.0.2.1`, or a range, `192.0.2.0/24` or `2001:db8::/32`"),
         AddressRangeError::HostBits => {
             let diagnostic = Diagnostic::new(
                 Code::HostBits,
                 span,
-                format!("the range `{text}` has bits set behind its prefix"),
+                format!("the range `{text}` has bits set after its prefix"),
             );
             match network(text) {
                 Some(network) => diagnostic
                     .help(format!(
-                        "the network is `{network}`; for the one address, leave the prefix out"
+                        "the network is `{network}`; for the single address, leave the prefix out"
                     ))
                     .suggest(span, format!("\"{network}\"")),
                 None => diagnostic,

@@ -246,14 +246,14 @@ fn get<'v>(set: &'v Map<String, Value>, path: &[String]) -> Option<&'v Value> {
 fn typed(name: &str, ty: ClaimType, text: &str, now: i64) -> Result<Value, Failure> {
     let wrong = || {
         Failure::new(format!(
-            "`{text}` is no value for the claim `{name}`, a {ty}"
+            "`{text}` is not a value for the claim `{name}`, a {ty}"
         ))
         .help(match ty {
             ClaimType::Time => "give a NumericDate, an RFC 3339 time, `now`, `5m ago` or `in 5m`",
             ClaimType::ListOfString | ClaimType::ListOfNumber => {
                 "give the values separated by commas, or a JSON array"
             }
-            _ => "give it as it would stand in the token",
+            _ => "write it as it would appear in the token",
         })
     };
     match ty {

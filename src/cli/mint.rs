@@ -75,7 +75,7 @@ impl Arguments {
         if let Some(scope) = &self.scope {
             if scope.contains(',') {
                 remarks.push(format!(
-                    "`{scope}`: scopes are separated by blanks; a comma is part of one"
+                    "`{scope}`: scopes are separated by spaces; a comma is part of a scope"
                 ));
             }
             claims.scope(scope);

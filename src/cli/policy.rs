@@ -17,7 +17,8 @@ use crate::source::Sources;
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub struct ParamArguments {
-    /// A value for one of the policy's parameters; wins over PORTCULLIS_PARAM_NAME in the environment
+    /// A value for one of the policy's parameters; wins over PORTCULLIS_PARAM_NAME in the
+    /// environment
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = name_and_value)]
     params: Vec<(String, String)>,
 }
@@ -68,7 +69,7 @@ pub fn load(
             Ok(load::load_revision(&revision, options, include_tests))
         }
         _ if paths.iter().any(revision) => Err(Failure::new(
-            "a policy in a revision is one path, without others beside it",
+            "a policy in a revision is one path, which can't be combined with others",
         )),
         _ => Ok(load::load(paths, options, include_tests)),
     }

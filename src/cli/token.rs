@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(format!("no runtime can be started: {error}")))?;
+        .map_err(|error| Failure::new(format!("can't start the runtime: {error}")))?;
     let token = runtime.block_on(token(arguments))?;
     output::print_all(&format!("{token}\n"))?;
     Ok(Exit::Good)

@@ -47,7 +47,7 @@ pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
         });
         for (adapter, _) in asked.filter(|(_, said)| missing(said)) {
             unmet.push(format!(
-                "the policy {what}, and `adapters.{}.{field}` names no source of it: behind this adapter {effect}",
+                "the policy {what}, but `adapters.{}.{field}` names no source for it: behind this adapter {effect}",
                 adapter.as_str()
             ));
         }
@@ -63,9 +63,9 @@ pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
     if model.binds(|senders| senders.dpop) {
         say(
             |said| said.scheme == Some(&Scheme::Missing),
-            "takes DPoP proofs, which name the scheme of the request",
+            "accepts DPoP proofs, which name the scheme of the request",
             "scheme",
-            "no proof is good",
+            "no proof is valid",
         );
     }
     if model.binds(|senders| senders.mtls) {
@@ -73,14 +73,15 @@ pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
             |said| said.certificate == Some(&ClientCertificate::Missing),
             "takes tokens that are bound to the client's certificate",
             "certificate",
-            "no such token is good",
+            "no such token is accepted",
         );
     }
     for name in config.introspection.issuers.keys() {
         let mut issuers = model.issuers.iter().filter(|issuer| issuer.name == *name);
         if !issuers.any(|issuer| issuer.introspect.is_some()) {
             unmet.push(format!(
-                "`introspection.issuers.{name}` is of no use: the policy has no issuer of that name with `keys introspect`"
+                "`introspection.issuers.{name}` has no effect: the policy has no issuer of that \
+                name with `keys introspect`"
             ));
         }
     }

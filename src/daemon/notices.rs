@@ -1,8 +1,9 @@
-//! What an operator has to fix, as warnings: once a minute for each thing, however often it happens.
+//! What an operator has to fix, as warnings: once a minute for each thing, however often it
+//! happens.
 //!
 //! A proxy that is set up wrongly fails on every request, and the requests are the clients'. So no
-//! warning is repeated for each of them, and nothing that a client sends makes a further entry here:
-//! an entry is named by the program, the policy or the configuration.
+//! warning is repeated for each of them, and nothing that a client sends makes a further entry
+//! here: an entry is named by the program, the policy or the configuration.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +18,8 @@ use crate::text;
 const EVERY: Duration = Duration::from_secs(60);
 
 /// How many things are remembered. There are some dozens, one for each header that an adapter reads
-/// and each issuer that is asked; a reload can bring others, which then take the oldest one's place.
+/// and each issuer that is asked; a reload can bring others, which then take the oldest one's
+/// place.
 const MAX_REMEMBERED: usize = 256;
 
 /// Something that an operator has to fix.
@@ -156,7 +158,7 @@ impl Notice<'_> {
             Notice::UnknownPath { listener, path } => tracing::warn!(
                 listener,
                 repeated,
-                "nothing answers at {}, and the proxy takes the 404 for an error: {}",
+                "there is no adapter at {}, and the proxy treats the 404 as an error: {}",
                 text::quoted(path),
                 if listener == "pdp" {
                     "programs ask here, at `/v1/check`; proxies ask at the listener `http`"

@@ -394,7 +394,8 @@ impl Exchange<'_> {
             let hint = decision.operator_hint().unwrap_or_default();
             let hint = hint.as_ref();
             if reason == Reason::Internal {
-                tracing::error!(adapter, %id, api, %route, hint, "denied for a fault inside");
+                tracing::error!(adapter, %id, api, %route, hint, "denied because of an internal \
+                fault");
             } else {
                 tracing::debug!(adapter, %id, api, %route, %reason, hint, "denied");
             }

@@ -211,7 +211,10 @@ async fn get_ready(daemon: Arc<Daemon>, health: HealthReporter) {
         .await
         .is_err()
     {
-        tracing::warn!("some issuers' keys have not come yet; their tokens are denied until then");
+        tracing::warn!(
+            "some issuers' keys have not arrived yet; their tokens are denied until \
+        they do"
+        );
     }
     grpc::set_health(&health, true).await;
     daemon.ready.send_replace(true);
@@ -283,7 +286,7 @@ pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), Start
             let daemon = running.daemon.clone();
             tokio::spawn(async move { reload::now(&daemon, Cause::Asked).await });
         }
-        tracing::info!("ending: what is in flight is finished first");
+        tracing::info!("shutting down: requests in flight finish first");
         running.shutdown().await;
         tracing::info!("ended");
         Ok(())

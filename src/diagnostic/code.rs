@@ -242,7 +242,7 @@ codes! {
     OddKey = "P0923", Warning;
     /// Keys are fetched over plain HTTP.
     PlainHttpKeys = "P0924", Warning;
-    /// The slash at the end of an issuer's `url` differs from its provider's `iss`.
+    /// The trailing slash of an issuer's `url` differs from its provider's `iss`.
     IssuerSlash = "P0929", Warning;
     /// An API accepts the tokens of every tenant.
     AnyTenant = "P0930", Warning;

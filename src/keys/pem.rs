@@ -27,7 +27,9 @@ pub(super) fn read(bytes: &[u8]) -> Vec<Result<Json<'static>, String>> {
 
 /// What follows a `-----BEGIN `, up to the next.
 fn block(text: &str) -> Result<Json<'static>, String> {
-    let (label, rest) = text.split_once(DASHES).ok_or("a line that is no label")?;
+    let (label, rest) = text
+        .split_once(DASHES)
+        .ok_or("a line that is not a label")?;
     if label.ends_with("PRIVATE KEY") {
         return Err("private key material; only the public part belongs here".to_owned());
     }

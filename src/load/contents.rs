@@ -25,8 +25,14 @@ pub fn check(
         if document.items.is_empty() && !is_broken {
             let name = sources.get(document.file).map_or("", |file| &file.name);
             found.push(
-                Diagnostic::without_place(Code::NothingDeclared, format!("`{name}` declares nothing"))
-                    .help("if it is meant to be empty, remove it; a file that is being written must be written elsewhere and renamed"),
+                Diagnostic::without_place(
+                    Code::NothingDeclared,
+                    format!("`{name}` declares nothing"),
+                )
+                .help(
+                    "if it is meant to be empty, remove it; write a new version beside the \
+                    file and rename it over",
+                ),
             );
         }
         if *is_test {
@@ -51,12 +57,13 @@ pub fn stray_rules(file: &tree::File) -> Option<Diagnostic> {
 }
 
 fn message(word: &str) -> String {
-    format!("`{word}` stands in a file of tests, which is no part of the policy in force")
+    format!("`{word}` is in a test file, which is not part of the policy in force")
 }
 
 fn stray(diagnostic: Diagnostic) -> Diagnostic {
     diagnostic.help(format!(
-        "a file that ends in `{TEST_SUFFIX}` declares `test` alone; move this to another `.gate` file"
+        "a file that ends in `{TEST_SUFFIX}` can only declare `test`; move this to another \
+        `.gate` file"
     ))
 }
 

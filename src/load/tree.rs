@@ -203,7 +203,7 @@ impl Walk<'_> {
                 self.diagnostics.push(
                     Diagnostic::without_place(
                         Code::Empty,
-                        format!("`{name}` holds tests, which are no part of the policy in force"),
+                        format!("`{name}` holds tests, which are not part of the policy in force"),
                     )
                     .help("give the folder that holds the policy"),
                 );
@@ -298,16 +298,22 @@ impl Walk<'_> {
             (Err(error), _) => {
                 let diagnostic = unreadable(&shown, &error);
                 self.diagnostics.push(diagnostic.help(
-                    "whether it is part of the policy can't be told; repair or remove it",
+                    "portcullis can't tell whether it is part of the policy; repair or remove it",
                 ));
             }
             (Ok(Kind::Folder), Name::Policy | Name::Test | Name::Misspelled) => {
                 self.diagnostics.push(
                     Diagnostic::without_place(
                         Code::NearlyPolicy,
-                        format!("`{}` is a folder, and its name is that of a policy file", visible(&shown)),
+                        format!(
+                            "`{}` is a folder with the name of a policy file",
+                            visible(&shown)
+                        ),
                     )
-                    .help("a container's mount of a file that is not there makes such a folder; rename it if it is meant as one"),
+                    .help(
+                        "a container runtime creates such a folder for a mounted file that does \
+                    not exist; rename it if a folder is intended",
+                    ),
                 );
             }
             // A folder that begins with a dot is hidden, whatever else its name says.
@@ -330,16 +336,27 @@ impl Walk<'_> {
             (Ok(Kind::File), Name::Misspelled) => self.diagnostics.push(
                 Diagnostic::without_place(
                     Code::NearlyPolicy,
-                    format!("the name of `{}` is nearly that of a policy file", visible(&shown)),
+                    format!(
+                        "the name of `{}` is almost that of a policy file",
+                        visible(&shown)
+                    ),
                 )
-                .help("policy files end in `.gate`, in lower case and with nothing behind it; rename it, or move it out of the policy's folder"),
+                .help(
+                    "policy files end in `.gate`, in lower case and with nothing after it; \
+                rename it, or move it out of the policy's folder",
+                ),
             ),
             (Ok(Kind::File), Name::Near) => self.diagnostics.push(
                 Diagnostic::without_place(
                     Code::PutAside,
-                    format!("`{}` looks like a policy file and is not read", visible(&shown)),
+                    format!(
+                        "`{}` looks like a policy file, but is not read",
+                        visible(&shown)
+                    ),
                 )
-                .help("policy files end in `.gate`; rename it, or move it out of the policy's folder"),
+                .help(
+                    "policy files end in `.gate`; rename it, or move it out of the policy's folder",
+                ),
             ),
             (Ok(_), Name::Near | Name::Hidden | Name::Other) => {}
         }
@@ -393,14 +410,18 @@ fn read_text(place: &dyn Place, path: &Path, name: &str) -> Result<String, Box<D
         .read(path, MAX_FILE_BYTES)
         .map_err(|failure| match failure {
             Failure::Io(error) => unreadable(name, &error),
-            Failure::NotAFile => {
-                Diagnostic::without_place(Code::Unreadable, format!("`{name}` is no regular file"))
-            }
+            Failure::NotAFile => Diagnostic::without_place(
+                Code::Unreadable,
+                format!(
+                    "`{name}` is not a regular \
+                file"
+                ),
+            ),
             Failure::TooLarge => Diagnostic::without_place(
                 Code::TooLarge,
                 format!("`{name}` is larger than {MAX_FILE_BYTES} bytes"),
             )
-            .help("a policy may stand in many files; split it"),
+            .help("a policy can have many files; split it"),
         })?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
@@ -414,7 +435,7 @@ fn read_text(place: &dyn Place, path: &Path, name: &str) -> Result<String, Box<D
             Diagnostic::without_place(
                 Code::NotUtf8,
                 format!(
-                    "`{name}` is not UTF-8: line {line} has a byte that is no part of a character"
+                    "`{name}` is not UTF-8: line {line} has a byte that is not part of a character"
                 ),
             )
             .help("save it as UTF-8"),
@@ -428,7 +449,7 @@ pub fn read_referenced(place: &dyn Place, path: &Path) -> Result<Vec<u8>, String
         .read(path, MAX_REFERENCED_BYTES)
         .map_err(|failure| match failure {
             Failure::Io(error) => words(&error),
-            Failure::NotAFile => "it is no regular file".to_owned(),
+            Failure::NotAFile => "it is not a regular file".to_owned(),
             Failure::TooLarge => format!("it is larger than {MAX_REFERENCED_BYTES} bytes"),
         })
 }

@@ -21,7 +21,7 @@ pub fn format(
     };
     if !is_relaid(before, &after) {
         return Err(Refusal::failed(
-            "the layout would change what the file says, so it is left alone",
+            "formatting would change the policy, so the file is left unchanged",
         ));
     }
     let Some(lines) = policy.lines(file) else {

@@ -68,8 +68,12 @@ fn header(input: &mut impl BufRead) -> io::Result<Option<u64>> {
         };
         if name.eq_ignore_ascii_case("content-length") {
             let value = value.trim().parse();
-            length =
-                Some(value.map_err(|_| malformed("the `Content-Length` of a message is no size"))?);
+            length = Some(value.map_err(|_| {
+                malformed(
+                    "the `Content-Length` of a message is not a \
+                number",
+                )
+            })?);
         }
     }
     Err(malformed("the header of a message has too many lines"))

@@ -105,7 +105,7 @@ impl Workspace {
         let policy = self.policies.get_mut(&key).ok_or_else(nothing)?;
         let file = policy
             .file(uri)
-            .ok_or_else(|| Refusal::failed(format!("`{uri}` is no file of a policy")))?;
+            .ok_or_else(|| Refusal::failed(format!("`{uri}` is not a file of a policy")))?;
         Ok((policy, file))
     }
 

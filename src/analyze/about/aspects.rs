@@ -51,11 +51,11 @@ pub fn aspects<'m>(region: &Region<'_, 'm>) -> Vec<Aspect<'m>> {
         let url = settings::url(&case);
         match (case.old, case.new) {
             (Some(_), None) => aspects.push(Aspect::new(
-                format!("tokens of {url} are taken no longer"),
+                format!("tokens of {url} are no longer accepted"),
                 vec![token(&case, Map::new(), [true, false])],
             )),
             (None, Some(_)) => aspects.push(Aspect::new(
-                format!("tokens of {url} are taken now"),
+                format!("tokens of {url} are now accepted"),
                 vec![token(&case, Map::new(), [false, true])],
             )),
             (Some(old_token), Some(new_token)) => {
@@ -345,7 +345,7 @@ fn places<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m
     let effect = Effect::Changed;
     Some(Aspect::new(
         format!(
-            "where a token is looked for: {} became {}",
+            "where tokens are read from: {} became {}",
             settings::places(old),
             settings::places(new)
         ),

@@ -66,8 +66,8 @@ fn over_plain_http(owner: &Owner<'_>, url: &Spanned<String>, parsed: &Url<'_>) -
         Code::PlainHttpKeys,
         url.span,
         format!(
-            "the keys of `{}` are fetched over plain HTTP: whoever is on the way can put keys of \
-             their own in place of the provider's",
+            "the keys of `{}` are fetched over plain HTTP: anyone on the network path can replace \
+            the provider's keys with their own",
             owner.name
         ),
     )
@@ -100,7 +100,7 @@ fn tenant_url(
     }) = Template::read(&url.node)
     else {
         say(
-            format!("`{}` is no URL of key sets by tenant", url.node),
+            format!("`{}` is not the URL of key sets by tenant", url.node),
             "one whole segment of the path may be the tenant, as in \
              `https://sso.example.com/realms/{realm}/protocol/openid-connect/certs`"
                 .to_owned(),
@@ -112,7 +112,7 @@ fn tenant_url(
         .is_some_and(|(_, rest)| rest.contains('/'))
     {
         say(
-            "a token can't choose the host that is asked for keys".to_owned(),
+            "a token can't choose the host that keys are fetched from".to_owned(),
             "name the host in full; the tenant is a segment of the path".to_owned(),
         );
         return None;
@@ -152,7 +152,8 @@ fn tenant_url(
             };
             say(
                 format!(
-                    "no token tells which `{{{claim}}}` it is of: the issuer's URL doesn't hold it"
+                    "no token says which `{{{claim}}}` it belongs to: the issuer's URL doesn't \
+                    contain it"
                 ),
                 format!(
                     "write `{{{claim}}}` in the issuer's `url` where tokens have the tenant in \
@@ -164,7 +165,7 @@ fn tenant_url(
     }
     if one_of_several {
         say(
-            "key sets by tenant stand beside no others".to_owned(),
+            "key sets by tenant can't be combined with others".to_owned(),
             "name one URL, or declare an issuer for each".to_owned(),
         );
         return None;

@@ -267,7 +267,10 @@ fn check_leeway(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<u64> {
                 term.span(),
                 format!("a leeway is at most {MAX_LEEWAY} seconds"),
             )
-            .help("leeway is for clocks that differ, by seconds or a minute; it lengthens the life of every token"),
+            .help(
+                "leeway is for clocks that differ by seconds or a minute; it extends the \
+            lifetime of every token",
+            ),
         );
         return None;
     }

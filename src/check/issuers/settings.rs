@@ -38,10 +38,10 @@ pub(in crate::check) fn once<T>(
             Diagnostic::new(
                 Code::DoubledSetting,
                 span,
-                format!("`{what}` is said twice"),
+                format!("`{what}` is given twice"),
             )
-            .also(first.span, "said here already")
-            .help("say it once; several values stand on one line, divided by commas"),
+            .also(first.span, "already given here")
+            .help("write it once; several values go on one line, separated by commas"),
         );
     } else {
         *slot = Some(Spanned::new(value, span));

@@ -1,4 +1,4 @@
-//! Issuers of well-known providers whose slash at the end is missing, or too much.
+//! Issuers of well-known providers whose trailing slash is missing, or one too many.
 //!
 //! `iss` is compared exactly, so a slash is the difference between every token and none. Where the
 //! host says whose tokens they are, `check` can tell before the first one is denied.

@@ -54,8 +54,7 @@ impl Printer<'_> {
             return String::new();
         };
         let Some((allowed, denied)) = pair(model, &policy) else {
-            return "\nNo example was found by itself; `portcullis routes` shows what there is to ask for.\n"
-                .to_owned();
+            return "\nNo example was found; `portcullis routes` lists the routes.\n".to_owned();
         };
         let mut text = format!(
             "\n{}: {} of {}\n\n{}",

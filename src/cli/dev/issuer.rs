@@ -49,13 +49,14 @@ impl Issuer {
             .map(|document| Issuer {
                 key: EncodingKey::from_ec_der(document.as_ref()),
             })
-            .map_err(|_| Failure::new("no key can be made: the system has no random numbers"))
+            .map_err(|_| Failure::new("can't make a key: the system has no random numbers"))
     }
 
-    /// What the daemon verifies its tokens with: alone, or `beside` the keys of the policy's issuers.
+    /// What the daemon verifies its tokens with: alone, or `beside` the keys of the policy's
+    /// issuers.
     pub fn development(&self, beside: bool) -> Result<Development, Failure> {
         let fault = |error: &dyn Display| {
-            Failure::new(format!("the development key is of no use: {error}"))
+            Failure::new(format!("the development key is unusable: {error}"))
         };
         let mut jwk =
             Jwk::from_encoding_key(&self.key, ALGORITHM).map_err(|error| fault(&error))?;
@@ -111,7 +112,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         return Err(Failure::new(format!(
             "the development issuer does not listen on {address}: it signs whatever it is asked to"
         ))
-        .help("give an address of this machine alone, such as 127.0.0.1:9194"));
+        .help("use a loopback address, such as 127.0.0.1:9194"));
     }
     TcpListener::bind(address)
         .and_then(|listener| {

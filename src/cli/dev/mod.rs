@@ -27,10 +27,10 @@ use issuer::{About, Issuer};
 
 /// Try a policy on this machine, with a built-in token issuer.
 ///
-/// A built-in issuer takes the place of every issuer of the policy. `portcullis token` gives you its
-/// tokens; there is nothing to set up. It prints two curl lines, for a request that is allowed and
-/// one that is denied, and then each decision with its hint and the command that explains it. Change
-/// the policy while it runs: what you save is in force.
+/// A built-in issuer takes the place of every issuer of the policy. `portcullis token` gives you
+/// its tokens; there is nothing to set up. It prints two curl lines, for a request that is allowed
+/// and one that is denied, and then each decision with its hint and the command that explains it.
+/// Change the policy while it runs: what you save is in force.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -123,7 +123,7 @@ pub fn run(arguments: &Arguments) -> Ended {
             matches!(&error, StartError::Environment(fault) if fault.contains("can't listen"));
         let failure = serve::failure(error);
         if in_use {
-            failure.help("is another daemon running? `--free-ports` takes ports that are free")
+            failure.help("is another daemon running? `--free-ports` uses free ports")
         } else {
             failure
         }
@@ -218,7 +218,7 @@ fn refuse_other_machines(config: &Config) -> Result<(), Failure> {
             && !address.ip().to_canonical().is_loopback()
         {
             return Err(Failure::new(format!(
-                "`dev` does not listen on {address} (`{}`): its tokens are for this machine alone",
+                "`dev` does not listen on {address} (`{}`): its tokens are only for this machine",
                 id.as_str()
             ))
             .help(

@@ -9,7 +9,7 @@ pub fn report(difference: &Difference, compared: &Compared<'_>, paint: Paint) ->
     let changes = by_weight(difference);
     if changes.is_empty() {
         return format!(
-            "{} every request is decided alike\n",
+            "{} every request is decided the same way\n",
             paint.good("equal in meaning:")
         );
     }

@@ -192,11 +192,10 @@ fn ready(side: &str, path: &Path, loaded: &Loaded) -> Option<Policy> {
 fn refused(failure: &analyze::Failure) -> Failure {
     let said = Failure::new(failure.to_string());
     match failure {
-        analyze::Failure::TooComplex { .. } => said.help(
-            "nothing is known of the difference; a simpler condition, or a change in smaller steps, can be compared",
-        ),
+        analyze::Failure::TooComplex { .. } => said
+            .help("the difference is not known; simplify the condition, or compare smaller steps"),
         analyze::Failure::Mismatch { .. } => {
-            said.help("this is a fault of portcullis; please report it with both policies")
+            said.help("this is a bug in portcullis; please report it with both policies")
         }
     }
 }

@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     let piped = arguments.policy.iter().any(is_input);
     if piped && arguments.policy.len() > 1 {
         return Err(Failure::new(
-            "`-` is standard input, and no other policy is laid out beside it",
+            "`-` is standard input, and can't be combined with other paths",
         ));
     }
     let parsed = if piped {
@@ -155,9 +155,9 @@ fn state(sources: &Sources, file: FileId) -> State {
         Err(errors) if diagnostic::has_errors(&errors) => State::Wrong,
         Ok(_) | Err(_) => State::Failed(
             Failure::new(format!(
-                "`{name}` is left as it is: in its layout it would not be the same policy"
+                "`{name}` is left unchanged: formatted, it would not be the same policy"
             ))
-            .help("this is a fault of portcullis; please report it with the file"),
+            .help("this is a bug in portcullis; please report it with the file"),
         ),
     }
 }
@@ -185,7 +185,7 @@ fn human(arguments: &Arguments, files: &[File<'_>]) -> String {
         if arguments.check {
             said.push_str(&difference(file, laid, paint));
         } else {
-            said.push_str(&format!("laid out {}\n", file.name));
+            said.push_str(&format!("formatted {}\n", file.name));
         }
     }
     let spoilt = |file: &File<'_>| matches!(file.state, State::Wrong | State::Failed(_));
@@ -197,7 +197,7 @@ fn human(arguments: &Arguments, files: &[File<'_>]) -> String {
         let verb = if changed == 1 { "is" } else { "are" };
         let failed = paint.bad("failed:");
         said.push_str(&format!(
-            "{failed} {changed} of {all} {verb} not laid out; `portcullis fmt` does it\n"
+            "{failed} {changed} of {all} {verb} not formatted; run `portcullis fmt`\n"
         ));
     } else if !files.iter().any(spoilt) && !files.is_empty() {
         let ok = paint.good("ok:");

@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         suite::mutants(&policy, &files, &loaded.params, &options)
     });
     if arguments.mutate && failed {
-        output::eprint_all("note: the policy is changed only when all its tests are met\n");
+        output::eprint_all("note: changes to the policy are only tried when all its tests pass\n");
     }
     let survived = tried
         .as_ref()

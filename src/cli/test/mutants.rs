@@ -92,9 +92,9 @@ fn survivor(mutant: &Mutant, paint: Paint) -> String {
 /// How near the tests come.
 fn tested(mutant: &Mutant) -> String {
     match mutant.reached {
-        0 => "no test comes by".to_owned(),
-        1 => "1 expectation comes by, and does not notice".to_owned(),
-        reached => format!("{reached} expectations come by, and none notices"),
+        0 => "no test reaches it".to_owned(),
+        1 => "1 expectation reaches it, but does not notice".to_owned(),
+        reached => format!("{reached} expectations reach it, but none notices"),
     }
 }
 
@@ -111,7 +111,7 @@ pub fn findings(mutants: &Mutants) -> Vec<Finding> {
             }
             Finding {
                 id: "mutant-survived",
-                title: "not held down by a test",
+                title: "not noticed by a test",
                 severity: Severity::Error,
                 span: mutant.span,
                 message,

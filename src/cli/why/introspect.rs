@@ -51,13 +51,13 @@ pub fn ask(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(format!("no runtime can be started: {error}")))?;
+        .map_err(|error| Failure::new(format!("can't start the runtime: {error}")))?;
     let answer = runtime.block_on(async {
         let store = Store::new(&config.keys, Arc::new(Metrics::new()), Arc::default())?;
         let declared = policy.issuer(issuer).ok_or("there is no such issuer")?;
         let endpoint = store
             .of(declared, &config.introspection)?
-            .ok_or("the issuer is not asked about tokens")?;
+            .ok_or("the issuer does not introspect tokens")?;
         // The question has its own end; nobody else waits here.
         let patience = Instant::now() + config.introspection.timeout.get() * 2;
         Ok(endpoint.ask(token, patience).await)

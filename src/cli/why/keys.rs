@@ -55,7 +55,7 @@ impl<'l> Fetched<'l> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| Failure::new(format!("no runtime can be started: {error}")))?;
+            .map_err(|error| Failure::new(format!("can't start the runtime: {error}")))?;
         let fetcher = Fetcher::new(self.config).map_err(Failure::new)?;
         let (mut sets, mut troubles) = (Vec::new(), Vec::new());
         for place in &places {

@@ -106,6 +106,6 @@ pub fn header(text: &str) -> Result<(String, String), String> {
         .split_once(':')
         .ok_or_else(|| "expected NAME: VALUE".to_owned())?;
     let name = http::HeaderName::from_bytes(name.trim().as_bytes())
-        .map_err(|_| format!("`{name}` is no name of a header"))?;
+        .map_err(|_| format!("`{name}` is not a header name"))?;
     Ok((name.as_str().to_owned(), value.trim().to_owned()))
 }

@@ -64,7 +64,7 @@ impl Source {
         if let Some(json) = &arguments.claims {
             if let Err(error) = serde_json::from_str::<serde_json::Map<String, Value>>(json) {
                 return Err(
-                    Failure::new(format!("`--claims` is no JSON object: {error}")).help(
+                    Failure::new(format!("`--claims` is not a JSON object: {error}")).help(
                         "for example '{\"iss\":\"https://…\",\"aud\":\"https://…\",\"exp\":4102444800,\"scope\":\"read:orders\"}'; `--scope` and `--claim` fill in what is left out",
                     ),
                 );
@@ -90,7 +90,7 @@ impl Source {
 /// The token that `--token` names, and a remark where that is not quite clear.
 fn read(given: &str) -> Result<(String, Option<String>), Failure> {
     let failed = |what: &str, error: &io::Error| {
-        Failure::new(format!("no token can be read from {what}: {error}"))
+        Failure::new(format!("can't read a token from {what}: {error}"))
     };
     let mut bytes = Vec::new();
     let mut remark = None;

@@ -24,7 +24,7 @@ pub fn read(text: &str, source: &str) -> Result<Option<Thumbprint>, Malformed> {
         return Ok(None);
     }
     let der =
-        der(text).ok_or_else(|| Malformed::new(format!("`{source}` holds no certificate")))?;
+        der(text).ok_or_else(|| Malformed::new(format!("`{source}` contains no certificate")))?;
     Ok(Some(Thumbprint::of_certificate(&der)))
 }
 
@@ -76,7 +76,7 @@ pub fn fingerprint(text: &str, source: &str) -> Result<Option<Thumbprint>, Malfo
     hexadecimal(text)
         .or_else(|| Thumbprint::parse(text))
         .map(Some)
-        .ok_or_else(|| Malformed::new(format!("`{source}` holds no SHA-256 fingerprint")))
+        .ok_or_else(|| Malformed::new(format!("`{source}` contains no SHA-256 fingerprint")))
 }
 
 fn hexadecimal(text: &str) -> Option<Thumbprint> {
@@ -112,13 +112,13 @@ pub fn xfcc(text: &str) -> Result<Option<Thumbprint>, Malformed> {
         }
         if hash.is_some() {
             return Err(Malformed::new(
-                "`x-forwarded-client-cert` holds two hashes".to_owned(),
+                "`x-forwarded-client-cert` contains two hashes".to_owned(),
             ));
         }
         hash = Some(hexadecimal(value.trim()).ok_or_else(broken)?);
     }
     hash.map(Some)
-        .ok_or_else(|| Malformed::new("`x-forwarded-client-cert` holds no `Hash`".to_owned()))
+        .ok_or_else(|| Malformed::new("`x-forwarded-client-cert` contains no `Hash`".to_owned()))
 }
 
 /// The pairs of the only element; `None` where there are several, or where a quote is not closed.

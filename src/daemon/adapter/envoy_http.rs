@@ -58,7 +58,7 @@ fn read<'a>(
         .ok_or_else(|| Malformed::new("the request line can't be told from what came before it"))?;
     let target = target
         .strip_prefix(PREFIX.as_bytes())
-        .ok_or_else(|| Malformed::new("the target is no path".to_owned()))?;
+        .ok_or_else(|| Malformed::new("the target is not a path".to_owned()))?;
     let sent = original::headers(headers, &own);
     contradicting::refuse(&sent, &config.trusted())?;
     Ok(Original {

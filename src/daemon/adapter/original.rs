@@ -117,7 +117,7 @@ fn one_raw<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed
         .next()
         .ok_or_else(|| Malformed::header(name, "is missing"))?;
     if values.next().is_some() {
-        return Err(Malformed::header(name, "is there more than once"));
+        return Err(Malformed::header(name, "occurs more than once"));
     }
     if value.is_empty() {
         return Err(Malformed::header(name, "is empty"));
@@ -137,7 +137,7 @@ pub fn headers<'a>(headers: &'a HeaderMap, own: &[&str]) -> Vec<(&'a str, &'a [u
 /// An address as a proxy writes it.
 pub fn address(text: &str, source: &str) -> Result<IpAddr, Malformed> {
     IpAddr::from_str(text.trim())
-        .map_err(|_| Malformed::new(format!("`{source}` holds no IP address")))
+        .map_err(|_| Malformed::new(format!("`{source}` contains no IP address")))
 }
 
 /// A scheme as a proxy writes it.
@@ -148,7 +148,7 @@ pub fn scheme<'a>(text: &'a str, source: &str) -> Result<&'a str, Malformed> {
         "ws" => Ok("http"),
         "wss" => Ok("https"),
         _ => Err(Malformed::new(format!(
-            "`{source}` holds neither `http` nor `https`"
+            "`{source}` contains neither `http` nor `https`"
         ))),
     }
 }

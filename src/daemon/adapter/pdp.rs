@@ -147,7 +147,7 @@ async fn check(State(daemon): State<Arc<Daemon>>, body: Body) -> Response<Body> 
             );
             return refused(StatusCode::PAYLOAD_TOO_LARGE, &detail);
         }
-        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the body does not come"),
+        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the body does not arrive"),
     };
     let questions = match serde_json::from_slice(&body) {
         Ok(questions) => questions,

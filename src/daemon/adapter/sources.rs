@@ -80,7 +80,7 @@ pub fn thumbprint(
         (Some(value), None) => std::str::from_utf8(value)
             .map_err(|_| Malformed::new(format!("the header `{name}` is not ASCII")))?,
         (Some(_), Some(_)) => {
-            return Err(Malformed::header(name, "is there more than once"));
+            return Err(Malformed::header(name, "occurs more than once"));
         }
     };
     match source {

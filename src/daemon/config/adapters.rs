@@ -48,8 +48,8 @@ pub struct GrpcSources {
     pub address: ClientAddress,
     /// Where the certificate of the client's connection is: also `attribute`.
     pub certificate: ClientCertificate,
-    /// Headers that contradict what is judged (`X-Forwarded-Host` and others), and that are handed on
-    /// all the same, since a trusted proxy always sets them.
+    /// Headers that contradict what is judged (`X-Forwarded-Host` and others), and that are handed
+    /// on all the same, since a trusted proxy always sets them.
     pub trusted_headers: TrustedHeaders,
 }
 
@@ -231,7 +231,7 @@ impl Adapters {
             ];
             if let Some((field, _)) = fields.iter().find(|(_, attribute)| *attribute) {
                 return Err(format!(
-                    "adapters.{}.{field}: `attribute` is for the adapter `grpc`; write `header:NAME`",
+                    "adapters.{}.{field}: `attribute` only works for the adapter `grpc`; write `header:NAME`",
                     adapter.as_str()
                 ));
             }

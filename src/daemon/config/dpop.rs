@@ -69,8 +69,8 @@ impl Dpop {
             }
             // It would be printed with the configuration, and lie about in version control.
             Some(url) if url.contains('@') => Err(
-                "dpop.redis: a password has no place in the URL; `dpop.redis_password_file` names \
-                 a file that holds it"
+                "dpop.redis: the URL can't contain a password; put it into a file and name that \
+                in `dpop.redis_password_file`"
                     .to_owned(),
             ),
             None if self.redis_password_file.is_some() => {

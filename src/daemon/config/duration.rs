@@ -71,7 +71,10 @@ impl TryFrom<String> for Span {
             .ok()
             .zip(factor)
             .ok_or_else(|| {
-                format!("`{text}` is no duration; write digits and one of `ms`, `s`, `m`, `h`, `d`, such as `150ms`")
+                format!(
+                    "`{text}` is not a duration; write digits and one of `ms`, `s`, `m`, `h`, \
+                `d`, such as `150ms`"
+                )
             })
             .map(|(number, factor)| number.saturating_mul(factor))?;
         let duration = Duration::from_millis(millis);

@@ -139,20 +139,20 @@ impl Client {
             Method::ClientSecretBasic | Method::ClientSecretPost => {
                 if let Some((field, _)) = of_key.into_iter().find(|(_, said)| *said) {
                     return Err(format!(
-                        "{field}: is for the method `private_key_jwt` alone"
+                        "{field}: only applies to the method `private_key_jwt`"
                     ));
                 }
                 if secrets != 1 {
                     return Err(
-                        "the secret stands in a file or in the environment: name one of \
-                         `secret_file` and `secret_env`"
+                        "the secret is in a file or in the environment: set either `secret_file` \
+                        or `secret_env`"
                             .to_owned(),
                     );
                 }
             }
             Method::PrivateKeyJwt => {
                 if secrets != 0 {
-                    return Err("a secret is of no use to the method `private_key_jwt`".to_owned());
+                    return Err("the method `private_key_jwt` uses no secret".to_owned());
                 }
                 if self.key_file.is_none() {
                     return Err("key_file: the method `private_key_jwt` needs one".to_owned());

@@ -16,14 +16,15 @@ pub struct Keys {
     pub max_stale: Span,
     /// How long one document may take, all redirects and the body included.
     pub timeout: Span,
-    /// How long keys are used before they are fetched anew, where the provider sets no shorter time.
+    /// How long keys are used before they are fetched anew, where the provider sets no shorter
+    /// time.
     pub refresh: Span,
     /// The largest key set or discovery document.
     pub max_bytes: u64,
     /// Ranges of private addresses at which issuers' keys may be fetched, such as `10.0.0.0/8`.
     pub allow_addresses: Vec<String>,
-    /// Hosts from which keys may be fetched over plain HTTP: names, which stand for those below them
-    /// too, and ranges of addresses.
+    /// Hosts from which keys may be fetched over plain HTTP: names, which stand for those below
+    /// them too, and ranges of addresses.
     pub allow_http: Vec<String>,
     /// The HTTP proxy to fetch through.
     pub proxy: Option<String>,
@@ -65,9 +66,11 @@ impl Keys {
             .ok_or("keys.proxy: must be a URL such as `http://proxy.example.com:3128`")?;
         // It would be printed with the configuration, and lie about in version control.
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("keys.proxy: user and password have no place in the URL; \
-                 `keys.proxy_credentials_file` names a file that holds them"
-                .to_owned());
+            return Err(
+                "keys.proxy: the URL can't contain user and password; put them into a file \
+            and name that in `keys.proxy_credentials_file`"
+                    .to_owned(),
+            );
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err("keys.proxy: nothing may follow the host and the port".to_owned());
@@ -86,7 +89,7 @@ impl Keys {
         }
         for range in &self.allow_addresses {
             AddressRange::parse(range)
-                .map_err(|_| format!("keys.allow_addresses: `{range}` is no range of addresses"))?;
+                .map_err(|_| format!("keys.allow_addresses: `{range}` is not an address range"))?;
         }
         for (field, hosts) in [
             ("allow_http", &self.allow_http),
@@ -95,7 +98,7 @@ impl Keys {
             let is_one = |host: &str| is_host_name(host) || AddressRange::parse(host).is_ok();
             if let Some(host) = hosts.iter().find(|host| !is_one(host)) {
                 return Err(format!(
-                    "keys.{field}: `{host}` is neither a host nor a range of addresses"
+                    "keys.{field}: `{host}` is neither a host nor an address range"
                 ));
             }
         }

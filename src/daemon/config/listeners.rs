@@ -246,7 +246,8 @@ impl Listener {
     pub(super) fn validate(&self, id: ListenerId) -> Result<(), String> {
         if !self.hosts.is_empty() && id.kind().callers == Callers::Proxies {
             return Err(
-                "`hosts` is for `admin` and `pdp`; what a proxy may ask about, the policy says"
+                "`hosts` only applies to `admin` and `pdp`; the policy says which hosts proxies \
+                may ask about"
                     .to_owned(),
             );
         }
@@ -315,14 +316,19 @@ impl TryFrom<String> for Address {
             return Ok(Address::Unix(PathBuf::from(path)));
         }
         if let Some(port) = text.strip_prefix("localhost:") {
-            let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+            let port = port
+                .parse()
+                .map_err(|_| format!("`{port}` is not a port"))?;
             return Ok(Address::Tcp(SocketAddr::new(
                 IpAddr::V4(Ipv4Addr::LOCALHOST),
                 port,
             )));
         }
         text.parse().map(Address::Tcp).map_err(|_| {
-            format!("`{text}` is no address; write an IP address and a port, such as `127.0.0.1:9191`, or `unix:/path`")
+            format!(
+                "`{text}` is not an address; write an IP address and a port, such as \
+            `127.0.0.1:9191`, or `unix:/path`"
+            )
         })
     }
 }

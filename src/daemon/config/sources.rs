@@ -61,7 +61,7 @@ fn named(text: &str, word: &str) -> Option<Result<String, String>> {
     Some(
         http::HeaderName::from_bytes(name.as_bytes())
             .map(|name| name.as_str().to_owned())
-            .map_err(|_| format!("`{name}` is no name of a header")),
+            .map_err(|_| format!("`{name}` is not a header name")),
     )
 }
 
@@ -75,7 +75,8 @@ impl TryFrom<String> for Scheme {
             ("attribute", _) => Ok(Scheme::Attribute),
             ("http" | "https", _) => Ok(Scheme::Fixed(text)),
             _ => Err(format!(
-                "`{text}` is no source of the scheme; write `missing`, `attribute`, `header:NAME`, `http` or `https`"
+                "`{text}` is not a source for the scheme; write `missing`, `attribute`, \
+                `header:NAME`, `http` or `https`"
             )),
         }
     }
@@ -101,7 +102,8 @@ impl TryFrom<String> for ClientAddress {
             ("missing", _) => Ok(ClientAddress::Missing),
             ("attribute", _) => Ok(ClientAddress::Attribute),
             _ => Err(format!(
-                "`{text}` is no source of the client's address; write `missing`, `attribute` or `header:NAME`"
+                "`{text}` is not a source for the client's address; write `missing`, `attribute` \
+                or `header:NAME`"
             )),
         }
     }
@@ -128,7 +130,8 @@ impl TryFrom<String> for ClientCertificate {
             ("attribute", ..) => Ok(ClientCertificate::Attribute),
             ("xfcc", ..) => Ok(ClientCertificate::Xfcc),
             _ => Err(format!(
-                "`{text}` is no source of the client's certificate; write `missing`, `attribute`, `header:NAME`, `fingerprint:NAME` or `xfcc`"
+                "`{text}` is not a source for the client's certificate; write `missing`, \
+                `attribute`, `header:NAME`, `fingerprint:NAME` or `xfcc`"
             )),
         }
     }

@@ -72,8 +72,8 @@ impl Signer {
         let der = private_key.secret_der();
         let (pair, usual) = pair(der).ok_or_else(|| {
             fault(
-                "it is no RSA, P-256, P-384, P-521 or Ed25519 key in PKCS #8, which `openssl pkcs8 \
-                 -topk8 -nocrypt` makes of others",
+                "it is not an RSA, P-256, P-384, P-521 or Ed25519 key in PKCS #8; `openssl pkcs8 \
+                -topk8 -nocrypt` converts others",
             )
         })?;
         if let Pair::Rsa(pair) = &pair
@@ -84,15 +84,15 @@ impl Signer {
         let (algorithm, algorithm_name) = client.algorithm()?.unwrap_or((usual, usual.as_str()));
         if algorithm.key_type() != usual.key_type() {
             return Err(format!(
-                "algorithm: the key of `{}` is none for {algorithm}",
+                "algorithm: the key of `{}` does not work with {algorithm}",
                 file.display()
             ));
         }
         let key =
             key(pair, algorithm_name).ok_or_else(|| fault("it can't be made ready to sign"))?;
         let audience = client.audience.as_deref().or(issuer).ok_or(
-            "audience: the issuer has many tenants, so that the audience of what the client signs \
-             has to be named",
+            "audience: the issuer has many tenants, so the audience of the signed assertion has \
+            to be named",
         )?;
         let mut fingerprint = [0; 32];
         for (byte, of_file) in fingerprint

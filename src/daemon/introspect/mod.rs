@@ -195,7 +195,7 @@ pub fn unavailable(policy: &Policy, issuer: IssuerId) -> Fault {
     let name = policy.issuer(issuer).map_or("", |it| it.name.as_str());
     Fault::new(
         Reason::KeysUnavailable,
-        format!("{name} can't be asked about the token at present; try again later"),
+        format!("{name} can't be asked about the token at the moment; try again later"),
     )
 }
 
@@ -283,7 +283,7 @@ impl Endpoint {
         // Those who wait for one issuer must leave room for everybody else.
         let Ok(_seat) = self.seats.try_acquire() else {
             self.counted.refused.inc();
-            return Err("too many requests wait for it".into());
+            return Err("too many requests are waiting for it".into());
         };
         let answered = tokio::time::timeout_at(patience.into(), self.answered(token, digest));
         match answered.await {

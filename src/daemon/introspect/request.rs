@@ -28,8 +28,7 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::Credentials(sentence) => write!(
                 f,
-                "{sentence}: it does not take `client_id` and secret or key of \
-                 `introspection.issuers` for good"
+                "{sentence}: it rejects `client_id` and secret or key of `introspection.issuers`"
             ),
             Refusal::Other(sentence) => f.write_str(sentence),
         }
@@ -131,7 +130,7 @@ fn read(url: &str, reply: &Reply) -> Result<Introspection, Refusal> {
             "answers in an encoding that was not asked for".to_owned(),
         ));
     }
-    Introspection::read(&reply.bytes).map_err(|fault| other(format!("is no use: {fault}")))
+    Introspection::read(&reply.bytes).map_err(|fault| other(format!("is unusable: {fault}")))
 }
 
 /// The longest word of a provider's error that is repeated: longer ones may be of a token.

@@ -28,7 +28,7 @@ pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), String> {
         .iter()
         .map(|range| {
             AddressRange::parse(range)
-                .map_err(|_| format!("keys.allow_addresses: `{range}` is no range of addresses"))
+                .map_err(|_| format!("keys.allow_addresses: `{range}` is not an address range"))
         })
         .collect::<Result<Vec<_>, _>>()?;
     let reach = Arc::new(Reach {

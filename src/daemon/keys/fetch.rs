@@ -265,7 +265,7 @@ fn read_url(url: &str) -> Result<Url, Trouble> {
     }
     Url::parse(url).map_err(|error| {
         let url = crate::text::quoted(url);
-        Trouble::Useless(format!("{url} is no URL: {error}"))
+        Trouble::Useless(format!("{url} is not a URL: {error}"))
     })
 }
 

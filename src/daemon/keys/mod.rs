@@ -99,8 +99,8 @@ impl Store {
     pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, String> {
         if !config.allow_http.is_empty() {
             tracing::warn!(
-                "keys may be fetched over plain HTTP from {} (`keys.allow_http`): whoever is on the \
-                 way there can put keys of their own in place of the provider's",
+                "keys may be fetched over plain HTTP from {} (`keys.allow_http`): anyone on the \
+                network path can replace the provider's keys with their own",
                 config.allow_http.join(", ")
             );
         }
@@ -372,9 +372,9 @@ impl Shared {
     fn meanwhile(&self) -> &'static str {
         let now = Instant::now();
         match &*self.latest.load() {
-            Some(fetched) if now < fetched.until => "the last good ones serve",
-            Some(_) => "the last good ones are too old, and the issuer's tokens are denied",
-            None => "there are none yet, and the issuer's tokens are denied",
+            Some(fetched) if now < fetched.until => "the last good ones stay in use",
+            Some(_) => "the last good ones are too old, so the issuer's tokens are denied",
+            None => "there are none yet, so the issuer's tokens are denied",
         }
     }
 }

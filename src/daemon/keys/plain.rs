@@ -17,8 +17,9 @@ pub fn check(issuer: &Issuer, fetcher: &Fetcher) -> Result<(), String> {
     match refused {
         None => Ok(()),
         Some(host) => Err(format!(
-            "the keys of the issuer `{}` are at `{host}` over plain HTTP, where whoever is on the way \
-             can put keys of their own in place of the provider's: use `https`, `keys file`, or a TLS \
+            "the keys of the issuer `{}` are at `{host}` over plain HTTP, where anyone on the \
+            network path can replace the provider's keys with their own: use `https`, `keys \
+            file`, or a TLS \
              proxy on this machine; or name the host in `keys.allow_http` of the configuration",
             issuer.name
         )),
@@ -30,8 +31,8 @@ pub fn over_plain_http(issuer: &Issuer) -> Option<String> {
     let hosts = hosts(issuer);
     (!hosts.is_empty()).then(|| {
         format!(
-            "the keys of the issuer `{}` are fetched over plain HTTP from `{}`: whoever is on the way \
-             there can sign its tokens",
+            "the keys of the issuer `{}` are fetched over plain HTTP from `{}`: anyone on the \
+            network path can sign its tokens",
             issuer.name,
             hosts.join("`, `")
         )

@@ -46,7 +46,10 @@ pub struct Way {
 impl Way {
     /// A request that was not answered in time.
     pub fn late(&self, url: &Url) -> Trouble {
-        self.unreached(url, &format!("no whole answer within {:?}", self.timeout))
+        self.unreached(
+            url,
+            &format!("no complete answer within {:?}", self.timeout),
+        )
     }
 
     /// A request that failed.
@@ -67,7 +70,7 @@ impl Way {
     fn unreached(&self, url: &Url, cause: &str) -> Trouble {
         let asked = self.asked(url);
         let advice = if self.proxy.is_none() && self.environment {
-            "; `HTTPS_PROXY` of the environment is not looked at, `keys.proxy` names a proxy"
+            "; `HTTPS_PROXY` in the environment is ignored: name the proxy in `keys.proxy`"
         } else {
             ""
         };
@@ -119,7 +122,7 @@ fn cause(error: &(dyn Error + 'static)) -> (String, Advice) {
     of_proxy(&innermost).unwrap_or((innermost, Advice::None))
 }
 
-const CUT_OFF: &str = "the connection was closed before the answer was whole";
+const CUT_OFF: &str = "the connection was closed before the answer was complete";
 
 /// What an error of a connection stems from. What is within it is not among its sources.
 fn of_io(error: &io::Error) -> Option<(String, Advice)> {
@@ -133,8 +136,8 @@ fn of_io(error: &io::Error) -> Option<(String, Advice)> {
 fn of_socket(kind: ErrorKind) -> Option<(String, Advice)> {
     let cause = match kind {
         ErrorKind::ConnectionRefused => "the connection is refused",
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "there is no way there",
-        ErrorKind::TimedOut => "no connection comes about",
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "there is no route to it",
+        ErrorKind::TimedOut => "no connection can be made",
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
@@ -147,12 +150,12 @@ fn of_socket(kind: ErrorKind) -> Option<(String, Advice)> {
 fn of_tls(error: &rustls::Error) -> (String, Advice) {
     let certificate = match error {
         rustls::Error::InvalidCertificate(certificate) => certificate,
-        other => return (format!("no TLS with it: {other}"), Advice::None),
+        other => return (format!("TLS with it fails: {other}"), Advice::None),
     };
     let (cause, advice) = match certificate {
         // Or of one that has the name of one that is trusted.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
-            "its certificate is of no authority that is trusted here",
+            "its certificate is not from an authority that is trusted here",
             Advice::Do(TRUST),
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -162,10 +165,7 @@ fn of_tls(error: &rustls::Error) -> (String, Advice) {
             ("its certificate is for another name", Advice::None)
         }
         other => {
-            return (
-                format!("its certificate is not good: {other}"),
-                Advice::None,
-            );
+            return (format!("its certificate is invalid: {other}"), Advice::None);
         }
     };
     (cause.to_owned(), advice)
@@ -179,8 +179,8 @@ fn of_proxy(innermost: &str) -> Option<(String, Advice)> {
             Advice::Do("its log may say why"),
         ),
         "proxy authorization required" => (
-            "the proxy wants to know who asks",
-            Advice::Do("`keys.proxy_credentials_file` names a file that says it"),
+            "the proxy requires authentication",
+            Advice::Do("name a file with the credentials in `keys.proxy_credentials_file`"),
         ),
         other => return Some((format!("the proxy fails: {other}"), Advice::None)),
     };

@@ -121,7 +121,7 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
     if !metadata.file_type().is_socket() {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            "there is a file of that name, and it is no socket",
+            "there is a file of that name, but it is not a socket",
         ));
     }
     match tokio::net::UnixStream::connect(path).await {

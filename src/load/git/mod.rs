@@ -96,7 +96,7 @@ impl Revision {
     /// Finds what `git:REV:PATH` names, in the repository that a folder belongs to.
     pub fn open(text: &str, folder: &Path) -> Result<Revision, GitError> {
         let usage = || {
-            GitError::new(format!("`{text}` names no revision")).help(
+            GitError::new(format!("`{text}` does not name a revision")).help(
                 "write `git:REV:PATH`, such as `git:main:policies` or, relative to the current folder, `git:HEAD~1:./policies`",
             )
         };
@@ -184,7 +184,7 @@ impl Revision {
             }
             links += 1;
             if links > MAX_LINKS {
-                return Err(io::Error::other("its links lead in a circle"));
+                return Err(io::Error::other("its links form a circle"));
             }
             let target = match self.content(&node, MAX_LINK_BYTES)? {
                 Some(target) if !target.starts_with(b"/") => target,
@@ -226,7 +226,7 @@ impl Revision {
         match self.objects.borrow_mut().get(&node.id, limit)? {
             Found::Object { content, .. } => Ok(content),
             Found::Nothing => Err(io::Error::other(
-                "git does not have it, and nothing is fetched: the clone is not a full one",
+                "git does not have it, and portcullis fetches nothing: the clone is incomplete",
             )),
         }
     }

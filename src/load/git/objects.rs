@@ -59,7 +59,7 @@ impl Objects {
                 questions: Some(questions),
                 answers: BufReader::new(answers),
             }),
-            _ => Err(GitError::new("git's input and output cannot be had")),
+            _ => Err(GitError::new("git's input and output are not available")),
         }
     }
 
@@ -197,7 +197,7 @@ const ENVIRONMENT: [(&str, &str); 8] = [
 fn git(folder: &Path) -> Result<Command, GitError> {
     let program = program(env::var_os("PATH").as_deref()).ok_or_else(|| {
         GitError::new("there is no `git` on the PATH")
-            .help("a policy in a revision is read by git; install it, or give folders")
+            .help("reading a policy from a revision needs git; install it, or name folders")
     })?;
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
@@ -242,7 +242,7 @@ fn complaint(said: &[u8]) -> String {
                 .trim_start_matches("error: ")
         })
         .find(|line| !line.is_empty())
-        .unwrap_or("it ended without a word");
+        .unwrap_or("it ended without a message");
     format!("git says: {line}")
 }
 

@@ -45,7 +45,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
                 if self.says_security && answer.demand == Demand::Required && asks_for_scopes(&ways)
                 {
                     let message =
-                        format!("the rule asks for {ways}, the document says nothing of it");
+                        format!("the rule asks for {ways}, which the document does not mention");
                     differ(FindingKind::ScopeBeyond, None, message);
                 }
                 self.tally.unsaid += 1;

@@ -412,7 +412,9 @@ impl<'p, 'd> Comparison<'p, 'd> {
         let mut notes = Vec::new();
         if !self.says_security {
             notes.push(
-                "the document says nothing of security: who may call is not compared".to_owned(),
+                "the document does not mention security, so who may call is not \
+                compared"
+                    .to_owned(),
             );
         } else if *unsaid > 0 {
             notes.push(format!(

@@ -119,7 +119,7 @@ fn requires(any_of: &[Alternative], comments: &mut Vec<String>) -> Access {
         .flat_map(|(scopes, _)| scopes)
         .all(|scope| is_scope(scope))
     {
-        comments.push("One of its scopes is none (RFC 6749, section 3.3).".to_owned());
+        comments.push("One of its scopes is invalid (RFC 6749, section 3.3).".to_owned());
         return Access::plain("denied", false);
     }
     if least

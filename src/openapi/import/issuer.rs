@@ -59,22 +59,23 @@ impl Issuer {
         let (url, comment, note) = match (surely, host_only) {
             (Some(url), _) => (
                 url.clone(),
-                "From the document. It must be what tokens have as `iss`, to the last slash.",
+                "From the document. It must equal the `iss` of the tokens exactly, including a \
+                trailing slash.",
                 None,
             ),
             (None, Some(url)) => (
                 url.clone(),
-                "A guess: the document names where tokens are had, not who issues them. Put what \
-                 tokens have as `iss` here.",
+                "A guess: the document says where to get tokens, not who issues them. Write the \
+                `iss` of the tokens here.",
                 Some(format!(
-                    "who issues the tokens is a guess, `{url}`: put what they have as `iss` there"
+                    "the issuer is a guess, `{url}`: write the `iss` of the tokens there"
                 )),
             ),
             (None, None) => (
                 NOBODY.to_owned(),
-                "The document does not name the issuer. Put what tokens have as `iss` here.",
+                "The document does not name the issuer. Write the `iss` of the tokens here.",
                 Some(
-                    "the document does not name the issuer: put what tokens have as `iss` there"
+                    "the document does not name the issuer: write the `iss` of the tokens there"
                         .to_owned(),
                 ),
             ),

@@ -182,7 +182,7 @@ fn tell(apis: &[text::Api], issuer: &Issuer) -> Vec<String> {
         .count();
     if elsewhere > 0 {
         notes.push(format!(
-            "{} secured by what portcullis does not check: see the comments",
+            "{} secured in a way that portcullis does not check: see the comments",
             if elsewhere == 1 {
                 "1 operation is".to_owned()
             } else {

@@ -87,7 +87,7 @@ fn words(document: &Document, options: &ImportOptions, issuer: &Issuer, apis: &[
         &mut text,
         0,
         &format!(
-            "A first policy, made of {} ({title}OpenAPI {}) by `portcullis import openapi`.",
+            "A first policy, made from {} ({title}OpenAPI {}) by `portcullis import openapi`.",
             one_line(&options.file),
             one_line(&document.version)
         ),
@@ -140,8 +140,8 @@ fn write_api(
                 comment(
                     text,
                     1,
-                    "The document does not name the audience. Put what tokens for this API have \
-                     as `aud` here.",
+                    "The document does not name the audience. Write the `aud` of this API's \
+                    tokens here.",
                 );
                 line(text, 1, &format!("audience {}", quoted(&audience(api))));
             }

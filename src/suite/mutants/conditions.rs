@@ -18,7 +18,7 @@ pub(super) struct Change {
     pub what: String,
     /// In the order of their places; all in one file.
     pub edits: Vec<Edit>,
-    /// Whether routes that no test comes by may keep the changed policy from loading. Guards and
+    /// Whether routes that no test reaches it may keep the changed policy from loading. Guards and
     /// the blocks around a route are looked at in any case.
     pub asks_all: bool,
 }

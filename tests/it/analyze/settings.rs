@@ -124,7 +124,8 @@ fn settings_are_compared_by_what_they_let_through() {
         (
             with("", AUDIENCE),
             with("", &api("token in cookie \"session\"")),
-            "where a token is looked for: `Authorization: Bearer` became `Authorization: Bearer`, the cookie `session`",
+            "where tokens are read from: `Authorization: Bearer` became `Authorization: Bearer`, \
+            the cookie `session`",
             "changed",
         ),
         (
@@ -214,11 +215,11 @@ fn an_issuer_more_is_one_change() {
     };
     assert_eq!(
         changes(&policy("main"), &policy("main, other")),
-        ["tokens of `https://other.example` are taken now: changed loosened"]
+        ["tokens of `https://other.example` are now accepted: changed loosened"]
     );
     assert_eq!(
         changes(&policy("main, other"), &policy("other")),
-        ["tokens of `https://issuer.example` are taken no longer: changed tightened"]
+        ["tokens of `https://issuer.example` are no longer accepted: changed tightened"]
     );
 }
 
@@ -258,6 +259,6 @@ fn tenants_of_one_issuer_are_one_case() {
             .iter()
             .map(super::shown)
             .collect::<Vec<_>>(),
-        ["tokens of `https://login.example/{tid}/v2.0` are taken no longer: changed tightened"]
+        ["tokens of `https://login.example/{tid}/v2.0` are no longer accepted: changed tightened"]
     );
 }

@@ -56,7 +56,7 @@ fn cycles_of_lets_are_shown_up_to_a_limit() {
     let set = check_text(&policy);
     let said = messages(&set, Code::LetCycle);
     assert_eq!(said.len(), 21, "{said:#?}");
-    assert!(said.contains(&"181 further cycles of `let`s name each other"));
+    assert!(said.contains(&"181 further cycles of `let`s refer to each other"));
     // A long one names some of its members.
     let mut ring = String::new();
     for at in 0..200 {

@@ -175,7 +175,7 @@ mod unix {
         assert!(made.success());
         let ran = check(&folder);
         assert_eq!(ran.code, Some(2), "{}", ran.everything());
-        assert!(ran.stderr.contains("no regular file"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("not a regular file"), "{}", ran.stderr);
     }
 
     #[test]

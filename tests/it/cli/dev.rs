@@ -344,7 +344,7 @@ fn no_page_and_no_other_machine_gets_a_token() {
     ]);
     assert_eq!(outside.code, Some(2), "{}", outside.everything());
     assert!(
-        outside.stderr.contains("this machine alone"),
+        outside.stderr.contains("only for this machine"),
         "{}",
         outside.stderr
     );

@@ -36,7 +36,7 @@ fn files_are_laid_out_and_named() {
     assert_eq!(
         ran.stdout,
         format!(
-            "laid out {}\nlaid out {}\nok: 3 files, 2 changed\n",
+            "formatted {}\nformatted {}\nok: 3 files, 2 changed\n",
             text(path("a.gate")),
             text(path("below/b.test.gate")),
         )
@@ -79,7 +79,7 @@ fn a_check_writes_nothing_and_shows_a_patch() {
 +
 +    GET     /b                    public    # b
  }}
-failed: 1 of 2 files is not laid out; `portcullis fmt` does it
+failed: 1 of 2 files is not formatted; run `portcullis fmt`
 ",
             text(&path)
         )
@@ -125,7 +125,7 @@ fn a_file_with_errors_is_left_alone_and_the_others_are_laid_out() {
     let ran = run(&["fmt", &text(&folder)]);
     assert_eq!(ran.code, Some(1), "{}", ran.everything());
     assert!(ran.stderr.contains("a.gate:2:"), "{}", ran.stderr);
-    assert_eq!(ran.stdout, format!("laid out {}\n", text(path("b.gate"))));
+    assert_eq!(ran.stdout, format!("formatted {}\n", text(path("b.gate"))));
     assert_eq!(fs::read_to_string(path("a.gate")).expect("there"), WRONG);
     assert_eq!(fs::read_to_string(path("b.gate")).expect("there"), LAID);
 }

@@ -191,8 +191,8 @@ fn check_says_what_the_daemon_would_lack() {
     assert_eq!(bad.code, Some(1), "{}", bad.everything());
     assert_eq!(bad.stdout, "");
     for said in [
-        "error: introspection.issuers.acme: the policy asks acme",
-        "warning: `introspection.issuers.acne` is of no use",
+        "error: introspection.issuers.acme: the policy introspects tokens at acme",
+        "warning: `introspection.issuers.acne` has no effect",
     ] {
         assert!(bad.stderr.contains(said), "{}", bad.stderr);
     }
@@ -229,7 +229,7 @@ fn the_other_verbs_take_such_a_policy() {
     assert!(
         change["about"]
             .as_str()
-            .is_some_and(|about| about.contains("no JWTs")),
+            .is_some_and(|about| about.contains("opaque tokens")),
         "{change}"
     );
     assert_eq!(change["witness"], json!(null));

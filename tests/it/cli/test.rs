@@ -295,7 +295,7 @@ fn a_survivor_is_a_policy_that_its_tests_are_true_of() {
 fn the_policy_is_changed_only_when_its_tests_are_met() {
     let ran = case(&failing(), &["--mutate"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("only when"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("only tried when"), "{}", ran.stderr);
     assert!(!ran.stdout.contains("mutants:"), "{}", ran.stdout);
 }
 

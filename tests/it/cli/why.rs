@@ -311,7 +311,7 @@ fn what_is_soon_mistyped_is_answered() {
     );
     let scopes = why(&["policies/spa", "/me", "--scope", "a,b"]);
     assert!(
-        scopes.stderr.contains("separated by blanks"),
+        scopes.stderr.contains("separated by spaces"),
         "{}",
         scopes.stderr
     );

@@ -53,8 +53,8 @@ async fn an_authority_of_ones_own_is_believed_where_the_configuration_names_it()
     let asked = provider.requests("/jwks");
     for others in [&[][..], &[&theirs]] {
         let expected = format!(
-            "`{}/.well-known/openid-configuration`: its certificate is of no authority that is \
-             trusted here; `keys.ca_file` names authorities beside the system's",
+            "`{}/.well-known/openid-configuration`: its certificate is not from an authority that \
+            is trusted here; `keys.ca_file` names authorities beside the system's",
             provider.issuer()
         );
         assert_eq!(found(&provider, others).await, Err(expected));

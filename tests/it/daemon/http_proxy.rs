@@ -208,7 +208,10 @@ async fn a_proxy_that_answers_in_the_providers_place_is_not_believed() {
     let proxy = Proxy::start(Manner::Tunnel(false_one.address)).await;
     let fault = found(there(), &elsewhere.config(&proxy)).await;
     let fault = fault.expect_err("a false provider");
-    assert!(fault.contains("of no authority that is trusted"), "{fault}");
+    assert!(
+        fault.contains("not from an authority that is trusted"),
+        "{fault}"
+    );
     assert_eq!(false_one.requests("/.well-known/openid-configuration"), 0);
 }
 
@@ -227,8 +230,8 @@ async fn the_proxy_is_told_who_asks_and_nobody_else_is() {
     };
     assert_eq!(found(there(), &with("alice:wonderland\n")).await, Ok(1));
     let expected = format!(
-        "`{ISSUER}/.well-known/openid-configuration` through the proxy `{}/`: the proxy wants to \
-         know who asks; `keys.proxy_credentials_file` names a file that says it",
+        "`{ISSUER}/.well-known/openid-configuration` through the proxy `{}/`: the proxy requires \
+        authentication; name a file with the credentials in `keys.proxy_credentials_file`",
         proxy.url
     );
     for config in [elsewhere.config(&proxy), with("alice:rabbit")] {
@@ -379,7 +382,7 @@ async fn a_proxy_of_no_use_is_named() {
             "the proxy does not connect to it; its log may say why",
         ),
         (closing, "the proxy fails: unexpected end of file"),
-        (hanging, "no whole answer within 2s"),
+        (hanging, "no complete answer within 2s"),
     ] {
         let expected = format!(
             "`{ISSUER}/.well-known/openid-configuration` through the proxy `{}/`: {said}",
@@ -409,7 +412,9 @@ async fn the_environments_proxy_is_not_used_and_the_log_says_so() {
     let line = process.line("keys can't be fetched");
     let message = line["message"].as_str().expect("a message");
     assert!(
-        message.contains("`HTTPS_PROXY` of the environment is not looked at, `keys.proxy` names"),
+        message.contains(
+            "`HTTPS_PROXY` in the environment is ignored: name the proxy in `keys.proxy`"
+        ),
         "{message}"
     );
     assert_eq!(line["issuer"], "idp");

@@ -164,11 +164,11 @@ async fn what_a_provider_of_no_use_did_is_one_sentence() {
     for (behaviour, said) in [
         (
             Behaviour::Down,
-            "`URL`: the connection was closed before the answer was whole",
+            "`URL`: the connection was closed before the answer was complete",
         ),
-        (Behaviour::Deaf, "no whole answer within 400ms"),
-        (Behaviour::Hang, "no whole answer within 400ms"),
-        (Behaviour::Trickle, "no whole answer within 400ms"),
+        (Behaviour::Deaf, "no complete answer within 400ms"),
+        (Behaviour::Hang, "no complete answer within 400ms"),
+        (Behaviour::Trickle, "no complete answer within 400ms"),
         (
             Behaviour::Huge,
             "`URL` answers with more than 65536 bytes (`keys.max_bytes`)",
@@ -218,7 +218,7 @@ async fn what_a_provider_of_no_use_did_is_one_sentence() {
     ] {
         let provider = Provider::start(behaviour.clone()).await;
         let place = Place::Url(provider.jwks_uri());
-        let endless = said.starts_with("no whole answer");
+        let endless = said.starts_with("no complete answer");
         let config = Keys {
             // Who has an end comes to it, on a slow machine too.
             timeout: Span::from_millis(if endless { 400 } else { 60_000 }),
@@ -261,7 +261,7 @@ async fn a_discovery_that_failed_is_one_sentence() {
     );
     // What a provider makes up is cleaned and has an end.
     for (jwks_uri, expected) in [
-        ("no\u{7}\nURL".to_owned(), "is no URL"),
+        ("no\u{7}\nURL".to_owned(), "is not a URL"),
         (
             "x".repeat(3000),
             "a URL of 3000 bytes, and at most 2048 are asked",
@@ -283,7 +283,7 @@ async fn a_discovery_that_failed_is_one_sentence() {
     let before = provider.connections();
     assert_eq!(
         said().await,
-        "`ISSUER/.well-known/openid-configuration`: no whole answer within 400ms"
+        "`ISSUER/.well-known/openid-configuration`: no complete answer within 400ms"
     );
     assert_eq!(provider.connections(), before + 1);
     let gone = "http://127.0.0.1:1";

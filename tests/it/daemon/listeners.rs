@@ -149,7 +149,7 @@ async fn unix_sockets_and_the_files_of_dead_ones() {
         ..Options::default()
     })
     .await;
-    assert!(fault.contains("it is no socket"), "{fault}");
+    assert!(fault.contains("it is not a socket"), "{fault}");
     assert_eq!(
         std::fs::read_to_string(&path).expect("the file"),
         "precious"

@@ -173,7 +173,7 @@ fn names_are_plain_and_for_two_listeners() {
     for (text, said) in [
         (
             "listeners: {http: {address: \"127.0.0.1:1\", hosts: [a.example]}}",
-            "`hosts` is for `admin` and `pdp`",
+            "`hosts` only applies to `admin` and `pdp`",
         ),
         (
             "listeners: {admin: {address: \"127.0.0.1:1\", hosts: [\"*.example\"]}}",

@@ -140,7 +140,7 @@ fn a_nonce_reaches_the_client_through_every_proxy() {
     }
 }
 
-/// A real Redis server: what one daemon has seen, the other knows; without it no proof is good.
+/// A real Redis server: what one daemon has seen, the other knows; without it no proof is valid.
 #[test]
 fn daemons_share_the_proofs_they_have_seen() {
     let (provider, client) = (Provider::start(), Client::new());

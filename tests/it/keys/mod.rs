@@ -547,7 +547,7 @@ fn pem_that_is_no_public_key_says_so() {
         ),
         (
             "-----BEGIN PUBLIC KEY".to_owned(),
-            "a line that is no label",
+            "a line that is not a label",
         ),
     ] {
         let error = parse(pem.as_bytes(), Provenance::File)

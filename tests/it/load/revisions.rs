@@ -93,7 +93,10 @@ fn a_revision_is_named_as_git_names_it() {
         "git:HEAD@{0:x",
     ] {
         let said = open(&repository, usage).expect_err(usage);
-        assert!(said.ends_with("names no revision"), "{usage}: {said}");
+        assert!(
+            said.ends_with("does not name a revision"),
+            "{usage}: {said}"
+        );
     }
 }
 
@@ -181,10 +184,10 @@ fn links_are_followed_within_the_revision_and_not_out_of_it() {
             "../../../../../../etc/passwd",
             "it leads out of the repository",
         ),
-        ("suspended.txt", "its links lead in a circle"),
+        ("suspended.txt", "its links form a circle"),
         ("/nowhere", "it leads out of the repository"),
         ("gone.txt", "there is no such file or folder"),
-        ("..", "it is no regular file"),
+        ("..", "it is not a regular file"),
     ] {
         let link = root.join("policies/lists/suspended.txt");
         std::fs::remove_file(&link).expect("removed");
@@ -320,7 +323,7 @@ fn a_partial_clone_fetches_nothing() {
         std::fs::remove_file(object).expect("removed");
         let messages = wrong(&repository, "git:HEAD:policies");
         assert!(
-            messages[0].contains("nothing is fetched"),
+            messages[0].contains("fetches nothing"),
             "{key}: {messages:?}"
         );
         assert!(!ran.exists(), "{key}: a program was run");

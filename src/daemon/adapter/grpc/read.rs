@@ -25,14 +25,20 @@ pub fn read<'a>(
         .as_ref()
         .and_then(|attributes| attributes.request.as_ref())
         .and_then(|request| request.http.as_ref())
-        .ok_or_else(|| Malformed::new("the CheckRequest is about no HTTP request".to_owned()))?;
+        .ok_or_else(|| {
+            Malformed::new(
+                "the CheckRequest does not describe an HTTP \
+        request"
+                    .to_owned(),
+            )
+        })?;
     let mut original = match &http.header_map {
         Some(raw) => raw_headers(http, raw)?,
         None => joined_headers(http),
     };
     if original.method.is_empty() || original.target.is_empty() {
         return Err(Malformed::new(
-            "the CheckRequest names no method or no path".to_owned(),
+            "the CheckRequest lacks a method or a path".to_owned(),
         ));
     }
     let mut own = Vec::new();
@@ -92,7 +98,7 @@ fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original
         let mut values = raw.headers.iter().filter(|header| header.key == name);
         match (values.next(), values.next()) {
             (value, None) => Ok(value.map(|header| header.raw_value.as_slice())),
-            _ => Err(Malformed::new(format!("`{name}` is there more than once"))),
+            _ => Err(Malformed::new(format!("`{name}` occurs more than once"))),
         }
     };
     let text = |name: &str, attribute: &'a str| match pseudo(name)? {
@@ -173,7 +179,7 @@ fn source_address(check: &CheckRequest) -> Result<IpAddr, Malformed> {
     match address {
         Some(Address::SocketAddress(socket)) => original::address(&socket.address, "source"),
         _ => Err(Malformed::new(
-            "the CheckRequest holds no IP address of its source".to_owned(),
+            "the CheckRequest contains no IP address of its source".to_owned(),
         )),
     }
 }

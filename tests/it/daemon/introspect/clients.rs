@@ -208,13 +208,13 @@ async fn what_a_client_lacks_is_said() {
             "client_id: must not be empty",
         ),
         ("secret_env: X", "client_id"),
-        ("client_id: a", "name one of `secret_file` and `secret_env`"),
+        ("client_id: a", "set either `secret_file` or `secret_env`"),
         ("client_id: a, secret_env: X, secret_file: y", "name one of"),
         ("client_id: a, secret: hidden", "unknown field `secret`"),
         ("client_id: a, secret_env: X, method: none", "method"),
         (
             "client_id: a, secret_env: X, key_file: k",
-            "key_file: is for the method `private_key_jwt` alone",
+            "key_file: only applies to the method `private_key_jwt`",
         ),
         (
             "client_id: a, method: private_key_jwt",
@@ -222,7 +222,7 @@ async fn what_a_client_lacks_is_said() {
         ),
         (
             "client_id: a, method: private_key_jwt, key_file: k, secret_env: X",
-            "a secret is of no use",
+            "uses no secret",
         ),
         (
             "client_id: a, method: private_key_jwt, key_file: k, algorithm: HS256",
@@ -238,7 +238,11 @@ async fn what_a_client_lacks_is_said() {
     for (content, more, said) in [
         ("", "", "key_file: "),
         ("no key", "", "key_file: "),
-        (ec.as_str(), ", algorithm: RS256", "is none for RS256"),
+        (
+            ec.as_str(),
+            ", algorithm: RS256",
+            "does not work with RS256",
+        ),
         (ec.as_str(), "", "audience: the issuer has many tenants"),
     ] {
         let folder = tempfile::tempdir().expect("a folder");

@@ -228,7 +228,7 @@ async fn a_policy_that_asks_as_nobody_is_not_put_in_force() {
     for (config, said) in [
         (
             "",
-            "introspection.issuers.acme: the policy introspects acme about tokens that are no JWTs",
+            "introspection.issuers.acme: the policy introspects tokens at acme",
         ),
         (
             "introspection: { issuers: { acme: { client_id: a, secret_file: /none } } }",
