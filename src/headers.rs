@@ -93,7 +93,7 @@ pub enum Handling {
     Keep,
 }
 
-/// A header that may make an application serve another request than the one that was judged.
+/// A header that may make an application serve a request other than the one that was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contradicting {
     /// Its name, in lower case.
@@ -107,11 +107,12 @@ pub struct Contradicting {
 /// The headers that frameworks read in place of the request line, the host and the connection.
 ///
 /// Who reads each: `x-forwarded-*`, `forwarded`: Rack, Spring, Django, Express, Symfony, ASP.NET.
-/// `x-original-url`, `x-rewrite-url`: IIS, Symfony, Zend. `x-http-method-override` and its kin: Rack,
-/// Express, Spring, ASP.NET, Symfony. `script-name`, `path-info`: gunicorn, by the names with `_`.
-/// `front-end-https`, `x-url-scheme`, `x-forwarded-protocol`: gunicorn's `secure_scheme_headers`,
-/// Microsoft's proxies. `client-ip`, `x-real-ip`, `true-client-ip` and the rest: client addresses
-/// of various CDNs and load balancers, which middlewares take without asking who set them.
+/// `x-original-url`, `x-rewrite-url`: IIS, Symfony, Zend. `x-http-method-override` and its kin:
+/// Rack, Express, Spring, ASP.NET, Symfony. `script-name`, `path-info`: gunicorn, by the names with
+/// `_`. `front-end-https`, `x-url-scheme`, `x-forwarded-protocol`: gunicorn's
+/// `secure_scheme_headers`, Microsoft's proxies. `client-ip`, `x-real-ip`, `true-client-ip` and the
+/// rest: client addresses of various CDNs and load balancers, which middlewares take without asking
+/// who set them.
 pub const CONTRADICTING: &[Contradicting] = {
     use About::{Client, Host, Method, Path, Port, Scheme};
     use Handling::{Keep, Refuse, Remove};

@@ -230,7 +230,7 @@ pub struct Route {
     pub parameters: Vec<PathParameter>,
     /// What it asks for.
     pub access: Access,
-    /// Whether `instead` is said.
+    /// Whether the route has `instead`.
     pub instead: bool,
 }
 
@@ -253,7 +253,7 @@ pub enum Access {
     Open {
         /// The token.
         demand: Demand,
-        /// The condition; `None` where there is none.
+        /// The condition, if there is one.
         condition: Option<Condition>,
     },
 }

@@ -159,8 +159,7 @@ pub struct PathOptions {
 /// Whether tokens are taken that are bound to a key of who sends them, by one method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Binding {
-    /// Nothing is said: a token that is bound so is refused, since nobody checks what it is
-    /// bound to.
+    /// The policy is silent: such a bound token is refused, since nobody checks the binding.
     #[default]
     Undeclared,
     /// One that is bound so needs the proof; one that is not needs none.

@@ -102,9 +102,7 @@ impl Store {
     }
 
     /// Whether the limit was exceeded.
-    ///
-    /// INVARIANT: what a full store gives back is worth nothing; who asks for a result asks this
-    /// first.
+    /// INVARIANT: results of a full store are meaningless; whoever uses a result checks this first.
     pub fn is_full(&self) -> bool {
         self.full
     }
@@ -131,6 +129,9 @@ impl Store {
     }
 
     fn make(&mut self, variable: Variable, low: Function, high: Function) -> Function {
+        // Reduction: a node whose branches agree tests nothing. Together with the table of unique
+        // nodes, this makes equal functions equal references, so that comparing two policies is
+        // comparing two numbers.
         if low == high {
             return low;
         }
@@ -142,6 +143,8 @@ impl Store {
         if let Some(known) = self.unique.get(&node) {
             return *known;
         }
+        // FALSE here is a wrong answer that looks like a right one, which is why nobody may use a
+        // result before asking `is_full`.
         let (true, Ok(number)) = (
             self.nodes.len() < self.most,
             u32::try_from(self.nodes.len()),
@@ -167,6 +170,7 @@ impl Store {
         if self.full {
             return Function::FALSE;
         }
+        // The cases that need no recursion, which also keeps them out of the table.
         match (condition, then, otherwise) {
             (Function::TRUE, then, _) => return then,
             (Function::FALSE, _, otherwise) => return otherwise,
@@ -179,6 +183,8 @@ impl Store {
             return *known;
         }
         let nodes = [condition, then, otherwise].map(|function| (function, self.node(function)));
+        // Shannon expansion on the first variable that any of the three tests. A function that does
+        // not test it is the same on both sides.
         let variable = nodes
             .iter()
             .map(|(_, node)| node.variable)
@@ -212,6 +218,7 @@ impl Store {
 
     /// Where both hold.
     pub fn and(&mut self, a: Function, b: Function) -> Function {
+        // Conjunction is commutative: with one order for both calls, the table answers the second.
         let (a, b) = if a <= b { (a, b) } else { (b, a) };
         self.choose(a, b, Function::FALSE)
     }
@@ -260,6 +267,8 @@ impl Store {
         match bits.split_first() {
             None => Function::constant(holds(begun)),
             Some((bit, further)) => {
+                // One call for each number that the bits can have. A value has at most `MAX_CELLS`
+                // cells, so there are few bits.
                 let low = self.numbers_from(further, begun * 2, holds);
                 let high = self.numbers_from(further, begun * 2 + 1, holds);
                 self.make(*bit, low, high)
@@ -290,6 +299,8 @@ impl Store {
 
     /// Where these variables have these values.
     pub fn cube(&mut self, values: &[(Variable, bool)]) -> Function {
+        // From the last variable upwards: each step then adds one node above the others and needs
+        // no `choose`.
         let mut sorted = values.to_vec();
         sorted.sort_unstable_by(|a, b| b.cmp(a));
         sorted

@@ -82,7 +82,8 @@ impl<'c, 'm> Bearer<'c, 'm> {
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// A request that one policy allows and the other one denies: the number of the one that allows.
+    /// A request that one policy allows and the other one denies: the number of the one that
+    /// allows.
     Allowed(usize),
     /// A request that both allow.
     Both,
@@ -194,6 +195,9 @@ impl<'r, 'p> Region<'r, 'p> {
         }
         let case = bearer.case();
         let mut exceptions: Vec<(usize, &PathPattern)> = Vec::new();
+        // A solution may have a path that a more specific route takes. That route then becomes an
+        // exception and the search starts again. Most exceptions never come up, so none is excluded
+        // in advance.
         for _ in 0..MAX_EXCEPTIONS {
             let reading = self.read(case, base, demands, &exceptions)?;
             let domains = Domains::new(&reading.vocabulary).map_err(|TooMany| {

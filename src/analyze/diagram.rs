@@ -28,6 +28,9 @@ impl Diagrams<'_> {
     /// A condition. Nesting is bounded by the checker.
     pub fn condition(&mut self, tree: &Tree) -> Three {
         match tree {
+            // Kleene's three values: a conjunction is false as soon as one part is, even if another
+            // one is missing. That is why truth and falsehood need a diagram each: neither is the
+            // other's negation.
             Tree::And(all) => {
                 let mut both = Three {
                     yes: Function::TRUE,
@@ -56,6 +59,7 @@ impl Diagrams<'_> {
                 }
                 either
             }
+            // Only the two sides change places: what is missing stays missing under `not`.
             Tree::Not(inner) => {
                 let inner = self.condition(inner);
                 Three {

@@ -95,8 +95,8 @@ impl<'p> Group<'p> {
             .any(|api| api.name == name)
     }
 
-    /// Whether there is a route for exactly the same requests, or one that is called so: letters may
-    /// match whatever their case, or no longer.
+    /// Whether there is a route for exactly the same requests, or one that is called so: letters
+    /// may match whatever their case, or no longer.
     pub fn has(&self, route: &Route) -> bool {
         self.known.contains(&(route.methods, &route.path))
             || self.names.contains(route.name.as_str())
@@ -150,6 +150,8 @@ impl<'p> Group<'p> {
             .filter(|(_, route)| route.methods.has(method))
             .copied()
             .collect();
+        // Only the most specific routes answer. Of routes that overlap without one containing the
+        // other, all answer together.
         let best: Vec<(ApiId, &Route)> = routes
             .iter()
             .filter(|(_, route)| {
@@ -162,6 +164,7 @@ impl<'p> Group<'p> {
         let (api, _) = *best.first()?;
         let demand = best
             .iter()
+            // Routes that answer together must all hold, so the strictest demand counts.
             .map(|(_, route)| match &route.access {
                 Access::Open { demand, .. } => *demand,
                 Access::Denied => Demand::Required,
@@ -176,6 +179,9 @@ impl<'p> Group<'p> {
             })
             .copied()
             .collect();
+        // Not only the routes that answer: `denied` is final, so a broader route denies too. A
+        // guard that matches only some of the region can't be counted yet; its paths are told apart
+        // later.
         let denied = routes
             .iter()
             .any(|(_, route)| matches!(route.access, Access::Denied))

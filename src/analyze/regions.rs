@@ -31,6 +31,8 @@ pub fn regions(
         .iter()
         .map(|(pattern, methods)| (pattern.clone(), *methods))
         .collect();
+    // A fixed point: where two patterns cross, the crossing is a pattern of its own, which may
+    // cross others. Only what the last round added can bring something new.
     while !fresh.is_empty() {
         let known: Vec<(PathPattern, MethodSet)> = all
             .iter()
@@ -44,6 +46,8 @@ pub fn regions(
                     continue;
                 };
                 let common = methods.intersection(*other_methods);
+                // If one contains the other, their crossing is the smaller one, which is there
+                // already.
                 if common.is_empty() || pattern.contains(other) || other.contains(pattern) {
                     continue;
                 }

@@ -44,7 +44,7 @@ pub(super) struct ApiInfo {
     pub token_places: Vec<Spanned<TokenPlace>>,
 }
 
-/// The settings of one API, each with the place where it is said.
+/// The settings of one API, each with its place in the policy.
 #[derive(Default)]
 struct Settings<'a> {
     host: Option<Spanned<&'a [ast::Term]>>,
@@ -410,7 +410,7 @@ fn check_scopes(env: Env, terms: &[ast::Term], out: &mut Out) -> BTreeMap<String
     scopes
 }
 
-/// A text that is no scope.
+/// Reports a text that isn't a scope.
 pub(super) fn bad_scope(scope: &Spanned<String>) -> Diagnostic {
     let diagnostic = Diagnostic::new(
         Code::BadScope,

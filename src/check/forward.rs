@@ -123,7 +123,7 @@ pub(super) fn plain_header(text: &Spanned<String>, out: &mut Out) -> Option<Span
     Some(Spanned::new(text.node.to_ascii_lowercase(), text.span))
 }
 
-/// A text that is no header's name.
+/// Reports a text that isn't a header name.
 pub(super) fn bad_header(text: &Spanned<String>) -> Diagnostic {
     Diagnostic::new(
         Code::BadValue,

@@ -188,7 +188,7 @@ fn by_shortened<'i, 's>(spellings: &'i [Spelling<'s>]) -> Vec<Vec<&'i Spelling<'
         .collect()
 }
 
-/// A digest without a random key: what is said must not depend on chance.
+/// A digest without a random key: messages must not depend on chance.
 fn digest(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());

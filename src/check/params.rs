@@ -20,7 +20,7 @@ pub(super) enum ParamValue {
     List(Vec<Value>),
 }
 
-/// The parameters' values by name; `None` where there is none, which has been said then.
+/// The parameters' values by name; `None` for a missing value, which has been reported.
 #[derive(Default)]
 pub(super) struct Params(BTreeMap<String, (Option<ParamValue>, Span)>);
 
@@ -334,7 +334,7 @@ fn one_from_literal(
     }
 }
 
-/// A text that is no time.
+/// Reports a text that isn't a time.
 pub(super) fn bad_time(span: Span, text: &str) -> Diagnostic {
     Diagnostic::new(
         Code::BadValue,

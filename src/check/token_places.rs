@@ -11,7 +11,7 @@ use super::limits::MAX_TOKEN_PLACES;
 use super::out::Out;
 use super::urls::is_token;
 
-/// What is said: whether `only`, and the places.
+/// The setting: whether `only`, and the places.
 pub(super) type TokenIn<'a> = (bool, &'a [Spanned<ast::TokenPlace>]);
 
 /// Reads the places and where each is written, `Authorization` first where it is one.

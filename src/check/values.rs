@@ -210,7 +210,7 @@ pub(super) fn parse_duration(text: &str) -> Option<u64> {
         .filter(|seconds| *seconds <= MAX_DURATION)
 }
 
-/// A text that is no address range.
+/// Reports a text that isn't an address range.
 pub(super) fn bad_address(span: Span, text: &str, error: AddressRangeError) -> Diagnostic {
     match error {
         AddressRangeError::NotARange => Diagnostic::new(

@@ -18,7 +18,7 @@ pub struct Report {
 const ITEM_WIDTH: usize = 7;
 
 impl Report {
-    /// Nothing is said yet.
+    /// Nothing is printed yet.
     pub fn new(paint: Paint) -> Report {
         Report {
             text: String::new(),

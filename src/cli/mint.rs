@@ -51,7 +51,7 @@ pub struct Minted {
     pub typ: &'static str,
     /// The claims set.
     pub claims: Map<String, Value>,
-    /// What whoever asked should know.
+    /// Remarks for the person who asked.
     pub remarks: Vec<String>,
 }
 

@@ -108,9 +108,8 @@ pub fn load_tests(
     }
 }
 
-/// Prints the errors of a policy.
-///
-/// A policy with errors is a negative answer; one that cannot be read is none at all.
+/// Prints the errors of a policy. A policy with errors is a negative answer (exit code 1); one that
+/// cannot be read is no answer (2).
 pub fn refuse(loaded: &Loaded) -> Failure {
     let errors: Vec<Diagnostic> = loaded
         .checked

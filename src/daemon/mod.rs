@@ -205,7 +205,7 @@ pub struct Daemon {
     decision_log: Option<decision_log::Log>,
     ids: Ids,
     notices: Arc<Notices>,
-    /// Who is told each decision, if anybody.
+    /// Who observes each decision, if anybody.
     watcher: Option<Watcher>,
     /// Room for decisions under way.
     room: Semaphore,
@@ -377,7 +377,7 @@ impl Daemon {
         self.count_policy(&snapshot);
     }
 
-    /// Counts the policy in force, and says what it asks for in vain and what is believed.
+    /// Counts the policy in force, and logs what it needs but can't get, and what is trusted.
     fn count_policy(&self, snapshot: &Snapshot) {
         let settings = self.settings();
         let model = snapshot.policy.model();

@@ -10,7 +10,7 @@ use super::config::{
 };
 use crate::model::{Atom, Condition, Model};
 
-/// A sentence for each thing that is believed because the configuration says so.
+/// A warning for each thing that portcullis trusts only because the configuration says so.
 pub fn believed(config: &Config) -> Vec<String> {
     let trusting = config
         .adapters

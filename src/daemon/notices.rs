@@ -14,7 +14,7 @@ use super::config::Span;
 use super::metrics::Adapter;
 use crate::text;
 
-/// How often one thing is said.
+/// How often the same warning is logged.
 const EVERY: Duration = Duration::from_secs(60);
 
 /// How many things are remembered. There are some dozens, one for each header that an adapter reads

@@ -127,7 +127,7 @@ fn refused(parts: &Parts, names: &Names) -> Option<String> {
     }
 }
 
-/// The header `Host`. One that is no text is a name that nobody has.
+/// The header `Host`. A value that isn't text counts as an unknown name.
 fn one_host(headers: &HeaderMap) -> Result<Option<&str>, ()> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().map(|host| host.to_str().unwrap_or("?"));

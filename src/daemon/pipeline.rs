@@ -193,7 +193,7 @@ impl Exchange<'_> {
     /// which portcullis can't have it removed.
     fn spoken_for(&self, original: &Original<'_>) -> Option<Fault> {
         match self.settings.adapters.of(self.adapter).sent_forward_headers {
-            // Envoy is told over gRPC what to remove, and so is a program.
+            // Over gRPC, Envoy is told which headers to remove, and so is a program.
             None | Some(SentForwardHeaders::RemovedByProxy) => return None,
             Some(SentForwardHeaders::Refuse) => {}
         }
@@ -367,7 +367,7 @@ impl Exchange<'_> {
         self.started + self.settings.deadline.get().mul_f64(PATIENCE)
     }
 
-    /// The nonce that the client is told for its next DPoP proof (RFC 9449, section 8.2 and 9).
+    /// The nonce for the client's next DPoP proof (RFC 9449, sections 8.2 and 9).
     fn next_nonce(&self, decision: &Decision<'_>) -> Option<String> {
         let policy = &self.snapshot.policy;
         let wanted = decision.token().is_some() || decision.status() == 401;

@@ -47,7 +47,7 @@ pub struct Options {
     pub policy: Option<Vec<PathBuf>>,
     /// How the policy is loaded; the configuration's parameters are added.
     pub load: load::Options,
-    /// Who is told each decision.
+    /// Who observes each decision.
     pub watcher: Option<Watcher>,
 }
 

@@ -107,7 +107,7 @@ async fn a_deadline_that_has_passed_denies() {
     assert_eq!(reason, Some(Reason::Internal));
 }
 
-/// What is said of a policy and a configuration.
+/// The warnings about a policy and a configuration.
 fn unmet(policy: &str, config: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.gate");

@@ -2,8 +2,8 @@
 //!
 //! The system tells when a file is written, closed and renamed. A file that is open for writing is
 //! half of one; one that was renamed into its place is whole. Where the system says nothing (a
-//! network's file system, a write that began before the watch) nothing is known, and what has become
-//! less is waited for instead: see [`super::reload`].
+//! network's file system, a write that began before the watch) nothing is known, and what has
+//! become less is waited for instead: see [`super::reload`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +52,8 @@ impl Writers {
         let was_open = match told {
             Told::Written => {
                 state.whole.remove(path);
+                // inotify reports every `write(2)`. Only the first one is news, or a busy writer
+                // would cause a reload attempt for each.
                 let is_known = state.open.contains_key(path);
                 state.open.entry(path.to_owned()).or_insert(now);
                 return !is_known;
@@ -93,8 +95,8 @@ impl Writers {
         newest.map(|(path, since)| (path.clone(), since.elapsed()))
     }
 
-    /// How well it is known that what stands behind the last of some names is whole, where each
-    /// leads to the next: what was told last counts.
+    /// How well it is known that the file at the end of a chain of links is complete. The latest
+    /// event on any of the links counts.
     pub fn whole(&self, names: &[PathBuf]) -> Whole {
         let state = self.state();
         let told = names.iter().filter_map(|path| state.whole.get(path));

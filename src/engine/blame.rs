@@ -47,6 +47,7 @@ pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
     if scene.facts.is_none() {
         return first(scene, failing, None);
     }
+    // One budget for everything below: a denial must not cost more the more scopes a token lacks.
     let budget = Budget::new();
     let rest = Rest::of(scene, &all);
     match rest.least_scopes(&Login::default(), &budget) {

@@ -53,6 +53,7 @@ fn decide_open<'a>(
     open: &'a Open<'a, 'a>,
     evidence: Evidence<'a>,
 ) -> Decision<'a> {
+    // A public route reads no token, so a bad one must not deny it.
     let evidence = match open.demand {
         Demand::None => Evidence::Nothing,
         Demand::Optional | Demand::Required => evidence,
@@ -80,6 +81,7 @@ fn decide_open<'a>(
         }
         Evidence::Nothing => None,
     };
+    // Facts are read for one policy; under another one they could mean something else.
     if let Some(facts) = facts
         && !(routed.policy.understands(facts) && accepts(routed, facts))
     {
@@ -88,6 +90,8 @@ fn decide_open<'a>(
         });
     }
     let scene = scene(routed, open, facts);
+    // Only true lets a request in. A missing value is neither true nor false, also under `not`, and
+    // so denies.
     let holds = conditions(open).all(|(condition, parameters)| {
         Scene {
             parameters,

@@ -40,7 +40,7 @@ pub(super) struct Subject<'a> {
 pub struct SeenToken<'a> {
     /// What it was recognised as.
     pub kind: Option<SeenKind>,
-    /// Who signed it, or is said to: `iss`.
+    /// Who issued it, or claims to have: `iss`.
     pub issuer: Option<Cow<'a, str>>,
     /// Whom it is about: `sub`.
     pub subject: Option<Cow<'a, str>>,
@@ -49,7 +49,7 @@ pub struct SeenToken<'a> {
     pub verified: bool,
 }
 
-/// That a request may pass, and what the upstream is told.
+/// Proof that a request may pass, and what the upstream is told.
 #[derive(Debug)]
 #[must_use = "the headers that a permit sets and removes are part of it"]
 pub struct Permit<'a> {
@@ -127,7 +127,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The same for whoever runs the policy: with how the policy would take the request.
+    /// The same for the operator: with how the policy could allow the request.
     pub fn operator_hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Decision::Allow(_) => None,

@@ -39,7 +39,7 @@ pub struct Fault {
     /// A sentence for who sent the request: what is wrong, with what, and what to do. What stems
     /// from the token in it has gone through [`crate::text::quoted`].
     pub hint: String,
-    /// A sentence for whoever runs the policy: how it would take the request. Clients are never told.
+    /// A sentence for the operator: how the policy could allow the request. Clients never see it.
     pub remedy: Option<String>,
     /// What the token was recognised as, as far as it was read.
     pub kind: Option<SeenKind>,
@@ -55,7 +55,7 @@ pub struct Fault {
     pub newer_keys_may_help: bool,
 }
 
-/// What a client is told of a DPoP proof that is refused (RFC 9449, section 12.2).
+/// The error that a client gets for a refused DPoP proof (RFC 9449, section 12.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProofError {
     /// `invalid_dpop_proof`

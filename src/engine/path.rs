@@ -57,10 +57,14 @@ pub(super) fn split(target: &[u8]) -> Result<Target<'_>, Fault> {
             "the request target is longer than {MAX_TARGET_BYTES} bytes"
         )));
     }
+    // The absolute form (RFC 9112, section 3.2.2) brings a host of its own, which could differ from
+    // the one that is judged.
     if target.first() != Some(&b'/') {
         return Err(ambiguous("the request target does not begin with `/`"));
     }
-    // A client chooses how long the target is, and without an early end the loop is vectorised.
+    // A request target has no fragment (RFC 9112, section 3.2): a server that cuts one off sees
+    // another path than one that doesn't. The loop has no early exit so that it is vectorised, since
+    // the client chooses how long the target is.
     let odd = |byte: u8| byte <= b' ' || byte == 0x7f || byte == b'#';
     if target.iter().fold(false, |found, byte| found | odd(*byte)) {
         return Err(ambiguous(if target.contains(&b'#') {
@@ -156,8 +160,8 @@ fn folded(segment: &str) -> Result<Cow<'static, str>, Fault> {
     };
     if !segment.is_ascii() && !segment.chars().all(is_clear) {
         return Err(ambiguous(
-            "the path contains a letter whose upper and lower case do not match one to one, and case is ignored \
-            here",
+            "the path contains a letter whose upper and lower case do not match one to one, and case \
+             is ignored here",
         ));
     }
     Ok(Cow::Owned(fold(segment)))
@@ -174,6 +178,7 @@ fn read_text(raw: &[u8], allow_slash: bool) -> Result<Cow<'_, str>, Fault> {
         std::str::from_utf8(raw).map(Cow::Borrowed).ok()
     }
     .ok_or_else(|| ambiguous("the path's escapes are not UTF-8"))?;
+    // After decoding: whoever decodes once more, or after splitting, would read these as structure.
     for character in text.chars() {
         match character {
             '\\' => return Err(ambiguous("the path contains a `\\`")),

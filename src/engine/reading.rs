@@ -219,6 +219,8 @@ impl<'p, 'r> Reading<'p, 'r> {
     fn read_headers(&self) -> Vec<Value> {
         let mut headers = vec![Value::Absent; self.names.headers.len()];
         for (name, value) in self.request.headers {
+            // A header that no rule reads costs one look-up and no copy, however many of them a
+            // client sends.
             let number = self.names.headers.get(*name);
             let Some(slot) = number.and_then(|number| headers.get_mut(*number)) else {
                 continue;
@@ -226,6 +228,8 @@ impl<'p, 'r> Reading<'p, 'r> {
             let masked = |text: &str| self.request.masked && text.contains('!');
             slot.add(match std::str::from_utf8(value) {
                 Err(_) => Err(Why::NotText),
+                // A proxy may join repeated fields with a comma (RFC 9110, section 5.3), so one
+                // value with a comma may have been two.
                 Ok(text) if text.contains(',') => Err(Why::Comma),
                 Ok(text) if masked(text) => Err(Why::Masked),
                 Ok(text) => Ok(text.to_owned()),
@@ -244,6 +248,7 @@ impl<'p, 'r> Reading<'p, 'r> {
         if query.contains(&b';') {
             return Err(Why::Semicolon);
         }
+        // Ignoring the rest would be reading the query in one of the two ways.
         let separators = query.iter().filter(|byte| **byte == b'&').count();
         if separators >= MAX_QUERY_PARAMETERS {
             return Err(Why::TooMany);
@@ -277,6 +282,8 @@ impl<'p, 'r> Reading<'p, 'r> {
                 Err(_) => Err(Why::NotText),
             };
         }
+        // Before the escapes are decoded, so that `%2B` stays a plus (the URL standard, section
+        // 5.1).
         let spaced: Vec<u8> = raw
             .iter()
             .map(|byte| if *byte == b'+' { b' ' } else { *byte })

@@ -140,11 +140,14 @@ impl<'a> Rest<'a> {
             return None;
         }
         let together = self.holds(Some(&everything), login);
+        // For few missing scopes the search is exact. For more, scopes are left out one after
+        // another, which finds a set without anything superfluous, if perhaps not the smallest.
         let sets = 1_usize << lack.len().min(MAX_SCOPES_SEARCHED);
         let every_set =
             lack.len() <= MAX_SCOPES_SEARCHED && budget.take(self.size.saturating_mul(sets));
         let found = if every_set {
             let mut sets: Vec<usize> = (0..sets).collect();
+            // Small sets first, so that the first one that holds is a least one.
             sets.sort_by_key(|set| set.count_ones());
             sets.into_iter()
                 .map(|set| {
@@ -162,6 +165,7 @@ impl<'a> Rest<'a> {
             return None;
         };
         let mut least = found;
+        // From the last on: of two scopes that would do, the one that the policy names first stays.
         for scope in (0..self.named.len()).rev() {
             if !least.has(scope) {
                 continue;
@@ -253,7 +257,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// All of them: the first that is known to be false settles it, those that are true add nothing.
+    /// All of them: the first that is known to be false settles it, those that are true add
+    /// nothing.
     fn and(parts: impl Iterator<Item = Node<'a>>) -> Node<'a> {
         Node::joined(parts, false).map_or_else(Node::Known, Node::And)
     }

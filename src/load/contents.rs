@@ -46,7 +46,7 @@ pub fn check(
     diagnostics.append(&mut found);
 }
 
-/// The first declaration of a file of tests that is none, where the file is no part of the load.
+/// The first declaration in a test file that isn't a test, if tests aren't loaded.
 pub fn stray_rules(file: &tree::File) -> Option<Diagnostic> {
     let mut sources = Sources::new();
     let id = sources.add(file.name.as_str(), file.text.as_str());

@@ -20,7 +20,7 @@ pub enum Incoming {
     },
     /// The answer to a request of ours, none of which asks for anything.
     Response,
-    /// It is none, and this is the response to it.
+    /// It isn't one, and this is the response to it.
     Malformed(Value, Refusal),
 }
 

@@ -17,7 +17,7 @@ impl Refusal {
         Refusal::of(ErrorCodes::ParseError, message)
     }
 
-    /// The message comes at the wrong time, or is none of the protocol's.
+    /// The message comes at the wrong time, or isn't part of the protocol.
     pub fn invalid(message: impl Into<String>) -> Refusal {
         Refusal::of(ErrorCodes::InvalidRequest, message)
     }

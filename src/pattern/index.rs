@@ -185,6 +185,8 @@ impl Index {
         if let Some(child) = child {
             self.containing_from(*child, further, rest, budget, found);
         }
+        // Segments such as `v{n}` can't be looked up and are compared one by one, so each costs a
+        // step.
         if !matches!(segment.pattern, SegmentPattern::Any) && budget.take(node.mixed.len()) {
             for (mixed, child) in &node.mixed {
                 if mixed.contains(segment.pattern) {
@@ -241,6 +243,8 @@ impl Index {
                 }
             }
             SegmentPattern::Mixed { prefix, .. } => {
+                // Literals are numbered in sorted order, so those with one prefix are a range and
+                // the rest isn't looked at.
                 for (literal, child) in node.literals.range(self.beginning_with(prefix)) {
                     let fits = self
                         .literals

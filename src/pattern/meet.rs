@@ -31,6 +31,7 @@ pub fn meet(a: &PathPattern, b: &PathPattern) -> Vec<PathPattern> {
                     longer
                 })
             })
+            // The caller gives up at this many, so what is cut off here is never taken for all.
             .take(MAX_MEETINGS)
             .collect();
     }

@@ -30,10 +30,9 @@ pub struct Jws<'t> {
 }
 
 impl<'t> Jws<'t> {
-    /// Takes a token apart.
-    ///
-    /// What can be no JWT is [`Reason::TokenOpaque`], a JWE [`Reason::TokenEncrypted`], what is
-    /// meant as a JWT but is none [`Reason::TokenMalformed`], with what is wrong.
+    /// Takes a token apart. A token that can't be a JWT is [`Reason::TokenOpaque`], a JWE is
+    /// [`Reason::TokenEncrypted`], and a damaged JWT is [`Reason::TokenMalformed`], with what is
+    /// wrong.
     pub fn read(token: &'t str) -> Result<Jws<'t>, Fault> {
         Jws::take_apart(token).map_err(|mut fault| {
             fault.kind.get_or_insert(SeenKind::Unknown);
@@ -97,8 +96,7 @@ impl<'t> Jws<'t> {
     }
 
     /// The header's algorithm, which must be one of these.
-    ///
-    /// What may be used is said by the policy, never by the token (RFC 8725, section 3.1).
+    /// The policy decides which algorithms are allowed, never the token (RFC 8725, section 3.1).
     pub fn algorithm(&self, allowed: &[Algorithm]) -> Result<Algorithm, Fault> {
         let named = self.header.algorithm();
         if let Some(algorithm) = Algorithm::parse(named)
@@ -138,6 +136,8 @@ impl<'t> Jws<'t> {
         let algorithm = self.algorithm(allowed)?;
         let id = self.header.key_id();
         let mut fitting = 0;
+        // Several keys may fit: a rotation can leave two without `kid`, or one `kid` for two (RFC
+        // 7517, section 4.5). The bound keeps a token from costing a signature check for each key.
         let signer = keys
             .fitting(id, algorithm)
             .inspect(|_| fitting += 1)
@@ -151,7 +151,7 @@ impl<'t> Jws<'t> {
     }
 }
 
-/// What is meant as a JWT, and is none.
+/// The fault of a malformed JWT.
 pub(super) fn malformed(hint: impl Into<String>) -> Fault {
     let mut fault = Fault::new(Reason::TokenMalformed, hint);
     fault.kind = Some(SeenKind::Unknown);

@@ -551,7 +551,7 @@ fn not_made_here(mut fault: Fault, issuer: &Issuer) -> Fault {
     fault
 }
 
-/// What is wrong with a payload that is no JSON.
+/// What is wrong with a payload that isn't JSON.
 fn not_claims(payload: &[u8], error: &JsonError) -> Fault {
     jws::malformed(if payload.is_empty() {
         "the token has no payload: detached content (RFC 7515, appendix F) is not a JWT".to_owned()

@@ -27,8 +27,7 @@ pub(super) struct Tolerance {
 impl Times {
     /// In time iff `nbf - leeway <= now < exp + leeway`, and, under a `max age`, issued at most so
     /// long ago (`iat`, which is not in the future then, both within the leeway).
-    ///
-    /// Every comparison is written so that a time that is no number fails it.
+    /// Every comparison is written so that NaN fails it.
     pub(super) fn check(&self, tolerance: Tolerance, now: f64) -> Result<(), Fault> {
         let leeway = seconds(tolerance.leeway);
         let within = Seconds(leeway);

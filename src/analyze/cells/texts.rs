@@ -133,6 +133,7 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
         prefixes.insert(prefix);
         suffixes.insert(suffix);
     }
+    // Before the work, since every prefix meets every suffix below.
     if prefixes.len().saturating_mul(suffixes.len()) > MAX_CELLS {
         return Err(TooMany);
     }
@@ -192,6 +193,8 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
 
 /// The texts that a prefix and a suffix fill by themselves.
 fn touching<'q>(prefix: &str, suffix: &str, found: &mut Vec<Candidate<'q>>) {
+    // `ab` and `bc` meet in `abbc` and in `abc`: a string that the two fill completely is no longer
+    // than both, so no open candidate stands for it.
     for shared in 0..=prefix.len().min(suffix.len()) {
         let Some((kept, tail)) = prefix.split_at_checked(prefix.len() - shared) else {
             continue;
@@ -237,7 +240,7 @@ fn cased<'q>(
     );
 }
 
-/// A character that no question names, so that what holds it is none of the texts named.
+/// A character that no question names, so that a text with it differs from all named texts.
 pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
     let mut used: HashSet<char> = HashSet::new();
     let (mut labels, mut folded) = (false, false);

@@ -137,6 +137,8 @@ impl Solver<'_> {
                 Ok(solution) => return Ok(Some(solution)),
                 Err(Conflict::Unknown(what)) => return Err(Stuck(what.to_owned())),
                 Err(Conflict::Of { values, relations }) => {
+                    // Removing only this way would go through all ways that share its contradiction
+                    // one by one. The core covers them together.
                     let core = self.core(&way, values, relations);
                     let contradiction = store.cube(&core);
                     function = store.without(function, contradiction);
@@ -161,6 +163,9 @@ impl Solver<'_> {
             let way = Way(self.literals(way, values, relations).into_iter().collect());
             matches!(self.values(&way), Err(Conflict::Of { .. }))
         };
+        // Greedily: leave out one part after another, and put it back if the rest no longer
+        // contradicts itself. The result needn't be the smallest core; any core is sound, a smaller
+        // one is faster.
         let mut at = 0;
         while let Some(relation) = relations.get(at).copied() {
             relations.remove(at);
@@ -360,6 +365,7 @@ impl Solver<'_> {
         match cell.open.first() {
             Some((prefix, suffix)) if !words.is_empty() => {
                 let filler = cell.filler;
+                // Blanks on both sides, so that the filler does not become part of a word.
                 format!("{prefix}{filler} {} {filler}{suffix}", words.join(" "))
             }
             _ => cell.texts(1).next().unwrap_or_default(),

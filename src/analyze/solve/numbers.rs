@@ -188,6 +188,8 @@ pub(super) fn solve(
             return Ok(numbers);
         }
     }
+    // A search that was cut short has found no contradiction. Claiming one would remove real
+    // requests from the diagram, and the comparison would miss a difference.
     if steps > MAX_SEARCH_STEPS {
         return Err(Conflict::Unknown(
             "too many numbers are compared with each other",
@@ -278,14 +280,16 @@ impl Search<'_> {
         false
     }
 
-    /// Numbers that a class can be: one more than there are classes, so that no choice of the others
-    /// takes them all.
+    /// Numbers that a class can be: one more than there are classes, so that no choice of the
+    /// others takes them all.
     fn candidates(&self, class: &[ValueId]) -> Vec<f64> {
         let members: Vec<&Wanted> = self
             .all
             .iter()
             .filter(|wanted| class.contains(&wanted.id))
             .collect();
+        // The others can rule out at most one number each, so with one more than there are classes
+        // a choice remains if there is any.
         let most = self.classes.len() + 1;
         let mut intervals = vec![Interval::ALL];
         for member in &members {

@@ -45,11 +45,11 @@ pub(super) struct IssuerInfo {
     pub name: String,
     pub url: IssuerUrl,
     pub url_span: Span,
-    /// Where `tokens id` is said, if it is.
+    /// The place of `tokens id`, if there is one.
     pub wants_id_tokens: Option<Span>,
-    /// Where `keys introspect` is said, if it is.
+    /// The place of `keys introspect`, if there is one.
     pub introspects: Option<Span>,
-    /// Where `sender dpop` is said, if it is.
+    /// The place of `sender dpop`, if there is one.
     pub dpop_span: Option<Span>,
     pub claims: BTreeMap<String, DeclaredClaim>,
     /// Without its claims, which get their numbers once all issuers are known.

@@ -7,7 +7,7 @@ use crate::syntax::ast::{self, IssuerSetting};
 use super::super::out::Out;
 use super::super::sender::SenderSettings;
 
-/// The settings of one issuer, each with the place where it is said.
+/// The settings of one issuer, each with its place in the policy.
 #[derive(Default)]
 pub(super) struct Settings<'a> {
     pub url: Option<Spanned<&'a ast::Term>>,
@@ -25,7 +25,7 @@ pub(super) struct Settings<'a> {
     pub sender: SenderSettings,
 }
 
-/// Sets what was not set yet, or says that it is said twice.
+/// Sets what was not set yet, or reports that it is given twice.
 pub(in crate::check) fn once<T>(
     slot: &mut Option<Spanned<T>>,
     value: T,

@@ -211,7 +211,7 @@ fn free_ports(config: &mut Config) {
     }
 }
 
-/// Whoever reaches a listener is believed with tokens that anybody on this machine can have made.
+/// Anybody who reaches a listener can use tokens that anybody on this machine can mint.
 fn refuse_other_machines(config: &Config) -> Result<(), Failure> {
     for (id, listener) in config.listeners.iter() {
         if let Address::Tcp(address) = &listener.address

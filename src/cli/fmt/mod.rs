@@ -172,7 +172,7 @@ fn write(file: &mut File<'_>) {
     }
 }
 
-/// What is said to a person.
+/// The report for people.
 fn human(arguments: &Arguments, files: &[File<'_>]) -> String {
     let paint = Paint::of(&io::stdout());
     let mut said = String::new();
@@ -234,7 +234,7 @@ fn difference(file: &File<'_>, laid: &str, paint: Paint) -> String {
         .collect()
 }
 
-/// What is said to a program.
+/// The report for programs.
 fn programs(files: &[File<'_>]) -> serde_json::Value {
     let files: Vec<_> = files
         .iter()

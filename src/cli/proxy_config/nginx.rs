@@ -183,7 +183,7 @@ fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
     lines
 }
 
-/// What an application is told in any case.
+/// The headers that an application gets in any case.
 const USUAL: [(&str, &str); 4] = [
     ("x-forwarded-for", "$remote_addr"),
     ("x-forwarded-host", "$http_host"),

@@ -16,7 +16,7 @@ use crate::token::Verified;
 const GENERATION: u64 = 0;
 
 /// What to do where the issuer can't be asked.
-const CLAIMS: &str = "`--claims` decides about what it would answer";
+const CLAIMS: &str = "`--claims` takes what it would answer";
 
 /// Nobody may be asked: nothing can be said of the token, not even that it is denied.
 pub fn nobody_asked(policy: &Policy, issuer: IssuerId) -> Failure {

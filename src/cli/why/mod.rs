@@ -132,7 +132,8 @@ pub fn run(arguments: &Arguments) -> Ended {
         masked: false,
     };
     let report = |decision: &engine::Decision<'_>, steps: &[engine::Step], told: &Told| {
-        // The client is told what the configuration lets it be told; whoever asks here is told all.
+        // The client sees what the configuration lets it see; whoever runs this command sees
+        // everything.
         let mut explanation = answer::explanation(decision, steps, config.explain.told());
         explanation.hint = decision.operator_hint().map(Cow::into_owned);
         for remark in &told.remarks {

@@ -38,14 +38,14 @@ pub enum Source {
         token: String,
         /// Whether keys are not to be fetched.
         offline: bool,
-        /// What whoever asked should know.
+        /// Remarks for the person who asked.
         remark: Option<String>,
     },
     /// These claims, without a signature.
     Claims {
         /// A JSON object.
         json: String,
-        /// What whoever asked should know.
+        /// Remarks for the person who asked.
         remarks: Vec<String>,
     },
 }
@@ -131,22 +131,22 @@ fn read(given: &str) -> Result<(String, Option<String>), Failure> {
     Ok((token.to_owned(), remark))
 }
 
-/// What is to be said about how a token was looked at.
+/// Remarks about how a token was checked.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// What whoever asked should know.
+    /// Remarks for the person who asked.
     pub remarks: Vec<String>,
-    /// What was made of the signature.
+    /// How the signature was checked.
     pub signature: Option<&'static str>,
 }
 
-/// What is known of the token.
+/// What is known about the token.
 pub enum Proof {
-    /// There is none, or none is looked at.
+    /// There is none, or it isn't read.
     Nothing,
-    /// It is good.
+    /// It is valid.
     Token(Arc<Verified>),
-    /// It is at fault.
+    /// It has a fault.
     Fault(Fault),
 }
 
@@ -163,7 +163,7 @@ impl Proof {
         }
     }
 
-    /// Finds out what the token is worth to the API that was asked for, and how.
+    /// Checks the token for the API that the request is for.
     pub fn of(
         source: &Source,
         loaded: &Loaded,

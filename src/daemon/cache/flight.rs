@@ -30,7 +30,7 @@ pub enum Seat<'f> {
 pub struct Flight<'f> {
     shard: &'f Mutex<Shard>,
     digest: Digest,
-    /// Those that wait are told by its end; nothing is ever sent.
+    /// Dropping it wakes those that wait; nothing is ever sent.
     _landing: watch::Sender<()>,
 }
 
@@ -73,6 +73,8 @@ impl Landing {
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
+        // Fields are dropped after this, the sender among them. So whoever is woken by it no longer
+        // finds the entry and can verify the token itself.
         lock(self.shard).remove(&self.digest);
     }
 }

@@ -219,6 +219,8 @@ impl Memory {
                 self.good.put(digest, under.generation, verified.clone());
                 Ok(verified)
             }
+            // Only faults of the token itself are remembered. An expired token or one for another
+            // API may be refused here and accepted a moment later, or elsewhere.
             Err((fault, keys)) => {
                 if is_the_tokens_own(fault.reason)
                     && let Some(bad) = bad::Entry::new(under, keys.clone(), fault.clone())

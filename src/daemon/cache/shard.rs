@@ -74,6 +74,7 @@ impl<V: Clone> Shard<V> {
 
     /// Keeps a value in as much room.
     pub fn put(&mut self, digest: Digest, entry: Entry<V>, room: usize) {
+        // Otherwise one large entry would evict all others and then itself.
         if entry.bytes > room {
             return;
         }

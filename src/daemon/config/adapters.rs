@@ -6,7 +6,7 @@ use super::sources::{ClientAddress, ClientCertificate, Scheme};
 use crate::daemon::metrics::Adapter;
 use crate::headers::{CONTRADICTING, Handling};
 
-/// What each adapter is told by its proxy beyond the request.
+/// What each adapter learns from its proxy beyond the request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adapters {
@@ -38,7 +38,7 @@ pub struct Sources {
     pub sent_forward_headers: SentForwardHeaders,
 }
 
-/// As [`Sources`], for Envoy over gRPC, which removes what it is told to.
+/// Like [`Sources`], for Envoy over gRPC, which can be told which headers to remove.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrpcSources {

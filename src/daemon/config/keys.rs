@@ -12,7 +12,7 @@ use crate::value::AddressRange;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
-    /// How long keys serve that can't be fetched anew.
+    /// How long keys that can't be refreshed stay in use.
     pub max_stale: Span,
     /// How long one document may take, all redirects and the body included.
     pub timeout: Span,

@@ -59,7 +59,7 @@ pub struct Config {
     pub deadline: Span,
     /// Where the daemon listens.
     pub listeners: Listeners,
-    /// What each adapter is told by its proxy beyond the request.
+    /// What each adapter learns from its proxy beyond the request.
     pub adapters: Adapters,
     /// What is asked of DPoP proofs, where a policy takes them.
     pub dpop: Dpop,
@@ -175,7 +175,7 @@ pub enum Explain {
 }
 
 impl Explain {
-    /// The same for who puts denials into words.
+    /// The same, for the code that words denials.
     pub fn told(self) -> answer::Explain {
         match self {
             Explain::None => answer::Explain::None,

@@ -186,7 +186,7 @@ impl de::Error for Fault {
     }
 }
 
-/// A name that is none of those that there are.
+/// An unknown name.
 fn unknown(what: &str, name: &str, expected: &'static [&'static str]) -> String {
     let shown = clean(name);
     match suggest::nearest(name, expected.iter().copied()) {

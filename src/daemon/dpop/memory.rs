@@ -45,6 +45,8 @@ impl Memory {
 
     /// Remembers a proof for as long as it lasts.
     pub fn take(&self, proof: &Proof, lasts: Duration, now: Instant) -> Seen {
+        // By the client's key and not by the proof, so that one client's flood fills one shard
+        // only.
         let Some(shard) = self.shards.get(shard_of(proof.key())) else {
             return Seen::NoRoom;
         };
@@ -66,6 +68,7 @@ impl Shard {
             self.seen.remove(id);
             self.order.pop_front();
         }
+        // Before the room: a replay is reported as one even when the memory is full.
         if self.seen.contains(&id) {
             return Seen::Again;
         }

@@ -19,8 +19,8 @@ use nonces::Giver;
 use shared::Shared;
 
 /// How long a proof is remembered at the least: for as long as any can be good that asks for no
-/// nonce. So it is known still where its nonce ends sooner and is no longer asked for, and where the
-/// system's clock is set back by some seconds.
+/// nonce. So it is known still where its nonce ends sooner and is no longer asked for, and where
+/// the system's clock is set back by some seconds.
 ///
 /// A process that has just started asks for a nonce for as long, since it doesn't know which proofs
 /// were used before.
@@ -71,6 +71,8 @@ impl Dpop {
                 .map_err(|fault| format!("{}: {fault}", file.display()))?,
         };
         let nonces = match &seen {
+            // A nonce from before the start may be in a proof that the previous process has let
+            // through.
             Store::Own(_) => nonces.since(numeric_date(SystemTime::now())),
             Store::Shared(_) => nonces,
         };
@@ -93,6 +95,8 @@ impl Dpop {
             Store::Own(_) => self.started.elapsed() > AT_LEAST,
             Store::Shared(_) => true,
         };
+        // The nonce only has to show that the proof is younger than this process. It doesn't
+        // replace the proof's own time, since the configuration does not ask for nonces.
         (!knows_all).then(|| at.beside_the_clock())
     }
 
@@ -114,6 +118,8 @@ impl Dpop {
         match seen {
             Seen::New => Ok(()),
             Seen::Again => Err(Proof::used_again()),
+            // A proof that can't be remembered could be used again, so it is not accepted once
+            // either.
             Seen::NoRoom => Err(internal(
                 "there is no room for further DPoP proofs (`dpop.max_proofs`)".to_owned(),
             )),

@@ -140,6 +140,8 @@ impl Nonces for At<'_> {
         let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
         let (says, code) = bytes.split_first_chunk::<SAYS>()?;
         let expected = self.giver.code(says);
+        // First of all, and in constant time: nothing that an attacker wrote is parsed as a time,
+        // and the code can't be guessed byte by byte.
         verify_slices_are_equal(code, expected.as_ref().get(..CODE)?).ok()?;
         let (given, rest) = says.split_first_chunk::<8>()?;
         let given = u64::from_be_bytes(*given);

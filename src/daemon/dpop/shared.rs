@@ -59,6 +59,8 @@ impl Shared {
             Ok(Ok(true)) => Ok(Seen::New),
             Ok(Ok(false)) => Ok(Seen::Again),
             Ok(Err(fault)) => Err(format!("`dpop.redis`: {fault}")),
+            // Not `New`: the command may have reached the server or not, so nobody knows whether
+            // the proof was seen.
             Err(_) => Err("`dpop.redis` does not answer in time".to_owned()),
         }
     }

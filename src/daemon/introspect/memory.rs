@@ -24,7 +24,7 @@ const INACTIVE_BYTES: usize = 1024 * 1024;
 /// claims once more, their list entries, and the payload in base64.
 const WITH_FACTS: usize = 4;
 
-/// An answer is of no policy, so that each may use it.
+/// Answers don't depend on the policy, so every generation may use them.
 const OF_NO_POLICY: u64 = 0;
 
 /// What is known of a token.
@@ -114,6 +114,8 @@ impl Memory {
     ) -> Arc<Known> {
         let active = answer.is_active();
         let lasts = if active {
+            // `exp` is on the wall clock, the cache on the monotonic one: what is left is measured
+            // once, when the call begins.
             let left = answer.expires().map_or(f64::INFINITY, |end| end - date);
             // A time that is past, or beyond what a clock can show.
             let left = match Duration::try_from_secs_f64(left) {
@@ -137,6 +139,8 @@ impl Memory {
             until: asked + lasts,
             verified: ArcSwapOption::empty(),
         });
+        // The result still answers the requests that wait for it; it is only not stored for later
+        // ones.
         if !lasts.is_zero() {
             let entry = Entry::new(OF_NO_POLICY, known.clone(), bytes);
             lock(digest.shard(part)).put(digest, entry, room);

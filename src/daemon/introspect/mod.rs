@@ -100,7 +100,7 @@ impl Store {
         }
     }
 
-    /// The endpoint of one issuer, where it has one, for who waits alone.
+    /// The endpoint of one issuer, if it has one.
     pub fn of(
         &self,
         issuer: &Issuer,
@@ -318,8 +318,8 @@ impl Endpoint {
             let outcome = answer.wait_for(Option::is_some).await;
             let outcome = outcome.map_err(|ended| ended.to_string())?.clone();
             let known = outcome.unwrap_or_else(|| Err("no answer".into()))?;
-            // One that took longer than it is believed may be from before the token was revoked.
-            // The next question is asked after this request came.
+            // A call that took longer than results are cached may have been answered before the
+            // token was revoked. The next question is asked after this request came.
             if known.answers(came, Instant::now()) {
                 return Ok(known);
             }

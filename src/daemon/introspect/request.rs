@@ -17,7 +17,7 @@ use crate::token::Introspection;
 /// Why there is no answer. Nothing of it holds the token or a secret.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The issuer does not take the daemon for who it says it is.
+    /// The issuer rejects the daemon's client credentials.
     Credentials(String),
     /// Anything else.
     Other(String),

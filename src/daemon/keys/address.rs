@@ -20,8 +20,8 @@ pub struct Reach {
     pub allowed: AddressSet,
     /// The host of the proxy, which is the operator's own choice.
     pub proxy: Option<String>,
-    /// The hosts from which keys may be fetched over plain HTTP: the operator says of them that they
-    /// are near, and so they may be at private addresses too.
+    /// The hosts from which keys may be fetched over plain HTTP: the operator says of them that
+    /// they are near, and so they may be at private addresses too.
     pub plain: Hosts,
 }
 
@@ -65,6 +65,7 @@ impl Hosts {
 impl Reach {
     /// Whether an address may be connected to under this name.
     fn permits(&self, host: &str, address: IpAddr) -> bool {
+        // `::ffff:10.0.0.1` leads to 10.0.0.1, so it is judged as that.
         let address = address.to_canonical();
         is_public(address)
             || self.allowed.contains(address)
@@ -85,6 +86,8 @@ impl Reach {
 
     /// Those among the addresses of a host that may be connected to.
     fn choose(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Unresolved> {
+        // The operator named the proxy, so its address may be private. The URLs that are fetched
+        // through it are checked by themselves.
         if self.proxy.as_deref() == Some(host) {
             return Ok(found);
         }

@@ -68,7 +68,7 @@ fn trust(config: &config::Keys) -> Result<ClientConfig, String> {
     for fault in &system.errors {
         tracing::warn!(%fault, "certificate authorities of the system can't be read");
     }
-    // One that is of no use among the system's is not the operator's doing.
+    // An unusable authority among the system's isn't the operator's fault.
     roots.add_parsable_certificates(system.certs);
     if let Some(file) = &config.ca_file {
         for authority in authorities(file)? {
@@ -129,7 +129,7 @@ impl Direct {
     }
 }
 
-/// What a proxy is told of who asks (RFC 7617, section 2).
+/// The credentials for a proxy (RFC 7617, section 2).
 fn credentials(file: &Path) -> Result<HeaderValue, String> {
     let fault = |fault: &str| format!("keys.proxy_credentials_file: {fault}");
     let text = secret::read(file).map_err(|error| fault(&error))?;

@@ -133,7 +133,7 @@ impl Fetcher {
     }
 
     /// Asks once and takes any answer: no redirect is followed. Addresses, time and size are
-    /// bounded as for a document; what the answer is worth is for who asks.
+    /// bounded as for a document; the caller has to judge the answer.
     pub async fn ask(&self, url: &str, named: &Named, ask: Ask) -> Result<Reply, Trouble> {
         let url = read_url(url)?;
         let mut response = self.send(&url, named, ask).await?;
@@ -160,6 +160,7 @@ impl Fetcher {
                     url,
                 });
             }
+            // `send` checks the next URL like the first: a redirect may point into the network.
             url = response
                 .headers()
                 .get(header::LOCATION)
@@ -223,6 +224,8 @@ impl Fetcher {
                 self.max_bytes
             ))
         };
+        // An announced length spares the transfer. It may be missing or wrong, so the loop counts
+        // as well.
         if response
             .content_length()
             .is_some_and(|length| length > self.max_bytes)
@@ -295,7 +298,7 @@ fn useful(url: &Url, response: &Response) -> Result<(), Trouble> {
 }
 
 /// Whether a `Content-Type` leaves it open that the content is JSON. Stores of files call all that
-/// they hold plain text or bytes; what says that it is something else is believed.
+/// they hold plain text or bytes. Any other type is taken at its word.
 fn may_be_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or("").trim();
     let essence = essence.to_ascii_lowercase();

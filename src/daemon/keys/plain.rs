@@ -39,7 +39,7 @@ pub fn over_plain_http(issuer: &Issuer) -> Option<String> {
     })
 }
 
-/// The hosts that an issuer's keys are fetched from over plain HTTP; this machine is none.
+/// The hosts that an issuer's keys are fetched from over plain HTTP, without this machine.
 fn hosts(issuer: &Issuer) -> Vec<String> {
     let urls = match &issuer.keys {
         KeySource::Urls(urls) => urls.clone(),

@@ -25,11 +25,14 @@ pub fn after_success(refresh: Duration, fresh: Option<Duration>, luck: f64) -> D
     let asked = fresh.map_or(refresh, |fresh| fresh.min(refresh));
     let due = asked.max(SOONEST.min(refresh));
     // Nine tenths of it, and up to another tenth earlier.
+    // Before they expire, so that no request waits for keys; spread out, so that replicas that
+    // started together don't ask together.
     due.mul_f64(0.9 - 0.1 * luck.clamp(0.0, 1.0))
 }
 
 /// How long after so many failures in a row the next try is due.
 pub fn after_failure(failures: u32, luck: f64) -> Duration {
+    // The shift is capped because a count of failures has no bound and `1 << 32` would overflow.
     let doubled = FIRST_RETRY.saturating_mul(1_u32 << failures.saturating_sub(1).min(16));
     doubled
         .min(LAST_RETRY)

@@ -19,7 +19,7 @@ pub enum Trouble {
     /// Nobody answered, or in time, or nobody that may be asked: another path of the same host
     /// fares no better.
     Unreached(String),
-    /// What answered is of no use.
+    /// The answer is unusable.
     Useless(String),
 }
 

@@ -69,7 +69,8 @@ impl Drop for Answering {
 pub struct RequestLine(Vec<u8>);
 
 impl RequestLine {
-    /// The method and the target (RFC 9112, section 3); `None` where it has not exactly three parts.
+    /// The method and the target (RFC 9112, section 3); `None` where it has not exactly three
+    /// parts.
     pub fn parts(&self) -> Option<(&[u8], &[u8])> {
         let mut parts = self.0.split(|byte| *byte == b' ');
         let (method, target, _version) = (parts.next()?, parts.next()?, parts.next()?);
@@ -99,7 +100,8 @@ impl Watch {
         }
     }
 
-    /// Whether the peer speaks the other version of HTTP, as who asks at the wrong listener does.
+    /// Whether the peer speaks the other version of HTTP, which means that it has the wrong
+    /// listener.
     pub fn is_foreign(&self) -> bool {
         self.foreign.load(Ordering::Relaxed)
     }
@@ -206,6 +208,8 @@ impl<I> Wire<I> {
             {
                 self.watch.foreign.store(true, Ordering::Relaxed);
             }
+            // HTTP/2 multiplexes, so bytes no longer tell when a request begins: from here on its
+            // pings watch the connection.
             if self.received >= PREFACE.len() {
                 *phase = Phase::Busy;
             }

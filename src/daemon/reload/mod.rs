@@ -154,6 +154,7 @@ async fn attempt(daemon: &Arc<Daemon>, cause: Cause) -> Result<ReloadResult, Kep
         tracing::debug!("nothing has changed");
         return Ok(ReloadResult::Unchanged);
     };
+    // Once more after the reads: a writer may have begun in between.
     if let Some(waiting) = being_written(daemon, &settings) {
         return Err(waiting);
     }
@@ -271,6 +272,8 @@ async fn settled(
 ) -> Result<Option<(Wanted, Loaded, bool)>, Kept> {
     let pause = settings.settle.get().max(Duration::from_millis(1));
     let good = daemon.known().good.clone();
+    // A digest of the files first: most events are not about their contents, and parsing a large
+    // policy costs far more than reading it.
     let (wanted, seen) = look(daemon, good.reach.named.clone()).await?;
     let is_in_force = |wanted: &Wanted, seen: Fingerprint| {
         wanted.config == *daemon.settings() && seen == good.fingerprint

@@ -165,8 +165,8 @@ const KEPT: [&str; 11] = [
     "GIT_CONFIG_NOSYSTEM",
 ];
 
-/// What git is told so that it runs no program and reads what was committed. What stands on the
-/// command line wins over the repository's configuration.
+/// Settings that keep git from running programs and make it read what was committed. The command
+/// line takes precedence over the repository's configuration.
 const SETTINGS: [&str; 8] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",

@@ -15,7 +15,7 @@ pub struct Report {
     pub agreeing: usize,
     /// The differences: by kind, then in the order of the document or the policy.
     pub findings: Vec<Finding>,
-    /// What a reader should know that is no difference.
+    /// A note for the reader that isn't a difference.
     pub notes: Vec<String>,
 }
 

@@ -108,7 +108,7 @@ fn of_title(title: &str) -> String {
     }
 }
 
-/// A name that is none of the language's own words.
+/// A name that isn't a keyword of the language.
 fn free(name: &str) -> String {
     let name = plain(name);
     let mut sources = Sources::new();

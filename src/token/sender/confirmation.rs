@@ -22,7 +22,7 @@ pub enum Member {
     Absent,
     /// A SHA-256 thumbprint.
     Thumbprint(Thumbprint),
-    /// It is there, and is none.
+    /// It is there, but isn't a thumbprint.
     Unreadable,
 }
 

@@ -226,7 +226,7 @@ async fn what_a_provider_of_no_use_did_is_one_sentence() {
         };
         let fault = found(place, &config).await.expect_err("of no use");
         let fault = fault.replace(&provider.jwks_uri(), "URL");
-        let said = said.replace("no whole", "`URL`: no whole");
+        let said = said.replace("no complete", "`URL`: no complete");
         assert_eq!(fault, said, "{behaviour:?}");
     }
 }

@@ -79,7 +79,7 @@ pub fn router(daemon: Arc<Daemon>, health: HealthReporter) -> Router {
         .layer(middleware::from_fn_with_state(guard, never_an_error))
 }
 
-/// Says to who asks for health whether requests can be decided.
+/// Reports to health checks whether requests can be decided.
 pub async fn set_health(health: &HealthReporter, serving: bool) {
     let status = if serving {
         ServingStatus::Serving

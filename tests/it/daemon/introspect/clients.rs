@@ -209,7 +209,7 @@ async fn what_a_client_lacks_is_said() {
         ),
         ("secret_env: X", "client_id"),
         ("client_id: a", "set either `secret_file` or `secret_env`"),
-        ("client_id: a, secret_env: X, secret_file: y", "name one of"),
+        ("client_id: a, secret_env: X, secret_file: y", "set either"),
         ("client_id: a, secret: hidden", "unknown field `secret`"),
         ("client_id: a, secret_env: X, method: none", "method"),
         (
