@@ -55,9 +55,8 @@ impl Issuer {
     /// What the daemon verifies its tokens with: alone, or `beside` the keys of the policy's
     /// issuers.
     pub fn development(&self, beside: bool) -> Result<Development, Failure> {
-        let fault = |error: &dyn Display| {
-            Failure::new(format!("the development key is unusable: {error}"))
-        };
+        let fault =
+            |error: &dyn Display| Failure::new(format!("the development key is unusable: {error}"));
         let mut jwk =
             Jwk::from_encoding_key(&self.key, ALGORITHM).map_err(|error| fault(&error))?;
         jwk.common.key_id = Some(KEY_ID.to_owned());
