@@ -68,6 +68,7 @@ api orders {
     host      "orders.example.com"
     issuer    entra
     audience  "https://api.example.com"
+    forward   tid as "x-tenant"
     GET /orders authenticated
 }
 api reports {
