@@ -63,6 +63,12 @@ pub fn given(policy: &[PathBuf]) -> Option<Vec<PathBuf>> {
 pub fn failure(error: StartError) -> Failure {
     match error {
         StartError::Policy(loaded) => policy::refuse(&loaded),
-        StartError::Environment(message) => Failure::new(message),
+        fault @ (StartError::Environment(_)
+        | StartError::Listener(_)
+        | StartError::DecisionLog(_)
+        | StartError::Log(_)
+        | StartError::Random(_)
+        | StartError::Runtime(_)
+        | StartError::Signals(_)) => Failure::new(fault.to_string()),
     }
 }

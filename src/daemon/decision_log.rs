@@ -5,8 +5,10 @@
 //! further lines are dropped and counted.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,17 +101,37 @@ pub struct Log {
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Why there is no decision log.
+#[derive(Debug)]
+pub enum LogError {
+    /// Its file can't be written.
+    File(PathBuf, io::Error),
+    /// The thread that writes it can't be started.
+    Writer(io::Error),
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogError::File(file, fault) => {
+                write!(f, "log.decisions: `{}`: {fault}", file.display())
+            }
+            LogError::Writer(fault) => write!(f, "log.decisions: {fault}"),
+        }
+    }
+}
+
+impl std::error::Error for LogError {}
+
 impl Log {
     /// Opens the log that the configuration wants; `None` where it wants none.
-    pub fn open(config: &DecisionLog) -> Result<Option<Log>, String> {
+    pub fn open(config: &DecisionLog) -> Result<Option<Log>, LogError> {
         let to: Box<dyn Write + Send> = match config {
             DecisionLog::Off => return Ok(None),
             DecisionLog::Stdout => Box::new(io::stdout()),
             DecisionLog::File(path) => {
                 let file = OpenOptions::new().append(true).create(true).open(path);
-                Box::new(
-                    file.map_err(|fault| format!("log.decisions: `{}`: {fault}", path.display()))?,
-                )
+                Box::new(file.map_err(|fault| LogError::File(path.clone(), fault))?)
             }
         };
         let (lines, waiting) = sync_channel(WAITING);
@@ -120,7 +142,7 @@ impl Log {
                 let bytes = bytes.clone();
                 move || write(to, &waiting, &bytes)
             })
-            .map_err(|fault| format!("log.decisions: {fault}"))?;
+            .map_err(LogError::Writer)?;
         Ok(Some(Log {
             lines,
             bytes,

@@ -9,7 +9,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry};
 
 use super::config::{Level, Log, LogFormat};
@@ -27,8 +27,8 @@ impl LogLevel {
     }
 }
 
-/// Begins to log; once a process.
-pub fn start(config: &Log) -> Result<LogLevel, String> {
+/// Begins to log; once a process, and an error from then on.
+pub fn start(config: &Log) -> Result<LogLevel, TryInitError> {
     let (filter, handle) = reload::Layer::new(targets(config.level));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !no_color();
     let form = match config.format {
@@ -49,8 +49,7 @@ pub fn start(config: &Log) -> Result<LogLevel, String> {
     tracing_subscriber::registry()
         .with(filter)
         .with(lines)
-        .try_init()
-        .map_err(|fault| format!("can't begin to log: {fault}"))?;
+        .try_init()?;
     Ok(LogLevel(handle))
 }
 

@@ -38,6 +38,7 @@ mod needs;
 mod notices;
 pub mod pages;
 mod pipeline;
+mod random;
 mod reload;
 mod secret;
 mod start;
@@ -57,6 +58,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch as value};
 
 pub use needs::unmet;
+pub use random::NoRandom;
 pub use start::{Options, Running, StartError, run, start};
 pub use watcher::{Seen, Watcher};
 

@@ -18,6 +18,7 @@ use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut}
 use super::log::rfc3339;
 use super::metrics::Adapter;
 use super::notices::Notice;
+use super::random::{self, NoRandom};
 use super::watcher::Seen;
 use super::{Daemon, Snapshot, dpop};
 use crate::answer::{self, Answer, Explanation};
@@ -494,9 +495,8 @@ pub struct Ids {
 
 impl Ids {
     /// Numbers that no other run of a daemon has.
-    pub fn new() -> Result<Ids, String> {
-        let mut run = [0; 6];
-        aws_lc_rs::rand::fill(&mut run).map_err(|_| "there are no random numbers".to_owned())?;
+    pub fn new() -> Result<Ids, NoRandom> {
+        let run: [u8; 6] = random::bytes()?;
         Ok(Ids {
             run: run.iter().map(|byte| format!("{byte:02x}")).collect(),
             next: AtomicU64::new(1),

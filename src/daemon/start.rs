@@ -4,6 +4,7 @@
 //! stay untouched.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,18 +15,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch as value};
 use tokio::task::{AbortHandle, JoinSet};
 use tonic_health::server::HealthReporter;
+use tracing_subscriber::util::TryInitError;
 
 use super::adapter::{self, grpc, pdp};
 use super::cache::Cache;
 use super::config::{Callers, Config, ListenerId};
+use super::decision_log::LogError;
 use super::dpop::Dpop;
 use super::keys::{Room, Store};
-use super::listen::Bound;
+use super::listen::{Bound, OpenError};
 use super::log::{self, LogLevel};
 use super::metrics::{Metrics, ReloadResult};
 use super::notices::Notices;
 use super::pages::{self, Names};
 use super::pipeline::Ids;
+use super::random::NoRandom;
 use super::reload::{self, Cause};
 use super::watcher::Watcher;
 use super::writers::Writers;
@@ -56,8 +60,44 @@ pub struct Options {
 pub enum StartError {
     /// The policy has errors: they are in its diagnostics.
     Policy(Box<Loaded>),
-    /// It can't do its job: configuration, files, sockets.
+    /// It can't do its job: configuration, keys, credentials.
     Environment(String),
+    /// A listener can't be opened.
+    Listener(OpenError),
+    /// The decision log can't be written.
+    DecisionLog(LogError),
+    /// The process logs already.
+    Log(TryInitError),
+    /// The system gives no random numbers.
+    Random(NoRandom),
+    /// The system gives no threads.
+    Runtime(io::Error),
+    /// Signals can't be waited for.
+    Signals(io::Error),
+}
+
+impl From<String> for StartError {
+    fn from(fault: String) -> StartError {
+        StartError::Environment(fault)
+    }
+}
+
+impl From<OpenError> for StartError {
+    fn from(fault: OpenError) -> StartError {
+        StartError::Listener(fault)
+    }
+}
+
+impl From<LogError> for StartError {
+    fn from(fault: LogError) -> StartError {
+        StartError::DecisionLog(fault)
+    }
+}
+
+impl From<NoRandom> for StartError {
+    fn from(fault: NoRandom) -> StartError {
+        StartError::Random(fault)
+    }
 }
 
 impl fmt::Display for StartError {
@@ -65,6 +105,12 @@ impl fmt::Display for StartError {
         match self {
             StartError::Policy(loaded) => f.write_str(&reload::errors(loaded)),
             StartError::Environment(fault) => f.write_str(fault),
+            StartError::Listener(fault) => write!(f, "{fault}"),
+            StartError::DecisionLog(fault) => write!(f, "{fault}"),
+            StartError::Log(fault) => write!(f, "can't begin to log: {fault}"),
+            StartError::Random(fault) => write!(f, "{fault}"),
+            StartError::Signals(fault) => write!(f, "{fault}"),
+            StartError::Runtime(fault) => write!(f, "can't start the runtime: {fault}"),
         }
     }
 }
@@ -95,7 +141,7 @@ async fn start_with(options: Options, level: Option<LogLevel>) -> Result<Running
         load: options.load,
         level,
     };
-    let wanted = source.read().map_err(StartError::Environment)?;
+    let wanted = source.read()?;
     let config = wanted.config;
     let (paths, load) = (config.policy.0.clone(), wanted.load);
     let loaded = tokio::task::spawn_blocking(move || load::load(&paths, &load, false))
@@ -104,9 +150,7 @@ async fn start_with(options: Options, level: Option<LogLevel>) -> Result<Running
     if loaded.has_errors() {
         return Err(StartError::Policy(Box::new(loaded)));
     }
-    open(config, wanted.file, source, loaded, watcher)
-        .await
-        .map_err(StartError::Environment)
+    open(config, wanted.file, source, loaded, watcher).await
 }
 
 async fn open(
@@ -115,7 +159,7 @@ async fn open(
     source: Source,
     loaded: Loaded,
     watcher: Option<Watcher>,
-) -> Result<Running, String> {
+) -> Result<Running, StartError> {
     let mut bound = Vec::new();
     for (id, listener) in config.listeners.iter() {
         bound.push(Bound::open(id, listener).await?);
@@ -265,20 +309,21 @@ impl Running {
 /// Runs a daemon until SIGTERM or SIGINT, with a runtime and a log of its own. `started` is told
 /// when it answers.
 pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), StartError> {
-    let fault = |fault: String| StartError::Environment(fault);
     let config = match &options.config_file {
         None => options.base.clone(),
-        Some(file) => Config::read(file).map_err(|error| fault(error.to_string()))?,
+        Some(file) => {
+            Config::read(file).map_err(|fault| StartError::Environment(fault.to_string()))?
+        }
     };
-    let level = log::start(&config.log).map_err(fault)?;
+    let level = log::start(&config.log).map_err(StartError::Log)?;
     log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| fault(format!("can't start the runtime: {error}")))?;
+        .map_err(StartError::Runtime)?;
     runtime.block_on(async {
         // Before anything else: a signal that comes early must not end the process unasked.
-        let mut signals = Signals::new().map_err(|error| fault(error.to_string()))?;
+        let mut signals = Signals::new().map_err(StartError::Signals)?;
         let running = start_with(options, Some(level)).await?;
         started(&running);
         while signals.next().await == Asked::Reload {

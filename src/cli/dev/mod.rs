@@ -21,6 +21,7 @@ use super::output::{self, Exit, Failure, Paint};
 use super::policy::ParamArguments;
 use super::serve;
 use crate::daemon::config::{Address, Config, Explain};
+use crate::daemon::listen::{OpenError, OpenFault};
 use crate::daemon::{self, Running, StartError, Watcher};
 use crate::load;
 use issuer::{About, Issuer};
@@ -119,8 +120,13 @@ pub fn run(arguments: &Arguments) -> Ended {
         let _ = output::print_all(&shown.greeting(running));
     })
     .map_err(|error| {
-        let in_use =
-            matches!(&error, StartError::Environment(fault) if fault.contains("can't listen"));
+        let in_use = matches!(
+            &error,
+            StartError::Listener(OpenError {
+                fault: OpenFault::Socket(..),
+                ..
+            })
+        );
         let failure = serve::failure(error);
         if in_use {
             failure.help("is another daemon running? `--free-ports` uses free ports")

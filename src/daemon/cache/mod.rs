@@ -26,6 +26,7 @@ use aws_lc_rs::hmac;
 
 use super::config;
 use super::metrics::{Lookup, Metrics};
+use super::random::{self, NoRandom};
 use crate::engine::{Api, Fault, Policy};
 use crate::keys::{KeySet, Keys};
 use crate::reason::Reason;
@@ -58,9 +59,8 @@ pub(super) struct Digester(hmac::Key);
 
 impl Digester {
     /// With a key of its own.
-    pub fn new() -> Result<Digester, String> {
-        let mut secret = [0; 32];
-        aws_lc_rs::rand::fill(&mut secret).map_err(|_| "there are no random numbers".to_owned())?;
+    pub fn new() -> Result<Digester, NoRandom> {
+        let secret: [u8; 32] = random::bytes()?;
         Ok(Digester(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
     }
 
@@ -131,7 +131,7 @@ impl fmt::Debug for Cache {
 
 impl Cache {
     /// An empty one, as large as the configuration says.
-    pub fn new(config: &config::Cache, metrics: Arc<Metrics>) -> Result<Cache, String> {
+    pub fn new(config: &config::Cache, metrics: Arc<Metrics>) -> Result<Cache, NoRandom> {
         let memory = if config.max_bytes == 0 {
             None
         } else {

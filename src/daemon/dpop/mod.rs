@@ -66,7 +66,7 @@ impl Dpop {
             }
         };
         let nonces = match config.nonce_key_file.as_deref() {
-            None => Giver::of_this_process()?,
+            None => Giver::of_this_process().map_err(|fault| fault.to_string())?,
             Some(file) => Giver::with_key(secret::read(file)?.as_bytes())
                 .map_err(|fault| format!("{}: {fault}", file.display()))?,
         };

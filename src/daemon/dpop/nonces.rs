@@ -13,6 +13,7 @@ use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::daemon::random::{self, NoRandom};
 use crate::token::Nonces;
 
 /// How long the same nonce is given, in milliseconds, so that a client need not take a new one with
@@ -44,9 +45,8 @@ pub struct Giver {
 
 impl Giver {
     /// With a key that is forgotten when the process ends.
-    pub fn of_this_process() -> Result<Giver, String> {
-        let mut key = [0; MIN_KEY_BYTES];
-        aws_lc_rs::rand::fill(&mut key).map_err(|_| "there are no random numbers".to_owned())?;
+    pub fn of_this_process() -> Result<Giver, NoRandom> {
+        let key: [u8; MIN_KEY_BYTES] = random::bytes()?;
         Ok(Giver::new(&key))
     }
 

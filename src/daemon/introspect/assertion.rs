@@ -18,6 +18,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use crate::daemon::config::introspection::Client;
+use crate::daemon::random;
 use crate::keys::Algorithm;
 
 /// How long an assertion is good, in seconds. It is used at once; the time is for clocks that
@@ -113,8 +114,7 @@ impl Signer {
     /// An assertion of who the client is (RFC 7523, section 3), at a time, a NumericDate in whole
     /// seconds: for one request.
     pub fn assertion(&self, client_id: &str, now: u64) -> Result<String, String> {
-        let mut id = [0; 16];
-        aws_lc_rs::rand::fill(&mut id).map_err(|_| "there are no random numbers".to_owned())?;
+        let id: [u8; 16] = random::bytes().map_err(|fault| fault.to_string())?;
         let claims = json!({
             "iss": client_id,
             "sub": client_id,

@@ -142,7 +142,7 @@ impl Store {
         let endpoint = Arc::new(Endpoint {
             named: Named::of(url).and_no_plain_http(),
             memory: Memory::new(config),
-            digester: Digester::new()?,
+            digester: Digester::new().map_err(|fault| fault.to_string())?,
             flights: Mutex::default(),
             room: Arc::new(Semaphore::new(config.in_flight)),
             seats: Semaphore::new(seats),

@@ -8,6 +8,8 @@ mod tls;
 mod wire;
 
 use std::convert::Infallible;
+use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +25,10 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 pub use bind::{Socket, Stream};
+pub use tls::TlsError;
 pub use wire::RequestLine;
 
-use crate::daemon::config::{Limits, Listener, ListenerId, Protocol};
+use crate::daemon::config::{Address, Limits, Listener, ListenerId, Protocol};
 use crate::daemon::notices::{Notice, Notices};
 use idle::Connections;
 use wire::{Watch, Wire};
@@ -62,20 +65,20 @@ pub struct Bound {
 
 impl Bound {
     /// Opens a listener.
-    pub async fn open(id: ListenerId, listener: &Listener) -> Result<Bound, String> {
-        let (name, protocol) = (id.as_str(), id.kind().protocol);
+    pub async fn open(id: ListenerId, listener: &Listener) -> Result<Bound, OpenError> {
+        let error = |fault: OpenFault| OpenError {
+            listener: id,
+            fault,
+        };
         let tls = listener
             .tls
             .as_ref()
-            .map(|tls| tls::acceptor(tls, protocol))
+            .map(|tls| tls::acceptor(tls, id.kind().protocol))
             .transpose()
-            .map_err(|fault| format!("listeners.{name}: {fault}"))?;
-        let socket = Socket::bind(&listener.address).await.map_err(|fault| {
-            format!(
-                "listeners.{name}: can't listen on `{}`: {fault}",
-                listener.address
-            )
-        })?;
+            .map_err(|fault| error(OpenFault::Tls(fault)))?;
+        let socket = Socket::bind(&listener.address)
+            .await
+            .map_err(|fault| error(OpenFault::Socket(listener.address.clone(), fault)))?;
         Ok(Bound { id, socket, tls })
     }
 
@@ -148,6 +151,38 @@ impl Bound {
         }
     }
 }
+
+/// Why a listener can't be opened.
+#[derive(Debug)]
+pub struct OpenError {
+    /// Which one.
+    pub listener: ListenerId,
+    /// Why.
+    pub fault: OpenFault,
+}
+
+/// What keeps a listener from being opened.
+#[derive(Debug)]
+pub enum OpenFault {
+    /// Its certificate, key or authorities are of no use.
+    Tls(TlsError),
+    /// Its address can't be had.
+    Socket(Address, io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "listeners.{}: ", self.listener.as_str())?;
+        match &self.fault {
+            OpenFault::Tls(fault) => write!(f, "{fault}"),
+            OpenFault::Socket(address, fault) => {
+                write!(f, "can't listen on `{address}`: {fault}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
 
 /// What the connections of one listener share.
 struct Server {

@@ -94,8 +94,8 @@ async fn a_certificate_that_can_not_be_read_keeps_the_daemon_from_starting() {
 /// Why a daemon does not start, where that is not the policy's fault.
 async fn refused_start(options: Options) -> String {
     match start(options).await {
-        Err(StartError::Environment(fault)) => fault,
         Err(fault @ StartError::Policy(_)) => panic!("the policy: {fault}"),
+        Err(fault) => fault.to_string(),
         Ok(_) => panic!("it started"),
     }
 }
