@@ -4,6 +4,7 @@
 //! or analyses it need not check again.
 
 mod condition;
+mod ruling;
 
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use crate::pattern::{HostPattern, Method, MethodSet, PathPattern};
 use crate::reason::Reason;
 use crate::source::Span;
 use crate::value::ClaimType;
+
+pub use ruling::Ruling;
 
 pub use crate::settings::{
     ApiId, Audience, Binding, ClaimId, Cors, Demand, IssuerClaim, IssuerId, IssuerUrl, Order,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::engine::Policy;
-use crate::model::{Access, Api, Guard, Model, Route};
+use crate::model::{self, Access, Api, Guard, Model, Route};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::{Method, MethodSet, PathPattern};
 use crate::settings::{ApiId, Demand, PathOptions};
@@ -150,48 +150,22 @@ impl<'p> Group<'p> {
             .filter(|(_, route)| route.methods.has(method))
             .copied()
             .collect();
-        // Only the most specific routes answer. Of routes that overlap without one containing the
-        // other, all answer together.
-        let best: Vec<(ApiId, &Route)> = routes
-            .iter()
-            .filter(|(_, route)| {
-                !routes
-                    .iter()
-                    .any(|(_, other)| within(other, route) && !within(route, other))
-            })
-            .copied()
-            .collect();
-        let (api, _) = *best.first()?;
-        let demand = best
-            .iter()
-            // Routes that answer together must all hold, so the strictest demand counts.
-            .map(|(_, route)| match &route.access {
-                Access::Open { demand, .. } => *demand,
-                Access::Denied => Demand::Required,
-            })
-            .max()?;
+        let ruling = model::Ruling::of(&routes)?;
         let guards: Vec<(&Guard, bool)> = guards
             .iter()
-            .filter(|(guard, _)| {
-                guard.methods.has(method)
-                    && best.iter().any(|(asked, _)| *asked == guard.api)
-                    && !(guard.except_public && demand == Demand::None)
-            })
+            .filter(|(guard, _)| guard.methods.has(method) && ruling.is_tightened_by(guard))
             .copied()
             .collect();
-        // Not only the routes that answer: `denied` is final, so a broader route denies too. A
-        // guard that matches only some of the region can't be counted yet; its paths are told apart
+        // A guard that matches only some of the region can't be counted yet; its paths are told apart
         // later.
-        let denied = routes
-            .iter()
-            .any(|(_, route)| matches!(route.access, Access::Denied))
+        let denied = ruling.denied.is_some()
             || guards
                 .iter()
-                .any(|(guard, always)| *always && guard.condition.is_none());
+                .any(|(guard, always)| *always && guard.denies());
         Some(Ruling {
-            api,
-            routes: best.into_iter().map(|(_, route)| route).collect(),
-            demand,
+            api: ruling.api,
+            routes: ruling.routes.into_iter().map(|(_, route)| route).collect(),
+            demand: ruling.demand,
             denied,
             guards,
         })
@@ -211,18 +185,14 @@ impl<'p> Group<'p> {
         guards
             .iter()
             .filter(|(guard, _)| {
-                guard.condition.is_none()
+                guard.denies()
                     && guard.methods.has(Method::OPTIONS)
                     && (guard.api == asked.api || own.is_some_and(|own| own.api == guard.api))
-                    && !(guard.except_public && demand == Demand::None)
+                    && !guard.spares(demand)
             })
             .copied()
             .collect()
     }
-}
-
-fn within(inner: &Route, outer: &Route) -> bool {
-    outer.methods.contains(inner.methods) && outer.path.contains(&inner.path)
 }
 
 impl<'p> Ruling<'p> {

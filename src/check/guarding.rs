@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{
-    Access, Api, ApiId, Atom, Condition, ConditionKind, Demand, Guard, Operand, Route, TextTest,
-};
+use crate::model::{Api, ApiId, Condition, Demand, Guard, Route};
 use crate::pattern::{Method, MethodSet, PathPattern};
 use crate::source::Span;
 
@@ -60,7 +58,7 @@ impl<'m> Guards<'m> {
             .into_iter()
             .filter_map(|number| self.guards.get(number))
             .map(|(guard, _)| *guard)
-            .filter(|guard| guard.condition.is_none() && guard.methods.has(Method::OPTIONS))
+            .filter(|guard| guard.denies() && guard.methods.has(Method::OPTIONS))
     }
 
     /// Those that match every request of these methods with a path in this pattern, which a public
@@ -69,7 +67,7 @@ impl<'m> Guards<'m> {
         &self,
         methods: MethodSet,
         path: &PathPattern,
-        is_public: bool,
+        demand: Demand,
         budget: &Budget,
     ) -> impl Iterator<Item = &'m Guard> {
         self.index
@@ -78,19 +76,8 @@ impl<'m> Guards<'m> {
             .filter_map(|number| self.guards.get(number))
             .map(|(guard, _)| *guard)
             .filter(move |guard| guard.methods.contains(methods))
-            .filter(move |guard| !(guard.except_public && is_public))
+            .filter(move |guard| !guard.spares(demand))
     }
-}
-
-/// Whether no token is looked at.
-pub(super) fn is_public(access: &Access) -> bool {
-    matches!(
-        access,
-        Access::Open {
-            demand: Demand::None,
-            ..
-        }
-    )
 }
 
 /// The guards by API.
@@ -144,7 +131,7 @@ pub(super) fn check(
                     idle.remove(&guard.span);
                 }
             }
-            if is_public(&entry.route.access) && over.iter().any(|(guard, _)| asks(guard)) {
+            if entry.route.access.is_public() && over.iter().any(|(guard, _)| asks(guard)) {
                 asked.push((entry, over));
             }
         }
@@ -181,17 +168,17 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
     }
     let mut covered: BTreeMap<Span, (&str, Vec<&Route>)> = BTreeMap::new();
     for entry in entries {
-        if matches!(entry.route.access, Access::Denied) {
+        if entry.route.denies() {
             continue;
         }
         let denied = guards
             .around(
                 entry.route.methods,
                 &entry.path,
-                is_public(&entry.route.access),
+                entry.route.demand(),
                 budget,
             )
-            .find(|guard| guard.condition.is_none());
+            .find(|guard| guard.denies());
         if let Some(guard) = denied {
             let (_, routes) = covered
                 .entry(guard.span)
@@ -261,42 +248,10 @@ fn public_under_guard(route: &Route, guard: &Guard, example: &Example) -> Diagno
 
 /// Whether a guard asks public routes for a token.
 fn asks(guard: &Guard) -> bool {
-    !guard.except_public && needs_token(guard)
-}
-
-/// Whether a condition speaks of a token.
-fn speaks_of_token(condition: &Condition) -> bool {
-    let of_text = |test: &TextTest| {
-        matches!(
-            test,
-            TextTest::Equals {
-                operand: Operand::Claim(_),
-                ..
-            } | TextTest::StartsWith(Operand::Claim(_))
-        )
-    };
-    match &condition.kind {
-        ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
-            conditions.iter().any(speaks_of_token)
-        }
-        ConditionKind::Not(inner) => speaks_of_token(inner),
-        ConditionKind::Atom(atom) => match atom {
-            Atom::ScopeAny(_)
-            | Atom::ScopeAll(_)
-            | Atom::Claim(..)
-            | Atom::TokenFrom(_)
-            | Atom::Client { .. }
-            | Atom::LoginWithin(_) => true,
-            Atom::Path(_, test)
-            | Atom::Host(test)
-            | Atom::Header(_, test)
-            | Atom::Query(_, test) => of_text(test),
-            Atom::Method(_) | Atom::Address { .. } => false,
-        },
-    }
+    !guard.spares(Demand::None) && needs_token(guard)
 }
 
 /// Whether a guard asks something of a token of every request that it matches.
 fn needs_token(guard: &Guard) -> bool {
-    guard.condition.as_ref().is_some_and(speaks_of_token)
+    guard.condition.as_ref().is_some_and(Condition::reads_token)
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Access, Model, Route};
+use crate::model::{Model, Route};
 use crate::pattern::{HostPattern, MethodSet, PathPattern};
 use crate::source::Span;
 
@@ -241,12 +241,12 @@ impl<'t, 'm> Together<'t, 'm> {
                 .filter(|other| other.api == entry.api)
                 .collect();
             self.check_other_case(entry, &own, &mut fallen_to, out);
-            if matches!(entry.route.access, Access::Denied) {
+            if entry.route.denies() {
                 continue;
             }
-            let denied = around.iter().find(|other| {
-                matches!(other.route.access, Access::Denied) && self.shares_all_hosts(entry, other)
-            });
+            let denied = around
+                .iter()
+                .find(|other| other.route.denies() && self.shares_all_hosts(entry, other));
             if let Some(denied) = denied {
                 let denied = denied.route;
                 let (_, routes) = covered
@@ -363,7 +363,7 @@ impl<'t, 'm> Together<'t, 'm> {
                     .is_some_and(|other| other.path == entry.path)
             };
             let alone = !neighbour(number.checked_sub(1)) && !neighbour(number.checked_add(1));
-            if matches!(entry.route.access, Access::Denied) || (alone && !entry.path.rest) {
+            if entry.route.denies() || (alone && !entry.path.rest) {
                 continue;
             }
             let takes = |number: usize| {
@@ -533,7 +533,7 @@ fn weaker(route: &Route, broader: &Route) -> Diagnostic {
 
 fn crossing(a: &Entry, b: &Entry, example: &Example) -> Diagnostic {
     let (first, second) = in_order(a, b);
-    let denies = |entry: &Entry| matches!(entry.route.access, Access::Denied);
+    let denies = |entry: &Entry| entry.route.denies();
     let settling = settling(a, b, example);
     let help = if denies(a) || denies(b) {
         format!("a denial always wins; add `{settling} denied` to say that this is intended")

@@ -17,7 +17,7 @@ use crate::pattern::{MethodSet, PathPattern};
 use crate::settings::PathParameter;
 
 use super::beside::conjuncts;
-use super::guarding::{Guards, is_public};
+use super::guarding::Guards;
 use super::written::joined;
 
 /// Compares routes of a policy.
@@ -145,9 +145,9 @@ fn asked<'m>(
         denied: false,
         rules: Vec::new(),
     };
-    let mut all_public = true;
+    let demands = answered.routes.iter().map(|route| route.demand());
+    let demand = demands.max().unwrap_or(Demand::None);
     for route in &answered.routes {
-        all_public = all_public && is_public(&route.access);
         match &route.access {
             Access::Denied => asked.denied = true,
             Access::Open { demand, condition } => {
@@ -160,7 +160,7 @@ fn asked<'m>(
             }
         }
     }
-    for guard in guards.around(methods, &answered.path, all_public, budget) {
+    for guard in guards.around(methods, &answered.path, demand, budget) {
         match &guard.condition {
             Some(condition) => asked
                 .rules

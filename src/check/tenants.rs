@@ -5,7 +5,7 @@
 //! to.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Access, Api, Condition, Demand, Forwarded, Issuer, Model};
+use crate::model::{Api, Condition, Demand, Forwarded, Issuer, Model};
 use crate::settings::{ApiId, ClaimId, IssuerUrl};
 
 use super::apis::ApiInfo;
@@ -53,10 +53,8 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
 }
 
 fn wants_tokens(api: &Api) -> bool {
-    api.routes.iter().any(|route| match &route.access {
-        Access::Open { demand, .. } => *demand != Demand::None,
-        Access::Denied => false,
-    })
+    let mut open = api.routes.iter().filter(|route| !route.denies());
+    open.any(|route| route.demand() != Demand::None)
 }
 
 /// The claims that tell the tenant: its own, under any name, and `iss`, which contains it.

@@ -10,7 +10,7 @@ use super::output::{self, Exit, Format, Paint};
 use super::policy::{self, ParamArguments};
 use super::wording::{self, Bearing};
 use crate::load::Loaded;
-use crate::model::{Access, Api, Forwarded, Guard, Model, Route};
+use crate::model::{Api, Forwarded, Guard, Model, Route};
 use crate::pattern::MethodSet;
 use crate::settings::{ApiId, Audience};
 use crate::source::{Sources, Span};
@@ -63,9 +63,7 @@ fn guards<'m>(
         .iter()
         .filter(move |guard| guard.api == api)
         .map(move |guard| (guard, wording::bearing(guard, route)))
-        .filter(move |(_, bearing)| {
-            *bearing != Bearing::Never && !matches!(route.access, Access::Denied)
-        })
+        .filter(move |(_, bearing)| *bearing != Bearing::Never && !route.denies())
 }
 
 fn issuers<'m>(model: &'m Model, api: &Api) -> Vec<&'m str> {
@@ -241,7 +239,7 @@ fn route_json(loaded: &Loaded, model: &Model, api: ApiId, route: &Route) -> Valu
                     .condition
                     .as_ref()
                     .map(|condition| wording::condition(sources, condition)),
-                "denied": guard.condition.is_none(),
+                "denied": guard.denies(),
                 "always": bearing == Bearing::Always,
                 "policy": sources.place(guard.span).to_string(),
             })

@@ -97,16 +97,9 @@ pub enum Bearing {
 
 /// How a guard bears on a route of the same API.
 pub fn bearing(guard: &Guard, route: &Route) -> Bearing {
-    let public = matches!(
-        route.access,
-        Access::Open {
-            demand: Demand::None,
-            ..
-        }
-    );
     let overlaps = !guard.methods.intersection(route.methods).is_empty()
         && guard.path.common(&route.path).is_some();
-    if !overlaps || (guard.except_public && public) {
+    if !overlaps || guard.spares(route.demand()) {
         Bearing::Never
     } else if guard.methods.contains(route.methods) && guard.path.contains(&route.path) {
         Bearing::Always

@@ -9,7 +9,7 @@ use super::policy::{Group, Policy};
 use super::reading::Reading;
 use super::request::Request;
 use super::{cors, host};
-use crate::model::{Access, Api, Guard, Route};
+use crate::model::{Api, Guard, Route, Ruling};
 use crate::pattern::Method;
 use crate::reason::Reason;
 use crate::settings::{ApiId, Demand};
@@ -181,59 +181,31 @@ impl<'p, 'r> Routed<'p, 'r> {
                 RuleKind::Guard(_) => None,
             })
             .collect();
-        let is_best = |(_, route): &&(ApiId, &Route)| {
-            !routes
-                .iter()
-                .any(|(_, other)| within(other, route) && !within(route, other))
-        };
-        // Most requests match one route, which need not be compared with itself.
-        let alone = routes.len() == 1;
-        let best: SmallVec<[(ApiId, &Route); 2]> = routes
-            .iter()
-            .filter(|route| alone || is_best(route))
-            .copied()
-            .collect();
-        // The checker lets no routes of two APIs cross.
-        let (api, _) = *best.first()?;
-        let demand = best
-            .iter()
-            .map(|(_, route)| demand_of(route))
-            .max()
-            .unwrap_or(Demand::Required);
+        let ruling = Ruling::of(&routes)?;
         let guards: Guards<'p> = self
-            .guards(&found, demand)
-            .filter(|guard| best.iter().any(|(asked, _)| *asked == guard.api))
+            .guards(&found)
+            .filter(|guard| ruling.is_tightened_by(guard))
             .collect();
-        let denied = routes
-            .iter()
-            .filter(|(_, route)| matches!(route.access, Access::Denied))
-            .map(|(_, route)| route.span)
-            .chain(
-                guards
-                    .iter()
-                    .filter(|guard| guard.condition.is_none())
-                    .map(|guard| guard.span),
-            )
-            .next();
+        let denying_guard = guards.iter().find(|guard| guard.denies());
         Some(Matched {
-            api: (api, self.policy.api(api)?),
-            routes: best.iter().map(|(_, route)| *route).collect(),
-            demand,
+            api: (ruling.api, self.policy.api(ruling.api)?),
+            denied: ruling
+                .denied
+                .map(|(_, route)| route.span)
+                .or(denying_guard.map(|guard| guard.span)),
+            routes: ruling.routes.iter().map(|(_, route)| *route).collect(),
+            demand: ruling.demand,
             guards,
-            denied,
         })
     }
 
-    /// The guards among what matches a request of which this is demanded.
-    fn guards<'f>(&self, found: &'f [RuleKind], demand: Demand) -> impl Iterator<Item = &'p Guard> {
+    /// The guards among what matches a request.
+    fn guards<'f>(&self, found: &'f [RuleKind]) -> impl Iterator<Item = &'p Guard> {
         let policy = self.policy;
-        found
-            .iter()
-            .filter_map(move |kind| match kind {
-                RuleKind::Guard(at) => policy.guard(*at),
-                RuleKind::Route(_) => None,
-            })
-            .filter(move |guard| !(guard.except_public && demand == Demand::None))
+        found.iter().filter_map(move |kind| match kind {
+            RuleKind::Guard(at) => policy.guard(*at),
+            RuleKind::Route(_) => None,
+        })
     }
 
     /// What `cors` or `preflight public` says to a request, if it is a preflight that they answer.
@@ -259,8 +231,8 @@ impl<'p, 'r> Routed<'p, 'r> {
         // no token, but what denies it without a condition does.
         let denied = own.and_then(|own| own.denied).or_else(|| {
             let demand = own.map_or(rules.demand, |own| own.demand);
-            self.guards(&group.index.find(method, path), demand)
-                .find(|guard| guard.api == asked && guard.condition.is_none())
+            self.guards(&group.index.find(method, path))
+                .find(|guard| guard.api == asked && guard.denies() && !guard.spares(demand))
                 .map(|guard| guard.span)
         });
         Some(Preflight { rules, denied })
@@ -273,18 +245,6 @@ struct Preflight<'p> {
     rules: Matched<'p>,
     /// What denies it as a request with `OPTIONS`.
     denied: Option<Span>,
-}
-
-/// Whether every request that `inner` matches, `outer` matches too.
-fn within(inner: &Route, outer: &Route) -> bool {
-    outer.methods.contains(inner.methods) && outer.path.contains(&inner.path)
-}
-
-fn demand_of(route: &Route) -> Demand {
-    match &route.access {
-        Access::Open { demand, .. } => *demand,
-        Access::Denied => Demand::Required,
-    }
 }
 
 impl Open<'_, '_> {

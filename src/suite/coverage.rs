@@ -283,7 +283,7 @@ fn of_route(route: &Route, api: ApiId, model: &Model) -> &'static [Outcome] {
     let guarded = || {
         model.guards.iter().any(|guard| {
             guard.api == api
-                && !(guard.except_public && public)
+                && !guard.spares(*demand)
                 && !guard.methods.intersection(route.methods).is_empty()
                 && guard.path.common(&route.path).is_some()
         })

@@ -156,7 +156,7 @@ impl<'r, 'p> Region<'r, 'p> {
                 .guards
                 .iter()
                 .chain(of_options)
-                .filter(|(guard, _)| guard.condition.is_none())
+                .filter(|(guard, _)| guard.denies())
                 .filter_map(|(guard, _)| scene.matches(&guard.path, vocabulary))
                 .collect(),
         })

@@ -154,7 +154,7 @@ fn denied_paths(preflight: &Preflight<'_, '_>, side: usize) -> BTreeSet<String> 
     let of_options = preflight.denied.get(side).copied().unwrap_or_default();
     guards
         .chain(of_options)
-        .filter(|(guard, _)| guard.condition.is_none())
+        .filter(|(guard, _)| guard.denies())
         .map(|(guard, _)| keys::pattern(&guard.path))
         .collect()
 }

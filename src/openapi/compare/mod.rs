@@ -18,7 +18,7 @@ use super::cases::{self, Case, Cases, Misfit, counted};
 use super::document::{Document, Operation, Security};
 use crate::check::limits::MAX_OVERLAP_STEPS;
 use crate::engine::Policy;
-use crate::model::{Access, Route};
+use crate::model::Route;
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::meet::meet;
 use crate::pattern::{Method, PathPattern};
@@ -352,10 +352,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
                         .as_ref()
                         .is_some_and(|near| near.common(&route.path).is_some())
             };
-            if matches!(route.access, Access::Denied)
-                || asked.iter().any(is_for)
-                || misfits.iter().any(is_for_misfit)
-            {
+            if route.denies() || asked.iter().any(is_for) || misfits.iter().any(is_for_misfit) {
                 continue;
             }
             let rule = self.rule(Rule::Route(id, route));

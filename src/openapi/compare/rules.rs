@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::check::limits::MAX_OVERLAP_STEPS;
 use crate::engine::Policy;
-use crate::model::{Access, Api, Guard, Route};
+use crate::model::{Api, Guard, Route, Ruling};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::{Method, PathPattern};
 use crate::settings::{ApiId, Demand};
@@ -77,8 +77,7 @@ impl<'p> Rules<'p> {
 
     /// What answers all requests of a pattern; `None` where no route is around it.
     ///
-    /// These are the engine's own steps (`engine::routed`), with "is around the pattern" in place
-    /// of "matches the request".
+    /// The rules are those that match every request of it.
     pub fn answer(&self, method: Method, pattern: &PathPattern) -> Option<Answer<'p>> {
         let around: Vec<(ApiId, &Route)> = self
             .route_index
@@ -87,38 +86,24 @@ impl<'p> Rules<'p> {
             .filter_map(|number| self.routes.get(number).copied())
             .filter(|(_, route)| route.methods.has(method))
             .collect();
-        let best: Vec<(ApiId, &Route)> = around
-            .iter()
-            .filter(|(_, route)| {
-                !around
-                    .iter()
-                    .any(|(_, other)| within(other, route) && !within(route, other))
-            })
-            .copied()
-            .collect();
-        let demand = best.iter().map(|(_, route)| demand(route)).max()?;
+        let ruling = Ruling::of(&around)?;
         let guards: Vec<&Guard> = self
             .guard_index
             .containing(pattern, &self.budget)
             .into_iter()
             .filter_map(|number| self.guards.get(number).copied())
-            .filter(|guard| guard.methods.has(method))
-            .filter(|guard| best.iter().any(|(api, _)| *api == guard.api))
-            .filter(|guard| !(guard.except_public && demand == Demand::None))
+            .filter(|guard| guard.methods.has(method) && ruling.is_tightened_by(guard))
             .collect();
-        let denied_route = around
-            .iter()
-            .find(|(_, route)| matches!(route.access, Access::Denied))
-            .map(|(api, route)| Rule::Route(*api, route));
+        let denied_route = ruling.denied.map(|(api, route)| Rule::Route(api, route));
         let denied_guard = guards
             .iter()
-            .find(|guard| guard.condition.is_none())
+            .find(|guard| guard.denies())
             .map(|guard| Rule::Guard(guard));
         Some(Answer {
             denied: denied_route.or(denied_guard),
-            routes: best,
+            routes: ruling.routes.to_vec(),
             guards,
-            demand,
+            demand: ruling.demand,
         })
     }
 
@@ -167,17 +152,5 @@ impl<'p> Rule<'p> {
             Rule::Route(_, route) => &route.path,
             Rule::Guard(guard) => &guard.path,
         }
-    }
-}
-
-/// Whether every request that `inner` matches, `outer` matches too.
-fn within(inner: &Route, outer: &Route) -> bool {
-    outer.methods.contains(inner.methods) && outer.path.contains(&inner.path)
-}
-
-fn demand(route: &Route) -> Demand {
-    match &route.access {
-        Access::Open { demand, .. } => *demand,
-        Access::Denied => Demand::Required,
     }
 }
