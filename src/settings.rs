@@ -199,6 +199,21 @@ pub enum Demand {
     Required,
 }
 
+/// Whether a text is an address in a domain: one `@`, a local part before it, and exactly the domain
+/// after it. Applications disagree about where a text with two is delivered.
+pub fn is_address_in(text: &str, domain: &str) -> bool {
+    text.split_once('@')
+        .is_some_and(|(local, behind)| is_local_part(local) && behind == domain)
+}
+
+/// Whether a text can be what an address has before its `@`: not quoted text with blanks in it, and
+/// not a list of addresses.
+pub fn is_local_part(text: &str) -> bool {
+    let is_none =
+        |character: char| character == '@' || character.is_whitespace() || character.is_control();
+    !text.is_empty() && !text.contains(is_none)
+}
+
 /// A `{name}` in a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathParameter {

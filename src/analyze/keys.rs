@@ -252,6 +252,7 @@ impl<'m> Writer<'m> {
                 write!(text, "begins {}", self.operand(operand, rule))
             }
             ClaimTest::EndsWith(operand) => write!(text, "ends {}", self.operand(operand, rule)),
+            ClaimTest::InDomain(domain) => write!(text, "domain {domain:?}"),
             ClaimTest::Present => write!(text, "present"),
             ClaimTest::Absent => write!(text, "absent"),
         };

@@ -293,6 +293,10 @@ impl<'m> Reader<'m> {
                 self.operand(rule, operand, seen)
                     && !matches!(operand, Operand::String(text) if text.is_empty())
             }
+            ClaimTest::InDomain(_) => {
+                whole(seen);
+                true
+            }
             ClaimTest::Order { bound, .. } => {
                 whole(seen);
                 match bound {

@@ -440,6 +440,24 @@ impl Vocabulary {
         if self.values.iter().any(|value| affixes(value) > MAX_AFFIXES) {
             return Err(TOO_MANY_AFFIXES);
         }
+        // A local part has no blanks, and so takes no further words.
+        let is_address = |value: &Value| {
+            let mut texts = value.texts.iter();
+            texts.any(|question| matches!(question, TextQuestion::Address(_)))
+        };
+        let is_split = |id: ValueId, value: &Value| {
+            let holds_words = |relation: &Relation| {
+                matches!(
+                    relation,
+                    Relation::Holds { list, view: View::Words | View::Scopes, .. } if *list == id
+                )
+            };
+            !value.words.is_empty() || self.relations.iter().any(holds_words)
+        };
+        let mut values = self.values.iter().enumerate();
+        if values.any(|(id, value)| is_address(value) && is_split(id, value)) {
+            return Err("a claim is compared as an address, and word by word");
+        }
         // Where a string is read both as it is and word by word, its cells must know its words.
         for id in 0..self.values.len() {
             let words: Vec<String> = self

@@ -250,6 +250,7 @@ pub(super) fn test_word(test: &ast::Test) -> &'static str {
         ast::Test::Compare(comparison, _) => comparison.as_str(),
         ast::Test::In(_) => "in",
         ast::Test::NotIn(_) => "not in",
+        ast::Test::InDomain(_) => "in domain",
         ast::Test::Contains(_) => "contains",
         ast::Test::ContainsAny(_) => "contains any",
         ast::Test::ContainsAll(_) => "contains all",

@@ -11,6 +11,7 @@ use crate::value::ClaimType;
 use super::atoms::{set_name, test_word, wrong_element};
 use super::claims::ApiClaim;
 use super::conditions::{At, Env};
+use super::domains::{domain, warn_of_suffix};
 use super::out::Out;
 use super::params::bad_time;
 use super::sets::{Elements, elements};
@@ -149,7 +150,11 @@ pub(super) fn resolve(
         Test::EndsWith(value) if scalar == Scalar::String => {
             let operand = operand(env, at, subject, value, out)?;
             refuse_empty_affix(&operand, value.span(), "ends with", out)?;
+            warn_of_suffix(name, value, &operand, span, out);
             return Some(ClaimTest::EndsWith(operand));
+        }
+        Test::InDomain(term) if scalar == Scalar::String => {
+            return domain(env.terms, term, out).map(ClaimTest::InDomain);
         }
         _ => {}
     }
@@ -188,6 +193,9 @@ fn no_such_test(subject: Subject, test: &Test) -> Diagnostic {
         }
         (true, _, Test::In(_)) => format!("write `claim {name} contains any […]`"),
         (true, _, Test::NotIn(_)) => format!("write `not claim {name} contains any […]`"),
+        (true, _, Test::InDomain(_)) => {
+            format!("a list is compared whole: write `claim {name} contains \"…\"` for one address")
+        }
         (true, ..) => {
             "a list has `contains`, `contains any`, `contains all`, `present` and `absent`"
                 .to_owned()
@@ -200,8 +208,8 @@ fn no_such_test(subject: Subject, test: &Test) -> Diagnostic {
               values, `words`"
             .to_owned(),
         (false, Scalar::String, _) => {
-            "a string has `==`, `!=`, `in`, `not in`, `starts with`, `ends with`, `present` and \
-             `absent`"
+            "a string has `==`, `!=`, `in`, `not in`, `starts with`, `ends with`, `in domain`, \
+             `present` and `absent`"
                 .to_owned()
         }
         (false, Scalar::Number | Scalar::Time, _) => {

@@ -192,7 +192,8 @@ fn check_test(names: &Names, test: &ast::Test, out: &mut Out) {
         ast::Test::Compare(_, ast::Operand::Term(term))
         | ast::Test::Contains(ast::Operand::Term(term))
         | ast::Test::StartsWith(ast::Operand::Term(term))
-        | ast::Test::EndsWith(ast::Operand::Term(term)) => check_term(names, term, out),
+        | ast::Test::EndsWith(ast::Operand::Term(term))
+        | ast::Test::InDomain(term) => check_term(names, term, out),
         ast::Test::In(list)
         | ast::Test::NotIn(list)
         | ast::Test::ContainsAny(list)

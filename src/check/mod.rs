@@ -11,6 +11,7 @@ mod beside;
 mod claim_tests;
 mod claims;
 mod conditions;
+mod domains;
 mod expectations;
 mod files;
 mod forward;

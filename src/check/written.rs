@@ -275,6 +275,9 @@ fn write_claim_test(text: &mut String, test: &ClaimTest, parameters: &[PathParam
             text.push_str("ends ");
             write_operand(text, operand, parameters);
         }
+        ClaimTest::InDomain(domain) => {
+            let _ = write!(text, "domain {domain:?}");
+        }
         ClaimTest::Present => text.push_str("present"),
         ClaimTest::Absent => text.push_str("absent"),
     }

@@ -116,6 +116,8 @@ codes! {
     BadBound = "P0316", Error;
     /// A value is listed twice.
     DoubledValue = "P0317", Error;
+    /// `in domain` isn't followed by a domain.
+    NoDomain = "P0318", Error;
     /// A setting is given twice.
     DoubledSetting = "P0401", Error;
     /// An issuer has no URL.
@@ -242,6 +244,8 @@ codes! {
     OddKey = "P0923", Warning;
     /// Keys are fetched over plain HTTP.
     PlainHttpKeys = "P0924", Warning;
+    /// `ends with` accepts more than the addresses of a domain.
+    SuffixOfAddress = "P0925", Warning;
     /// The trailing slash of an issuer's `url` differs from its provider's `iss`.
     IssuerSlash = "P0929", Warning;
     /// An API accepts the tokens of every tenant.

@@ -11,7 +11,7 @@ use crate::model::{
     Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
 };
 use crate::pattern::fold;
-use crate::settings::{ClaimId, PathParameter, TokenPlace};
+use crate::settings::{ClaimId, PathParameter, TokenPlace, is_address_in};
 use crate::text::quoted;
 
 /// True, false, or `None` for missing.
@@ -251,6 +251,7 @@ impl<'a> Scene<'a> {
             (ClaimTest::ContainsAll(Values::Numbers(set)), Fact::Numbers(numbers)) => {
                 Some(set.iter().all(|number| numbers.contains(number)))
             }
+            (ClaimTest::InDomain(domain), Fact::Text(text)) => Some(is_address_in(text, domain)),
             (ClaimTest::StartsWith(operand), Fact::Text(text)) => {
                 self.claim_text(text, operand, starts_with)
             }

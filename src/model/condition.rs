@@ -206,6 +206,7 @@ impl Atom {
                 | ClaimTest::Contains(_)
                 | ClaimTest::StartsWith(_)
                 | ClaimTest::EndsWith(_)
+                | ClaimTest::InDomain(_)
                 | ClaimTest::Present
                 | ClaimTest::Absent => None,
             },
@@ -255,6 +256,8 @@ pub enum ClaimTest {
     StartsWith(Operand),
     /// The string ends with this.
     EndsWith(Operand),
+    /// The string is an address in this domain: [`crate::settings::is_address_in`].
+    InDomain(String),
     /// It is there, with the declared type.
     Present,
     /// It is not there, or null.
@@ -272,6 +275,7 @@ impl ClaimTest {
             | ClaimTest::In { .. }
             | ClaimTest::ContainsAny(_)
             | ClaimTest::ContainsAll(_)
+            | ClaimTest::InDomain(_)
             | ClaimTest::Present
             | ClaimTest::Absent => None,
         }

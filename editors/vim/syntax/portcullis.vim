@@ -10,7 +10,7 @@ syntax iskeyword @,48-57,_,-
 
 syntax keyword portcullisDeclaration api guard issuer language let param set test under
 syntax keyword portcullisAccess allowed anonymous authenticated denied instead public requires
-syntax keyword portcullisOperator absent all and any ends if in is not or present starts with within
+syntax keyword portcullisOperator absent all and any domain ends if in is not or present starts with within
 " To Vim this word is an argument of `syntax keyword`.
 syntax match portcullisOperator "\<contains\>"
 syntax keyword portcullisType boolean duration list number string time words

@@ -82,6 +82,12 @@ impl Scene<'_> {
             },
             ClaimTest::ContainsAny(values) => leaf(list(value, view, values, false, vocabulary)),
             ClaimTest::ContainsAll(values) => leaf(list(value, view, values, true, vocabulary)),
+            ClaimTest::InDomain(domain) => leaf(if view == View::Text {
+                let question = TextQuestion::Address(format!("@{domain}"));
+                Test::Text(value, vocabulary.ask_text(value, question))
+            } else {
+                Test::Known(None)
+            }),
             ClaimTest::StartsWith(operand) | ClaimTest::EndsWith(operand) => {
                 let how = if matches!(test, ClaimTest::StartsWith(_)) {
                     Comparison::Begins

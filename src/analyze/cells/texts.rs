@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::model::StringSet;
 use crate::pattern::fold;
-use crate::settings::is_label;
+use crate::settings::{is_label, is_local_part};
 
 use super::super::limits::MAX_CELLS;
 
@@ -49,6 +49,8 @@ pub enum TextQuestion {
     },
     /// Whether it holds a slash.
     Slash,
+    /// Whether it is the local part of an address, then this end: `@` and a domain.
+    Address(String),
 }
 
 impl TextQuestion {
@@ -95,6 +97,9 @@ impl TextQuestion {
                 .and_then(|rest| rest.strip_suffix(behind.as_str()))
                 .is_some_and(is_label),
             TextQuestion::Slash => text.contains('/'),
+            TextQuestion::Address(end) => {
+                text.strip_suffix(end.as_str()).is_some_and(is_local_part)
+            }
         }
     }
 
@@ -102,12 +107,20 @@ impl TextQuestion {
         matches!(self, TextQuestion::Label { .. })
     }
 
+    fn is_address(&self) -> bool {
+        matches!(self, TextQuestion::Address(_))
+    }
+
     /// The beginning and the end that it asks about, if it does.
     pub fn affixes(&self) -> Option<(&str, &str)> {
         match self {
             TextQuestion::Around { prefix, suffix, .. } => Some((prefix, suffix)),
             TextQuestion::Label { before, behind } => Some((before, behind)),
-            _ => None,
+            TextQuestion::Address(end) => Some(("", end)),
+            TextQuestion::OneOf { .. }
+            | TextQuestion::OneOfFolded(_)
+            | TextQuestion::Word(_)
+            | TextQuestion::Slash => None,
         }
     }
 }
@@ -143,18 +156,32 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
             found.push(Candidate::Open(Cow::Borrowed(prefix), suffix));
         }
     }
-    // What an open candidate is filled with is part of a label, and holds no slash.
+    // What an open candidate is filled with is part of a label and of the local part of an address,
+    // and holds no slash.
     let filler = fresh(questions.iter().copied());
     let labels = questions.iter().any(|question| question.is_label());
     if labels && !filler.is_ascii_alphanumeric() {
         return Err(TooMany);
     }
     let slashes = questions.contains(&&TextQuestion::Slash);
-    let parted = [(labels, '.'), (slashes, '/')];
-    for (_, character) in parted.iter().filter(|(asked, _)| *asked) {
+    let addresses = questions.iter().any(|question| question.is_address());
+    // Each of these characters makes a difference wherever it stands, with and without the others.
+    // A blank does to an address what a second `@` does.
+    let mut parts = vec![String::new()];
+    for (_, character) in [(labels, '.'), (slashes, '/'), (addresses, '@')]
+        .iter()
+        .filter(|(asked, _)| *asked)
+    {
+        let with: Vec<String> = parts
+            .iter()
+            .map(|part| format!("{part}{character}"))
+            .collect();
+        parts.extend(with);
+    }
+    for part in parts.iter().filter(|part| !part.is_empty()) {
         for prefix in &prefixes {
             for suffix in &suffixes {
-                let prefix = Cow::Owned(format!("{prefix}{filler}{character}"));
+                let prefix = Cow::Owned(format!("{prefix}{filler}{part}"));
                 found.push(Candidate::Open(prefix, suffix));
             }
         }
@@ -180,6 +207,7 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
             TextQuestion::Around { .. }
             | TextQuestion::Word(_)
             | TextQuestion::Label { .. }
+            | TextQuestion::Address(_)
             | TextQuestion::Slash => {}
         }
     }
@@ -266,7 +294,7 @@ pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
             TextQuestion::OneOfFolded(texts) => {
                 used.extend(texts.iter().flat_map(|text| text.chars()));
             }
-            TextQuestion::Word(word) => used.extend(word.chars()),
+            TextQuestion::Word(word) | TextQuestion::Address(word) => used.extend(word.chars()),
             TextQuestion::Slash => {}
         }
     }
@@ -424,6 +452,55 @@ mod tests {
             }
             for text in all_texts(6) {
                 let answers = answers(&text);
+                assert!(
+                    cells.iter().any(|cell| cell.answers == answers),
+                    "{text} looks like no cell: {asked:?}"
+                );
+            }
+        }
+    }
+
+    /// The same where addresses are asked about, and other ends and beginnings that hold an `@`.
+    #[test]
+    fn cells_are_all_the_ways_in_which_addresses_look() {
+        let questions = [
+            TextQuestion::Address("@b".to_owned()),
+            TextQuestion::Address("@ab".to_owned()),
+            around("", "@b", 0),
+            around("", "b", 0),
+            around("a@", "", 0),
+            around("@", "", 0),
+            around(" ", "", 0),
+            TextQuestion::Slash,
+            TextQuestion::is("a@b"),
+        ];
+        let mut texts = vec![String::new()];
+        let mut last = texts.clone();
+        for _ in 0..5 {
+            last = last
+                .iter()
+                .flat_map(|text| ["a", "b", "@", "/", " "].map(|letter| format!("{text}{letter}")))
+                .collect();
+            texts.extend(last.iter().cloned());
+        }
+        for subset in 0..1_usize << questions.len() {
+            let asked: Vec<TextQuestion> = questions
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| subset >> at & 1 == 1)
+                .map(|(_, question)| question.clone())
+                .collect();
+            let cells = cells(&asked, &|_| true).expect("few");
+            let answers = |text: &str| -> Vec<bool> {
+                asked.iter().map(|question| question.holds(text)).collect()
+            };
+            for cell in &cells {
+                for text in cell.texts(3) {
+                    assert_eq!(answers(&text), cell.answers, "{text} {asked:?}");
+                }
+            }
+            for text in &texts {
+                let answers = answers(text);
                 assert!(
                     cells.iter().any(|cell| cell.answers == answers),
                     "{text} looks like no cell: {asked:?}"

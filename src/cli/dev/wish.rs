@@ -301,6 +301,7 @@ impl<'m> Granting<'m> {
             ClaimTest::StartsWith(operand) | ClaimTest::EndsWith(operand) if holds => {
                 self.operand(operand, want)?
             }
+            ClaimTest::InDomain(domain) if holds => json!(format!("someone@{domain}")),
             _ => return Some(()),
         };
         self.token.claims.insert(claim, value);

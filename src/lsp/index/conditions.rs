@@ -89,6 +89,7 @@ fn test<'a>(test: &'a Test, bare: Bare<'a>, with: &mut impl FnMut(Mention<'a>)) 
                 List::Name(name) => with(bare(name)),
             }
         }
+        Test::InDomain(domain) => term(domain, bare, with),
         Test::Present | Test::Absent => {}
     }
 }

@@ -212,7 +212,7 @@ impl Walk<'_> {
             Test::Present if turn => self.between(head, span.end, "present", "absent"),
             Test::Absent if turn => self.between(head, span.end, "absent", "present"),
             Test::Present | Test::Absent => {}
-            Test::Contains(_) | Test::StartsWith(_) | Test::EndsWith(_) => {
+            Test::InDomain(_) | Test::Contains(_) | Test::StartsWith(_) | Test::EndsWith(_) => {
                 self.negate(span, denied || !may_turn);
             }
         }

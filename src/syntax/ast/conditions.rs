@@ -68,6 +68,8 @@ pub enum Test {
     In(List),
     /// `not in […]`
     NotIn(List),
+    /// `in domain "…"`
+    InDomain(Term),
     /// `contains V`
     Contains(Operand),
     /// `contains any […]`

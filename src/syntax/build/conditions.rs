@@ -189,6 +189,7 @@ fn test_in(node: &Node, notes: &mut Notes) -> Option<Test> {
     Some(match part.rule() {
         Rule::compare => Test::Compare(comparison_in(&part)?, value_in(&part, notes)?),
         Rule::test_in => Test::In(list_in(&part, notes)?),
+        Rule::test_in_domain => Test::InDomain(term(&part.child(Rule::term)?, notes)?),
         Rule::test_not_in => Test::NotIn(list_in(&part, notes)?),
         Rule::contains_any => Test::ContainsAny(list_in(&part, notes)?),
         Rule::contains_all => Test::ContainsAll(list_in(&part, notes)?),

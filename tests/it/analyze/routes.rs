@@ -391,6 +391,30 @@ fn what_is_too_much_is_said_to_be() {
     loosened(&any("\"s0\""), &any("\"x\""));
 }
 
+/// A word more would be a blank in an address.
+#[test]
+fn a_claim_that_is_an_address_and_words_is_too_much() {
+    let policy = |condition: &str| {
+        format!(
+            "issuer main {{\n    url \"https://issuer.example\"\n    claims {{ mail string  tags words \
+             from mail }}\n}}\napi shop {{\n    host \"api.example.com\"\n    issuer main\n    audience \
+             \"a\"\n    GET /a requires {condition}\n}}\n"
+        )
+    };
+    let address = "claim mail in domain \"x.example\"";
+    for split in ["claim tags contains \"a\"", "claim tags contains claim sub"] {
+        let failure = compare(
+            &policy(address),
+            &policy(&format!("{address} and token from main and {split}")),
+        )
+        .expect_err("it is both");
+        assert_eq!(
+            failure.to_string(),
+            "too complex to be compared exactly at `GET /a`: a claim is compared as an address, and word by word"
+        );
+    }
+}
+
 #[test]
 fn claims_that_tell_id_tokens_are_read_by_rules_too() {
     let id = |condition: &str| {

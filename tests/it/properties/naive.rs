@@ -327,6 +327,14 @@ impl Scene<'_> {
             (ClaimTest::ContainsAll(Values::Numbers(set)), Seen::Numbers(numbers)) => {
                 Some(set.iter().all(|one| numbers.contains(one)))
             }
+            (ClaimTest::InDomain(domain), Seen::Text(text)) => {
+                let parts: Vec<&str> = text.split('@').collect();
+                let odd = |c: char| c.is_whitespace() || c.is_control();
+                Some(matches!(
+                    parts.as_slice(),
+                    [local, behind] if !local.is_empty() && !local.contains(odd) && behind == domain
+                ))
+            }
             (ClaimTest::StartsWith(operand), Seen::Text(text)) => {
                 Some(text.starts_with(&self.operand_text(operand, parameters)?))
             }

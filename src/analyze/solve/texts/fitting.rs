@@ -90,6 +90,9 @@ pub(super) fn of_part(question: &TextQuestion, part: &Part) -> Option<TextQuesti
         TextQuestion::OneOfFolded(texts) => Some(TextQuestion::OneOfFolded(
             texts.iter().filter_map(|text| cut(text)).collect(),
         )),
-        TextQuestion::Word(_) | TextQuestion::Label { .. } | TextQuestion::Slash => None,
+        TextQuestion::Word(_)
+        | TextQuestion::Label { .. }
+        | TextQuestion::Slash
+        | TextQuestion::Address(_) => None,
     }
 }

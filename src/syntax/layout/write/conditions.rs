@@ -63,6 +63,7 @@ impl<'a> Words<'a> {
             Test::Compare(comparison, value) => self.say(comparison.as_str()).operand(value),
             Test::In(values) => self.say("in").values(values),
             Test::NotIn(values) => self.say("not in").values(values),
+            Test::InDomain(domain) => self.say("in domain").term(domain),
             Test::Contains(value) => self.say("contains").operand(value),
             Test::ContainsAny(values) => self.say("contains any").values(values),
             Test::ContainsAll(values) => self.say("contains all").values(values),
