@@ -22,10 +22,10 @@ use super::random::{self, NoRandom};
 use super::watcher::Seen;
 use super::{Daemon, Snapshot, dpop};
 use crate::answer::{self, Answer, Explanation};
-use crate::engine::{self, Api, Decision, Evidence, Fault, Presented, Request, Routed};
+use crate::engine::{self, Api, Decision, Evidence, Fault, Presented, ProofError, Request, Routed};
 use crate::reason::Reason;
 use crate::settings::{ClaimId, Demand, IssuerId};
-use crate::token::{self, Admitted, Sender, Shown, Verified};
+use crate::token::{self, Admitted, Asked, Nonces as _, Sender, Shown, Verified};
 
 /// Which part of the deadline a request may wait for keys, or for who knows the proofs that were
 /// seen.
@@ -259,7 +259,7 @@ impl Exchange<'_> {
             token,
             scheme,
             certificate: original.certificate,
-            demands: dpop::demands(&self.settings, nonces.as_ref()),
+            demands: dpop::demands(&self.settings, &nonces),
         });
         let patience = self.patience();
         match token::whom_to_ask(token, policy, api) {
@@ -375,9 +375,12 @@ impl Exchange<'_> {
         let takes_dpop = decision.api().is_some_and(|api| policy.schemes(api).dpop);
         let now = numeric_date(SystemTime::now());
         let nonces = self.daemon.dpop.nonces(&self.settings, now);
-        nonces
-            .filter(|_| wanted && takes_dpop)
-            .map(|nonces| nonces.next())
+        let lacks_one = matches!(
+            decision,
+            Decision::Deny(denial) if denial.proof_error() == Some(ProofError::NonceWanted)
+        );
+        let asked = nonces.asked() != Asked::Nothing || lacks_one;
+        (asked && wanted && takes_dpop).then(|| nonces.next())
     }
 
     /// Counts and logs the decision.

@@ -58,7 +58,7 @@ pub use introspected::{
 };
 pub use jws::{Jws, MAX_TOKEN_BYTES};
 pub use sender::{
-    Demands, MAX_PROOF_BYTES, Nonces, PROOF_AHEAD, PROOF_MAX_AGE, Proof, Sender, Shown,
+    Asked, Demands, MAX_PROOF_BYTES, Nonces, PROOF_AHEAD, PROOF_MAX_AGE, Proof, Sender, Shown,
 };
 pub use times::Times;
 

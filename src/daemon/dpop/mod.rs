@@ -12,7 +12,7 @@ use super::pipeline::numeric_date;
 use super::secret;
 use crate::engine::Fault;
 use crate::reason::Reason;
-use crate::token::{Demands, PROOF_AHEAD, PROOF_MAX_AGE, Proof};
+use crate::token::{Asked, Demands, PROOF_AHEAD, PROOF_MAX_AGE, Proof};
 use memory::Memory;
 pub use nonces::At;
 use nonces::Giver;
@@ -83,21 +83,26 @@ impl Dpop {
         })
     }
 
-    /// The nonces at a time, a NumericDate, where the configuration asks for them, or the process
-    /// has to: a proof that was used before it started must not be good once more.
-    pub fn nonces(&self, config: &Config, now: f64) -> Option<At<'_>> {
+    /// The nonces at a time, a NumericDate. They are asked for where the configuration says so, or
+    /// the process has to: a proof that was used before it started must not be good once more.
+    pub fn nonces(&self, config: &Config, now: f64) -> At<'_> {
         let lifetime = config.dpop.nonce_lifetime.get();
-        let at = self.nonces.at(now, lifetime.as_secs());
-        if config.dpop.nonces {
-            return Some(at);
-        }
         let knows_all = match &self.seen {
             Store::Own(_) => self.started.elapsed() > AT_LEAST,
             Store::Shared(_) => true,
         };
-        // The nonce only has to show that the proof is younger than this process. It doesn't
-        // replace the proof's own time, since the configuration does not ask for nonces.
-        (!knows_all).then(|| at.beside_the_clock())
+        self.nonces
+            .at(now, lifetime.as_secs())
+            .asking(if config.dpop.nonces {
+                Asked::InsteadOfTheClock
+            } else if knows_all {
+                Asked::Nothing
+            } else {
+                // The nonce only has to show that the proof is younger than this process. It
+                // doesn't replace the proof's own time, since the configuration doesn't ask for
+                // nonces.
+                Asked::BesideTheClock
+            })
     }
 
     /// Remembers a proof that is good at a time, a NumericDate; a fault where it was seen before,
@@ -128,10 +133,10 @@ impl Dpop {
 }
 
 /// What is asked of a proof.
-pub fn demands<'a>(config: &'a Config, nonces: Option<&'a At<'_>>) -> Demands<'a> {
+pub fn demands<'a>(config: &'a Config, nonces: &'a At<'_>) -> Demands<'a> {
     Demands {
         ports: Some(&config.dpop.ports),
-        nonces: nonces.map(|nonces| nonces as _),
+        nonces: Some(nonces),
     }
 }
 

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::daemon::random::{self, NoRandom};
-use crate::token::Nonces;
+use crate::token::{Asked, Nonces};
 
 /// How long the same nonce is given, in milliseconds, so that a client need not take a new one with
 /// each answer.
@@ -84,8 +84,21 @@ impl Giver {
             giver: self,
             now: millis(now),
             lifetime: lifetime.saturating_mul(1000),
-            beside_the_clock: false,
+            asked: Asked::InsteadOfTheClock,
         }
+    }
+
+    /// When a nonce was given and for how many milliseconds; `None` for one of others.
+    fn read(&self, nonce: &str) -> Option<(u64, u64)> {
+        let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
+        let (says, code) = bytes.split_first_chunk::<SAYS>()?;
+        let expected = self.code(says);
+        // First of all, and in constant time: nothing that an attacker wrote is parsed as a time,
+        // and the code can't be guessed byte by byte.
+        verify_slices_are_equal(code, expected.as_ref().get(..CODE)?).ok()?;
+        let (given, rest) = says.split_first_chunk::<8>()?;
+        let lifetime = rest.first_chunk::<8>()?;
+        Some((u64::from_be_bytes(*given), u64::from_be_bytes(*lifetime)))
     }
 
     fn code(&self, says: &[u8]) -> hmac::Tag {
@@ -113,16 +126,13 @@ pub struct At<'k> {
     giver: &'k Giver,
     now: u64,
     lifetime: u64,
-    beside_the_clock: bool,
+    asked: Asked,
 }
 
 impl At<'_> {
-    /// The same where the client's clock has to be right as well.
-    pub fn beside_the_clock(self) -> Self {
-        At {
-            beside_the_clock: true,
-            ..self
-        }
+    /// The same where this is asked of proofs.
+    pub fn asking(self, asked: Asked) -> Self {
+        At { asked, ..self }
     }
 
     /// The nonce for the client's next proof.
@@ -137,15 +147,7 @@ impl At<'_> {
 
 impl Nonces for At<'_> {
     fn good_until(&self, nonce: &str) -> Option<f64> {
-        let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
-        let (says, code) = bytes.split_first_chunk::<SAYS>()?;
-        let expected = self.giver.code(says);
-        // First of all, and in constant time: nothing that an attacker wrote is parsed as a time,
-        // and the code can't be guessed byte by byte.
-        verify_slices_are_equal(code, expected.as_ref().get(..CODE)?).ok()?;
-        let (given, rest) = says.split_first_chunk::<8>()?;
-        let given = u64::from_be_bytes(*given);
-        let lifetime = u64::from_be_bytes(*rest.first_chunk::<8>()?);
+        let (given, lifetime) = self.giver.read(nonce)?;
         // A shorter lifetime in the configuration counts at once. The proof is remembered for the
         // nonce's own all the same, should the configuration change back.
         let until = given.checked_add(lifetime)?;
@@ -155,8 +157,12 @@ impl Nonces for At<'_> {
         good.then_some(until as f64 / 1000.0)
     }
 
-    fn replace_the_clock(&self) -> bool {
-        !self.beside_the_clock
+    fn is_own(&self, nonce: &str) -> bool {
+        self.giver.read(nonce).is_some()
+    }
+
+    fn asked(&self) -> Asked {
+        self.asked
     }
 }
 
@@ -181,6 +187,7 @@ mod tests {
         }
         for now in [NOW - 60.0, until + 1.0] {
             assert_eq!(giver.at(now, 300).good_until(&nonce), None, "{now}");
+            assert!(giver.at(now, 300).is_own(&nonce), "{now}");
         }
     }
 
@@ -213,6 +220,7 @@ mod tests {
             let new = start(started);
             for nonce in &given {
                 assert_eq!(new.at(started, 300).good_until(nonce), None, "{started}");
+                assert!(new.at(started, 300).is_own(nonce), "{started}");
             }
             for later in [0.0, 1.0, 29.0, 300.0] {
                 let at = new.at(started + later, 300);
@@ -238,6 +246,7 @@ mod tests {
         let long = URL_SAFE_NO_PAD.encode([&bytes[..], &[0]].concat());
         for wrong in ["", "a", "AAAA", &short, &long, &format!("{nonce}=")] {
             assert_eq!(at.good_until(wrong), None, "{wrong}");
+            assert!(!at.is_own(wrong), "{wrong}");
         }
     }
 

@@ -48,7 +48,7 @@ pub struct Demands<'a> {
     /// The ports at which clients reach the APIs, beside the scheme's own: the client writes the
     /// one in `Host`, and another server may listen at it. `None` for any.
     pub ports: Option<&'a [u16]>,
-    /// The nonces of which a proof must hold one (RFC 9449, section 9).
+    /// The nonces that are given to clients (RFC 9449, section 9).
     pub nonces: Option<&'a dyn Nonces>,
 }
 
@@ -57,11 +57,23 @@ pub trait Nonces: std::fmt::Debug + Send + Sync {
     /// Until when a nonce is good, as a NumericDate; `None` for one that is not.
     fn good_until(&self, nonce: &str) -> Option<f64>;
 
-    /// Whether a nonce alone says when a proof was made, so that the client's clock need not be
-    /// right.
-    fn replace_the_clock(&self) -> bool {
-        true
-    }
+    /// Whether a nonce was given by these, good or not.
+    fn is_own(&self, nonce: &str) -> bool;
+
+    /// What a proof must have of them.
+    fn asked(&self) -> Asked;
+}
+
+/// What a proof must have of the nonces that are given to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A nonce, which alone says when the proof was made: the client's clock need not be right.
+    InsteadOfTheClock,
+    /// A nonce, and the client's clock has to be right as well.
+    BesideTheClock,
+    /// No nonce. One of our own must be good all the same: a proof that was used while nonces
+    /// replaced the clock is remembered until its nonce ends, and may be dated later.
+    Nothing,
 }
 
 /// Checks that the sender of a token has what it is bound to.

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Nonces, Shown, refused, target};
+use super::{Asked, Nonces, Shown, refused, target};
 use crate::engine::{Fault, ProofError, Request, Scheme};
 use crate::json::Json;
 use crate::keys::{self, Algorithm, Key, Thumbprint};
@@ -236,12 +236,17 @@ impl<'j> Claims<'j> {
     /// Until when it is good. Where a nonce says when it was made, a client whose clock is wrong is
     /// served as well (RFC 9449, section 4.3, step 11).
     fn fresh_until(&self, shown: &Shown<'_>, now: f64) -> Result<f64, Fault> {
-        if let Some(nonces) = shown.demands.nonces {
-            let until = self.nonce_until(nonces)?;
-            if nonces.replace_the_clock() {
-                return Ok(until);
-            }
-        }
+        let until = match shown.demands.nonces {
+            Some(nonces) => match nonces.asked() {
+                Asked::InsteadOfTheClock => return self.nonce_until(nonces),
+                Asked::BesideTheClock => Some(self.nonce_until(nonces)?),
+                Asked::Nothing if self.nonce.is_some_and(|nonce| nonces.is_own(nonce)) => {
+                    Some(self.nonce_until(nonces)?)
+                }
+                Asked::Nothing => None,
+            },
+            None => None,
+        };
         let age = now - self.issued_at;
         if age > PROOF_MAX_AGE {
             return Err(invalid(format!(
@@ -256,7 +261,9 @@ impl<'j> Claims<'j> {
                 -age
             )));
         }
-        Ok(self.issued_at + PROOF_MAX_AGE)
+        // With its nonce it is good for longer as soon as nonces replace the clock.
+        let by_the_clock = self.issued_at + PROOF_MAX_AGE;
+        Ok(until.map_or(by_the_clock, |until| until.max(by_the_clock)))
     }
 
     /// Until when its nonce is good.

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::engine::{Fault, ProofError, Request, Scheme};
 use portcullis::json::Json;
 use portcullis::keys::{Thumbprint, public_key};
-use portcullis::token::{Admitted, Demands, Nonces, Sender, Shown, admit, from_claims};
+use portcullis::token::{Admitted, Asked, Demands, Nonces, Sender, Shown, admit, from_claims};
 use serde_json::{Value, json};
 
 use super::world::{NOW, World, claims};
@@ -170,10 +170,18 @@ fn all_refused(world: &World, client: &Signer, attempts: Vec<(&str, &str, Attemp
 }
 
 #[derive(Debug)]
-struct Anything;
+struct Anything(Asked);
 
 impl Nonces for Anything {
     fn good_until(&self, nonce: &str) -> Option<f64> {
         (nonce == "good").then_some(NOW + 300.0)
+    }
+
+    fn is_own(&self, nonce: &str) -> bool {
+        ["good", "old"].contains(&nonce)
+    }
+
+    fn asked(&self) -> Asked {
+        self.0
     }
 }

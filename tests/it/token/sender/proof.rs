@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::token::{Admitted, MAX_PROOF_BYTES, PROOF_MAX_AGE};
+use portcullis::token::{Admitted, Asked, MAX_PROOF_BYTES, PROOF_MAX_AGE};
 use serde_json::{Value, json};
 
 use super::super::world::{NOW, World};
@@ -47,7 +47,7 @@ api orders {
             && outcome.contains("s ago (`iat`)"),
         "{outcome}"
     );
-    example.nonces = Some(&Anything);
+    example.nonces = Some(&Anything(Asked::InsteadOfTheClock));
     // With a nonce the time would not matter; it has none.
     let outcome = said(&example.admitted(&world, &client));
     assert!(outcome.starts_with("use_dpop_nonce"), "{outcome}");
@@ -277,7 +277,7 @@ fn a_proof_holds_the_nonce_that_is_asked_for() {
     let client = Signer::new("ES256");
     let asked = |attempt: Attempt| {
         let attempt = Attempt {
-            nonces: Some(&Anything),
+            nonces: Some(&Anything(Asked::InsteadOfTheClock)),
             ..attempt
         };
         attempt.admitted(&world, &client)
@@ -304,4 +304,66 @@ fn a_proof_holds_the_nonce_that_is_asked_for() {
     let attempt = new().payload("nonce", json!(7));
     let outcome = said(&attempt.admitted(&world, &client));
     assert!(outcome.contains("not a string"), "{outcome}");
+}
+
+/// While nonces replaced the clock, a proof may have been dated in the future, used, and forgotten
+/// when its nonce ended. It must not be good once more when no nonce is asked for; and the other way
+/// round, one that is used now must be remembered until its nonce ends.
+#[test]
+fn a_nonce_that_ended_is_not_good_where_none_is_asked_for() {
+    let world = policy("sender dpop", "");
+    let client = Signer::new("ES256");
+    static NOTHING: Anything = Anything(Asked::Nothing);
+    static BESIDE: Anything = Anything(Asked::BesideTheClock);
+    let attempts: [(&Anything, Value, Result<f64, &str>); 8] = [
+        (&NOTHING, json!(null), Ok(NOW + PROOF_MAX_AGE)),
+        (
+            &NOTHING,
+            json!("of another server"),
+            Ok(NOW + PROOF_MAX_AGE),
+        ),
+        (&NOTHING, json!("good"), Ok(NOW + 300.0)),
+        (&NOTHING, json!("old"), Err("invalid or expired")),
+        (&BESIDE, json!(null), Err("has no `nonce`")),
+        (
+            &BESIDE,
+            json!("of another server"),
+            Err("invalid or expired"),
+        ),
+        (&BESIDE, json!("good"), Ok(NOW + 300.0)),
+        (&BESIDE, json!("old"), Err("invalid or expired")),
+    ];
+    for (nonces, nonce, outcome) in attempts {
+        let asked = nonces.0;
+        let attempt = Attempt {
+            nonces: Some(nonces),
+            ..Attempt::new(&client)
+        };
+        let admitted = attempt
+            .payload("nonce", nonce.clone())
+            .admitted(&world, &client);
+        match (&admitted, outcome) {
+            (Ok(Admitted::Once(proof)), Ok(until)) => {
+                assert_eq!(proof.expires(), until, "{asked:?} {nonce}");
+            }
+            (_, Ok(_)) => panic!("{asked:?} {nonce}: {}", said(&admitted)),
+            (_, Err(hint)) => {
+                let said = said(&admitted);
+                assert!(
+                    said.starts_with("use_dpop_nonce: "),
+                    "{asked:?} {nonce}: {said}"
+                );
+                assert!(said.contains(hint), "{asked:?} {nonce}: {said}");
+            }
+        }
+        // The clock counts.
+        let attempt = Attempt {
+            nonces: Some(nonces),
+            ..Attempt::new(&client)
+        };
+        let late = attempt
+            .payload("nonce", json!("good"))
+            .payload("iat", json!(NOW - 86_400.0));
+        assert!(said(&late.admitted(&world, &client)).starts_with("invalid_dpop_proof: "));
+    }
 }
