@@ -157,7 +157,8 @@ pub(super) fn check(
     }
 }
 
-/// Says which routes a `denied` guard covers.
+/// Says which routes a `denied` guard covers: each guard, also where another covers the same ones,
+/// so that their order doesn't matter.
 fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut Out) {
     if guards
         .guards
@@ -178,8 +179,8 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
                 entry.route.demand(),
                 budget,
             )
-            .find(|guard| guard.denies());
-        if let Some(guard) = denied {
+            .filter(|guard| guard.denies());
+        for guard in denied {
             let (_, routes) = covered
                 .entry(guard.span)
                 .or_insert_with(|| (&guard.name, Vec::new()));

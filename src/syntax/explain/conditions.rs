@@ -106,6 +106,26 @@ pub(super) fn not_before_a_test(site: &Site<'_>) -> Option<Diagnostic> {
     })
 }
 
+/// `claim email in domain company.com`, `claim email not in domain "company.com"`
+pub(super) fn domain_of_address(site: &Site<'_>) -> Option<Diagnostic> {
+    let found = site.found.filter(|_| !site.line_ends())?;
+    let domain = site.previous().filter(|token| token.text == "domain")?;
+    let before = site.before_previous().filter(|token| token.text == "in")?;
+    let is_name = found.word().is_some_and(|word| !is_connective(word));
+    if is_name && site.behind_condition() {
+        return Some(
+            site.error_at(found, "the domain must be in quotes")
+                .help("write it as in `claim email in domain \"example.com\"`"),
+        );
+    }
+    let negated = site.before.iter().rev().nth(2)?.text == "not";
+    (negated && found.text.starts_with('"')).then(|| {
+        let span = site.place(before).to(site.place(domain));
+        Diagnostic::new(Code::Syntax, span, "there is no `not in domain`")
+            .help("write `not` before the whole condition: `not claim … in domain \"…\"`")
+    })
+}
+
 /// A bare word as a condition, and then what no condition goes on with: `scop "x"`,
 /// `plan == "pro"`, `jwt.roles contains "x"`
 pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {

@@ -97,6 +97,7 @@ const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
     conditions::scope_compared,
     conditions::claim_without_test,
     conditions::not_before_a_test,
+    conditions::domain_of_address,
     conditions::not_a_condition,
     others::claim_without_keyword,
     others::access_as_condition,

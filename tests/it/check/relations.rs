@@ -207,3 +207,33 @@ proptest! {
         prop_assert_eq!(never, unchosen, "never chosen, in\n{}", text);
     }
 }
+
+/// Two guards cover one route, one of them another route as well: each is reported with all that it
+/// covers, whichever stands first.
+#[test]
+fn denied_guards_are_reported_in_any_order() {
+    let said = |guards: [&str; 2]| {
+        let text = format!(
+            "issuer main {{ url \"https://issuer.example/\" }}\napi shop {{\n    host \
+             \"shop.example.com\"\n    issuer main\n    audience \"shop\"\n    GET /a/b \
+             authenticated\n    GET /a/c authenticated\n}}\n{}\n{}\n",
+            guards[0], guards[1]
+        );
+        let mut messages: Vec<String> = check_text(&text)
+            .checked
+            .diagnostics
+            .into_iter()
+            .filter(|diagnostic| diagnostic.code == Code::DeniedCovers)
+            .map(|diagnostic| diagnostic.message)
+            .collect();
+        messages.sort_unstable();
+        messages
+    };
+    let (one, both) = (
+        "guard * /a/b of shop denied",
+        "guard GET /a/** of shop denied",
+    );
+    let messages = said([one, both]);
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert_eq!(messages, said([both, one]));
+}
