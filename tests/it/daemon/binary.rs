@@ -65,3 +65,33 @@ fn exit_codes_tell_a_bad_policy_from_a_bad_machine() {
         assert!(stderr.contains(said), "{stderr}");
     }
 }
+
+#[test]
+fn a_port_that_is_taken_is_said_with_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address");
+    let config = format!("listeners: {{http: \"{address}\", grpc: off, pdp: off, admin: off}}\n");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    let policy = file("a.gate", "api a { host \"a.example\" GET / public }\n");
+    let config = file("portcullis.yaml", &config);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .arg("dev")
+        .arg(policy)
+        .arg("--config")
+        .arg(config)
+        .args(["--issuer-address", "127.0.0.1:0"])
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        said.contains(&format!("listeners.http: can't listen on `{address}`")),
+        "{said}"
+    );
+    assert!(said.contains("is another daemon running?"), "{said}");
+}
