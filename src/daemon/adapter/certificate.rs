@@ -194,7 +194,7 @@ mod tests {
         ] {
             assert_eq!(
                 shown(read(&text, "x")),
-                "`x` holds no certificate",
+                "`x` contains no certificate",
                 "{text}"
             );
         }
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(shown(fingerprint("", "x")), "none");
         // SHA-1 is what nginx' `$ssl_client_fingerprint` is.
         for text in [&HEX[..40], &HEX[..62], "zz", &format!("{HEX},{HEX}")] {
-            let expected = "`x` holds no SHA-256 fingerprint";
+            let expected = "`x` contains no SHA-256 fingerprint";
             assert_eq!(shown(fingerprint(text, "x")), expected, "{text}");
         }
     }
