@@ -228,7 +228,13 @@ fn differs(document: &Value) -> Result<(), TestCaseError> {
         let needs_more = Alternative::checked(any_of)
             .iter()
             .all(|alternative| !alternative.scopes.is_empty() || !alternative.roles.is_empty());
-        let uses_tokens = any_of.iter().any(|alternative| alternative.token);
+        // What one operation takes without a token, together with the token of another for the same
+        // requests, is enough.
+        let uses_tokens = if same.is_empty() {
+            any_of.iter().any(|alternative| alternative.token)
+        } else {
+            any_of.iter().all(|alternative| alternative.token)
+        };
         if let Security::Alternatives {
             optional: false, ..
         } = &operation.security
