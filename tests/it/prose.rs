@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use crate::docs::pages;
 
 /// What not to write, and what to write.
-const PHRASES: [(&str, &str); 24] = [
+const PHRASES: [(&str, &str); 27] = [
+    ("is not of the language", "say what to write instead"),
+    ("begins no condition", "expected a condition, found …"),
+    ("`;` ends nothing", "statements have no terminator"),
     ("tokens that are no JWTs", "opaque tokens"),
     ("a token that is no JWT", "an opaque token"),
     ("for who changes", "for contributors"),

@@ -35,7 +35,7 @@ pub(super) enum Body {
     Token(Name, Name, Vec<TestClaim>),
     /// A block whose opening is broken: read for its errors alone.
     Broken(Context),
-    /// A block that is not of the language, with how many more are open in it: what is in it is
+    /// A block that the language doesn't have, with how many more are open in it: what is in it is
     /// not read, so it may nest as deep as it likes.
     Unknown(usize),
 }
