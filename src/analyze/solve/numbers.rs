@@ -155,7 +155,9 @@ pub(super) fn solve(
         .collect();
     let classes = classes(&ids, &related);
     let mut steps = 0;
-    for now in times(solver.now, &all) {
+    let times = times(solver.now, &all);
+    let cut_short = times.len() > MAX_SEARCH_STEPS;
+    for now in times.into_iter().take(MAX_SEARCH_STEPS) {
         let search = Search {
             solver,
             way,
@@ -190,7 +192,7 @@ pub(super) fn solve(
     }
     // A search that was cut short has found no contradiction. Claiming one would remove real
     // requests from the diagram, and the comparison would miss a difference.
-    if steps > MAX_SEARCH_STEPS {
+    if cut_short || steps > MAX_SEARCH_STEPS {
         return Err(Conflict::Unknown(
             "too many numbers are compared with each other",
         ));
@@ -208,12 +210,16 @@ pub(super) fn solve(
 }
 
 /// The times of a request that can matter: those at which a time that is compared with dates and
-/// with the time of the request passes from one cell into another.
+/// with the time of the request passes from one cell into another. More than [`MAX_SEARCH_STEPS`]
+/// if there are more than can be tried.
 fn times(now: f64, all: &[Wanted<'_>]) -> Vec<f64> {
     let mut times = vec![now];
     for wanted in all.iter().filter(|wanted| !wanted.ages.is_empty()) {
         let absolute = wanted.cells.iter().flat_map(|(_, cell)| &cell.intervals);
         for interval in absolute {
+            if times.len() > MAX_SEARCH_STEPS {
+                return times;
+            }
             for age in wanted.ages.iter().flat_map(|cell| &cell.intervals) {
                 let whole = Interval {
                     low: interval.low + age.low,
@@ -228,7 +234,6 @@ fn times(now: f64, all: &[Wanted<'_>]) -> Vec<f64> {
             }
         }
     }
-    times.truncate(MAX_SEARCH_STEPS);
     times.dedup();
     times
 }
