@@ -212,7 +212,7 @@ struct Problem<'a> {
     detail: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
-    /// Where it goes on for who has this program.
+    /// The command that tells more to those who have this program.
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<String>,
     decision_id: &'a str,

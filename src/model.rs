@@ -128,7 +128,7 @@ pub enum KeySource {
     TenantUrl {
         /// What stands before the tenant.
         prefix: String,
-        /// What stands behind it.
+        /// What follows it.
         suffix: String,
     },
     /// Files, read with the policy.

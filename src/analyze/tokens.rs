@@ -18,7 +18,7 @@ pub enum Iss {
         prefix: String,
         /// Where the claim is.
         claim: Vec<String>,
-        /// What stands behind it.
+        /// What follows it.
         suffix: String,
         /// Tenants that have an issuer of their own.
         but: Vec<String>,

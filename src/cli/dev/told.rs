@@ -189,7 +189,7 @@ impl Command {
     }
 }
 
-/// How `why` gets the token: not at all where there is none, nor where none is looked at. `None`
+/// How `why` gets the token: not at all if there is none, or if none is read. `None`
 /// where claims would not decide alike.
 fn token_argument(policy: &Policy, original: &Original<'_>, reason: Reason) -> Option<String> {
     // What is decided before a token is looked at is decided so whatever the time.

@@ -171,7 +171,7 @@ pub struct AdapterSettings<'a> {
 }
 
 impl Adapters {
-    /// What is said of an adapter.
+    /// An adapter's settings.
     pub fn of(&self, adapter: Adapter) -> AdapterSettings<'_> {
         match adapter {
             Adapter::grpc => AdapterSettings {
@@ -212,7 +212,7 @@ impl Adapters {
         }
     }
 
-    /// All adapters, with what is said of each.
+    /// All adapters with their settings.
     pub fn iter(&self) -> impl Iterator<Item = (Adapter, AdapterSettings<'_>)> {
         let all = Adapter::ALL.iter();
         all.map(|adapter| (*adapter, self.of(*adapter)))

@@ -21,7 +21,7 @@ pub enum Places<'m> {
     OfTenants {
         /// What stands before it.
         prefix: &'m str,
-        /// What stands behind it.
+        /// What follows it.
         suffix: &'m str,
     },
 }

@@ -153,7 +153,7 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
     literal(prefix, span, 0, notes);
     parameter(name, part(span, prefix.len() + 1, name.len()), span, notes)?;
     if literal(suffix, span, prefix.len() + name.len() + 2, notes) && !suffix.is_empty() {
-        // What the parameter holds is not known; any text shows what stands behind it.
+        // The value of the parameter is not known; any text shows what follows it.
         never_asked(&format!("x{suffix}"), text, span, notes)?;
     }
     Some(Segment::Parameter {

@@ -430,7 +430,7 @@ fn a_proof_and_a_certificate_are_checked_for_real() {
     assert_eq!(ran.code, Some(2), "{}", ran.everything());
 }
 
-/// What the policy could do is for who asks here, and headers are those that the client gets.
+/// Headers are those that the client gets; what the policy could do is only shown here.
 #[test]
 fn the_operator_is_told_more_than_the_client() {
     let policy = policy_with("");

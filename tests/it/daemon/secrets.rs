@@ -180,7 +180,7 @@ log: { level: trace, format: json, decisions: decisions.log }
     let at = listeners(&process);
     let channel = connect(at["grpc"]).await;
 
-    // A secret that is no JWT, and a real token: of this the signature, and the whole, are secret.
+    // An opaque secret, and a real token, whose signature is as secret as the whole.
     let signature = token.rsplit('.').next().expect("a signature").to_owned();
     let trials = [(SECRET, SECRET, 1), (token.as_str(), signature.as_str(), 4)];
     for (sent, hidden, every) in trials {

@@ -59,7 +59,7 @@ async fn one_places_outage_leaves_the_others_tokens() {
     let bed = Testbed::with(&policy(&first, &second), "deadline: 1s\n").await;
     let answer = asked(&bed, &two).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    // It may be signed by a key that nobody can look at: that is no fault of the token.
+    // It may be signed by a key that can't be fetched now, so the token is not at fault.
     let answer = asked(&bed, &one).await;
     assert_eq!(answer.outcome(), (503, "keys.unavailable"), "{answer:?}");
     first.behave(keys(&[&one]));
