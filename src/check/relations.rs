@@ -3,6 +3,8 @@
 //! Routes of APIs that share a host are considered together. The most specific one answers; if
 //! several match and none is more specific, all must hold.
 
+mod messages;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +23,8 @@ use super::strength::{Answered, Strength};
 use super::written::Keys;
 use crate::pattern::index::{Budget, Index};
 
-/// How many of the routes that something denied covers are pointed at.
-const MAX_COVERED_SHOWN: usize = 3;
+pub(super) use messages::never_allows;
+use messages::{crossing, doubled, settling, weaker};
 
 /// A route among those that are asked together.
 pub(super) struct Entry<'m> {
@@ -174,34 +176,6 @@ fn entries<'m>(
         }
     }
     single
-}
-
-fn doubled(infos: &[ApiInfo], first: &Entry, second: &Entry) -> Diagnostic {
-    let name = |entry: &Entry| infos.get(entry.api).map_or("", |api| api.name.as_str());
-    let message = if first.api == second.api && first.route.name == second.route.name {
-        format!("the route `{}` is declared twice", second.route.name)
-    } else if first.api == second.api {
-        format!(
-            "the routes `{}` and `{}` match exactly the same requests",
-            first.route.name, second.route.name
-        )
-    } else {
-        format!(
-            "`{}` of `{}` and `{}` of `{}` match exactly the same requests",
-            first.route.name,
-            name(first),
-            second.route.name,
-            name(second)
-        )
-    };
-    let help = if first.api == second.api {
-        "remove one of them, or combine their conditions"
-    } else {
-        "the two APIs share a host: remove one of them, or give the APIs separate hosts"
-    };
-    Diagnostic::new(Code::DoubledRoute, second.route.span, message)
-        .also(first.route.span, "the first one")
-        .help(help)
 }
 
 /// Routes that are asked together.
@@ -484,118 +458,4 @@ fn innermost<'e, 't, 'm>(
 fn in_order<'e, 'm>(a: &'e Entry<'m>, b: &'e Entry<'m>) -> (&'e Entry<'m>, &'e Entry<'m>) {
     let place = |entry: &Entry| (entry.route.span.file, entry.route.span.start);
     if place(a) <= place(b) { (a, b) } else { (b, a) }
-}
-
-/// Says which routes something `denied` covers. Often it is one line that covers many: it is then
-/// that line that is wrong.
-pub(super) fn never_allows(denied: Span, name: &str, routes: &[&Route]) -> Diagnostic {
-    let final_word = format!("`{name}` is denied, which is final");
-    if let [route] = routes {
-        return Diagnostic::new(
-            Code::DeniedCovers,
-            route.span,
-            format!("the route `{}` can never allow", route.name),
-        )
-        .also(denied, final_word)
-        .help("remove the route, or deny less");
-    }
-    let mut diagnostic = Diagnostic::new(
-        Code::DeniedCovers,
-        denied,
-        format!(
-            "`{name}` covers {} routes, which can never allow",
-            routes.len()
-        ),
-    )
-    .label("denied, which is final")
-    .help(
-        "requests that no route matches are denied anyway; remove this line, the routes, or \
-    deny less",
-    );
-    for route in routes.iter().take(MAX_COVERED_SHOWN) {
-        diagnostic = diagnostic.also(route.span, "can never allow");
-    }
-    diagnostic
-}
-
-fn weaker(route: &Route, broader: &Route) -> Diagnostic {
-    Diagnostic::new(
-        Code::WeakerRoute,
-        route.span,
-        format!(
-            "the route `{}` requires less than the broader `{}`",
-            route.name, broader.name
-        ),
-    )
-    .also(broader.span, "the broader route")
-    .help("it replaces the broader route; write `instead` at its end if that is intended")
-}
-
-fn crossing(a: &Entry, b: &Entry, example: &Example) -> Diagnostic {
-    let (first, second) = in_order(a, b);
-    let denies = |entry: &Entry| entry.route.denies();
-    let settling = settling(a, b, example);
-    let help = if denies(a) || denies(b) {
-        format!("a denial always wins; add `{settling} denied` to say that this is intended")
-    } else {
-        format!("both must hold there; add a third route for `{settling}` to say what is required")
-    };
-    Diagnostic::new(
-        Code::CrossingRoutes,
-        second.route.span,
-        format!(
-            "`{}` and `{}` both match `{}` and have different requirements",
-            first.route.name,
-            second.route.name,
-            example.shown()
-        ),
-    )
-    .also(first.route.span, format!("`{}`", first.route.name))
-    .help(help)
-}
-
-/// What a line that settles the overlap of two routes begins with.
-fn settling(a: &Entry, b: &Entry, example: &Example) -> String {
-    let methods = a.route.methods.intersection(b.route.methods);
-    let named = |entry: &Entry, segment: usize| {
-        entry
-            .route
-            .parameters
-            .iter()
-            .find(|parameter| parameter.segment == segment)
-            .map(|parameter| parameter.name.clone())
-    };
-    let path = &example.within;
-    let parameters: Vec<crate::settings::PathParameter> = (0..path.segments.len())
-        .filter_map(|segment| {
-            Some(crate::settings::PathParameter {
-                name: named(a, segment).or_else(|| named(b, segment))?,
-                segment,
-                prefix: 0,
-                suffix: 0,
-            })
-        })
-        .collect();
-    format!(
-        "{} {}",
-        shown_methods(methods),
-        super::paths::shown(path, &parameters)
-    )
-}
-
-/// Methods as a line names them.
-fn shown_methods(methods: MethodSet) -> String {
-    if methods == MethodSet::ALL {
-        return "*".to_owned();
-    }
-    let get = MethodSet::named(crate::pattern::Method::GET);
-    let names: Vec<&str> = methods
-        .iter()
-        .filter(|method| {
-            // `GET` names `HEAD` as well.
-            *method != crate::pattern::Method::HEAD || !methods.contains(get)
-        })
-        .map(crate::pattern::Method::as_str)
-        .collect();
-    names.join(", ")
 }

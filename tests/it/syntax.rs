@@ -1,5 +1,6 @@
 //! Text to tree, and what is said of text that is none.
 
+mod other_tools;
 mod suggestions;
 
 use std::fs;
