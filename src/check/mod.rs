@@ -112,7 +112,7 @@ pub fn check(mut input: Input) -> Checked {
     near_scopes::check(&model.apis, &model.guards, &mut out);
     let mut diagnostics = out.into_diagnostics();
     let good = whole && !has_errors(&diagnostics);
-    diagnostics.retain(|diagnostic| !is_about_lost(diagnostic, &lost));
+    diagnostics.retain(|diagnostic| !is_about_lost(diagnostic, &lost, sources));
     Checked {
         model: good.then_some(model),
         diagnostics,
@@ -121,7 +121,7 @@ pub fn check(mut input: Input) -> Checked {
 
 /// Whether a diagnostic is about something that is missing only because it could not be parsed:
 /// the error of syntax was reported, and this one would go with it.
-fn is_about_lost(diagnostic: &Diagnostic, lost: &[ast::Lost]) -> bool {
+fn is_about_lost(diagnostic: &Diagnostic, lost: &[ast::Lost], sources: &Sources) -> bool {
     let lacks = matches!(
         diagnostic.code,
         Code::MissingUrl | Code::MissingIssuer | Code::MissingAudience | Code::ProofWithoutHost
@@ -130,16 +130,14 @@ fn is_about_lost(diagnostic: &Diagnostic, lost: &[ast::Lost]) -> bool {
     let Some(place) = diagnostic.primary.as_ref().map(|label| label.span) else {
         return false;
     };
+    // Such a diagnostic points at the name, which may be in quotes.
+    let written = sources.text(place).trim_matches('"');
     lost.iter().any(|lost| {
         let in_block = |block: &Span| {
             block.file == place.file && block.start <= place.start && place.end <= block.end
         };
         (lacks && lost.blocks.iter().any(in_block))
-            || (names
-                && lost
-                    .names
-                    .iter()
-                    .any(|name| diagnostic.message.contains(&format!("`{name}`"))))
+            || (names && lost.names.iter().any(|name| name == written))
     })
 }
 
