@@ -4,11 +4,14 @@
 //! may make this service answer with one: whatever happens to a Check, its answer is a
 //! CheckResponse.
 
+mod messages;
 mod read;
 mod respond;
 mod streams;
 
 use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +20,14 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::{
-    Authorization, AuthorizationServer,
-};
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap};
+use tonic::server::{Grpc, UnaryService};
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, HealthService};
-use tower::ServiceExt;
+use tonic_prost::ProstCodec;
 
+use messages::{CheckRequest, CheckResponse};
 use streams::Streams;
 
 use super::table::{Path, Place, Reader, Row};
@@ -61,22 +62,15 @@ const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
 /// The service behind the listener `grpc`.
 pub fn router(daemon: Arc<Daemon>, health: HealthReporter) -> Router {
-    let limit = daemon.settings().limits.body_bytes;
     let streams = Streams::new(daemon.settings().limits.streams);
-    let authorization =
-        AuthorizationServer::new(Check(daemon.clone())).max_decoding_message_size(limit);
-    let guard = Guard {
-        daemon,
-        streams,
-        authorization: authorization.clone(),
-    };
-    Routes::new(authorization)
-        .add_service(tonic_health::pb::health_server::HealthServer::new(
-            HealthService::from_health_reporter(health),
-        ))
+    let health = HealthService::from_health_reporter(health);
+    Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
         .prepare()
         .into_axum_router()
-        .layer(middleware::from_fn_with_state(guard, never_an_error))
+        .layer(middleware::from_fn_with_state(
+            Guard { daemon, streams },
+            never_an_error,
+        ))
 }
 
 /// Reports to health checks whether requests can be decided.
@@ -91,37 +85,43 @@ pub async fn set_health(health: &HealthReporter, serving: bool) {
     }
 }
 
-#[derive(Clone)]
+/// The one method of the service.
 struct Check(Arc<Daemon>);
 
-#[tonic::async_trait]
-impl Authorization for Check {
-    async fn check(
-        &self,
-        request: tonic::Request<CheckRequest>,
-    ) -> Result<tonic::Response<CheckResponse>, tonic::Status> {
-        if request.extensions().get::<Overloaded>().is_some() {
-            // A denial removes nothing.
-            return Ok(self
-                .0
-                .overloaded(Adapter::grpc, |decided| respond(decided, &[])));
-        }
-        waits::by_grpc(&self.0, request.metadata());
-        let check = request.into_inner();
-        let settings = self.0.settings();
-        let read = || read::read(&check, &settings.adapters.grpc);
-        let response = self
-            .0
-            .decide(Adapter::grpc, read, |decided| {
-                let trusted = settings.adapters.grpc.trusted();
-                respond(
-                    decided,
-                    &contradicting::removed(read::names(&check), &trusted),
-                )
-            })
-            .await;
-        Ok(response)
+impl UnaryService<CheckRequest> for Check {
+    type Response = CheckResponse;
+    type Future = Pin<Box<dyn Future<Output = Checked> + Send>>;
+
+    fn call(&mut self, request: tonic::Request<CheckRequest>) -> Self::Future {
+        let daemon = self.0.clone();
+        Box::pin(async move { Ok(check(&daemon, request).await) })
     }
+}
+
+/// The error is never made.
+type Checked = Result<tonic::Response<CheckResponse>, tonic::Status>;
+
+async fn check(
+    daemon: &Daemon,
+    request: tonic::Request<CheckRequest>,
+) -> tonic::Response<CheckResponse> {
+    if request.extensions().get::<Overloaded>().is_some() {
+        // A denial removes nothing.
+        return daemon.overloaded(Adapter::grpc, |decided| respond(decided, &[]));
+    }
+    waits::by_grpc(daemon, request.metadata());
+    let check = request.into_inner();
+    let settings = daemon.settings();
+    let read = || read::read(&check, &settings.adapters.grpc);
+    daemon
+        .decide(Adapter::grpc, read, |decided| {
+            let trusted = settings.adapters.grpc.trusted();
+            respond(
+                decided,
+                &contradicting::removed(read::names(&check), &trusted),
+            )
+        })
+        .await
 }
 
 /// Marks a Check that is to be denied unread.
@@ -157,7 +157,6 @@ fn copy_own_headers(headers: &[(&'static str, String)], metadata: &mut MetadataM
 struct Guard {
     daemon: Arc<Daemon>,
     streams: Streams,
-    authorization: AuthorizationServer<Check>,
 }
 
 impl Guard {
@@ -167,11 +166,14 @@ impl Guard {
         settings.limits.header_timeout.get() + settings.deadline.get()
     }
 
-    async fn answer(self, check: Request) -> Response {
-        match self.authorization.oneshot(check).await {
-            Ok(denied) => denied.map(Body::new),
-            Err(never) => match never {},
-        }
+    /// Answers a Check; with a gRPC error where it can't be read.
+    async fn answer(&self, check: Request) -> Response {
+        let limit = self.daemon.settings().limits.body_bytes;
+        Grpc::new(ProstCodec::default())
+            .max_decoding_message_size(limit)
+            .unary(Check(self.daemon.clone()), check)
+            .await
+            .map(Body::new)
     }
 }
 
@@ -189,7 +191,7 @@ async fn never_an_error(State(guard): State<Guard>, request: Request, next: Next
         empty.extensions_mut().insert(Overloaded);
         return guard.answer(empty).await;
     };
-    let response = tokio::time::timeout(guard.patience(), next.run(request)).await;
+    let response = tokio::time::timeout(guard.patience(), guard.answer(request)).await;
     let fault = match response {
         Ok(response) => match error_of(&response) {
             None => return streams::hold(response, room),

@@ -2,11 +2,7 @@
 
 use std::net::IpAddr;
 
-use envoy_types::pb::envoy::config::core::v3::HeaderMap;
-use envoy_types::pb::envoy::config::core::v3::address::Address;
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
-
+use super::messages::{CheckRequest, HeaderMap, HttpRequest};
 use crate::daemon::adapter::original::{self, Malformed, Original};
 use crate::daemon::adapter::{certificate, contradicting, sources};
 use crate::daemon::config::{ClientAddress, ClientCertificate, GrpcSources, Scheme};
@@ -170,15 +166,15 @@ fn one<'a>(original: &Original<'a>, name: &str) -> Result<&'a str, Malformed> {
 }
 
 fn source_address(check: &CheckRequest) -> Result<IpAddr, Malformed> {
-    let address = check
+    let socket = check
         .attributes
         .as_ref()
         .and_then(|attributes| attributes.source.as_ref())
         .and_then(|source| source.address.as_ref())
-        .and_then(|address| address.address.as_ref());
-    match address {
-        Some(Address::SocketAddress(socket)) => original::address(&socket.address, "source"),
-        _ => Err(Malformed::new(
+        .and_then(|address| address.socket_address.as_ref());
+    match socket {
+        Some(socket) => original::address(&socket.address, "source"),
+        None => Err(Malformed::new(
             "the CheckRequest contains no IP address of its source".to_owned(),
         )),
     }

@@ -6,16 +6,10 @@
 
 use std::borrow::Cow;
 
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use envoy_types::pb::envoy::service::auth::v3::{
-    CheckResponse, DeniedHttpResponse, OkHttpResponse,
+use super::messages::{
+    CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption,
+    HttpResponse, HttpStatus, OkHttpResponse, Status,
 };
-use envoy_types::pb::envoy::r#type::v3::{HttpStatus, StatusCode};
-use envoy_types::pb::google::protobuf::BoolValue;
-use envoy_types::pb::google::rpc::Status;
-
 use crate::answer::Answer;
 use crate::daemon::pipeline::DPOP_NONCE;
 use crate::engine::Decision;
@@ -35,7 +29,7 @@ pub fn check_response(
     match decision {
         Decision::Allow(permit) if !permit.is_answered() => response(
             OK,
-            HttpResponse::OkResponse(OkHttpResponse {
+            HttpResponse::Ok(OkHttpResponse {
                 headers: permit
                     .headers_to_set()
                     .iter()
@@ -52,34 +46,30 @@ pub fn check_response(
                     .iter()
                     .filter_map(|(name, value)| for_the_client(name, value))
                     .collect(),
-                ..OkHttpResponse::default()
             }),
         ),
         // Envoy answers with what is here, and the application never sees the request. That is how
         // it answers a preflight, too: the status is a 2xx.
-        Decision::Allow(_) | Decision::Deny(_) => response(
-            PERMISSION_DENIED,
-            HttpResponse::DeniedResponse(answered(answer)),
-        ),
+        Decision::Allow(_) | Decision::Deny(_) => {
+            response(PERMISSION_DENIED, HttpResponse::Denied(answered(answer)))
+        }
     }
 }
 
 fn response(code: i32, http: HttpResponse) -> CheckResponse {
     CheckResponse {
-        status: Some(Status {
-            code,
-            ..Status::default()
-        }),
+        status: Some(Status { code }),
         http_response: Some(http),
-        dynamic_metadata: None,
     }
 }
 
 fn answered(answer: &Answer) -> DeniedHttpResponse {
-    // A status that Envoy does not know would become its own choice.
-    let code = StatusCode::try_from(i32::from(answer.status)).unwrap_or(StatusCode::Forbidden);
     DeniedHttpResponse {
-        status: Some(HttpStatus { code: code as i32 }),
+        // All of ours are among those that Envoy knows, which a test compares; from another it
+        // would make 403.
+        status: Some(HttpStatus {
+            code: i32::from(answer.status),
+        }),
         headers: answer
             .headers
             .iter()
@@ -102,8 +92,7 @@ fn for_the_client(name: &str, value: &str) -> Option<HeaderValueOption> {
         }
         "vary" | "access-control-expose-headers" => Some(HeaderValueOption {
             append_action: HeaderAppendAction::AppendIfExistsOrAdd as i32,
-            #[expect(deprecated, reason = "Envoy before 1.24 reads `append` alone")]
-            append: Some(BoolValue { value: true }),
+            append: Some(true),
             ..overwrite(name, value)
         }),
         _ => None,
@@ -112,15 +101,13 @@ fn for_the_client(name: &str, value: &str) -> Option<HeaderValueOption> {
 
 /// A header that takes the place of whatever there is of that name.
 fn overwrite(name: &str, value: &str) -> HeaderValueOption {
-    #[expect(deprecated, reason = "Envoy before 1.24 reads `append` alone")]
     HeaderValueOption {
         header: Some(HeaderValue {
             key: name.to_owned(),
             value: value.to_owned(),
             raw_value: Vec::new(),
         }),
-        append: Some(BoolValue { value: false }),
+        append: Some(false),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
-        keep_empty_value: false,
     }
 }
