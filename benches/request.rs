@@ -1,7 +1,7 @@
 //! How long a request takes with its token: the first time, when its signature is checked, and
-//! again, when it is known; and how long a denial without a token takes, whatever the query. It is the daemon's way from headers to decision, route, cache,
-//! admission, rules, by the same calls; reading the wire, the answer, the log and the metrics of
-//! the decision are not in it.
+//! again, when it is known; and how long a denial without a token takes, whatever the query. It is
+//! the daemon's way from headers to decision, by the same calls; reading the wire, the answer, the
+//! log and the metrics of the decision are not in it.
 
 #![allow(missing_docs, reason = "a benchmark is no interface")]
 #![allow(
@@ -26,10 +26,11 @@ use mint::{Signer, key_set};
 use portcullis::daemon::cache::{Cache, Under};
 use portcullis::daemon::config;
 use portcullis::daemon::metrics::Metrics;
-use portcullis::engine::{Evidence, Policy, Presented, Request, decide};
+use portcullis::engine::{Evidence, Policy, Request, decide};
+use portcullis::judge::{self, Client, Judging};
 use portcullis::keys::{KeySet, Keys, Provenance, parse};
 use portcullis::settings::{IssuerId, Tenant};
-use portcullis::token::{Admitted, Demands, Sender, Shown, admit};
+use portcullis::token::Demands;
 use serde_json::json;
 
 /// The one of the daemon.
@@ -78,39 +79,34 @@ impl Daemon {
             now: NOW,
             masked: false,
         };
-        let routed = self.policy.route(&request);
-        let (Some(api), Presented::Token(token, scheme)) = (routed.api(), routed.token()) else {
-            panic!("a request with a token");
-        };
-        let under = Under {
-            generation,
-            policy: &self.policy,
-            api,
-            keys: &self.keys,
-        };
-        // Nobody else asks for this token, so that there is nothing to wait for.
-        let verifying = pin!(self.cache.verify(token.as_ref(), &under));
-        let Poll::Ready(outcome) = verifying.poll(&mut Context::from_waker(Waker::noop())) else {
-            panic!("it waits");
-        };
-        let verified = outcome.expect("a good token");
-        let sender = Sender::Shown(Shown {
-            request: &request,
-            token: token.as_ref(),
-            scheme,
+        let client = Client {
             certificate: None,
             demands: Demands {
                 ports: Some(&[]),
                 nonces: None,
             },
-        });
-        let admitted = admit(&verified, &self.policy, api, &sender, NOW).expect("in time");
-        assert_eq!(admitted, Admitted::Wholly);
-        let evidence = Evidence::Token {
-            facts: verified.facts(),
-            kind: verified.kind(),
         };
-        decide(&routed, evidence).allowed()
+        let Judging::Verify(verify) = judge::begin(&self.policy, &request, client) else {
+            panic!("a request with a token");
+        };
+        let under = Under {
+            generation,
+            policy: &self.policy,
+            api: verify.api(),
+            keys: &self.keys,
+        };
+        // Nobody else asks for this token, so that there is nothing to wait for.
+        let outcome = {
+            let verifying = pin!(self.cache.verify(verify.token(), &under));
+            verifying.poll(&mut Context::from_waker(Waker::noop()))
+        };
+        let Poll::Ready(verified) = outcome else {
+            panic!("it waits");
+        };
+        let Judging::Judged(judged) = verify.answer(verified) else {
+            panic!("it needs more");
+        };
+        judged.decide().allowed()
     }
 }
 

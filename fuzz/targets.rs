@@ -13,6 +13,7 @@ use portcullis::check::{self, Checked, Files};
 use portcullis::compile::compile;
 use portcullis::engine::{self, Evidence, Policy, Request, Scheme};
 use portcullis::json::Json;
+use portcullis::judge::{self, Client};
 use portcullis::keys::{self, KeySet, Keys, Provenance};
 use portcullis::settings::{IssuerId, Tenant};
 use portcullis::source::Sources;
@@ -330,6 +331,19 @@ pub fn token(bytes: &[u8]) {
                 assert!(fault.hint.bytes().all(clean), "{}", fault.hint);
             }
         }
+        let authorization = format!("Bearer {text}");
+        let request = Request {
+            method: "GET",
+            target: b"/orders/1",
+            scheme: Some("https"),
+            host: Some("api.example.com"),
+            headers: &[("authorization", authorization.as_bytes())],
+            address: None,
+            now: NOW,
+            masked: false,
+        };
+        let judged = judge::judge(policy, &request, Client::default(), keys);
+        assert!(!judged.decide().allowed() || is_signed(text.trim()));
     }
     // A header up to the first line end, the claims behind it, signed.
     let (header, claims) = match bytes.iter().position(|byte| *byte == b'\n') {

@@ -2,7 +2,7 @@
 //! which access tokens may pass, and says why one may not.
 //!
 //! Most people run it as a daemon (`portcullis serve`). This crate is the same engine as a
-//! library: parse and check a policy, compile it, verify a token, decide a request. The core is
+//! library: make a policy of its text, verify a token, decide a request. The core is
 //! synchronous, does no I/O, reads no clock and has no global state. The same policy and the same
 //! request always give the same decision, to the byte. Whatever reads files, sockets and the time is
 //! behind the feature `daemon`, which is on by default; an embedder turns it off.
@@ -10,78 +10,64 @@
 //! # A first decision
 //!
 //! ```
-//! use std::collections::BTreeMap;
-//! use std::sync::Arc;
+//! use portcullis::check::Files;
+//! use portcullis::engine::Request;
+//! use portcullis::judge::{Client, KeyFiles, judge};
+//! use portcullis::policy;
 //!
-//! use portcullis::check::{self, Files, Input};
-//! use portcullis::compile::compile;
-//! use portcullis::diagnostic::render;
-//! use portcullis::engine::{Evidence, Request, decide};
-//! use portcullis::source::Sources;
-//! use portcullis::syntax;
-//!
-//! let mut sources = Sources::new();
-//! let file = sources.add(
-//!     "shop.gate",
-//!     r#"
-//! issuer acme { url "https://login.example.com/" }
-//!
+//! # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+//! # let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+//! # let public_key = pair.public_key_pem();
+//! # let claims = serde_json::json!({
+//! #     "iss": "https://login.example.com/",
+//! #     "aud": "https://shop.example.com",
+//! #     "scope": "read:cart",
+//! #     "exp": 1_767_226_000,
+//! # });
+//! # let signer = EncodingKey::from_ec_der(&pair.serialize_der());
+//! # let token = encode(&Header::new(Algorithm::ES256), &claims, &signer)?;
+//! let text = r#"
+//! issuer acme { url "https://login.example.com/"  keys file "acme.pem"  algorithms ES256 }
 //! api shop {
-//!     host      "shop.example.com"
-//!     issuer    acme
-//!     audience  "https://shop.example.com"
+//!     host "shop.example.com"  issuer acme  audience "https://shop.example.com"
+//!     GET  /cart  requires scope "read:cart"
+//! }"#;
+//! let mut files = Files::new();
+//! files.insert("acme.pem", Ok(public_key.into_bytes()));
+//! let policy = policy::from_texts([("shop.gate", text)], &files)?;
 //!
-//!     GET     /health   public
-//!     GET     /cart     authenticated
-//! }
-//! "#,
-//! );
-//!
-//! // Text to tree to model. Both steps say what is wrong; there is a model only if neither found an
-//! // error.
-//! let (document, mut diagnostics) = syntax::parse(&sources, file);
-//! let checked = check::check(Input {
-//!     sources: &sources,
-//!     documents: vec![document],
-//!     files: &Files::new(),
-//!     params: &BTreeMap::new(),
-//! });
-//! diagnostics.extend(checked.diagnostics);
-//! let Some(model) = checked.model else {
-//!     panic!("{}", render::human(&sources, &diagnostics, false));
-//! };
-//! let policy = compile(model, Arc::new(sources));
-//!
-//! let request = |target: &'static str| Request {
+//! let authorization = format!("Bearer {token}");
+//! let request = Request {
 //!     method: "GET",
-//!     target: target.as_bytes(),
+//!     target: b"/cart",
 //!     scheme: Some("https"),
 //!     host: Some("shop.example.com"),
-//!     headers: &[],
+//!     headers: &[("authorization", authorization.as_bytes())],
 //!     address: None,
 //!     now: 1_767_225_600.0,
 //!     masked: false,
 //! };
+//! let judged = judge(&policy, &request, Client::default(), &KeyFiles(&policy));
+//! assert!(judged.decide().allowed());
 //!
-//! let health = request("/health");
-//! assert!(decide(&policy.route(&health), Evidence::Nothing).allowed());
-//!
-//! let cart = request("/cart");
-//! let routed = policy.route(&cart);
-//! let denied = decide(&routed, Evidence::Nothing);
+//! let request = Request { headers: &[], ..request };
+//! let judged = judge(&policy, &request, Client::default(), &KeyFiles(&policy));
+//! let denied = judged.decide();
 //! assert_eq!(denied.reason().map(|reason| reason.code()), Some("token.missing"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A route that needs a token also needs evidence of one: `examples/verify.rs` verifies a signed
-//! token and decides with its claims.
+//! [`judge`](judge::judge) takes the keys that are there. A program that waits for keys, introspects
+//! opaque tokens or remembers DPoP proofs drives the same steps itself, from [`judge::begin`].
 //!
 //! # Where to find what
 //!
 //! | module | for |
 //! | --- | --- |
-//! | [`syntax`], [`check`], [`diagnostic`] | from text to a checked model, or to everything that is wrong with it |
-//! | [`compile`], [`engine`] | from a model to decisions |
-//! | [`token`], [`keys`] | from a token to facts that the engine can use |
+//! | [`policy`] | from texts to a policy, or to everything that is wrong with it |
+//! | [`judge`] | from a policy and a request to the decision, with what has to be waited for handed in |
+//! | [`syntax`], [`check`], [`diagnostic`], [`compile`] | the steps from text to policy one by one |
+//! | [`engine`], [`token`], [`keys`] | what a decision is made of: rules, tokens, keys |
 //! | [`answer`], [`reason`] | a decision as status, challenge and problem JSON |
 //! | [`analyze`] | what two policies differ in, with a request that shows each difference |
 //! | [`suite`] | the tests that a policy brings along |
@@ -98,6 +84,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod headers;
 pub mod json;
+pub mod judge;
 pub mod keys;
 #[cfg(feature = "daemon")]
 pub mod load;
@@ -107,6 +94,7 @@ pub mod model;
 #[cfg(feature = "daemon")]
 pub mod openapi;
 pub mod pattern;
+pub mod policy;
 pub mod reason;
 pub mod settings;
 pub mod source;

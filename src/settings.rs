@@ -59,6 +59,15 @@ impl fmt::Display for Tenant {
     }
 }
 
+/// Whose keys verify a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOwner {
+    /// The issuer.
+    pub issuer: IssuerId,
+    /// Its tenant, where each has keys of its own.
+    pub tenant: Option<Tenant>,
+}
+
 /// Which kind of token an issuer's rules want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenKind {

@@ -1,11 +1,11 @@
 //! What a policy decides about a witness, as `portcullis why --claims` would.
 
-use crate::engine::{self, Decision, Evidence, Policy, Presented, Request};
+use crate::engine::{Api, Decision, Fault, Policy, Request};
 use crate::json::Json;
+use crate::judge::{self, Client, KeyFiles};
 use crate::reason::Reason;
-use crate::settings::Demand;
 use crate::source::Place;
-use crate::token;
+use crate::token::{self, Verified};
 
 use super::change::{Verdict, Witness};
 
@@ -40,34 +40,11 @@ impl Witness {
             now: self.at,
             masked: false,
         };
-        let routed = policy.route(&request);
-        let api = routed.api().filter(|_| routed.demand() != Demand::None);
-        let claimed = match (api, routed.token(), &self.claims) {
-            (None, ..) | (Some(_), Presented::Absent, None) => None,
-            (Some(_), Presented::Fault(fault), _) => Some(Err(fault)),
-            (Some(api), Presented::Token(token, _), _) => {
-                Some(token::unsigned(&token, policy, api))
-            }
-            (Some(api), Presented::Absent, Some(claims)) => {
-                let parsed = Json::parse(claims.as_bytes());
-                Some(match &parsed {
-                    Ok(claims) => token::claimed(claims, policy, api, self.at),
-                    Err(_) => Err(engine::Fault::new(
-                        Reason::TokenMalformed,
-                        "the claims are not strict JSON",
-                    )),
-                })
-            }
+        let judged = match &self.claims {
+            Some(claims) => judge::assumed(policy, &request, |api| assume(claims, policy, api)),
+            None => judge::judge(policy, &request, Client::default(), &KeyFiles(policy)),
         };
-        let evidence = match &claimed {
-            None => Evidence::Nothing,
-            Some(Err(fault)) => Evidence::Fault(fault),
-            Some(Ok(verified)) => Evidence::Token {
-                facts: verified.facts(),
-                kind: verified.kind(),
-            },
-        };
-        let decision = engine::decide(&routed, evidence);
+        let decision = judged.decide();
         Decided {
             verdict: decision.reason().map_or(Verdict::Allow, Verdict::Deny),
             place: decision.place(),
@@ -91,4 +68,11 @@ impl Witness {
             },
         }
     }
+}
+
+/// The claims as those of a token whose signature is good.
+fn assume(claims: &str, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
+    let claims = Json::parse(claims.as_bytes())
+        .map_err(|_| Fault::new(Reason::TokenMalformed, "the claims are not strict JSON"))?;
+    token::from_claims(&claims, policy, api)
 }

@@ -66,8 +66,8 @@ use crate::compile;
 use crate::engine::Policy;
 use crate::keys::{KeySet, Keys};
 use crate::load::{self, FileEntry, FileKind, Fingerprint, Loaded, Reach};
-use crate::settings::{IssuerId, Tenant};
-use cache::{Asked, Cache};
+use crate::settings::{IssuerId, KeyOwner, Tenant};
+use cache::Cache;
 use config::Config;
 use dpop::Dpop;
 use introspect::Endpoints;
@@ -159,10 +159,10 @@ impl Snapshot {
     }
 
     /// What to wait for where keys are wanting, if they are fetched.
-    fn awaited(&self, asked: &Asked) -> Option<Awaited<'_>> {
-        match self.issuer(asked.issuer)? {
+    fn awaited(&self, owner: &KeyOwner) -> Option<Awaited<'_>> {
+        match self.issuer(owner.issuer)? {
             IssuersKeys::Read(_) => None,
-            IssuersKeys::Fetched(keys) => keys.awaited(asked.tenant.as_ref()),
+            IssuersKeys::Fetched(keys) => keys.awaited(owner.tenant.as_ref()),
         }
     }
 

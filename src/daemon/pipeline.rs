@@ -1,7 +1,8 @@
 //! From a request to an answer, in the same way for every adapter.
 //!
 //! Whatever goes wrong here is a denial: a proxy's request that makes no sense, too much work at
-//! once, a missed deadline, an internal fault. Only `engine::decide` can let a request through.
+//! once, a missed deadline, an internal fault. `judge` has the order of the steps; here it gets what
+//! it needs, waiting where that has to be fetched or asked for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::adapter::{Malformed, Original};
-use super::cache::{Failed, Under};
+use super::cache::Under;
 use super::caught::caught;
 use super::config::{Config, SentForwardHeaders};
 use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut};
@@ -22,10 +23,11 @@ use super::random::{self, NoRandom};
 use super::watcher::Seen;
 use super::{Daemon, Snapshot, dpop};
 use crate::answer::{self, Answer, Explanation};
-use crate::engine::{self, Api, Decision, Evidence, Fault, Presented, ProofError, Request, Routed};
+use crate::engine::{self, Api, Decision, Fault, ProofError};
+use crate::judge::{self, AwaitKeys, Client, Judged, Judging};
 use crate::reason::Reason;
-use crate::settings::{ClaimId, Demand, IssuerId};
-use crate::token::{self, Admitted, Asked, Nonces as _, Sender, Shown, Verified};
+use crate::settings::ClaimId;
+use crate::token::{Asked, Nonces as _, Verified};
 
 /// Which part of the deadline a request may wait for keys, or for who knows the proofs that were
 /// seen.
@@ -75,26 +77,6 @@ impl Decided<'_> {
             explanation.headers.0.extend(nonce);
         }
         explanation
-    }
-}
-
-/// What is known of a request's token.
-enum Proof {
-    Nothing,
-    Token(Arc<Verified>),
-    Fault(Fault),
-}
-
-impl Proof {
-    fn evidence(&self) -> Evidence<'_> {
-        match self {
-            Proof::Nothing => Evidence::Nothing,
-            Proof::Token(verified) => Evidence::Token {
-                facts: verified.facts(),
-                kind: verified.kind(),
-            },
-            Proof::Fault(fault) => Evidence::Fault(fault),
-        }
     }
 }
 
@@ -176,17 +158,22 @@ impl Exchange<'_> {
             return self.refuse(&fault, Some(&original), respond);
         };
         let request = original.at(numeric_date(SystemTime::now()));
-        let routed = self.snapshot.policy.route(&request);
-        let proof = self.prove(&routed, &request, &original).await;
+        let nonces = self.daemon.dpop.nonces(&self.settings, request.now);
+        let client = Client {
+            certificate: original.certificate,
+            demands: dpop::demands(&self.settings, &nonces),
+        };
+        let judging = judge::begin(&self.snapshot.policy, &request, client);
+        let judged = self.judged(judging, request.now).await;
         if self.started.elapsed() > self.settings.deadline.get() {
             let hint = format!("no decision within {}", self.settings.deadline);
             let fault = Fault::new(Reason::Internal, hint);
             return self.refuse(&fault, Some(&original), respond);
         }
-        let decision = engine::decide(&routed, proof.evidence());
-        let trace = || engine::explain(&routed, proof.evidence());
+        let decision = judged.decide();
+        let trace = || judged.explain();
         let response = respond(&self.decided(&decision, &trace));
-        self.note(&decision, Some(&original), &proof);
+        self.note(&decision, Some(&original), judged.verified());
         response
     }
 
@@ -218,7 +205,7 @@ impl Exchange<'_> {
     ) -> R {
         let decision = engine::refuse(&self.snapshot.policy, fault);
         let response = respond(&self.decided(&decision, &Vec::new));
-        self.note(&decision, original, &Proof::Nothing);
+        self.note(&decision, original, None);
         response
     }
 
@@ -236,130 +223,76 @@ impl Exchange<'_> {
         }
     }
 
-    /// Finds out what the request's token is worth, where one is asked for.
-    async fn prove(
-        &self,
-        routed: &Routed<'_, '_>,
-        request: &Request<'_>,
-        original: &Original<'_>,
-    ) -> Proof {
-        let policy = &self.snapshot.policy;
-        let Some(api) = routed.api().filter(|_| routed.demand() != Demand::None) else {
-            return Proof::Nothing;
-        };
-        let (token, scheme) = match routed.token() {
-            Presented::Absent => return Proof::Nothing,
-            Presented::Fault(fault) => return Proof::Fault(fault),
-            Presented::Token(token, scheme) => (token, scheme),
-        };
-        let token = token.as_ref();
-        let nonces = self.daemon.dpop.nonces(&self.settings, request.now);
-        let sender = Sender::Shown(Shown {
-            request,
-            token,
-            scheme,
-            certificate: original.certificate,
-            demands: dpop::demands(&self.settings, &nonces),
-        });
-        let patience = self.patience();
-        match token::whom_to_ask(token, policy, api) {
-            Ok(None) => {}
-            Ok(Some(issuer)) => {
-                return self
-                    .introspect(token, api, issuer, &sender, request.now)
-                    .await;
-            }
-            Err(fault) => return Proof::Fault(fault),
-        }
-        let under = Under {
-            generation: self.snapshot.generation,
-            policy,
-            api,
-            keys: &*self.snapshot,
-        };
-        let mut waited = false;
+    /// Gives the request what it needs until it is judged.
+    async fn judged<'a>(&self, judging: Judging<'a>, now: f64) -> Judged<'a> {
+        let mut judging = judging;
         loop {
-            let Failed { fault, asked } = match self.daemon.tokens.verify(token, &under).await {
-                Ok(verified) => return self.admitted(verified, api, &sender, request.now).await,
-                Err(failed) => failed,
-            };
-            let unavailable = fault.reason == Reason::KeysUnavailable;
-            let worth_waiting = !waited && (unavailable || fault.newer_keys_may_help);
-            let awaited = asked
-                .filter(|_| worth_waiting)
-                .and_then(|asked| self.snapshot.awaited(&asked));
-            let Some(awaited) = awaited else {
-                return Proof::Fault(fault);
-            };
-            // Those who wait for one issuer's keys leave room for everybody else.
-            let Some(_seat) = awaited.seat(&self.daemon.waiting) else {
-                return Proof::Fault(fault);
-            };
-            let wait = async {
-                if unavailable {
-                    awaited.tried().await;
-                } else {
-                    awaited.refresh_for_unknown_key().await;
+            judging = match judging {
+                Judging::Judged(judged) => return judged,
+                Judging::Verify(verify) => {
+                    let under = self.under(verify.api());
+                    let verified = self.daemon.tokens.verify(verify.token(), &under).await;
+                    verify.answer(verified)
+                }
+                Judging::AwaitKeys(wanted) => {
+                    if self.awaited(&wanted).await {
+                        wanted.again()
+                    } else {
+                        wanted.give_up()
+                    }
+                }
+                Judging::Introspect(question) => {
+                    let (token, issuer) = (question.token(), question.issuer());
+                    let endpoints = &self.snapshot.endpoints;
+                    match endpoints.ask(token, issuer, self.patience()).await {
+                        Some(known) => {
+                            let Under {
+                                generation, policy, ..
+                            } = self.under(question.api());
+                            let verified = known.under(generation, policy, question.api(), issuer);
+                            question.answer(verified)
+                        }
+                        None => question.unanswered(),
+                    }
+                }
+                Judging::UseProof(once) => {
+                    let dpop = &self.daemon.dpop;
+                    let used = dpop.take(once.proof(), now, self.patience()).await;
+                    Judging::Judged(once.answer(used))
                 }
             };
-            // Of several places one may have answered in time, which is worth another look.
-            let _ = tokio::time::timeout_at(patience.into(), wait).await;
-            waited = true;
         }
     }
 
-    /// Asks the token's issuer what it is worth.
-    async fn introspect(
-        &self,
-        token: &str,
-        api: &Api,
-        issuer: IssuerId,
-        sender: &Sender<'_>,
-        now: f64,
-    ) -> Proof {
-        let Snapshot {
-            endpoints,
-            generation,
-            policy,
-            ..
-        } = &*self.snapshot;
-        let answer = endpoints
-            .introspected(token, (*generation, policy), api, issuer, self.patience())
-            .await;
-        match answer {
-            Ok(verified) => self.admitted(verified, api, sender, now).await,
-            Err(fault) => Proof::Fault(fault),
+    /// What a token for an API is verified under.
+    fn under<'s>(&'s self, api: &'s Api) -> Under<'s> {
+        Under {
+            generation: self.snapshot.generation,
+            policy: &self.snapshot.policy,
+            api,
+            keys: &*self.snapshot,
         }
     }
 
-    async fn admitted(
-        &self,
-        verified: Arc<Verified>,
-        api: &Api,
-        sender: &Sender<'_>,
-        now: f64,
-    ) -> Proof {
-        match self.admit(&verified, api, sender, now).await {
-            Ok(()) => Proof::Token(verified),
-            Err(fault) => Proof::Fault(fault),
-        }
-    }
-
-    /// Admits a token at a time; a proof that came with it is good for this once.
-    async fn admit(
-        &self,
-        verified: &Verified,
-        api: &Api,
-        sender: &Sender<'_>,
-        now: f64,
-    ) -> Result<(), Fault> {
-        match token::admit(verified, &self.snapshot.policy, api, sender, now)? {
-            Admitted::Wholly => Ok(()),
-            Admitted::Once(proof) => {
-                let taken = self.daemon.dpop.take(&proof, now, self.patience()).await;
-                taken.map_err(|fault| verified.tell(fault))
+    /// Waits for keys, if they are fetched and there is room; otherwise it is false.
+    async fn awaited(&self, wanted: &AwaitKeys<'_>) -> bool {
+        let Some(awaited) = self.snapshot.awaited(wanted.owner()) else {
+            return false;
+        };
+        // Those who wait for one issuer's keys leave room for everybody else.
+        let Some(_seat) = awaited.seat(&self.daemon.waiting) else {
+            return false;
+        };
+        let wait = async {
+            if wanted.are_missing() {
+                awaited.tried().await;
+            } else {
+                awaited.refresh_for_unknown_key().await;
             }
-        }
+        };
+        // Of several places one may have answered in time, which is worth another look.
+        let _ = tokio::time::timeout_at(self.patience().into(), wait).await;
+        true
     }
 
     /// Until when a request may wait for others: the rest is for the answer, which says more than
@@ -384,7 +317,12 @@ impl Exchange<'_> {
     }
 
     /// Counts and logs the decision.
-    fn note(&self, decision: &Decision<'_>, original: Option<&Original<'_>>, proof: &Proof) {
+    fn note(
+        &self,
+        decision: &Decision<'_>,
+        original: Option<&Original<'_>>,
+        verified: Option<&Verified>,
+    ) {
         let took = self.started.elapsed();
         let reason = decision.reason();
         let api = decision.api().map_or("", |api| api.name.as_str());
@@ -415,10 +353,6 @@ impl Exchange<'_> {
             let seen = decision.token();
             let token = seen.filter(|token| token.verified);
             let said = seen.filter(|token| !token.verified);
-            let verified = match proof {
-                Proof::Token(verified) => Some(verified),
-                Proof::Nothing | Proof::Fault(_) => None,
-            };
             let written = log.put(&Line {
                 time: rfc3339(SystemTime::now()),
                 decision_id: &self.id,

@@ -2,6 +2,7 @@
 
 use crate::engine::Facts;
 use crate::reason::Reason;
+use crate::settings::KeyOwner;
 
 /// What a token was recognised as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,8 +52,9 @@ pub struct Fault {
     pub verified: bool,
     /// What is wrong with the DPoP proof, where that is the fault.
     pub proof: Option<ProofError>,
-    /// Whether newer keys of the issuer may make it good: a new one can have signed it.
-    pub newer_keys_may_help: bool,
+    /// Whose keys, fetched again, may make the token good: there are none, or a new one can have
+    /// signed it. In a box, since few faults have it.
+    pub wanted_keys: Option<Box<KeyOwner>>,
 }
 
 /// The error that a client gets for a refused DPoP proof (RFC 9449, section 12.2).
@@ -82,7 +84,7 @@ impl Fault {
             subject: None,
             verified: false,
             proof: None,
-            newer_keys_may_help: false,
+            wanted_keys: None,
         }
     }
 }

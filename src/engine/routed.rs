@@ -92,6 +92,16 @@ struct Matched<'p> {
 }
 
 impl<'p, 'r> Routed<'p, 'r> {
+    /// The policy that it was asked of.
+    pub fn policy(&self) -> &'p Policy {
+        self.policy
+    }
+
+    /// The request.
+    pub fn request(&self) -> &'r Request<'r> {
+        self.request
+    }
+
     /// The API that is asked, as far as that is clear.
     pub fn api(&self) -> Option<&'p Api> {
         self.api.map(|(_, api)| api)

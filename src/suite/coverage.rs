@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Options, exchange, parallel};
-use crate::engine::{self, Evidence, Policy, Routed};
+use crate::engine::Policy;
+use crate::judge::Judged;
 use crate::model::{Access, Atom, ClaimTest, Condition, Model, Operand, Route, TextTest};
 use crate::pattern::MethodSet;
 use crate::settings::{ApiId, Demand};
@@ -149,8 +150,8 @@ pub fn coverage(policy: &Policy, options: &Options<'_>) -> Coverage {
         let mut seen: Vec<(Key, Outcome)> = Vec::new();
         for wanted in &test.expectations {
             let now = options.now;
-            exchange::decide(policy, test, wanted, now, |routed, evidence, decision| {
-                observe(routed, evidence, decision.allowed(), &mut seen);
+            exchange::decide(policy, test, wanted, now, |judged, decision| {
+                observe(judged, decision.allowed(), &mut seen);
             });
         }
         seen
@@ -168,13 +169,8 @@ pub fn coverage(policy: &Policy, options: &Options<'_>) -> Coverage {
 }
 
 /// What one request has seen.
-fn observe(
-    routed: &Routed<'_, '_>,
-    evidence: Evidence<'_>,
-    allowed: bool,
-    seen: &mut Vec<(Key, Outcome)>,
-) {
-    let observed = engine::observe(routed, evidence);
+fn observe(judged: &Judged<'_>, allowed: bool, seen: &mut Vec<(Key, Outcome)>) {
+    let observed = judged.observe();
     if observed.preflight {
         // It passes by the API's `cors`, whatever the route asks for.
         return;

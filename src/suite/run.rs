@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::{exchange, parallel};
 use crate::answer::{self, Explain, Explanation};
-use crate::engine::{self, Decision, Policy};
+use crate::engine::{Decision, Policy};
 use crate::model::{Expectation, Outcome, Test};
 use crate::source::{Place, Span, one_line};
 
@@ -138,24 +138,23 @@ pub fn run(policy: &Policy, options: &Options<'_>) -> Report {
 }
 
 fn expect(policy: &Policy, test: &Test, wanted: &Expectation, now: f64) -> Expected {
-    let (found, failure) =
-        exchange::decide(policy, test, wanted, now, |routed, evidence, decision| {
-            let failure = difference(&wanted.outcome, decision).map(|message| {
-                let trace = engine::explain(routed, evidence);
-                // As `why` does: the headers that a client gets, and all that an operator may know.
-                let mut explanation = answer::explanation(decision, &trace, Explain::default());
-                explanation.hint = decision.operator_hint().map(Cow::into_owned);
-                Failure {
-                    message,
-                    explanation,
-                }
-            });
-            let found = Found {
-                allowed: decision.allowed(),
-                reason: decision.reason().map(|reason| reason.code()),
-            };
-            (found, failure)
+    let (found, failure) = exchange::decide(policy, test, wanted, now, |judged, decision| {
+        let failure = difference(&wanted.outcome, decision).map(|message| {
+            let trace = judged.explain();
+            // As `why` does: the headers that a client gets, and all that an operator may know.
+            let mut explanation = answer::explanation(decision, &trace, Explain::default());
+            explanation.hint = decision.operator_hint().map(Cow::into_owned);
+            Failure {
+                message,
+                explanation,
+            }
         });
+        let found = Found {
+            allowed: decision.allowed(),
+            reason: decision.reason().map(|reason| reason.code()),
+        };
+        (found, failure)
+    });
     Expected {
         span: wanted.span,
         place: policy.sources().place(wanted.span),

@@ -149,6 +149,14 @@ impl<'t> Jws<'t> {
             None => Err(not_signed(keys, id, algorithm, owner)),
         }
     }
+
+    /// Whether newer keys than these may have signed it, where [`Jws::verify`] found this fault. A
+    /// `kid` names a key for good; without one, a key that is not known yet may have signed.
+    pub(super) fn newer_keys_may_help(&self, fault: &Fault, keys: &KeySet) -> bool {
+        let names_none = || keys.binding(self.header.key_id()).is_none();
+        fault.reason == Reason::TokenUnknownKey
+            || (fault.reason == Reason::TokenBadSignature && names_none())
+    }
 }
 
 /// The fault of a malformed JWT.
@@ -170,10 +178,7 @@ fn no_key(why: &NoKey, id: Option<&str>, algorithm: Algorithm, owner: &str) -> F
         }
         NoKey::NoneFits => format!("{owner} has no key for the algorithm {algorithm}"),
     };
-    Fault {
-        newer_keys_may_help: true,
-        ..Fault::new(Reason::TokenUnknownKey, hint)
-    }
+    Fault::new(Reason::TokenUnknownKey, hint)
 }
 
 /// The fault of a token that none of the keys has signed which fit it.
@@ -201,11 +206,7 @@ fn not_signed(keys: &KeySet, id: Option<&str>, algorithm: Algorithm, owner: &str
         "the signature does not match {whose}: the token was changed in transit, or signed by \
          somebody else"
     );
-    Fault {
-        // A `kid` names a key for good; without one, a key that is not known yet may have signed.
-        newer_keys_may_help: keys.binding(id).is_none(),
-        ..Fault::new(Reason::TokenBadSignature, hint)
-    }
+    Fault::new(Reason::TokenBadSignature, hint)
 }
 
 /// Whether a token can be no JWT, as [`Jws::read`] says it: [`Reason::TokenOpaque`].

@@ -49,7 +49,7 @@ use crate::engine::{Api, Facts, Fault, Issuer, Policy, SeenKind};
 use crate::json::{Json, JsonError};
 use crate::keys::{Keys, Thumbprint};
 use crate::reason::Reason;
-use crate::settings::{IssuerId, Tenant, TokenKind};
+use crate::settings::{IssuerId, KeyOwner, Tenant, TokenKind};
 use crate::text::quoted;
 
 pub use header::Header;
@@ -159,8 +159,7 @@ impl Verified {
 
 /// Verifies a token that came with a request for an API.
 ///
-/// [`Fault::newer_keys_may_help`] tells whoever has the keys to fetch them again and to ask once
-/// more.
+/// [`Fault::wanted_keys`] tells whoever has the keys to fetch them again and to ask once more.
 pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Result<Verified, Fault> {
     let jws = Jws::read(token).map_err(|fault| with_advice(fault, policy, api))?;
     let claims = Json::parse(jws.payload()).map_err(|error| not_claims(jws.payload(), &error))?;
@@ -175,15 +174,21 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
         .algorithm(&issuer.algorithms)
         .map_err(|fault| tell(not_made_here(fault, issuer)))?;
     let tenant = examined.tenant.as_ref();
+    let wanting = |fault| Fault {
+        wanted_keys: Some(Box::new(KeyOwner {
+            issuer: issuer_id,
+            tenant: tenant.cloned(),
+        })),
+        ..fault
+    };
     let unavailable = |which: &str| {
         let whose = match tenant {
             None => issuer.name.clone(),
             Some(tenant) => format!("{}'s tenant `{tenant}`", issuer.name),
         };
-        tell(Fault::new(
-            Reason::KeysUnavailable,
-            format!("{which} keys of {whose} are not available at the moment; try again later"),
-        ))
+        let hint =
+            format!("{which} keys of {whose} are not available at the moment; try again later");
+        tell(wanting(Fault::new(Reason::KeysUnavailable, hint)))
     };
     let set = keys
         .of(issuer_id, tenant)
@@ -191,10 +196,16 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
     let key = jws
         .verify(&issuer.algorithms, &set, &issuer.name)
         .map_err(|fault| {
+            let newer_may_help = jws.newer_keys_may_help(&fault, &set);
             // One of those that are missing may have signed it.
-            if fault.newer_keys_may_help && set.misses_some() {
+            if newer_may_help && set.misses_some() {
                 return unavailable("some");
             }
+            let fault = if newer_may_help {
+                wanting(fault)
+            } else {
+                fault
+            };
             let fault = unverifiable(fault, &jws, &examined, &claims, api);
             tell(not_made_here(fault, issuer))
         })?;
@@ -233,16 +244,6 @@ fn assumed(typ: Typ<'_>, claims: &Json<'_>, policy: &Policy, api: &Api) -> Resul
     let examined = Examined::new(typ, claims, policy, api)?;
     let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
     Ok(examined.verified(None, policy, claims, &payload))
-}
-
-/// Takes a claims set as a token's that was presented at a time, a NumericDate, by whom the policy
-/// asks for: [`from_claims`] and [`admit`].
-pub fn claimed(claims: &Json<'_>, policy: &Policy, api: &Api, now: f64) -> Result<Verified, Fault> {
-    let verified = from_claims(claims, policy, api)?;
-    // Who is assumed to be the right one shows no proof.
-    match admit(&verified, policy, api, &Sender::Assumed, now)? {
-        Admitted::Wholly | Admitted::Once(_) => Ok(verified),
-    }
 }
 
 /// Takes a token without looking at its signature: to ask what a policy would decide where the

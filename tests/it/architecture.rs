@@ -147,6 +147,29 @@ fn no_module_uses_what_the_table_does_not_let_it_use() {
     }
 }
 
+/// The order of the steps from request to decision is written once.
+#[test]
+fn only_judge_admits_tokens_and_decides() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut copies = Vec::new();
+    let mut found = 0;
+    for file in files {
+        let text = without_comments(&fs::read_to_string(&file).expect("a source file"));
+        let steps = ["token::admit(", "whom_to_ask(", "engine::decide("];
+        let steps = steps.iter().filter(|step| text.contains(*step)).count();
+        let below = file.strip_prefix(&root).expect("below src");
+        if below == Path::new("judge.rs") {
+            found = steps;
+        } else if steps > 0 && !below.starts_with("token") {
+            copies.push(below.display().to_string());
+        }
+    }
+    assert_eq!(found, 3, "`judge` takes each step");
+    assert!(copies.is_empty(), "{copies:?} go their own way");
+}
+
 #[test]
 fn lists_and_single_names_are_both_read() {
     let rooms = named(

@@ -32,6 +32,7 @@ mod lsp;
 #[cfg(feature = "daemon")]
 mod openapi;
 mod policies;
+mod policy;
 mod properties;
 mod prose;
 mod reasons;

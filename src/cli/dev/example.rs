@@ -13,12 +13,13 @@ use crate::cli::claims::Claims;
 use crate::cli::output::Paint;
 use crate::cli::time;
 use crate::cli::wording::{self, Bearing};
-use crate::engine::{self, Evidence, Policy, Request};
+use crate::engine::{Evidence, Fault, Policy, Request};
 use crate::json::Json;
+use crate::judge::{self, Client, KeyFiles};
 use crate::load::Loaded;
 use crate::model::{Api, Guard, Model, Route};
 use crate::reason::Reason;
-use crate::settings::{ApiId, Demand, TokenPlace};
+use crate::settings::{ApiId, TokenPlace};
 use crate::token;
 
 /// How long the tokens of the guesses are valid, in seconds: the guess is decided at once.
@@ -292,28 +293,21 @@ fn decide(model: &Model, policy: &Policy, wish: &Wish) -> Option<(Option<Reason>
         now,
         masked: false,
     };
-    let routed = policy.route(&request);
-    let api = routed.api()?;
-    let claims = wish
-        .token
-        .as_ref()
-        .map(|token| claims(model, token, now))
-        .filter(|_| routed.demand() != Demand::None);
-    let verified = match claims {
-        None => None,
-        Some(claims) => {
-            let claims = claims?;
-            let json = Json::parse(claims.as_bytes()).ok()?;
-            Some(token::claimed(&json, policy, api, now).ok()?)
-        }
+    let judged = match &wish.token {
+        Some(token) => judge::assumed(policy, &request, |api| {
+            let malformed = |why: String| Fault::new(Reason::TokenMalformed, why);
+            let claims = claims(model, token, now)
+                .ok_or_else(|| malformed("there are no such claims".to_owned()))?;
+            let claims =
+                Json::parse(claims.as_bytes()).map_err(|error| malformed(error.to_string()))?;
+            token::from_claims(&claims, policy, api)
+        }),
+        None => judge::judge(policy, &request, Client::default(), &KeyFiles(policy)),
     };
-    let evidence = verified
-        .as_ref()
-        .map_or(Evidence::Nothing, |verified| Evidence::Token {
-            facts: verified.facts(),
-            kind: verified.kind(),
-        });
-    let decision = engine::decide(&routed, evidence);
+    if matches!(judged.evidence(), Evidence::Fault(_)) {
+        return None;
+    }
+    let decision = judged.decide();
     let route = decision.route()?.into_owned();
     Some((decision.reason(), route))
 }

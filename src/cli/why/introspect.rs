@@ -6,11 +6,11 @@ use std::time::Instant;
 use super::super::output::Failure;
 use super::token::Told;
 use crate::daemon::config::Config;
-use crate::daemon::introspect::{self, Store};
+use crate::daemon::introspect::Store;
 use crate::daemon::metrics::Metrics;
-use crate::engine::{Api, Fault, Policy};
+use crate::engine::Policy;
+use crate::judge::{Introspect, Judging};
 use crate::settings::IssuerId;
-use crate::token::Verified;
 
 /// The policy is the only one there is.
 const GENERATION: u64 = 0;
@@ -33,13 +33,13 @@ fn name(policy: &Policy, issuer: IssuerId) -> &str {
 }
 
 /// Asks an issuer about a token.
-pub fn ask(
-    token: &str,
-    issuer: IssuerId,
+pub fn ask<'a>(
+    question: Introspect<'a>,
     config: &Config,
-    (policy, api): (&Policy, &Api),
+    policy: &Policy,
     told: &mut Told,
-) -> Result<Result<Arc<Verified>, Fault>, Failure> {
+) -> Result<Judging<'a>, Failure> {
+    let issuer = question.issuer();
     let name = name(policy, issuer);
     if !config.introspection.issuers.contains_key(name) {
         return Err(Failure::new(format!(
@@ -60,18 +60,18 @@ pub fn ask(
             .ok_or("the issuer does not introspect tokens")?;
         // The question has its own end; nobody else waits here.
         let patience = Instant::now() + config.introspection.timeout.get() * 2;
-        Ok(endpoint.ask(token, patience).await)
+        Ok(endpoint.ask(question.token(), patience).await)
     });
     let known = match answer.map_err(|fault: String| Failure::new(fault))? {
         Ok(known) => known,
         Err(why) => {
             told.remarks.push(why.to_string());
-            return Ok(Err(introspect::unavailable(policy, issuer)));
+            return Ok(question.unanswered());
         }
     };
-    let verified = known.under(GENERATION, policy, api, issuer);
+    let verified = known.under(GENERATION, policy, question.api(), issuer);
     if verified.is_ok() {
         told.signature = Some("its issuer says that it is active");
     }
-    Ok(verified)
+    Ok(question.answer(verified))
 }

@@ -1,25 +1,22 @@
 //! The keys of the issuers of a policy, for one question: files as they are, others when they are
 //! asked for.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::output::Failure;
-use crate::daemon::cache::Asked;
 use crate::daemon::config;
 use crate::daemon::keys::{self, Fetcher, Places};
 use crate::keys::{KeySet, Keys};
 use crate::load::Loaded;
 use crate::model::KeySource;
-use crate::settings::{IssuerId, Tenant};
+use crate::settings::{IssuerId, KeyOwner, Tenant};
 
-/// The keys that are there, and whose were asked for and are not.
+/// The keys that are there.
 pub struct Fetched<'l> {
     loaded: &'l Loaded,
     config: &'l config::Keys,
     fetched: BTreeMap<IssuerId, Arc<KeySet>>,
-    wanted: RefCell<Option<Asked>>,
 }
 
 impl<'l> Fetched<'l> {
@@ -29,13 +26,7 @@ impl<'l> Fetched<'l> {
             loaded,
             config,
             fetched: BTreeMap::new(),
-            wanted: RefCell::new(None),
         }
-    }
-
-    /// Whose keys were asked for and have to be fetched.
-    pub fn wanted(&self) -> Option<Asked> {
-        self.wanted.borrow().clone()
     }
 
     fn source(&self, issuer: IssuerId) -> Option<&'l crate::model::Issuer> {
@@ -44,11 +35,11 @@ impl<'l> Fetched<'l> {
     }
 
     /// Fetches keys as the daemon would; comes back with what went wrong there.
-    pub fn fetch(&mut self, asked: &Asked) -> Result<Result<(), String>, Failure> {
-        let Some(declared) = self.source(asked.issuer) else {
+    pub fn fetch(&mut self, owner: &KeyOwner) -> Result<Result<(), String>, Failure> {
+        let Some(declared) = self.source(owner.issuer) else {
             return Ok(Ok(()));
         };
-        let places = Places::of(declared).for_token(asked.tenant.as_ref());
+        let places = Places::of(declared).for_token(owner.tenant.as_ref());
         if places.is_empty() {
             return Ok(Ok(()));
         }
@@ -71,12 +62,12 @@ impl<'l> Fetched<'l> {
             } else {
                 set.with_some_missing()
             };
-            self.fetched.insert(asked.issuer, Arc::new(set));
+            self.fetched.insert(owner.issuer, Arc::new(set));
         }
         if troubles.is_empty() {
             return Ok(Ok(()));
         }
-        let whose = match &asked.tenant {
+        let whose = match &owner.tenant {
             None => declared.name.clone(),
             Some(tenant) => format!("{}'s tenant `{tenant}`", declared.name),
         };
@@ -88,17 +79,10 @@ impl<'l> Fetched<'l> {
 }
 
 impl Keys for Fetched<'_> {
-    fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
+    fn of(&self, issuer: IssuerId, _: Option<&Tenant>) -> Option<Arc<KeySet>> {
         if let Some(KeySource::Files(set)) = self.source(issuer).map(|issuer| &issuer.keys) {
             return Some(Arc::clone(set));
         }
-        let set = self.fetched.get(&issuer).cloned();
-        if set.is_none() {
-            *self.wanted.borrow_mut() = Some(Asked {
-                issuer,
-                tenant: tenant.cloned(),
-            });
-        }
-        set
+        self.fetched.get(&issuer).cloned()
     }
 }

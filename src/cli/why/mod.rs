@@ -1,7 +1,7 @@
 //! `portcullis why`: decides one request and explains the answer.
 //!
-//! It goes the daemon's own way (`route`, `verify`, `admit`, `decide`), so what it says is what
-//! the daemon does; only where the token comes from differs.
+//! It goes the daemon's own way (`judge`), so what it says is what the daemon does; only where the
+//! token comes from differs.
 
 mod human;
 mod introspect;
@@ -26,7 +26,7 @@ use crate::engine::{self, Fault, Request};
 use crate::pattern::Method;
 use crate::reason::Reason;
 
-use token::{Asking, Proof, Source, Told};
+use token::{Asking, Source, Told};
 
 /// Say whether a request is allowed, and why or why not.
 ///
@@ -161,9 +161,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         let decision = engine::refuse(&policy, &fault);
         return report(&decision, &[], &Told::default());
     }
-    let routed = policy.route(&request);
     let asking = Asking {
-        routed: &routed,
         request: &request,
         config: &config,
         certificate: arguments
@@ -172,10 +170,8 @@ pub fn run(arguments: &Arguments) -> Ended {
             .map(token::certificate)
             .transpose()?,
     };
-    let (proof, told) = Proof::of(&source, &loaded, &policy, &asking)?;
-    let decision = engine::decide(&routed, proof.evidence());
-    let steps = engine::explain(&routed, proof.evidence());
-    report(&decision, &steps, &told)
+    let (judged, told) = token::judged(&source, &loaded, &policy, &asking)?;
+    report(&judged.decide(), &judged.explain(), &told)
 }
 
 /// Prints the page of a reason.

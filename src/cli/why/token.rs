@@ -13,13 +13,13 @@ use super::keys::Fetched;
 use super::{Arguments, introspect};
 use crate::daemon::adapter;
 use crate::daemon::config::Config;
-use crate::engine::{Api, Evidence, Fault, Policy, Presented, Request, Routed, Scheme};
+use crate::engine::{Evidence, Fault, Policy, Presented, Request};
 use crate::json::Json;
+use crate::judge::{self, Client, Judged, Judging};
 use crate::keys::Thumbprint;
 use crate::load::Loaded;
 use crate::reason::Reason;
-use crate::settings::Demand;
-use crate::token::{self, Admitted, Demands, Sender, Shown, Verified};
+use crate::token::{self, Demands};
 
 /// How much is read of a file that should hold a token: more than the longest token, so that one
 /// that is too long is denied as such, as it would be by the daemon.
@@ -140,98 +140,8 @@ pub struct Told {
     pub signature: Option<&'static str>,
 }
 
-/// What is known about the token.
-pub enum Proof {
-    /// There is none, or it isn't read.
-    Nothing,
-    /// It is valid.
-    Token(Arc<Verified>),
-    /// It has a fault.
-    Fault(Fault),
-}
-
-impl Proof {
-    /// As the engine takes it.
-    pub fn evidence(&self) -> Evidence<'_> {
-        match self {
-            Proof::Nothing => Evidence::Nothing,
-            Proof::Token(verified) => Evidence::Token {
-                facts: verified.facts(),
-                kind: verified.kind(),
-            },
-            Proof::Fault(fault) => Evidence::Fault(fault),
-        }
-    }
-
-    /// Checks the token for the API that the request is for.
-    pub fn of(
-        source: &Source,
-        loaded: &Loaded,
-        policy: &Policy,
-        asking: &Asking<'_>,
-    ) -> Result<(Proof, Told), Failure> {
-        let Asking {
-            routed, request, ..
-        } = asking;
-        let mut told = Told::default();
-        let Some(api) = routed.api().filter(|_| routed.demand() != Demand::None) else {
-            return Ok((Proof::Nothing, told));
-        };
-        let presented = routed.token();
-        let sender = asking.sender(source, &presented);
-        let result = match (source, &presented) {
-            (Source::Request { .. }, Presented::Absent) => return Ok((Proof::Nothing, told)),
-            (_, Presented::Fault(fault)) => Err(fault.clone()),
-            (Source::Token { .. } | Source::Claims { .. }, Presented::Token(..)) => {
-                return Err(Failure::new(
-                    "the request has a token of its own, in one of its headers",
-                )
-                .help("give either that or `--token`, `--claims` and the like"));
-            }
-            (Source::Request { offline }, Presented::Token(token, _)) => {
-                asking.verify(token, *offline, loaded, (policy, api), &mut told)?
-            }
-            (
-                Source::Token {
-                    token,
-                    offline,
-                    remark,
-                },
-                Presented::Absent,
-            ) => {
-                told.remarks.extend(remark.iter().cloned());
-                asking.verify(token, *offline, loaded, (policy, api), &mut told)?
-            }
-            (Source::Claims { json, remarks }, Presented::Absent) => {
-                told.remarks.extend(remarks.iter().cloned());
-                told.signature = Some("claims as given, without a signature");
-                match Json::parse(json.as_bytes()) {
-                    Ok(claims) => token::from_claims(&claims, policy, api).map(Arc::new),
-                    Err(error) => Err(Fault::new(
-                        Reason::TokenMalformed,
-                        format!("the claims are not strict JSON: {error}"),
-                    )),
-                }
-            }
-        };
-        let result = result.and_then(|verified| {
-            match token::admit(&verified, policy, api, &sender, request.now)? {
-                Admitted::Wholly => {}
-                Admitted::Once(_) => told.remarks.push(
-                    "the DPoP proof is good; whether it was used before, only the daemon knows"
-                        .to_owned(),
-                ),
-            }
-            Ok(verified)
-        });
-        Ok((result.map_or_else(Proof::Fault, Proof::Token), told))
-    }
-}
-
 /// The request that is asked about.
 pub struct Asking<'a> {
-    /// The rules that answer it.
-    pub routed: &'a Routed<'a, 'a>,
     /// The request itself.
     pub request: &'a Request<'a>,
     /// How keys are fetched, and the client credentials for introspection.
@@ -240,66 +150,124 @@ pub struct Asking<'a> {
     pub certificate: Option<Thumbprint>,
 }
 
-impl Asking<'_> {
-    /// Who sends the token: claims are taken as sent by whom the policy asks for; a token shows
-    /// it by the request's headers. One that `--token` gives stands by itself, and came as the
-    /// proof beside it says.
-    fn sender<'s>(&'s self, source: &'s Source, presented: &'s Presented<'_>) -> Sender<'s> {
-        let (token, scheme) = match (source, presented) {
-            (_, Presented::Token(token, scheme)) => (token.as_ref(), *scheme),
-            (Source::Token { token, .. }, _) if self.request.header("dpop").next().is_some() => {
-                (token.as_str(), Scheme::Dpop)
-            }
-            (Source::Token { token, .. }, _) => (token.as_str(), Scheme::Bearer),
-            (Source::Claims { .. } | Source::Request { .. }, _) => return Sender::Assumed,
-        };
-        Sender::Shown(Shown {
-            request: self.request,
+/// Judges the request, with the token where the source says.
+pub fn judged<'a>(
+    source: &'a Source,
+    loaded: &Loaded,
+    policy: &'a Policy,
+    asking: &Asking<'a>,
+) -> Result<(Judged<'a>, Told), Failure> {
+    let Asking {
+        request,
+        certificate,
+        ..
+    } = *asking;
+    let client = Client {
+        certificate,
+        demands: Demands::default(),
+    };
+    let mut told = Told::default();
+    let judged = match source {
+        Source::Request { offline } => {
+            let judging = judge::begin(policy, request, client);
+            asking.finish(judging, *offline, loaded, policy, &mut told)?
+        }
+        Source::Token { .. } | Source::Claims { .. }
+            if matches!(policy.route(request).token(), Presented::Token(..)) =>
+        {
+            return Err(
+                Failure::new("the request has a token of its own, in one of its headers")
+                    .help("give either that or `--token`, `--claims` and the like"),
+            );
+        }
+        Source::Token {
             token,
-            scheme,
-            certificate: self.certificate,
-            demands: Demands::default(),
-        })
-    }
+            offline,
+            remark,
+        } => {
+            let judging = judge::beside(policy, request, token, client);
+            let judged = asking.finish(judging, *offline, loaded, policy, &mut told)?;
+            if !matches!(judged.evidence(), Evidence::Nothing) {
+                told.remarks.splice(..0, remark.iter().cloned());
+            }
+            judged
+        }
+        Source::Claims { json, remarks } => judge::assumed(policy, request, |api| {
+            told.remarks.extend(remarks.iter().cloned());
+            told.signature = Some("claims as given, without a signature");
+            let claims = Json::parse(json.as_bytes()).map_err(|error| {
+                Fault::new(
+                    Reason::TokenMalformed,
+                    format!("the claims are not strict JSON: {error}"),
+                )
+            })?;
+            token::from_claims(&claims, policy, api)
+        }),
+    };
+    Ok((judged, told))
+}
 
-    /// Finds out what a token is worth: by the issuer's keys, those of files and those that are
-    /// fetched, or by asking the issuer.
-    fn verify(
+impl Asking<'_> {
+    /// Gives the request what it needs until it is judged: the issuer's keys, those of files and
+    /// those that are fetched, or the issuer's own answer.
+    fn finish<'a>(
         &self,
-        token: &str,
+        judging: Judging<'a>,
         offline: bool,
         loaded: &Loaded,
-        (policy, api): (&Policy, &Api),
+        policy: &Policy,
         told: &mut Told,
-    ) -> Result<Result<Arc<Verified>, Fault>, Failure> {
-        match token::whom_to_ask(token, policy, api) {
-            Ok(None) => {}
-            Ok(Some(issuer)) if offline => return Err(introspect::nobody_asked(policy, issuer)),
-            Ok(Some(issuer)) => {
-                return introspect::ask(token, issuer, self.config, (policy, api), told);
-            }
-            Err(fault) => return Ok(Err(fault)),
-        }
+    ) -> Result<Judged<'a>, Failure> {
         let mut keys = Fetched::new(loaded, &self.config.keys);
-        let mut result = token::verify(token, policy, api, &keys);
-        if let Some(asked) = keys.wanted() {
-            if offline {
-                told.signature = Some("its signature was NOT checked (--offline)");
-                told.remarks
-                    .push("the signature was NOT checked: `--offline` fetches no keys".to_owned());
-                return Ok(token::unsigned(token, policy, api).map(Arc::new));
-            }
-            if let Err(error) = keys.fetch(&asked)? {
-                told.remarks.push(format!(
-                    "{error}; `--offline` decides without the signature"
-                ));
-            }
-            result = token::verify(token, policy, api, &keys);
+        let mut without_keys = false;
+        let mut judging = judging;
+        loop {
+            judging = match judging {
+                Judging::Judged(judged) => return Ok(judged),
+                Judging::Verify(verify) if without_keys => {
+                    let verified = token::unsigned(verify.token(), policy, verify.api());
+                    verify.answer(verified.map(Arc::new))
+                }
+                Judging::Verify(verify) => {
+                    let verified = token::verify(verify.token(), policy, verify.api(), &keys);
+                    if verified.is_ok() {
+                        told.signature = Some("its signature is good");
+                    }
+                    verify.answer(verified.map(Arc::new))
+                }
+                // Those of a file are as they are.
+                Judging::AwaitKeys(wanted) if !wanted.are_missing() => wanted.give_up(),
+                Judging::AwaitKeys(wanted) if offline => {
+                    without_keys = true;
+                    told.signature = Some("its signature was NOT checked (--offline)");
+                    told.remarks.push(
+                        "the signature was NOT checked: `--offline` fetches no keys".to_owned(),
+                    );
+                    wanted.again()
+                }
+                Judging::AwaitKeys(wanted) => {
+                    if let Err(error) = keys.fetch(wanted.owner())? {
+                        told.remarks.push(format!(
+                            "{error}; `--offline` decides without the signature"
+                        ));
+                    }
+                    wanted.again()
+                }
+                Judging::Introspect(question) if offline => {
+                    return Err(introspect::nobody_asked(policy, question.issuer()));
+                }
+                Judging::Introspect(question) => {
+                    introspect::ask(question, self.config, policy, told)?
+                }
+                Judging::UseProof(once) => {
+                    told.remarks.push(
+                        "the DPoP proof is good; whether it was used before, only the daemon knows"
+                            .to_owned(),
+                    );
+                    Judging::Judged(once.answer(Ok(())))
+                }
+            };
         }
-        if result.is_ok() {
-            told.signature = Some("its signature is good");
-        }
-        Ok(result.map(Arc::new))
     }
 }
 

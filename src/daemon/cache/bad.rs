@@ -8,9 +8,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::{Asked, AskedKeys, Digest, SHARDS, Under};
+use super::{AskedKeys, Digest, SHARDS, Under};
 use crate::engine::Fault;
 use crate::keys::KeySet;
+use crate::settings::KeyOwner;
 
 /// How long a bad token is remembered. Longer saves little, and what is not remembered can't be
 /// wrong.
@@ -40,7 +41,7 @@ pub struct Entry {
     api: String,
     /// Whose keys did not fit, and which they were. Weak, so that old keys are not kept alive; and
     /// the place in memory is nobody else's while this is there.
-    keys: Option<(Asked, Weak<KeySet>)>,
+    keys: Option<(KeyOwner, Weak<KeySet>)>,
 }
 
 impl Entry {
@@ -49,7 +50,7 @@ impl Entry {
             None => None,
             // A fault that there are no keys is not the token's.
             Some((_, None)) => return None,
-            Some((asked, Some(keys))) => Some((asked, keys)),
+            Some((owner, Some(keys))) => Some((owner, keys)),
         };
         Some(Entry {
             fault,
@@ -59,15 +60,10 @@ impl Entry {
         })
     }
 
-    /// Whose keys were asked for.
-    pub fn asked(&self) -> Option<Asked> {
-        self.keys.as_ref().map(|(asked, _)| asked.clone())
-    }
-
     /// Whether a verification would find the same.
     pub fn holds(&self, under: &Under<'_>) -> bool {
-        let same_keys = |(asked, keys): &(Asked, Weak<KeySet>)| {
-            let now = under.keys.of(asked.issuer, asked.tenant.as_ref());
+        let same_keys = |(owner, keys): &(KeyOwner, Weak<KeySet>)| {
+            let now = under.keys.of(owner.issuer, owner.tenant.as_ref());
             now.is_some_and(|now| std::ptr::eq(keys.as_ptr(), Arc::as_ptr(&now)))
         };
         self.generation == under.generation

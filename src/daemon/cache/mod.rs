@@ -30,7 +30,7 @@ use super::random::{self, NoRandom};
 use crate::engine::{Api, Fault, Policy};
 use crate::keys::{KeySet, Keys};
 use crate::reason::Reason;
-use crate::settings::{IssuerId, Tenant};
+use crate::settings::{IssuerId, KeyOwner, Tenant};
 use crate::token::{self, MAX_TOKEN_BYTES, Verified};
 use bad::Bad;
 use flight::{Flights, Seat};
@@ -88,24 +88,6 @@ pub struct Under<'s> {
     pub keys: &'s (dyn Keys + Sync),
 }
 
-/// Why a token was not verified.
-#[derive(Debug)]
-pub struct Failed {
-    /// The fault.
-    pub fault: Fault,
-    /// Whose keys were asked for, where it came to that.
-    pub asked: Option<Asked>,
-}
-
-/// Whose keys were asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// The issuer.
-    pub issuer: IssuerId,
-    /// Its tenant, where each has keys of its own.
-    pub tenant: Option<Tenant>,
-}
-
 /// Verified tokens, and those that were found bad.
 pub struct Cache {
     /// `None` where nothing is to be kept.
@@ -148,13 +130,13 @@ impl Cache {
     /// Verifies a token as [`token::verify`] does, or remembers that this was done.
     ///
     /// Where the same token is being verified, that is waited for.
-    pub async fn verify(&self, token: &str, under: &Under<'_>) -> Result<Arc<Verified>, Failed> {
+    pub async fn verify(&self, token: &str, under: &Under<'_>) -> Result<Arc<Verified>, Fault> {
         let memory = match &self.memory {
             // One that is too long to be a token is refused for less than its digest would cost.
             Some(memory) if token.len() <= MAX_TOKEN_BYTES => memory,
             _ => {
                 self.metrics.token_lookup(Lookup::Miss);
-                return under.verify(token).map_err(Failed::from);
+                return under.verify(token).map_err(|(fault, _)| fault);
             }
         };
         let digest = memory.digester.digest(token);
@@ -191,7 +173,7 @@ impl Cache {
 
 impl Memory {
     /// What is known of a token, where that still holds.
-    fn find(&self, digest: &Digest, under: &Under<'_>) -> Option<Result<Arc<Verified>, Failed>> {
+    fn find(&self, digest: &Digest, under: &Under<'_>) -> Option<Result<Arc<Verified>, Fault>> {
         let good = self.good.get(digest, under.generation);
         if let Some(verified) = good
             && verified.holds(under.policy, under.api, under.keys)
@@ -199,12 +181,7 @@ impl Memory {
             return Some(Ok(verified));
         }
         let bad = self.bad.get(digest, Instant::now())?;
-        bad.holds(under).then(|| {
-            Err(Failed {
-                fault: bad.fault.clone(),
-                asked: bad.asked(),
-            })
-        })
+        bad.holds(under).then(|| Err(bad.fault.clone()))
     }
 
     /// Verifies a token, and keeps what came of it where that is the token's own.
@@ -213,7 +190,7 @@ impl Memory {
         token: &str,
         digest: Digest,
         under: &Under<'_>,
-    ) -> Result<Arc<Verified>, Failed> {
+    ) -> Result<Arc<Verified>, Fault> {
         match under.verify(token) {
             Ok(verified) => {
                 self.good.put(digest, under.generation, verified.clone());
@@ -223,11 +200,11 @@ impl Memory {
             // API may be refused here and accepted a moment later, or elsewhere.
             Err((fault, keys)) => {
                 if is_the_tokens_own(fault.reason)
-                    && let Some(bad) = bad::Entry::new(under, keys.clone(), fault.clone())
+                    && let Some(bad) = bad::Entry::new(under, keys, fault.clone())
                 {
                     self.bad.put(digest, bad, Instant::now());
                 }
-                Err(Failed::from((fault, keys)))
+                Err(fault)
             }
         }
     }
@@ -242,16 +219,7 @@ fn is_the_tokens_own(reason: Reason) -> bool {
 }
 
 /// The keys that a verification has asked for: whose, and which there were.
-type AskedKeys = Option<(Asked, Option<Weak<KeySet>>)>;
-
-impl From<(Fault, AskedKeys)> for Failed {
-    fn from((fault, keys): (Fault, AskedKeys)) -> Failed {
-        Failed {
-            fault,
-            asked: keys.map(|(asked, _)| asked),
-        }
-    }
-}
+type AskedKeys = Option<(KeyOwner, Option<Weak<KeySet>>)>;
 
 impl Under<'_> {
     fn verify(&self, token: &str) -> Result<Arc<Verified>, (Fault, AskedKeys)> {
@@ -274,12 +242,12 @@ struct Watched<'s> {
 impl Keys for Watched<'_> {
     fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
         let keys = self.keys.of(issuer, tenant);
-        let asked = Asked {
+        let owner = KeyOwner {
             issuer,
             tenant: tenant.cloned(),
         };
         self.asked
-            .set(Some((asked, keys.as_ref().map(Arc::downgrade))));
+            .set(Some((owner, keys.as_ref().map(Arc::downgrade))));
         keys
     }
 }

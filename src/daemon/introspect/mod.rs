@@ -27,11 +27,8 @@ use super::config::{self, Config};
 use super::keys::{Fetcher, Named};
 use super::metrics::{Introspections, Metrics};
 use super::notices::{Notice, Notices};
-use crate::engine::{Api, Fault, Policy};
 use crate::model::{Issuer, Model};
-use crate::reason::Reason;
 use crate::settings::{IssuerId, IssuerUrl};
-use crate::token::Verified;
 use credentials::Credentials;
 pub use memory::Known;
 use memory::Memory;
@@ -190,37 +187,21 @@ pub fn unconfigured(model: &Model, config: &config::Introspection) -> Vec<String
         .collect()
 }
 
-/// The fault of a token whose issuer can't be asked. Why not is for the operator alone.
-pub fn unavailable(policy: &Policy, issuer: IssuerId) -> Fault {
-    let name = policy.issuer(issuer).map_or("", |it| it.name.as_str());
-    Fault::new(
-        Reason::KeysUnavailable,
-        format!("{name} can't be asked about the token at the moment; try again later"),
-    )
-}
-
 /// Whom a policy asks, by the number of the issuer.
 #[derive(Debug)]
 pub struct Endpoints(Vec<Option<Arc<Endpoint>>>);
 
 impl Endpoints {
-    /// What an issuer says of a token, as one policy reads it; a fault where it says that it is
-    /// worth nothing, and where it can't be asked until `patience`.
-    pub async fn introspected(
+    /// What an issuer says of a token; `None` where it can't be asked until `patience`.
+    pub async fn ask(
         &self,
         token: &str,
-        (generation, policy): (u64, &Policy),
-        api: &Api,
         issuer: IssuerId,
         patience: Instant,
-    ) -> Result<Arc<Verified>, Fault> {
-        let at = usize::try_from(issuer.0).unwrap_or(usize::MAX);
-        let known = match self.0.get(at).and_then(Option::as_ref) {
-            Some(endpoint) => endpoint.ask(token, patience).await.ok(),
-            None => None,
-        };
-        let known = known.ok_or_else(|| unavailable(policy, issuer))?;
-        known.under(generation, policy, api, issuer)
+    ) -> Option<Arc<Known>> {
+        let at = usize::try_from(issuer.0).ok()?;
+        let endpoint = self.0.get(at)?.as_ref()?;
+        endpoint.ask(token, patience).await.ok()
     }
 }
 

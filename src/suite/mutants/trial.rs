@@ -153,13 +153,9 @@ impl<'p> Trial<'p> {
     /// Whether a request of a test is decided otherwise than the test expects.
     fn notices(&self, policy: &Policy, asked: &[&Asked<'_>]) -> bool {
         asked.iter().any(|asked| {
-            exchange::decide(
-                policy,
-                asked.test,
-                asked.wanted,
-                self.now,
-                |_, _, decision| run::difference(&asked.wanted.outcome, decision).is_some(),
-            )
+            exchange::decide(policy, asked.test, asked.wanted, self.now, |_, decision| {
+                run::difference(&asked.wanted.outcome, decision).is_some()
+            })
         })
     }
 

@@ -3,6 +3,7 @@
 mod bad;
 mod conformance;
 mod introspected;
+mod judge;
 mod kinds;
 mod oracle;
 mod properties;

@@ -10,7 +10,7 @@ use portcullis::keys::{KeySet, Keys, Provenance, parse};
 use portcullis::model::Model;
 use portcullis::settings::{IssuerId, Tenant};
 use portcullis::source::Sources;
-use portcullis::token::{Admitted, Sender, Verified, admit, claimed, verify};
+use portcullis::token::{Admitted, Sender, Verified, admit, from_claims, verify};
 use serde_json::{Value, json};
 
 use crate::support::mint::{Signer, key_set};
@@ -118,6 +118,11 @@ impl World {
         world
     }
 
+    /// The keys of its issuers.
+    pub fn keys(&self) -> &dyn Keys {
+        &self.keys
+    }
+
     /// The first API of the policy.
     pub fn api(&self) -> &Api {
         self.policy.apis().first().expect("an API")
@@ -125,7 +130,10 @@ impl World {
 
     /// Verifies a token and admits it to an API.
     pub fn at(&self, api: &Api, token: &str, now: f64) -> Result<Verified, Fault> {
-        let verified = verify(token, &self.policy, api, &self.keys)?;
+        self.admitted(verify(token, &self.policy, api, &self.keys)?, api, now)
+    }
+
+    fn admitted(&self, verified: Verified, api: &Api, now: f64) -> Result<Verified, Fault> {
         let admitted = admit(&verified, &self.policy, api, &Sender::Assumed, now)?;
         assert_eq!(admitted, Admitted::Wholly);
         Ok(verified)
@@ -140,7 +148,8 @@ impl World {
     pub fn asked_claims(&self, claims: &Value) -> Result<Verified, Fault> {
         let text = claims.to_string();
         let json = Json::parse(text.as_bytes()).expect("claims");
-        claimed(&json, &self.policy, self.api(), NOW)
+        let verified = from_claims(&json, &self.policy, self.api())?;
+        self.admitted(verified, self.api(), NOW)
     }
 }
 

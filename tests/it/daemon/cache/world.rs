@@ -6,10 +6,11 @@ use std::sync::{Arc, LazyLock};
 use portcullis::daemon::cache::{Cache, Under};
 use portcullis::daemon::config;
 use portcullis::daemon::metrics::Metrics;
-use portcullis::engine::{self, Evidence, Fault, Policy, Request, Scheme};
+use portcullis::engine::{self, Fault, Policy, Request};
+use portcullis::judge::{self, Client, Judging};
 use portcullis::keys::{KeySet, Keys, Provenance, parse};
 use portcullis::settings::{IssuerId, Tenant};
-use portcullis::token::{Demands, Sender, Shown, Verified, admit};
+use portcullis::token::Verified;
 use serde_json::{Value, json};
 
 use crate::support::mint::{Signer, key_set};
@@ -302,10 +303,6 @@ impl World {
     /// What is decided with the cache.
     pub async fn cached(&self, token: &str, host: usize) -> String {
         let verified = self.cache.verify(token, &self.under(host)).await;
-        let verified = match &verified {
-            Ok(verified) => Ok(&**verified),
-            Err(failed) => Err(failed.fault.clone()),
-        };
         self.decide(verified, token, host)
     }
 
@@ -313,11 +310,11 @@ impl World {
     pub fn uncached(&self, token: &str, host: usize) -> String {
         let under = self.under(host);
         let verified = portcullis::token::verify(token, under.policy, under.api, under.keys);
-        self.decide(verified.as_ref().map_err(Clone::clone), token, host)
+        self.decide(verified.map(Arc::new), token, host)
     }
 
     /// The whole of a decision.
-    fn decide(&self, verified: Result<&Verified, Fault>, token: &str, host: usize) -> String {
+    fn decide(&self, verified: Result<Arc<Verified>, Fault>, token: &str, host: usize) -> String {
         let under = self.under(host);
         let request = Request {
             method: "GET",
@@ -329,27 +326,19 @@ impl World {
             now: self.now,
             masked: false,
         };
-        let routed = under.policy.route(&request);
-        assert_eq!(routed.api().map(|api| &api.name), Some(&under.api.name));
-        let sender = Sender::Shown(Shown {
-            request: &request,
-            token,
-            scheme: Scheme::Bearer,
-            certificate: None,
-            demands: Demands::default(),
-        });
-        let admitted = verified.and_then(|verified| {
-            let admitted = admit(verified, under.policy, under.api, &sender, self.now)?;
-            Ok((verified, admitted))
-        });
-        let evidence = match &admitted {
-            Ok((verified, _)) => Evidence::Token {
-                facts: verified.facts(),
-                kind: verified.kind(),
-            },
-            Err(fault) => Evidence::Fault(fault),
+        let judging = judge::beside(under.policy, &request, token, Client::default());
+        let Judging::Verify(verify) = judging else {
+            panic!("{judging:?}");
         };
-        let decision = engine::decide(&routed, evidence);
+        assert_eq!(verify.api().name, under.api.name);
+        let judged = match verify.answer(verified) {
+            Judging::Judged(judged) => judged,
+            Judging::AwaitKeys(wanted) => wanted
+                .give_up()
+                .by(&self.keys, |_| panic!("no proof came with it")),
+            other => panic!("{other:?}"),
+        };
+        let decision = judged.decide();
         let outcome = match &decision {
             engine::Decision::Allow(permit) => format!("{:?}", permit.headers_to_set()),
             engine::Decision::Deny(denial) => format!("{:?}", denial.challenge()),

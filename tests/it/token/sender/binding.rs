@@ -3,12 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::engine::Scheme;
-use portcullis::json::Json;
 use portcullis::keys::Thumbprint;
-use portcullis::token::claimed;
 use serde_json::{Value, json};
 
-use super::super::world::{NOW, claims};
+use super::super::world::claims;
 use super::{Attempt, policy, said, thumbprint};
 use crate::support::mint::Signer;
 
@@ -211,12 +209,12 @@ fn the_thumbprint_of_a_certificate_is_that_of_the_rfc() {
 fn claims_as_given_are_taken_as_from_the_right_sender() {
     let outcome = |issuer: &str, cnf: Value| {
         let world = policy(issuer, "");
-        let text = claims(&json!({"cnf": cnf})).to_string();
-        let json = Json::parse(text.as_bytes()).expect("claims");
-        claimed(&json, &world.policy, world.api(), NOW).map_or_else(
-            |fault| fault.reason.code().to_owned(),
-            |_| "admitted".to_owned(),
-        )
+        world
+            .asked_claims(&claims(&json!({"cnf": cnf})))
+            .map_or_else(
+                |fault| fault.reason.code().to_owned(),
+                |_| "admitted".to_owned(),
+            )
     };
     let x5t = Thumbprint::of_certificate(b"own").to_string();
     let jkt = json!({"jkt": x5t});
