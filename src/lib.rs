@@ -88,10 +88,10 @@ pub mod judge;
 pub mod keys;
 #[cfg(feature = "daemon")]
 pub mod load;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "lsp")]
 pub mod lsp;
 pub mod model;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod pattern;
 pub mod policy;

@@ -55,8 +55,10 @@ use crate::syntax::ast;
 
 pub use claims::REGISTERED;
 pub use files::{Files, referenced_files};
-#[cfg(feature = "daemon")]
-pub(crate) use urls::{is_loopback, is_scope, normal_host, parse_url, split_port};
+#[cfg(any(feature = "lsp", feature = "openapi"))]
+pub(crate) use urls::is_scope;
+#[cfg(feature = "openapi")]
+pub(crate) use urls::{is_loopback, normal_host, parse_url, split_port};
 
 use claims::ClaimsOf;
 use conditions::Env;

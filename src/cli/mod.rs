@@ -6,14 +6,18 @@
 mod check;
 mod claims;
 mod completions;
+#[cfg(feature = "openapi")]
 mod coverage;
 mod dev;
 mod diff;
 mod explanation;
 mod fmt;
+#[cfg(feature = "openapi")]
 mod import;
+#[cfg(feature = "lsp")]
 mod lsp;
 mod mint;
+#[cfg(feature = "openapi")]
 mod openapi;
 mod output;
 mod policy;
@@ -83,10 +87,13 @@ enum Verb {
     Test(test::Arguments),
     Why(Box<why::Arguments>),
     Diff(diff::Arguments),
+    #[cfg(feature = "openapi")]
     Coverage(coverage::Arguments),
+    #[cfg(feature = "openapi")]
     Import(import::Arguments),
     ProxyConfig(proxy_config::Arguments),
     Serve(serve::Arguments),
+    #[cfg(feature = "lsp")]
     Lsp(lsp::Arguments),
     Completions(completions::Arguments),
 }
@@ -107,10 +114,13 @@ pub fn run() -> ExitCode {
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
+        #[cfg(feature = "openapi")]
         Verb::Coverage(arguments) => coverage::run(&arguments),
+        #[cfg(feature = "openapi")]
         Verb::Import(arguments) => import::run(&arguments),
         Verb::ProxyConfig(arguments) => proxy_config::run(&arguments),
         Verb::Serve(arguments) => serve::run(&arguments),
+        #[cfg(feature = "lsp")]
         Verb::Lsp(arguments) => lsp::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
     };

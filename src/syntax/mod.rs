@@ -18,7 +18,7 @@ mod scan;
 mod tokens;
 
 pub use ahead::{Ahead, Lexical, Wanted, ahead};
-#[cfg(feature = "daemon")]
+#[cfg(feature = "openapi")]
 pub(crate) use build::is_path_literal;
 pub use context::Context;
 pub use layout::{format, is_relaid, layout};

@@ -137,6 +137,19 @@ fn links_lead_somewhere() {
     }
 }
 
+/// `cargo dev` is an alias of this repository; `.ci/run` builds with its features.
+#[test]
+fn the_first_command_of_the_readme_is_one() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect(path);
+    assert!(read("README.md").contains("\n    cargo dev policies/spa\n"));
+    let config = read(".cargo/config.toml");
+    let alias = config
+        .lines()
+        .find_map(|line| line.strip_prefix("dev = \"run ")?.strip_suffix(" -- dev\""))
+        .expect("the alias");
+    assert!(read(".ci/run").contains(&format!("cargo clippy --locked {alias} --")));
+}
+
 /// The anchor that a heading gets.
 fn anchor(heading: &str) -> String {
     heading

@@ -3,6 +3,10 @@
 
 mod memory;
 mod nonces;
+#[cfg(feature = "redis")]
+mod shared;
+#[cfg(not(feature = "redis"))]
+#[path = "not_shared.rs"]
 mod shared;
 
 use std::time::{Duration, Instant, SystemTime};

@@ -20,7 +20,7 @@ pub(super) use declarations::{
 };
 pub(super) use issuers::{claim_declaration, issuer_name, issuer_setting};
 pub(super) use literals::is_name;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "openapi")]
 pub(crate) use paths::is_literal as is_path_literal;
 pub(super) use routes::{route, under};
 pub(super) use tests::{expectation, test_claim, test_name, test_token};

@@ -1,0 +1,29 @@
+//! What stands in for `shared` in a build without the feature `redis`: a configuration that names a
+//! server is refused.
+
+use std::time::{Duration, Instant};
+
+use super::Seen;
+use crate::token::Proof;
+
+/// A server that remembers proofs; there is none.
+#[derive(Debug)]
+pub enum Shared {}
+
+impl Shared {
+    /// Refuses the server: proofs that are remembered by each daemon alone could be used once at
+    /// each of them.
+    pub fn new(_: &str, _: Option<&str>) -> Result<Shared, String> {
+        Err(
+            "dpop.redis: this binary was built without Redis; build it with the feature `redis`, \
+            which is on by default"
+                .to_owned(),
+        )
+    }
+
+    /// Never called.
+    #[expect(clippy::unused_async, reason = "the other one waits")]
+    pub async fn take(&self, _: &Proof, _: Duration, _: Instant) -> Result<Seen, String> {
+        match *self {}
+    }
+}
