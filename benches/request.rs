@@ -11,7 +11,7 @@
 )]
 
 #[allow(dead_code, reason = "the tests need more of it")]
-#[path = "../tests/it/support/mint.rs"]
+#[path = "../tests/support/mint.rs"]
 mod mint;
 mod policies;
 

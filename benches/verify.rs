@@ -12,7 +12,7 @@
 )]
 
 #[allow(dead_code, reason = "the tests need more of it")]
-#[path = "../tests/it/support/mint.rs"]
+#[path = "../tests/support/mint.rs"]
 mod mint;
 
 use std::hint::black_box;

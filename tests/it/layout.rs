@@ -7,7 +7,7 @@ use portcullis::diagnostic::Code;
 use portcullis::source::Sources;
 use portcullis::syntax;
 
-use crate::docs::{fenced, pages};
+use crate::support::manual::{fenced, pages};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

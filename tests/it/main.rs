@@ -1,4 +1,7 @@
-//! The integration tests, one module a stage.
+//! The integration tests of the core, and of the repository itself: one module a subject.
+//!
+//! They need no daemon, so that they can be built without it. Those of the daemon and the command
+//! line are in `tests/it_daemon`, those with real proxies in `tests/e2e`.
 
 #![allow(
     clippy::expect_used,
@@ -10,33 +13,22 @@
 mod analyze;
 mod architecture;
 mod check;
-#[cfg(feature = "daemon")]
-mod cli;
 mod corpus;
-#[cfg(feature = "daemon")]
-mod daemon;
 mod diagnostics;
 mod diff;
 mod docs;
-#[cfg(feature = "daemon")]
-mod e2e;
 mod editors;
 mod engine;
 mod json;
 mod keys;
 mod layout;
-#[cfg(feature = "daemon")]
-mod load;
-#[cfg(feature = "daemon")]
-mod lsp;
-#[cfg(feature = "daemon")]
-mod openapi;
 mod policies;
 mod policy;
 mod properties;
 mod prose;
 mod reasons;
 mod security;
+#[path = "../support/mod.rs"]
 mod support;
 mod syntax;
 mod token;

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::docs::pages;
+use crate::support::manual::pages;
 
 /// What not to write, and what to write.
 const PHRASES: [(&str, &str); 27] = [

@@ -17,8 +17,8 @@ fn rows(page: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Where a test like `token::bad::a_header_is_strict` may be written: below `tests/it`, or in
-/// `src`, where a module `tests` may stand in the file that it tests.
+/// Where a test like `token::bad::a_header_is_strict` may be written: below `tests/it` or
+/// `tests/it_daemon`, in `tests/e2e`, or in `src`, where a module `tests` may stand in the file that it tests.
 fn files(modules: &[&str]) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let around = match modules {
@@ -29,8 +29,9 @@ fn files(modules: &[&str]) -> Vec<PathBuf> {
         let module = root.join(folder).join(modules.join("/"));
         [module.with_extension("rs"), module.join("mod.rs")]
     };
-    candidates("tests/it", modules)
+    ["tests/it", "tests/it_daemon", "tests"]
         .into_iter()
+        .flat_map(|folder| candidates(folder, modules))
         .chain(candidates("src", modules))
         .chain(candidates("src", around))
         .filter(|file| file.exists())

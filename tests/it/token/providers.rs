@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::world::{NOW, World};
-use crate::docs::{Fenced, fenced};
+use crate::support::manual::{Fenced, fenced};
 use crate::support::mint::{Signer, key_set};
 
 #[derive(Debug, Deserialize)]

@@ -1,0 +1,602 @@
+//! Where a token may stand, through every proxy as it really passes it on: headers that came twice,
+//! cookies in pieces, escapes in a query.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::caller::Request;
+use super::daemon::Daemon;
+use super::echo::{Echo, echoed};
+use super::http2::{self, Outcome};
+use super::provider::{ORDERS, Provider};
+use super::proxies::{Kind, Proxy};
+use super::world::reason;
+
+const POLICY: &str = include_str!("places.gate");
+
+/// How a request ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The application gets it.
+    Allowed,
+    /// portcullis refuses it, for this reason.
+    Refused(&'static str),
+}
+
+use End::{Allowed, Refused};
+
+const MALFORMED: End = Refused("request.malformed");
+const MISSING: End = Refused("token.missing");
+const OTHERS_PAGE: End = Refused("request.condition");
+
+/// A world whose policy takes tokens from several places.
+pub struct World {
+    pub upstream: Echo,
+    pub daemon: Daemon,
+    pub token: String,
+    _provider: Provider,
+}
+
+impl World {
+    pub fn start() -> Self {
+        Self::with(POLICY)
+    }
+
+    fn with(policy: &str) -> Self {
+        let provider = Provider::start();
+        Self {
+            upstream: Echo::start(),
+            daemon: Daemon::start(&policy.replace("ISSUER", &provider.issuer)),
+            token: provider.machine_token(Some(ORDERS), "read:orders", &json!({})),
+            _provider: provider,
+        }
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.daemon.policy_folder()
+    }
+
+    /// A proxy as `proxy-config` has it for this policy.
+    pub fn proxy(&self, kind: Kind) -> Proxy {
+        Proxy::start_generated(
+            kind,
+            &self.policy(),
+            self.daemon.ports,
+            self.upstream.address,
+        )
+    }
+}
+
+/// The status of a denial, as the proxy carries it.
+pub fn status(kind: Kind, code: &str) -> u16 {
+    match (code, kind) {
+        ("request.malformed", Kind::Nginx | Kind::EnvoyHttp) => 403,
+        ("request.malformed", _) => 400,
+        ("request.condition", _) => 403,
+        _ => 401,
+    }
+}
+
+pub fn at(host: &str, method: &str, target: &str) -> Request {
+    Request::to_host(method, target, &format!("{host}.example.com"))
+}
+
+fn get(host: &str) -> Request {
+    at(host, "GET", "/orders")
+}
+
+fn post(host: &str) -> Request {
+    at(host, "POST", "/orders").header("Content-Length", "0")
+}
+
+/// Requests, and how each ends.
+fn table(token: &str) -> Vec<(&'static str, Request, End)> {
+    let bearer = format!("Bearer {token}");
+    let cookie = format!("session={token}");
+    let query = format!("/orders?page=2&access_token={token}");
+    let (first, rest) = token.split_at(1);
+    let escaped = format!("/orders?access_token=%{:02x}{rest}", first.as_bytes()[0]);
+    vec![
+        (
+            "Authorization",
+            get("plain").header("Authorization", &bearer),
+            Allowed,
+        ),
+        (
+            "Authorization twice",
+            get("plain")
+                .header("Authorization", &bearer)
+                .header("Authorization", &bearer),
+            MALFORMED,
+        ),
+        (
+            "Authorization of two schemes",
+            get("plain")
+                .header("Authorization", "Basic YTpi")
+                .header("Authorization", &bearer),
+            MALFORMED,
+        ),
+        (
+            "Authorization joined",
+            get("plain").header("Authorization", &format!("{bearer}, {bearer}")),
+            MALFORMED,
+        ),
+        (
+            "a cookie that is no place",
+            get("plain").header("Cookie", &cookie),
+            MISSING,
+        ),
+        (
+            "a query that is no place",
+            at("plain", "GET", &query),
+            MISSING,
+        ),
+        //
+        (
+            "header",
+            get("header").header("X-Access-Token", token),
+            Allowed,
+        ),
+        (
+            "header twice",
+            get("header")
+                .header("X-Access-Token", token)
+                .header("x-access-token", token),
+            MALFORMED,
+        ),
+        (
+            "header joined",
+            get("header").header("X-Access-Token", &format!("{token},{token}")),
+            MALFORMED,
+        ),
+        (
+            "header beside Authorization",
+            get("header")
+                .header("X-Access-Token", token)
+                .header("Authorization", &bearer),
+            MALFORMED,
+        ),
+        (
+            "header beside another scheme",
+            get("header")
+                .header("X-Access-Token", token)
+                .header("Authorization", "Basic YTpi"),
+            MISSING,
+        ),
+        //
+        ("cookie", get("cookie").header("Cookie", &cookie), Allowed),
+        (
+            "cookie among others",
+            get("cookie").header("Cookie", &format!("a=1; {cookie}; b=2,3")),
+            Allowed,
+        ),
+        (
+            "cookie in the second header",
+            get("cookie")
+                .header("Cookie", "a=1")
+                .header("Cookie", &cookie),
+            Allowed,
+        ),
+        (
+            "cookie in the first header",
+            get("cookie")
+                .header("Cookie", &cookie)
+                .header("Cookie", "a=1"),
+            Allowed,
+        ),
+        (
+            "cookie twice",
+            get("cookie").header("Cookie", &format!("{cookie}; {cookie}")),
+            MALFORMED,
+        ),
+        (
+            "cookie twice, one empty",
+            get("cookie").header("Cookie", &format!("session=; {cookie}")),
+            MALFORMED,
+        ),
+        (
+            "cookie in two headers",
+            get("cookie")
+                .header("Cookie", &cookie)
+                .header("Cookie", "session=other"),
+            MALFORMED,
+        ),
+        (
+            "cookie behind one of two headers",
+            get("cookie")
+                .header("Cookie", "a=1")
+                .header("Cookie", &format!("session=other; {cookie}")),
+            MALFORMED,
+        ),
+        (
+            "cookie joined",
+            get("cookie").header("Cookie", &format!("a=1, {cookie}")),
+            MALFORMED,
+        ),
+        (
+            "cookie beside Authorization",
+            get("cookie")
+                .header("Cookie", &cookie)
+                .header("Authorization", &bearer),
+            MALFORMED,
+        ),
+        (
+            "another cookie",
+            get("cookie").header("Cookie", "a=1"),
+            MISSING,
+        ),
+        (
+            "cookie, asked by another page",
+            get("cookie")
+                .header("Cookie", &cookie)
+                .header("Origin", "https://evil.example"),
+            Allowed,
+        ),
+        (
+            "cookie, posted by nobody",
+            post("cookie").header("Cookie", &cookie),
+            OTHERS_PAGE,
+        ),
+        (
+            "cookie, posted by another page",
+            post("cookie")
+                .header("Cookie", &cookie)
+                .header("Origin", "https://evil.example"),
+            OTHERS_PAGE,
+        ),
+        (
+            "cookie, posted by a page without an origin",
+            post("cookie")
+                .header("Cookie", &cookie)
+                .header("Origin", "null"),
+            OTHERS_PAGE,
+        ),
+        (
+            "cookie, posted by two pages",
+            post("cookie")
+                .header("Cookie", &cookie)
+                .header("Origin", "https://cookie.example.com")
+                .header("Origin", "https://evil.example"),
+            OTHERS_PAGE,
+        ),
+        (
+            "cookie, posted by its own page",
+            post("cookie")
+                .header("Cookie", &cookie)
+                .header("Origin", "https://cookie.example.com"),
+            Allowed,
+        ),
+        (
+            "cookie, posted by a listed page",
+            post("cookie")
+                .header("Cookie", &cookie)
+                .header("Origin", "https://app.example.com"),
+            Allowed,
+        ),
+        //
+        ("query", at("query", "GET", &query), Allowed),
+        ("query, escaped", at("query", "GET", &escaped), Allowed),
+        (
+            "query, its name escaped",
+            at("query", "GET", &query.replace("access", "%61ccess")),
+            Allowed,
+        ),
+        (
+            "query twice",
+            at("query", "GET", &format!("{query}&access_token={token}")),
+            MALFORMED,
+        ),
+        (
+            "query twice, once escaped",
+            at("query", "GET", &format!("{query}&%61ccess_token={token}")),
+            MALFORMED,
+        ),
+        (
+            "query behind a semicolon",
+            at("query", "GET", &query.replace("2&", "2;")),
+            MALFORMED,
+        ),
+        (
+            "query with a bad escape",
+            at("query", "GET", &format!("{query}%zz")),
+            MALFORMED,
+        ),
+        (
+            "query beside Authorization",
+            at("query", "GET", &query).header("Authorization", &bearer),
+            MALFORMED,
+        ),
+        //
+        (
+            "only in a cookie, there",
+            get("only").header("Cookie", &cookie),
+            Allowed,
+        ),
+        (
+            "only in a cookie, elsewhere",
+            get("only").header("Authorization", &bearer),
+            MISSING,
+        ),
+        //
+        (
+            "header and cookie",
+            get("every")
+                .header("X-Access-Token", token)
+                .header("Cookie", &cookie),
+            MALFORMED,
+        ),
+        (
+            "header and query",
+            at("every", "GET", &query).header("X-Access-Token", token),
+            MALFORMED,
+        ),
+        (
+            "cookie and query",
+            at("every", "GET", &query).header("Cookie", &cookie),
+            MALFORMED,
+        ),
+        (
+            "subprotocol and query",
+            at("every", "GET", &query)
+                .header("Sec-WebSocket-Protocol", &format!("bearer, {token}")),
+            MALFORMED,
+        ),
+        (
+            "subprotocol and cookie",
+            get("every")
+                .header("Sec-WebSocket-Protocol", &format!("bearer, {token}"))
+                .header("Cookie", &cookie),
+            MALFORMED,
+        ),
+        (
+            "subprotocol and header",
+            get("every")
+                .header("Sec-WebSocket-Protocol", &format!("bearer, {token}"))
+                .header("X-Access-Token", token),
+            MALFORMED,
+        ),
+        (
+            "subprotocol and Authorization",
+            get("every")
+                .header("Sec-WebSocket-Protocol", &format!("bearer, {token}"))
+                .header("Authorization", &bearer),
+            MALFORMED,
+        ),
+    ]
+}
+
+/// What a proxy refuses by itself, before anybody is asked.
+const REFUSED_BY_THE_PROXY: [(Kind, &str); 2] = [
+    (Kind::Nginx, "Authorization twice"),
+    (Kind::Nginx, "Authorization of two schemes"),
+];
+
+/// What is refused where a proxy joins two headers by a comma, and good otherwise: a cookie may
+/// begin behind a comma in one server, and in another it does not.
+const REFUSED_WHERE_JOINED: [&str; 2] =
+    ["cookie in the second header", "cookie in the first header"];
+
+/// Sends the requests of the table, and says which of them end in another way.
+fn differences(world: &World, kind: Kind, proxy: &Proxy, joins: bool) -> Vec<String> {
+    let mut differences = Vec::new();
+    for (what, request, end) in table(&world.token) {
+        let end = if joins && REFUSED_WHERE_JOINED.contains(&what) {
+            MALFORMED
+        } else {
+            end
+        };
+        let before = world.upstream.received();
+        let answer = request.send(proxy.address);
+        let got = (answer.status, reason(&answer));
+        let passed = world.upstream.received() - before;
+        let right = match end {
+            Allowed => got.0 == 200 && passed == 1,
+            Refused(_) if REFUSED_BY_THE_PROXY.contains(&(kind, what)) => {
+                got == (400, None) && passed == 0
+            }
+            Refused(code) => got == (status(kind, code), Some(code)) && passed == 0,
+        };
+        if !right {
+            differences.push(format!(
+                "{kind:?}: {what}: {end:?}, got {got:?}, {passed} passed"
+            ));
+        }
+    }
+    differences
+}
+
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn a_token_is_found_where_it_may_stand_through_every_proxy() {
+    let world = World::start();
+    for kind in Kind::ALL {
+        let proxy = world.proxy(kind);
+        let joins = kind == Kind::EnvoyHttp;
+        let differences = differences(&world, kind, &proxy, joins);
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
+}
+
+/// Envoy without `encode_raw_headers`, which its guide advises against.
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn what_envoy_has_joined_is_refused() {
+    let world = World::start();
+    let raw = "encode_raw_headers: true";
+    let proxy = Proxy::start_generated_changed(
+        Kind::EnvoyGrpc,
+        &world.policy(),
+        |text| {
+            assert!(text.contains(raw), "{text}");
+            text.replacen(raw, "encode_raw_headers: false", 1)
+        },
+        world.daemon.ports,
+        world.upstream.address,
+    );
+    let differences = differences(&world, Kind::EnvoyGrpc, &proxy, true);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// `X_Access_Token` and `X.Access.Token` are `X-Access-Token` to many applications. A proxy refuses
+/// such a name or drops it, or portcullis refuses it: the application never gets a token that nobody
+/// has checked.
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn another_spelling_is_no_second_token() {
+    let world = World::start();
+    for kind in Kind::ALL {
+        let proxy = world.proxy(kind);
+        for spelling in [
+            "X_Access_Token",
+            "x-access_token",
+            "X.Access.Token",
+            "x+access-token",
+        ] {
+            let answer = get("header")
+                .header("X-Access-Token", &world.token)
+                .header(spelling, "other")
+                .send(proxy.address);
+            let got = (answer.status, reason(&answer));
+            let fine = match kind {
+                Kind::EnvoyGrpc | Kind::EnvoyHttp if spelling.contains('_') => got == (400, None),
+                Kind::EnvoyGrpc => got == (400, Some("request.malformed")),
+                Kind::EnvoyHttp => got == (403, Some("request.malformed")),
+                Kind::Nginx => got.0 == 200 && !answer.text().contains("other"),
+                // What Caddy removes is never shown to portcullis.
+                Kind::Caddy => {
+                    got == (400, Some("request.malformed"))
+                        || got.0 == 200 && !answer.text().contains("other")
+                }
+            };
+            assert!(fine, "{kind:?} {spelling}: {answer:?} {}", answer.text());
+        }
+    }
+}
+
+/// HTTP/2 may send a cookie for each of its pairs (RFC 9113, section 8.2.3).
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn what_came_in_pieces_and_what_came_twice_over_http2() {
+    let world = World::start();
+    let cookie = format!("session={}", world.token);
+    let host = "cookie.example.com";
+    for kind in Kind::ALL {
+        let proxy = Proxy::start_generated_changed(
+            kind,
+            &world.policy(),
+            |text| with_http2(kind, &text),
+            world.daemon.ports,
+            world.upstream.address,
+        );
+        let ask = |crumbs: &[&str]| {
+            let headers: Vec<(&str, &str)> =
+                crumbs.iter().map(|crumb| ("cookie", *crumb)).collect();
+            http2::get_from(proxy.address, host, b"/orders", &headers).expect("frames")
+        };
+        for crumbs in [
+            &["a=1", &cookie, "b=2"][..],
+            &[&cookie, "a=1"],
+            &["a=1", &cookie],
+        ] {
+            let outcome = ask(crumbs);
+            let Outcome::Answered { status: 200, body } = outcome else {
+                panic!("{kind:?}: {outcome:?}");
+            };
+            // The application gets what was judged.
+            let echo = serde_json::from_slice(&body).expect("JSON");
+            assert_eq!(echoed(&echo, "cookie"), [crumbs.join("; ")], "{kind:?}");
+        }
+        let bearer = format!("Bearer {}", world.token);
+        for (host, name, value) in [
+            ("plain.example.com", "authorization", bearer.as_str()),
+            ("header.example.com", "x-access-token", &world.token),
+        ] {
+            let ask = |count: usize| {
+                let headers = vec![(name, value); count];
+                http2::get_from(proxy.address, host, b"/orders", &headers).expect("frames")
+            };
+            let once = ask(1);
+            assert!(
+                matches!(once, Outcome::Answered { status: 200, .. }),
+                "{kind:?}: {once:?}"
+            );
+            let before = world.upstream.received();
+            let twice = ask(2);
+            let refused = match twice {
+                Outcome::Answered { status, .. } => (400..404).contains(&status),
+                Outcome::Refused => true,
+            };
+            assert!(refused, "{kind:?} {name}: {twice:?}");
+            assert_eq!(world.upstream.received(), before, "{kind:?} {name}");
+        }
+        for crumbs in [
+            &[cookie.as_str(), "session=other"][..],
+            &["session=other", "a=1", &cookie],
+            &["a=1, session=other", &cookie],
+        ] {
+            let outcome = ask(crumbs);
+            let Outcome::Answered {
+                status: found,
+                body,
+            } = outcome
+            else {
+                panic!("{kind:?}: {outcome:?}");
+            };
+            assert_eq!(found, status(kind, "request.malformed"), "{kind:?}");
+            let body = String::from_utf8_lossy(&body);
+            assert!(body.contains("\"request.malformed\""), "{kind:?}: {body}");
+        }
+    }
+}
+
+/// The same with HTTP/2 at its listener, without TLS. Envoy has it already.
+fn with_http2(kind: Kind, text: &str) -> String {
+    let (before, after) = match kind {
+        Kind::EnvoyGrpc | Kind::EnvoyHttp => return text.to_owned(),
+        Kind::Nginx => ("listen 127.0.0.1:8000;", "listen 127.0.0.1:8000 http2;"),
+        Kind::Caddy => (
+            "\tadmin off\n",
+            "\tadmin off\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n",
+        ),
+    };
+    assert!(text.contains(before), "{text}");
+    text.replacen(before, after, 1)
+}
+
+/// `forward no token`, where each place that it can stand in is a header of its own.
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn a_token_that_is_kept_reaches_no_application_through_any_proxy() {
+    let world = World::with(
+        r#"
+issuer idp { url "ISSUER" }
+api kept {
+    host      "kept.example.com"
+    issuer    idp
+    audience  "https://api.example.com"
+    token in  header "x-access-token"
+    forward   sub as "x-user-id"
+    forward   no token
+    GET /orders requires scope "read:orders"
+    GET /public public
+}
+"#,
+    );
+    let token = &world.token;
+    for kind in Kind::ALL {
+        let proxy = world.proxy(kind);
+        for (header, value) in [
+            ("Authorization", format!("Bearer {token}")),
+            ("X-Access-Token", token.clone()),
+        ] {
+            for target in ["/orders", "/public"] {
+                let answer = at("kept", "GET", target)
+                    .header(header, &value)
+                    .send(proxy.address);
+                assert_eq!(answer.status, 200, "{kind:?} {header}: {answer:?}");
+                assert!(!answer.text().contains(token), "{kind:?} {header} {target}");
+            }
+        }
+    }
+}

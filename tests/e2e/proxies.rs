@@ -1,0 +1,263 @@
+//! Real proxies with the files of `deploy/`, or with what `portcullis proxy-config`
+//! writes, moved to the ports of a test.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::process::{self, Process};
+use crate::support::envoy::config as envoy_config;
+
+/// The proxies that have a configuration in `deploy/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    EnvoyGrpc,
+    EnvoyHttp,
+    Nginx,
+    Caddy,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::EnvoyGrpc, Self::EnvoyHttp, Self::Nginx, Self::Caddy];
+}
+
+/// Where portcullis listens, or would.
+#[derive(Clone, Copy)]
+pub struct Portcullis {
+    pub grpc: u16,
+    pub http: u16,
+}
+
+/// A running proxy.
+pub struct Proxy {
+    /// Where it listens.
+    pub address: SocketAddr,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of the upstream, which asks portcullis, with the
+    /// file of `deploy/`.
+    pub fn start(kind: Kind, portcullis: Portcullis, upstream: SocketAddr) -> Self {
+        Self::with(kind, &deployed(kind), portcullis, upstream)
+    }
+
+    /// Starts a proxy with what `portcullis proxy-config` writes for a policy.
+    pub fn start_generated(
+        kind: Kind,
+        policy: &Path,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        Self::with(kind, &generated(kind, policy, None), portcullis, upstream)
+    }
+
+    /// The same for a policy and a `portcullis.yaml`.
+    pub fn start_generated_with(
+        kind: Kind,
+        policy: &Path,
+        configuration: &Path,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        let text = generated(kind, policy, Some(configuration));
+        Self::with(kind, &text, portcullis, upstream)
+    }
+
+    /// The same with that changed.
+    pub fn start_generated_changed(
+        kind: Kind,
+        policy: &Path,
+        change: impl FnOnce(String) -> String,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        Self::with(
+            kind,
+            &change(generated(kind, policy, None)),
+            portcullis,
+            upstream,
+        )
+    }
+
+    /// The same with the file of `deploy/` changed.
+    pub fn start_changed(
+        kind: Kind,
+        change: impl FnOnce(String) -> String,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        Self::with(kind, &change(deployed(kind)), portcullis, upstream)
+    }
+
+    fn with(kind: Kind, text: &str, portcullis: Portcullis, upstream: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let port = process::free_port();
+        let asked = match kind {
+            Kind::EnvoyGrpc => ("9191", portcullis.grpc),
+            _ => ("9190", portcullis.http),
+        };
+        let admin = process::free_port();
+        let mut ports = vec![("8000", port), ("8080", upstream.port()), asked];
+        if matches!(kind, Kind::EnvoyGrpc | Kind::EnvoyHttp) {
+            ports.push(("9901", admin));
+        }
+        let text = patient(kind, &moved(text, &ports));
+        let (command, ready_at) = match kind {
+            Kind::EnvoyGrpc | Kind::EnvoyHttp => (envoy(&text, folder.path()), admin),
+            Kind::Nginx => (nginx(&text, folder.path()), port),
+            Kind::Caddy => (caddy(&text, folder.path()), port),
+        };
+        let mut process = Process::start(&format!("{kind:?}"), &command, folder.path());
+        process.wait_for_port(ready_at);
+        process.wait_for_port(port);
+        Self {
+            address: process::local(port),
+            _process: process,
+            _folder: folder,
+        }
+    }
+}
+
+/// The file of `deploy/`.
+fn deployed(kind: Kind) -> String {
+    let file = match kind {
+        Kind::EnvoyGrpc => "envoy/ext-authz-grpc.yaml",
+        Kind::EnvoyHttp => "envoy/ext-authz-http.yaml",
+        Kind::Nginx => "nginx/nginx.conf",
+        Kind::Caddy => "caddy/Caddyfile",
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("deploy")
+        .join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The fragments of `portcullis proxy-config`, put where they say that they
+/// belong, with the ports of `deploy/`.
+fn generated(kind: Kind, policy: &Path, configuration: Option<&Path>) -> String {
+    let fragment = |arguments: &[&str]| match configuration.map(Path::to_str) {
+        Some(file) => {
+            let file = file.expect("a path in UTF-8");
+            fragment(&[arguments, &["--config", file]].concat(), policy)
+        }
+        None => fragment(arguments, policy),
+    };
+    match kind {
+        Kind::EnvoyGrpc => envoy_config(&fragment(&["envoy"])),
+        Kind::EnvoyHttp => envoy_config(&fragment(&["envoy", "--over", "http"])),
+        Kind::Nginx => format!(
+            "events {{}}\nhttp {{\n{}\nserver {{\nlisten 127.0.0.1:8000;\n{}\n\
+             location / {{ proxy_pass http://127.0.0.1:8080; }}\n}}\n}}\n",
+            fragment(&["nginx", "--part", "http"]),
+            fragment(&["nginx", "--part", "server"]),
+        ),
+        Kind::Caddy => format!(
+            "{{\n\tadmin off\n}}\n{}\nhttp://:8000 {{\n\troute {{\n\t\timport portcullis\n\
+             \t\treverse_proxy 127.0.0.1:8080\n\t}}\n}}\n",
+            fragment(&["caddy"]),
+        ),
+    }
+}
+
+/// What `portcullis proxy-config` writes for a policy.
+pub fn fragment(arguments: &[&str], policy: &Path) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .arg("proxy-config")
+        .args(arguments)
+        .arg(policy)
+        .output()
+        .expect("portcullis runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+fn envoy(text: &str, folder: &Path) -> Command {
+    let path = write(folder, "envoy.yaml", text);
+    let mut command = Command::new(process::program("envoy"));
+    command
+        .arg("--config-path")
+        .arg(path)
+        // Several of them run at once.
+        .arg("--use-dynamic-base-id")
+        .args(["--concurrency", "1", "--log-level", "warning"]);
+    command
+}
+
+fn nginx(text: &str, folder: &Path) -> Command {
+    // The compiled-in places for temporary files belong to the system's nginx.
+    let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|part| format!("    {part}_temp_path {part};\n"))
+        .concat();
+    let text = text.replacen(
+        "http {\n",
+        &format!("http {{\n    access_log off;\n{places}"),
+        1,
+    );
+    let path = write(folder, "nginx.conf", &text);
+    let mut command = Command::new(process::program("nginx"));
+    command.arg("-p").arg(folder).arg("-c").arg(path).args([
+        "-g",
+        "daemon off; pid nginx.pid;",
+        "-e",
+        "stderr",
+    ]);
+    command
+}
+
+fn caddy(text: &str, folder: &Path) -> Command {
+    let path = write(folder, "Caddyfile", text);
+    let mut command = Command::new(process::program("caddy"));
+    command
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(path)
+        .env("XDG_CONFIG_HOME", folder)
+        .env("XDG_DATA_HOME", folder);
+    command
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).expect("the test's folder can be written");
+    path
+}
+
+/// A configuration with other ports in place of the documented ones.
+fn moved(text: &str, ports: &[(&str, u16)]) -> String {
+    let mut text = text.to_owned();
+    // In two steps, since a new port may look like a documented one.
+    for (index, (documented, _)) in ports.iter().enumerate() {
+        assert!(text.contains(documented), "no {documented} in\n{text}");
+        text = text.replace(documented, &format!("<port {index}>"));
+    }
+    for (index, (_, port)) in ports.iter().enumerate() {
+        text = text.replace(&format!("<port {index}>"), &port.to_string());
+    }
+    text
+}
+
+/// A configuration with time-outs that a busy machine does not reach: what
+/// these tests show is never a matter of time.
+fn patient(kind: Kind, text: &str) -> String {
+    let short: &[(&str, &str)] = match kind {
+        Kind::EnvoyGrpc | Kind::EnvoyHttp => &[
+            (" timeout: 0.2s", " timeout: 20s"),
+            ("connect_timeout: 0.1s", "connect_timeout: 5s"),
+        ],
+        Kind::Nginx => &[
+            ("proxy_connect_timeout 1s", "proxy_connect_timeout 20s"),
+            ("proxy_send_timeout    1s", "proxy_send_timeout 20s"),
+            ("proxy_read_timeout    1s", "proxy_read_timeout 20s"),
+        ],
+        Kind::Caddy => &[],
+    };
+    short.iter().fold(text.to_owned(), |text, (short, long)| {
+        assert!(text.contains(short), "no {short} in\n{text}");
+        text.replace(short, long)
+    })
+}

@@ -1,0 +1,17 @@
+//! The integration tests of what does I/O: the daemon, the command line, loading, the language
+//! server, OpenAPI documents.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say so and stop"
+)]
+
+mod cli;
+mod daemon;
+mod load;
+mod lsp;
+mod openapi;
+#[path = "../support/mod.rs"]
+mod support;

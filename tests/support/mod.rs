@@ -1,0 +1,18 @@
+//! What the tests of several targets need.
+
+#![allow(dead_code, reason = "no target needs all of it")]
+
+pub mod conformance;
+#[cfg(feature = "daemon")]
+pub mod dpop;
+#[cfg(feature = "daemon")]
+pub mod envoy;
+pub mod expectations;
+pub mod manual;
+pub mod mint;
+pub mod policy;
+pub mod process;
+pub mod repository;
+pub mod shape;
+#[cfg(feature = "daemon")]
+pub mod tls;
