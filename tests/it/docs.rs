@@ -6,7 +6,7 @@
 //! has an error.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use portcullis::diagnostic::{has_errors, render};
 

@@ -8,6 +8,7 @@ use portcullis::source::Sources;
 use portcullis::syntax;
 
 use crate::support::manual::{fenced, pages};
+use crate::support::text::assert_same;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -47,8 +48,8 @@ fn what_is_written_anyhow_is_laid_out_like_this() {
         let after = root().join("tests/cases/fmt/after").join(name);
         let after = fs::read_to_string(after).expect("every case has what comes out");
         let shown = path.display();
-        assert_eq!(layout(&before), after, "{shown}");
-        assert_eq!(layout(&after), after, "{shown}");
+        assert_same(&layout(&before), &after, &shown);
+        assert_same(&layout(&after), &after, &shown);
         assert!(syntax::is_relaid(&before, &after), "{shown}");
     }
 }
@@ -57,12 +58,8 @@ fn what_is_written_anyhow_is_laid_out_like_this() {
 fn the_example_policies_are_laid_out() {
     for path in below(root().join("policies")) {
         let text = fs::read_to_string(&path).expect("a policy");
-        assert_eq!(
-            layout(&text),
-            text,
-            "run `portcullis fmt {}`",
-            path.display()
-        );
+        let what = format!("run `portcullis fmt {}`", path.display());
+        assert_same(&layout(&text), &text, what);
     }
 }
 
@@ -71,7 +68,7 @@ fn the_policies_in_the_manual_are_laid_out() {
     let mut seen = 0;
     for block in pages().iter().flat_map(|page| fenced(page)) {
         if block.info.starts_with("gate") {
-            assert_eq!(layout(&block.text), block.text, "{}", block.place);
+            assert_same(&layout(&block.text), &block.text, &block.place);
             seen += 1;
         }
     }
@@ -121,7 +118,7 @@ fn one_long_line_does_not_push_the_others_away() {
     let text = format!(
         "api a {{\n    GET     /b                    public\n    GET     {far}  public\n}}\n"
     );
-    assert_eq!(layout(&text), text);
+    assert_same(&layout(&text), &text, "is as it should be");
 }
 
 #[test]
@@ -135,7 +132,7 @@ fn no_line_is_too_long_for_its_columns_alone() {
         full.len() + 4 > 100,
         "it would not fit eight columns further"
     );
-    assert_eq!(layout(&text), text);
+    assert_same(&layout(&text), &text, "is as it should be");
 }
 
 #[test]

@@ -14,5 +14,6 @@ pub mod policy;
 pub mod process;
 pub mod repository;
 pub mod shape;
+pub mod text;
 #[cfg(feature = "daemon")]
 pub mod tls;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::support::run;
+use crate::support::text::assert_same;
 
 /// The verbs, in the order in which the reference has them.
 const VERBS: &[&str] = &[
@@ -86,9 +87,10 @@ fn the_reference_is_the_help() {
         std::fs::write(&path, &reference).expect("docs/cli.md can be written");
     }
     let written = std::fs::read_to_string(&path).expect("docs/cli.md");
-    assert_eq!(
-        written, reference,
-        "docs/cli.md is not what --help says; write it anew with UPDATE_DOCS=1"
+    assert_same(
+        &written,
+        &reference,
+        "docs/cli.md is not what --help says; write it anew with UPDATE_DOCS=1",
     );
 }
 

@@ -8,6 +8,7 @@ use portcullis::reason::Reason;
 use super::support::{portcullis, run};
 use crate::support::manual::{fenced, pages};
 use crate::support::repository::{Repository, isolated};
+use crate::support::text::difference;
 
 /// Where the sessions of a page find its policy.
 const POLICY: &str = "my-policy/shop.gate";
@@ -138,7 +139,8 @@ fn sessions_of_the_manual_are_as_they_are_shown() {
                 replayed.push_str(&String::from_utf8_lossy(&text));
             }
             if replayed != block.text {
-                wrong.push(format!("{} is in truth\n{replayed}", block.place));
+                let difference = difference(&block.text, &replayed);
+                wrong.push(format!("{}\n{difference}", block.place));
             }
         }
     }

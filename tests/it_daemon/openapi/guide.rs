@@ -6,6 +6,7 @@ use std::process::Output;
 
 use crate::cli::support::portcullis;
 use crate::support::manual::{Fenced, fenced};
+use crate::support::text::assert_same;
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     portcullis()
@@ -40,14 +41,18 @@ fn the_guide_shows_what_is_printed() {
     assert_eq!(ran.status.code(), Some(0));
     let policy = folder.join("policies/orders.gate");
     let made = fs::read_to_string(&policy).expect("the policy");
-    assert_eq!(made, policies[0].text);
+    assert_same(&made, &policies[0].text, "the policy of the guide");
 
     let coverage = ["coverage", "policies", "--openapi", "openapi.yaml"];
     assert_eq!(run(folder, &coverage).status.code(), Some(0));
     fs::write(&policy, &policies[1].text).expect("the policy is written");
     let ran = run(folder, &coverage);
     assert_eq!(ran.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&ran.stdout), report.text);
+    assert_same(
+        &String::from_utf8_lossy(&ran.stdout),
+        &report.text,
+        "the report of the guide",
+    );
 }
 
 #[test]

@@ -1,0 +1,25 @@
+//! Compares texts of many lines.
+
+use std::fmt::Display;
+
+use similar::TextDiff;
+
+/// Fails with the lines that differ.
+///
+/// # Panics
+///
+/// Where they do.
+#[track_caller]
+pub fn assert_same(found: &str, expected: &str, what: impl Display) {
+    if found != expected {
+        panic!("{what}\n{}", difference(expected, found));
+    }
+}
+
+/// What would have to change in `expected`, with some lines around it.
+pub fn difference(expected: &str, found: &str) -> String {
+    TextDiff::from_lines(expected, found)
+        .unified_diff()
+        .header("expected", "found")
+        .to_string()
+}
