@@ -4,6 +4,7 @@
 //! or analyses it need not check again.
 
 mod condition;
+mod key;
 mod ruling;
 
 use std::sync::Arc;
@@ -21,8 +22,10 @@ pub use crate::settings::{
     Origin, PathOptions, PathParameter, Senders, TokenKind, TokenPlace,
 };
 pub use condition::{
-    Atom, Bound, ClaimTest, Condition, ConditionKind, Members, Operand, StringSet, TextTest, Values,
+    Atom, Bound, ClaimTest, Condition, ConditionKind, Input, Members, Operand, StringSet, TextTest,
+    Values,
 };
+pub use key::{Key, Keys, Names, Own};
 
 /// A whole policy set.
 #[derive(Debug, Clone, Default)]

@@ -18,7 +18,7 @@ pub struct ApiId(pub u32);
 pub struct ClaimId(pub u32);
 
 /// What `iss` must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IssuerUrl {
     /// Exactly this.
     Exact(String),

@@ -1,7 +1,10 @@
-//! The values that policies and tokens share: their types, and ranges of addresses.
+//! The values that policies and tokens share: their types, numbers, and ranges of addresses.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// The type of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +49,80 @@ impl fmt::Display for ClaimType {
 /// The largest integer that a JSON number carries exactly in every implementation
 /// (RFC 8259, section 6): 2^53-1.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// A number that a policy writes. Zero has no sign, so that numbers which compare as equal are equal
+/// as keys, too.
+#[derive(Debug, Clone, Copy)]
+pub struct Number(f64);
+
+impl Number {
+    /// This number, which is finite.
+    pub fn new(number: f64) -> Number {
+        // The sum of both zeros is the positive one.
+        Number(number + 0.0)
+    }
+
+    /// As a double.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl PartialEq for Number {
+    fn eq(&self, other: &Number) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Eq for Number {}
+
+impl Hash for Number {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}
+
+/// Numbers that a policy lists: sorted, each once.
+#[derive(Debug, Clone)]
+pub struct Numbers(Arc<[f64]>);
+
+impl Numbers {
+    /// The set of these.
+    pub fn new(numbers: impl IntoIterator<Item = f64>) -> Numbers {
+        let numbers = numbers.into_iter().map(|number| Number::new(number).get());
+        let mut numbers: Vec<f64> = numbers.collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers.dedup();
+        Numbers(numbers.into())
+    }
+
+    fn bits(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|number| number.to_bits())
+    }
+}
+
+impl Deref for Numbers {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.0
+    }
+}
+
+impl PartialEq for Numbers {
+    fn eq(&self, other: &Numbers) -> bool {
+        self.bits().eq(other.bits())
+    }
+}
+
+impl Eq for Numbers {}
+
+impl Hash for Numbers {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.len().hash(state);
+        self.bits().for_each(|bits| bits.hash(state));
+    }
+}
 
 /// A range of addresses of one family, from `first` to `last`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

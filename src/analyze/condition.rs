@@ -250,12 +250,6 @@ pub fn parts(condition: &Condition) -> usize {
     }
 }
 
-/// Whether a part stands somewhere else than the condition that it is a part of: it is what a
-/// `let` stands for.
-pub fn is_named(part: &Condition, whole: crate::source::Span) -> bool {
-    part.span.file != whole.file || part.span.start < whole.start || part.span.end > whole.end
-}
-
 impl Study<'_> {
     fn whole(&mut self, condition: &Condition, nodes: &[Node]) -> Result<(), TooComplex> {
         let nodes: Vec<&Node> = nodes.iter().collect();
@@ -326,7 +320,7 @@ impl Study<'_> {
         nodes: &[&Node],
         cares: &[Function],
     ) -> Result<Vec<Function>, TooComplex> {
-        if !is_named(part.condition, whole.condition.span) {
+        if !part.condition.is_named(whole.condition.span) {
             return self.visit(part, nodes, cares);
         }
         if part.blind {

@@ -16,7 +16,7 @@ use super::change::{Change, Difference, Effect, Failure, Kind};
 use super::compare::{Bearer, Found, Region, Wanted};
 use super::group::{Group, Ruling};
 use super::hosts::{self, HostClass};
-use super::keys::{Sets, Writer};
+use super::keys::{Shared, Writer};
 use super::limits::{MAX_FURTHER_ROUTES, MAX_GUARD_STEPS, MAX_PATTERN_STEPS, MAX_REGIONS};
 use super::regions;
 use super::tokens::{self, Demands};
@@ -80,10 +80,10 @@ type Pairs<'m> = BTreeMap<(String, String), Vec<Aspect<'m>>>;
 
 /// Compares two policies.
 pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure> {
-    let sets = Sets::default();
+    let shared = Shared::default();
     let comparison = Comparison {
         policies: [old, new],
-        writers: [old, new].map(|policy| Writer::new(policy.model(), &sets)),
+        writers: [old, new].map(|policy| Writer::new(policy.model(), &shared)),
         methods: [old, new]
             .iter()
             .flat_map(|policy| regions::asked_methods(policy.model()))

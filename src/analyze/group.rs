@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::engine::Policy;
-use crate::model::{self, Access, Api, Guard, Model, Route};
+use crate::model::{self, Api, Condition, Guard, Key, Model, Route};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::{Method, MethodSet, PathPattern};
-use crate::settings::{ApiId, Demand, PathOptions};
+use crate::settings::{ApiId, Demand, PathOptions, PathParameter};
 
+use super::atoms::Label;
 use super::hosts::Asked;
-use super::keys::{self, Writer};
+use super::keys::Writer;
 
 /// The rules of the APIs that are asked for some hosts.
 #[derive(Debug)]
@@ -216,45 +217,55 @@ impl<'p> Ruling<'p> {
         names.join(" + ")
     }
 
-    /// The ruling written down in one way.
-    pub fn key(&self, group: &Group<'p>, writer: &Writer<'_>) -> String {
+    /// The ruling as a key: equal ones need no comparison.
+    pub fn key(&self, group: &Group<'p>, writer: &Writer<'_>) -> RulingKey<'p> {
+        let mut key = RulingKey {
+            denied: self.denied,
+            demand: self.demand,
+            options: group.options,
+            label: None,
+            everywhere: BTreeSet::new(),
+            inside: BTreeSet::new(),
+        };
         if self.denied {
-            return String::new();
+            return key;
         }
-        let mut parts = BTreeSet::new();
+        let mut reads_host = false;
+        let mut add = |condition: &Condition, parameters: &[PathParameter]| {
+            reads_host |= condition.atoms().any(|(_, atom)| atom.reads_host());
+            writer.conjuncts(condition, parameters)
+        };
         for (guard, always) in &self.guards {
-            let rule = keys::rule(&guard.path, &guard.parameters);
-            if *always {
-                if let Some(condition) = &guard.condition {
-                    writer.parts(condition, rule, &mut parts);
+            let condition = guard.condition.as_ref();
+            let own = condition.map(|condition| add(condition, &guard.parameters));
+            match own {
+                Some(own) if *always => key.everywhere.extend(own),
+                None if *always => {}
+                own => {
+                    key.inside.insert((&guard.path, own));
                 }
-                continue;
             }
-            let mut own = BTreeSet::new();
-            match &guard.condition {
-                Some(condition) => writer.parts(condition, rule, &mut own),
-                None => own.extend([String::new()]),
-            }
-            parts.insert(format!("{} {own:?}", keys::pattern(&guard.path)));
         }
         for route in &self.routes {
-            if let Access::Open {
-                condition: Some(condition),
-                ..
-            } = &route.access
-            {
-                let rule = keys::rule(&route.path, &route.parameters);
-                writer.parts(condition, rule, &mut parts);
+            if let Some(condition) = route.condition() {
+                key.everywhere.extend(add(condition, &route.parameters));
             }
         }
-        let label = if parts
-            .iter()
-            .any(|part| part.contains("host ") || part.contains("Host"))
-        {
-            format!("{:?}", group.asked.label(self.api))
-        } else {
-            String::new()
-        };
-        format!("{:?} {:?} {label} {parts:?}", self.demand, group.options)
+        key.label = reads_host.then(|| group.asked.label(self.api));
+        key
     }
+}
+
+/// A ruling as a key.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RulingKey<'p> {
+    denied: bool,
+    demand: Demand,
+    options: PathOptions,
+    /// The first label of the host, if a condition reads it.
+    label: Option<&'p Label>,
+    /// What must hold in all of the region.
+    everywhere: BTreeSet<Key>,
+    /// What must hold in parts of it, `None` where nothing passes.
+    inside: BTreeSet<(&'p PathPattern, Option<BTreeSet<Key>>)>,
 }

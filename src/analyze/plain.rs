@@ -300,7 +300,7 @@ impl<'m> Reader<'m> {
             ClaimTest::Order { bound, .. } => {
                 whole(seen);
                 match bound {
-                    Bound::Number(number) => number.abs() < LARGEST,
+                    Bound::Number(number) => number.get().abs() < LARGEST,
                     Bound::Now => true,
                 }
             }
@@ -329,7 +329,7 @@ impl<'m> Reader<'m> {
     fn operand(&self, rule: Rule<'m>, operand: &'m Operand, seen: &mut Vec<Seen<'m>>) -> bool {
         match operand {
             Operand::String(_) | Operand::Boolean(_) | Operand::Now => true,
-            Operand::Number(number) => number.abs() < LARGEST,
+            Operand::Number(number) => number.get().abs() < LARGEST,
             Operand::Path(parameter) => self.segment(rule, *parameter, seen),
             Operand::Host => {
                 seen.push(Seen::Host);

@@ -21,17 +21,19 @@ impl Around {
     /// This, and what a condition sees to.
     pub fn and(self, place: Place, condition: &Condition) -> Around {
         let verified = place.api.claims.get("email_verified").map(|claim| claim.id);
-        conjuncts(condition).fold(self, |around, conjunct| match &conjunct.kind {
-            ConditionKind::Atom(Atom::TokenFrom(_)) => Around {
-                issuer: true,
-                ..around
-            },
-            ConditionKind::Atom(Atom::Claim(id, test)) if Some(*id) == verified => Around {
-                verified: around.verified || is_true(test),
-                ..around
-            },
-            _ => around,
-        })
+        condition
+            .conjuncts()
+            .fold(self, |around, conjunct| match &conjunct.kind {
+                ConditionKind::Atom(Atom::TokenFrom(_)) => Around {
+                    issuer: true,
+                    ..around
+                },
+                ConditionKind::Atom(Atom::Claim(id, test)) if Some(*id) == verified => Around {
+                    verified: around.verified || is_true(test),
+                    ..around
+                },
+                _ => around,
+            })
     }
 }
 
@@ -47,14 +49,6 @@ fn is_true(test: &ClaimTest) -> bool {
             negated: true,
         }
     )
-}
-
-/// The conditions that must all hold for this one to hold.
-pub(super) fn conjuncts(condition: &Condition) -> Box<dyn Iterator<Item = &Condition> + '_> {
-    match &condition.kind {
-        ConditionKind::And(all) => Box::new(all.iter().flat_map(conjuncts)),
-        _ => Box::new(std::iter::once(condition)),
-    }
 }
 
 /// What is looked for, and where the whole condition stands.

@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Bound, ClaimTest, Operand, Order, StringSet, Values};
 use crate::source::Span;
 use crate::syntax::ast::{self, Comparison, Test};
-use crate::value::ClaimType;
+use crate::value::{ClaimType, Number, Numbers};
 
 use super::atoms::{set_name, test_word, wrong_element};
 use super::claims::ApiClaim;
@@ -263,9 +263,11 @@ fn operand(
         ast::Operand::Term(term) => {
             let value = env.terms.value(term, out)?;
             match (scalar, value) {
-                (Scalar::Number, Value::Number(number)) => Some(Operand::Number(number)),
+                (Scalar::Number, Value::Number(number)) => {
+                    Some(Operand::Number(Number::new(number)))
+                }
                 (Scalar::Boolean, Value::Boolean(boolean)) => Some(Operand::Boolean(boolean)),
-                (Scalar::Time, Value::Time(time)) => Some(Operand::Number(time)),
+                (Scalar::Time, Value::Time(time)) => Some(Operand::Number(Number::new(time))),
                 (Scalar::Time, Value::String(text)) => time(&text, term.span(), out),
                 (_, other) => {
                     let mut diagnostic = env.terms.mismatch(term, scalar.noun(), &other, &what);
@@ -308,7 +310,7 @@ fn time(text: &str, span: Span, out: &mut Out) -> Option<Operand> {
     if time.is_none() {
         out.say(bad_time(span, text));
     }
-    time.map(Operand::Number)
+    time.map(|time| Operand::Number(Number::new(time)))
 }
 
 fn order(
@@ -397,13 +399,11 @@ fn values(env: Env, subject: Subject, list: &ast::List, out: &mut Out) -> Option
             }
         }
     }
-    numbers.sort_by(f64::total_cmp);
-    numbers.dedup();
     booleans.sort_unstable();
     booleans.dedup();
     whole.then(|| match scalar {
         Scalar::String => Values::Strings(Arc::new(StringSet::new(None, strings))),
-        Scalar::Number | Scalar::Time => Values::Numbers(numbers.into()),
+        Scalar::Number | Scalar::Time => Values::Numbers(Numbers::new(numbers)),
         Scalar::Boolean => Values::Booleans(booleans),
     })
 }

@@ -6,15 +6,17 @@
 //! several APIs. A part is reported only if it makes no difference in any of them. Conditions on a
 //! set that is currently empty are skipped, since members may follow.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::analyze::condition::{
-    Findings, Rule, Subject, TooComplex, is_named, parts, reads_empty_set, study,
+    Findings, Rule, Subject, TooComplex, parts, reads_empty_set, study,
 };
 use crate::analyze::limits::MAX_STUDY_STEPS;
 use crate::analyze::plain::Reader;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Access, Api, ApiId, Atom, ClaimTest, Condition, ConditionKind, Demand, Model};
+use crate::model::{
+    Access, Api, ApiId, Atom, ClaimTest, Condition, ConditionKind, Demand, Key, Keys, Model,
+};
 use crate::pattern::index::Budget;
 use crate::pattern::{MethodSet, PathPattern};
 use crate::settings::PathParameter;
@@ -23,7 +25,6 @@ use crate::source::{FileId, Sources, Span};
 use super::apis::ApiInfo;
 use super::out::Out;
 use super::strength::reads_path;
-use super::written::in_order;
 
 /// The names of `let`s, by where their conditions are.
 pub(super) type Lets = BTreeMap<(FileId, u32, u32), String>;
@@ -55,22 +56,43 @@ impl<'m> Asked<'m> {
     }
 
     /// Two conditions with one key come to the same.
-    fn key(&self) -> String {
-        let mut key = format!(
-            "{} {:?} {:?} {}",
-            self.api.name,
+    fn key(&self, keys: &Keys) -> AskedKey<'m> {
+        AskedKey {
+            api: &self.api.name,
+            methods: self.methods,
+            demand: self.demand,
+            condition: keys.written(self.condition, self.parameters),
+            is_named: self.condition.is_named(self.span),
+            path: reads_path(self.condition).then_some(self.path),
+        }
+    }
+
+    /// An order of conditions with different keys that doesn't depend on where they stand.
+    fn rank<'s>(&self, sources: &'s Sources) -> impl Ord + use<'s, 'm> {
+        let is_named = self.condition.is_named(self.span);
+        let text = sources.text(self.condition.span);
+        (
+            &self.api.name,
             self.methods,
             self.demand,
-            in_order(self.condition, self.parameters)
-        );
-        if is_named(self.condition, self.span) {
-            key.push_str(" let");
-        }
-        if reads_path(self.condition) {
-            key.push_str(&format!(" {:?}", self.path));
-        }
-        key
+            is_named,
+            text,
+            self.path,
+        )
     }
+}
+
+/// A condition of a rule as a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct AskedKey<'m> {
+    api: &'m str,
+    methods: MethodSet,
+    demand: Demand,
+    condition: Key,
+    /// Whether all of it is what a `let` stands for.
+    is_named: bool,
+    /// The rule's path, if the condition reads it.
+    path: Option<&'m PathPattern>,
 }
 
 /// Says what conditions come to.
@@ -83,7 +105,8 @@ pub(super) fn check(
 ) {
     let all = conditions(infos, model);
     let mut told = Told::default();
-    let mut unknown: Vec<(&[Asked], Vec<String>)> = Vec::new();
+    let keys = Keys::default();
+    let mut unknown: Vec<(&[Asked], Vec<AskedKey>)> = Vec::new();
     for written in all.chunk_by(|a, b| a.span == b.span) {
         let plain = |asked: &Asked| {
             // Where no tokens are taken there is nothing to be said of what asks for one.
@@ -96,21 +119,23 @@ pub(super) fn check(
                 told.makes_a_difference(asked.condition, asked.span);
             }
         } else {
-            unknown.push((written, written.iter().map(Asked::key).collect()));
+            unknown.push((
+                written,
+                written.iter().map(|asked| asked.key(&keys)).collect(),
+            ));
         }
     }
-    let mut known: BTreeMap<&str, Option<Result<Findings, TooComplex>>> = unknown
+    // Each is studied once, and in an order that doesn't depend on where they stand: the budget may
+    // not do for all.
+    let mut examples: Vec<(AskedKey, &Asked)> = unknown
         .iter()
-        .flat_map(|(_, keys)| keys)
-        .map(|key| (key.as_str(), None))
+        .flat_map(|(written, keys)| keys.iter().copied().zip(*written))
         .collect();
-    let examples: BTreeMap<&str, &Asked> = unknown
-        .iter()
-        .flat_map(|(written, keys)| keys.iter().map(String::as_str).zip(*written))
-        .collect();
+    examples.sort_by_cached_key(|(_, asked)| asked.rank(sources));
+    let mut known: HashMap<AskedKey, Result<Findings, TooComplex>> = HashMap::new();
     let budget = Budget::new(MAX_STUDY_STEPS);
-    for (key, found) in &mut known {
-        if let Some(asked) = examples.get(key).filter(|_| !budget.is_exhausted()) {
+    for (key, asked) in examples {
+        if !budget.is_exhausted() && !known.contains_key(&key) {
             let subject = Subject {
                 model,
                 api: asked.api,
@@ -124,15 +149,13 @@ pub(super) fn check(
                 &budget,
             );
             if !budget.is_exhausted() {
-                *found = Some(findings);
+                known.insert(key, findings);
             }
         }
     }
     for (written, keys) in &unknown {
-        let found: Option<Vec<&Result<Findings, TooComplex>>> = keys
-            .iter()
-            .map(|key| known.get(key.as_str())?.as_ref())
-            .collect();
+        let found: Option<Vec<&Result<Findings, TooComplex>>> =
+            keys.iter().map(|key| known.get(key)).collect();
         if let Some(found) = found {
             let say = Say {
                 sources,
@@ -224,7 +247,7 @@ fn place(span: Span) -> (FileId, u32, u32) {
 impl Told {
     /// Notes that all of a condition makes a difference.
     fn makes_a_difference(&mut self, condition: &Condition, around: Span) {
-        let named = is_named(condition, around);
+        let named = condition.is_named(around);
         if named {
             self.needed_whole.insert(place(condition.span));
         }
@@ -271,7 +294,7 @@ fn numbered<'m>(condition: &'m Condition, around: Span) -> Vec<Part<'m>> {
         all: &mut Vec<Part<'m>>,
     ) {
         let mut lets = lets.to_vec();
-        if is_named(condition, around) {
+        if condition.is_named(around) {
             lets.push(condition.span);
         }
         all.push(Part {
@@ -381,7 +404,7 @@ impl Say<'_> {
 
     /// Where a rule's condition is, if it is in the rule; else the rule.
     fn place(asked: &Asked) -> Span {
-        if is_named(asked.condition, asked.span) {
+        if asked.condition.is_named(asked.span) {
             asked.span
         } else {
             asked.condition.span

@@ -5,6 +5,7 @@
 //! [`Model`]. The report doesn't depend on the order of
 //! lines, blocks or files.
 
+mod accesses;
 mod apis;
 mod atoms;
 mod beside;
@@ -44,7 +45,6 @@ mod token_places;
 mod unused;
 mod urls;
 mod values;
-mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 

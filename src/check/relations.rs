@@ -13,6 +13,7 @@ use crate::model::{Model, Route};
 use crate::pattern::{HostPattern, MethodSet, PathPattern};
 use crate::source::Span;
 
+use super::accesses::Accesses;
 use super::apis::ApiInfo;
 use super::guarding::Guards;
 use super::limits::{MAX_OVERLAP_STEPS, MAX_OVERLAPS_SHOWN, STEPS_OF_A_REPEATED_ROUTE};
@@ -20,7 +21,6 @@ use super::other_case::{Fallen, fallen};
 use super::out::Out;
 use super::region::{Example, Regions};
 use super::strength::{Answered, Strength};
-use super::written::Keys;
 use crate::pattern::index::{Budget, Index};
 
 pub(super) use messages::never_allows;
@@ -376,7 +376,7 @@ impl<'t, 'm> Together<'t, 'm> {
     /// different things. Gives how many there are.
     fn check_crossing(&self, mut shown: usize, out: &mut Out) -> usize {
         let before = shown;
-        let keys = Keys::default();
+        let accesses = Accesses::default();
         for (number, entry) in self.entries.iter().enumerate() {
             for other_number in self.index.overlapping(&entry.path, self.budget) {
                 let Some(other) = self
@@ -391,7 +391,7 @@ impl<'t, 'm> Together<'t, 'm> {
                     continue;
                 }
                 let one_api = entry.api == other.api;
-                if one_api && keys.same_access(entry.route, other.route) {
+                if one_api && accesses.same(entry.route, other.route) {
                     continue;
                 }
                 let takes = |number: usize| {

@@ -5,26 +5,24 @@
 //! what they require.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::analyze::condition::{Rule, Side, Subject, allows_more};
 use crate::analyze::limits::MAX_STUDY_STEPS;
 use crate::analyze::plain::{Reader, Sight};
-use crate::model::{Access, Api, Condition, Demand, Model, Route};
+use crate::model::{Access, Api, Condition, Demand, Key, Keys, Model, Own, Route};
 use crate::pattern::index::Budget;
 use crate::pattern::{MethodSet, PathPattern};
 use crate::settings::PathParameter;
 
-use super::beside::conjuncts;
 use super::guarding::Guards;
-use super::written::joined;
 
 /// Compares routes of a policy.
 pub(super) struct Strength<'m> {
     model: &'m Model,
     budget: Budget,
-    known: RefCell<BTreeMap<String, bool>>,
+    keys: Keys,
+    known: RefCell<HashMap<Question, bool>>,
 }
 
 /// Requests that some routes of one API answer together.
@@ -33,6 +31,24 @@ pub(super) struct Answered<'m> {
     pub routes: Vec<&'m Route>,
     /// The requests' paths.
     pub path: PathPattern,
+}
+
+/// Two questions that are equal have one answer.
+#[derive(PartialEq, Eq, Hash)]
+struct Question {
+    api: String,
+    methods: MethodSet,
+    sides: [AskedKey; 2],
+}
+
+/// What is asked of some requests, as a key.
+#[derive(PartialEq, Eq, Hash)]
+struct AskedKey {
+    demand: Demand,
+    denied: bool,
+    conjuncts: BTreeSet<Key>,
+    /// The requests' paths, if a condition reads them.
+    path: Option<PathPattern>,
 }
 
 /// What is asked of some requests.
@@ -47,6 +63,7 @@ impl<'m> Strength<'m> {
         Strength {
             model,
             budget: Budget::new(MAX_STUDY_STEPS),
+            keys: Keys::default(),
             known: RefCell::default(),
         }
     }
@@ -78,8 +95,13 @@ impl<'m> Strength<'m> {
                 return false;
             }
         }
-        let key = key(api, methods, [(&more, weaker), (&less, stronger)]);
-        if let Some(known) = self.known.borrow().get(&key) {
+        let sides = [(&more, weaker), (&less, stronger)];
+        let question = Question {
+            api: api.name.clone(),
+            methods,
+            sides: sides.map(|(asked, answered)| self.key(asked, answered)),
+        };
+        if let Some(known) = self.known.borrow().get(&question) {
             return *known;
         }
         let subject = Subject {
@@ -100,8 +122,21 @@ impl<'m> Strength<'m> {
             &self.budget,
         )
         .unwrap_or(false);
-        self.known.borrow_mut().insert(key, is_weaker);
+        self.known.borrow_mut().insert(question, is_weaker);
         is_weaker
+    }
+
+    fn key(&self, asked: &Asked<'m>, answered: &Answered<'m>) -> AskedKey {
+        let rules = asked.rules.iter();
+        let mut reads = rules.clone().map(|(_, condition)| *condition);
+        AskedKey {
+            demand: asked.demand,
+            denied: asked.denied,
+            path: reads.any(reads_path).then(|| answered.path.clone()),
+            conjuncts: rules
+                .flat_map(|(rule, condition)| self.keys.conjuncts(condition, rule.parameters, &Own))
+                .collect(),
+        }
     }
 
     /// Whether one of two plainly asks for something that the other has nothing to do with. The other
@@ -118,14 +153,14 @@ impl<'m> Strength<'m> {
         let mut free = true;
         for (rule, condition) in &less.rules {
             free = free && (rule.path == path || !reads_path(condition));
-            for part in conjuncts(condition) {
+            for part in condition.conjuncts() {
                 let mut own = Sight::default();
                 free = reader.sees(*rule, part, &mut own) && free;
                 others.add(own);
             }
         }
         free && more.rules.iter().any(|(rule, condition)| {
-            conjuncts(condition).any(|part| {
+            condition.conjuncts().any(|part| {
                 let mut own = Sight::default();
                 reader.sees(*rule, part, &mut own) && own.is_apart(&others)
             })
@@ -173,27 +208,6 @@ fn asked<'m>(
 
 fn rule<'m>(path: &'m PathPattern, parameters: &'m [PathParameter]) -> Rule<'m> {
     Rule { path, parameters }
-}
-
-/// Two questions with one key have one answer.
-fn key(api: &Api, methods: MethodSet, sides: [(&Asked<'_>, &Answered<'_>); 2]) -> String {
-    let mut key = format!("{} {methods:?}", api.name);
-    for (asked, answered) in sides {
-        let mut parts = Vec::new();
-        let mut reads = false;
-        for (rule, condition) in &asked.rules {
-            parts.extend(joined(condition, rule.parameters));
-            reads = reads || reads_path(condition);
-        }
-        parts.sort_unstable();
-        parts.dedup();
-        // Writing to a string cannot fail.
-        let _ = write!(key, " {:?} {} {parts:?}", asked.demand, asked.denied);
-        if reads {
-            let _ = write!(key, " {:?}", answered.path);
-        }
-    }
-    key
 }
 
 /// Whether a condition reads the path of a request.

@@ -173,7 +173,7 @@ impl<'a> Scene<'a> {
 
     fn number_operand(&self, operand: &Operand) -> Option<f64> {
         match operand {
-            Operand::Number(number) => Some(*number),
+            Operand::Number(number) => Some(number.get()),
             Operand::Now => self.now(),
             Operand::Claim(claim) => match self.facts?.claim(*claim) {
                 Fact::Number(number) => Some(*number),
@@ -212,7 +212,7 @@ impl<'a> Scene<'a> {
             }
             (ClaimTest::Order { order, bound }, Fact::Number(number)) => {
                 let bound = match bound {
-                    Bound::Number(bound) => *bound,
+                    Bound::Number(bound) => bound.get(),
                     Bound::Now => self.now()?,
                 };
                 Some(match order {

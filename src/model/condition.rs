@@ -3,12 +3,13 @@
 //! Whoever walks a condition or asks what a test reads asks here, so that a new test or operand is
 //! decided once.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::{ClaimId, IssuerId, Order};
 use crate::pattern::MethodSet;
 use crate::source::Span;
-use crate::value::AddressSet;
+use crate::value::{AddressSet, Number, Numbers};
 
 /// A condition, `let`s written out.
 #[derive(Debug, Clone)]
@@ -23,6 +24,21 @@ impl Condition {
     /// Its tests with where each stands, from left to right.
     pub fn atoms(&self) -> impl Iterator<Item = (Span, &Atom)> {
         Atoms { next: vec![self] }
+    }
+
+    /// The conditions that must all hold for this one to hold.
+    pub fn conjuncts(&self) -> Box<dyn Iterator<Item = &Condition> + '_> {
+        match &self.kind {
+            ConditionKind::And(all) => Box::new(all.iter().flat_map(Condition::conjuncts)),
+            ConditionKind::Or(_) | ConditionKind::Not(_) | ConditionKind::Atom(_) => {
+                Box::new(std::iter::once(self))
+            }
+        }
+    }
+
+    /// Whether it stands somewhere else than what it is a part of: it is what a `let` stands for.
+    pub fn is_named(&self, whole: Span) -> bool {
+        self.span.file != whole.file || self.span.start < whole.start || self.span.end > whole.end
     }
 
     /// Whether it reads anything of a token.
@@ -67,7 +83,7 @@ pub enum ConditionKind {
 }
 
 /// One test, three-valued: true, false or missing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Atom {
     /// The token's scopes hold one of these.
     ScopeAny(Vec<String>),
@@ -124,71 +140,43 @@ impl Atom {
         }
     }
 
+    /// What it reads: its subject, then the other side of its comparison.
+    pub fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
+        let subject = match self {
+            Atom::ScopeAny(_) | Atom::ScopeAll(_) => Input::Scopes,
+            Atom::Claim(claim, _) => Input::Claim(*claim),
+            Atom::TokenFrom(_) => Input::Issuer,
+            Atom::Client { .. } => Input::Client,
+            Atom::LoginWithin(_) => Input::Login,
+            Atom::Path(parameter, _) => Input::Path(*parameter),
+            Atom::Host(_) => Input::Host,
+            Atom::Method(_) => Input::Method,
+            Atom::Address { .. } => Input::Address,
+            Atom::Header(name, _) => Input::Header(name),
+            Atom::Query(name, _) => Input::Query(name),
+        };
+        let operand = self.operand().and_then(Operand::input);
+        std::iter::once(subject).chain(operand)
+    }
+
     /// The claims that it names, on either side.
     pub fn claims(&self) -> impl Iterator<Item = ClaimId> {
-        let subject = match self {
-            Atom::Claim(claim, _) => Some(*claim),
-            Atom::ScopeAny(_)
-            | Atom::ScopeAll(_)
-            | Atom::TokenFrom(_)
-            | Atom::Client { .. }
-            | Atom::LoginWithin(_)
-            | Atom::Path(..)
-            | Atom::Host(_)
-            | Atom::Method(_)
-            | Atom::Address { .. }
-            | Atom::Header(..)
-            | Atom::Query(..) => None,
-        };
-        let operand = match self.operand() {
-            Some(Operand::Claim(claim)) => Some(*claim),
-            Some(
-                Operand::String(_)
-                | Operand::Number(_)
-                | Operand::Boolean(_)
-                | Operand::Path(_)
-                | Operand::Host
-                | Operand::Now,
-            )
-            | None => None,
-        };
-        subject.into_iter().chain(operand)
+        self.inputs().filter_map(Input::claim)
     }
 
     /// Whether it reads anything of a token.
     pub fn reads_token(&self) -> bool {
-        match self {
-            Atom::ScopeAny(_)
-            | Atom::ScopeAll(_)
-            | Atom::Claim(..)
-            | Atom::TokenFrom(_)
-            | Atom::Client { .. }
-            | Atom::LoginWithin(_) => true,
-            Atom::Path(..)
-            | Atom::Host(_)
-            | Atom::Method(_)
-            | Atom::Address { .. }
-            | Atom::Header(..)
-            | Atom::Query(..) => matches!(self.operand(), Some(Operand::Claim(_))),
-        }
+        self.inputs().any(Input::is_of_token)
     }
 
     /// Whether it reads a parameter of the path.
     pub fn reads_path(&self) -> bool {
-        match self {
-            Atom::Path(..) => true,
-            Atom::ScopeAny(_)
-            | Atom::ScopeAll(_)
-            | Atom::Claim(..)
-            | Atom::TokenFrom(_)
-            | Atom::Client { .. }
-            | Atom::LoginWithin(_)
-            | Atom::Host(_)
-            | Atom::Method(_)
-            | Atom::Address { .. }
-            | Atom::Header(..)
-            | Atom::Query(..) => matches!(self.operand(), Some(Operand::Path(_))),
-        }
+        self.inputs().any(|input| matches!(input, Input::Path(_)))
+    }
+
+    /// Whether it reads the label of the host.
+    pub fn reads_host(&self) -> bool {
+        self.inputs().any(|input| input == Input::Host)
     }
 
     /// How many members its list has, if it has one.
@@ -222,8 +210,66 @@ impl Atom {
     }
 }
 
+/// Something that a test reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// The token's scopes.
+    Scopes,
+    /// A claim.
+    Claim(ClaimId),
+    /// Who signed the token.
+    Issuer,
+    /// The token's client.
+    Client,
+    /// When the token's user logged in.
+    Login,
+    /// A parameter of the path, by its index.
+    Path(usize),
+    /// The label of the host.
+    Host,
+    /// The method.
+    Method,
+    /// The peer's address.
+    Address,
+    /// A header, its name in lower case.
+    Header(&'a str),
+    /// A query parameter.
+    Query(&'a str),
+}
+
+impl Input<'_> {
+    /// Whether it is something of a token.
+    pub fn is_of_token(self) -> bool {
+        match self {
+            Input::Scopes | Input::Claim(_) | Input::Issuer | Input::Client | Input::Login => true,
+            Input::Path(_)
+            | Input::Host
+            | Input::Method
+            | Input::Address
+            | Input::Header(_)
+            | Input::Query(_) => false,
+        }
+    }
+
+    fn claim(self) -> Option<ClaimId> {
+        match self {
+            Input::Claim(claim) => Some(claim),
+            Input::Scopes
+            | Input::Issuer
+            | Input::Client
+            | Input::Login
+            | Input::Path(_)
+            | Input::Host
+            | Input::Method
+            | Input::Address
+            | Input::Header(_)
+            | Input::Query(_) => None,
+        }
+    }
+}
+
 /// What a claim is compared with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ClaimTest {
     /// Equal to this (`negated`: not equal).
     Equals {
@@ -283,21 +329,21 @@ impl ClaimTest {
 }
 
 /// What a number or a time is ordered against.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bound {
     /// A number, or a time as a NumericDate.
-    Number(f64),
+    Number(Number),
     /// The time of the request.
     Now,
 }
 
 /// The other side of a comparison.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operand {
     /// A string.
     String(String),
     /// A number, or a time as a NumericDate.
-    Number(f64),
+    Number(Number),
     /// A boolean.
     Boolean(bool),
     /// A parameter of the path, by its index.
@@ -310,13 +356,26 @@ pub enum Operand {
     Now,
 }
 
+impl Operand {
+    /// What it reads, if it is no constant.
+    fn input(&self) -> Option<Input<'static>> {
+        match self {
+            Operand::Path(parameter) => Some(Input::Path(*parameter)),
+            Operand::Host => Some(Input::Host),
+            Operand::Claim(claim) => Some(Input::Claim(*claim)),
+            // The time is the same for all that is read of one request.
+            Operand::String(_) | Operand::Number(_) | Operand::Boolean(_) | Operand::Now => None,
+        }
+    }
+}
+
 /// Several values of one type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Values {
     /// Strings.
     Strings(Arc<StringSet>),
     /// Numbers, or times as NumericDates; sorted, each once.
-    Numbers(Arc<[f64]>),
+    Numbers(Numbers),
     /// Booleans.
     Booleans(Vec<bool>),
 }
@@ -333,7 +392,7 @@ impl Values {
 }
 
 /// What a text of the request is compared with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TextTest {
     /// Equal to this (`negated`: not equal).
     Equals {
@@ -374,8 +433,30 @@ pub struct StringSet {
 
 /// Strings, sorted, each once, in memory once for all sets that have the same source: a file of a
 /// million lines may stand behind many of them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Members(Arc<Vec<String>>);
+
+impl PartialEq for Members {
+    fn eq(&self, other: &Members) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for Members {}
+
+/// About how many members of a set are hashed. Many rules may read a set of a million, and sets
+/// that differ hardly ever agree in so many members and in their number.
+const MAX_HASHED_MEMBERS: usize = 64;
+
+impl Hash for Members {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.len().hash(state);
+        let step = self.0.len() / MAX_HASHED_MEMBERS + 1;
+        for member in self.0.iter().step_by(step) {
+            member.hash(state);
+        }
+    }
+}
 
 impl Members {
     /// These.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Bound, ClaimTest, Issuer, Model, Operand, Order, Values};
 use crate::settings::ClaimId;
-use crate::value::ClaimType;
+use crate::value::{ClaimType, Numbers};
 
 use super::super::cells::lists::ListQuestion;
 use super::super::cells::numbers::NumberQuestion;
@@ -62,7 +62,7 @@ impl Scene<'_> {
                     ),
                     (Values::Numbers(set), View::Number) => Test::Number(
                         value,
-                        vocabulary.ask_number(value, NumberQuestion::OneOf(Arc::clone(set))),
+                        vocabulary.ask_number(value, NumberQuestion::OneOf(set.clone())),
                     ),
                     (Values::Booleans(set), View::Boolean) => {
                         Test::Boolean(value, set.contains(&true), set.contains(&false))
@@ -113,11 +113,11 @@ impl Scene<'_> {
     ) -> Test {
         match operand {
             Operand::Number(number) => {
-                let question = NumberQuestion::OneOf([*number].into());
+                let question = NumberQuestion::OneOf(Numbers::new([number.get()]));
                 Test::Number(value, vocabulary.ask_number(value, question))
             }
             Operand::Now => {
-                let question = NumberQuestion::OneOf([0.0].into());
+                let question = NumberQuestion::OneOf(Numbers::new([0.0]));
                 Test::Age(value, vocabulary.ask_age(value, question))
             }
             Operand::Claim(other) => match self.read_claim(token, *other, vocabulary) {
@@ -144,7 +144,7 @@ impl Scene<'_> {
         match operand {
             Operand::Number(number) => {
                 let question = ListQuestion {
-                    values: vec![Ordered(*number + 0.0)],
+                    values: vec![Ordered(number.get())],
                     all: false,
                 };
                 Test::List(list, View::Numbers, vocabulary.ask_numbers(list, question))
@@ -237,6 +237,7 @@ pub fn seconds_of(seconds: u64) -> f64 {
 fn ordered(value: ValueId, order: Order, bound: Bound, vocabulary: &mut Vocabulary) -> Tree {
     match bound {
         Bound::Number(bound) => {
+            let bound = bound.get();
             let (question, negated) = match order {
                 Order::Less => (NumberQuestion::Less(bound), false),
                 Order::LessOrEqual => (NumberQuestion::LessOrEqual(bound), false),
@@ -275,10 +276,7 @@ fn list(
             Test::List(value, view, vocabulary.ask_list(value, view, &question))
         }
         (Values::Numbers(set), View::Numbers) => {
-            let mut values: Vec<Ordered> =
-                set.iter().map(|number| Ordered(*number + 0.0)).collect();
-            values.sort_unstable();
-            values.dedup();
+            let values = set.iter().copied().map(Ordered).collect();
             let question = ListQuestion { values, all };
             Test::List(value, view, vocabulary.ask_numbers(value, question))
         }

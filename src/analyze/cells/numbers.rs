@@ -1,9 +1,8 @@
 //! Numbers and times, grouped by the bounds they are compared with.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use crate::value::MAX_SAFE_INTEGER;
+use crate::value::{MAX_SAFE_INTEGER, Numbers};
 
 use super::super::limits::MAX_CELLS;
 use super::texts::TooMany;
@@ -12,7 +11,7 @@ use super::texts::TooMany;
 #[derive(Debug, Clone, PartialEq)]
 pub enum NumberQuestion {
     /// Whether it is one of these.
-    OneOf(Arc<[f64]>),
+    OneOf(Numbers),
     /// Whether it is less.
     Less(f64),
     /// Whether it is less or equal.
@@ -185,7 +184,7 @@ mod tests {
         let cells = cells(&[
             NumberQuestion::LessOrEqual(1.0),
             NumberQuestion::Less(next),
-            NumberQuestion::OneOf([5.0].into()),
+            NumberQuestion::OneOf(Numbers::new([5.0])),
         ])
         .expect("few");
         // Up to 1; from its neighbour on, but 5; 5.
@@ -200,7 +199,7 @@ mod tests {
         let questions = [
             NumberQuestion::Less(-3.5),
             NumberQuestion::LessOrEqual(0.0),
-            NumberQuestion::OneOf([-3.5, 0.0, 7.0].into()),
+            NumberQuestion::OneOf(Numbers::new([-3.5, 0.0, 7.0])),
             NumberQuestion::Less(7.0),
         ];
         let cells = cells(&questions).expect("few");

@@ -14,7 +14,6 @@ use super::super::change::Failure;
 use super::super::compare::{Bearer, Origins, Preflight, Region, Wanted};
 use super::super::group::{Group, Ruling};
 use super::super::hosts::HostClass;
-use super::super::keys;
 use super::super::regions;
 use super::rules::Rules;
 use super::{Changes, Comparison, Evidence, Pairs, key, region_changes, too_many};
@@ -148,14 +147,14 @@ impl<'p> Comparison<'p> {
 }
 
 /// The paths for which guards of a policy deny preflights.
-fn denied_paths(preflight: &Preflight<'_, '_>, side: usize) -> BTreeSet<String> {
+fn denied_paths(preflight: &Preflight<'_, '_>, side: usize) -> BTreeSet<PathPattern> {
     let ruling = preflight.rulings.get(side).copied().flatten();
     let guards = ruling.into_iter().flat_map(|ruling| &ruling.guards);
     let of_options = preflight.denied.get(side).copied().unwrap_or_default();
     guards
         .chain(of_options)
         .filter(|(guard, _)| guard.denies())
-        .map(|(guard, _)| keys::pattern(&guard.path))
+        .map(|(guard, _)| guard.path.clone())
         .collect()
 }
 

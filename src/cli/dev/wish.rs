@@ -276,7 +276,7 @@ impl<'m> Granting<'m> {
             }
             ClaimTest::Order { order, bound } if holds => {
                 let bound = match bound {
-                    Bound::Number(number) => *number,
+                    Bound::Number(number) => number.get(),
                     #[expect(
                         clippy::cast_precision_loss,
                         reason = "seconds since the epoch are far below 2^53"
@@ -321,7 +321,7 @@ impl<'m> Granting<'m> {
     fn operand(&self, operand: &Operand, want: &Want<'_>) -> Option<Value> {
         Some(match operand {
             Operand::String(text) => json!(text),
-            Operand::Number(number) => json!(number),
+            Operand::Number(number) => json!(number.get()),
             Operand::Boolean(boolean) => json!(boolean),
             Operand::Now => json!(self.now),
             Operand::Host => json!(self.label.as_ref()?),

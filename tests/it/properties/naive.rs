@@ -298,7 +298,7 @@ impl Scene<'_> {
             }
             (ClaimTest::Order { order, bound }, Seen::Number(number)) => {
                 let bound = match bound {
-                    Bound::Number(bound) => *bound,
+                    Bound::Number(bound) => bound.get(),
                     Bound::Now => self.asked.now,
                 };
                 Some(match order {
@@ -313,7 +313,7 @@ impl Scene<'_> {
                 Some(texts.contains(&self.operand_text(operand, parameters)?))
             }
             (ClaimTest::Contains(Operand::Number(number)), Seen::Numbers(numbers)) => {
-                Some(numbers.contains(number))
+                Some(numbers.contains(&number.get()))
             }
             (ClaimTest::ContainsAny(Values::Strings(set)), Seen::Texts(texts)) => {
                 Some(set.members().iter().any(|one| texts.contains(one)))
@@ -347,7 +347,7 @@ impl Scene<'_> {
 
     fn equals(&self, value: &Seen, operand: &Operand, parameters: &[PathParameter]) -> Three {
         match (value, operand) {
-            (Seen::Number(number), Operand::Number(other)) => Some(number == other),
+            (Seen::Number(number), Operand::Number(other)) => Some(*number == other.get()),
             (Seen::Number(number), Operand::Now) => Some(*number == self.asked.now),
             (Seen::Boolean(boolean), Operand::Boolean(other)) => Some(boolean == other),
             (Seen::Number(number), Operand::Claim(other)) => match self.seen(*other) {

@@ -1,0 +1,49 @@
+//! Which routes ask for the same.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Access, Key, Keys, Own, Route};
+use crate::source::Span;
+
+/// What routes ask for, as keys, each made once.
+#[derive(Default)]
+pub(super) struct Accesses {
+    keys: Keys,
+    known: RefCell<BTreeMap<(Span, String), BTreeSet<Key>>>,
+}
+
+impl Accesses {
+    /// Whether two routes plainly ask for the same.
+    pub fn same(&self, a: &Route, b: &Route) -> bool {
+        match (&a.access, &b.access) {
+            (Access::Denied, Access::Denied) => true,
+            (
+                Access::Open {
+                    demand: a_demand,
+                    condition: a_condition,
+                },
+                Access::Open {
+                    demand: b_demand,
+                    condition: b_condition,
+                },
+            ) => {
+                a_demand == b_demand
+                    && a_condition.is_some() == b_condition.is_some()
+                    && self.of(a) == self.of(b)
+            }
+            (Access::Denied, Access::Open { .. }) | (Access::Open { .. }, Access::Denied) => false,
+        }
+    }
+
+    fn of(&self, route: &Route) -> BTreeSet<Key> {
+        let mut known = self.known.borrow_mut();
+        let conjuncts = known
+            .entry((route.span, route.name.clone()))
+            .or_insert_with(|| match route.condition() {
+                Some(condition) => self.keys.conjuncts(condition, &route.parameters, &Own),
+                None => BTreeSet::new(),
+            });
+        conjuncts.clone()
+    }
+}
