@@ -458,7 +458,10 @@ fn denied_claims(inner: &Condition) -> Vec<ClaimId> {
             ConditionKind::Not(inner) => walk(inner, !negative, claims),
             ConditionKind::Atom(Atom::Claim(claim, test))
                 if negative
-                    && !matches!(test, ClaimTest::Present | ClaimTest::Absent)
+                    && !matches!(
+                        test,
+                        ClaimTest::Present | ClaimTest::Absent | ClaimTest::Within(_)
+                    )
                     && !claims.contains(claim) =>
             {
                 claims.push(*claim);

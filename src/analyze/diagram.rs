@@ -137,7 +137,7 @@ impl Diagrams<'_> {
                 let yes = self.aged(*value, *question);
                 self.split(typed, yes)
             }
-            Test::Login {
+            Test::Within {
                 value,
                 future,
                 young,

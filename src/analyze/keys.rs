@@ -27,8 +27,8 @@ enum Meaning {
     Scopes(BTreeMap<IssuerUrl, Option<Vec<String>>>),
     /// Where each issuer has the client.
     Client(BTreeMap<IssuerUrl, Option<Vec<String>>>),
-    /// The leeway of each issuer, and what its claim `auth_time` stands for.
-    Login(BTreeMap<IssuerUrl, (u64, BTreeSet<usize>)>),
+    /// How far each issuer's clock may be off.
+    Leeway(BTreeMap<IssuerUrl, u64>),
 }
 
 /// Where an issuer has a claim.
@@ -78,7 +78,7 @@ struct Meant {
     issuers: Vec<usize>,
     scopes: usize,
     client: usize,
-    login: usize,
+    leeway: usize,
 }
 
 impl Meant {
@@ -88,14 +88,6 @@ impl Meant {
             .zip(&model.claims)
             .map(|(id, claim)| shared.number(Meaning::Claim(claim.ty, places(model, id))))
             .collect();
-        let logins = |issuer: &Issuer| {
-            let named = issuer.claims.iter().filter(|place| {
-                let claim = model.claims.get(place.claim.0 as usize);
-                claim.is_some_and(|claim| claim.name == "auth_time")
-            });
-            let meant = named.filter_map(|place| claims.get(place.claim.0 as usize).copied());
-            (issuer.leeway, meant.collect())
-        };
         Meant {
             issuers: model
                 .issuers
@@ -108,7 +100,7 @@ impl Meant {
             client: shared.number(Meaning::Client(each(model, |issuer| {
                 issuer.client_from.clone()
             }))),
-            login: shared.number(Meaning::Login(each(model, logins))),
+            leeway: shared.number(Meaning::Leeway(each(model, |issuer| issuer.leeway))),
             claims,
         }
     }
@@ -127,7 +119,7 @@ impl Names for Meant {
         match input {
             Input::Scopes => Some(self.scopes),
             Input::Client => Some(self.client),
-            Input::Login => Some(self.login),
+            Input::Leeway => Some(self.leeway),
             Input::Claim(_)
             | Input::Issuer
             | Input::Path(_)
@@ -176,3 +168,6 @@ fn places(model: &Model, wanted: ClaimId) -> BTreeSet<Place> {
     };
     model.issuers.iter().flat_map(of_issuer).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,7 +165,6 @@ impl<'m> Reader<'m> {
                 }
                 !any_of.members().is_empty()
             }
-            Atom::LoginWithin(_) => self.login(seen),
             Atom::Path(parameter, test) => {
                 let literal = |text: &str| self.is_part(rule, *parameter, text);
                 self.segment(rule, *parameter, seen)
@@ -293,7 +292,7 @@ impl<'m> Reader<'m> {
                 self.operand(rule, operand, seen)
                     && !matches!(operand, Operand::String(text) if text.is_empty())
             }
-            ClaimTest::InDomain(_) => {
+            ClaimTest::InDomain(_) | ClaimTest::Within(_) => {
                 whole(seen);
                 true
             }
@@ -397,27 +396,6 @@ impl<'m> Reader<'m> {
                     }
             }
         }
-    }
-
-    fn login(&self, seen: &mut Vec<Seen<'m>>) -> bool {
-        let Some((_, issuer)) = self.issuer else {
-            return false;
-        };
-        let declared = issuer.claims.iter().rev().find(|place| {
-            self.model
-                .claims
-                .get(place.claim.0 as usize)
-                .is_some_and(|claim| claim.name == "auth_time")
-        });
-        let Some(place) = declared else {
-            seen.push(Seen::Member("auth_time"));
-            return true;
-        };
-        seen.extend(place.path.first().map(|first| Seen::Member(first)));
-        self.place(place.claim)
-            .is_some_and(|(_, ty, keys_of, free)| {
-                free && !keys_of && matches!(ty, ClaimType::Number | ClaimType::Time)
-            })
     }
 }
 

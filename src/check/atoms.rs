@@ -49,7 +49,7 @@ pub(super) fn resolve(env: Env, at: At, condition: &ast::Condition, out: &mut Ou
         }
         ConditionKind::TokenFrom(name) => token_from(env, at, name, out),
         ConditionKind::Client(test) => client(env, at, test, condition.span, out),
-        ConditionKind::LoginWithin(term) => login_within(env, term, out),
+        ConditionKind::LoginWithin(term) => login_within(env, at, term, out),
         ConditionKind::Path(name, test) => {
             let index = path_parameter(at, name, out)?;
             let what = format!("`path.{}`", name.node);

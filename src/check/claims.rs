@@ -54,6 +54,9 @@ pub const REGISTERED: [(&str, ClaimType); 36] = [
     ("zoneinfo", ClaimType::String),
 ];
 
+/// The claim that `login within` tests.
+pub(super) const LOGIN: (&str, ClaimType) = ("auth_time", ClaimType::Time);
+
 /// What the language checks by itself, and how a rule says it instead.
 const CHECKED: [(&str, &str); 6] = [
     ("iss", "write `token from ISSUER`"),
@@ -224,10 +227,13 @@ fn named_in<'a>(condition: &'a ast::Condition, named: &mut BTreeSet<&'a str>) {
         | Kind::Host(_, test)
         | Kind::Header(_, test)
         | Kind::Query(_, test) => test,
+        Kind::LoginWithin(_) => {
+            named.insert(LOGIN.0);
+            return;
+        }
         Kind::Scope(_)
         | Kind::TokenFrom(_)
         | Kind::Client(_)
-        | Kind::LoginWithin(_)
         | Kind::Method(_)
         | Kind::Address(_)
         | Kind::Named(_) => return,
@@ -286,6 +292,7 @@ pub(super) struct ApiClaims {
     known: BTreeMap<String, ApiClaim>,
     /// Names with two types: where each is declared, if it is.
     torn: BTreeMap<String, Vec<(String, ClaimType, Option<Span>)>>,
+    login: Option<ClaimId>,
 }
 
 impl ApiClaims {
@@ -295,7 +302,10 @@ impl ApiClaims {
         issuers: &[IssuerInfo],
         ids: &BTreeMap<(String, ClaimType), ClaimId>,
     ) -> ApiClaims {
-        let mut claims = ApiClaims::default();
+        let mut claims = ApiClaims {
+            login: ids.get(&(LOGIN.0.to_owned(), LOGIN.1)).copied(),
+            ..ApiClaims::default()
+        };
         let accepted: Vec<&IssuerInfo> = accepted
             .iter()
             .filter_map(|id| issuers.get(id.0 as usize))
@@ -333,6 +343,12 @@ impl ApiClaims {
     /// What a name means here, if it means one thing.
     pub fn get(&self, name: &str) -> Option<&ApiClaim> {
         self.known.get(name)
+    }
+
+    /// The claim that `login within` tests, if it stands in the policy. Unlike a claim that is tested
+    /// by its name, it may be of two types in one API.
+    pub fn login(&self) -> Option<ClaimId> {
+        self.login
     }
 
     /// Whether a bare word could have been meant as a claim.

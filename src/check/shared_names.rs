@@ -137,7 +137,6 @@ fn check_atom(info: &ApiInfo, forwarded: &Forwarded, span: Span, atom: &Atom, ou
         | Atom::Claim(..)
         | Atom::TokenFrom(_)
         | Atom::Client { .. }
-        | Atom::LoginWithin(_)
         | Atom::Path(..)
         | Atom::Host(_)
         | Atom::Method(_)

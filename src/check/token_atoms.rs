@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Atom, StringSet};
+use crate::model::{Atom, ClaimTest, StringSet};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, Comparison, ConditionKind};
 
@@ -206,7 +206,8 @@ pub(super) fn client(
     Some(Atom::Client { any_of, negated })
 }
 
-pub(super) fn login_within(env: Env, term: &ast::Term, out: &mut Out) -> Option<Atom> {
+/// `login within` is a test of the claim `auth_time`.
+pub(super) fn login_within(env: Env, at: At, term: &ast::Term, out: &mut Out) -> Option<Atom> {
     let seconds = env.terms.duration(term, "the time since the login", out)?;
     if seconds == 0 {
         out.say(Diagnostic::new(
@@ -216,5 +217,6 @@ pub(super) fn login_within(env: Env, term: &ast::Term, out: &mut Out) -> Option<
         ));
         return None;
     }
-    Some(Atom::LoginWithin(seconds))
+    let claim = at.place.api.claims.login()?;
+    Some(Atom::Claim(claim, ClaimTest::Within(seconds)))
 }

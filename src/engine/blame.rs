@@ -228,7 +228,7 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
             Reason::ScopeMissing
         }
         Atom::ScopeAny(_) | Atom::ScopeAll(_) => missing_or(Reason::ClaimMismatch),
-        Atom::LoginWithin(seconds) => {
+        Atom::Claim(_, ClaimTest::Within(seconds)) => {
             challenge.max_age = Some(*seconds);
             Reason::AuthenticationTooOld
         }
@@ -244,10 +244,10 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
     };
     let because = scene.because(atom);
     let subject = match atom {
+        Atom::Claim(_, ClaimTest::Within(_)) => Some("the login is too old".to_owned()),
         Atom::Claim(claim, _) => scene
             .claim_name(*claim)
             .map(|name| format!("the claim `{name}`")),
-        Atom::LoginWithin(_) => Some("the login is too old".to_owned()),
         _ => None,
     };
     Blame {

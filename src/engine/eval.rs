@@ -88,11 +88,6 @@ impl<'a> Scene<'a> {
                 Client::Is(client) => Some(any_of.contains(client) != *negated),
                 Client::Absent(_) | Client::Disagree => None,
             },
-            Atom::LoginWithin(seconds) => {
-                let age = self.now()? - self.facts?.auth_time?;
-                // One in the future is no login that has been.
-                (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
-            }
             Atom::Path(parameter, test) => {
                 self.text(self.path(*parameter), test, self.open.path.folded)
             }
@@ -251,6 +246,11 @@ impl<'a> Scene<'a> {
             (ClaimTest::ContainsAll(Values::Numbers(set)), Fact::Numbers(numbers)) => {
                 Some(set.iter().all(|number| numbers.contains(number)))
             }
+            (ClaimTest::Within(seconds), Fact::Number(at)) => {
+                let age = self.now()? - at;
+                // What is in the future has not been.
+                (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
+            }
             (ClaimTest::InDomain(domain), Fact::Text(text)) => Some(is_address_in(text, domain)),
             (ClaimTest::StartsWith(operand), Fact::Text(text)) => {
                 self.claim_text(text, operand, starts_with)
@@ -271,7 +271,6 @@ impl<'a> Scene<'a> {
                 | Atom::Claim(..)
                 | Atom::TokenFrom(_)
                 | Atom::Client { .. }
-                | Atom::LoginWithin(_)
         );
         let Some(facts) = self.facts.filter(|_| on_token) else {
             return if on_token {
@@ -291,6 +290,7 @@ impl<'a> Scene<'a> {
                     quoted(&held.listed().join(" "))
                 ),
             },
+            Atom::Claim(claim, ClaimTest::Within(_)) => self.login(facts, *claim),
             Atom::Claim(claim, test) => {
                 let mut because = match facts.obstacle(*claim) {
                     Some(obstacle) => obstacle.to_owned(),
@@ -330,17 +330,31 @@ impl<'a> Scene<'a> {
                 Client::Disagree => "the token's claims disagree about the client".to_owned(),
                 Client::Is(client) => format!("the client is {}", quoted(client)),
             },
-            Atom::LoginWithin(_) => match facts.auth_time {
-                None => match &facts.no_auth_time {
-                    Some(why) => why.clone(),
-                    None => "the token has no `auth_time`".to_owned(),
-                },
-                Some(at) if at > self.request.now => "`auth_time` is in the future".to_owned(),
-                Some(at) => format!("the login was {:.0} s ago", self.request.now - at),
-            },
             _ => match self.policy.issuer(facts.issuer) {
                 Some(issuer) => format!("the token is from `{}`", issuer.name),
                 None => "the token is from an issuer of another policy".to_owned(),
+            },
+        }
+    }
+
+    /// When the user logged in, in words.
+    fn login(&self, facts: &Facts, claim: ClaimId) -> String {
+        let name = self.claim_name(claim).unwrap_or_default();
+        match facts.claim(claim) {
+            Fact::Number(at) if *at > self.request.now => format!("`{name}` is in the future"),
+            Fact::Number(at) => format!("the login was {:.0} s ago", self.request.now - at),
+            Fact::WrongType(found) => {
+                format!("the token's `{name}` is {found}, not a number of seconds")
+            }
+            // No time is read as one of the others.
+            Fact::Absent
+            | Fact::Elsewhere(_)
+            | Fact::Text(_)
+            | Fact::Boolean(_)
+            | Fact::Texts(_)
+            | Fact::Numbers(_) => match facts.obstacle(claim) {
+                Some(why) => why.to_owned(),
+                None => format!("the token has no `{name}`"),
             },
         }
     }

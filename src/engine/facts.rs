@@ -24,9 +24,6 @@ pub struct Facts {
     pub(super) scopes_elsewhere: Vec<(String, Vec<String>)>,
     /// Claims whose path leads into something that has no members, and what it is: for hints.
     obstacles: Vec<(ClaimId, String)>,
-    pub(super) auth_time: Option<f64>,
-    /// Why there is no `auth_time`, where something stands in its place: for hints.
-    pub(super) no_auth_time: Option<String>,
     pub(super) subject: Option<String>,
     /// The issuer as the token names it: with several tenants it says more than the policy's name.
     pub(super) iss: Option<String>,
@@ -170,9 +167,6 @@ pub(super) fn read(
 ) -> Facts {
     let mut facts = vec![Fact::Absent; declared.len()];
     let mut obstacles = Vec::new();
-    let mut at_auth_time = set.get("auth_time");
-    let mut auth_time = at_auth_time.and_then(Json::as_f64);
-    let mut auth_time_obstacle = None;
     for place in issuer.iter().flat_map(|issuer| &issuer.claims) {
         let at = place.claim.0 as usize;
         let (Some(slot), Some(claim)) = (facts.get_mut(at), declared.get(at)) else {
@@ -190,15 +184,6 @@ pub(super) fn read(
         {
             obstacles.push((place.claim, why));
         }
-        // A declaration says where the claim really is, for `login within` too.
-        if claim.name == "auth_time" {
-            at_auth_time = set.at(&place.path);
-            auth_time = match slot {
-                Fact::Number(number) => Some(*number),
-                _ => None,
-            };
-            auth_time_obstacle = obstacle(&place.path, set);
-        }
     }
     Facts {
         issuer: id,
@@ -210,15 +195,6 @@ pub(super) fn read(
             Some(_) => Vec::new(),
         },
         obstacles,
-        no_auth_time: match at_auth_time {
-            Some(value) if auth_time.is_none() && !value.is_null() => Some(format!(
-                "the token's `auth_time` is {}, not a number of seconds",
-                kind(value)
-            )),
-            Some(_) => None,
-            None => auth_time_obstacle,
-        },
-        auth_time,
         subject: set.get("sub").and_then(Json::as_str).map(str::to_owned),
         iss: set.get("iss").and_then(Json::as_str).map(str::to_owned),
         payload,

@@ -51,7 +51,6 @@ impl Names {
                 | Atom::Claim(..)
                 | Atom::TokenFrom(_)
                 | Atom::Client { .. }
-                | Atom::LoginWithin(_)
                 | Atom::Path(..)
                 | Atom::Host(_)
                 | Atom::Method(_)

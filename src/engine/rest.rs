@@ -236,7 +236,7 @@ impl<'a> Node<'a> {
                 all: matches!(atom, Atom::ScopeAll(_)),
                 numbers: Bits::default(),
             },
-            Atom::LoginWithin(seconds) => Node::LoginWithin {
+            Atom::Claim(_, ClaimTest::Within(seconds)) => Node::LoginWithin {
                 seconds: *seconds,
                 own: scene.atom(atom),
             },

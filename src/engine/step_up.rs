@@ -137,7 +137,7 @@ impl<'a> Named<'a> {
                 }
             }
             ConditionKind::Not(inner) => self.read(scene, inner),
-            ConditionKind::Atom(Atom::LoginWithin(seconds)) => {
+            ConditionKind::Atom(Atom::Claim(_, ClaimTest::Within(seconds))) => {
                 self.ages.insert(*seconds);
             }
             ConditionKind::Atom(Atom::Claim(claim, test))

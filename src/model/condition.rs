@@ -100,8 +100,6 @@ pub enum Atom {
         /// Whether it must be none of them.
         negated: bool,
     },
-    /// `auth_time` is at most this many seconds ago.
-    LoginWithin(u64),
     /// A parameter of the path, by its index in the parameters of the route or guard.
     Path(usize, TextTest),
     /// The label of the host.
@@ -134,29 +132,26 @@ impl Atom {
             | Atom::ScopeAll(_)
             | Atom::TokenFrom(_)
             | Atom::Client { .. }
-            | Atom::LoginWithin(_)
             | Atom::Method(_)
             | Atom::Address { .. } => None,
         }
     }
 
-    /// What it reads: its subject, then the other side of its comparison.
+    /// What it reads: its subject, then what that is compared with.
     pub fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
-        let subject = match self {
-            Atom::ScopeAny(_) | Atom::ScopeAll(_) => Input::Scopes,
-            Atom::Claim(claim, _) => Input::Claim(*claim),
-            Atom::TokenFrom(_) => Input::Issuer,
-            Atom::Client { .. } => Input::Client,
-            Atom::LoginWithin(_) => Input::Login,
-            Atom::Path(parameter, _) => Input::Path(*parameter),
-            Atom::Host(_) => Input::Host,
-            Atom::Method(_) => Input::Method,
-            Atom::Address { .. } => Input::Address,
-            Atom::Header(name, _) => Input::Header(name),
-            Atom::Query(name, _) => Input::Query(name),
+        let (subject, compared) = match self {
+            Atom::ScopeAny(_) | Atom::ScopeAll(_) => (Input::Scopes, None),
+            Atom::Claim(claim, test) => (Input::Claim(*claim), test.input()),
+            Atom::TokenFrom(_) => (Input::Issuer, None),
+            Atom::Client { .. } => (Input::Client, None),
+            Atom::Path(parameter, test) => (Input::Path(*parameter), test.input()),
+            Atom::Host(test) => (Input::Host, test.input()),
+            Atom::Method(_) => (Input::Method, None),
+            Atom::Address { .. } => (Input::Address, None),
+            Atom::Header(name, test) => (Input::Header(name), test.input()),
+            Atom::Query(name, test) => (Input::Query(name), test.input()),
         };
-        let operand = self.operand().and_then(Operand::input);
-        std::iter::once(subject).chain(operand)
+        std::iter::once(subject).chain(compared)
     }
 
     /// The claims that it names, on either side.
@@ -195,6 +190,7 @@ impl Atom {
                 | ClaimTest::StartsWith(_)
                 | ClaimTest::EndsWith(_)
                 | ClaimTest::InDomain(_)
+                | ClaimTest::Within(_)
                 | ClaimTest::Present
                 | ClaimTest::Absent => None,
             },
@@ -205,7 +201,7 @@ impl Atom {
                 TextTest::In { any_of, .. } => Some(any_of.members().len()),
                 TextTest::Equals { .. } | TextTest::StartsWith(_) | TextTest::Present => None,
             },
-            Atom::TokenFrom(_) | Atom::LoginWithin(_) | Atom::Method(_) => None,
+            Atom::TokenFrom(_) | Atom::Method(_) => None,
         }
     }
 }
@@ -221,8 +217,8 @@ pub enum Input<'a> {
     Issuer,
     /// The token's client.
     Client,
-    /// When the token's user logged in.
-    Login,
+    /// How far the issuer's clock may be off.
+    Leeway,
     /// A parameter of the path, by its index.
     Path(usize),
     /// The label of the host.
@@ -241,7 +237,7 @@ impl Input<'_> {
     /// Whether it is something of a token.
     pub fn is_of_token(self) -> bool {
         match self {
-            Input::Scopes | Input::Claim(_) | Input::Issuer | Input::Client | Input::Login => true,
+            Input::Scopes | Input::Claim(_) | Input::Issuer | Input::Client | Input::Leeway => true,
             Input::Path(_)
             | Input::Host
             | Input::Method
@@ -257,7 +253,7 @@ impl Input<'_> {
             Input::Scopes
             | Input::Issuer
             | Input::Client
-            | Input::Login
+            | Input::Leeway
             | Input::Path(_)
             | Input::Host
             | Input::Method
@@ -304,6 +300,9 @@ pub enum ClaimTest {
     EndsWith(Operand),
     /// The string is an address in this domain: [`crate::settings::is_address_in`].
     InDomain(String),
+    /// The time is at most this many seconds ago; missing where it is further in the future than the
+    /// issuer's leeway. `login within` is this test of the claim `auth_time`.
+    Within(u64),
     /// It is there, with the declared type.
     Present,
     /// It is not there, or null.
@@ -322,8 +321,27 @@ impl ClaimTest {
             | ClaimTest::ContainsAny(_)
             | ClaimTest::ContainsAll(_)
             | ClaimTest::InDomain(_)
+            | ClaimTest::Within(_)
             | ClaimTest::Present
             | ClaimTest::Absent => None,
+        }
+    }
+
+    /// What it reads beside the claim.
+    fn input(&self) -> Option<Input<'static>> {
+        match self {
+            ClaimTest::Within(_) => Some(Input::Leeway),
+            ClaimTest::Equals { .. }
+            | ClaimTest::Contains(_)
+            | ClaimTest::StartsWith(_)
+            | ClaimTest::EndsWith(_)
+            | ClaimTest::Order { .. }
+            | ClaimTest::In { .. }
+            | ClaimTest::ContainsAny(_)
+            | ClaimTest::ContainsAll(_)
+            | ClaimTest::InDomain(_)
+            | ClaimTest::Present
+            | ClaimTest::Absent => self.operand().and_then(Operand::input),
         }
     }
 }
@@ -420,6 +438,10 @@ impl TextTest {
             TextTest::Equals { operand, .. } | TextTest::StartsWith(operand) => Some(operand),
             TextTest::In { .. } | TextTest::Present => None,
         }
+    }
+
+    fn input(&self) -> Option<Input<'static>> {
+        self.operand().and_then(Operand::input)
     }
 }
 

@@ -180,7 +180,6 @@ impl<N: Names> Resolver<'_, N> {
                 any_of: self.keys.sets.get(any_of),
                 negated: *negated,
             },
-            Atom::LoginWithin(seconds) => Atom::LoginWithin(*seconds),
             Atom::Path(parameter, test) => {
                 Atom::Path(self.parameter(*parameter), self.text_test(test))
             }
@@ -215,6 +214,7 @@ impl<N: Names> Resolver<'_, N> {
             ClaimTest::StartsWith(operand) => ClaimTest::StartsWith(self.operand(operand)),
             ClaimTest::EndsWith(operand) => ClaimTest::EndsWith(self.operand(operand)),
             ClaimTest::InDomain(domain) => ClaimTest::InDomain(domain.clone()),
+            ClaimTest::Within(seconds) => ClaimTest::Within(*seconds),
             ClaimTest::Present => ClaimTest::Present,
             ClaimTest::Absent => ClaimTest::Absent,
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Bound, ClaimTest, Issuer, Model, Operand, Order, Values};
+use crate::model::{Bound, ClaimTest, Operand, Order, Values};
 use crate::settings::ClaimId;
 use crate::value::{ClaimType, Numbers};
 
@@ -85,6 +85,17 @@ impl Scene<'_> {
             ClaimTest::InDomain(domain) => leaf(if view == View::Text {
                 let question = TextQuestion::Address(format!("@{domain}"));
                 Test::Text(value, vocabulary.ask_text(value, question))
+            } else {
+                Test::Known(None)
+            }),
+            ClaimTest::Within(seconds) => leaf(if view == View::Number {
+                let leeway = seconds_of(token.issuer.leeway);
+                let young = NumberQuestion::LessOrEqual(seconds_of(*seconds));
+                Test::Within {
+                    value,
+                    future: vocabulary.ask_age(value, NumberQuestion::Less(-leeway)),
+                    young: vocabulary.ask_age(value, young),
+                }
             } else {
                 Test::Known(None)
             }),
@@ -187,42 +198,6 @@ impl Scene<'_> {
         vocabulary.view(value, view);
         Some((value, view, ty))
     }
-}
-
-/// `auth_time` is read where the claim of that name is declared to be.
-pub(super) fn login(
-    issuer: &Issuer,
-    model: &Model,
-    seconds: u64,
-    vocabulary: &mut Vocabulary,
-) -> Tree {
-    let named = |claim: ClaimId| {
-        model
-            .claims
-            .get(claim.0 as usize)
-            .filter(|claim| claim.name == "auth_time")
-    };
-    let declared = issuer
-        .claims
-        .iter()
-        .rev()
-        .find_map(|place| Some((place, named(place.claim)?)));
-    let place = match declared {
-        None => Place::member("auth_time"),
-        Some((place, claim))
-            if matches!(claim.ty, ClaimType::Number | ClaimType::Time) && !place.keys_of =>
-        {
-            Place::Member(place.path.clone())
-        }
-        Some(_) => return Tree::Leaf(Test::Known(None)),
-    };
-    let value = vocabulary.value(&place);
-    vocabulary.view(value, View::Number);
-    Tree::Leaf(Test::Login {
-        value,
-        future: vocabulary.ask_age(value, NumberQuestion::Less(-seconds_of(issuer.leeway))),
-        young: vocabulary.ask_age(value, NumberQuestion::LessOrEqual(seconds_of(seconds))),
-    })
 }
 
 #[expect(

@@ -16,7 +16,6 @@ use super::vocabulary::{Fits, Held, Place, Relation, ValueId, View, Vocabulary};
 pub use claims::seconds_of;
 pub use texts::Matching;
 
-use claims::login;
 use texts::{part, whole};
 
 /// A condition in three values.
@@ -44,7 +43,7 @@ pub enum Test {
     /// Of how long ago a time is.
     Age(ValueId, usize),
     /// Whether a time is at most so long ago; missing where it is in the future.
-    Login {
+    Within {
         /// The time.
         value: ValueId,
         /// Whether it is in the future.
@@ -166,8 +165,7 @@ impl Scene<'_> {
                 | Atom::ScopeAll(_)
                 | Atom::Claim(..)
                 | Atom::TokenFrom(_)
-                | Atom::Client { .. }
-                | Atom::LoginWithin(_) => missing(),
+                | Atom::Client { .. } => missing(),
                 _ => self.request_atom(atom, rule, vocabulary),
             };
         };
@@ -179,7 +177,6 @@ impl Scene<'_> {
             Atom::Client { any_of, negated } => {
                 Ok(negate(self.client(token, any_of, vocabulary), *negated))
             }
-            Atom::LoginWithin(seconds) => Ok(login(token.issuer, self.model, *seconds, vocabulary)),
             _ => self.request_atom(atom, rule, vocabulary),
         }
     }

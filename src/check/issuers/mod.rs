@@ -16,7 +16,7 @@ use crate::syntax::ast;
 use crate::value::ClaimType;
 
 use super::Input;
-use super::claims::{claim_type, refuse_checked, registered};
+use super::claims::{LOGIN, claim_type, refuse_checked, registered};
 use super::limits::{MAX_CLAIM_PATH, MAX_LEEWAY};
 use super::out::Out;
 use super::values::Terms;
@@ -75,6 +75,10 @@ impl IssuerInfo {
         for ((name, ty), id) in ids {
             let (path, keys_of) = match self.claims.get(name) {
                 Some(claim) if claim.ty == *ty => (claim.path.clone(), claim.keys_of),
+                // When the user logged in is a time, though it may be declared as a number.
+                Some(claim) if (name.as_str(), *ty) == LOGIN && claim.ty == ClaimType::Number => {
+                    (claim.path.clone(), claim.keys_of)
+                }
                 None if registered(name) == Some(*ty) => (vec![name.clone()], false),
                 _ => continue,
             };

@@ -201,12 +201,14 @@ impl<'m> Granting<'m> {
             }
             (Atom::ScopeAll(scopes), true) => self.token.scopes.extend(scopes.iter().cloned()),
             (Atom::ScopeAny(_) | Atom::ScopeAll(_), false) => {}
+            (Atom::Claim(_, ClaimTest::Within(seconds)), true) => {
+                self.token.login = Some(*seconds / 2);
+            }
             (Atom::Claim(claim, test), holds) => self.claim(*claim, test, want, holds)?,
             (Atom::TokenFrom(issuer), true) => self.token.issuer = *issuer,
             (Atom::Client { any_of, negated }, holds) if *negated != holds => {
                 self.token.client = Some(any_of.members().first()?.clone());
             }
-            (Atom::LoginWithin(seconds), true) => self.token.login = Some(*seconds / 2),
             (Atom::Path(index, test), true) => {
                 let text = wanted_text(test)?;
                 let parameter = want.parameters.get(*index)?;

@@ -113,6 +113,7 @@ fn claim_test() -> impl Strategy<Value = ClaimTest> {
         operand().prop_map(ClaimTest::StartsWith),
         operand().prop_map(ClaimTest::EndsWith),
         text().prop_map(ClaimTest::InDomain),
+        (0..3_u64).prop_map(ClaimTest::Within),
         Just(ClaimTest::Present),
         Just(ClaimTest::Absent),
     ]
@@ -138,7 +139,6 @@ fn atom() -> impl Strategy<Value = Atom> {
         (0..3_u32, claim_test()).prop_map(|(claim, test)| Atom::Claim(ClaimId(claim), test)),
         (0..3_u32).prop_map(|issuer| Atom::TokenFrom(IssuerId(issuer))),
         (strings(), any::<bool>()).prop_map(|(any_of, negated)| Atom::Client { any_of, negated }),
-        (0..3_u64).prop_map(Atom::LoginWithin),
         (0..3_usize, text_test()).prop_map(|(parameter, test)| Atom::Path(parameter, test)),
         text_test().prop_map(Atom::Host),
         methods.prop_map(Atom::Method),
@@ -276,6 +276,7 @@ fn other_claim_tests(test: &ClaimTest) -> Vec<ClaimTest> {
             vec![ClaimTest::InDomain(other_text(domain))],
             ClaimTest::EndsWith(Operand::String(domain.clone())),
         ),
+        ClaimTest::Within(seconds) => (vec![ClaimTest::Within(seconds + 1)], ClaimTest::Present),
         ClaimTest::Present => (Vec::new(), ClaimTest::Absent),
         ClaimTest::Absent => (Vec::new(), ClaimTest::Present),
     };
@@ -348,7 +349,6 @@ fn others(atom: &Atom) -> Vec<Atom> {
                 negated: !negated,
             },
         ],
-        Atom::LoginWithin(seconds) => vec![Atom::LoginWithin(seconds + 1)],
         Atom::Path(parameter, test) => {
             let mut others = texts(test, &|test| Atom::Path(*parameter, test));
             others.extend([
@@ -510,7 +510,12 @@ proptest! {
 #[test]
 fn what_a_let_stands_for_is_written_as_another() {
     let keys = Keys::default();
-    let inner = |start| at(start, ConditionKind::Or(vec![alone(Atom::LoginWithin(1))]));
+    let inner = |start| {
+        at(
+            start,
+            ConditionKind::Or(vec![alone(Atom::Host(TextTest::Present))]),
+        )
+    };
     let outer = |start| at(10, ConditionKind::And(vec![inner(start)]));
     let written = |start| keys.written(&outer(start), &parameters());
     assert_eq!(written(10), written(11));

@@ -66,15 +66,16 @@ fn issuers_and_claims_are_what_they_are_declared() {
         claims,
         [
             ("amr", ClaimType::ListOfString),
+            ("auth_time", ClaimType::Time),
             ("org_id", ClaimType::String),
             ("plan", ClaimType::String),
             ("roles", ClaimType::ListOfString),
             ("seats", ClaimType::Number),
             ("sub", ClaimType::String),
         ],
-        "the declared ones, and the registered ones that a rule names"
+        "the declared ones, and the registered ones that a rule reads"
     );
-    let roles = &acme.claims[3];
+    let roles = &acme.claims[4];
     assert_eq!(roles.path, ["https://acme.example/roles"]);
     assert!(!roles.keys_of);
 }

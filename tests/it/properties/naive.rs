@@ -215,13 +215,8 @@ impl Scene<'_> {
                 let held = self.scopes()?;
                 Some(scopes.iter().all(|scope| held.contains(scope)))
             }
-            Atom::Claim(claim, test) => self.claim(*claim, test, parameters),
-            Atom::TokenFrom(issuer) => self.claims.map(|_| *issuer == IssuerId(0)),
-            Atom::Client { any_of, negated } => {
-                let client = self.client()?;
-                Some(any_of.contains(&client) != *negated)
-            }
-            Atom::LoginWithin(seconds) => {
+            // `login within`: whatever claim the model makes of that.
+            Atom::Claim(_, ClaimTest::Within(seconds)) => {
                 let at = self.claims?.get("auth_time")?.as_f64()?;
                 let leeway = self.model.issuers.first()?.leeway as f64;
                 if at > self.asked.now + leeway {
@@ -229,6 +224,12 @@ impl Scene<'_> {
                 } else {
                     Some(self.asked.now - at <= *seconds as f64)
                 }
+            }
+            Atom::Claim(claim, test) => self.claim(*claim, test, parameters),
+            Atom::TokenFrom(issuer) => self.claims.map(|_| *issuer == IssuerId(0)),
+            Atom::Client { any_of, negated } => {
+                let client = self.client()?;
+                Some(any_of.contains(&client) != *negated)
             }
             Atom::Path(parameter, test) => {
                 let value = self.path(parameters, *parameter);

@@ -1,0 +1,155 @@
+//! What a policy's names stand for is all that its declarations say.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Shared, Writer};
+use crate::model::{
+    Atom, Claim, ClaimTest, Condition, ConditionKind, Issuer, Key, KeySource, Model, Operand,
+    StringSet, TextTest,
+};
+use crate::settings::{ClaimId, IssuerClaim, IssuerId, IssuerUrl, Senders, TokenKind};
+use crate::source::{Sources, Span};
+use crate::value::ClaimType;
+
+const PLAN: ClaimId = ClaimId(0);
+const TIER: ClaimId = ClaimId(1);
+
+/// A policy of one issuer that puts two claims into its tokens.
+fn model() -> Model {
+    let mut sources = Sources::new();
+    let span = Span {
+        file: sources.add("policy.gate", ""),
+        start: 0,
+        end: 0,
+    };
+    let place = |claim, name: &str| IssuerClaim {
+        claim,
+        path: vec![name.to_owned()],
+        keys_of: false,
+    };
+    let issuer = Issuer {
+        span,
+        name: "acme".to_owned(),
+        url: IssuerUrl::Exact("https://acme.example/".to_owned()),
+        keys: KeySource::Discover,
+        introspect: None,
+        algorithms: Vec::new(),
+        leeway: 60,
+        max_age: None,
+        tokens: TokenKind::Jwt,
+        scopes_from: None,
+        client_from: None,
+        audience_from: None,
+        audience: Vec::new(),
+        senders: Senders::default(),
+        claims: vec![place(PLAN, "plan"), place(TIER, "tier")],
+        built_in: false,
+    };
+    let claim = |name: &str| Claim {
+        name: name.to_owned(),
+        ty: ClaimType::String,
+    };
+    Model {
+        issuers: vec![issuer],
+        claims: vec![claim("plan"), claim("tier")],
+        ..Model::default()
+    }
+}
+
+fn keys(shared: &Shared, model: &Model, atom: &Atom) -> BTreeSet<Key> {
+    let condition = Condition {
+        span: model.issuers[0].span,
+        kind: ConditionKind::Atom(atom.clone()),
+    };
+    Writer::new(model, shared).conjuncts(&condition, &[])
+}
+
+/// One declaration changed.
+type Change = fn(&mut Model);
+
+/// The changes, each with the name by which the table below speaks of it.
+const CHANGES: [(&str, Change); 7] = [
+    ("url", |model| {
+        model.issuers[0].url = IssuerUrl::Exact("https://other.example/".to_owned());
+    }),
+    ("path", |model| {
+        model.issuers[0].claims[0].path.push("x".to_owned())
+    }),
+    ("keys of", |model| model.issuers[0].claims[0].keys_of = true),
+    ("type", |model| model.claims[0].ty = ClaimType::Words),
+    ("scopes", |model| {
+        model.issuers[0].scopes_from = Some(vec!["x".to_owned()])
+    }),
+    ("client", |model| {
+        model.issuers[0].client_from = Some(vec!["x".to_owned()])
+    }),
+    ("leeway", |model| model.issuers[0].leeway = 7),
+];
+
+#[test]
+fn a_condition_has_another_key_where_what_it_reads_is_found_elsewhere() {
+    let client = Atom::Client {
+        any_of: Arc::new(StringSet::new(None, vec!["a".to_owned()])),
+        negated: false,
+    };
+    let header = |operand| {
+        let negated = false;
+        Atom::Header("x".to_owned(), TextTest::Equals { operand, negated })
+    };
+    let table: [(Atom, &[&str]); 9] = [
+        (
+            Atom::Claim(PLAN, ClaimTest::Present),
+            &["url", "path", "keys of", "type"],
+        ),
+        (Atom::Claim(TIER, ClaimTest::Present), &["url"]),
+        (
+            Atom::Claim(TIER, ClaimTest::Contains(Operand::Claim(PLAN))),
+            &["url", "path", "keys of", "type"],
+        ),
+        (
+            header(Operand::Claim(PLAN)),
+            &["url", "path", "keys of", "type"],
+        ),
+        (header(Operand::Host), &[]),
+        (Atom::TokenFrom(IssuerId(0)), &["url"]),
+        (Atom::ScopeAny(vec!["a".to_owned()]), &["url", "scopes"]),
+        (client, &["url", "client"]),
+        (
+            Atom::Claim(TIER, ClaimTest::Within(300)),
+            &["url", "leeway"],
+        ),
+    ];
+    for (atom, read) in table {
+        let shared = Shared::default();
+        let own = keys(&shared, &model(), &atom);
+        assert_eq!(own, keys(&shared, &model(), &atom), "{atom:?}");
+        for (name, change) in CHANGES {
+            let mut changed = model();
+            change(&mut changed);
+            let differs = own != keys(&shared, &changed, &atom);
+            assert_eq!(differs, read.contains(&name), "{atom:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn numbers_and_names_of_claims_and_issuers_make_no_difference() {
+    let shared = Shared::default();
+    let mut other = model();
+    other.claims.swap(0, 1);
+    for place in &mut other.issuers[0].claims {
+        place.claim = ClaimId(1 - place.claim.0);
+    }
+    other.issuers[0].name.push('x');
+    other.claims[1].name.push('x');
+    let present = |claim| Atom::Claim(claim, ClaimTest::Present);
+    assert_eq!(
+        keys(&shared, &model(), &present(PLAN)),
+        keys(&shared, &other, &present(TIER))
+    );
+    assert_ne!(
+        keys(&shared, &model(), &present(PLAN)),
+        keys(&shared, &other, &present(PLAN))
+    );
+}
