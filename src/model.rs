@@ -6,6 +6,7 @@
 mod condition;
 mod key;
 mod ruling;
+mod sets;
 
 use std::sync::Arc;
 
@@ -21,11 +22,9 @@ pub use crate::settings::{
     ApiId, Audience, Binding, ClaimId, Cors, Demand, IssuerClaim, IssuerId, IssuerUrl, Order,
     Origin, PathOptions, PathParameter, Senders, TokenKind, TokenPlace,
 };
-pub use condition::{
-    Atom, Bound, ClaimTest, Condition, ConditionKind, Input, Members, Operand, StringSet, TextTest,
-    Values,
-};
+pub use condition::{Atom, Bound, ClaimTest, Condition, ConditionKind, Input, Operand, TextTest};
 pub use key::{Key, Keys, Names, Own};
+pub use sets::{Members, StringSet, Values};
 
 /// A whole policy set.
 #[derive(Debug, Clone, Default)]

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine;
-use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Model};
+use crate::model::{ClaimTest, Condition, ConditionKind, Model};
 use crate::pattern::index::Budget;
 use crate::settings::{ClaimId, Demand};
 
@@ -129,11 +129,8 @@ fn lacking(
     };
     let mut claims = BTreeSet::new();
     for (_, atom) in condition.atoms() {
-        if let Atom::Claim(claim, _) = atom
-            && model.claims.get(claim.0 as usize).is_some()
-        {
-            claims.insert(*claim);
-        }
+        let known = |claim: &ClaimId| model.claims.get(claim.0 as usize).is_some();
+        claims.extend(atom.claims().filter(known));
     }
     let mut diagrams = Diagrams {
         store: &mut world.store,
@@ -439,10 +436,10 @@ impl Study<'_> {
 /// What says openly what others imply: a claim that is there, whose token it is. It stays right
 /// when they change, and makes them easier to read.
 fn says_openly(condition: &Condition) -> bool {
-    matches!(
-        condition.kind,
-        ConditionKind::Atom(Atom::TokenFrom(_) | Atom::Claim(_, ClaimTest::Present))
-    )
+    condition.atom().is_some_and(|atom| {
+        let is_presence = |(_, test): (ClaimId, &ClaimTest)| *test == ClaimTest::Present;
+        atom.issuer().is_some() || atom.claim().is_some_and(is_presence)
+    })
 }
 
 /// The claims that must be there for what is below a `not` to be false: those that it compares
@@ -456,17 +453,17 @@ fn denied_claims(inner: &Condition) -> Vec<ClaimId> {
                 }
             }
             ConditionKind::Not(inner) => walk(inner, !negative, claims),
-            ConditionKind::Atom(Atom::Claim(claim, test))
-                if negative
-                    && !matches!(
-                        test,
-                        ClaimTest::Present | ClaimTest::Absent | ClaimTest::Within(_)
-                    )
-                    && !claims.contains(claim) =>
-            {
-                claims.push(*claim);
+            ConditionKind::Atom(atom) => {
+                let compared = atom.claim().filter(|(_, test)| {
+                    // To have no login that is recent is to have none at all, too.
+                    test.compares() && test.max_age().is_none()
+                });
+                if let Some((claim, _)) = compared.filter(|_| negative)
+                    && !claims.contains(&claim)
+                {
+                    claims.push(claim);
+                }
             }
-            ConditionKind::Atom(_) => {}
         }
     }
     let mut claims = Vec::new();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::engine::Policy;
-use crate::model::{self, Api, Condition, Guard, Key, Model, Route};
+use crate::model::{self, Api, Condition, Guard, Input, Key, Model, Route};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::{Method, MethodSet, PathPattern};
 use crate::settings::{ApiId, Demand, PathOptions, PathParameter};
@@ -232,7 +232,7 @@ impl<'p> Ruling<'p> {
         }
         let mut reads_host = false;
         let mut add = |condition: &Condition, parameters: &[PathParameter]| {
-            reads_host |= condition.atoms().any(|(_, atom)| atom.reads_host());
+            reads_host |= condition.atoms().any(|(_, atom)| atom.reads(Input::Host));
             writer.conjuncts(condition, parameters)
         };
         for (guard, always) in &self.guards {

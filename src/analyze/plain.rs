@@ -99,10 +99,8 @@ impl<'m> Reader<'m> {
     pub fn is_plain(mut self, rule: Rule<'m>, condition: &'m Condition) -> bool {
         // `token from` beside the rest: the rest is looked at for that issuer's tokens.
         if let ConditionKind::And(all) = &condition.kind {
-            let mut named = all.iter().filter_map(|part| match &part.kind {
-                ConditionKind::Atom(Atom::TokenFrom(issuer)) => Some(*issuer),
-                _ => None,
-            });
+            let issuer = |part: &Condition| part.atom().and_then(Atom::issuer);
+            let mut named = all.iter().filter_map(issuer);
             if let Some(issuer) = named.next() {
                 if named.next().is_some() || !self.api.issuers.contains(&issuer) {
                     return false;
@@ -114,7 +112,7 @@ impl<'m> Reader<'m> {
                     .map(|known| (issuer, known));
                 let mut sight = Sight::default();
                 return all.iter().all(|part| {
-                    matches!(part.kind, ConditionKind::Atom(Atom::TokenFrom(_)))
+                    part.atom().and_then(Atom::issuer).is_some()
                         || self.sees(rule, part, &mut sight)
                 });
             }
@@ -169,29 +167,12 @@ impl<'m> Reader<'m> {
                 let literal = |text: &str| self.is_part(rule, *parameter, text);
                 self.segment(rule, *parameter, seen)
                     && self.text(rule, test, seen, &literal)
-                    && !matches!(
-                        test,
-                        TextTest::Present
-                            | TextTest::Equals {
-                                operand: Operand::Path(_) | Operand::Host,
-                                ..
-                            }
-                            | TextTest::StartsWith(Operand::Path(_) | Operand::Host)
-                    )
+                    && !is_settled(test)
             }
             Atom::Host(test) => {
                 seen.push(Seen::Host);
                 let fits = Fits::Label { but: Vec::new() };
-                self.text(rule, test, seen, &|text| fits.allows(text))
-                    && !matches!(
-                        test,
-                        TextTest::Present
-                            | TextTest::Equals {
-                                operand: Operand::Path(_) | Operand::Host,
-                                ..
-                            }
-                            | TextTest::StartsWith(Operand::Path(_) | Operand::Host)
-                    )
+                self.text(rule, test, seen, &|text| fits.allows(text)) && !is_settled(test)
             }
             Atom::Address { any_of, .. } => {
                 seen.push(Seen::Address);
@@ -290,7 +271,7 @@ impl<'m> Reader<'m> {
             ClaimTest::StartsWith(operand) | ClaimTest::EndsWith(operand) => {
                 whole(seen);
                 self.operand(rule, operand, seen)
-                    && !matches!(operand, Operand::String(text) if text.is_empty())
+                    && operand.string().is_none_or(|text| !text.is_empty())
             }
             ClaimTest::InDomain(_) | ClaimTest::Within(_) => {
                 whole(seen);
@@ -315,9 +296,14 @@ impl<'m> Reader<'m> {
             }
             ClaimTest::Contains(operand) => match operand {
                 Operand::String(text) => held(std::slice::from_ref(text), seen),
-                other => {
+                Operand::Number(_)
+                | Operand::Boolean(_)
+                | Operand::Path(_)
+                | Operand::Host
+                | Operand::Claim(_)
+                | Operand::Now => {
                     whole(seen);
-                    self.operand(rule, other, seen) && ty != ClaimType::Words
+                    self.operand(rule, operand, seen) && ty != ClaimType::Words
                 }
             },
             ClaimTest::ContainsAny(values) | ClaimTest::ContainsAll(values) => list(values, seen),
@@ -383,19 +369,32 @@ impl<'m> Reader<'m> {
             TextTest::In { any_of, .. } => some(any_of, literal),
             TextTest::Equals { operand, .. } => {
                 self.operand(rule, operand, seen)
-                    && match operand {
-                        Operand::String(text) => literal(text),
-                        _ => true,
-                    }
+                    && operand.string().is_none_or(|text| literal(text))
             }
             TextTest::StartsWith(operand) => {
                 self.operand(rule, operand, seen)
-                    && match operand {
-                        Operand::String(text) => !text.is_empty() && literal(&format!("{text}x")),
-                        _ => true,
-                    }
+                    && operand
+                        .string()
+                        .is_none_or(|text| !text.is_empty() && literal(&format!("{text}x")))
             }
         }
+    }
+}
+
+/// Whether a test of a part of the URL may be decided by the rest of it: the URL always has the part,
+/// and may have the other side, too.
+fn is_settled(test: &TextTest) -> bool {
+    match test {
+        TextTest::Present => true,
+        TextTest::In { .. } => false,
+        TextTest::Equals { operand, .. } | TextTest::StartsWith(operand) => match operand {
+            Operand::Path(_) | Operand::Host => true,
+            Operand::String(_)
+            | Operand::Number(_)
+            | Operand::Boolean(_)
+            | Operand::Claim(_)
+            | Operand::Now => false,
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Atom, Condition, Model, Route};
+use crate::model::{Condition, Model, Route};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::meet::{MAX_MEETINGS, meet};
 use crate::pattern::{Method, MethodSet, PathPattern};
@@ -80,10 +80,10 @@ pub fn regions(
 pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
     let mut asked = Vec::new();
     for (_, atom) in model.conditions().flat_map(Condition::atoms) {
-        if let Atom::Method(methods) = atom
-            && asked.last() != Some(methods)
+        if let Some(methods) = atom.methods()
+            && asked.last() != Some(&methods)
         {
-            asked.push(*methods);
+            asked.push(methods);
         }
     }
     asked.sort_unstable();
@@ -95,7 +95,7 @@ pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
 pub fn reads_preflights(model: &Model) -> bool {
     let mut read = [false; 2];
     for (_, atom) in model.conditions().flat_map(Condition::atoms) {
-        if let Atom::Header(name, _) = atom {
+        if let Some(name) = atom.header() {
             for (read, known) in read.iter_mut().zip(PREFLIGHT_HEADERS) {
                 *read |= name == known;
             }

@@ -1,7 +1,7 @@
 //! The requests for which rules are analysed: those of one method, with tokens of one issuer or
 //! without a token.
 
-use crate::model::{Api, Atom, Condition, Model};
+use crate::model::{Api, Condition, Model};
 use crate::pattern::index::Budget;
 use crate::pattern::{HostPattern, Method, MethodSet, PathPattern};
 use crate::settings::{ClaimId, Demand, IssuerUrl};
@@ -69,11 +69,7 @@ pub fn tokens<'m>(subject: Subject<'m>) -> Vec<Token<'m>> {
 pub fn methods(methods: MethodSet, rules: &[(Rule<'_>, &Condition)]) -> Vec<Method> {
     let mut asked = Vec::new();
     for (_, condition) in rules {
-        for (_, atom) in condition.atoms() {
-            if let Atom::Method(methods) = atom {
-                asked.push(*methods);
-            }
-        }
+        asked.extend(condition.atoms().filter_map(|(_, atom)| atom.methods()));
     }
     told_apart(methods, &asked)
 }

@@ -1,7 +1,7 @@
 //! Atoms that need another one next to them: `sub` its issuer, `email` its verification.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Atom, ClaimId, ClaimTest, Condition, ConditionKind, Operand, TextTest};
+use crate::model::{Atom, ClaimId, ClaimTest, Condition, ConditionKind, Input, Operand};
 use crate::source::Span;
 
 use super::conditions::Place;
@@ -21,35 +21,29 @@ impl Around {
     /// This, and what a condition sees to.
     pub fn and(self, place: Place, condition: &Condition) -> Around {
         let verified = place.api.claims.get("email_verified").map(|claim| claim.id);
-        condition
-            .conjuncts()
-            .fold(self, |around, conjunct| match &conjunct.kind {
-                ConditionKind::Atom(Atom::TokenFrom(_)) => Around {
-                    issuer: true,
-                    ..around
-                },
-                ConditionKind::Atom(Atom::Claim(id, test)) if Some(*id) == verified => Around {
-                    verified: around.verified || is_true(test),
-                    ..around
-                },
-                _ => around,
-            })
+        let atoms = condition.conjuncts().filter_map(Condition::atom);
+        atoms.fold(self, |around, atom| {
+            let verifies =
+                |(id, test): (ClaimId, &ClaimTest)| Some(id) == verified && VERIFIED.contains(test);
+            Around {
+                issuer: around.issuer || atom.issuer().is_some(),
+                verified: around.verified || atom.claim().is_some_and(verifies),
+            }
+        })
     }
 }
 
-/// Whether a test of a boolean asks for `true`.
-fn is_true(test: &ClaimTest) -> bool {
-    matches!(
-        test,
-        ClaimTest::Equals {
-            operand: Operand::Boolean(true),
-            negated: false,
-        } | ClaimTest::Equals {
-            operand: Operand::Boolean(false),
-            negated: true,
-        }
-    )
-}
+/// The tests by which a rule asks for a verified address.
+const VERIFIED: [ClaimTest; 2] = [
+    ClaimTest::Equals {
+        operand: Operand::Boolean(true),
+        negated: false,
+    },
+    ClaimTest::Equals {
+        operand: Operand::Boolean(false),
+        negated: true,
+    },
+];
 
 /// What is looked for, and where the whole condition stands.
 struct Search<'p> {
@@ -144,26 +138,6 @@ impl Search<'_> {
 
 /// Whether an atom compares a claim with something; to be there or not is no comparison.
 fn compares(atom: &Atom, id: ClaimId) -> bool {
-    match atom {
-        Atom::Claim(_, ClaimTest::Present | ClaimTest::Absent) => false,
-        Atom::Claim(claim, test) => {
-            *claim == id
-                || match test {
-                    ClaimTest::Equals { operand, .. }
-                    | ClaimTest::Contains(operand)
-                    | ClaimTest::StartsWith(operand)
-                    | ClaimTest::EndsWith(operand) => *operand == Operand::Claim(id),
-                    _ => false,
-                }
-        }
-        Atom::Path(_, test) | Atom::Host(test) | Atom::Header(_, test) | Atom::Query(_, test) => {
-            match test {
-                TextTest::Equals { operand, .. } | TextTest::StartsWith(operand) => {
-                    *operand == Operand::Claim(id)
-                }
-                TextTest::In { .. } | TextTest::Present => false,
-            }
-        }
-        _ => false,
-    }
+    let is_comparison = atom.claim().is_none_or(|(_, test)| test.compares());
+    is_comparison && atom.reads(Input::Claim(id))
 }

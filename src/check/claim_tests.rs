@@ -156,7 +156,13 @@ pub(super) fn resolve(
         Test::InDomain(term) if scalar == Scalar::String => {
             return domain(env.terms, term, out).map(ClaimTest::InDomain);
         }
-        _ => {}
+        Test::Compare(..)
+        | Test::Contains(_)
+        | Test::ContainsAny(_)
+        | Test::ContainsAll(_)
+        | Test::StartsWith(_)
+        | Test::EndsWith(_)
+        | Test::InDomain(_) => {}
     }
     out.say(at.traced(no_such_test(subject, test)));
     None
@@ -289,7 +295,9 @@ fn operand(
             let found = match operand {
                 ast::Operand::Path(name) => format!("`path.{}` is a string", name.node),
                 ast::Operand::Host(name) => format!("`host.{}` is a string", name.node),
-                _ => "`now` is a time".to_owned(),
+                ast::Operand::Now(_) | ast::Operand::Term(_) | ast::Operand::Claim(_) => {
+                    "`now` is a time".to_owned()
+                }
             };
             let mut diagnostic = Diagnostic::new(
                 Code::TypeMismatch,
@@ -345,7 +353,12 @@ fn order(
     let bound = match operand(env, at, subject, value, out)? {
         Operand::Number(number) => Bound::Number(number),
         Operand::Now => Bound::Now,
-        _ => return None,
+        // What a number or a time is compared with is no text, and two claims were refused.
+        Operand::String(_)
+        | Operand::Boolean(_)
+        | Operand::Path(_)
+        | Operand::Host
+        | Operand::Claim(_) => return None,
     };
     Some(ClaimTest::Order { order, bound })
 }

@@ -238,13 +238,26 @@ fn named_in<'a>(condition: &'a ast::Condition, named: &mut BTreeSet<&'a str>) {
         | Kind::Address(_)
         | Kind::Named(_) => return,
     };
-    if let ast::Test::Compare(_, operand)
-    | ast::Test::Contains(operand)
-    | ast::Test::StartsWith(operand)
-    | ast::Test::EndsWith(operand) = test
-        && let ast::Operand::Claim(name) = operand
-    {
-        named.insert(&name.node);
+    match test {
+        ast::Test::Compare(_, operand)
+        | ast::Test::Contains(operand)
+        | ast::Test::StartsWith(operand)
+        | ast::Test::EndsWith(operand) => match operand {
+            ast::Operand::Claim(name) => {
+                named.insert(&name.node);
+            }
+            ast::Operand::Term(_)
+            | ast::Operand::Path(_)
+            | ast::Operand::Host(_)
+            | ast::Operand::Now(_) => {}
+        },
+        ast::Test::In(_)
+        | ast::Test::NotIn(_)
+        | ast::Test::InDomain(_)
+        | ast::Test::ContainsAny(_)
+        | ast::Test::ContainsAll(_)
+        | ast::Test::Present
+        | ast::Test::Absent => {}
     }
 }
 

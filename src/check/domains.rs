@@ -74,7 +74,7 @@ pub(super) fn warn_of_suffix(
     span: Span,
     out: &mut Out,
 ) {
-    let Operand::String(text) = operand else {
+    let Some(text) = operand.string() else {
         return;
     };
     let name = claim.node.as_str();

@@ -142,7 +142,17 @@ fn collect<'a>(condition: &'a ast::Condition, named: &mut Vec<(&'a str, Span)>) 
         }
         ConditionKind::Not(inner) => collect(inner, named),
         ConditionKind::Named(name) => named.push((name, condition.span)),
-        _ => {}
+        ConditionKind::Scope(_)
+        | ConditionKind::Claim(..)
+        | ConditionKind::TokenFrom(_)
+        | ConditionKind::Client(_)
+        | ConditionKind::LoginWithin(_)
+        | ConditionKind::Path(..)
+        | ConditionKind::Host(..)
+        | ConditionKind::Method(_)
+        | ConditionKind::Address(_)
+        | ConditionKind::Header(..)
+        | ConditionKind::Query(..) => {}
     }
 }
 
@@ -189,16 +199,22 @@ fn check_names(names: &Names, condition: &ast::Condition, out: &mut Out) {
 
 fn check_test(names: &Names, test: &ast::Test, out: &mut Out) {
     match test {
-        ast::Test::Compare(_, ast::Operand::Term(term))
-        | ast::Test::Contains(ast::Operand::Term(term))
-        | ast::Test::StartsWith(ast::Operand::Term(term))
-        | ast::Test::EndsWith(ast::Operand::Term(term))
-        | ast::Test::InDomain(term) => check_term(names, term, out),
+        ast::Test::Compare(_, operand)
+        | ast::Test::Contains(operand)
+        | ast::Test::StartsWith(operand)
+        | ast::Test::EndsWith(operand) => match operand {
+            ast::Operand::Term(term) => check_term(names, term, out),
+            ast::Operand::Path(_)
+            | ast::Operand::Host(_)
+            | ast::Operand::Claim(_)
+            | ast::Operand::Now(_) => {}
+        },
+        ast::Test::InDomain(term) => check_term(names, term, out),
         ast::Test::In(list)
         | ast::Test::NotIn(list)
         | ast::Test::ContainsAny(list)
         | ast::Test::ContainsAll(list) => check_list(names, list, out),
-        _ => {}
+        ast::Test::Present | ast::Test::Absent => {}
     }
 }
 

@@ -15,7 +15,7 @@ use crate::analyze::limits::MAX_STUDY_STEPS;
 use crate::analyze::plain::Reader;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{
-    Access, Api, ApiId, Atom, ClaimTest, Condition, ConditionKind, Demand, Key, Keys, Model,
+    Access, Api, ApiId, ClaimTest, Condition, ConditionKind, Demand, Key, Keys, Model,
 };
 use crate::pattern::index::Budget;
 use crate::pattern::{MethodSet, PathPattern};
@@ -436,14 +436,9 @@ impl Say<'_> {
         let ConditionKind::Not(inner) = &condition.kind else {
             return None;
         };
-        match &inner.kind {
-            ConditionKind::Atom(Atom::Claim(claim, ClaimTest::Present)) => self
-                .model
-                .claims
-                .get(claim.0 as usize)
-                .map(|claim| claim.name.as_str()),
-            _ => None,
-        }
+        let (claim, test) = inner.atom()?.claim()?;
+        let claim = self.model.claims.get(claim.0 as usize)?;
+        (*test == ClaimTest::Present).then_some(claim.name.as_str())
     }
 
     fn always(self, asked: &Asked) -> Diagnostic {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher as _};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Api, Atom, Condition, Guard};
+use crate::model::{Api, Condition, Guard};
 use crate::source::Span;
 
 use super::out::Out;
@@ -51,10 +51,8 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
 
 fn collect<'m>(condition: &'m Condition, used: &mut HashMap<&'m str, Uses>) {
     for (span, atom) in condition.atoms() {
-        if let Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) = atom {
-            for scope in scopes {
-                Uses::add(used, scope, span);
-            }
+        for scope in atom.scopes() {
+            Uses::add(used, scope, span);
         }
     }
 }

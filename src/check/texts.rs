@@ -63,7 +63,14 @@ pub(super) fn text_test(
             Some(TextTest::StartsWith(operand))
         }
         ast::Test::Present if said => Some(TextTest::Present),
-        _ => {
+        ast::Test::Compare(..)
+        | ast::Test::Contains(_)
+        | ast::Test::ContainsAny(_)
+        | ast::Test::ContainsAll(_)
+        | ast::Test::EndsWith(_)
+        | ast::Test::InDomain(_)
+        | ast::Test::Present
+        | ast::Test::Absent => {
             let instead = if said {
                 "`==`, `in`, `starts with` or `present`"
             } else {
@@ -82,7 +89,7 @@ pub(super) fn refuse_empty_affix(
     what: &str,
     out: &mut Out,
 ) -> Option<()> {
-    if matches!(operand, Operand::String(text) if text.is_empty()) {
+    if operand.string().is_some_and(String::is_empty) {
         out.say(Diagnostic::new(
             Code::BadValue,
             span,

@@ -25,7 +25,16 @@ pub(super) fn token_atom(kind: &ConditionKind) -> Option<&'static str> {
         ConditionKind::TokenFrom(_) => Some("token from"),
         ConditionKind::Client(_) => Some("client"),
         ConditionKind::LoginWithin(_) => Some("login within"),
-        _ => None,
+        ConditionKind::And(_)
+        | ConditionKind::Or(_)
+        | ConditionKind::Not(_)
+        | ConditionKind::Named(_)
+        | ConditionKind::Path(..)
+        | ConditionKind::Host(..)
+        | ConditionKind::Method(_)
+        | ConditionKind::Address(_)
+        | ConditionKind::Header(..)
+        | ConditionKind::Query(..) => None,
     }
 }
 

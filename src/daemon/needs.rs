@@ -8,7 +8,7 @@ use super::adapter;
 use super::config::{
     AdapterSettings, ClientAddress, ClientCertificate, Config, Scheme, SentForwardHeaders,
 };
-use crate::model::{Atom, Condition, Model};
+use crate::model::{Condition, Input, Model};
 
 /// A warning for each thing that portcullis trusts only because the configuration says so.
 pub fn believed(config: &Config) -> Vec<String> {
@@ -91,5 +91,5 @@ pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
 /// Whether some rule reads the client's address.
 fn reads_address(model: &Model) -> bool {
     let mut atoms = model.conditions().flat_map(Condition::atoms);
-    atoms.any(|(_, atom)| matches!(atom, Atom::Address { .. }))
+    atoms.any(|(_, atom)| atom.reads(Input::Address))
 }

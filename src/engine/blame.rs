@@ -9,7 +9,7 @@ use super::facts::Scopes;
 use super::rest::{Budget, Login, Rest};
 use super::routed::Open;
 use super::step_up;
-use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Model, Operand, Values};
+use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Input, Model};
 use crate::reason::Reason;
 use crate::settings::PathParameter;
 use crate::source::Span;
@@ -91,9 +91,7 @@ fn first<'a>(
 pub(super) fn named_scopes(model: &Model) -> HashSet<String> {
     let mut named = HashSet::new();
     for (_, atom) in model.conditions().flat_map(Condition::atoms) {
-        if let Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) = atom {
-            named.extend(scopes.iter().cloned());
-        }
+        named.extend(atom.scopes().iter().cloned());
     }
     named
 }
@@ -105,10 +103,10 @@ fn lacking_scope(scene: &Scene<'_>, condition: &Condition) -> Option<Span> {
             all.iter().find_map(|one| lacking_scope(scene, one))
         }
         ConditionKind::Not(inner) => lacking_scope(scene, inner),
-        ConditionKind::Atom(atom @ (Atom::ScopeAny(_) | Atom::ScopeAll(_))) => {
-            (scene.atom(atom) != Some(true)).then_some(condition.span)
+        ConditionKind::Atom(atom) => {
+            let lacks = atom.subject() == Input::Scopes && scene.atom(atom) != Some(true);
+            lacks.then_some(condition.span)
         }
-        ConditionKind::Atom(_) => None,
     }
 }
 
@@ -201,55 +199,16 @@ fn elsewhere(scene: &Scene<'_>, lacking: &[&str]) -> Option<String> {
 }
 
 fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
-    let value = scene.atom(atom);
     let mut challenge = Challenge::default();
-    let missing_or = |reason| {
-        if value.is_none() {
-            Reason::ClaimMissing
-        } else {
-            reason
-        }
-    };
-    let reason = match atom {
-        Atom::Path(..) | Atom::Host(_) | Atom::Header(..) | Atom::Query(..) => {
-            if scene.facts.is_none() && atom.reads_token() {
-                Reason::TokenMissing
-            } else {
-                Reason::RequestCondition
-            }
-        }
-        Atom::Method(_) | Atom::Address { .. } => Reason::RequestCondition,
-        _ if scene.facts.is_none() => Reason::TokenMissing,
-        Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) if wanted => {
-            challenge.scope = match atom {
-                Atom::ScopeAny(_) => scopes.iter().take(1).cloned().collect(),
-                _ => scopes.clone(),
-            };
-            Reason::ScopeMissing
-        }
-        Atom::ScopeAny(_) | Atom::ScopeAll(_) => missing_or(Reason::ClaimMismatch),
-        Atom::Claim(_, ClaimTest::Within(seconds)) => {
-            challenge.max_age = Some(*seconds);
-            Reason::AuthenticationTooOld
-        }
-        Atom::Claim(claim, test)
-            if scene.claim_name(*claim) == Some("acr") && !matches!(test, ClaimTest::Absent) =>
-        {
-            challenge.acr_values = acr_values(test, wanted);
-            Reason::AuthenticationTooWeak
-        }
-        Atom::Claim(..) | Atom::TokenFrom(_) | Atom::Client { .. } => {
-            missing_or(Reason::ClaimMismatch)
-        }
-    };
+    let reason = reason(scene, atom, wanted, &mut challenge);
     let because = scene.because(atom);
-    let subject = match atom {
-        Atom::Claim(_, ClaimTest::Within(_)) => Some("the login is too old".to_owned()),
-        Atom::Claim(claim, _) => scene
-            .claim_name(*claim)
-            .map(|name| format!("the claim `{name}`")),
-        _ => None,
-    };
+    let subject = atom.claim().and_then(|(claim, test)| {
+        if test.max_age().is_some() {
+            return Some("the login is too old".to_owned());
+        }
+        let name = scene.claim_name(claim)?;
+        Some(format!("the claim `{name}`"))
+    });
     Blame {
         reason,
         hint: match (reason, subject) {
@@ -266,16 +225,54 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
     }
 }
 
+/// The reason for which an atom denies, and what of the challenge would change that.
+fn reason(scene: &Scene<'_>, atom: &Atom, wanted: bool, challenge: &mut Challenge) -> Reason {
+    let value = scene.atom(atom);
+    let missing_or = |reason| {
+        if value.is_none() {
+            Reason::ClaimMissing
+        } else {
+            reason
+        }
+    };
+    if scene.facts.is_none() && atom.reads_token() {
+        return Reason::TokenMissing;
+    }
+    match atom {
+        Atom::Path(..)
+        | Atom::Host(_)
+        | Atom::Method(_)
+        | Atom::Address { .. }
+        | Atom::Header(..)
+        | Atom::Query(..) => Reason::RequestCondition,
+        Atom::ScopeAny(scopes) if wanted => {
+            challenge.scope = scopes.iter().take(1).cloned().collect();
+            Reason::ScopeMissing
+        }
+        Atom::ScopeAll(scopes) if wanted => {
+            challenge.scope.clone_from(scopes);
+            Reason::ScopeMissing
+        }
+        Atom::Claim(claim, test) => match test.max_age() {
+            Some(seconds) => {
+                challenge.max_age = Some(seconds);
+                Reason::AuthenticationTooOld
+            }
+            None if scene.claim_name(*claim) == Some("acr") && *test != ClaimTest::Absent => {
+                challenge.acr_values = acr_values(test, wanted);
+                Reason::AuthenticationTooWeak
+            }
+            None => missing_or(Reason::ClaimMismatch),
+        },
+        Atom::ScopeAny(_) | Atom::ScopeAll(_) | Atom::TokenFrom(_) | Atom::Client { .. } => {
+            missing_or(Reason::ClaimMismatch)
+        }
+    }
+}
+
 fn acr_values(test: &ClaimTest, wanted: bool) -> Vec<String> {
-    match test {
-        ClaimTest::Equals {
-            operand: Operand::String(value),
-            negated,
-        } if *negated != wanted => vec![value.clone()],
-        ClaimTest::In {
-            any_of: Values::Strings(set),
-            negated,
-        } if *negated != wanted => set.members().to_vec(),
-        _ => Vec::new(),
+    match test.strings() {
+        Some((classes, negated)) if negated != wanted => classes.to_vec(),
+        Some(_) | None => Vec::new(),
     }
 }

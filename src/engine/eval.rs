@@ -158,10 +158,7 @@ impl<'a> Scene<'a> {
             Operand::String(text) => Some((text, false)),
             Operand::Path(parameter) => Some((self.path(*parameter)?, self.open.path.folded)),
             Operand::Host => Some((self.open.label.as_deref()?, false)),
-            Operand::Claim(claim) => match self.facts?.claim(*claim) {
-                Fact::Text(text) => Some((text, false)),
-                _ => None,
-            },
+            Operand::Claim(claim) => Some((self.facts?.claim(*claim).text()?, false)),
             Operand::Number(_) | Operand::Boolean(_) | Operand::Now => None,
         }
     }
@@ -170,201 +167,133 @@ impl<'a> Scene<'a> {
         match operand {
             Operand::Number(number) => Some(number.get()),
             Operand::Now => self.now(),
-            Operand::Claim(claim) => match self.facts?.claim(*claim) {
-                Fact::Number(number) => Some(*number),
-                _ => None,
-            },
-            _ => None,
+            Operand::Claim(claim) => self.facts?.claim(*claim).number(),
+            Operand::String(_) | Operand::Boolean(_) | Operand::Path(_) | Operand::Host => None,
         }
     }
 
-    /// What a test of a claim says of a value.
+    fn boolean_operand(&self, operand: &Operand) -> Option<bool> {
+        match operand {
+            Operand::Boolean(boolean) => Some(*boolean),
+            Operand::Claim(claim) => self.facts?.claim(*claim).boolean(),
+            Operand::String(_)
+            | Operand::Number(_)
+            | Operand::Path(_)
+            | Operand::Host
+            | Operand::Now => None,
+        }
+    }
+
+    /// Whether a claim is equal to something.
     #[expect(
         clippy::float_cmp,
         reason = "claims are compared by their exact value; equal means equal"
     )]
+    fn equals(&self, fact: &Fact, operand: &Operand) -> Three {
+        match fact {
+            Fact::Text(text) => self.claim_text(text, operand, equal),
+            Fact::Number(number) => Some(*number == self.number_operand(operand)?),
+            Fact::Boolean(boolean) => Some(*boolean == self.boolean_operand(operand)?),
+            Fact::Absent
+            | Fact::WrongType(_)
+            | Fact::Elsewhere(_)
+            | Fact::Texts(_)
+            | Fact::Numbers(_) => None,
+        }
+    }
+
+    /// What a test of a claim says of a value.
     pub fn fact(&self, fact: &Fact, test: &ClaimTest) -> Three {
-        match (test, fact) {
-            (ClaimTest::Absent, Fact::Absent) => Some(true),
-            (_, Fact::Absent | Fact::WrongType(_) | Fact::Elsewhere(_)) => None,
-            (ClaimTest::Absent, _) => Some(false),
-            (ClaimTest::Present, _) => Some(true),
-            (ClaimTest::Equals { operand, negated }, fact) => {
-                let equal = match fact {
-                    Fact::Text(text) => self.claim_text(text, operand, equal)?,
-                    Fact::Number(number) => *number == self.number_operand(operand)?,
-                    Fact::Boolean(value) => match operand {
-                        Operand::Boolean(other) => value == other,
-                        Operand::Claim(other) => match self.facts?.claim(*other) {
-                            Fact::Boolean(other) => value == other,
-                            _ => return None,
-                        },
-                        _ => return None,
-                    },
-                    _ => return None,
-                };
-                Some(equal != *negated)
-            }
-            (ClaimTest::Order { order, bound }, Fact::Number(number)) => {
+        match fact {
+            Fact::Absent => return (*test == ClaimTest::Absent).then_some(true),
+            Fact::WrongType(_) | Fact::Elsewhere(_) => return None,
+            Fact::Text(_)
+            | Fact::Number(_)
+            | Fact::Boolean(_)
+            | Fact::Texts(_)
+            | Fact::Numbers(_) => {}
+        }
+        match test {
+            ClaimTest::Absent => Some(false),
+            ClaimTest::Present => Some(true),
+            ClaimTest::Equals { operand, negated } => Some(self.equals(fact, operand)? != *negated),
+            ClaimTest::Order { order, bound } => {
+                let number = fact.number()?;
                 let bound = match bound {
                     Bound::Number(bound) => bound.get(),
                     Bound::Now => self.now()?,
                 };
                 Some(match order {
-                    Order::Less => *number < bound,
-                    Order::LessOrEqual => *number <= bound,
-                    Order::Greater => *number > bound,
-                    Order::GreaterOrEqual => *number >= bound,
+                    Order::Less => number < bound,
+                    Order::LessOrEqual => number <= bound,
+                    Order::Greater => number > bound,
+                    Order::GreaterOrEqual => number >= bound,
                 })
             }
-            (ClaimTest::In { any_of, negated }, fact) => {
-                let inside = match (fact, any_of) {
-                    (Fact::Text(text), Values::Strings(set)) => set.contains(text),
-                    (Fact::Number(number), Values::Numbers(set)) => set.contains(number),
-                    (Fact::Boolean(value), Values::Booleans(set)) => set.contains(value),
-                    _ => return None,
+            ClaimTest::In { any_of, negated } => {
+                let inside = match any_of {
+                    Values::Strings(set) => set.contains(fact.text()?),
+                    Values::Numbers(set) => set.contains(&fact.number()?),
+                    Values::Booleans(set) => set.contains(&fact.boolean()?),
                 };
                 Some(inside != *negated)
             }
-            (ClaimTest::Contains(operand), Fact::Texts(texts)) => {
-                let (wanted, folded) = self.text_operand(operand)?;
-                let is_wanted = |text: &String| compare(text, wanted, folded, equal);
-                Some(texts.iter().any(is_wanted))
-            }
-            (ClaimTest::Contains(operand), Fact::Numbers(numbers)) => {
-                Some(numbers.contains(&self.number_operand(operand)?))
-            }
-            (ClaimTest::ContainsAny(Values::Strings(set)), Fact::Texts(texts)) => {
-                Some(texts.iter().any(|text| set.contains(text)))
-            }
-            (ClaimTest::ContainsAny(Values::Numbers(set)), Fact::Numbers(numbers)) => {
-                Some(numbers.iter().any(|number| set.contains(number)))
-            }
-            (ClaimTest::ContainsAll(Values::Strings(set)), Fact::Texts(texts)) => {
-                Some(set.members().iter().all(|text| texts.contains(text)))
-            }
-            (ClaimTest::ContainsAll(Values::Numbers(set)), Fact::Numbers(numbers)) => {
-                Some(set.iter().all(|number| numbers.contains(number)))
-            }
-            (ClaimTest::Within(seconds), Fact::Number(at)) => {
-                let age = self.now()? - at;
+            ClaimTest::Contains(operand) => match fact.numbers() {
+                Some(numbers) => Some(numbers.contains(&self.number_operand(operand)?)),
+                None => {
+                    let (wanted, folded) = self.text_operand(operand)?;
+                    let is_wanted = |text: &String| compare(text, wanted, folded, equal);
+                    Some(fact.texts()?.iter().any(is_wanted))
+                }
+            },
+            ClaimTest::ContainsAny(values) => match values {
+                Values::Strings(set) => Some(fact.texts()?.iter().any(|text| set.contains(text))),
+                Values::Numbers(set) => {
+                    let mut held = fact.numbers()?.iter();
+                    Some(held.any(|number| set.contains(number)))
+                }
+                Values::Booleans(_) => None,
+            },
+            ClaimTest::ContainsAll(values) => match values {
+                Values::Strings(set) => {
+                    let held = fact.texts()?;
+                    Some(set.members().iter().all(|text| held.contains(text)))
+                }
+                Values::Numbers(set) => {
+                    let held = fact.numbers()?;
+                    Some(set.iter().all(|number| held.contains(number)))
+                }
+                Values::Booleans(_) => None,
+            },
+            ClaimTest::StartsWith(operand) => self.claim_text(fact.text()?, operand, starts_with),
+            ClaimTest::EndsWith(operand) => self.claim_text(fact.text()?, operand, ends_with),
+            ClaimTest::InDomain(domain) => Some(is_address_in(fact.text()?, domain)),
+            ClaimTest::Within(seconds) => {
+                let age = self.now()? - fact.number()?;
                 // What is in the future has not been.
                 (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
             }
-            (ClaimTest::InDomain(domain), Fact::Text(text)) => Some(is_address_in(text, domain)),
-            (ClaimTest::StartsWith(operand), Fact::Text(text)) => {
-                self.claim_text(text, operand, starts_with)
-            }
-            (ClaimTest::EndsWith(operand), Fact::Text(text)) => {
-                self.claim_text(text, operand, ends_with)
-            }
-            _ => None,
         }
     }
 
     /// What an atom found, in words.
     pub fn because(&self, atom: &Atom) -> String {
-        let on_token = matches!(
-            atom,
-            Atom::ScopeAny(_)
-                | Atom::ScopeAll(_)
-                | Atom::Claim(..)
-                | Atom::TokenFrom(_)
-                | Atom::Client { .. }
-        );
-        let Some(facts) = self.facts.filter(|_| on_token) else {
-            return if on_token {
-                "there is no token".to_owned()
-            } else {
-                self.request_because(atom)
-            };
+        let of_token = |because: &dyn Fn(&Facts) -> String| match self.facts {
+            Some(facts) => because(facts),
+            None => "there is no token".to_owned(),
         };
-        match atom {
-            Atom::ScopeAny(_) | Atom::ScopeAll(_) => match &facts.scopes {
-                Scopes::Missing(why) => (*why).to_owned(),
-                Scopes::Are(held) if held.listed().is_empty() => {
-                    "the token's scopes are empty".to_owned()
-                }
-                Scopes::Are(held) => format!(
-                    "the token's scopes are {}",
-                    quoted(&held.listed().join(" "))
-                ),
-            },
-            Atom::Claim(claim, ClaimTest::Within(_)) => self.login(facts, *claim),
-            Atom::Claim(claim, test) => {
-                let mut because = match facts.obstacle(*claim) {
-                    Some(obstacle) => obstacle.to_owned(),
-                    None => in_words(facts.claim(*claim)),
-                };
-                let operand = match test {
-                    ClaimTest::Equals { operand, .. }
-                    | ClaimTest::Contains(operand)
-                    | ClaimTest::StartsWith(operand)
-                    | ClaimTest::EndsWith(operand) => Some(operand),
-                    _ => None,
-                };
-                match operand {
-                    Some(Operand::Path(_) | Operand::Host) => {
-                        let other = operand
-                            .and_then(|operand| self.text_operand(operand))
-                            .map_or("missing".to_owned(), |(text, _)| quoted(text));
-                        let _ = write!(because, ", the request has {other}");
-                    }
-                    Some(Operand::Claim(other)) => {
-                        let _ = write!(
-                            because,
-                            ", the other one: {}",
-                            in_words(facts.claim(*other))
-                        );
-                    }
-                    _ => {}
-                }
-                because
-            }
-            Atom::Client { .. } => match &facts.client {
-                Client::Absent(None) => "the token names no client".to_owned(),
-                Client::Absent(Some(name)) => format!(
-                    "the token names no client in `azp` or `client_id`; with `client from {name}` \
-                    in the issuer, `{name}` is read"
-                ),
-                Client::Disagree => "the token's claims disagree about the client".to_owned(),
-                Client::Is(client) => format!("the client is {}", quoted(client)),
-            },
-            _ => match self.policy.issuer(facts.issuer) {
-                Some(issuer) => format!("the token is from `{}`", issuer.name),
-                None => "the token is from an issuer of another policy".to_owned(),
-            },
-        }
-    }
-
-    /// When the user logged in, in words.
-    fn login(&self, facts: &Facts, claim: ClaimId) -> String {
-        let name = self.claim_name(claim).unwrap_or_default();
-        match facts.claim(claim) {
-            Fact::Number(at) if *at > self.request.now => format!("`{name}` is in the future"),
-            Fact::Number(at) => format!("the login was {:.0} s ago", self.request.now - at),
-            Fact::WrongType(found) => {
-                format!("the token's `{name}` is {found}, not a number of seconds")
-            }
-            // No time is read as one of the others.
-            Fact::Absent
-            | Fact::Elsewhere(_)
-            | Fact::Text(_)
-            | Fact::Boolean(_)
-            | Fact::Texts(_)
-            | Fact::Numbers(_) => match facts.obstacle(claim) {
-                Some(why) => why.to_owned(),
-                None => format!("the token has no `{name}`"),
-            },
-        }
-    }
-
-    fn request_because(&self, atom: &Atom) -> String {
         let shown = |what: &str, value: Option<&str>| match value {
             Some(value) => format!("{what} is {}", quoted(value)),
             None => format!("{what} is missing"),
         };
         match atom {
+            Atom::ScopeAny(_) | Atom::ScopeAll(_) => of_token(&scopes_because),
+            Atom::Claim(claim, test) => of_token(&|facts| self.claim_because(facts, *claim, test)),
+            Atom::TokenFrom(_) => of_token(&|facts| match self.policy.issuer(facts.issuer) {
+                Some(issuer) => format!("the token is from `{}`", issuer.name),
+                None => "the token is from an issuer of another policy".to_owned(),
+            }),
+            Atom::Client { .. } => of_token(&client_because),
             Atom::Path(parameter, _) => shown("the path's segment", self.path(*parameter)),
             Atom::Host(_) => shown("the host's label", self.open.label.as_deref()),
             Atom::Method(_) => format!("the method is `{}`", self.open.method),
@@ -397,7 +326,54 @@ impl<'a> Scene<'a> {
                     value => shown(&what, value.text()),
                 }
             }
-            _ => String::new(),
+        }
+    }
+
+    fn claim_because(&self, facts: &Facts, claim: ClaimId, test: &ClaimTest) -> String {
+        if test.max_age().is_some() {
+            return self.login_because(facts, claim);
+        }
+        let mut because = match facts.obstacle(claim) {
+            Some(obstacle) => obstacle.to_owned(),
+            None => in_words(facts.claim(claim)),
+        };
+        // Writing to a string cannot fail.
+        let _ = match test.operand() {
+            Some(operand @ (Operand::Path(_) | Operand::Host)) => {
+                let other = self
+                    .text_operand(operand)
+                    .map_or("missing".to_owned(), |(text, _)| quoted(text));
+                write!(because, ", the request has {other}")
+            }
+            Some(Operand::Claim(other)) => {
+                let other = in_words(facts.claim(*other));
+                write!(because, ", the other one: {other}")
+            }
+            Some(Operand::String(_) | Operand::Number(_) | Operand::Boolean(_) | Operand::Now)
+            | None => Ok(()),
+        };
+        because
+    }
+
+    /// When the user logged in, in words.
+    fn login_because(&self, facts: &Facts, claim: ClaimId) -> String {
+        let name = self.claim_name(claim).unwrap_or_default();
+        match facts.claim(claim) {
+            Fact::Number(at) if *at > self.request.now => format!("`{name}` is in the future"),
+            Fact::Number(at) => format!("the login was {:.0} s ago", self.request.now - at),
+            Fact::WrongType(found) => {
+                format!("the token's `{name}` is {found}, not a number of seconds")
+            }
+            // No time is read as one of the others.
+            Fact::Absent
+            | Fact::Elsewhere(_)
+            | Fact::Text(_)
+            | Fact::Boolean(_)
+            | Fact::Texts(_)
+            | Fact::Numbers(_) => match facts.obstacle(claim) {
+                Some(why) => why.to_owned(),
+                None => format!("the token has no `{name}`"),
+            },
         }
     }
 }
@@ -466,6 +442,29 @@ fn ends_with(a: &str, b: &str) -> bool {
 )]
 fn seconds_of(seconds: u64) -> f64 {
     seconds as f64
+}
+
+fn scopes_because(facts: &Facts) -> String {
+    match &facts.scopes {
+        Scopes::Missing(why) => (*why).to_owned(),
+        Scopes::Are(held) if held.listed().is_empty() => "the token's scopes are empty".to_owned(),
+        Scopes::Are(held) => format!(
+            "the token's scopes are {}",
+            quoted(&held.listed().join(" "))
+        ),
+    }
+}
+
+fn client_because(facts: &Facts) -> String {
+    match &facts.client {
+        Client::Absent(None) => "the token names no client".to_owned(),
+        Client::Absent(Some(name)) => format!(
+            "the token names no client in `azp` or `client_id`; with `client from {name}` \
+            in the issuer, `{name}` is read"
+        ),
+        Client::Disagree => "the token's claims disagree about the client".to_owned(),
+        Client::Is(client) => format!("the client is {}", quoted(client)),
+    }
 }
 
 fn in_words(fact: &Fact) -> String {

@@ -139,6 +139,48 @@ pub(super) enum Fact {
     Numbers(Vec<f64>),
 }
 
+impl Fact {
+    pub fn text(&self) -> Option<&str> {
+        if let Fact::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    pub fn number(&self) -> Option<f64> {
+        if let Fact::Number(number) = self {
+            Some(*number)
+        } else {
+            None
+        }
+    }
+
+    pub fn boolean(&self) -> Option<bool> {
+        if let Fact::Boolean(boolean) = self {
+            Some(*boolean)
+        } else {
+            None
+        }
+    }
+
+    pub fn texts(&self) -> Option<&[String]> {
+        if let Fact::Texts(texts) = self {
+            Some(texts)
+        } else {
+            None
+        }
+    }
+
+    pub fn numbers(&self) -> Option<&[f64]> {
+        if let Fact::Numbers(numbers) = self {
+            Some(numbers)
+        } else {
+            None
+        }
+    }
+}
+
 /// The scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scopes {

@@ -80,21 +80,40 @@ fn fold_condition(condition: &mut Condition, sets: &mut Sets) {
             }
         }
         ConditionKind::Not(inner) => fold_condition(inner, sets),
-        ConditionKind::Atom(Atom::Path(_, test)) => match test {
-            TextTest::Equals {
-                operand: Operand::String(text),
-                ..
-            }
-            | TextTest::StartsWith(Operand::String(text)) => *text = pattern::fold(text),
-            TextTest::In { any_of, .. } => {
-                let members = sets
-                    .entry(any_of.shared().place())
-                    .or_insert_with(|| fold_members(any_of));
-                *any_of = Arc::new(StringSet::of(any_of.name.clone(), members.clone()));
-            }
-            _ => {}
+        ConditionKind::Atom(atom) => match atom {
+            Atom::Path(_, test) => fold_test(test, sets),
+            Atom::ScopeAny(_)
+            | Atom::ScopeAll(_)
+            | Atom::Claim(..)
+            | Atom::TokenFrom(_)
+            | Atom::Client { .. }
+            | Atom::Host(_)
+            | Atom::Method(_)
+            | Atom::Address { .. }
+            | Atom::Header(..)
+            | Atom::Query(..) => {}
         },
-        ConditionKind::Atom(_) => {}
+    }
+}
+
+fn fold_test(test: &mut TextTest, sets: &mut Sets) {
+    match test {
+        TextTest::Equals { operand, .. } | TextTest::StartsWith(operand) => match operand {
+            Operand::String(text) => *text = pattern::fold(text),
+            Operand::Number(_)
+            | Operand::Boolean(_)
+            | Operand::Path(_)
+            | Operand::Host
+            | Operand::Claim(_)
+            | Operand::Now => {}
+        },
+        TextTest::In { any_of, .. } => {
+            let members = sets
+                .entry(any_of.shared().place())
+                .or_insert_with(|| fold_members(any_of));
+            *any_of = Arc::new(StringSet::of(any_of.name.clone(), members.clone()));
+        }
+        TextTest::Present => {}
     }
 }
 

@@ -231,22 +231,29 @@ impl<'a> Node<'a> {
 
     fn of_atom(scene: &Scene<'a>, atom: &'a Atom) -> Node<'a> {
         match atom {
-            Atom::ScopeAny(named) | Atom::ScopeAll(named) => Node::Scopes {
+            Atom::ScopeAny(named) => Node::Scopes {
                 named,
-                all: matches!(atom, Atom::ScopeAll(_)),
+                all: false,
                 numbers: Bits::default(),
             },
-            Atom::Claim(_, ClaimTest::Within(seconds)) => Node::LoginWithin {
-                seconds: *seconds,
-                own: scene.atom(atom),
+            Atom::ScopeAll(named) => Node::Scopes {
+                named,
+                all: true,
+                numbers: Bits::default(),
             },
-            Atom::Claim(claim, test) if scene.claim_name(*claim) == Some("acr") => Node::Class {
-                scene: *scene,
-                test,
-                own: scene.atom(atom),
-            },
-            Atom::Claim(..)
-            | Atom::TokenFrom(_)
+            Atom::Claim(claim, test) => {
+                let own = scene.atom(atom);
+                match test.max_age() {
+                    Some(seconds) => Node::LoginWithin { seconds, own },
+                    None if scene.claim_name(*claim) == Some("acr") => Node::Class {
+                        scene: *scene,
+                        test,
+                        own,
+                    },
+                    None => Node::Known(own),
+                }
+            }
+            Atom::TokenFrom(_)
             | Atom::Client { .. }
             | Atom::Path(..)
             | Atom::Host(_)

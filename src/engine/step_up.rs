@@ -13,7 +13,7 @@ use super::decision::Challenge;
 use super::eval::Scene;
 use super::facts::Fact;
 use super::rest::{Budget, Login, Rest};
-use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Operand, Values};
+use crate::model::Condition;
 use crate::reason::Reason;
 
 /// So many classes of logins are tried. More are in no policy that a client could obey: it would
@@ -130,37 +130,17 @@ struct Named<'a> {
 
 impl<'a> Named<'a> {
     fn read(&mut self, scene: &Scene<'_>, condition: &'a Condition) {
-        match &condition.kind {
-            ConditionKind::And(all) | ConditionKind::Or(all) => {
-                for one in all {
-                    self.read(scene, one);
-                }
-            }
-            ConditionKind::Not(inner) => self.read(scene, inner),
-            ConditionKind::Atom(Atom::Claim(_, ClaimTest::Within(seconds))) => {
-                self.ages.insert(*seconds);
-            }
-            ConditionKind::Atom(Atom::Claim(claim, test))
-                if scene.claim_name(*claim) == Some("acr") =>
+        for (claim, test) in condition.atoms().filter_map(|(_, atom)| atom.claim()) {
+            self.ages.extend(test.max_age());
+            if scene.claim_name(claim) == Some("acr")
+                && let Some((classes, _)) = test.strings()
             {
-                self.add_classes(test);
+                self.add_classes(classes);
             }
-            ConditionKind::Atom(_) => {}
         }
     }
 
-    fn add_classes(&mut self, test: &'a ClaimTest) {
-        let classes = match test {
-            ClaimTest::Equals {
-                operand: Operand::String(class),
-                ..
-            } => std::slice::from_ref(class),
-            ClaimTest::In {
-                any_of: Values::Strings(set),
-                ..
-            } => set.members(),
-            _ => return,
-        };
+    fn add_classes(&mut self, classes: &'a [String]) {
         for class in classes {
             if self.classes.len() < MAX_CLASSES && !self.classes.contains(&class.as_str()) {
                 self.classes.push(class);

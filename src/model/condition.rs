@@ -3,13 +3,13 @@
 //! Whoever walks a condition or asks what a test reads asks here, so that a new test or operand is
 //! decided once.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::sets::{StringSet, Values};
 use super::{ClaimId, IssuerId, Order};
 use crate::pattern::MethodSet;
 use crate::source::Span;
-use crate::value::{AddressSet, Number, Numbers};
+use crate::value::{AddressSet, Number};
 
 /// A condition, `let`s written out.
 #[derive(Debug, Clone)]
@@ -24,6 +24,14 @@ impl Condition {
     /// Its tests with where each stands, from left to right.
     pub fn atoms(&self) -> impl Iterator<Item = (Span, &Atom)> {
         Atoms { next: vec![self] }
+    }
+
+    /// The test that it is, if it is one.
+    pub fn atom(&self) -> Option<&Atom> {
+        match &self.kind {
+            ConditionKind::Atom(atom) => Some(atom),
+            ConditionKind::And(_) | ConditionKind::Or(_) | ConditionKind::Not(_) => None,
+        }
     }
 
     /// The conditions that must all hold for this one to hold.
@@ -120,38 +128,38 @@ pub enum Atom {
 }
 
 impl Atom {
-    /// The other side of its comparison, if it has one.
-    pub fn operand(&self) -> Option<&Operand> {
+    /// What it is about.
+    pub fn subject(&self) -> Input<'_> {
         match self {
-            Atom::Claim(_, test) => test.operand(),
+            Atom::ScopeAny(_) | Atom::ScopeAll(_) => Input::Scopes,
+            Atom::Claim(claim, _) => Input::Claim(*claim),
+            Atom::TokenFrom(_) => Input::Issuer,
+            Atom::Client { .. } => Input::Client,
+            Atom::Path(parameter, _) => Input::Path(*parameter),
+            Atom::Host(_) => Input::Host,
+            Atom::Method(_) => Input::Method,
+            Atom::Address { .. } => Input::Address,
+            Atom::Header(name, _) => Input::Header(name),
+            Atom::Query(name, _) => Input::Query(name),
+        }
+    }
+
+    /// What it reads: its subject, then what that is compared with.
+    pub fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
+        let compared = match self {
+            Atom::Claim(_, test) => test.input(),
             Atom::Path(_, test)
             | Atom::Host(test)
             | Atom::Header(_, test)
-            | Atom::Query(_, test) => test.operand(),
+            | Atom::Query(_, test) => test.operand().and_then(Operand::input),
             Atom::ScopeAny(_)
             | Atom::ScopeAll(_)
             | Atom::TokenFrom(_)
             | Atom::Client { .. }
             | Atom::Method(_)
             | Atom::Address { .. } => None,
-        }
-    }
-
-    /// What it reads: its subject, then what that is compared with.
-    pub fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
-        let (subject, compared) = match self {
-            Atom::ScopeAny(_) | Atom::ScopeAll(_) => (Input::Scopes, None),
-            Atom::Claim(claim, test) => (Input::Claim(*claim), test.input()),
-            Atom::TokenFrom(_) => (Input::Issuer, None),
-            Atom::Client { .. } => (Input::Client, None),
-            Atom::Path(parameter, test) => (Input::Path(*parameter), test.input()),
-            Atom::Host(test) => (Input::Host, test.input()),
-            Atom::Method(_) => (Input::Method, None),
-            Atom::Address { .. } => (Input::Address, None),
-            Atom::Header(name, test) => (Input::Header(name), test.input()),
-            Atom::Query(name, test) => (Input::Query(name), test.input()),
         };
-        std::iter::once(subject).chain(compared)
+        std::iter::once(self.subject()).chain(compared)
     }
 
     /// The claims that it names, on either side.
@@ -169,9 +177,81 @@ impl Atom {
         self.inputs().any(|input| matches!(input, Input::Path(_)))
     }
 
-    /// Whether it reads the label of the host.
-    pub fn reads_host(&self) -> bool {
-        self.inputs().any(|input| input == Input::Host)
+    /// Whether it reads this.
+    pub fn reads(&self, wanted: Input<'_>) -> bool {
+        self.inputs().any(|input| input == wanted)
+    }
+
+    /// The header that it reads, in lower case.
+    pub fn header(&self) -> Option<&str> {
+        self.inputs().find_map(Input::header)
+    }
+
+    /// The claim that it is about, and what it asks of that.
+    pub fn claim(&self) -> Option<(ClaimId, &ClaimTest)> {
+        match self {
+            Atom::Claim(claim, test) => Some((*claim, test)),
+            Atom::ScopeAny(_)
+            | Atom::ScopeAll(_)
+            | Atom::TokenFrom(_)
+            | Atom::Client { .. }
+            | Atom::Path(..)
+            | Atom::Host(_)
+            | Atom::Method(_)
+            | Atom::Address { .. }
+            | Atom::Header(..)
+            | Atom::Query(..) => None,
+        }
+    }
+
+    /// The scopes that it names.
+    pub fn scopes(&self) -> &[String] {
+        match self {
+            Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) => scopes,
+            Atom::Claim(..)
+            | Atom::TokenFrom(_)
+            | Atom::Client { .. }
+            | Atom::Path(..)
+            | Atom::Host(_)
+            | Atom::Method(_)
+            | Atom::Address { .. }
+            | Atom::Header(..)
+            | Atom::Query(..) => &[],
+        }
+    }
+
+    /// The issuer whose tokens it asks for.
+    pub fn issuer(&self) -> Option<IssuerId> {
+        match self {
+            Atom::TokenFrom(issuer) => Some(*issuer),
+            Atom::ScopeAny(_)
+            | Atom::ScopeAll(_)
+            | Atom::Claim(..)
+            | Atom::Client { .. }
+            | Atom::Path(..)
+            | Atom::Host(_)
+            | Atom::Method(_)
+            | Atom::Address { .. }
+            | Atom::Header(..)
+            | Atom::Query(..) => None,
+        }
+    }
+
+    /// The methods that it tells from the others.
+    pub fn methods(&self) -> Option<MethodSet> {
+        match self {
+            Atom::Method(methods) => Some(*methods),
+            Atom::ScopeAny(_)
+            | Atom::ScopeAll(_)
+            | Atom::Claim(..)
+            | Atom::TokenFrom(_)
+            | Atom::Client { .. }
+            | Atom::Path(..)
+            | Atom::Host(_)
+            | Atom::Address { .. }
+            | Atom::Header(..)
+            | Atom::Query(..) => None,
+        }
     }
 
     /// How many members its list has, if it has one.
@@ -248,18 +328,20 @@ impl Input<'_> {
     }
 
     fn claim(self) -> Option<ClaimId> {
-        match self {
-            Input::Claim(claim) => Some(claim),
-            Input::Scopes
-            | Input::Issuer
-            | Input::Client
-            | Input::Leeway
-            | Input::Path(_)
-            | Input::Host
-            | Input::Method
-            | Input::Address
-            | Input::Header(_)
-            | Input::Query(_) => None,
+        if let Input::Claim(claim) = self {
+            Some(claim)
+        } else {
+            None
+        }
+    }
+}
+
+impl<'a> Input<'a> {
+    fn header(self) -> Option<&'a str> {
+        if let Input::Header(name) = self {
+            Some(name)
+        } else {
+            None
         }
     }
 }
@@ -310,7 +392,8 @@ pub enum ClaimTest {
 }
 
 impl ClaimTest {
-    fn operand(&self) -> Option<&Operand> {
+    /// The other side, where that is one value.
+    pub fn operand(&self) -> Option<&Operand> {
         match self {
             ClaimTest::Equals { operand, .. }
             | ClaimTest::Contains(operand)
@@ -332,16 +415,72 @@ impl ClaimTest {
         match self {
             ClaimTest::Within(_) => Some(Input::Leeway),
             ClaimTest::Equals { .. }
-            | ClaimTest::Contains(_)
-            | ClaimTest::StartsWith(_)
-            | ClaimTest::EndsWith(_)
             | ClaimTest::Order { .. }
             | ClaimTest::In { .. }
+            | ClaimTest::Contains(_)
             | ClaimTest::ContainsAny(_)
             | ClaimTest::ContainsAll(_)
+            | ClaimTest::StartsWith(_)
+            | ClaimTest::EndsWith(_)
             | ClaimTest::InDomain(_)
             | ClaimTest::Present
             | ClaimTest::Absent => self.operand().and_then(Operand::input),
+        }
+    }
+
+    /// Whether it compares the claim with something; to be there or not is no comparison.
+    pub fn compares(&self) -> bool {
+        match self {
+            ClaimTest::Present | ClaimTest::Absent => false,
+            ClaimTest::Equals { .. }
+            | ClaimTest::Order { .. }
+            | ClaimTest::In { .. }
+            | ClaimTest::Contains(_)
+            | ClaimTest::ContainsAny(_)
+            | ClaimTest::ContainsAll(_)
+            | ClaimTest::StartsWith(_)
+            | ClaimTest::EndsWith(_)
+            | ClaimTest::InDomain(_)
+            | ClaimTest::Within(_) => true,
+        }
+    }
+
+    /// The strings of which it asks for one (`true`: for none), if it names all that it asks for.
+    pub fn strings(&self) -> Option<(&[String], bool)> {
+        match self {
+            ClaimTest::Equals { operand, negated } => {
+                let text = operand.string()?;
+                Some((std::slice::from_ref(text), *negated))
+            }
+            ClaimTest::In { any_of, negated } => Some((any_of.strings()?, *negated)),
+            ClaimTest::Order { .. }
+            | ClaimTest::Contains(_)
+            | ClaimTest::ContainsAny(_)
+            | ClaimTest::ContainsAll(_)
+            | ClaimTest::StartsWith(_)
+            | ClaimTest::EndsWith(_)
+            | ClaimTest::InDomain(_)
+            | ClaimTest::Within(_)
+            | ClaimTest::Present
+            | ClaimTest::Absent => None,
+        }
+    }
+
+    /// How many seconds ago a login may have been, if it asks for a login.
+    pub fn max_age(&self) -> Option<u64> {
+        match self {
+            ClaimTest::Within(seconds) => Some(*seconds),
+            ClaimTest::Equals { .. }
+            | ClaimTest::Order { .. }
+            | ClaimTest::In { .. }
+            | ClaimTest::Contains(_)
+            | ClaimTest::ContainsAny(_)
+            | ClaimTest::ContainsAll(_)
+            | ClaimTest::StartsWith(_)
+            | ClaimTest::EndsWith(_)
+            | ClaimTest::InDomain(_)
+            | ClaimTest::Present
+            | ClaimTest::Absent => None,
         }
     }
 }
@@ -375,6 +514,24 @@ pub enum Operand {
 }
 
 impl Operand {
+    /// The string that it is, if it is one that the policy writes.
+    pub fn string(&self) -> Option<&String> {
+        match self {
+            Operand::String(text) => Some(text),
+            Operand::Number(_)
+            | Operand::Boolean(_)
+            | Operand::Path(_)
+            | Operand::Host
+            | Operand::Claim(_)
+            | Operand::Now => None,
+        }
+    }
+
+    /// The claim that it is, if it is one.
+    pub fn claim(&self) -> Option<ClaimId> {
+        self.input().and_then(Input::claim)
+    }
+
     /// What it reads, if it is no constant.
     fn input(&self) -> Option<Input<'static>> {
         match self {
@@ -383,28 +540,6 @@ impl Operand {
             Operand::Claim(claim) => Some(Input::Claim(*claim)),
             // The time is the same for all that is read of one request.
             Operand::String(_) | Operand::Number(_) | Operand::Boolean(_) | Operand::Now => None,
-        }
-    }
-}
-
-/// Several values of one type.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Values {
-    /// Strings.
-    Strings(Arc<StringSet>),
-    /// Numbers, or times as NumericDates; sorted, each once.
-    Numbers(Numbers),
-    /// Booleans.
-    Booleans(Vec<bool>),
-}
-
-impl Values {
-    /// How many there are.
-    fn len(&self) -> usize {
-        match self {
-            Values::Strings(set) => set.members().len(),
-            Values::Numbers(numbers) => numbers.len(),
-            Values::Booleans(booleans) => booleans.len(),
         }
     }
 }
@@ -433,92 +568,11 @@ pub enum TextTest {
 }
 
 impl TextTest {
-    fn operand(&self) -> Option<&Operand> {
+    /// The other side, where that is one value.
+    pub fn operand(&self) -> Option<&Operand> {
         match self {
             TextTest::Equals { operand, .. } | TextTest::StartsWith(operand) => Some(operand),
             TextTest::In { .. } | TextTest::Present => None,
         }
-    }
-
-    fn input(&self) -> Option<Input<'static>> {
-        self.operand().and_then(Operand::input)
-    }
-}
-
-/// Strings, sorted, each once.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct StringSet {
-    /// The name of the `set` that they come from, if any.
-    pub name: Option<String>,
-    members: Members,
-}
-
-/// Strings, sorted, each once, in memory once for all sets that have the same source: a file of a
-/// million lines may stand behind many of them.
-#[derive(Debug, Clone, Default)]
-pub struct Members(Arc<Vec<String>>);
-
-impl PartialEq for Members {
-    fn eq(&self, other: &Members) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
-
-impl Eq for Members {}
-
-/// About how many members of a set are hashed. Many rules may read a set of a million, and sets
-/// that differ hardly ever agree in so many members and in their number.
-const MAX_HASHED_MEMBERS: usize = 64;
-
-impl Hash for Members {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.len().hash(state);
-        let step = self.0.len() / MAX_HASHED_MEMBERS + 1;
-        for member in self.0.iter().step_by(step) {
-            member.hash(state);
-        }
-    }
-}
-
-impl Members {
-    /// These.
-    pub fn new(mut members: Vec<String>) -> Members {
-        members.sort_unstable();
-        members.dedup();
-        Members(Arc::new(members))
-    }
-
-    /// Where they are in memory: equal only for clones of one.
-    pub fn place(&self) -> *const Vec<String> {
-        Arc::as_ptr(&self.0)
-    }
-}
-
-impl StringSet {
-    /// The set of these.
-    pub fn new(name: Option<String>, members: Vec<String>) -> StringSet {
-        StringSet::of(name, Members::new(members))
-    }
-
-    /// The set of members that other sets may share.
-    pub fn of(name: Option<String>, members: Members) -> StringSet {
-        StringSet { name, members }
-    }
-
-    /// Its members, to be shared.
-    pub fn shared(&self) -> &Members {
-        &self.members
-    }
-
-    /// Whether it is one of them.
-    pub fn contains(&self, text: &str) -> bool {
-        self.members()
-            .binary_search_by(|member| member.as_str().cmp(text))
-            .is_ok()
-    }
-
-    /// Those in it, sorted.
-    pub fn members(&self) -> &[String] {
-        &self.members.0
     }
 }

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::condition::{Atom, ClaimTest, Condition, ConditionKind, Input, Members};
-use super::condition::{Operand, StringSet, TextTest, Values};
+use super::condition::{Atom, ClaimTest, Condition, ConditionKind, Input, Operand, TextTest};
+use super::sets::{Members, StringSet, Values};
 use super::{ClaimId, IssuerId};
 use crate::settings::PathParameter;
 use crate::source::Span;

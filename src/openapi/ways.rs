@@ -108,23 +108,30 @@ fn of(condition: &Condition, method: Method, negated: bool) -> Result<Ways, TooM
         ConditionKind::And(parts) => all(parts),
         ConditionKind::Or(parts) => any(parts),
         ConditionKind::Not(inner) => of(inner, method, !negated),
-        ConditionKind::Atom(Atom::Method(methods)) => Ok(if methods.has(method) == negated {
-            none()
-        } else {
-            Ways::free()
-        }),
-        // To lack a scope, none is needed.
-        ConditionKind::Atom(_) if negated => Ok(Ways::free()),
-        ConditionKind::Atom(Atom::ScopeAny(scopes)) => Ways::of(
-            scopes
-                .iter()
-                .map(|scope| BTreeSet::from([scope.clone()]))
-                .collect(),
-        ),
-        ConditionKind::Atom(Atom::ScopeAll(scopes)) => {
-            Ok(Ways(vec![scopes.iter().cloned().collect()]))
-        }
-        ConditionKind::Atom(_) => Ok(Ways::free()),
+        ConditionKind::Atom(atom) => match atom {
+            Atom::Method(methods) => Ok(if methods.has(method) == negated {
+                none()
+            } else {
+                Ways::free()
+            }),
+            // To lack a scope, none is needed.
+            Atom::ScopeAny(_) | Atom::ScopeAll(_) if negated => Ok(Ways::free()),
+            Atom::ScopeAny(scopes) => Ways::of(
+                scopes
+                    .iter()
+                    .map(|scope| BTreeSet::from([scope.clone()]))
+                    .collect(),
+            ),
+            Atom::ScopeAll(scopes) => Ok(Ways(vec![scopes.iter().cloned().collect()])),
+            Atom::Claim(..)
+            | Atom::TokenFrom(_)
+            | Atom::Client { .. }
+            | Atom::Path(..)
+            | Atom::Host(_)
+            | Atom::Address { .. }
+            | Atom::Header(..)
+            | Atom::Query(..) => Ok(Ways::free()),
+        },
     }
 }
 

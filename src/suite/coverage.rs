@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Options, exchange, parallel};
 use crate::engine::Policy;
 use crate::judge::Judged;
-use crate::model::{Access, Atom, ClaimTest, Condition, Model, Operand, Route, TextTest};
+use crate::model::{Access, Atom, ClaimTest, Condition, Model, Route, TextTest};
 use crate::pattern::MethodSet;
 use crate::settings::{ApiId, Demand};
 use crate::source::{Place, Span, one_line};
@@ -304,13 +304,20 @@ fn of_atoms(condition: &Condition, atoms: &mut BTreeMap<Span, BTreeSet<Outcome>>
     }
 }
 
+/// Whether a test can fail: not where it asks whether something is there, which is true or missing.
 fn can_be_false(atom: &Atom) -> bool {
-    !matches!(
-        atom,
-        Atom::Claim(_, ClaimTest::Present)
-            | Atom::Header(_, TextTest::Present)
-            | Atom::Query(_, TextTest::Present)
-    )
+    match atom {
+        Atom::Claim(_, test) => *test != ClaimTest::Present,
+        Atom::Header(_, test) | Atom::Query(_, test) => *test != TextTest::Present,
+        Atom::ScopeAny(_)
+        | Atom::ScopeAll(_)
+        | Atom::TokenFrom(_)
+        | Atom::Client { .. }
+        | Atom::Path(..)
+        | Atom::Host(_)
+        | Atom::Method(_)
+        | Atom::Address { .. } => true,
+    }
 }
 
 /// Whether a test can come to nothing: not where it asks about the path, the host or the method,
@@ -319,13 +326,13 @@ fn can_be_false(atom: &Atom) -> bool {
 fn can_be_missing(atom: &Atom) -> bool {
     match atom {
         Atom::Method(_) | Atom::TokenFrom(_) => false,
-        Atom::Path(_, test) | Atom::Host(test) => matches!(
-            test,
-            TextTest::Equals {
-                operand: Operand::Claim(_),
-                ..
-            } | TextTest::StartsWith(Operand::Claim(_))
-        ),
-        _ => true,
+        Atom::Path(..) | Atom::Host(_) => atom.claims().next().is_some(),
+        Atom::ScopeAny(_)
+        | Atom::ScopeAll(_)
+        | Atom::Claim(..)
+        | Atom::Client { .. }
+        | Atom::Address { .. }
+        | Atom::Header(..)
+        | Atom::Query(..) => true,
     }
 }

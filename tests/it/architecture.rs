@@ -41,7 +41,7 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
     rooms
 }
 
-fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+pub fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of the sources") {
         let path = entry.expect("an entry of the sources").path();
         if path.is_dir() {

@@ -19,6 +19,7 @@ mod diff;
 mod docs;
 mod editors;
 mod engine;
+mod exhaustive;
 mod ignored;
 mod json;
 mod keys;

@@ -10,7 +10,7 @@ use super::super::cells::lists::ListQuestion;
 use super::super::cells::numbers::NumberQuestion;
 use super::super::cells::texts::TextQuestion;
 use super::super::vocabulary::{Ordered, Place, Relation, ValueId, View, Vocabulary};
-use super::texts::{Comparison, compare, holds, whole};
+use super::texts::{Comparison, Text, compare, holds, whole};
 use super::{Inexact, Rule, Scene, Test, Token, Tree, negate};
 
 impl Scene<'_> {
@@ -24,7 +24,7 @@ impl Scene<'_> {
     ) -> Result<Tree, Inexact> {
         let Some((value, view, ty)) = self.read_claim(token, claim, vocabulary) else {
             // Tokens of this issuer do not have it.
-            let absent = matches!(test, ClaimTest::Absent).then_some(true);
+            let absent = (*test == ClaimTest::Absent).then_some(true);
             return Ok(Tree::Leaf(Test::Known(absent)));
         };
         let leaf = |test| Ok(Tree::Leaf(test));
@@ -47,9 +47,15 @@ impl Scene<'_> {
                             Some((other, View::Boolean, _)) => Test::SameBoolean(value, other),
                             _ => Test::Known(None),
                         },
-                        _ => Test::Known(None),
+                        Operand::String(_)
+                        | Operand::Number(_)
+                        | Operand::Path(_)
+                        | Operand::Host
+                        | Operand::Now => Test::Known(None),
                     },
-                    _ => Test::Known(None),
+                    View::Texts | View::Numbers | View::Words | View::Keys | View::Scopes => {
+                        Test::Known(None)
+                    }
                 };
                 Ok(negate(Tree::Leaf(equals), *negated))
             }
@@ -99,18 +105,13 @@ impl Scene<'_> {
             } else {
                 Test::Known(None)
             }),
-            ClaimTest::StartsWith(operand) | ClaimTest::EndsWith(operand) => {
-                let how = if matches!(test, ClaimTest::StartsWith(_)) {
-                    Comparison::Begins
-                } else {
-                    Comparison::Ends
-                };
+            ClaimTest::StartsWith(operand) => {
                 let other = self.operand(operand, rule, vocabulary);
-                leaf(if view == View::Text {
-                    compare(whole(value, false), other, how, vocabulary)?
-                } else {
-                    Test::Known(None)
-                })
+                leaf(affix(value, view, other, Comparison::Begins, vocabulary)?)
+            }
+            ClaimTest::EndsWith(operand) => {
+                let other = self.operand(operand, rule, vocabulary);
+                leaf(affix(value, view, other, Comparison::Ends, vocabulary)?)
             }
         }
     }
@@ -141,7 +142,9 @@ impl Scene<'_> {
                 ),
                 _ => Test::Known(None),
             },
-            _ => Test::Known(None),
+            Operand::String(_) | Operand::Boolean(_) | Operand::Path(_) | Operand::Host => {
+                Test::Known(None)
+            }
         }
     }
 
@@ -167,7 +170,11 @@ impl Scene<'_> {
                 ),
                 _ => Test::Known(None),
             },
-            _ => Test::Known(None),
+            Operand::String(_)
+            | Operand::Boolean(_)
+            | Operand::Path(_)
+            | Operand::Host
+            | Operand::Now => Test::Known(None),
         }
     }
 
@@ -197,6 +204,26 @@ impl Scene<'_> {
         let value = vocabulary.value(&Place::Member(place.path.clone()));
         vocabulary.view(value, view);
         Some((value, view, ty))
+    }
+}
+
+/// How a text begins or ends.
+fn affix(
+    value: ValueId,
+    view: View,
+    other: Text,
+    how: Comparison,
+    vocabulary: &mut Vocabulary,
+) -> Result<Test, Inexact> {
+    match view {
+        View::Text => compare(whole(value, false), other, how, vocabulary),
+        View::Number
+        | View::Boolean
+        | View::Texts
+        | View::Numbers
+        | View::Words
+        | View::Keys
+        | View::Scopes => Ok(Test::Known(None)),
     }
 }
 

@@ -158,16 +158,9 @@ impl Scene<'_> {
     }
 
     fn atom(&self, atom: &Atom, rule: Rule, vocabulary: &mut Vocabulary) -> Result<Tree, Inexact> {
-        let missing = || Ok(Tree::Leaf(Test::Known(None)));
+        // Without a token everything about one is missing.
         let Some(token) = self.token else {
-            return match atom {
-                Atom::ScopeAny(_)
-                | Atom::ScopeAll(_)
-                | Atom::Claim(..)
-                | Atom::TokenFrom(_)
-                | Atom::Client { .. } => missing(),
-                _ => self.request_atom(atom, rule, vocabulary),
-            };
+            return self.request_atom(atom, rule, vocabulary);
         };
         match atom {
             Atom::ScopeAny(scopes) => Ok(self.scopes(token, scopes, false, vocabulary)),
@@ -177,7 +170,12 @@ impl Scene<'_> {
             Atom::Client { any_of, negated } => {
                 Ok(negate(self.client(token, any_of, vocabulary), *negated))
             }
-            _ => self.request_atom(atom, rule, vocabulary),
+            Atom::Path(..)
+            | Atom::Host(_)
+            | Atom::Method(_)
+            | Atom::Address { .. }
+            | Atom::Header(..)
+            | Atom::Query(..) => self.request_atom(atom, rule, vocabulary),
         }
     }
 
@@ -210,7 +208,11 @@ impl Scene<'_> {
                 let value = vocabulary.value(&Place::Query(name.clone()));
                 self.text(whole(value, false), test, rule, vocabulary)
             }
-            _ => Ok(Tree::Leaf(Test::Known(None))),
+            Atom::ScopeAny(_)
+            | Atom::ScopeAll(_)
+            | Atom::Claim(..)
+            | Atom::TokenFrom(_)
+            | Atom::Client { .. } => Ok(Tree::Leaf(Test::Known(None))),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::cli::output::{Paint, printable};
 use crate::daemon::Seen;
 use crate::daemon::adapter::Original;
 use crate::engine::{Policy, Presented};
-use crate::model::{Atom, Condition};
+use crate::model::Condition;
 use crate::reason::Reason;
 use crate::settings::{Demand, TokenPlace};
 use crate::token::Jws;
@@ -248,7 +248,7 @@ fn is_read(policy: &Policy, name: &str) -> bool {
         return false;
     }
     let mut atoms = model.conditions().flat_map(Condition::atoms);
-    atoms.any(|(_, atom)| matches!(atom, Atom::Header(header, _) if header == name))
+    atoms.any(|(_, atom)| atom.header() == Some(name))
 }
 
 /// How a program is called from any folder: as it was, if that is a name to be looked up.

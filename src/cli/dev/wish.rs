@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::cli::claims;
 use crate::model::{
-    Api, Atom, Bound, ClaimTest, Condition, ConditionKind, Guard, Model, Operand, Order, Route,
-    TextTest, Values,
+    Api, Atom, Bound, ClaimTest, Condition, ConditionKind, Guard, Input, Model, Operand, Order,
+    Route, TextTest, Values,
 };
 use crate::pattern::{HostPattern, Method, MethodSet, SegmentPattern};
 use crate::settings::{ClaimId, Demand, IssuerId, PathParameter};
@@ -182,7 +182,7 @@ impl<'m> Granting<'m> {
         // What the path is comes first: claims are compared with it.
         let (of_path, others): (Vec<&Want<'_>>, Vec<&Want<'_>>) = wants
             .iter()
-            .partition(|want| matches!(want.atom, Atom::Path(..)));
+            .partition(|want| matches!(want.atom.subject(), Input::Path(_)));
         for want in of_path.into_iter().chain(others) {
             self.grant(want)?;
         }
@@ -195,21 +195,22 @@ impl<'m> Granting<'m> {
 
     /// Makes one atom hold, or gives the way up.
     fn grant(&mut self, want: &Want<'_>) -> Option<()> {
-        match (want.atom, want.holds) {
-            (Atom::ScopeAny(scopes), true) => {
+        let holds = want.holds;
+        match want.atom {
+            Atom::ScopeAny(scopes) if holds => {
                 self.token.scopes.insert(scopes.first()?.clone());
             }
-            (Atom::ScopeAll(scopes), true) => self.token.scopes.extend(scopes.iter().cloned()),
-            (Atom::ScopeAny(_) | Atom::ScopeAll(_), false) => {}
-            (Atom::Claim(_, ClaimTest::Within(seconds)), true) => {
-                self.token.login = Some(*seconds / 2);
-            }
-            (Atom::Claim(claim, test), holds) => self.claim(*claim, test, want, holds)?,
-            (Atom::TokenFrom(issuer), true) => self.token.issuer = *issuer,
-            (Atom::Client { any_of, negated }, holds) if *negated != holds => {
+            Atom::ScopeAll(scopes) if holds => self.token.scopes.extend(scopes.iter().cloned()),
+            Atom::Claim(claim, test) => match test.max_age() {
+                Some(seconds) if holds => self.token.login = Some(seconds / 2),
+                Some(_) => {}
+                None => self.claim(*claim, test, want, holds)?,
+            },
+            Atom::TokenFrom(issuer) if holds => self.token.issuer = *issuer,
+            Atom::Client { any_of, negated } if *negated != holds => {
                 self.token.client = Some(any_of.members().first()?.clone());
             }
-            (Atom::Path(index, test), true) => {
+            Atom::Path(index, test) if holds => {
                 let text = wanted_text(test)?;
                 let parameter = want.parameters.get(*index)?;
                 let segment = self.segments.get_mut(parameter.segment)?;
@@ -218,7 +219,7 @@ impl<'m> Granting<'m> {
                 let suffix = segment.get(end..)?;
                 *segment = format!("{prefix}{text}{suffix}");
             }
-            (Atom::Method(methods), holds) => {
+            Atom::Method(methods) => {
                 let wanted = if holds {
                     *methods
                 } else {
@@ -228,18 +229,25 @@ impl<'m> Granting<'m> {
                     self.wish.method = wanted.example()?;
                 }
             }
-            (Atom::Header(name, test), true) => {
+            Atom::Header(name, test) if holds => {
                 let text = wanted_text(test)?;
                 self.wish.headers.insert(name.clone(), text);
             }
-            (Atom::Query(name, test), true) => {
+            Atom::Query(name, test) if holds => {
                 let text = wanted_text(test)?;
                 self.wish.query.insert(name.clone(), text);
             }
             // An address cannot be chosen by who types a command; the rest is as likely to hold
             // as not, and the engine has the last word.
-            (Atom::Address { .. }, _) => return None,
-            _ => {}
+            Atom::Address { .. } => return None,
+            Atom::ScopeAny(_)
+            | Atom::ScopeAll(_)
+            | Atom::TokenFrom(_)
+            | Atom::Client { .. }
+            | Atom::Path(..)
+            | Atom::Host(_)
+            | Atom::Header(..)
+            | Atom::Query(..) => {}
         }
         Some(())
     }
@@ -255,15 +263,15 @@ impl<'m> Granting<'m> {
         let text = |negated: bool| negated != holds;
         let value = match test {
             ClaimTest::Equals { operand, negated } if text(*negated) => {
-                if let Operand::Claim(other) = operand {
+                if let Some(other) = operand.claim() {
                     let value = self
                         .token
                         .claims
-                        .get(other)
+                        .get(&other)
                         .or_else(|| self.token.claims.get(&claim))
                         .cloned()
                         .unwrap_or_else(|| some_value(ty, self.now));
-                    self.token.claims.insert(*other, value.clone());
+                    self.token.claims.insert(other, value.clone());
                     value
                 } else {
                     self.operand(operand, want)?
@@ -304,7 +312,18 @@ impl<'m> Granting<'m> {
                 self.operand(operand, want)?
             }
             ClaimTest::InDomain(domain) if holds => json!(format!("someone@{domain}")),
-            _ => return Some(()),
+            ClaimTest::Equals { .. }
+            | ClaimTest::Order { .. }
+            | ClaimTest::In { .. }
+            | ClaimTest::Contains(_)
+            | ClaimTest::ContainsAny(_)
+            | ClaimTest::ContainsAll(_)
+            | ClaimTest::StartsWith(_)
+            | ClaimTest::EndsWith(_)
+            | ClaimTest::InDomain(_)
+            | ClaimTest::Within(_)
+            | ClaimTest::Present
+            | ClaimTest::Absent => return Some(()),
         };
         self.token.claims.insert(claim, value);
         Some(())
@@ -363,17 +382,10 @@ fn host(api: &Api) -> Option<(String, Option<String>)> {
 
 fn wanted_text(test: &TextTest) -> Option<String> {
     match test {
-        TextTest::Equals {
-            operand: Operand::String(text),
-            negated: false,
-        }
-        | TextTest::StartsWith(Operand::String(text)) => Some(text.clone()),
-        TextTest::In {
-            any_of,
-            negated: false,
-        } => any_of.members().first().cloned(),
+        TextTest::Equals { operand, negated } => operand.string().filter(|_| !negated).cloned(),
+        TextTest::StartsWith(operand) => operand.string().cloned(),
+        TextTest::In { any_of, negated } => any_of.members().first().filter(|_| !negated).cloned(),
         TextTest::Present => Some("x".to_owned()),
-        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Told, capitalised};
 use crate::headers::{self, CONTRADICTING, Contradicting};
-use crate::model::{Access, Api, Atom, Condition, ConditionKind, Forwarded, Model};
+use crate::model::{Access, Api, Condition, Forwarded, Model};
 use crate::settings::TokenPlace;
 
 /// What a policy needs of a proxy.
@@ -163,16 +163,6 @@ fn read_by_api(api: &Api, read: &mut BTreeSet<String>) {
 }
 
 fn read_by_condition(condition: &Condition, read: &mut BTreeSet<String>) {
-    match &condition.kind {
-        ConditionKind::And(parts) | ConditionKind::Or(parts) => {
-            for part in parts {
-                read_by_condition(part, read);
-            }
-        }
-        ConditionKind::Not(inner) => read_by_condition(inner, read),
-        ConditionKind::Atom(Atom::Header(name, _)) => {
-            read.insert(name.clone());
-        }
-        ConditionKind::Atom(_) => {}
-    }
+    let headers = condition.atoms().filter_map(|(_, atom)| atom.header());
+    read.extend(headers.map(str::to_owned));
 }
