@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine;
 use crate::model::{ClaimTest, Condition, ConditionKind, Model};
 use crate::pattern::index::Budget;
 use crate::settings::{ClaimId, Demand};
@@ -54,15 +53,6 @@ pub fn study(
     condition: &Condition,
     budget: &Budget,
 ) -> Result<Findings, TooComplex> {
-    let folded = subject
-        .api
-        .paths
-        .case_insensitive
-        .then(|| (rule.path.folded(), engine::folded(condition)));
-    let (rule, condition) = match &folded {
-        Some((path, condition)) => (Rule { path, ..rule }, condition),
-        None => (rule, condition),
-    };
     let read = [(rule, condition)];
     let bearers = bearers(subject, demand, &read);
     let mut study = Study {

@@ -1,10 +1,8 @@
 //! Which of two rules requires less.
 
-use crate::engine;
 use crate::model::Condition;
-use crate::pattern::PathPattern;
 use crate::pattern::index::Budget;
-use crate::settings::{Demand, PathParameter};
+use crate::settings::Demand;
 
 use super::atoms::Rule;
 use super::bdd::Function;
@@ -18,16 +16,6 @@ pub fn allows_more(
     less: &Side<'_>,
     budget: &Budget,
 ) -> Result<bool, TooComplex> {
-    let folded = if subject.api.paths.case_insensitive {
-        [more, less].map(Folded::new).to_vec()
-    } else {
-        Vec::new()
-    };
-    let sides: Vec<Side<'_>> = folded.iter().map(Folded::side).collect();
-    let (more, less) = match sides.as_slice() {
-        [more, less] => (more, less),
-        _ => (more, less),
-    };
     let rules: Vec<(Rule<'_>, &Condition)> =
         more.rules.iter().chain(&less.rules).copied().collect();
     let demand = more.demand.max(less.demand);
@@ -86,44 +74,4 @@ pub fn allows_more(
         }
     }
     Ok(loosened)
-}
-
-/// A side whose paths match whatever their case, in lower case.
-#[derive(Debug, Clone)]
-struct Folded<'m> {
-    demand: Demand,
-    denied: bool,
-    region: PathPattern,
-    rules: Vec<(PathPattern, &'m [PathParameter], Condition)>,
-}
-
-impl<'m> Folded<'m> {
-    fn new(side: &Side<'m>) -> Folded<'m> {
-        let rules = side.rules.iter().map(|(rule, condition)| {
-            (
-                rule.path.folded(),
-                rule.parameters,
-                engine::folded(condition),
-            )
-        });
-        Folded {
-            demand: side.demand,
-            denied: side.denied,
-            region: side.region.folded(),
-            rules: rules.collect(),
-        }
-    }
-
-    fn side(&self) -> Side<'_> {
-        let rules = self
-            .rules
-            .iter()
-            .map(|(path, parameters, condition)| (Rule { path, parameters }, condition));
-        Side {
-            demand: self.demand,
-            denied: self.denied,
-            region: &self.region,
-            rules: rules.collect(),
-        }
-    }
 }

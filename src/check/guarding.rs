@@ -1,7 +1,6 @@
 //! What guards and `under` conditions do to routes: a guard on the token over a public route, a
 //! route that can never allow, a guard that tightens nothing.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -12,38 +11,34 @@ use crate::source::Span;
 use super::apis::ApiInfo;
 use super::out::Out;
 use super::region::{Example, Regions};
-use super::relations::{Entry, compared, never_allows};
+use super::relations::{Entry, never_allows};
 use crate::pattern::index::{Budget, Index};
 
 /// The guards of one API.
 pub(super) struct Guards<'m> {
-    guards: Vec<(&'m Guard, Cow<'m, PathPattern>)>,
+    guards: Vec<&'m Guard>,
     index: Index,
 }
 
 impl<'m> Guards<'m> {
-    fn of(api: &ApiInfo, guards: Vec<&'m Guard>) -> Guards<'m> {
-        let guards: Vec<(&Guard, Cow<PathPattern>)> = guards
-            .into_iter()
-            .map(|guard| (guard, compared(api, &guard.path)))
-            .collect();
-        let index = Index::of(guards.iter().map(|(_, path)| path.as_ref()));
+    fn of(guards: Vec<&'m Guard>) -> Guards<'m> {
+        let index = Index::of(guards.iter().map(|guard| &guard.path));
         Guards { guards, index }
     }
 
-    /// Those that match some request of a route, with their paths as they are compared.
+    /// Those that match some request of a route.
     fn over<'g>(
         &'g self,
         route: &Entry,
         budget: &Budget,
-    ) -> impl Iterator<Item = (&'m Guard, &'g PathPattern)> + use<'g, 'm> {
+    ) -> impl Iterator<Item = &'m Guard> + use<'g, 'm> {
         let methods = route.route.methods;
         self.index
-            .overlapping(&route.path, budget)
+            .overlapping(route.path, budget)
             .into_iter()
             .filter_map(|number| self.guards.get(number))
-            .map(|(guard, path)| (*guard, path.as_ref()))
-            .filter(move |(guard, _)| !guard.methods.intersection(methods).is_empty())
+            .copied()
+            .filter(move |guard| !guard.methods.intersection(methods).is_empty())
     }
 
     /// Those that deny `OPTIONS` for some path of a route, and with it the CORS preflights that ask
@@ -54,10 +49,10 @@ impl<'m> Guards<'m> {
         budget: &Budget,
     ) -> impl Iterator<Item = &'m Guard> + use<'g, 'm> {
         self.index
-            .overlapping(&route.path, budget)
+            .overlapping(route.path, budget)
             .into_iter()
             .filter_map(|number| self.guards.get(number))
-            .map(|(guard, _)| *guard)
+            .copied()
             .filter(|guard| guard.denies() && guard.methods.has(Method::OPTIONS))
     }
 
@@ -74,7 +69,7 @@ impl<'m> Guards<'m> {
             .containing(path, budget)
             .into_iter()
             .filter_map(|number| self.guards.get(number))
-            .map(|(guard, _)| *guard)
+            .copied()
             .filter(move |guard| guard.methods.contains(methods))
             .filter(move |guard| !guard.spares(demand))
     }
@@ -88,25 +83,19 @@ pub(super) fn by_api<'m>(infos: &[ApiInfo], guards: &'m [Guard]) -> Vec<Guards<'
     }
     infos
         .iter()
-        .map(|api| Guards::of(api, sorted.remove(&api.id).unwrap_or_default()))
+        .map(|api| Guards::of(sorted.remove(&api.id).unwrap_or_default()))
         .collect()
 }
 
 /// Relates guards to the routes of their API.
-pub(super) fn check(
-    infos: &[ApiInfo],
-    apis: &[Api],
-    guards_of: &[Guards],
-    budget: &Budget,
-    out: &mut Out,
-) {
+pub(super) fn check(apis: &[Api], guards_of: &[Guards], budget: &Budget, out: &mut Out) {
     // By where a guard is written: one that names several APIs is there once for each.
     let mut idle: BTreeMap<Span, &str> = guards_of
         .iter()
         .flat_map(|guards| &guards.guards)
-        .map(|(guard, _)| (guard.span, guard.name.as_str()))
+        .map(|guard| (guard.span, guard.name.as_str()))
         .collect();
-    for ((info, api), guards) in infos.iter().zip(apis).zip(guards_of) {
+    for (api, guards) in apis.iter().zip(guards_of) {
         if guards.guards.is_empty() {
             continue;
         }
@@ -116,14 +105,14 @@ pub(super) fn check(
             .map(|route| Entry {
                 api: 0,
                 route,
-                path: compared(info, &route.path),
+                path: &route.path,
             })
             .collect();
         check_denied(&entries, guards, budget, out);
         let mut asked = Vec::new();
         for entry in &entries {
-            let over: Vec<(&Guard, &PathPattern)> = guards.over(entry, budget).collect();
-            for (guard, _) in &over {
+            let over: Vec<&Guard> = guards.over(entry, budget).collect();
+            for guard in &over {
                 idle.remove(&guard.span);
             }
             if api.cors.is_some() || api.preflight_public {
@@ -131,7 +120,7 @@ pub(super) fn check(
                     idle.remove(&guard.span);
                 }
             }
-            if entry.route.access.is_public() && over.iter().any(|(guard, _)| asks(guard)) {
+            if entry.route.access.is_public() && over.iter().any(|guard| asks(guard)) {
                 asked.push((entry, over));
             }
         }
@@ -160,11 +149,7 @@ pub(super) fn check(
 /// Says which routes a `denied` guard covers: each guard, also where another covers the same ones,
 /// so that their order doesn't matter.
 fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut Out) {
-    if guards
-        .guards
-        .iter()
-        .all(|(guard, _)| guard.condition.is_some())
-    {
+    if guards.guards.iter().all(|guard| guard.condition.is_some()) {
         return;
     }
     let mut covered: BTreeMap<Span, (&str, Vec<&Route>)> = BTreeMap::new();
@@ -175,7 +160,7 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
         let denied = guards
             .around(
                 entry.route.methods,
-                &entry.path,
+                entry.path,
                 entry.route.demand(),
                 budget,
             )
@@ -195,32 +180,29 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
 /// Says which public routes answer requests that a guard asks for a token.
 fn check_public(
     entries: &[Entry],
-    asked: &[(&Entry, Vec<(&Guard, &PathPattern)>)],
+    asked: &[(&Entry, Vec<&Guard>)],
     budget: &Budget,
     out: &mut Out,
 ) {
-    let paths = || entries.iter().map(|entry| entry.path.as_ref());
+    let paths = || entries.iter().map(|entry| entry.path);
     let index = Index::of(paths());
     let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
     let of_guards = asked
         .iter()
-        .flat_map(|(_, guards)| guards.iter().map(|(_, path)| *path));
+        .flat_map(|(_, guards)| guards.iter().map(|guard| &guard.path));
     let regions = Regions::new(&index, budget, &methods, paths().chain(of_guards));
     for (entry, guards) in asked {
-        let conflict = guards
-            .iter()
-            .filter(|(guard, _)| asks(guard))
-            .find_map(|(guard, path)| {
-                let methods = guard.methods.intersection(entry.route.methods);
-                // A more specific route may answer all of what both match.
-                let takes = |number: usize| {
-                    entries
-                        .get(number)
-                        .is_some_and(|other| entry.is_around(other))
-                };
-                let example = regions.left(methods, &entry.path, path, takes)?;
-                Some((*guard, example))
-            });
+        let conflict = guards.iter().filter(|guard| asks(guard)).find_map(|guard| {
+            let methods = guard.methods.intersection(entry.route.methods);
+            // A more specific route may answer all of what both match.
+            let takes = |number: usize| {
+                entries
+                    .get(number)
+                    .is_some_and(|other| entry.is_around(other))
+            };
+            let example = regions.left(methods, entry.path, &guard.path, takes)?;
+            Some((*guard, example))
+        });
         if let Some((guard, example)) = conflict {
             out.say(public_under_guard(entry.route, guard, &example));
         }

@@ -9,6 +9,7 @@ mod accesses;
 mod apis;
 mod atoms;
 mod beside;
+mod case;
 mod claim_tests;
 mod claims;
 mod conditions;
@@ -203,7 +204,7 @@ fn read(
             _ => None,
         })
         .collect();
-    let model = Model {
+    let mut model = Model {
         issuers: issuers
             .into_iter()
             .map(|issuer| issuer.into_model(&claim_ids))
@@ -213,6 +214,7 @@ fn read(
         guards,
         tests,
     };
+    case::fold(&mut model);
     let lets = names
         .lets
         .iter()

@@ -5,7 +5,6 @@
 
 mod messages;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -31,27 +30,18 @@ pub(super) struct Entry<'m> {
     /// The number of its API.
     pub api: usize,
     pub route: &'m Route,
-    /// Its path, as it is compared.
-    pub path: Cow<'m, PathPattern>,
+    /// Its path.
+    pub path: &'m PathPattern,
 }
 
 impl Entry<'_> {
     fn contains(&self, other: &Entry) -> bool {
-        self.route.methods.contains(other.route.methods) && self.path.contains(&other.path)
+        self.route.methods.contains(other.route.methods) && self.path.contains(other.path)
     }
 
     /// Whether every request of `other` is one of this, and not the other way round.
     pub fn is_around(&self, other: &Entry) -> bool {
         self.contains(other) && !other.contains(self)
-    }
-}
-
-/// A path as the API compares it.
-pub(super) fn compared<'m>(api: &ApiInfo, path: &'m PathPattern) -> Cow<'m, PathPattern> {
-    if api.paths.case_insensitive {
-        Cow::Owned(path.folded())
-    } else {
-        Cow::Borrowed(path)
     }
 }
 
@@ -61,7 +51,7 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     let apis = &model.apis;
     let guards_of = super::guarding::by_api(infos, &model.guards);
     let strength = Strength::new(model);
-    super::guarding::check(infos, apis, &guards_of, &budget, out);
+    super::guarding::check(apis, &guards_of, &budget, out);
     let mut shown = 0;
     let groups = groups(infos);
     // What is sure to take too long is not begun.
@@ -71,7 +61,7 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
             break;
         }
         let entries = entries(infos, apis, &group, out);
-        let patterns = || entries.iter().map(|entry| entry.path.as_ref());
+        let patterns = || entries.iter().map(|entry| entry.path);
         let index = Index::of(patterns());
         let methods: Vec<MethodSet> = entries.iter().map(|entry| entry.route.methods).collect();
         let together = Together {
@@ -149,13 +139,13 @@ fn entries<'m>(
 ) -> Vec<Entry<'m>> {
     let mut entries: Vec<Entry> = Vec::new();
     for number in group {
-        let (Some(info), Some(api)) = (infos.get(*number), apis.get(*number)) else {
+        let Some(api) = apis.get(*number) else {
             continue;
         };
         entries.extend(api.routes.iter().map(|route| Entry {
             api: *number,
             route,
-            path: compared(info, &route.path),
+            path: &route.path,
         }));
     }
     entries.sort_by(|a, b| {
@@ -194,7 +184,7 @@ impl<'t, 'm> Together<'t, 'm> {
     /// The routes around one, itself apart.
     fn around(&self, number: usize, entry: &Entry) -> Vec<&'t Entry<'m>> {
         self.index
-            .containing(&entry.path, self.budget)
+            .containing(entry.path, self.budget)
             .into_iter()
             .filter(|other| *other != number)
             .filter_map(|other| self.entries.get(other))
@@ -279,7 +269,7 @@ impl<'t, 'm> Together<'t, 'm> {
             return;
         }
         for broader in innermost(own) {
-            let Some(path) = super::other_case::of(&entry.path, &broader.path) else {
+            let Some(path) = super::other_case::of(entry.path, broader.path) else {
                 continue;
             };
             let answering: Vec<&Entry<'m>> = self
@@ -347,7 +337,7 @@ impl<'t, 'm> Together<'t, 'm> {
             };
             let left = self
                 .regions
-                .left(entry.route.methods, &entry.path, &entry.path, takes);
+                .left(entry.route.methods, entry.path, entry.path, takes);
             if left.is_some() || self.budget.is_exhausted() {
                 continue;
             }
@@ -359,7 +349,7 @@ impl<'t, 'm> Together<'t, 'm> {
             .help("more specific routes match all its requests: remove it, or one of them");
             let within: Vec<&Route> = self
                 .index
-                .overlapping(&entry.path, self.budget)
+                .overlapping(entry.path, self.budget)
                 .into_iter()
                 .filter_map(|other| self.entries.get(other))
                 .filter(|other| other.api == entry.api && entry.is_around(other))
@@ -378,7 +368,7 @@ impl<'t, 'm> Together<'t, 'm> {
         let before = shown;
         let accesses = Accesses::default();
         for (number, entry) in self.entries.iter().enumerate() {
-            for other_number in self.index.overlapping(&entry.path, self.budget) {
+            for other_number in self.index.overlapping(entry.path, self.budget) {
                 let Some(other) = self
                     .entries
                     .get(other_number)
@@ -399,7 +389,7 @@ impl<'t, 'm> Together<'t, 'm> {
                         .get(number)
                         .is_some_and(|third| entry.is_around(third) || other.is_around(third))
                 };
-                let Some(example) = self.regions.left(methods, &entry.path, &other.path, takes)
+                let Some(example) = self.regions.left(methods, entry.path, other.path, takes)
                 else {
                     continue;
                 };

@@ -12,7 +12,6 @@ mod eval;
 mod evidence;
 mod explain;
 mod facts;
-mod fold;
 mod forward;
 mod host;
 mod index;
@@ -37,7 +36,6 @@ pub use decision::{ANSWERED_PREFLIGHT, Challenge, Decision, Denial, Permit, Seen
 pub use evidence::{Evidence, Fault, ProofError, SeenKind};
 pub use explain::{Step, explain};
 pub use facts::Facts;
-pub use fold::folded;
 pub use observe::{Observed, matching, observe};
 pub use path::{MAX_SEGMENTS, MAX_TARGET_BYTES};
 pub use policy::{Policy, Schemes};

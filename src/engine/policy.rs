@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::index::{Index, Rule, RuleKind};
 use super::reading::Names;
 use super::spellings::Forwarded;
-use super::{Facts, blame, facts, fold};
+use super::{Facts, blame, facts};
 use crate::json::Json;
 use crate::model::{self, Api, Guard, Issuer, Model, Route};
 use crate::pattern::HostPattern;
@@ -65,8 +65,7 @@ fn number(at: usize) -> u32 {
 
 impl Policy {
     /// Builds the indexes over a checked model.
-    pub(crate) fn new(mut model: Model, sources: Arc<Sources>) -> Policy {
-        fold::fold(&mut model);
+    pub(crate) fn new(model: Model, sources: Arc<Sources>) -> Policy {
         let model = Arc::new(model);
         let routes: Vec<(ApiId, u32)> = model
             .apis

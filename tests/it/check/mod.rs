@@ -1,6 +1,7 @@
 //! Trees to the checked model.
 
 pub mod bounded;
+mod case;
 mod example;
 mod relations;
 mod robust;

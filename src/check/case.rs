@@ -2,7 +2,10 @@
 //!
 //! If the application treats `/orgs/Acme` and `/orgs/acme` as one thing, so must every rule:
 //! matching and `path.x` use lower case, and so does whatever a rule compares them with. If only
-//! the literals of paths were folded, `path.x != "draft"` would let `/DRAFT` through.
+//! the literals of paths were in lower case, `path.x != "draft"` would let `/DRAFT` through.
+//!
+//! This is the only place that changes a policy's letters. Whoever reads a model finds them as they
+//! are compared.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,16 +19,8 @@ use crate::settings::PathParameter;
 /// Members that have been folded, by the place of the originals, so that rules go on sharing them.
 type Sets = HashMap<*const Vec<String>, Members>;
 
-/// A condition of a rule in lower case, as far as it compares the path.
-pub fn folded(condition: &Condition) -> Condition {
-    let mut folded = condition.clone();
-    fold_condition(&mut folded, &mut Sets::new());
-    folded
-}
-
-/// Folds the rules of the APIs that say `paths case-insensitive`.
-///
-/// Claims are folded when they are compared with a path.
+/// Puts what the APIs that say `paths case-insensitive` compare with paths into lower case. Claims
+/// are in lower case where they are compared with a path, which is when there is one.
 pub(super) fn fold(model: &mut Model) {
     let mut sets = Sets::new();
     let folded: Vec<bool> = model
