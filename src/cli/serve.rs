@@ -63,7 +63,11 @@ pub fn given(policy: &[PathBuf]) -> Option<Vec<PathBuf>> {
 pub fn failure(error: StartError) -> Failure {
     match error {
         StartError::Policy(loaded) => policy::refuse(&loaded),
-        fault @ (StartError::Environment(_)
+        fault @ (StartError::Source(_)
+        | StartError::Fetching(_)
+        | StartError::Dpop(_)
+        | StartError::Build(_)
+        | StartError::Fault(_)
         | StartError::Listener(_)
         | StartError::DecisionLog(_)
         | StartError::Log(_)

@@ -49,6 +49,8 @@ mod watcher;
 mod writers;
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,10 +70,10 @@ use crate::keys::{KeySet, Keys};
 use crate::load::{self, FileEntry, FileKind, Fingerprint, Loaded, Reach};
 use crate::settings::{IssuerId, KeyOwner, Tenant};
 use cache::Cache;
-use config::Config;
+use config::{Config, ConfigError};
 use dpop::Dpop;
-use introspect::Endpoints;
-use keys::{Awaited, Places, Source as KeySource, Store};
+use introspect::{EndpointErrors, Endpoints};
+use keys::{Awaited, Places, PlainHttp, Source as KeySource, Store};
 use log::LogLevel;
 use metrics::Metrics;
 use notices::Notices;
@@ -118,12 +120,11 @@ impl Snapshot {
         store: &Store,
         asked: &introspect::Store,
         config: &Config,
-    ) -> Result<Snapshot, String> {
-        let model = loaded
-            .checked
-            .model
-            .ok_or("the policy could not be compiled")?;
-        let endpoints = asked.endpoints(&model, config)?;
+    ) -> Result<Snapshot, BuildError> {
+        let model = loaded.checked.model.ok_or(BuildError::NoModel)?;
+        let endpoints = asked
+            .endpoints(&model, config)
+            .map_err(BuildError::Endpoints)?;
         let keys = model
             .issuers
             .iter()
@@ -140,7 +141,8 @@ impl Snapshot {
                     }
                 })
             })
-            .collect::<Result<_, String>>()?;
+            .collect::<Result<_, PlainHttp>>()
+            .map_err(BuildError::PlainHttp)?;
         Ok(Snapshot {
             endpoints,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
@@ -175,6 +177,29 @@ impl Snapshot {
         }
     }
 }
+
+/// Why a policy that was checked can't be in force.
+#[derive(Debug)]
+pub enum BuildError {
+    /// It has errors.
+    NoModel,
+    /// Some of its issuers can't be asked about tokens.
+    Endpoints(EndpointErrors),
+    /// The keys of an issuer would come over plain HTTP.
+    PlainHttp(PlainHttp),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::NoModel => f.write_str("the policy could not be compiled"),
+            BuildError::Endpoints(errors) => write!(f, "{errors}"),
+            BuildError::PlainHttp(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
 
 impl Keys for Snapshot {
     fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
@@ -267,10 +292,10 @@ struct Source {
 
 impl Source {
     /// The configuration and how to load, as they are now.
-    fn read(&self) -> Result<Wanted, String> {
+    fn read(&self) -> Result<Wanted, SourceError> {
         let mut config = match &self.file {
             None => self.base.clone(),
-            Some(file) => Config::read(file).map_err(|fault| fault.to_string())?,
+            Some(file) => Config::read(file).map_err(SourceError::Config)?,
         };
         if let Some(policy) = &self.policy {
             config.policy.0.clone_from(policy);
@@ -280,7 +305,7 @@ impl Source {
         let file = match &self.file {
             None => None,
             Some(file) => {
-                let content = std::fs::read(file).map_err(|fault| fault.to_string())?;
+                let content = std::fs::read(file).map_err(SourceError::File)?;
                 let name = file.to_string_lossy();
                 Some(FileEntry::of(&name, &content, FileKind::Named))
             }
@@ -288,6 +313,26 @@ impl Source {
         Ok(Wanted { config, file, load })
     }
 }
+
+/// Why the configuration can't be read.
+#[derive(Debug)]
+pub enum SourceError {
+    /// There is none, or it is wrong.
+    Config(ConfigError),
+    /// Its file can't be read once more.
+    File(io::Error),
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceError::Config(error) => write!(f, "{error}"),
+            SourceError::File(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {}
 
 impl Daemon {
     /// The policy in force.

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use axum::middleware::from_fn_with_state;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch as value};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tonic_health::server::HealthReporter;
 use tracing_subscriber::util::TryInitError;
 
@@ -21,8 +21,8 @@ use super::adapter::{self, grpc, pdp};
 use super::cache::Cache;
 use super::config::{Callers, Config, ListenerId};
 use super::decision_log::LogError;
-use super::dpop::Dpop;
-use super::keys::{Room, Store};
+use super::dpop::{Dpop, DpopError};
+use super::keys::{ClientError, Room, Store};
 use super::listen::{Bound, OpenError};
 use super::log::{self, LogLevel};
 use super::metrics::{Metrics, ReloadResult};
@@ -33,7 +33,10 @@ use super::random::NoRandom;
 use super::reload::{self, Cause};
 use super::watcher::Watcher;
 use super::writers::Writers;
-use super::{Daemon, Good, Known, Snapshot, Source, admin, decision_log, introspect, watch};
+use super::{
+    BuildError, Daemon, Good, Known, Snapshot, Source, SourceError, admin, decision_log,
+    introspect, watch,
+};
 use crate::load::{self, FileEntry, Loaded};
 
 /// How long the first fetch of keys may keep the daemon from being ready: a provider that is down
@@ -60,8 +63,16 @@ pub struct Options {
 pub enum StartError {
     /// The policy has errors: they are in its diagnostics.
     Policy(Box<Loaded>),
-    /// It can't do its job: configuration, keys, credentials.
-    Environment(String),
+    /// The configuration can't be read.
+    Source(SourceError),
+    /// Nothing can be fetched with it.
+    Fetching(ClientError),
+    /// DPoP proofs can't be checked with it.
+    Dpop(DpopError),
+    /// The policy can't be in force with it.
+    Build(BuildError),
+    /// A fault inside, while the policy was read.
+    Fault(JoinError),
     /// A listener can't be opened.
     Listener(OpenError),
     /// The decision log can't be written.
@@ -76,9 +87,27 @@ pub enum StartError {
     Signals(io::Error),
 }
 
-impl From<String> for StartError {
-    fn from(fault: String) -> StartError {
-        StartError::Environment(fault)
+impl From<SourceError> for StartError {
+    fn from(fault: SourceError) -> StartError {
+        StartError::Source(fault)
+    }
+}
+
+impl From<ClientError> for StartError {
+    fn from(fault: ClientError) -> StartError {
+        StartError::Fetching(fault)
+    }
+}
+
+impl From<DpopError> for StartError {
+    fn from(fault: DpopError) -> StartError {
+        StartError::Dpop(fault)
+    }
+}
+
+impl From<BuildError> for StartError {
+    fn from(fault: BuildError) -> StartError {
+        StartError::Build(fault)
     }
 }
 
@@ -104,7 +133,11 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Policy(loaded) => f.write_str(&reload::errors(loaded)),
-            StartError::Environment(fault) => f.write_str(fault),
+            StartError::Source(fault) => write!(f, "{fault}"),
+            StartError::Fetching(fault) => write!(f, "{fault}"),
+            StartError::Dpop(fault) => write!(f, "{fault}"),
+            StartError::Build(fault) => write!(f, "{fault}"),
+            StartError::Fault(fault) => write!(f, "{fault}"),
             StartError::Listener(fault) => write!(f, "{fault}"),
             StartError::DecisionLog(fault) => write!(f, "{fault}"),
             StartError::Log(fault) => write!(f, "can't begin to log: {fault}"),
@@ -146,7 +179,7 @@ async fn start_with(options: Options, level: Option<LogLevel>) -> Result<Running
     let (paths, load) = (config.policy.0.clone(), wanted.load);
     let loaded = tokio::task::spawn_blocking(move || load::load(&paths, &load, false))
         .await
-        .map_err(|fault| StartError::Environment(fault.to_string()))?;
+        .map_err(StartError::Fault)?;
     if loaded.has_errors() {
         return Err(StartError::Policy(Box::new(loaded)));
     }
@@ -311,9 +344,7 @@ impl Running {
 pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), StartError> {
     let config = match &options.config_file {
         None => options.base.clone(),
-        Some(file) => {
-            Config::read(file).map_err(|fault| StartError::Environment(fault.to_string()))?
-        }
+        Some(file) => Config::read(file).map_err(SourceError::Config)?,
     };
     let level = log::start(&config.log).map_err(StartError::Log)?;
     log_panics();

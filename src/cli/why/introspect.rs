@@ -53,16 +53,20 @@ pub fn ask<'a>(
         .build()
         .map_err(|error| Failure::new(format!("can't start the runtime: {error}")))?;
     let answer = runtime.block_on(async {
-        let store = Store::new(&config.keys, Arc::new(Metrics::new()), Arc::default())?;
-        let declared = policy.issuer(issuer).ok_or("there is no such issuer")?;
+        let store = Store::new(&config.keys, Arc::new(Metrics::new()), Arc::default())
+            .map_err(|error| Failure::new(error.to_string()))?;
+        let declared = policy
+            .issuer(issuer)
+            .ok_or_else(|| Failure::new("there is no such issuer"))?;
         let endpoint = store
-            .of(declared, &config.introspection)?
-            .ok_or("the issuer does not introspect tokens")?;
+            .of(declared, &config.introspection)
+            .map_err(|error| Failure::new(error.to_string()))?
+            .ok_or_else(|| Failure::new("the issuer does not introspect tokens"))?;
         // The question has its own end; nobody else waits here.
         let patience = Instant::now() + config.introspection.timeout.get() * 2;
-        Ok(endpoint.ask(question.token(), patience).await)
+        Ok::<_, Failure>(endpoint.ask(question.token(), patience).await)
     });
-    let known = match answer.map_err(|fault: String| Failure::new(fault))? {
+    let known = match answer? {
         Ok(known) => known,
         Err(why) => {
             told.remarks.push(why.to_string());

@@ -47,7 +47,7 @@ impl<'l> Fetched<'l> {
             .enable_all()
             .build()
             .map_err(|error| Failure::new(format!("can't start the runtime: {error}")))?;
-        let fetcher = Fetcher::new(self.config).map_err(Failure::new)?;
+        let fetcher = Fetcher::new(self.config).map_err(|error| Failure::new(error.to_string()))?;
         let (mut sets, mut troubles) = (Vec::new(), Vec::new());
         for place in &places {
             match runtime.block_on(keys::fetch(place, &fetcher)) {

@@ -9,17 +9,20 @@ mod shared;
 #[path = "not_shared.rs"]
 mod shared;
 
+use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::config::{self, Config};
 use super::pipeline::numeric_date;
-use super::secret;
+use super::random::NoRandom;
+use super::secret::{self, SecretError};
 use crate::engine::Fault;
 use crate::reason::Reason;
 use crate::token::{Asked, Demands, PROOF_AHEAD, PROOF_MAX_AGE, Proof};
 use memory::Memory;
 pub use nonces::At;
-use nonces::Giver;
+use nonces::{Giver, ShortKey};
 use shared::Shared;
 
 /// How long a proof is remembered at the least: for as long as any can be good that asks for no
@@ -60,19 +63,26 @@ enum Store {
 
 impl Dpop {
     /// With the configuration that the daemon starts with.
-    pub fn new(config: &config::Dpop) -> Result<Dpop, String> {
+    pub fn new(config: &config::Dpop) -> Result<Dpop, DpopError> {
         let seen = match &config.redis {
             None => Store::Own(Box::new(Memory::new(config.max_proofs))),
             Some(url) => {
                 let password = config.redis_password_file.as_deref();
-                let password = password.map(secret::read).transpose()?;
-                Store::Shared(Box::new(Shared::new(url, password.as_deref())?))
+                let password = password.map(secret::read).transpose();
+                let password = password.map_err(DpopError::Secret)?;
+                let shared = Shared::new(url, password.as_deref()).map_err(DpopError::Redis)?;
+                Store::Shared(Box::new(shared))
             }
         };
         let nonces = match config.nonce_key_file.as_deref() {
-            None => Giver::of_this_process().map_err(|fault| fault.to_string())?,
-            Some(file) => Giver::with_key(secret::read(file)?.as_bytes())
-                .map_err(|fault| format!("{}: {fault}", file.display()))?,
+            None => Giver::of_this_process().map_err(DpopError::Random)?,
+            Some(file) => {
+                let key = secret::read(file).map_err(DpopError::Secret)?;
+                Giver::with_key(key.as_bytes()).map_err(|fault| DpopError::NonceKey {
+                    file: file.to_owned(),
+                    fault,
+                })?
+            }
         };
         let nonces = match &seen {
             // A nonce from before the start may be in a proof that the previous process has let
@@ -135,6 +145,37 @@ impl Dpop {
         }
     }
 }
+
+/// Why DPoP proofs can't be checked with this configuration.
+#[derive(Debug)]
+pub enum DpopError {
+    /// A file that should hold a secret.
+    Secret(SecretError),
+    /// The server that remembers proofs.
+    Redis(shared::OpenError),
+    /// There is no key for nonces.
+    Random(NoRandom),
+    /// The file with the key for nonces.
+    NonceKey {
+        /// Its path.
+        file: PathBuf,
+        /// What is wrong with the key.
+        fault: ShortKey,
+    },
+}
+
+impl fmt::Display for DpopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DpopError::Secret(error) => write!(f, "{error}"),
+            DpopError::Redis(error) => write!(f, "dpop.redis: {error}"),
+            DpopError::Random(error) => write!(f, "{error}"),
+            DpopError::NonceKey { file, fault } => write!(f, "{}: {fault}", file.display()),
+        }
+    }
+}
+
+impl std::error::Error for DpopError {}
 
 /// What is asked of a proof.
 pub fn demands<'a>(config: &'a Config, nonces: &'a At<'_>) -> Demands<'a> {

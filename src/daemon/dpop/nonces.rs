@@ -51,11 +51,9 @@ impl Giver {
     }
 
     /// With a key that several daemons share.
-    pub fn with_key(key: &[u8]) -> Result<Giver, String> {
+    pub fn with_key(key: &[u8]) -> Result<Giver, ShortKey> {
         if key.len() < MIN_KEY_BYTES {
-            return Err(format!(
-                "a key has at least {MIN_KEY_BYTES} characters; `openssl rand -hex 32` makes one"
-            ));
+            return Err(ShortKey);
         }
         Ok(Giver::new(key))
     }
@@ -108,6 +106,21 @@ impl Giver {
         context.sign()
     }
 }
+
+/// A key that could be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShortKey;
+
+impl std::fmt::Display for ShortKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "a key has at least {MIN_KEY_BYTES} characters; `openssl rand -hex 32` makes one"
+        )
+    }
+}
+
+impl std::error::Error for ShortKey {}
 
 impl std::fmt::Debug for Giver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,6 +1,8 @@
 //! What stands in for `shared` in a build without the feature `redis`: a configuration that names a
 //! server is refused.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::Seen;
@@ -13,17 +15,28 @@ pub enum Shared {}
 impl Shared {
     /// Refuses the server: proofs that are remembered by each daemon alone could be used once at
     /// each of them.
-    pub fn new(_: &str, _: Option<&str>) -> Result<Shared, String> {
-        Err(
-            "dpop.redis: this binary was built without Redis; build it with the feature `redis`, \
-            which is on by default"
-                .to_owned(),
-        )
+    pub fn new(_: &str, _: Option<&str>) -> Result<Shared, OpenError> {
+        Err(OpenError)
     }
 
     /// Never called.
     #[expect(clippy::unused_async, reason = "the other one waits")]
-    pub async fn take(&self, _: &Proof, _: Duration, _: Instant) -> Result<Seen, String> {
+    pub async fn take(&self, _: &Proof, _: Duration, _: Instant) -> Result<Seen, Infallible> {
         match *self {}
     }
 }
+
+/// There is no client for the server.
+#[derive(Debug)]
+pub struct OpenError;
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "this binary was built without Redis; build it with the feature `redis`, which is on \
+            by default",
+        )
+    }
+}
+
+impl std::error::Error for OpenError {}

@@ -3,12 +3,13 @@
 //! A single command does it, `SET key 1 NX PX …`: when several daemons see one proof at once, only
 //! one is told that it is new. If the server doesn't answer in time, the proof is refused.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, IntoConnectionInfo};
+use redis::{Client, IntoConnectionInfo, RedisError};
 use tokio::sync::OnceCell;
 
 use super::Seen;
@@ -24,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The shortest and the longest pause before a connection is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// Why a server can't be used.
+pub type OpenError = RedisError;
+
 /// A server that remembers proofs.
 pub struct Shared {
     client: Client,
@@ -34,15 +38,14 @@ pub struct Shared {
 impl Shared {
     /// The server at a URL. Nothing is connected yet: a daemon starts without it, and denies
     /// proofs until it is there.
-    pub fn new(url: &str, password: Option<&str>) -> Result<Shared, String> {
-        let wrong = |fault: redis::RedisError| format!("dpop.redis: {fault}");
-        let mut info = url.into_connection_info().map_err(wrong)?;
+    pub fn new(url: &str, password: Option<&str>) -> Result<Shared, OpenError> {
+        let mut info = url.into_connection_info()?;
         if let Some(password) = password {
             let settings = info.redis_settings().clone().set_password(password);
             info = info.set_redis_settings(settings);
         }
         Ok(Shared {
-            client: Client::open(info).map_err(wrong)?,
+            client: Client::open(info)?,
             connection: OnceCell::new(),
         })
     }
@@ -54,14 +57,14 @@ impl Shared {
         proof: &Proof,
         lasts: Duration,
         patience: Instant,
-    ) -> Result<Seen, String> {
+    ) -> Result<Seen, Unknown> {
         match tokio::time::timeout_at(patience.into(), self.set(proof, lasts)).await {
             Ok(Ok(true)) => Ok(Seen::New),
             Ok(Ok(false)) => Ok(Seen::Again),
-            Ok(Err(fault)) => Err(format!("`dpop.redis`: {fault}")),
+            Ok(Err(fault)) => Err(Unknown::Failed(fault)),
             // Not `New`: the command may have reached the server or not, so nobody knows whether
             // the proof was seen.
-            Err(_) => Err("`dpop.redis` does not answer in time".to_owned()),
+            Err(_) => Err(Unknown::Late),
         }
     }
 
@@ -97,9 +100,29 @@ impl Shared {
     }
 }
 
+/// Why it isn't known whether a proof was seen.
+#[derive(Debug)]
+pub enum Unknown {
+    /// The server, or the way to it, has failed.
+    Failed(RedisError),
+    /// There was no answer in time.
+    Late,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unknown::Failed(error) => write!(f, "`dpop.redis`: {error}"),
+            Unknown::Late => f.write_str("`dpop.redis` does not answer in time"),
+        }
+    }
+}
+
+impl std::error::Error for Unknown {}
+
 /// Without the password, which the client holds.
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Shared")
     }
 }

@@ -1,7 +1,8 @@
 //! `private_key_jwt` (RFC 7523; OpenID Connect Core, section 9): a client that authenticates with a
 //! signature and sends no secret.
 
-use std::path::Path;
+use std::fmt;
+use std::path::PathBuf;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -14,11 +15,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use serde_json::{Value, json};
 
 use crate::daemon::config::introspection::Client;
-use crate::daemon::random;
+use crate::daemon::random::{self, NoRandom};
 use crate::keys::Algorithm;
 
 /// How long an assertion is good, in seconds. It is used at once; the time is for clocks that
@@ -63,38 +64,37 @@ impl PartialEq for Signer {
 impl Signer {
     /// Reads the key that the configuration names. What is signed is for `issuer`, unless the
     /// configuration names another audience, as it must where there is no such name.
-    pub fn read(client: &Client, issuer: Option<&str>) -> Result<Signer, String> {
-        let file = client
-            .key_file
-            .as_deref()
-            .ok_or("key_file: no key is named")?;
-        let fault = |fault: &str| format!("key_file: `{}`: {fault}", file.display());
-        let private_key = private_key(file).map_err(|error| fault(&error))?;
+    pub fn read(client: &Client, issuer: Option<&str>) -> Result<Signer, SignerError> {
+        let file = client.key_file.as_deref().ok_or(SignerError::NoKey)?;
+        let fault = |fault: KeyFault| SignerError::Key {
+            file: file.to_owned(),
+            fault,
+        };
+        let private_key =
+            PrivateKeyDer::from_pem_file(file).map_err(|error| fault(KeyFault::Unread(error)))?;
         let der = private_key.secret_der();
-        let (pair, usual) = pair(der).ok_or_else(|| {
-            fault(
-                "it is not an RSA, P-256, P-384, P-521 or Ed25519 key in PKCS #8; `openssl pkcs8 \
-                -topk8 -nocrypt` converts others",
-            )
-        })?;
+        let (pair, usual) = pair(der).ok_or_else(|| fault(KeyFault::Kind))?;
         if let Pair::Rsa(pair) = &pair
             && pair.public_modulus_len() * 8 < MIN_RSA_BITS
         {
-            return Err(fault("an RSA key has at least 2048 bits"));
+            return Err(fault(KeyFault::Short));
         }
-        let (algorithm, algorithm_name) = client.algorithm()?.unwrap_or((usual, usual.as_str()));
+        let (algorithm, algorithm_name) = client
+            .algorithm()
+            .map_err(SignerError::Configuration)?
+            .unwrap_or((usual, usual.as_str()));
         if algorithm.key_type() != usual.key_type() {
-            return Err(format!(
-                "algorithm: the key of `{}` does not work with {algorithm}",
-                file.display()
-            ));
+            return Err(SignerError::Algorithm {
+                file: file.to_owned(),
+                algorithm,
+            });
         }
-        let key =
-            key(pair, algorithm_name).ok_or_else(|| fault("it can't be made ready to sign"))?;
-        let audience = client.audience.as_deref().or(issuer).ok_or(
-            "audience: the issuer has many tenants, so the audience of the signed assertion has \
-            to be named",
-        )?;
+        let key = key(pair, algorithm_name).ok_or_else(|| fault(KeyFault::Unready))?;
+        let audience = client
+            .audience
+            .as_deref()
+            .or(issuer)
+            .ok_or(SignerError::NoAudience)?;
         let mut fingerprint = [0; 32];
         for (byte, of_file) in fingerprint
             .iter_mut()
@@ -113,8 +113,8 @@ impl Signer {
 
     /// An assertion of who the client is (RFC 7523, section 3), at a time, a NumericDate in whole
     /// seconds: for one request.
-    pub fn assertion(&self, client_id: &str, now: u64) -> Result<String, String> {
-        let id: [u8; 16] = random::bytes().map_err(|fault| fault.to_string())?;
+    pub fn assertion(&self, client_id: &str, now: u64) -> Result<String, AssertionError> {
+        let id: [u8; 16] = random::bytes().map_err(AssertionError::Random)?;
         let claims = json!({
             "iss": client_id,
             "sub": client_id,
@@ -123,8 +123,7 @@ impl Signer {
             "iat": now,
             "exp": now + LIFETIME,
         });
-        self.sign(&claims)
-            .ok_or_else(|| "the client's key can't sign".to_owned())
+        self.sign(&claims).ok_or(AssertionError::Unsigned)
     }
 
     fn sign(&self, claims: &Value) -> Option<String> {
@@ -161,9 +160,100 @@ impl Signer {
     }
 }
 
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| error.to_string())
+/// Why there is nothing to sign with. It says nothing of the key itself.
+#[derive(Debug)]
+pub enum SignerError {
+    /// The configuration names no key.
+    NoKey,
+    /// The key's file.
+    Key {
+        /// Its path.
+        file: PathBuf,
+        /// What is wrong with it.
+        fault: KeyFault,
+    },
+    /// What the configuration itself says is wrong with the algorithm, field first.
+    Configuration(String),
+    /// The algorithm is not one of the key's.
+    Algorithm {
+        /// The key's file.
+        file: PathBuf,
+        /// The algorithm.
+        algorithm: Algorithm,
+    },
+    /// Nobody is named whom the assertion is for.
+    NoAudience,
 }
+
+/// What is wrong with a file that holds a private key.
+#[derive(Debug)]
+pub enum KeyFault {
+    /// It is no PEM file that can be read.
+    Unread(pem::Error),
+    /// The key is of another kind.
+    Kind,
+    /// The key is too short.
+    Short,
+    /// The key can't sign.
+    Unready,
+}
+
+impl fmt::Display for SignerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SignerError::NoKey => f.write_str("key_file: no key is named"),
+            SignerError::Key { file, fault } => {
+                write!(f, "key_file: `{}`: {fault}", file.display())
+            }
+            SignerError::Configuration(fault) => f.write_str(fault),
+            SignerError::Algorithm { file, algorithm } => write!(
+                f,
+                "algorithm: the key of `{}` does not work with {algorithm}",
+                file.display()
+            ),
+            SignerError::NoAudience => f.write_str(
+                "audience: the issuer has many tenants, so the audience of the signed assertion \
+                has to be named",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SignerError {}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyFault::Unread(error) => write!(f, "{error}"),
+            KeyFault::Kind => f.write_str(
+                "it is not an RSA, P-256, P-384, P-521 or Ed25519 key in PKCS #8; `openssl pkcs8 \
+                -topk8 -nocrypt` converts others",
+            ),
+            KeyFault::Short => write!(f, "an RSA key has at least {MIN_RSA_BITS} bits"),
+            KeyFault::Unready => f.write_str("it can't be made ready to sign"),
+        }
+    }
+}
+
+/// Why an assertion was not made.
+#[derive(Debug)]
+pub enum AssertionError {
+    /// It needs a number that nobody else has.
+    Random(NoRandom),
+    /// It could not be signed.
+    Unsigned,
+}
+
+impl fmt::Display for AssertionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AssertionError::Random(error) => write!(f, "{error}"),
+            AssertionError::Unsigned => f.write_str("the client's key can't sign"),
+        }
+    }
+}
+
+impl std::error::Error for AssertionError {}
 
 /// A key as it was read.
 enum Pair {

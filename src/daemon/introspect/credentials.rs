@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 
-use super::assertion::Signer;
+use super::assertion::{AssertionError, Signer, SignerError};
 use crate::daemon::config::introspection::{Client, Method};
-use crate::daemon::secret;
+use crate::daemon::secret::{self, SecretError};
 
 /// RFC 7523, section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -45,11 +45,13 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// Reads what the configuration names. `issuer` is the audience of what is signed, unless the
     /// configuration names another; without it the configuration must.
-    pub fn read(client: &Client, issuer: Option<&str>) -> Result<Credentials, String> {
+    pub fn read(client: &Client, issuer: Option<&str>) -> Result<Credentials, CredentialsError> {
         let proof = match client.method {
             Method::ClientSecretBasic => Proof::Basic(client_secret(client)?),
             Method::ClientSecretPost => Proof::Post(client_secret(client)?),
-            Method::PrivateKeyJwt => Proof::Signed(Signer::read(client, issuer)?),
+            Method::PrivateKeyJwt => {
+                Proof::Signed(Signer::read(client, issuer).map_err(CredentialsError::Signer)?)
+            }
         };
         Ok(Credentials {
             client_id: client.client_id.clone(),
@@ -67,7 +69,7 @@ impl Credentials {
 
     /// Adds to a form what proves who asks, at a time, a NumericDate in whole seconds; what stands
     /// in `Authorization` is given back.
-    pub fn prove(&self, form: &mut Form, now: u64) -> Result<Option<HeaderValue>, String> {
+    pub fn prove(&self, form: &mut Form, now: u64) -> Result<Option<HeaderValue>, ProveError> {
         match &self.proof {
             Proof::Basic(secret) => return basic(&self.client_id, secret).map(Some),
             Proof::Post(secret) => {
@@ -77,7 +79,10 @@ impl Credentials {
             Proof::Signed(signer) => {
                 form.add("client_id", &self.client_id);
                 form.add("client_assertion_type", JWT_BEARER);
-                form.add("client_assertion", &signer.assertion(&self.client_id, now)?);
+                let assertion = signer
+                    .assertion(&self.client_id, now)
+                    .map_err(ProveError::Assertion)?;
+                form.add("client_assertion", &assertion);
             }
         }
         Ok(None)
@@ -85,32 +90,86 @@ impl Credentials {
 }
 
 /// The secret, from where the configuration says that it is.
-fn client_secret(client: &Client) -> Result<String, String> {
-    let (field, read) = match (&client.secret_file, &client.secret_env) {
-        (Some(file), _) => ("secret_file", secret::read(file)),
-        (None, Some(name)) => (
-            "secret_env",
-            std::env::var(name)
-                .map_err(|_| format!("the environment has no variable `{name}` that is text")),
-        ),
-        (None, None) => return Err("no secret is named".to_owned()),
+fn client_secret(client: &Client) -> Result<String, CredentialsError> {
+    let (field, secret) = match (&client.secret_file, &client.secret_env) {
+        (Some(file), _) => {
+            let secret = secret::read(file).map_err(CredentialsError::File)?;
+            ("secret_file", secret)
+        }
+        (None, Some(name)) => {
+            let secret =
+                std::env::var(name).map_err(|_| CredentialsError::Variable(name.clone()))?;
+            ("secret_env", secret)
+        }
+        (None, None) => return Err(CredentialsError::NoSecret),
     };
-    match read {
-        Ok(secret) if secret.is_empty() => Err(format!("{field}: the secret is empty")),
-        Ok(secret) => Ok(secret),
-        Err(fault) => Err(format!("{field}: {fault}")),
+    if secret.is_empty() {
+        return Err(CredentialsError::Empty(field));
     }
+    Ok(secret)
 }
 
 /// `Authorization: Basic`: both halves are encoded like a form before they are joined (RFC 6749,
 /// section 2.3.1), or a colon in the identifier would end it.
-fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, String> {
+fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, ProveError> {
     let pair = format!("{}:{}", encoded(client_id), encoded(secret));
     let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair)))
-        .map_err(|_| "the secret can't be sent".to_owned())?;
+        .map_err(|_| ProveError::Secret)?;
     value.set_sensitive(true);
     Ok(value)
 }
+
+/// Why there are no credentials. It begins with the configuration's field, and holds no secret.
+#[derive(Debug)]
+pub enum CredentialsError {
+    /// The configuration names no secret.
+    NoSecret,
+    /// The secret's file.
+    File(SecretError),
+    /// The environment has no variable of this name, or it isn't text.
+    Variable(String),
+    /// The secret that this field names is empty.
+    Empty(&'static str),
+    /// There is nothing to sign with.
+    Signer(SignerError),
+}
+
+impl fmt::Display for CredentialsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CredentialsError::NoSecret => f.write_str("no secret is named"),
+            CredentialsError::File(error) => write!(f, "secret_file: {error}"),
+            CredentialsError::Variable(name) => write!(
+                f,
+                "secret_env: the environment has no variable `{name}` that is text"
+            ),
+            CredentialsError::Empty(field) => write!(f, "{field}: the secret is empty"),
+            CredentialsError::Signer(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for CredentialsError {}
+
+/// Why a request can't show who asks.
+#[derive(Debug)]
+pub enum ProveError {
+    /// There is no assertion.
+    Assertion(AssertionError),
+    /// The secret fits no header.
+    Secret,
+}
+
+impl fmt::Display for ProveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProveError::Assertion(error) => write!(f, "{error}"),
+            ProveError::Secret => f.write_str("the secret can't be sent"),
+        }
+    }
+}
+
+impl std::error::Error for ProveError {}
 
 /// A form as `application/x-www-form-urlencoded` has it.
 #[derive(Default)]

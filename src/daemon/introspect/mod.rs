@@ -24,12 +24,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::cache::{Digest, Digester};
 use super::config::introspection::Client;
 use super::config::{self, Config};
-use super::keys::{Fetcher, Named};
+use super::keys::{ClientError, Fetcher, Named};
 use super::metrics::{Introspections, Metrics};
 use super::notices::{Notice, Notices};
+use super::random::NoRandom;
 use crate::model::{Issuer, Model};
 use crate::settings::{IssuerId, IssuerUrl};
-use credentials::Credentials;
+use credentials::{Credentials, CredentialsError};
 pub use memory::Known;
 use memory::Memory;
 use request::Refusal;
@@ -60,7 +61,7 @@ impl Store {
         config: &config::Keys,
         metrics: Arc<Metrics>,
         notices: Arc<Notices>,
-    ) -> Result<Store, String> {
+    ) -> Result<Store, ClientError> {
         Ok(Store {
             fetcher: Fetcher::new(config)?,
             metrics,
@@ -72,7 +73,7 @@ impl Store {
     /// The endpoints of a policy's issuers, by their numbers; an error says all that is missing.
     ///
     /// What is known already stays where nothing has changed.
-    pub fn endpoints(&self, model: &Model, config: &Config) -> Result<Endpoints, String> {
+    pub fn endpoints(&self, model: &Model, config: &Config) -> Result<Endpoints, EndpointErrors> {
         let asked = model.issuers.iter().filter(|it| it.introspect.is_some());
         let seats = (config.limits.decisions / WAITING / asked.count().max(1)).max(1);
         let mut faults = Vec::new();
@@ -93,7 +94,7 @@ impl Store {
         if faults.is_empty() {
             Ok(Endpoints(endpoints))
         } else {
-            Err(faults.join("\n"))
+            Err(EndpointErrors(faults))
         }
     }
 
@@ -102,7 +103,7 @@ impl Store {
         &self,
         issuer: &Issuer,
         config: &config::Introspection,
-    ) -> Result<Option<Arc<Endpoint>>, String> {
+    ) -> Result<Option<Arc<Endpoint>>, EndpointError> {
         let url = issuer.introspect.as_deref();
         url.map(|url| self.endpoint(issuer, url, config, 1))
             .transpose()
@@ -114,7 +115,7 @@ impl Store {
         url: &str,
         config: &config::Introspection,
         seats: usize,
-    ) -> Result<Arc<Endpoint>, String> {
+    ) -> Result<Arc<Endpoint>, EndpointError> {
         let (client, credentials) = credentials(issuer, config)?;
         let origin = Origin {
             issuer: issuer.name.clone(),
@@ -139,7 +140,7 @@ impl Store {
         let endpoint = Arc::new(Endpoint {
             named: Named::of(url).and_no_plain_http(),
             memory: Memory::new(config),
-            digester: Digester::new().map_err(|fault| fault.to_string())?,
+            digester: Digester::new().map_err(EndpointError::Random)?,
             flights: Mutex::default(),
             room: Arc::new(Semaphore::new(config.in_flight)),
             seats: Semaphore::new(seats),
@@ -166,21 +167,68 @@ fn iss(issuer: &Issuer) -> Option<&str> {
 fn credentials<'c>(
     issuer: &Issuer,
     config: &'c config::Introspection,
-) -> Result<(&'c Client, Credentials), String> {
-    let fault = |fault: String| format!("introspection.issuers.{}: {fault}", issuer.name);
-    let client = config.issuers.get(&issuer.name).ok_or_else(|| {
-        fault(format!(
-            "the policy introspects tokens at {} (`keys introspect`), which needs client \
-            credentials: add a `client_id` and the place of its secret or key",
-            issuer.name
-        ))
+) -> Result<(&'c Client, Credentials), EndpointError> {
+    let client = config
+        .issuers
+        .get(&issuer.name)
+        .ok_or_else(|| EndpointError::NoClient(issuer.name.clone()))?;
+    let credentials = Credentials::read(client, iss(issuer)).map_err(|fault| {
+        let issuer = issuer.name.clone();
+        EndpointError::Credentials { issuer, fault }
     })?;
-    let credentials = Credentials::read(client, iss(issuer)).map_err(fault)?;
     Ok((client, credentials))
 }
 
-/// What keeps a policy's issuers from being asked, a sentence each.
-pub fn unconfigured(model: &Model, config: &config::Introspection) -> Vec<String> {
+/// Why an issuer can't be asked about tokens.
+#[derive(Debug)]
+pub enum EndpointError {
+    /// The configuration has no client for the issuer of this name.
+    NoClient(String),
+    /// The client's credentials can't be used.
+    Credentials {
+        /// The issuer's name.
+        issuer: String,
+        /// Why not.
+        fault: CredentialsError,
+    },
+    /// Answers can't be kept.
+    Random(NoRandom),
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EndpointError::NoClient(issuer) => write!(
+                f,
+                "introspection.issuers.{issuer}: the policy introspects tokens at {issuer} (`keys \
+                introspect`), which needs client credentials: add a `client_id` and the place of \
+                its secret or key"
+            ),
+            EndpointError::Credentials { issuer, fault } => {
+                write!(f, "introspection.issuers.{issuer}: {fault}")
+            }
+            EndpointError::Random(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for EndpointError {}
+
+/// Why some of a policy's issuers can't be asked: all that is missing, a line each.
+#[derive(Debug)]
+pub struct EndpointErrors(Vec<EndpointError>);
+
+impl fmt::Display for EndpointErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for EndpointErrors {}
+
+/// What keeps a policy's issuers from being asked.
+pub fn unconfigured(model: &Model, config: &config::Introspection) -> Vec<EndpointError> {
     let asked = model.issuers.iter().filter(|it| it.introspect.is_some());
     asked
         .filter_map(|issuer| credentials(issuer, config).err())

@@ -75,7 +75,7 @@ impl Endpoint {
         form.add("token_type_hint", "access_token");
         let authorization = credentials
             .prove(&mut form, now.as_secs())
-            .map_err(Refusal::Other)?;
+            .map_err(|error| Refusal::Other(error.to_string()))?;
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(

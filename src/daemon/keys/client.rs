@@ -1,19 +1,21 @@
 //! The HTTP client for fetching keys: which authorities it trusts, and which route it takes.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderValue, InvalidHeaderValue};
 use reqwest::{Client, Proxy, Url, redirect};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::address::{Hosts, Reach, Resolver, is_loopback_name};
-use crate::daemon::{config, secret};
+use crate::daemon::config;
+use crate::daemon::secret::{self, SecretError};
 use crate::value::{AddressRange, AddressSet};
 
 /// How long a connection is kept that nobody uses. What is between here and the provider forgets
@@ -21,14 +23,13 @@ use crate::value::{AddressRange, AddressSet};
 const IDLE: Duration = Duration::from_secs(30);
 
 /// A client as the configuration wants it, and the addresses that it may ask.
-pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), String> {
-    let proxy = config.proxy_url()?;
+pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), ClientError> {
+    let proxy = config.proxy_url().map_err(ClientError::Configuration)?;
     let ranges = config
         .allow_addresses
         .iter()
         .map(|range| {
-            AddressRange::parse(range)
-                .map_err(|_| format!("keys.allow_addresses: `{range}` is not an address range"))
+            AddressRange::parse(range).map_err(|_| ClientError::AddressRange(range.clone()))
         })
         .collect::<Result<Vec<_>, _>>()?;
     let reach = Arc::new(Reach {
@@ -55,14 +56,94 @@ pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), String> {
         None => builder.no_proxy(),
         Some(url) => builder.proxy(through(&url, config)?),
     };
-    let client = builder
-        .build()
-        .map_err(|error| format!("can't set up fetching keys: {error}"))?;
+    let client = builder.build().map_err(ClientError::Client)?;
     Ok((client, reach))
 }
 
+/// Why nothing can be fetched with this configuration. It holds no credentials.
+#[derive(Debug)]
+pub enum ClientError {
+    /// What the configuration itself says is wrong with it, field first.
+    Configuration(String),
+    /// What an address range is expected to be.
+    AddressRange(String),
+    /// The authorities' file.
+    Authorities {
+        /// Its path.
+        file: PathBuf,
+        /// What is wrong with it.
+        fault: AuthoritiesFault,
+    },
+    /// The proxy's URL.
+    Proxy(http::uri::InvalidUri),
+    /// The file with the proxy's credentials.
+    Credentials(CredentialsFault),
+    /// TLS can't be set up.
+    Tls(rustls::Error),
+    /// The HTTP client can't be set up.
+    Client(reqwest::Error),
+}
+
+/// What is wrong with a file of certificate authorities.
+#[derive(Debug)]
+pub enum AuthoritiesFault {
+    /// It is no PEM file that can be read.
+    Unread(pem::Error),
+    /// It has no certificate.
+    Empty,
+    /// It has a certificate that is no authority's.
+    Unusable(rustls::Error),
+}
+
+/// What is wrong with a file of credentials for a proxy.
+#[derive(Debug)]
+pub enum CredentialsFault {
+    /// It can't be read.
+    Unread(SecretError),
+    /// It names no user.
+    NoUser(PathBuf),
+    /// They fit no header.
+    Header(InvalidHeaderValue),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::Configuration(fault) => f.write_str(fault),
+            ClientError::AddressRange(range) => {
+                write!(f, "keys.allow_addresses: `{range}` is not an address range")
+            }
+            ClientError::Authorities { file, fault } => {
+                write!(f, "keys.ca_file: `{}`: ", file.display())?;
+                match fault {
+                    AuthoritiesFault::Unread(error) => write!(f, "{error}"),
+                    AuthoritiesFault::Empty => f.write_str("there is no PEM certificate in it"),
+                    AuthoritiesFault::Unusable(error) => {
+                        write!(f, "a certificate in it can't be used: {error}")
+                    }
+                }
+            }
+            ClientError::Proxy(error) => write!(f, "keys.proxy: can't be used: {error}"),
+            ClientError::Credentials(fault) => {
+                f.write_str("keys.proxy_credentials_file: ")?;
+                match fault {
+                    CredentialsFault::Unread(error) => write!(f, "{error}"),
+                    CredentialsFault::NoUser(file) => {
+                        write!(f, "{}: must be `user:password`", file.display())
+                    }
+                    CredentialsFault::Header(error) => write!(f, "{error}"),
+                }
+            }
+            ClientError::Tls(error) => write!(f, "can't set up fetching keys: {error}"),
+            ClientError::Client(error) => write!(f, "can't set up fetching keys: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
 /// TLS that believes the system's certificate authorities and those of the configuration.
-fn trust(config: &config::Keys) -> Result<ClientConfig, String> {
+fn trust(config: &config::Keys) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     for fault in &system.errors {
@@ -72,42 +153,44 @@ fn trust(config: &config::Keys) -> Result<ClientConfig, String> {
     roots.add_parsable_certificates(system.certs);
     if let Some(file) = &config.ca_file {
         for authority in authorities(file)? {
-            roots.add(authority).map_err(|error| {
-                format!(
-                    "keys.ca_file: `{}`: a certificate in it can't be used: {error}",
-                    file.display()
-                )
-            })?;
+            roots
+                .add(authority)
+                .map_err(|error| unusable(file, AuthoritiesFault::Unusable(error)))?;
         }
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("can't set up fetching keys: {error}"))?
+        .map_err(ClientError::Tls)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(tls)
 }
 
-fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let fault = |error: String| format!("keys.ca_file: `{}`: {error}", file.display());
+fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {
     let found = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fault(error.to_string()))?;
+        .map_err(|error| unusable(file, AuthoritiesFault::Unread(error)))?;
     if found.is_empty() {
-        return Err(fault("there is no PEM certificate in it".to_owned()));
+        return Err(unusable(file, AuthoritiesFault::Empty));
     }
     Ok(found)
 }
 
+fn unusable(file: &Path, fault: AuthoritiesFault) -> ClientError {
+    ClientError::Authorities {
+        file: file.to_owned(),
+        fault,
+    }
+}
+
 /// The way through a proxy, which leads everywhere but to what is asked directly.
-fn through(url: &Url, config: &config::Keys) -> Result<Proxy, String> {
-    let fault = |error: &dyn std::fmt::Display| format!("keys.proxy: can't be used: {error}");
+fn through(url: &Url, config: &config::Keys) -> Result<Proxy, ClientError> {
     // The client takes a proxy that it can't read for none, and would go without it.
     url.as_str()
         .parse::<http::Uri>()
-        .map_err(|error| fault(&error))?;
+        .map_err(ClientError::Proxy)?;
     let (direct, url) = (Direct(Hosts::new(&config.no_proxy)), url.clone());
     let proxy = Proxy::custom(move |asked| {
         let goes_through = asked.host_str().is_none_or(|host| !direct.contains(host));
@@ -115,7 +198,10 @@ fn through(url: &Url, config: &config::Keys) -> Result<Proxy, String> {
     });
     match &config.proxy_credentials_file {
         None => Ok(proxy),
-        Some(file) => Ok(proxy.custom_http_auth(credentials(file)?)),
+        Some(file) => {
+            let credentials = credentials(file).map_err(ClientError::Credentials)?;
+            Ok(proxy.custom_http_auth(credentials))
+        }
     }
 }
 
@@ -130,17 +216,13 @@ impl Direct {
 }
 
 /// The credentials for a proxy (RFC 7617, section 2).
-fn credentials(file: &Path) -> Result<HeaderValue, String> {
-    let fault = |fault: &str| format!("keys.proxy_credentials_file: {fault}");
-    let text = secret::read(file).map_err(|error| fault(&error))?;
+fn credentials(file: &Path) -> Result<HeaderValue, CredentialsFault> {
+    let text = secret::read(file).map_err(CredentialsFault::Unread)?;
     if !text.contains(':') {
-        return Err(fault(&format!(
-            "{}: must be `user:password`",
-            file.display()
-        )));
+        return Err(CredentialsFault::NoUser(file.to_owned()));
     }
     let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(text)))
-        .map_err(|error| fault(&error.to_string()))?;
+        .map_err(CredentialsFault::Header)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -7,8 +7,9 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use super::address::{Reach, is_loopback_name};
+use super::client::{self, ClientError};
+use super::freshness;
 use super::trouble::{Trouble, Way};
-use super::{client, freshness};
 use crate::daemon::config;
 
 /// How many redirects are followed: moved once, and once more to the canonical name.
@@ -109,14 +110,17 @@ pub struct Document {
 
 impl Fetcher {
     /// A fetcher as the configuration wants it.
-    pub fn new(config: &config::Keys) -> Result<Fetcher, String> {
+    pub fn new(config: &config::Keys) -> Result<Fetcher, ClientError> {
         let (client, reach) = client::new(config)?;
         let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         Ok(Fetcher {
             client,
             reach,
             way: Way {
-                proxy: config.proxy_url()?.map(String::from),
+                proxy: config
+                    .proxy_url()
+                    .map_err(ClientError::Configuration)?
+                    .map(String::from),
                 environment: PROXY_VARIABLES.iter().any(set),
                 timeout: config.timeout.get(),
             },
@@ -177,7 +181,7 @@ impl Fetcher {
     }
 
     async fn send(&self, url: &Url, named: &Named, ask: Ask) -> Result<Response, Trouble> {
-        self.check(url, named).map_err(Trouble::Unreached)?;
+        self.check(url, named)?;
         self.client
             .request(ask.method, url.clone())
             .headers(ask.headers)
@@ -188,33 +192,34 @@ impl Fetcher {
     }
 
     /// Whether a URL may be asked at all, as far as that can be seen by it.
-    fn check(&self, url: &Url, named: &Named) -> Result<(), String> {
-        let host = url
-            .host_str()
-            .ok_or_else(|| format!("`{url}` names no host"))?;
+    fn check(&self, url: &Url, named: &Named) -> Result<(), Trouble> {
+        let refused = |why: String| Err(Trouble::Unreached(why));
+        let Some(host) = url.host_str() else {
+            return refused(format!("`{url}` names no host"));
+        };
         if let Some(only) = named.only.as_deref().filter(|only| *only != host) {
-            return Err(format!(
+            return refused(format!(
                 "`{url}` is on another host than `{only}`, which the policy names"
             ));
         }
         let local = is_loopback_name(host);
         if local && !named.loopback {
-            return Err(format!(
+            return refused(format!(
                 "`{url}` is on this machine, and the policy does not name it"
             ));
         }
         let plain = url.scheme() == "http";
         if plain && named.plain && !local && !self.allows_http(host) {
-            return Err(format!(
+            return refused(format!(
                 "`{url}` is plain HTTP; `keys.allow_http` in the configuration can allow it for this host"
             ));
         }
         if url.scheme() != "https" && !(plain && (local || named.plain)) {
-            return Err(format!("`{url}` is not https"));
+            return refused(format!("`{url}` is not https"));
         }
         self.reach
             .check_literal(host)
-            .map_err(|refused| refused.to_string())
+            .or_else(|why| refused(why.to_string()))
     }
 
     async fn body(&self, url: &Url, response: &mut Response) -> Result<Vec<u8>, Trouble> {

@@ -25,8 +25,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+pub use client::ClientError;
 pub use fetch::{Ask, Document, Fetcher, Named, Reply};
-pub use plain::over_plain_http;
+pub use plain::{PlainHttp, over_plain_http};
 pub use source::{Awaited, Places, Source, Together};
 pub use tenants::Tenants;
 pub use trouble::Trouble;
@@ -96,7 +97,7 @@ struct Settings {
 
 impl Store {
     /// A store that fetches as the configuration says.
-    pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, String> {
+    pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, ClientError> {
         if !config.allow_http.is_empty() {
             tracing::warn!(
                 "keys may be fetched over plain HTTP from {} (`keys.allow_http`): anyone on the \
@@ -118,7 +119,7 @@ impl Store {
 
     /// Refuses an issuer whose keys would be fetched over plain HTTP from a host that the
     /// configuration doesn't name.
-    pub fn permits(&self, issuer: &Issuer) -> Result<(), String> {
+    pub fn permits(&self, issuer: &Issuer) -> Result<(), PlainHttp> {
         plain::check(issuer, &self.fetcher)
     }
 

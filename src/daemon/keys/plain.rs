@@ -3,6 +3,8 @@
 //! Whoever is on the way can answer in the provider's place there, and so sign tokens. Inside a
 //! cluster that may be nobody, which only the operator can know.
 
+use std::fmt;
+
 use reqwest::Url;
 
 use super::Fetcher;
@@ -10,21 +12,40 @@ use super::address::is_loopback_name;
 use crate::model::{Issuer, KeySource};
 
 /// Refuses an issuer whose keys would come over plain HTTP from a host that is not named for it.
-pub fn check(issuer: &Issuer, fetcher: &Fetcher) -> Result<(), String> {
+pub fn check(issuer: &Issuer, fetcher: &Fetcher) -> Result<(), PlainHttp> {
     let refused = hosts(issuer)
         .into_iter()
         .find(|host| !fetcher.allows_http(host));
     match refused {
         None => Ok(()),
-        Some(host) => Err(format!(
-            "the keys of the issuer `{}` are at `{host}` over plain HTTP, where anyone on the \
-            network path can replace the provider's keys with their own: use `https`, `keys \
-            file`, or a TLS \
-             proxy on this machine; or name the host in `keys.allow_http` of the configuration",
-            issuer.name
-        )),
+        Some(host) => Err(PlainHttp {
+            issuer: issuer.name.clone(),
+            host,
+        }),
     }
 }
+
+/// The keys of an issuer would come over plain HTTP, and the configuration doesn't allow it.
+#[derive(Debug)]
+pub struct PlainHttp {
+    issuer: String,
+    host: String,
+}
+
+impl fmt::Display for PlainHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PlainHttp { issuer, host } = self;
+        write!(
+            f,
+            "the keys of the issuer `{issuer}` are at `{host}` over plain HTTP, where anyone on \
+            the network path can replace the provider's keys with their own: use `https`, `keys \
+            file`, or a TLS proxy on this machine; or name the host in `keys.allow_http` of the \
+            configuration"
+        )
+    }
+}
+
+impl std::error::Error for PlainHttp {}
 
 /// A sentence for an issuer whose keys come over plain HTTP.
 pub fn over_plain_http(issuer: &Issuer) -> Option<String> {

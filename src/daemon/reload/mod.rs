@@ -7,14 +7,17 @@
 
 mod less;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::task::JoinError;
+
 use super::config::{Config, Reload};
 use super::metrics::ReloadResult;
 use super::writers::Whole;
-use super::{Daemon, Good, Snapshot};
+use super::{BuildError, Daemon, Good, Snapshot, SourceError};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::load::{self, FileEntry, Fingerprint, Loaded};
 use less::Less;
@@ -76,17 +79,50 @@ pub struct Held {
 /// Why nothing was taken.
 enum Kept {
     /// It can't be.
-    Wrong(String),
+    Wrong(ReloadError),
     /// It is not whole, or perhaps not: with why, and when to look again. A reason that is not
     /// worth a word yet is `None`.
     Waiting(Option<String>, Duration),
 }
 
-impl From<String> for Kept {
-    fn from(message: String) -> Kept {
-        Kept::Wrong(message)
+impl From<ReloadError> for Kept {
+    fn from(error: ReloadError) -> Kept {
+        Kept::Wrong(error)
     }
 }
+
+/// Why what is there can't be in force.
+#[derive(Debug)]
+pub enum ReloadError {
+    /// The configuration can't be read.
+    Source(SourceError),
+    /// The policy has errors.
+    Policy(Box<Loaded>),
+    /// The policy can't be in force with this configuration.
+    Build(BuildError),
+    /// The files change all the time, and some have less in them than before: which.
+    Unsettled(String),
+    /// A fault inside, while something was done to the policy.
+    Fault(&'static str, JoinError),
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReloadError::Source(error) => write!(f, "{error}"),
+            ReloadError::Policy(loaded) => f.write_str(&errors(loaded)),
+            ReloadError::Build(error) => write!(f, "{error}"),
+            ReloadError::Unsettled(less) => {
+                write!(f, "the files did not stop changing, and {less}")
+            }
+            ReloadError::Fault(done, error) => {
+                write!(f, "a fault while the policy was {done}: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReloadError {}
 
 /// Why files are read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +143,7 @@ pub async fn now(daemon: &Arc<Daemon>, cause: Cause) -> Outcome {
             daemon.known().held = None;
             (result, None, None)
         }
-        Err(Kept::Wrong(message)) => (ReloadResult::Failed, Some(message), None),
+        Err(Kept::Wrong(error)) => (ReloadResult::Failed, Some(error.to_string()), None),
         Err(Kept::Waiting(message, again)) => (ReloadResult::Held, message, Some(again)),
     };
     let is_news = match message {
@@ -159,7 +195,7 @@ async fn attempt(daemon: &Arc<Daemon>, cause: Cause) -> Result<ReloadResult, Kep
         return Err(waiting);
     }
     if loaded.has_errors() {
-        return Err(Kept::Wrong(errors(&loaded)));
+        return Err(Kept::Wrong(ReloadError::Policy(Box::new(loaded))));
     }
     let less = {
         let known = daemon.known();
@@ -170,8 +206,7 @@ async fn attempt(daemon: &Arc<Daemon>, cause: Cause) -> Result<ReloadResult, Kep
         )
     };
     if !settled && less.iter().any(|less| less.meant < Whole::Replaced) {
-        let message = format!("the files did not stop changing, and {}", sentences(&less));
-        return Err(Kept::Wrong(message));
+        return Err(Kept::Wrong(ReloadError::Unsettled(sentences(&less))));
     }
     held(daemon, cause, &settings, &loaded, &less)?;
     if !less.is_empty() {
@@ -300,26 +335,29 @@ async fn settled(
 }
 
 /// Reads everything, and parses nothing.
-async fn look(daemon: &Arc<Daemon>, named: Vec<PathBuf>) -> Result<(Wanted, Fingerprint), String> {
+async fn look(
+    daemon: &Arc<Daemon>,
+    named: Vec<PathBuf>,
+) -> Result<(Wanted, Fingerprint), ReloadError> {
     let daemon = daemon.clone();
     tokio::task::spawn_blocking(move || {
-        let wanted = daemon.source.read()?;
+        let wanted = daemon.source.read().map_err(ReloadError::Source)?;
         let seen = load::fingerprint(&wanted.config.policy.0, &named);
         Ok((wanted, seen))
     })
     .await
-    .map_err(|fault| format!("a fault while the policy was read: {fault}"))?
+    .map_err(|fault| ReloadError::Fault("read", fault))?
 }
 
-async fn read(daemon: &Arc<Daemon>) -> Result<(Wanted, Loaded), String> {
+async fn read(daemon: &Arc<Daemon>) -> Result<(Wanted, Loaded), ReloadError> {
     let reader = daemon.clone();
     let (wanted, loaded) = tokio::task::spawn_blocking(move || {
-        let wanted = reader.source.read()?;
+        let wanted = reader.source.read().map_err(ReloadError::Source)?;
         let loaded = load::load(&wanted.config.policy.0, &wanted.load, false);
-        Ok::<_, String>((wanted, loaded))
+        Ok::<_, ReloadError>((wanted, loaded))
     })
     .await
-    .map_err(|fault| format!("a fault while the policy was read: {fault}"))??;
+    .map_err(|fault| ReloadError::Fault("read", fault))??;
     daemon.known().tried = loaded.reach.clone();
     Ok((wanted, loaded))
 }
@@ -328,7 +366,7 @@ async fn take(
     daemon: &Arc<Daemon>,
     wanted: Wanted,
     loaded: Loaded,
-) -> Result<ReloadResult, String> {
+) -> Result<ReloadResult, ReloadError> {
     let good = Good::of(&loaded, wanted.file.clone());
     let current = daemon.snapshot();
     let same_policy = loaded.digest == current.digest;
@@ -350,10 +388,11 @@ async fn take(
         tokio::task::spawn_blocking(move || {
             let config = wanted.config;
             let built = Snapshot::build(loaded, &daemon.keys, &daemon.introspect, &config);
+            let built = built.map_err(ReloadError::Build);
             built.map(|snapshot| (config, snapshot))
         })
         .await
-        .map_err(|fault| format!("a fault while the policy was compiled: {fault}"))??
+        .map_err(|fault| ReloadError::Fault("compiled", fault))??
     };
     daemon.configure(config);
     tracing::info!(

@@ -109,7 +109,9 @@ fn what_can_not_be_fetched_with_is_said_at_once() {
             ca_file,
             ..config()
         };
-        let fault = Store::new(&config, metrics.clone()).expect_err(&name);
+        let fault = Store::new(&config, metrics.clone())
+            .expect_err(&name)
+            .to_string();
         assert!(
             fault.contains("keys.ca_file") && fault.contains(&name),
             "{fault}"
@@ -139,7 +141,9 @@ fn what_can_not_be_fetched_with_is_said_at_once() {
             "keys.proxy_credentials_file",
         ),
     ] {
-        let fault = Store::new(&config, metrics.clone()).expect_err(field);
+        let fault = Store::new(&config, metrics.clone())
+            .expect_err(field)
+            .to_string();
         assert!(fault.contains(field), "{fault}");
         assert!(!fault.contains("secret"), "{fault}");
     }
