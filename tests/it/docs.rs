@@ -85,9 +85,13 @@ fn the_first_command_of_the_readme_is_one() {
     let config = read(".cargo/config.toml");
     let alias = config
         .lines()
-        .find_map(|line| line.strip_prefix("dev = \"run ")?.strip_suffix(" -- dev\""))
+        .find_map(|line| {
+            line.strip_prefix("dev = \"run --profile quick ")?
+                .strip_suffix(" -- dev\"")
+        })
         .expect("the alias");
     assert!(read(".ci/run").contains(&format!("cargo clippy --locked {alias} --")));
+    assert!(read("Cargo.toml").contains("\n[profile.quick]\n"));
 }
 
 /// The anchor that a heading gets.

@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "no target needs all of it")]
 
 pub mod conformance;
-#[cfg(feature = "daemon")]
 pub mod dpop;
 #[cfg(feature = "daemon")]
 pub mod envoy;
