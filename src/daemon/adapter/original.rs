@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::HeaderMap;
+use memchr::memchr2;
 
 use crate::engine::Request;
 use crate::keys::Thumbprint;
@@ -97,11 +98,7 @@ pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Malformed>
 pub fn one_target<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed> {
     let target = one_raw(headers, name)?;
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
-    // Without an early end the loop is vectorised.
-    let blank = |byte: u8| byte == b' ' || byte == b'\t';
-    let blank = target
-        .iter()
-        .fold(false, |found, byte| found | blank(*byte));
+    let blank = memchr2(b' ', b'\t', target).is_some();
     if blank || path.windows(2).any(|pair| pair == b",/") {
         return Err(Malformed::header(
             name,

@@ -78,6 +78,7 @@ const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
     others::url_as_path,
     operands::address_without_quotes,
     operands::setting_value,
+    operands::credentials_last,
     literals::data_without_quotes,
     literals::quotes_around_a_name,
     literals::keyword_as_a_name,

@@ -346,6 +346,24 @@ pub(super) fn list_for_value(site: &Site<'_>) -> Option<Diagnostic> {
     })
 }
 
+/// `cors "https://a.example" passed on with credentials`
+pub(super) fn credentials_last(site: &Site<'_>) -> Option<Diagnostic> {
+    let with = site.found.filter(|found| found.text == "with")?;
+    let passed = site
+        .before_previous()
+        .filter(|token| token.text == "passed")?;
+    let _on = site.previous().filter(|token| token.text == "on")?;
+    let credentials = token_at(site.text, with.end()).filter(|next| next.text == "credentials")?;
+    Some(
+        site.error("`with credentials` comes before `passed on`")
+            .help("write `cors ORIGINS with credentials passed on`")
+            .suggest(
+                site.place(passed).to(site.place(credentials)),
+                "with credentials passed on",
+            ),
+    )
+}
+
 /// `host ["a", "b"]`, `cors *`
 pub(super) fn setting_value(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site

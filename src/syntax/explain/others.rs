@@ -29,10 +29,14 @@ pub(super) fn is_claim_of_others(word: &str) -> bool {
     CLAIMS.iter().any(|(foreign, ..)| *foreign == word)
 }
 
-/// `GET * public`, `GET [/a, /b] public`, `GET /a /b public`
+/// `GET * public`, `GET [/a, /b] public`, `GET /a /b public`, `GET /a or /b public`
 pub(super) fn not_one_path(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found.filter(|_| !site.line_ends())?;
-    if site.expects(Rule::access) && found.kind == Kind::Raw {
+    let joins = ["and", "or", "|"]
+        .iter()
+        .any(|sign| found.text.eq_ignore_ascii_case(sign))
+        && token_at(site.text, found.end()).is_some_and(|next| next.kind == Kind::Raw);
+    if site.expects(Rule::access) && (found.kind == Kind::Raw || joins) {
         return Some(
             site.error(format!("expected an access, found `{}`", shown(found)))
                 .help("a route has one path; write a line for each"),

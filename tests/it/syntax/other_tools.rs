@@ -507,6 +507,9 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
     ("GET * public", "any path", Some("GET /** public")),
     ("GET /a, /b public", "a line for each", None),
     ("GET /a /b public", "a line for each", None),
+    ("GET /a OR /b public", "a line for each", None),
+    ("GET /a or /b public", "a line for each", None),
+    ("GET /a | /b public", "a line for each", None),
     (
         "GET https://api.example.com/a public",
         "host \"api.example.com\"",
@@ -519,6 +522,11 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
         Some("scopes \"a\", \"b\""),
     ),
     ("cors *", "in quotes", Some("cors \"*\"")),
+    (
+        "cors \"https://a.example\" passed on with credentials",
+        "with credentials passed on",
+        Some("cors \"https://a.example\" with credentials passed on"),
+    ),
     ("location /x { return 403; }", "METHODS PATH ACCESS", None),
     ("auth_request /auth;", "registered HTTP methods", None),
 ];
