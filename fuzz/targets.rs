@@ -17,6 +17,7 @@ use portcullis::judge::{self, Client};
 use portcullis::keys::{self, KeySet, Keys, Provenance};
 use portcullis::settings::{IssuerId, Tenant};
 use portcullis::source::Sources;
+use portcullis::text::is_unshowable;
 use portcullis::token::{self, Admitted, Demands, Introspection, Sender, Shown};
 use portcullis::{answer, syntax};
 
@@ -210,7 +211,7 @@ fn ask(
     let routed = policy.route(&request);
     let _ = routed.token();
     let decision = engine::decide(&routed, evidence);
-    let _ = answer::answer(
+    let answer = answer::answer(
         &decision,
         answer::Explain::Full,
         None,
@@ -218,8 +219,19 @@ fn ask(
         None,
         |status| status,
     );
+    for (name, value) in &answer.headers {
+        let printable = value.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+        assert!(printable, "{name}: {value}");
+    }
     let _ = engine::explain(&routed, evidence);
     decision.allowed()
+}
+
+/// What is wrong with a token quotes it, but can be shown on a terminal and sent as a challenge.
+fn can_be_told(policy: &Policy, fault: &engine::Fault) {
+    let hidden = fault.hint.chars().find(|shown| is_unshowable(*shown));
+    assert_eq!(hidden, None, "{:?}", fault.hint);
+    assert!(!ask(policy, "GET", b"/orders/1", &[], Evidence::Fault(fault)));
 }
 
 /// Any bytes are a request target or are refused; what can be read in two ways is never allowed.
@@ -294,8 +306,7 @@ pub fn introspection(bytes: &[u8]) {
     let verified = match token::introspected(&answer, policy, api, IssuerId(0)) {
         Ok(verified) => verified,
         Err(fault) => {
-            let clean = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-            assert!(fault.hint.bytes().all(clean), "{}", fault.hint);
+            can_be_told(policy, &fault);
             return;
         }
     };
@@ -326,10 +337,7 @@ pub fn token(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         match token::verify(text, policy, api, keys) {
             Ok(_) => assert!(is_signed(text), "a forged token passed: {text}"),
-            Err(fault) => {
-                let clean = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-                assert!(fault.hint.bytes().all(clean), "{}", fault.hint);
-            }
+            Err(fault) => can_be_told(policy, &fault),
         }
         let authorization = format!("Bearer {text}");
         let request = Request {
@@ -497,10 +505,8 @@ fn shown(proof: &[u8]) -> Result<Admitted, engine::Fault> {
         certificate: None,
         demands: Demands::default(),
     });
-    token::admit(&verified, policy, api, &sender, NOW).inspect_err(|fault| {
-        let clean = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        assert!(fault.hint.bytes().all(clean), "{}", fault.hint);
-    })
+    token::admit(&verified, policy, api, &sender, NOW)
+        .inspect_err(|fault| can_be_told(policy, fault))
 }
 
 /// Any bytes are a key set or have a problem; no key fits an algorithm of another kind.
