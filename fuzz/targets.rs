@@ -231,7 +231,13 @@ fn ask(
 fn can_be_told(policy: &Policy, fault: &engine::Fault) {
     let hidden = fault.hint.chars().find(|shown| is_unshowable(*shown));
     assert_eq!(hidden, None, "{:?}", fault.hint);
-    assert!(!ask(policy, "GET", b"/orders/1", &[], Evidence::Fault(fault)));
+    assert!(!ask(
+        policy,
+        "GET",
+        b"/orders/1",
+        &[],
+        Evidence::Fault(fault)
+    ));
 }
 
 /// Any bytes are a request target or are refused; what can be read in two ways is never allowed.

@@ -6,18 +6,20 @@
 //! algorithms and a token's header appear in no claims set; for them it is enough that some token
 //! is allowed at all.
 
+mod aspect;
 mod aspects;
 mod paths;
 mod settings;
 
-pub use aspects::{Aspect, aspects};
+pub use aspect::Aspect;
+pub use aspects::aspects;
 pub use paths::PathKind;
 
 use serde_json::{Map, Value};
 
 use super::change::{Effect, Failure, Verdict, Witness};
-use super::compare::{Bearer, Found, Region, Wanted};
-use super::tokens::{self, Case};
+use super::compare::{Found, Region, Wanted};
+use super::tokens::{self, Bearer, Case};
 
 /// A request that would show something.
 #[derive(Debug, Clone)]

@@ -21,7 +21,7 @@ use super::group::{Group, Ruling};
 use super::hosts::HostClass;
 use super::limits::{MAX_BOOLEANS, MAX_CELLS, MAX_EXCEPTIONS};
 use super::solve::{Solver, Stuck};
-use super::tokens::{self, Case, Demands};
+use super::tokens::{self, Bearer, Case, Demands};
 use super::validity::Validity;
 use super::witness::Decided;
 
@@ -56,27 +56,6 @@ pub enum Paths {
     With(usize),
     /// Those whose segment holds a slash, which one policy at least lets it.
     Slashed(usize),
-}
-
-/// What a request says of who sends it.
-#[derive(Debug, Clone, Copy)]
-pub enum Bearer<'c, 'm> {
-    /// Nothing.
-    Nobody,
-    /// A token of this issuer, and which policies take it.
-    Valid(&'c Case<'m>, [bool; 2]),
-    /// A token that nobody takes: a policy that looks at tokens denies it, one that does not cannot
-    /// know.
-    Invalid,
-}
-
-impl<'c, 'm> Bearer<'c, 'm> {
-    fn case(self) -> Option<&'c Case<'m>> {
-        match self {
-            Bearer::Valid(case, _) => Some(case),
-            Bearer::Nobody | Bearer::Invalid => None,
-        }
-    }
 }
 
 /// What is looked for.

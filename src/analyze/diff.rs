@@ -13,13 +13,13 @@ use crate::pattern::index::Budget;
 
 use super::about::{self, Aspect};
 use super::change::{Change, Difference, Effect, Failure, Kind};
-use super::compare::{Bearer, Found, Region, Wanted};
+use super::compare::{Found, Region, Wanted};
 use super::group::{Group, Ruling};
 use super::hosts::{self, HostClass};
 use super::keys::{Shared, Writer};
 use super::limits::{MAX_FURTHER_ROUTES, MAX_GUARD_STEPS, MAX_PATTERN_STEPS, MAX_REGIONS};
 use super::regions;
-use super::tokens::{self, Demands};
+use super::tokens::{self, Bearer, Demands};
 
 use rules::Rules;
 

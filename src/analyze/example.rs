@@ -7,10 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::pattern::{Method, PathPattern, SegmentPattern};
 
 use super::change::Witness;
-use super::compare::Bearer;
 use super::hosts::HostClass;
 use super::solve::{Solution, Solved};
-use super::tokens::{Case, Iss, number};
+use super::tokens::{Bearer, Case, Iss, number};
 use super::vocabulary::{Place, View, Vocabulary};
 
 /// What a request is made of, beside the values.

@@ -38,6 +38,28 @@ pub struct Case<'m> {
     pub new: Option<Token<'m>>,
 }
 
+/// What a request says of who sends it.
+#[derive(Debug, Clone, Copy)]
+pub enum Bearer<'c, 'm> {
+    /// Nothing.
+    Nobody,
+    /// A token of this issuer, and which policies take it.
+    Valid(&'c Case<'m>, [bool; 2]),
+    /// A token that nobody takes: a policy that looks at tokens denies it, one that does not cannot
+    /// know.
+    Invalid,
+}
+
+impl<'c, 'm> Bearer<'c, 'm> {
+    /// The case of a token that is taken.
+    pub(super) fn case(self) -> Option<&'c Case<'m>> {
+        match self {
+            Bearer::Valid(case, _) => Some(case),
+            Bearer::Nobody | Bearer::Invalid => None,
+        }
+    }
+}
+
 /// An API of a policy.
 pub type Taker<'m> = (&'m Model, &'m Api);
 

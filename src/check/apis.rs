@@ -11,10 +11,10 @@ use crate::syntax::ast::{self, ApiSetting};
 
 use super::claims::{ApiClaims, ClaimsOf};
 use super::conditions::Env;
-use super::issuers::{once, urls_overlap};
+use super::issuers::urls_overlap;
 use super::limits::MAX_ISSUERS_OF_API;
 use super::names::Kind;
-use super::out::Out;
+use super::out::{Out, once};
 use super::sender::{self, SenderSettings};
 use super::token_places::{self, TokenIn};
 use super::urls::is_scope;

@@ -13,7 +13,7 @@ use super::limits::{MAX_ATOMS, MAX_CONDITION_DEPTH, MAX_POLICY_ATOMS};
 use super::names::Kind;
 use super::out::Out;
 use super::sets::Sets;
-use super::values::Terms;
+use super::terms::Terms;
 
 /// What conditions are resolved with: all that does not differ by place.
 #[derive(Clone, Copy)]

@@ -8,8 +8,8 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::out::Out;
+use super::terms::Terms;
 use super::urls::normal_host;
-use super::values::Terms;
 
 /// What `in domain` compares with.
 pub(super) fn domain(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<String> {

@@ -12,7 +12,7 @@ use crate::value::ClaimType;
 use super::apis::ApiInfo;
 use super::issuers::IssuerInfo;
 use super::out::Out;
-use super::values::Terms;
+use super::terms::Terms;
 
 /// Beginnings of names that are Envoy's and portcullis' own.
 const OWNED: [&str; 2] = ["x-envoy-", "x-portcullis-"];

@@ -4,99 +4,30 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Api, ApiId, Condition, Demand, Guard, Route};
-use crate::pattern::{Method, MethodSet, PathPattern};
+use crate::model::{Api, Condition, Demand, Guard, Route};
+use crate::pattern::MethodSet;
 use crate::source::Span;
 
-use super::apis::ApiInfo;
+use super::entries::Entry;
+use super::guard_index::Guards;
 use super::out::Out;
 use super::region::{Example, Regions};
-use super::relations::{Entry, never_allows};
+
 use crate::pattern::index::{Budget, Index};
 
-/// The guards of one API.
-pub(super) struct Guards<'m> {
-    guards: Vec<&'m Guard>,
-    index: Index,
-}
-
-impl<'m> Guards<'m> {
-    fn of(guards: Vec<&'m Guard>) -> Guards<'m> {
-        let index = Index::of(guards.iter().map(|guard| &guard.path));
-        Guards { guards, index }
-    }
-
-    /// Those that match some request of a route.
-    fn over<'g>(
-        &'g self,
-        route: &Entry,
-        budget: &Budget,
-    ) -> impl Iterator<Item = &'m Guard> + use<'g, 'm> {
-        let methods = route.route.methods;
-        self.index
-            .overlapping(route.path, budget)
-            .into_iter()
-            .filter_map(|number| self.guards.get(number))
-            .copied()
-            .filter(move |guard| !guard.methods.intersection(methods).is_empty())
-    }
-
-    /// Those that deny `OPTIONS` for some path of a route, and with it the CORS preflights that ask
-    /// about the route.
-    fn of_preflights<'g>(
-        &'g self,
-        route: &Entry,
-        budget: &Budget,
-    ) -> impl Iterator<Item = &'m Guard> + use<'g, 'm> {
-        self.index
-            .overlapping(route.path, budget)
-            .into_iter()
-            .filter_map(|number| self.guards.get(number))
-            .copied()
-            .filter(|guard| guard.denies() && guard.methods.has(Method::OPTIONS))
-    }
-
-    /// Those that match every request of these methods with a path in this pattern, which a public
-    /// route answers or another one.
-    pub fn around(
-        &self,
-        methods: MethodSet,
-        path: &PathPattern,
-        demand: Demand,
-        budget: &Budget,
-    ) -> impl Iterator<Item = &'m Guard> {
-        self.index
-            .containing(path, budget)
-            .into_iter()
-            .filter_map(|number| self.guards.get(number))
-            .copied()
-            .filter(move |guard| guard.methods.contains(methods))
-            .filter(move |guard| !guard.spares(demand))
-    }
-}
-
-/// The guards by API.
-pub(super) fn by_api<'m>(infos: &[ApiInfo], guards: &'m [Guard]) -> Vec<Guards<'m>> {
-    let mut sorted: BTreeMap<ApiId, Vec<&Guard>> = BTreeMap::new();
-    for guard in guards {
-        sorted.entry(guard.api).or_default().push(guard);
-    }
-    infos
-        .iter()
-        .map(|api| Guards::of(sorted.remove(&api.id).unwrap_or_default()))
-        .collect()
-}
+/// How many of the routes that something denied covers are pointed at.
+const MAX_COVERED_SHOWN: usize = 3;
 
 /// Relates guards to the routes of their API.
 pub(super) fn check(apis: &[Api], guards_of: &[Guards], budget: &Budget, out: &mut Out) {
     // By where a guard is written: one that names several APIs is there once for each.
     let mut idle: BTreeMap<Span, &str> = guards_of
         .iter()
-        .flat_map(|guards| &guards.guards)
+        .flat_map(Guards::all)
         .map(|guard| (guard.span, guard.name.as_str()))
         .collect();
     for (api, guards) in apis.iter().zip(guards_of) {
-        if guards.guards.is_empty() {
+        if guards.all().next().is_none() {
             continue;
         }
         let entries: Vec<Entry> = api
@@ -149,7 +80,7 @@ pub(super) fn check(apis: &[Api], guards_of: &[Guards], budget: &Budget, out: &m
 /// Says which routes a `denied` guard covers: each guard, also where another covers the same ones,
 /// so that their order doesn't matter.
 fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut Out) {
-    if guards.guards.iter().all(|guard| guard.condition.is_some()) {
+    if !guards.all().any(Guard::denies) {
         return;
     }
     let mut covered: BTreeMap<Span, (&str, Vec<&Route>)> = BTreeMap::new();
@@ -237,4 +168,36 @@ fn asks(guard: &Guard) -> bool {
 /// Whether a guard asks something of a token of every request that it matches.
 fn needs_token(guard: &Guard) -> bool {
     guard.condition.as_ref().is_some_and(Condition::reads_token)
+}
+
+/// Says which routes something `denied` covers. Often it is one line that covers many: it is then
+/// that line that is wrong.
+pub(super) fn never_allows(denied: Span, name: &str, routes: &[&Route]) -> Diagnostic {
+    let final_word = format!("`{name}` is denied, which is final");
+    if let [route] = routes {
+        return Diagnostic::new(
+            Code::DeniedCovers,
+            route.span,
+            format!("the route `{}` can never allow", route.name),
+        )
+        .also(denied, final_word)
+        .help("remove the route, or deny less");
+    }
+    let mut diagnostic = Diagnostic::new(
+        Code::DeniedCovers,
+        denied,
+        format!(
+            "`{name}` covers {} routes, which can never allow",
+            routes.len()
+        ),
+    )
+    .label("denied, which is final")
+    .help(
+        "requests that no route matches are denied anyway; remove this line, the routes, or \
+    deny less",
+    );
+    for route in routes.iter().take(MAX_COVERED_SHOWN) {
+        diagnostic = diagnostic.also(route.span, "can never allow");
+    }
+    diagnostic
 }

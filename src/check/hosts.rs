@@ -10,8 +10,8 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast;
 
 use super::out::Out;
+use super::terms::Terms;
 use super::urls::{NoHost, normal_host, split_port};
-use super::values::Terms;
 
 /// Reads the hosts of an API; any host where none is named.
 pub(super) fn check(terms: Terms, hosts: &[ast::Term], out: &mut Out) -> Vec<(Host, Span)> {

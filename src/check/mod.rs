@@ -14,9 +14,11 @@ mod claim_tests;
 mod claims;
 mod conditions;
 mod domains;
+mod entries;
 mod expectations;
 mod files;
 mod forward;
+mod guard_index;
 mod guarding;
 mod guards;
 mod hosts;
@@ -32,6 +34,7 @@ mod out;
 mod params;
 mod paths;
 mod region;
+mod registered;
 mod relations;
 mod routes;
 mod sender;
@@ -39,6 +42,7 @@ mod sets;
 mod shared_names;
 mod strength;
 mod tenants;
+mod terms;
 mod test_tokens;
 mod texts;
 mod token_atoms;
@@ -54,8 +58,8 @@ use crate::model::{ApiId, Model};
 use crate::source::{Sources, Span};
 use crate::syntax::ast;
 
-pub use claims::REGISTERED;
 pub use files::{Files, referenced_files};
+pub use registered::REGISTERED;
 #[cfg(any(feature = "lsp", feature = "openapi"))]
 pub(crate) use urls::is_scope;
 #[cfg(feature = "openapi")]
@@ -68,7 +72,7 @@ use out::Out;
 use params::Params;
 use routes::Lines;
 use sets::Sets;
-use values::Terms;
+use terms::Terms;
 
 /// What a policy is checked from.
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast;
 
 use super::out::Out;
+use super::terms::Terms;
 use super::urls::{normal_host, split_port};
-use super::values::Terms;
 
 /// Reads `cors "origin", … [with credentials] [passed on]`; nothing of any other setting.
 pub(super) fn check(

@@ -89,3 +89,26 @@ pub(super) fn listed<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
 }
+
+/// Sets what was not set yet, or reports that it is given twice.
+pub(super) fn once<T>(
+    slot: &mut Option<Spanned<T>>,
+    value: T,
+    span: Span,
+    what: &str,
+    out: &mut Out,
+) {
+    if let Some(first) = slot {
+        out.say(
+            Diagnostic::new(
+                Code::DoubledSetting,
+                span,
+                format!("`{what}` is given twice"),
+            )
+            .also(first.span, "already given here")
+            .help("write it once; several values go on one line, separated by commas"),
+        );
+    } else {
+        *slot = Some(Spanned::new(value, span));
+    }
+}

@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Model, Route};
-use crate::pattern::{HostPattern, MethodSet, PathPattern};
+use crate::pattern::{HostPattern, MethodSet};
 use crate::source::Span;
 
 use super::accesses::Accesses;
 use super::apis::ApiInfo;
-use super::guarding::Guards;
+use super::entries::Entry;
+use super::guard_index::{self, Guards};
+use super::guarding::never_allows;
 use super::limits::{MAX_OVERLAP_STEPS, MAX_OVERLAPS_SHOWN, STEPS_OF_A_REPEATED_ROUTE};
 use super::other_case::{Fallen, fallen};
 use super::out::Out;
@@ -22,34 +24,13 @@ use super::region::{Example, Regions};
 use super::strength::{Answered, Strength};
 use crate::pattern::index::{Budget, Index};
 
-pub(super) use messages::never_allows;
 use messages::{crossing, doubled, settling, weaker};
-
-/// A route among those that are asked together.
-pub(super) struct Entry<'m> {
-    /// The number of its API.
-    pub api: usize,
-    pub route: &'m Route,
-    /// Its path.
-    pub path: &'m PathPattern,
-}
-
-impl Entry<'_> {
-    fn contains(&self, other: &Entry) -> bool {
-        self.route.methods.contains(other.route.methods) && self.path.contains(other.path)
-    }
-
-    /// Whether every request of `other` is one of this, and not the other way round.
-    pub fn is_around(&self, other: &Entry) -> bool {
-        self.contains(other) && !other.contains(self)
-    }
-}
 
 /// Relates all routes of a policy.
 pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     let budget = Budget::new(MAX_OVERLAP_STEPS);
     let apis = &model.apis;
-    let guards_of = super::guarding::by_api(infos, &model.guards);
+    let guards_of = guard_index::by_api(infos, &model.guards);
     let strength = Strength::new(model);
     super::guarding::check(apis, &guards_of, &budget, out);
     let mut shown = 0;

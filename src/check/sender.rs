@@ -5,8 +5,7 @@ use crate::model::{Binding, Senders, TokenPlace};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, SenderMethod};
 
-use super::issuers::once;
-use super::out::Out;
+use super::out::{Out, once};
 
 /// What one issuer or one API says, each with its place.
 #[derive(Default)]

@@ -21,7 +21,8 @@ use super::limits::{MAX_MEMBERS, MAX_SET_MEMBERS, MAX_SET_PROBLEMS};
 use super::names::{Kind, Names};
 use super::out::Out;
 use super::params::Params;
-use super::values::{Terms, Value, bad_address};
+use super::terms::Terms;
+use super::values::{Value, bad_address};
 
 /// One set.
 pub(super) struct Set {

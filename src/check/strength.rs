@@ -15,7 +15,7 @@ use crate::pattern::index::Budget;
 use crate::pattern::{MethodSet, PathPattern};
 use crate::settings::PathParameter;
 
-use super::guarding::Guards;
+use super::guard_index::Guards;
 
 /// Compares routes of a policy.
 pub(super) struct Strength<'m> {

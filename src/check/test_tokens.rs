@@ -6,12 +6,12 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, TestClaimName};
 use crate::value::{ClaimType, MAX_SAFE_INTEGER};
 
-use super::claims::REGISTERED;
 use super::conditions::Env;
 use super::issuers::IssuerInfo;
 use super::limits::MAX_TEST_CLAIMS;
 use super::names::Kind;
 use super::out::{Out, unknown};
+use super::registered::REGISTERED;
 use super::values::parse_time;
 
 /// What may stand for a claim that the language checks by itself, or for the header's `typ`.

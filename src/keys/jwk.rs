@@ -1,8 +1,8 @@
 //! One JSON Web Key (RFC 7517, section 4; RFC 7518, section 6; RFC 8037).
 
-use super::numbers::{bytes, coordinate, integer};
+use super::members::{bytes, coordinate, integer, text};
 use super::verifier::Verifier;
-use super::{Algorithm, Key, KeyType, Provenance, Thumbprint, ed25519};
+use super::{Algorithm, Key, KeyType, Thumbprint, ed25519};
 use crate::json::Json;
 use crate::text::quoted;
 
@@ -18,6 +18,15 @@ const RSA_EXPONENT_BITS: usize = 33;
 
 /// The members that hold private key material (RFC 7518, section 6.2.2 and 6.3.2).
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+
+/// Where a key set comes from, and so what it may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Provenance {
+    /// Fetched from the issuer: a set of public keys. A secret there is no secret any more.
+    Published,
+    /// A file beside the policy: a set, a single key or PEM; HMAC secrets too, as JWKs.
+    File,
+}
 
 /// A key, and how it is written otherwise than it should be, if it is.
 pub(super) struct Read {
@@ -80,15 +89,6 @@ pub(super) fn id<'j>(jwk: &'j Json<'_>) -> Result<Option<&'j str>, String> {
             Err(format!("`kid` of more than {MAX_ID_BYTES} bytes"))
         }
         id => Ok(id),
-    }
-}
-
-/// A member that must be a string if it is there.
-pub(super) fn text<'j>(jwk: &'j Json<'_>, name: &str) -> Result<Option<&'j str>, String> {
-    match jwk.get(name) {
-        None => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text)),
-        Some(other) => Err(format!("`{name}` is {}, not a string", other.kind())),
     }
 }
 

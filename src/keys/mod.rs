@@ -6,7 +6,7 @@
 mod algorithm;
 mod ed25519;
 mod jwk;
-mod numbers;
+mod members;
 mod pem;
 mod set;
 mod thumbprint;
@@ -16,10 +16,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use algorithm::{Algorithm, KeyType};
-pub use jwk::MAX_ID_BYTES;
-pub use set::{
-    KeyProblem, KeySet, KeySetError, MAX_KEYS, MAX_SET_BYTES, MAX_TRIED, NoKey, Provenance, parse,
-};
+pub use jwk::{MAX_ID_BYTES, Provenance};
+pub use set::{KeyProblem, KeySet, KeySetError, MAX_KEYS, MAX_SET_BYTES, MAX_TRIED, NoKey, parse};
 pub use thumbprint::Thumbprint;
 
 use crate::json::Json;

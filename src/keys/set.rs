@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Algorithm, Key, jwk, pem};
+use super::jwk::{self, Provenance};
+use super::{Algorithm, Key, pem};
 use crate::json::{Json, JsonError};
 use crate::text::quoted;
 
@@ -17,15 +18,6 @@ pub const MAX_KEYS: usize = 128;
 /// writes no `kid` has a handful of keys, those of a rotation; each costs a verification, which
 /// takes up to a third of a millisecond, and anybody can send such a token.
 pub const MAX_TRIED: usize = 16;
-
-/// Where a key set comes from, and so what it may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Provenance {
-    /// Fetched from the issuer: a set of public keys. A secret there is no secret any more.
-    Published,
-    /// A file beside the policy: a set, a single key or PEM; HMAC secrets too, as JWKs.
-    File,
-}
 
 /// A parsed key set (RFC 7517, section 5).
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,8 @@
 //! Which API a token is for.
 
-use super::advice::{self, Provider};
+use super::advice;
 use super::issuer::written;
+use super::provider::Provider;
 use crate::engine::{Api, Fault, Issuer, Policy};
 use crate::json::Json;
 use crate::reason::Reason;

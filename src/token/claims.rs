@@ -1,6 +1,6 @@
 //! The registered claims (RFC 7519, section 4.1) and their types.
 
-use super::jws::malformed;
+use super::faults::malformed;
 use crate::engine::Fault;
 use crate::json::Json;
 

@@ -3,7 +3,7 @@
 //! What a token says of the key that signed it is worth nothing: `jwk`, `jku`, `x5c`, `x5u` are
 //! not looked at (RFC 8725, section 3.10). The `kid` only chooses among the issuer's own keys.
 
-use super::jws::{encrypted, malformed};
+use super::faults::{encrypted, malformed};
 use crate::engine::Fault;
 use crate::json::Json;
 use crate::reason::Reason;

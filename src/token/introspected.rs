@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::claims::Registered;
-use super::jws::{self, malformed};
+use super::faults::malformed;
+use super::jws;
 use super::sender::{Confirmation, Member};
 use super::{Examined, Verified, issuer, kind, refuse_other_kinds, sender, tell};
 use crate::engine::{Api, Fault, Issuer, Policy, SeenKind};

@@ -1,6 +1,6 @@
 //! Which issuer a token is from: `iss` against the issuers that an API accepts.
 
-use super::advice::{Provider, after_scheme};
+use super::provider::{Provider, after_scheme};
 use crate::engine::{Api, Fault, Issuer, Policy};
 use crate::json::Json;
 use crate::reason::Reason;

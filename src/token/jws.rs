@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::faults::{encrypted, malformed};
 use super::header::Header;
 use crate::engine::{Fault, SeenKind};
 use crate::json::Json;
@@ -159,13 +160,6 @@ impl<'t> Jws<'t> {
     }
 }
 
-/// The fault of a malformed JWT.
-pub(super) fn malformed(hint: impl Into<String>) -> Fault {
-    let mut fault = Fault::new(Reason::TokenMalformed, hint);
-    fault.kind = Some(SeenKind::Unknown);
-    fault
-}
-
 fn no_key(why: &NoKey, id: Option<&str>, algorithm: Algorithm, owner: &str) -> Fault {
     let id = id.map(quoted).unwrap_or_default();
     let hint = match why {
@@ -258,14 +252,6 @@ fn opaque() -> Fault {
     let mut fault = Fault::new(Reason::TokenOpaque, "the token is not a JWT");
     fault.kind = Some(SeenKind::Opaque);
     fault
-}
-
-/// A JWE, by its header.
-pub(super) fn encrypted() -> Fault {
-    Fault::new(
-        Reason::TokenEncrypted,
-        "the token is encrypted (JWE), and only the holder of its key can read it",
-    )
 }
 
 /// Whether the first of five parts is the header of a JWE (RFC 7516, section 9).

@@ -34,11 +34,13 @@ mod again;
 mod audience;
 mod claims;
 mod duration;
+mod faults;
 mod header;
 mod introspected;
 mod issuer;
 mod jws;
 mod kind;
+mod provider;
 mod sender;
 mod times;
 
@@ -344,7 +346,7 @@ impl<'c, 'p> Examined<'c, 'p> {
             .or(asked.then_some(f64::INFINITY))
             .ok_or_else(|| {
                 let from_secret = claims.get(KUBERNETES_SECRET).is_some();
-                tell(jws::malformed(if from_secret {
+                tell(faults::malformed(if from_secret {
                     "the token has no `exp`: it is one that Kubernetes keeps in a Secret; let the \
                     pod mount a projected service-account token"
                 } else {
@@ -361,7 +363,7 @@ impl<'c, 'p> Examined<'c, 'p> {
             return Err(tell(wrong_type(typ, issuer)));
         }
         if issuer.max_age.is_some() && registered.issued_at.is_none() {
-            return Err(tell(jws::malformed(
+            return Err(tell(faults::malformed(
                 "the token does not say when it was issued (`iat`), which `max age` needs",
             )));
         }
@@ -554,7 +556,7 @@ fn not_made_here(mut fault: Fault, issuer: &Issuer) -> Fault {
 
 /// What is wrong with a payload that isn't JSON.
 fn not_claims(payload: &[u8], error: &JsonError) -> Fault {
-    jws::malformed(if payload.is_empty() {
+    faults::malformed(if payload.is_empty() {
         "the token has no payload: detached content (RFC 7515, appendix F) is not a JWT".to_owned()
     } else if payload.starts_with(b"eyJ") {
         "the payload is a token itself: nested JWTs are not accepted".to_owned()

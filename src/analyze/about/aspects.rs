@@ -1,7 +1,5 @@
 //! Compares the settings of two APIs and finds a request that shows each difference.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use crate::model::{Api, Issuer};
@@ -11,35 +9,8 @@ use crate::settings::{Binding, Origin, Senders, TokenKind, TokenPlace};
 use super::super::change::{Effect, Verdict};
 use super::super::compare::Region;
 use super::super::tokens::{Case, Demands, number};
-use super::{Shown, Trial, settings};
-
-/// Something in which two APIs may differ.
-#[derive(Debug, Clone)]
-pub struct Aspect<'m> {
-    /// What, as a sentence.
-    pub about: String,
-    /// What would show it; what has shown something is no longer there.
-    pub trials: Vec<Trial<'m>>,
-    /// What was shown.
-    pub shown: Vec<Shown>,
-    /// Why it may come to more than was shown: trials of these effects could not be made.
-    pub doubts: BTreeMap<Effect, String>,
-    /// Whether it is about the origins from which preflights are answered: what shows that is no
-    /// trial, but looked for among preflights.
-    pub of_origins: bool,
-}
-
-impl<'m> Aspect<'m> {
-    pub(super) fn new(about: String, trials: Vec<Trial<'m>>) -> Aspect<'m> {
-        Aspect {
-            about,
-            trials,
-            shown: Vec::new(),
-            doubts: BTreeMap::new(),
-            of_origins: false,
-        }
-    }
-}
+use super::aspect::Aspect;
+use super::{Trial, settings};
 
 /// In what the APIs differ that answer in a region.
 pub fn aspects<'m>(region: &Region<'_, 'm>) -> Vec<Aspect<'m>> {

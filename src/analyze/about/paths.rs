@@ -11,7 +11,7 @@ use crate::pattern::{PathPattern, SegmentPattern};
 
 use super::super::change::{Failure, Witness};
 use super::super::compare::{Paths, Region, Wanted};
-use super::aspects::Aspect;
+use super::aspect::Aspect;
 use super::{Shown, Trial, allowed, decide, only, settings};
 
 /// A kind of path.

@@ -12,10 +12,10 @@ use super::super::cells::texts::TextQuestion;
 use super::super::diagram::Diagrams;
 use super::super::domains::{Domains, Shape};
 use super::super::solve::Stuck;
-use super::super::tokens::{Case, Demands};
+use super::super::tokens::{Bearer, Case, Demands};
 use super::super::validity::Validity;
 use super::super::vocabulary::{Place, Vocabulary};
-use super::{Bearer, Paths, Region, Wanted, preflight};
+use super::{Paths, Region, Wanted, preflight};
 
 /// Why a region could not be compared.
 fn inexact(what: &Inexact) -> Stuck {

@@ -11,10 +11,11 @@ use crate::pattern::{Method, MethodSet, PathPattern};
 
 use super::super::about::Shown;
 use super::super::change::Failure;
-use super::super::compare::{Bearer, Origins, Preflight, Region, Wanted};
+use super::super::compare::{Origins, Preflight, Region, Wanted};
 use super::super::group::{Group, Ruling};
 use super::super::hosts::HostClass;
 use super::super::regions;
+use super::super::tokens::Bearer;
 use super::rules::Rules;
 use super::{Changes, Comparison, Evidence, Pairs, key, region_changes, too_many};
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::claims::registered;
 use crate::check::limits::MAX_KEY_URLS;
 use crate::check::out::Out;
+use crate::check::registered::registered;
+use crate::check::terms::Terms;
 use crate::check::urls::{Url, parse_key_url};
-use crate::check::values::Terms;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{IssuerUrl, KeySource};
 use crate::source::{Span, Spanned};

@@ -12,8 +12,8 @@ use super::super::Input;
 use super::super::files::literal_path;
 use super::super::out::{self, Out};
 use super::super::sets::read;
+use super::super::terms::Terms;
 use super::super::urls::parse_fetched;
-use super::super::values::Terms;
 use super::key_urls::{Owner, check_key_urls};
 use super::url::bad_url;
 

@@ -16,16 +16,15 @@ use crate::syntax::ast;
 use crate::value::ClaimType;
 
 use super::Input;
-use super::claims::{LOGIN, claim_type, refuse_checked, registered};
 use super::limits::{MAX_CLAIM_PATH, MAX_LEEWAY};
 use super::out::Out;
-use super::values::Terms;
+use super::registered::{LOGIN, claim_type, refuse_checked, registered};
+use super::terms::Terms;
 use key_urls::Owner;
 use keys::{check_algorithms, check_introspect, check_keys, check_keys_fit};
 use settings::Settings;
 use url::check_url;
 
-pub(super) use settings::once;
 pub(super) use url::{check_urls_differ, urls_overlap};
 
 /// The leeway of an issuer that names none, in seconds: what most libraries allow.

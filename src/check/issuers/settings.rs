@@ -1,10 +1,9 @@
 //! The settings of one issuer, collected from its block.
 
-use crate::diagnostic::{Code, Diagnostic};
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 use crate::syntax::ast::{self, IssuerSetting};
 
-use super::super::out::Out;
+use super::super::out::{Out, once};
 use super::super::sender::SenderSettings;
 
 /// The settings of one issuer, each with its place in the policy.
@@ -23,29 +22,6 @@ pub(super) struct Settings<'a> {
     pub audience: Option<Spanned<&'a [ast::Term]>>,
     pub claims: Option<Spanned<&'a [ast::ClaimDeclaration]>>,
     pub sender: SenderSettings,
-}
-
-/// Sets what was not set yet, or reports that it is given twice.
-pub(in crate::check) fn once<T>(
-    slot: &mut Option<Spanned<T>>,
-    value: T,
-    span: Span,
-    what: &str,
-    out: &mut Out,
-) {
-    if let Some(first) = slot {
-        out.say(
-            Diagnostic::new(
-                Code::DoubledSetting,
-                span,
-                format!("`{what}` is given twice"),
-            )
-            .also(first.span, "already given here")
-            .help("write it once; several values go on one line, separated by commas"),
-        );
-    } else {
-        *slot = Some(Spanned::new(value, span));
-    }
 }
 
 impl<'a> Settings<'a> {

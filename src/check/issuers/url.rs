@@ -9,10 +9,10 @@ use crate::source::Spanned;
 use crate::syntax::ast;
 use crate::value::ClaimType;
 
-use super::super::claims::{REGISTERED, registered};
 use super::super::out::Out;
+use super::super::registered::{REGISTERED, registered};
+use super::super::terms::Terms;
 use super::super::urls::{parse_fetched, parse_url};
-use super::super::values::Terms;
 use super::settings::Settings;
 use super::shared_authority::shared_authority;
 use super::{DeclaredClaim, IssuerInfo};

@@ -6,10 +6,6 @@ use super::{Entry, in_order};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Route;
 use crate::pattern::MethodSet;
-use crate::source::Span;
-
-/// How many of the routes that something denied covers are pointed at.
-const MAX_COVERED_SHOWN: usize = 3;
 
 pub(super) fn doubled(infos: &[ApiInfo], first: &Entry, second: &Entry) -> Diagnostic {
     let name = |entry: &Entry| infos.get(entry.api).map_or("", |api| api.name.as_str());
@@ -37,38 +33,6 @@ pub(super) fn doubled(infos: &[ApiInfo], first: &Entry, second: &Entry) -> Diagn
     Diagnostic::new(Code::DoubledRoute, second.route.span, message)
         .also(first.route.span, "the first one")
         .help(help)
-}
-
-/// Says which routes something `denied` covers. Often it is one line that covers many: it is then
-/// that line that is wrong.
-pub(in crate::check) fn never_allows(denied: Span, name: &str, routes: &[&Route]) -> Diagnostic {
-    let final_word = format!("`{name}` is denied, which is final");
-    if let [route] = routes {
-        return Diagnostic::new(
-            Code::DeniedCovers,
-            route.span,
-            format!("the route `{}` can never allow", route.name),
-        )
-        .also(denied, final_word)
-        .help("remove the route, or deny less");
-    }
-    let mut diagnostic = Diagnostic::new(
-        Code::DeniedCovers,
-        denied,
-        format!(
-            "`{name}` covers {} routes, which can never allow",
-            routes.len()
-        ),
-    )
-    .label("denied, which is final")
-    .help(
-        "requests that no route matches are denied anyway; remove this line, the routes, or \
-    deny less",
-    );
-    for route in routes.iter().take(MAX_COVERED_SHOWN) {
-        diagnostic = diagnostic.also(route.span, "can never allow");
-    }
-    diagnostic
 }
 
 pub(super) fn weaker(route: &Route, broader: &Route) -> Diagnostic {

@@ -35,7 +35,7 @@ pub fn snippet(needs: &Needs, told: &Told, address: &Address) -> String {
         let _ = writeln!(snippet, "\trequest_header -{}", capitalised(name));
     }
     snippet.push_str(CONTRADICTING);
-    for header in needs.contradicting(told) {
+    for header in told.contradicting(needs) {
         if !SET_BY_CADDY.contains(&header.name) {
             let _ = writeln!(snippet, "\trequest_header -{}", capitalised(header.name));
         }

@@ -182,8 +182,7 @@ http_connection_manager:
 /// some before it asks, sets some itself (`use_remote_address`), and hands on to portcullis those that
 /// it refuses.
 fn contradicting(needs: &Needs, told: &Told, handling: Handling) -> impl Iterator<Item = String> {
-    needs
-        .contradicting(told)
+    told.contradicting(needs)
         .filter(move |header| header.with_envoy == handling)
         .map(|header| header.name.to_owned())
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Told, capitalised};
-use crate::headers::{self, CONTRADICTING, Contradicting};
+use super::capitalised;
 use crate::model::{Access, Api, Condition, Forwarded, Model};
 use crate::settings::TokenPlace;
 
@@ -81,18 +80,6 @@ impl Needs {
             preflights: model.apis.iter().any(Api::answers_preflights),
             certificate: model.binds(|senders| senders.mtls),
         }
-    }
-
-    /// The headers by which a client could make the application believe in another host, path,
-    /// method or address than the one that was judged, but those that the policy or the proxy sets.
-    pub fn contradicting(&self, told: &Told) -> impl Iterator<Item = &'static Contradicting> {
-        CONTRADICTING.iter().filter(|header| {
-            let forwarded = self
-                .forwarded
-                .iter()
-                .any(|name| headers::same(name, header.name));
-            !forwarded && !told.sets(header.name)
-        })
     }
 
     /// The headers, in lower case, that the application never gets, because they hold the token.

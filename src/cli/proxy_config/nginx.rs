@@ -160,7 +160,7 @@ fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
     }
     lines.push_str(CONTRADICTING);
     let set = values(told, &USUAL);
-    for header in needs.contradicting(told) {
+    for header in told.contradicting(needs) {
         if !set.iter().any(|(name, _)| *name == header.name) {
             lines += &pass.set(header.name, NOTHING);
         }

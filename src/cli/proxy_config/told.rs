@@ -1,10 +1,11 @@
 //! What the proxy tells portcullis beyond the request: the headers that `adapters` in
 //! `portcullis.yaml` names, each of which the fragment must set over what the client sent.
 
-use super::{Needs, Over, Proxy};
+use super::needs::Needs;
+use super::{Over, Proxy};
 use crate::cli::output::Failure;
 use crate::daemon::config::{Adapters, ClientAddress, ClientCertificate, Scheme};
-use crate::headers;
+use crate::headers::{self, CONTRADICTING, Contradicting};
 
 /// The headers that portcullis believes behind this proxy, in lower case.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -106,6 +107,18 @@ impl Told {
         told.can_be_set(field, proxy)?;
         told.is_free(field, needs)?;
         Ok(told)
+    }
+
+    /// The headers by which a client could make the application believe in another host, path,
+    /// method or address than the one that was judged, but those that the policy or the proxy sets.
+    pub fn contradicting(&self, needs: &Needs) -> impl Iterator<Item = &'static Contradicting> {
+        CONTRADICTING.iter().filter(|header| {
+            let forwarded = needs
+                .forwarded
+                .iter()
+                .any(|name| headers::same(name, header.name));
+            !forwarded && !self.sets(header.name)
+        })
     }
 
     fn usual(proxy: Proxy, over: Over, needs: &Needs) -> Told {

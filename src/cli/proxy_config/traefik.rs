@@ -21,8 +21,8 @@ pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
         document.push_str(CERTIFICATE);
     }
     document.push_str(CLEAN);
-    let removed = needs
-        .contradicting(told)
+    let removed = told
+        .contradicting(needs)
         .filter(|header| !SET_BY_TRAEFIK.contains(&header.name));
     for name in removed.flat_map(|header| spellings(header.name)) {
         // Writing to a string cannot fail.

@@ -8,8 +8,8 @@ use http::request::Parts;
 
 use super::contradicting;
 use super::original::{self, Malformed, Original};
+use super::row::{ByHttp, Path, Place, Reader, Row};
 use super::sources;
-use super::table::{ByHttp, Path, Place, Reader, Row};
 use crate::daemon::config::{Adapters, ListenerId};
 use crate::daemon::listen::RequestLine;
 

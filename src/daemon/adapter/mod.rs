@@ -11,6 +11,7 @@ pub mod grpc;
 mod nginx;
 mod original;
 pub mod pdp;
+mod row;
 mod sources;
 mod table;
 mod waits;
@@ -28,7 +29,8 @@ use http_body_util::BodyExt;
 
 pub use certificate::read as read_certificate;
 pub use original::{Malformed, Original};
-pub use table::{Path, Place, Row, row};
+pub use row::{Path, Place, Row};
+pub use table::row;
 
 use crate::daemon::Daemon;
 use crate::daemon::config::ListenerId;
@@ -37,7 +39,7 @@ use crate::daemon::metrics::Adapter;
 use crate::daemon::notices::Notice;
 use crate::daemon::pipeline::Decided;
 use crate::engine::Decision;
-use table::ByHttp;
+use row::ByHttp;
 
 /// How long an answer waits for the next part of a request's body. One that the proxy sends arrives
 /// with the headers, or right behind them.

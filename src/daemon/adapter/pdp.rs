@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate;
 use super::original::{self, Malformed, Original};
-use super::table::{Path, Place, Reader, Row};
+use super::row::{Path, Place, Reader, Row};
 use crate::answer::Explanation;
 use crate::daemon::Daemon;
 use crate::daemon::config::ListenerId;

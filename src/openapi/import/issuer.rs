@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::document::{Document, Scheme, SchemeKind, Security};
-use super::{ImportOptions, text};
+use super::ImportOptions;
 use crate::check::parse_url;
 
 /// The issuer of a policy.
@@ -98,11 +98,6 @@ impl Issuer {
             comments,
             note,
         }
-    }
-
-    /// Whether a route looks at tokens.
-    pub fn is_needed(&self, apis: &[text::Api]) -> bool {
-        apis.iter().any(text::Api::uses_tokens)
     }
 }
 

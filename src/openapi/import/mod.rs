@@ -197,7 +197,7 @@ fn tell(apis: &[text::Api], issuer: &Issuer) -> Vec<String> {
             counted(misfits, "operation")
         ));
     }
-    if issuer.is_needed(apis) {
+    if apis.iter().any(text::Api::uses_tokens) {
         notes.extend(issuer.note.clone());
     }
     notes

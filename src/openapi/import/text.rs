@@ -93,7 +93,7 @@ fn words(document: &Document, options: &ImportOptions, issuer: &Issuer, apis: &[
         ),
     );
     text.push_str("language 1\n");
-    if issuer.is_needed(apis) {
+    if apis.iter().any(Api::uses_tokens) {
         text.push('\n');
         for line in &issuer.comments {
             comment(&mut text, 0, line);

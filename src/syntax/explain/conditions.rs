@@ -154,7 +154,7 @@ pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {
             .help("`claim NAME` reads a claim, by the name that the issuer's `claims` give it"),
         );
     }
-    if super::others::is_claim_of_others(name) {
+    if super::synonyms::is_claim_of_others(name) {
         return None;
     }
     let meant = meant(name, synonyms::CONDITIONS)

@@ -10,25 +10,6 @@ use super::{Site, shown};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::pattern::Method;
 
-/// Words that other tools test by themselves, the claim that holds it, and whether that is a list.
-const CLAIMS: &[(&str, &str, bool)] = &[
-    ("role", "roles", true),
-    ("roles", "roles", true),
-    ("group", "groups", true),
-    ("groups", "groups", true),
-    ("entitlement", "entitlements", true),
-    ("user", "sub", false),
-    ("username", "sub", false),
-    ("principal", "sub", false),
-    ("subject", "sub", false),
-    ("sub", "sub", false),
-];
-
-/// Whether other tools test such a word by itself, and it is a claim here.
-pub(super) fn is_claim_of_others(word: &str) -> bool {
-    CLAIMS.iter().any(|(foreign, ..)| *foreign == word)
-}
-
 /// `GET * public`, `GET [/a, /b] public`, `GET /a /b public`, `GET /a or /b public`
 pub(super) fn not_one_path(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found.filter(|_| !site.line_ends())?;
@@ -84,7 +65,9 @@ pub(super) fn claim_without_keyword(site: &Site<'_>) -> Option<Diagnostic> {
     if !site.behind_condition() || !super::conditions::stands_as_condition(site) {
         return None;
     }
-    let known = CLAIMS.iter().find(|(foreign, ..)| *foreign == name);
+    let known = synonyms::CLAIMS
+        .iter()
+        .find(|(foreign, ..)| *foreign == name);
     if let Some((_, claim, is_list)) = known
         && let Some(error) = known_claim_compared(site, word, found, claim, *is_list)
     {

@@ -104,3 +104,22 @@ pub(super) fn meant(word: &str, table: &[(&str, &'static str)]) -> Option<&'stat
         .find(|(foreign, _)| *foreign == word)
         .map(|(_, here)| *here)
 }
+
+/// Words that other tools test by themselves, the claim that holds it, and whether that is a list.
+pub(super) const CLAIMS: &[(&str, &str, bool)] = &[
+    ("role", "roles", true),
+    ("roles", "roles", true),
+    ("group", "groups", true),
+    ("groups", "groups", true),
+    ("entitlement", "entitlements", true),
+    ("user", "sub", false),
+    ("username", "sub", false),
+    ("principal", "sub", false),
+    ("subject", "sub", false),
+    ("sub", "sub", false),
+];
+
+/// Whether other tools test such a word by itself, and it is a claim here.
+pub(super) fn is_claim_of_others(word: &str) -> bool {
+    CLAIMS.iter().any(|(foreign, ..)| *foreign == word)
+}

@@ -30,7 +30,7 @@ use tonic_prost::ProstCodec;
 use messages::{CheckRequest, CheckResponse};
 use streams::Streams;
 
-use super::table::{Path, Place, Reader, Row};
+use super::row::{Path, Place, Reader, Row};
 use super::waits;
 use crate::daemon::Daemon;
 use crate::daemon::adapter::contradicting;

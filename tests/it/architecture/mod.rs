@@ -4,6 +4,8 @@
 //! the sources is read, and an arrow that the table lacks fails, as does a room that no module
 //! is.
 
+mod siblings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

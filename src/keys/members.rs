@@ -1,4 +1,4 @@
-//! The numbers of a key, in the one form that RFC 7518 gives them.
+//! The members of a JSON Web Key: text, bytes, and numbers in the one form that RFC 7518 gives them.
 //!
 //! Some libraries write a number with a zero byte before it (Java's `BigInteger` has a sign), or
 //! without the zeros that a coordinate must keep. Both can only be read as one number, and so as
@@ -8,7 +8,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::jwk::text;
 use crate::json::Json;
 
 /// A number of a key.
@@ -23,6 +22,15 @@ impl Number {
     /// Its proper form as a JWK holds it.
     pub fn encoded(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.bytes)
+    }
+}
+
+/// A member that must be a string if it is there.
+pub(super) fn text<'j>(jwk: &'j Json<'_>, name: &str) -> Result<Option<&'j str>, String> {
+    match jwk.get(name) {
+        None => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text)),
+        Some(other) => Err(format!("`{name}` is {}, not a string", other.kind())),
     }
 }
 
