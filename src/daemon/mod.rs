@@ -46,6 +46,7 @@ mod start;
 mod tests;
 mod watch;
 mod watcher;
+mod workers;
 mod writers;
 
 use std::collections::BTreeSet;

@@ -215,7 +215,7 @@ impl Notice<'_> {
 
 /// Envoy is configured for gRPC, and asks at the port of the HTTP adapters.
 const GRPC_AT_HTTP: &str = "gRPC came to the listener `http`, which speaks HTTP/1.1: point Envoy's \
-                            `grpc_service` at the listener `grpc` (127.0.0.1:9191 by default); \
+                            `grpc_service` at the listener `grpc` instead; \
                             docs/guides/envoy.md";
 
 /// Where it says how to set up the proxy behind an adapter.

@@ -32,6 +32,7 @@ use super::pipeline::Ids;
 use super::random::NoRandom;
 use super::reload::{self, Cause};
 use super::watcher::Watcher;
+use super::workers::Workers;
 use super::writers::Writers;
 use super::{
     BuildError, Daemon, Good, Known, Snapshot, Source, SourceError, admin, decision_log,
@@ -42,6 +43,10 @@ use crate::load::{self, FileEntry, Loaded};
 /// How long the first fetch of keys may keep the daemon from being ready: a provider that is down
 /// must not keep up those who do not need it.
 const FIRST_KEYS: Duration = Duration::from_secs(5);
+
+/// The threads for what serves no connection of a proxy: fetching keys, asking issuers, reloads,
+/// `admin`. One that is busy keeps nobody else from going on.
+const BACKGROUND_THREADS: usize = 2;
 
 /// What to start.
 #[derive(Debug, Clone, Default)]
@@ -242,6 +247,7 @@ async fn open(
     let health = HealthReporter::new();
     grpc::set_health(&health, false).await;
     let stop = value::Sender::new(false);
+    let workers = Arc::new(Workers::start().map_err(StartError::Runtime)?);
     let mut listeners = JoinSet::new();
     let mut addresses = Vec::new();
     let listening = daemon.settings().listeners.clone();
@@ -265,7 +271,13 @@ async fn open(
         let name = id.as_str();
         tracing::info!(listener = name, %address, "listening");
         addresses.push((name, address));
-        listeners.spawn(bound.run(router, limits.clone(), notices.clone(), stop.subscribe()));
+        let workers = match id {
+            ListenerId::Grpc | ListenerId::Http | ListenerId::Pdp => Some(workers.clone()),
+            // A reload, or the text of all metrics, must not keep decisions waiting.
+            ListenerId::Admin => None,
+        };
+        let (limits, notices) = (limits.clone(), notices.clone());
+        listeners.spawn(bound.run(router, limits, notices, workers, stop.subscribe()));
     }
     let mut background =
         vec![tokio::spawn(get_ready(daemon.clone(), health.clone())).abort_handle()];
@@ -349,6 +361,7 @@ pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), Start
     let level = log::start(&config.log).map_err(StartError::Log)?;
     log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(BACKGROUND_THREADS)
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?;

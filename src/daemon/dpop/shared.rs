@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, IntoConnectionInfo, RedisError};
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use super::Seen;
@@ -31,13 +32,14 @@ pub type OpenError = RedisError;
 /// A server that remembers proofs.
 pub struct Shared {
     client: Client,
-    /// Made with the first proof, within the runtime of the daemon.
+    /// Made with the first proof, and driven in the background.
     connection: OnceCell<ConnectionManager>,
+    background: Handle,
 }
 
 impl Shared {
     /// The server at a URL. Nothing is connected yet: a daemon starts without it, and denies
-    /// proofs until it is there.
+    /// proofs until it is there. Connections are driven by the runtime that this is called in.
     pub fn new(url: &str, password: Option<&str>) -> Result<Shared, OpenError> {
         let mut info = url.into_connection_info()?;
         if let Some(password) = password {
@@ -47,6 +49,7 @@ impl Shared {
         Ok(Shared {
             client: Client::open(info)?,
             connection: OnceCell::new(),
+            background: Handle::current(),
         })
     }
 
@@ -96,6 +99,7 @@ impl Shared {
             .set_min_delay(PAUSES.0)
             .set_max_delay(PAUSES.1)
             .set_number_of_retries(1);
+        let _background = self.background.enter();
         ConnectionManager::new_lazy_with_config(self.client.clone(), config)
     }
 }

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::cache::{Digest, Digester};
@@ -42,6 +43,7 @@ const WAITING: usize = 4;
 /// Every issuer that some policy in use asks.
 pub struct Store {
     fetcher: Fetcher,
+    background: Handle,
     metrics: Arc<Metrics>,
     notices: Arc<Notices>,
     /// Weak: of whom no policy asks any more, nothing is kept.
@@ -56,7 +58,7 @@ impl fmt::Debug for Store {
 
 impl Store {
     /// A store that asks as the configuration says: addresses, authorities and proxy are those of
-    /// keys.
+    /// keys. It asks in the runtime that this is called in.
     pub fn new(
         config: &config::Keys,
         metrics: Arc<Metrics>,
@@ -64,6 +66,7 @@ impl Store {
     ) -> Result<Store, ClientError> {
         Ok(Store {
             fetcher: Fetcher::new(config)?,
+            background: Handle::current(),
             metrics,
             notices,
             endpoints: Mutex::default(),
@@ -147,6 +150,7 @@ impl Store {
             counted: self.metrics.introspections(&issuer.name),
             notices: self.notices.clone(),
             fetcher: self.fetcher.clone(),
+            background: self.background.clone(),
             credentials: ArcSwap::from_pointee(credentials),
             origin,
         });
@@ -276,6 +280,8 @@ pub struct Endpoint {
     named: Named,
     credentials: ArcSwap<Credentials>,
     fetcher: Fetcher,
+    /// Where the questions run: who asks may be a thread that serves connections.
+    background: Handle,
     memory: Memory,
     digester: Digester,
     /// The questions under way: of one token there is one.
@@ -378,7 +384,7 @@ impl Endpoint {
             digest,
         };
         let token = token.to_owned();
-        tokio::spawn(async move {
+        self.background.spawn(async move {
             let outcome = flight.endpoint.question(&token, digest).await;
             // Whoever comes from now on finds it in the memory, or asks anew.
             drop(flight);

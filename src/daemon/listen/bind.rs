@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use crate::daemon::config::Address;
 
@@ -67,19 +67,38 @@ impl Socket {
     }
 
     /// The next connection.
-    pub async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+    pub async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Socket::Tcp(listener, _) => {
                 let (stream, _) = listener.accept().await?;
                 // Answers are small and awaited: they must not wait for more to send.
                 stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
+                stream.into_std().map(Accepted::Tcp)
             }
             Socket::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
-                Ok(Box::new(stream))
+                stream.into_std().map(Accepted::Unix)
             }
         }
+    }
+}
+
+/// A connection that no runtime drives yet.
+#[derive(Debug)]
+pub enum Accepted {
+    /// Over TCP.
+    Tcp(std::net::TcpStream),
+    /// Over a Unix socket.
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Accepted {
+    /// As the runtime that this is called in drives it.
+    pub fn here(self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Accepted::Tcp(stream) => Box::new(TcpStream::from_std(stream)?),
+            Accepted::Unix(stream) => Box::new(UnixStream::from_std(stream)?),
+        })
     }
 }
 
@@ -124,7 +143,7 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
             "there is a file of that name, but it is not a socket",
         ));
     }
-    match tokio::net::UnixStream::connect(path).await {
+    match UnixStream::connect(path).await {
         Err(fault) if fault.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)
         }

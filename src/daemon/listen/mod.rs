@@ -30,6 +30,7 @@ pub use wire::RequestLine;
 
 use crate::daemon::config::{Address, Limits, Listener, ListenerId, Protocol};
 use crate::daemon::notices::{Notice, Notices};
+use crate::daemon::workers::Workers;
 use idle::Connections;
 use wire::{Watch, Wire};
 
@@ -88,12 +89,14 @@ impl Bound {
     }
 
     /// Accepts connections until `stop` changes; then lets those that there are finish, at most
-    /// for the drain time.
+    /// for the drain time. They are served on the workers' threads, or without workers in the runtime
+    /// that this is called in.
     pub async fn run(
         self,
         router: Router,
         limits: Limits,
         notices: Arc<Notices>,
+        workers: Option<Arc<Workers>>,
         mut stop: watch::Receiver<bool>,
     ) {
         let graceful = GracefulShutdown::new();
@@ -133,10 +136,19 @@ impl Bound {
                 }
             };
             let (server, watcher) = (server.clone(), graceful.watcher());
-            tokio::spawn(async move {
-                server.connection(stream, watcher).await;
+            let connection = async move {
+                match stream.here() {
+                    Ok(stream) => server.connection(stream, watcher).await,
+                    Err(fault) => {
+                        tracing::warn!(listener = name, %fault, "can't serve a connection");
+                    }
+                }
                 drop(permit);
-            });
+            };
+            match &workers {
+                Some(workers) => workers.serve(connection),
+                None => drop(tokio::spawn(connection)),
+            }
         }
         // From here on nobody new gets in; a Unix socket's file goes with the socket.
         drop(self.socket);
