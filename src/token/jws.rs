@@ -274,8 +274,15 @@ fn begins_like_a_header(part: &str) -> bool {
     })
 }
 
-/// Decodes base64url without padding (RFC 7515, section 2), and says what is wrong with it.
+/// Decodes base64url without padding (RFC 7515, section 2).
 fn decode(part: &str, encoded: &str) -> Result<Vec<u8>, Fault> {
+    URL_SAFE_NO_PAD
+        .decode(encoded)
+        .map_err(|_| not_base64url(part, encoded))
+}
+
+/// Says what is wrong with a part that isn't base64url.
+fn not_base64url(part: &str, encoded: &str) -> Fault {
     let foreign = encoded
         .char_indices()
         .find(|(_, character)| !matches!(character, 'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '_'));
@@ -286,16 +293,14 @@ fn decode(part: &str, encoded: &str) -> Result<Vec<u8>, Fault> {
             ' ' | '\t' | '\r' | '\n' => "white space".to_owned(),
             other => quoted(&other.to_string()),
         };
-        return Err(malformed(format!(
+        return malformed(format!(
             "the {part} is not base64url: {what} at character {}",
             at + 1
-        )));
+        ));
     }
-    URL_SAFE_NO_PAD.decode(encoded).map_err(|_| {
-        malformed(if encoded.len() % 4 == 1 {
-            format!("the {part} is not base64url: one character is missing or too many")
-        } else {
-            format!("the {part} is not base64url: the bits after its last byte are not zero")
-        })
+    malformed(if encoded.len() % 4 == 1 {
+        format!("the {part} is not base64url: one character is missing or too many")
+    } else {
+        format!("the {part} is not base64url: the bits after its last byte are not zero")
     })
 }

@@ -141,6 +141,9 @@ fn placed(token: &str) -> impl Strategy<Value = Sample> {
     let places = places.prop_filter("a header comes once", |places| {
         places.iter().filter(|(name, _)| *name == "cookie").count() < 2
     });
+    // A cookie alone, which only some pages may use, would hardly come up by chance.
+    let cookie = ("cookie", format!("a=b; session={token}"));
+    let places = prop_oneof![3 => places, 1 => Just(vec![cookie])];
     let others = prop::sample::subsequence(
         vec![
             ("sec-websocket-version", "13".to_owned()),
