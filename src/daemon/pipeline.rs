@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
 
 use super::adapter::{Malformed, Original};
 use super::cache::Under;
 use super::caught::caught;
+use super::clock::numeric_date;
 use super::config::{Config, SentForwardHeaders};
+use super::decided::Decided;
 use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut};
 use super::log::rfc3339;
 use super::metrics::Adapter;
@@ -22,7 +24,6 @@ use super::notices::Notice;
 use super::random::{self, NoRandom};
 use super::watcher::Seen;
 use super::{Daemon, Snapshot, dpop};
-use crate::answer::{self, Answer, Explanation};
 use crate::engine::{self, Api, Decision, Fault, ProofError};
 use crate::judge::{self, AwaitKeys, Client, Judged, Judging};
 use crate::reason::Reason;
@@ -34,51 +35,6 @@ use crate::token::{Asked, Nonces as _, Verified};
 const PATIENCE: f64 = 0.8;
 
 const OVERLOADED: &str = "too many requests are in progress";
-
-/// The header that holds a nonce for the client's next DPoP proof (RFC 9449, section 8).
-pub const DPOP_NONCE: &str = "dpop-nonce";
-
-/// A decision, as an adapter answers by it.
-pub struct Decided<'d> {
-    /// The decision.
-    pub decision: &'d Decision<'d>,
-    /// Its number, which the answer and the decision log both hold.
-    pub id: &'d str,
-    nonce: Option<String>,
-    settings: &'d Config,
-    trace: &'d dyn Fn() -> Vec<engine::Step>,
-}
-
-impl Decided<'_> {
-    /// What a client is to be told, by a proxy that carries these statuses.
-    pub fn answer(&self, carried: fn(u16) -> u16) -> Answer {
-        let mut answer = answer::answer(
-            self.decision,
-            self.settings.explain.told(),
-            self.settings.docs.as_deref(),
-            self.id,
-            None,
-            carried,
-        );
-        let nonce = self.nonce.iter().cloned();
-        answer
-            .headers
-            .extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
-        answer
-    }
-
-    /// The decision explained, as far as the configuration lets it.
-    pub fn explanation(&self) -> Explanation {
-        let mut explanation =
-            answer::explanation(self.decision, &(self.trace)(), self.settings.explain.told());
-        if !self.decision.allowed() {
-            let nonce = self.nonce.iter().cloned();
-            let nonce = nonce.map(|nonce| (DPOP_NONCE.to_owned(), nonce));
-            explanation.headers.0.extend(nonce);
-        }
-        explanation
-    }
-}
 
 impl Daemon {
     /// Decides a request and answers it.
@@ -414,13 +370,6 @@ fn shown_path(target: &[u8]) -> String {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
     let path = path.get(..MAX_PATH).unwrap_or(path);
     String::from_utf8_lossy(path).into_owned()
-}
-
-/// A time as a NumericDate (RFC 7519, section 2); a clock before 1970 is 1970.
-pub fn numeric_date(time: SystemTime) -> f64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO)
-        .as_secs_f64()
 }
 
 /// The numbers of decisions: different for each decision of each daemon.

@@ -2,33 +2,21 @@
 
 use std::collections::HashSet;
 
-use super::decide::conditions;
-use super::decision::Challenge;
+use super::decision::{Blame, Challenge};
 use super::eval::Scene;
 use super::facts::Scopes;
 use super::rest::{Budget, Login, Rest};
-use super::routed::Open;
+use super::routed::{Open, Rules};
 use super::step_up;
-use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Input, Model};
+use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Input};
 use crate::reason::Reason;
 use crate::settings::PathParameter;
 use crate::source::Span;
 use crate::text::{MAX_QUOTED, quoted};
 
-/// What keeps a request out.
-pub(super) struct Blame {
-    pub reason: Reason,
-    pub hint: String,
-    pub place: Option<Span>,
-    pub challenge: Challenge,
-}
-
-/// Conditions, each with the parameters of its own path.
-pub(super) type Rules<'a> = Vec<(&'a Condition, &'a [PathParameter])>;
-
 /// Finds what keeps the conditions from holding.
 pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
-    let all: Rules<'a> = conditions(open).collect();
+    let all: Rules<'a> = open.conditions().collect();
     let failing = all.iter().find(|(condition, parameters)| {
         let scene = Scene {
             parameters,
@@ -85,15 +73,6 @@ fn first<'a>(
         };
     };
     of_atom(&scene, test, wanted, atom.span)
-}
-
-/// The scopes that the conditions of a policy name.
-pub(super) fn named_scopes(model: &Model) -> HashSet<String> {
-    let mut named = HashSet::new();
-    for (_, atom) in model.conditions().flat_map(Condition::atoms) {
-        named.extend(atom.scopes().iter().cloned());
-    }
-    named
 }
 
 /// The first test of scopes that does not hold.

@@ -7,10 +7,10 @@ use super::facts::Facts;
 use super::policy::Policy;
 use super::routed::{Open, Routed, Routes, State};
 use super::{blame, cors, forward, near, presented};
-use crate::model::{Api, Condition};
+use crate::model::Api;
 use crate::pattern::Method;
 use crate::reason::Reason;
-use crate::settings::{Demand, PathParameter};
+use crate::settings::Demand;
 use crate::source::Span;
 
 /// Decides a request.
@@ -92,7 +92,7 @@ fn decide_open<'a>(
     let scene = scene(routed, open, facts);
     // Only true lets a request in. A missing value is neither true nor false, also under `not`, and
     // so denies.
-    let holds = conditions(open).all(|(condition, parameters)| {
+    let holds = open.conditions().all(|(condition, parameters)| {
         Scene {
             parameters,
             ..scene
@@ -141,21 +141,6 @@ pub(super) fn scene<'a>(
             .map_or(0, |issuer| issuer.leeway),
         parameters: &[],
     }
-}
-
-/// All conditions that must hold, guards first, each with the parameters of its own path.
-pub(super) fn conditions<'a>(
-    open: &'a Open<'a, 'a>,
-) -> impl Iterator<Item = (&'a Condition, &'a [PathParameter])> {
-    let guards = open
-        .guards
-        .iter()
-        .filter_map(|guard| Some((guard.condition.as_ref()?, guard.parameters.as_slice())));
-    let routes = open
-        .routes
-        .iter()
-        .filter_map(|route| Some((route.condition()?, route.parameters.as_slice())));
-    guards.chain(routes)
 }
 
 /// Why a preflight was taken for a request that needs a token.

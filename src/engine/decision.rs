@@ -77,6 +77,14 @@ pub struct Denial<'a> {
     pub(super) cors: Vec<(&'static str, String)>,
 }
 
+/// What keeps a request out.
+pub(super) struct Blame {
+    pub reason: Reason,
+    pub hint: String,
+    pub place: Option<Span>,
+    pub challenge: Challenge,
+}
+
 /// What a denial asks of the client beyond its reason (RFC 6750, section 3; RFC 9470, section 3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {

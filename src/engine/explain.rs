@@ -1,6 +1,6 @@
 //! The trace of a decision: every test, its value, and why.
 
-use super::decide::{conditions, scene};
+use super::decide::scene;
 use super::eval::Scene;
 use super::evidence::Evidence;
 use super::routed::{Routed, State};
@@ -32,7 +32,7 @@ pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<St
     };
     let scene = scene(routed, open, facts);
     let mut steps = Vec::new();
-    for (condition, parameters) in conditions(open) {
+    for (condition, parameters) in open.conditions() {
         let scene = Scene {
             parameters,
             ..scene

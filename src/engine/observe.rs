@@ -1,6 +1,6 @@
 //! What a request matched in a policy, for finding out which rules the tests have tried.
 
-use super::decide::{conditions, scene};
+use super::decide::scene;
 use super::eval::Scene;
 use super::evidence::{Evidence, Fault};
 use super::index::RuleKind;
@@ -69,7 +69,7 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
             Some((*guard, scene.condition(guard.condition.as_ref()?)))
         })
         .collect();
-    for (condition, parameters) in conditions(open) {
+    for (condition, parameters) in open.conditions() {
         let scene = Scene {
             parameters,
             ..scene

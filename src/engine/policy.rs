@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::index::{Index, Rule, RuleKind};
 use super::reading::Names;
 use super::spellings::Forwarded;
-use super::{Facts, blame, facts};
+use super::{Facts, facts};
 use crate::json::Json;
-use crate::model::{self, Api, Guard, Issuer, Model, Route};
+use crate::model::{self, Api, Condition, Guard, Issuer, Model, Route};
 use crate::pattern::HostPattern;
 use crate::settings::{ApiId, Binding, IssuerId, PathOptions, Senders};
 use crate::source::{Place, Sources, Span};
@@ -83,7 +83,7 @@ impl Policy {
             forwarded: Forwarded::of(&model),
             names: Names::of(&model),
             fingerprint: fingerprint(&model),
-            named_scopes: blame::named_scopes(&model),
+            named_scopes: named_scopes(&model),
             forwards_payload: model.apis.iter().any(|api| {
                 api.forward
                     .iter()
@@ -326,4 +326,13 @@ fn fingerprint(model: &Model) -> u64 {
         (&claim.name, claim.ty).hash(&mut hasher);
     }
     hasher.finish()
+}
+
+/// The scopes that the conditions of a policy name.
+fn named_scopes(model: &Model) -> HashSet<String> {
+    let mut named = HashSet::new();
+    for (_, atom) in model.conditions().flat_map(Condition::atoms) {
+        named.extend(atom.scopes().iter().cloned());
+    }
+    named
 }

@@ -9,14 +9,17 @@ use super::policy::{Group, Policy};
 use super::reading::Reading;
 use super::request::Request;
 use super::{cors, host};
-use crate::model::{Api, Guard, Route, Ruling};
+use crate::model::{Api, Condition, Guard, Route, Ruling};
 use crate::pattern::Method;
 use crate::reason::Reason;
-use crate::settings::{ApiId, Demand};
+use crate::settings::{ApiId, Demand, PathParameter};
 use crate::source::Span;
 
 /// The routes that answer a request: more than one only where they cross.
 pub(super) type Routes<'p> = Vec<&'p Route>;
+
+/// Conditions, each with the parameters of its own path.
+pub(super) type Rules<'a> = Vec<(&'a Condition, &'a [PathParameter])>;
 
 /// The guards that tighten a request.
 type Guards<'p> = Vec<&'p Guard>;
@@ -259,8 +262,25 @@ struct Preflight<'p> {
 
 impl Open<'_, '_> {
     /// What a parameter of a rule's path holds.
-    pub(super) fn parameter(&self, parameter: &crate::settings::PathParameter) -> Option<&str> {
+    pub(super) fn parameter(&self, parameter: &PathParameter) -> Option<&str> {
         let segment = self.path.segment(parameter.segment)?;
         segment.get(parameter.prefix..segment.len().checked_sub(parameter.suffix)?)
+    }
+}
+
+impl<'a> Open<'a, 'a> {
+    /// All conditions that must hold, guards first, each with the parameters of its own path.
+    pub(super) fn conditions(
+        &'a self,
+    ) -> impl Iterator<Item = (&'a Condition, &'a [PathParameter])> {
+        let guards = self
+            .guards
+            .iter()
+            .filter_map(|guard| Some((guard.condition.as_ref()?, guard.parameters.as_slice())));
+        let routes = self
+            .routes
+            .iter()
+            .filter_map(|route| Some((route.condition()?, route.parameters.as_slice())));
+        guards.chain(routes)
     }
 }

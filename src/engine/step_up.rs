@@ -8,11 +8,11 @@
 use std::collections::BTreeSet;
 use std::iter;
 
-use super::blame::{Blame, Rules};
-use super::decision::Challenge;
+use super::decision::{Blame, Challenge};
 use super::eval::Scene;
 use super::facts::Fact;
 use super::rest::{Budget, Login, Rest};
+use super::routed::Rules;
 use crate::model::Condition;
 use crate::reason::Reason;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::output::Failure;
-use super::token::Told;
+use super::told::Told;
 use crate::daemon::config::Config;
 use crate::daemon::introspect::Store;
 use crate::daemon::metrics::Metrics;

@@ -8,6 +8,7 @@ mod introspect;
 mod keys;
 mod request;
 mod token;
+mod told;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -26,7 +27,8 @@ use crate::engine::{self, Fault, Request};
 use crate::pattern::Method;
 use crate::reason::Reason;
 
-use token::{Asking, Source, Told};
+use token::{Asking, Source};
+use told::Told;
 
 /// Say whether a request is allowed, and why or why not.
 ///

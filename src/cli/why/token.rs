@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::super::output::Failure;
 use super::super::time;
 use super::keys::Fetched;
+use super::told::Told;
 use super::{Arguments, introspect};
 use crate::daemon::adapter;
 use crate::daemon::config::Config;
@@ -129,15 +130,6 @@ fn read(given: &str) -> Result<(String, Option<String>), Failure> {
         .unwrap_or(text)
         .trim();
     Ok((token.to_owned(), remark))
-}
-
-/// Remarks about how a token was checked.
-#[derive(Debug, Default)]
-pub struct Told {
-    /// Remarks for the person who asked.
-    pub remarks: Vec<String>,
-    /// How the signature was checked.
-    pub signature: Option<&'static str>,
 }
 
 /// The request that is asked about.

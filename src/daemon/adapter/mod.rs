@@ -34,10 +34,10 @@ pub use table::row;
 
 use crate::daemon::Daemon;
 use crate::daemon::config::ListenerId;
+use crate::daemon::decided::Decided;
 use crate::daemon::listen::RequestLine;
 use crate::daemon::metrics::Adapter;
 use crate::daemon::notices::Notice;
-use crate::daemon::pipeline::Decided;
 use crate::engine::Decision;
 use row::ByHttp;
 

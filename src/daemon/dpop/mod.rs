@@ -13,8 +13,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::clock::numeric_date;
 use super::config::{self, Config};
-use super::pipeline::numeric_date;
 use super::random::NoRandom;
 use super::secret::{self, SecretError};
 use crate::engine::Fault;

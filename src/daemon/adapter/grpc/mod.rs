@@ -35,8 +35,8 @@ use super::waits;
 use crate::daemon::Daemon;
 use crate::daemon::adapter::contradicting;
 use crate::daemon::config::ListenerId;
+use crate::daemon::decided::Decided;
 use crate::daemon::metrics::Adapter;
-use crate::daemon::pipeline::Decided;
 
 /// The path of the one method.
 pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";

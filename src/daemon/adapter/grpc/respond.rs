@@ -11,7 +11,7 @@ use super::messages::{
     HttpResponse, HttpStatus, OkHttpResponse, Status,
 };
 use crate::answer::Answer;
-use crate::daemon::pipeline::DPOP_NONCE;
+use crate::daemon::decided::DPOP_NONCE;
 use crate::engine::Decision;
 
 /// `google.rpc.Code.OK`.
