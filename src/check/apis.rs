@@ -1,7 +1,6 @@
 //! APIs: their settings. Their routes have files of their own.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{self, ApiId, Audience, Host, IssuerId, IssuerUrl, PathOptions, TokenPlace};
@@ -9,40 +8,17 @@ use crate::pattern::HostPattern;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, ApiSetting};
 
-use super::claims::{ApiClaims, ClaimsOf};
-use super::conditions::Env;
+use super::claims::ClaimsOf;
+use super::context::{ApiInfo, Env};
 use super::issuers::urls_overlap;
 use super::limits::MAX_ISSUERS_OF_API;
 use super::names::Kind;
+use super::operands::bad_scope;
 use super::out::{Out, once};
 use super::sender::{self, SenderSettings};
 use super::token_places::{self, TokenIn};
 use super::urls::is_scope;
 use super::{forward, hosts, origins};
-
-/// An API as the rest of the checker sees it.
-pub(super) struct ApiInfo {
-    pub id: ApiId,
-    pub name: String,
-    pub name_span: Span,
-    pub hosts: Vec<(Host, Span)>,
-    pub issuers: Vec<IssuerId>,
-    /// Whether all issuers that it names are there; else a missing one is no news.
-    pub issuers_known: bool,
-    pub issuer_span: Option<Span>,
-    pub audience_span: Option<Span>,
-    /// The closed list of scopes, and where it is.
-    pub scopes: Option<(BTreeMap<String, Span>, Span)>,
-    /// Those of its issuers' tokens; shared by APIs of the same issuers.
-    pub claims: Rc<ApiClaims>,
-    pub paths: PathOptions,
-    /// Where the path options are said.
-    pub paths_span: Option<Span>,
-    /// The headers that it forwards, in lower case.
-    pub forwarded: Vec<Spanned<String>>,
-    /// Where it looks for a token, by names that it gives.
-    pub token_places: Vec<Spanned<TokenPlace>>,
-}
 
 /// The settings of one API, each with its place in the policy.
 #[derive(Default)]
@@ -408,22 +384,6 @@ fn check_scopes(env: Env, terms: &[ast::Term], out: &mut Out) -> BTreeMap<String
         }
     }
     scopes
-}
-
-/// Reports a text that isn't a scope.
-pub(super) fn bad_scope(scope: &Spanned<String>) -> Diagnostic {
-    let diagnostic = Diagnostic::new(
-        Code::BadScope,
-        scope.span,
-        format!("`{}` is no scope", scope.node),
-    );
-    if scope.node.contains(' ') {
-        diagnostic.help("a scope holds no blank; for several write `scope all [\"…\", \"…\"]`")
-    } else {
-        diagnostic.help(
-            "a scope is printable ASCII without blanks, `\"` and `\\` (RFC 6749, section 3.3)",
-        )
-    }
 }
 
 fn check_realm(env: Env, term: &ast::Term, out: &mut Out) -> Option<String> {

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Atom, StringSet};
+use crate::model::Atom;
 use crate::pattern::MethodSet;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, Comparison, ConditionKind};
 use crate::value::AddressSet;
 
-use super::conditions::{At, Env};
+use super::context::{At, Env};
 use super::forward::bad_header;
+use super::operands::{claim, host_label, path_parameter, set_name, wrong_element, wrong_test};
 use super::out::Out;
 use super::sets::{Elements, elements};
-use super::texts::{host_label, path_parameter, text_test};
-use super::token_atoms::{claim, client, login_within, scope, token_atom, token_from};
+use super::texts::text_test;
+use super::token_atoms::{client, login_within, scope, token_atom, token_from};
 use super::urls::is_token;
 use super::values::{Value, bad_address};
 use super::{claim_tests, paths};
@@ -232,75 +233,4 @@ fn refuse_negation(at: At, what: &str, span: Span, out: &mut Out) -> Option<()> 
         ),
     );
     None
-}
-
-/// A test that an atom does not have.
-pub(super) fn wrong_test(span: Span, what: &str, test: &ast::Test, instead: &str) -> Diagnostic {
-    Diagnostic::new(
-        Code::WrongTest,
-        span,
-        format!("{what} has no operator `{}`", test_word(test)),
-    )
-    .help(format!("write {instead}"))
-}
-
-/// A test as it is written.
-pub(super) fn test_word(test: &ast::Test) -> &'static str {
-    match test {
-        ast::Test::Compare(comparison, _) => comparison.as_str(),
-        ast::Test::In(_) => "in",
-        ast::Test::NotIn(_) => "not in",
-        ast::Test::InDomain(_) => "in domain",
-        ast::Test::Contains(_) => "contains",
-        ast::Test::ContainsAny(_) => "contains any",
-        ast::Test::ContainsAll(_) => "contains all",
-        ast::Test::StartsWith(_) => "starts with",
-        ast::Test::EndsWith(_) => "ends with",
-        ast::Test::Present => "present",
-        ast::Test::Absent => "absent",
-    }
-}
-
-/// A list of strings.
-pub(super) fn strings(
-    env: Env,
-    list: &ast::List,
-    what: &str,
-    out: &mut Out,
-) -> Option<Arc<StringSet>> {
-    match elements(env.terms, env.sets, list, out)? {
-        Elements::Set(set) => set.strings(set_name(list), out),
-        Elements::Values(values) => {
-            let mut strings = Vec::with_capacity(values.len());
-            let mut whole = true;
-            for (value, span) in values {
-                match value {
-                    Value::String(text) => strings.push(text),
-                    other => {
-                        whole = false;
-                        out.say(wrong_element(span, what, "a string", &other));
-                    }
-                }
-            }
-            whole.then(|| Arc::new(StringSet::new(None, strings)))
-        }
-    }
-}
-
-/// The name of a list that is a set.
-pub(super) fn set_name(list: &ast::List) -> &str {
-    match list {
-        ast::List::Name(name) => &name.node,
-        ast::List::Items(_) => "",
-    }
-}
-
-/// A member of a list that is of another type than the others must be.
-pub(super) fn wrong_element(span: Span, what: &str, wanted: &str, found: &Value) -> Diagnostic {
-    Diagnostic::new(
-        Code::TypeMismatch,
-        span,
-        format!("{what} is {wanted}, not {}", found.noun()),
-    )
-    .label(format!("this is {}", found.noun()))
 }

@@ -1,49 +1,11 @@
 //! Atoms that need another one next to them: `sub` its issuer, `email` its verification.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Atom, ClaimId, ClaimTest, Condition, ConditionKind, Input, Operand};
+use crate::model::{Atom, ClaimId, Condition, ConditionKind, Input};
 use crate::source::Span;
 
-use super::conditions::Place;
+use super::context::{Around, Place};
 use super::out::Out;
-
-/// What holds wherever a condition is looked at, because a condition that it is joined to by
-/// `and` says so.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Around {
-    /// Which issuer signed.
-    issuer: bool,
-    /// That the address is verified.
-    verified: bool,
-}
-
-impl Around {
-    /// This, and what a condition sees to.
-    pub fn and(self, place: Place, condition: &Condition) -> Around {
-        let verified = place.api.claims.get("email_verified").map(|claim| claim.id);
-        let atoms = condition.conjuncts().filter_map(Condition::atom);
-        atoms.fold(self, |around, atom| {
-            let verifies =
-                |(id, test): (ClaimId, &ClaimTest)| Some(id) == verified && VERIFIED.contains(test);
-            Around {
-                issuer: around.issuer || atom.issuer().is_some(),
-                verified: around.verified || atom.claim().is_some_and(verifies),
-            }
-        })
-    }
-}
-
-/// The tests by which a rule asks for a verified address.
-const VERIFIED: [ClaimTest; 2] = [
-    ClaimTest::Equals {
-        operand: Operand::Boolean(true),
-        negated: false,
-    },
-    ClaimTest::Equals {
-        operand: Operand::Boolean(false),
-        negated: true,
-    },
-];
 
 /// What is looked for, and where the whole condition stands.
 struct Search<'p> {

@@ -8,15 +8,16 @@ use crate::source::Span;
 use crate::syntax::ast::{self, Comparison, Test};
 use crate::value::{ClaimType, Number, Numbers};
 
-use super::atoms::{set_name, test_word, wrong_element};
 use super::claims::ApiClaim;
-use super::conditions::{At, Env};
+use super::context::{At, Env};
 use super::domains::{domain, warn_of_suffix};
+use super::operands::{
+    claim, claim_mismatch, refuse_empty_affix, refuse_vacuous, set_name, test_word, text_operand,
+    wrong_element,
+};
 use super::out::Out;
 use super::params::bad_time;
 use super::sets::{Elements, elements};
-use super::texts::{claim_mismatch, refuse_empty_affix, text_operand};
-use super::token_atoms::{claim, refuse_vacuous};
 use super::values::{Value, parse_time};
 
 /// The type of one value: that of a scalar claim, or of a list's elements.

@@ -2,73 +2,13 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model;
-use crate::settings::{IssuerId, PathParameter};
 use crate::source::Span;
 use crate::syntax::ast::{self, ConditionKind};
 
-use super::apis::ApiInfo;
-use super::beside::Around;
-use super::issuers::IssuerInfo;
+use super::context::{At, Env, Place};
 use super::limits::{MAX_ATOMS, MAX_CONDITION_DEPTH, MAX_POLICY_ATOMS};
 use super::names::Kind;
 use super::out::Out;
-use super::sets::Sets;
-use super::terms::Terms;
-
-/// What conditions are resolved with: all that does not differ by place.
-#[derive(Clone, Copy)]
-pub(super) struct Env<'e, 'a> {
-    pub terms: Terms<'e, 'a>,
-    pub sets: &'e Sets,
-    pub issuers: &'e [IssuerInfo],
-    /// `let`s that are part of a cycle or need one that is.
-    pub endless: &'e std::collections::BTreeSet<&'a str>,
-}
-
-impl Env<'_, '_> {
-    /// The number of an issuer.
-    pub fn issuer(&self, name: &str) -> Option<IssuerId> {
-        self.issuers
-            .binary_search_by(|issuer| issuer.name.as_str().cmp(name))
-            .ok()
-            .and_then(|at| u32::try_from(at).ok())
-            .map(IssuerId)
-    }
-}
-
-/// Where a condition stands.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'e> {
-    pub api: &'e ApiInfo,
-    pub parameters: &'e [PathParameter],
-    /// The path that names them.
-    pub path: Span,
-    /// `public if`, where the condition may speak of the request alone.
-    pub request_only: Option<Span>,
-    /// What the conditions around this one see to.
-    pub around: Around,
-}
-
-/// On the way through one condition.
-#[derive(Clone, Copy)]
-pub(super) struct At<'e> {
-    pub place: Place<'e>,
-    /// The innermost `not` around this.
-    pub negated: Option<Span>,
-    /// Where the `let` is named that this stands in, in the condition itself.
-    pub used: Option<Span>,
-    depth: usize,
-}
-
-impl At<'_> {
-    /// Adds where a `let` is used, if this stands in one.
-    pub fn traced(&self, diagnostic: Diagnostic) -> Diagnostic {
-        match self.used {
-            Some(used) => diagnostic.also(used, "used here"),
-            None => diagnostic,
-        }
-    }
-}
 
 /// Checks one condition at one place.
 pub(super) fn resolve(

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast;
 
-use super::conditions::Env;
+use super::context::Env;
 use super::forward::bad_header;
 use super::out::{Out, listed, unknown};
 use super::params::bad_time;

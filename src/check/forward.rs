@@ -9,7 +9,7 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast;
 use crate::value::ClaimType;
 
-use super::apis::ApiInfo;
+use super::context::ApiInfo;
 use super::issuers::IssuerInfo;
 use super::out::Out;
 use super::terms::Terms;

@@ -6,7 +6,7 @@ use crate::model::{ApiId, Demand, Guard};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::{Method, MethodSet, PathPattern};
 
-use super::apis::ApiInfo;
+use super::context::ApiInfo;
 use super::entries::Entry;
 
 /// The guards of one API.

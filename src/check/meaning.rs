@@ -22,7 +22,7 @@ use crate::pattern::{MethodSet, PathPattern};
 use crate::settings::PathParameter;
 use crate::source::{FileId, Sources, Span};
 
-use super::apis::ApiInfo;
+use super::context::ApiInfo;
 use super::out::Out;
 use super::strength::reads_path;
 

@@ -13,6 +13,7 @@ mod case;
 mod claim_tests;
 mod claims;
 mod conditions;
+mod context;
 mod domains;
 mod entries;
 mod expectations;
@@ -28,6 +29,7 @@ pub mod limits;
 mod meaning;
 mod names;
 mod near_scopes;
+mod operands;
 mod origins;
 mod other_case;
 mod out;
@@ -66,7 +68,7 @@ pub(crate) use urls::is_scope;
 pub(crate) use urls::{is_loopback, normal_host, parse_url, split_port};
 
 use claims::ClaimsOf;
-use conditions::Env;
+use context::Env;
 use names::Names;
 use out::Out;
 use params::Params;
@@ -155,7 +157,7 @@ fn read(
     named: &BTreeSet<&'static str>,
     mut lines: Lines,
     out: &mut Out,
-) -> (Vec<apis::ApiInfo>, Model, meaning::Lets) {
+) -> (Vec<context::ApiInfo>, Model, meaning::Lets) {
     let names = Names::collect(&input.documents, out);
     let params = Params::resolve(&names, input.params, out);
     let terms = Terms {

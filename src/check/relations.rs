@@ -13,7 +13,7 @@ use crate::pattern::{HostPattern, MethodSet};
 use crate::source::Span;
 
 use super::accesses::Accesses;
-use super::apis::ApiInfo;
+use super::context::ApiInfo;
 use super::entries::Entry;
 use super::guard_index::{self, Guards};
 use super::guarding::never_allows;

@@ -8,9 +8,10 @@ use crate::pattern::{Method, MethodSet};
 use crate::source::Span;
 use crate::syntax::ast::{self, AccessKind, RouteItem};
 
-use super::apis::ApiInfo;
-use super::beside::Around;
-use super::conditions::{Env, Place, resolve};
+use super::conditions::resolve;
+use super::context::ApiInfo;
+use super::context::Around;
+use super::context::{Env, Place};
 use super::limits::{MAX_GUARDS, MAX_ROUTES};
 use super::out::Out;
 use super::paths::{Template, methods, shown};

@@ -12,7 +12,7 @@ use crate::model::{Atom, Model};
 use crate::settings::{ApiId, TokenPlace};
 use crate::source::{Span, Spanned};
 
-use super::apis::ApiInfo;
+use super::context::ApiInfo;
 use super::out::Out;
 
 /// The headers that any API forwards, by the form in which those are equal that are read as one.

@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Api, Condition, Demand, Forwarded, Issuer, Model};
 use crate::settings::{ApiId, ClaimId, IssuerUrl};
 
-use super::apis::ApiInfo;
+use super::context::ApiInfo;
 use super::out::Out;
 
 /// Warns of each.

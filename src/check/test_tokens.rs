@@ -6,7 +6,7 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, TestClaimName};
 use crate::value::{ClaimType, MAX_SAFE_INTEGER};
 
-use super::conditions::Env;
+use super::context::Env;
 use super::issuers::IssuerInfo;
 use super::limits::MAX_TEST_CLAIMS;
 use super::names::Kind;

@@ -7,11 +7,9 @@ use crate::model::{Atom, ClaimTest, StringSet};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{self, Comparison, ConditionKind};
 
-use super::apis::bad_scope;
-use super::atoms::{set_name, strings, wrong_element, wrong_test};
-use super::claims::ApiClaim;
-use super::conditions::{At, Env};
+use super::context::{At, Env};
 use super::names::Kind;
+use super::operands::{bad_scope, refuse_vacuous, set_name, strings, wrong_element, wrong_test};
 use super::out::{Out, unknown};
 use super::sets::{Elements, elements};
 use super::urls::is_scope;
@@ -38,20 +36,6 @@ pub(super) fn token_atom(kind: &ConditionKind) -> Option<&'static str> {
     }
 }
 
-/// A claim of the API's tokens.
-pub(super) fn claim(env: Env, at: At, name: &ast::Name, out: &mut Out) -> Option<ApiClaim> {
-    let api = at.place.api;
-    match api.claims.find(name, &api.name, env.issuers, &api.issuers) {
-        Ok(claim) => Some(claim.clone()),
-        // Where an issuer is missing, its claims are as well.
-        Err(_) if !api.issuers_known => None,
-        Err(diagnostic) => {
-            out.say(at.traced(*diagnostic));
-            None
-        }
-    }
-}
-
 pub(super) fn scope(env: Env, at: At, test: &ast::ScopeTest, out: &mut Out) -> Option<Atom> {
     match test {
         ast::ScopeTest::One(term) => {
@@ -65,27 +49,6 @@ pub(super) fn scope(env: Env, at: At, test: &ast::ScopeTest, out: &mut Out) -> O
             Some(Atom::ScopeAll(scopes(env, at, list, out)?))
         }
     }
-}
-
-/// `all` of a set that may be empty would hold for everybody.
-pub(super) fn refuse_vacuous(env: Env, list: &ast::List, what: &str, out: &mut Out) -> Option<()> {
-    if let ast::List::Name(name) = list
-        && let Some(set) = env.sets.get(&name.node)
-        && set.may_be_empty()
-    {
-        out.uses(&name.node);
-        out.say(
-            Diagnostic::new(
-                Code::EmptyAll,
-                name.span,
-                format!("`{what}` of a set that may be empty would hold for everybody"),
-            )
-            .also(set.declared(), "this set may be empty")
-            .help("use a set that can't be empty"),
-        );
-        return None;
-    }
-    Some(())
 }
 
 fn scopes(env: Env, at: At, list: &ast::List, out: &mut Out) -> Option<Vec<String>> {

@@ -5,7 +5,7 @@ use crate::model::TokenPlace;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast;
 
-use super::conditions::Env;
+use super::context::Env;
 use super::forward::plain_header;
 use super::limits::MAX_TOKEN_PLACES;
 use super::out::Out;

@@ -1,6 +1,6 @@
 //! What is reported of routes that relate.
 
-use super::super::apis::ApiInfo;
+use super::super::context::ApiInfo;
 use super::super::region::Example;
 use super::{Entry, in_order};
 use crate::diagnostic::{Code, Diagnostic};
