@@ -243,7 +243,7 @@ impl Route {
     /// Its condition, if it has one.
     pub fn condition(&self) -> Option<&Condition> {
         match &self.access {
-            Access::Open { condition, .. } => condition.as_ref(),
+            Access::Permitted { condition, .. } => condition.as_ref(),
             Access::Denied => None,
         }
     }
@@ -255,7 +255,7 @@ pub enum Access {
     /// Nothing passes.
     Denied,
     /// What is needed of the token, and the condition.
-    Open {
+    Permitted {
         /// The token.
         demand: Demand,
         /// The condition, if there is one.

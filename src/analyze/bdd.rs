@@ -73,9 +73,9 @@ type Table<K> = HashMap<K, Function, BuildHasherDefault<Mixer>>;
 pub struct Store {
     nodes: Vec<Node>,
     unique: Table<Node>,
-    chosen: Table<(Function, Function, Function)>,
-    most: usize,
-    full: bool,
+    ite_cache: Table<(Function, Function, Function)>,
+    node_limit: usize,
+    overflowed: bool,
 }
 
 impl Default for Store {
@@ -86,7 +86,7 @@ impl Default for Store {
 
 impl Store {
     /// A store of at most so many nodes.
-    pub fn with_limit(most: usize) -> Store {
+    pub fn with_limit(node_limit: usize) -> Store {
         let constant = |itself| Node {
             variable: LAST,
             low: itself,
@@ -95,21 +95,21 @@ impl Store {
         Store {
             nodes: vec![constant(Function::FALSE), constant(Function::TRUE)],
             unique: Table::default(),
-            chosen: Table::default(),
-            most,
-            full: false,
+            ite_cache: Table::default(),
+            node_limit,
+            overflowed: false,
         }
     }
 
     /// Whether the limit was exceeded.
-    /// INVARIANT: results of a full store are meaningless; whoever uses a result checks this first.
-    pub fn is_full(&self) -> bool {
-        self.full
+    /// INVARIANT: results of a store that has overflowed are meaningless; whoever uses a result checks this first.
+    pub fn has_overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// The most nodes.
     pub fn limit(&self) -> usize {
-        self.most
+        self.node_limit
     }
 
     /// How many nodes there are.
@@ -144,12 +144,12 @@ impl Store {
             return *known;
         }
         // FALSE here is a wrong answer that looks like a right one, which is why nobody may use a
-        // result before asking `is_full`.
+        // result before asking `has_overflowed`.
         let (true, Ok(number)) = (
-            self.nodes.len() < self.most,
+            self.nodes.len() < self.node_limit,
             u32::try_from(self.nodes.len()),
         ) else {
-            self.full = true;
+            self.overflowed = true;
             return Function::FALSE;
         };
         self.nodes.push(node);
@@ -165,9 +165,9 @@ impl Store {
     /// `then` where `condition` holds, else `otherwise`.
     ///
     /// Recursion is as deep as there are variables, of which a comparison has some thousands at
-    /// most; a full store ends it.
+    /// most; a store that has overflowed ends it.
     pub fn choose(&mut self, condition: Function, then: Function, otherwise: Function) -> Function {
-        if self.full {
+        if self.overflowed {
             return Function::FALSE;
         }
         // The cases that need no recursion, which also keeps them out of the table.
@@ -179,7 +179,7 @@ impl Store {
             _ => {}
         }
         let key = (condition, then, otherwise);
-        if let Some(known) = self.chosen.get(&key) {
+        if let Some(known) = self.ite_cache.get(&key) {
             return *known;
         }
         let nodes = [condition, then, otherwise].map(|function| (function, self.node(function)));
@@ -207,7 +207,7 @@ impl Store {
         let low = self.choose(low[0], low[1], low[2]);
         let high = self.choose(high[0], high[1], high[2]);
         let result = self.make(variable, low, high);
-        self.chosen.insert(key, result);
+        self.ite_cache.insert(key, result);
         result
     }
 
@@ -415,6 +415,6 @@ mod tests {
         let mut store = Store::with_limit(8);
         let all: Vec<Function> = (0..20).map(|variable| store.variable(variable)).collect();
         store.all(all);
-        assert!(store.is_full());
+        assert!(store.has_overflowed());
     }
 }

@@ -8,7 +8,7 @@ use super::vocabulary::{Alone, Held, ValueId, View};
 
 /// Where a condition is true and where it is false; elsewhere it is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Three {
+pub struct Ternary {
     /// Where it is true.
     pub yes: Function,
     /// Where it is false.
@@ -26,19 +26,19 @@ pub struct Diagrams<'d> {
 
 impl Diagrams<'_> {
     /// A condition. Nesting is bounded by the checker.
-    pub fn condition(&mut self, tree: &Tree) -> Three {
+    pub fn condition(&mut self, tree: &Tree) -> Ternary {
         match tree {
             // Kleene's three values: a conjunction is false as soon as one part is, even if another
             // one is missing. That is why truth and falsehood need a diagram each: neither is the
             // other's negation.
             Tree::And(all) => {
-                let mut both = Three {
+                let mut both = Ternary {
                     yes: Function::TRUE,
                     no: Function::FALSE,
                 };
                 for one in all {
                     let one = self.condition(one);
-                    both = Three {
+                    both = Ternary {
                         yes: self.store.and(both.yes, one.yes),
                         no: self.store.or(both.no, one.no),
                     };
@@ -46,13 +46,13 @@ impl Diagrams<'_> {
                 both
             }
             Tree::Or(any) => {
-                let mut either = Three {
+                let mut either = Ternary {
                     yes: Function::FALSE,
                     no: Function::TRUE,
                 };
                 for one in any {
                     let one = self.condition(one);
-                    either = Three {
+                    either = Ternary {
                         yes: self.store.or(either.yes, one.yes),
                         no: self.store.and(either.no, one.no),
                     };
@@ -62,7 +62,7 @@ impl Diagrams<'_> {
             // Only the two sides change places: what is missing stays missing under `not`.
             Tree::Not(inner) => {
                 let inner = self.condition(inner);
-                Three {
+                Ternary {
                     yes: inner.no,
                     no: inner.yes,
                 }
@@ -103,16 +103,16 @@ impl Diagrams<'_> {
         self.shaped(value, |_, shape| is_typed(shape, view))
     }
 
-    fn split(&mut self, typed: Function, yes: Function) -> Three {
-        Three {
+    fn split(&mut self, typed: Function, yes: Function) -> Ternary {
+        Ternary {
             yes: self.store.and(typed, yes),
             no: self.store.without(typed, yes),
         }
     }
 
-    fn test(&mut self, test: &Test) -> Three {
+    fn test(&mut self, test: &Test) -> Ternary {
         match test {
-            Test::Known(value) => Three {
+            Test::Known(value) => Ternary {
                 yes: Function::constant(*value == Some(true)),
                 no: Function::constant(*value == Some(false)),
             },
@@ -158,11 +158,11 @@ impl Diagrams<'_> {
                 self.split(typed, yes)
             }
             Test::List(value, view, held) => self.list(*value, *view, *held),
-            Test::Present(value, view) => Three {
+            Test::Present(value, view) => Ternary {
                 yes: self.typed(*value, *view),
                 no: Function::FALSE,
             },
-            Test::Absent(value, view) => Three {
+            Test::Absent(value, view) => Ternary {
                 yes: self.shaped(*value, |_, shape| {
                     matches!(shape, Shape::Absent | Shape::Null)
                 }),
@@ -229,11 +229,11 @@ impl Diagrams<'_> {
     }
 
     /// Where a list holds what is asked for.
-    pub fn list(&mut self, value: ValueId, view: View, held: Held) -> Three {
+    pub fn list(&mut self, value: ValueId, view: View, held: Held) -> Ternary {
         let typed = self.typed(value, view);
         let domains = self.domains;
         let Some(domain) = domains.values.get(value) else {
-            return Three {
+            return Ternary {
                 yes: Function::FALSE,
                 no: Function::FALSE,
             };

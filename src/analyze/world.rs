@@ -6,7 +6,7 @@ use crate::pattern::index::Budget;
 use crate::pattern::{HostPattern, Method, MethodSet, PathPattern};
 use crate::settings::{ClaimId, Demand, IssuerUrl};
 
-use super::atoms::{Label, Rule, Scene, Token, Tree};
+use super::atoms::{Context, Label, Rule, Token, Tree};
 use super::bdd::{Function, Store};
 use super::cells::texts::TooMany;
 use super::diagram::Diagrams;
@@ -150,7 +150,7 @@ impl World {
         let mut vocabulary = Vocabulary::default();
         let mut trees = Vec::with_capacity(sides.len());
         for side in sides {
-            let scene = Scene {
+            let context = Context {
                 model: subject.model,
                 token: token.filter(|_| side.demand != Demand::None),
                 region: side.region,
@@ -164,7 +164,7 @@ impl World {
             let own: Result<Vec<Tree>, _> = side
                 .rules
                 .iter()
-                .map(|(rule, condition)| scene.tree(condition, *rule, &mut vocabulary))
+                .map(|(rule, condition)| context.tree(condition, *rule, &mut vocabulary))
                 .collect();
             trees.push(own.map_err(|inexact| TooComplex(inexact.0.to_owned()))?);
         }
@@ -204,7 +204,7 @@ impl World {
     /// Whether a function holds for some request.
     pub fn is_possible(&mut self, function: Function, budget: &Budget) -> Result<bool, TooComplex> {
         let function = self.store.and(function, self.possible);
-        if self.store.is_full() {
+        if self.store.has_overflowed() {
             return Err(TooComplex(format!(
                 "more than {} nodes of decision diagrams",
                 self.store.limit()

@@ -19,11 +19,11 @@ impl Accesses {
         match (&a.access, &b.access) {
             (Access::Denied, Access::Denied) => true,
             (
-                Access::Open {
+                Access::Permitted {
                     demand: a_demand,
                     condition: a_condition,
                 },
-                Access::Open {
+                Access::Permitted {
                     demand: b_demand,
                     condition: b_condition,
                 },
@@ -32,7 +32,8 @@ impl Accesses {
                     && a_condition.is_some() == b_condition.is_some()
                     && self.of(a) == self.of(b)
             }
-            (Access::Denied, Access::Open { .. }) | (Access::Open { .. }, Access::Denied) => false,
+            (Access::Denied, Access::Permitted { .. })
+            | (Access::Permitted { .. }, Access::Denied) => false,
         }
     }
 

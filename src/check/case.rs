@@ -46,7 +46,7 @@ pub(super) fn fold(model: &mut Model) {
 
 fn fold_route(route: &mut Route, sets: &mut Sets) {
     fold_path(&mut route.path, &mut route.parameters);
-    if let Access::Open {
+    if let Access::Permitted {
         condition: Some(condition),
         ..
     } = &mut route.access

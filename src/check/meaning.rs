@@ -185,7 +185,7 @@ fn conditions<'m>(infos: &[ApiInfo], model: &'m Model) -> Vec<Asked<'m>> {
     let mut all = Vec::new();
     for api in &model.apis {
         for route in &api.routes {
-            let Access::Open {
+            let Access::Permitted {
                 demand,
                 condition: Some(condition),
             } = &route.access

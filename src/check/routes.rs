@@ -226,7 +226,7 @@ fn check_access(
     routes: &mut Routes,
     out: &mut Out,
 ) -> Option<Access> {
-    let open = |demand: Demand| Access::Open {
+    let open = |demand: Demand| Access::Permitted {
         demand,
         condition: None,
     };
@@ -257,7 +257,7 @@ fn check_access(
                 ..place
             };
             let condition = resolve(env, place, condition, out)?;
-            Some(Access::Open {
+            Some(Access::Permitted {
                 demand: Demand::None,
                 condition: Some(condition),
             })
@@ -273,7 +273,7 @@ fn check_access(
         AccessKind::Requires(condition) => {
             routes.needs_token.get_or_insert(route.span);
             let condition = resolve(env, place, condition, out)?;
-            Some(Access::Open {
+            Some(Access::Permitted {
                 demand: Demand::Required,
                 condition: Some(condition),
             })

@@ -185,7 +185,7 @@ fn asked<'m>(
     for route in &answered.routes {
         match &route.access {
             Access::Denied => asked.denied = true,
-            Access::Open { demand, condition } => {
+            Access::Permitted { demand, condition } => {
                 asked.demand = asked.demand.max(*demand);
                 if let Some(condition) = condition {
                     asked

@@ -49,7 +49,7 @@ fn nested(sources: &Sources, inner: &Condition) -> String {
 
 /// The word for what a route asks for, and its condition if it has one.
 pub fn access(sources: &Sources, access: &Access) -> (&'static str, Option<String>) {
-    let Access::Open {
+    let Access::Permitted {
         demand,
         condition: wanted,
     } = access

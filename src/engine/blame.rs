@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::decision::{Blame, Challenge};
-use super::eval::Scene;
+use super::eval::Context;
 use super::facts::Scopes;
 use super::rest::{Budget, Login, Rest};
-use super::routed::{Open, Rules};
+use super::routed::{Rules, Undecided};
 use super::step_up;
 use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Input};
 use crate::reason::Reason;
@@ -15,14 +15,14 @@ use crate::source::Span;
 use crate::text::{MAX_QUOTED, quoted};
 
 /// Finds what keeps the conditions from holding.
-pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
+pub(super) fn find<'a>(context: &Context<'a>, open: &'a Undecided<'a, 'a>) -> Blame {
     let all: Rules<'a> = open.conditions().collect();
     let failing = all.iter().find(|(condition, parameters)| {
-        let scene = Scene {
+        let context = Context {
             parameters,
-            ..*scene
+            ..*context
         };
-        scene.condition(condition) != Some(true)
+        context.condition(condition) != Some(true)
     });
     let Some(failing) = failing else {
         return Blame {
@@ -32,18 +32,18 @@ pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
             challenge: Challenge::default(),
         };
     };
-    if scene.facts.is_none() {
-        return first(scene, failing, None);
+    if context.facts.is_none() {
+        return first(context, failing, None);
     }
     // One budget for everything below: a denial must not cost more the more scopes a token lacks.
     let budget = Budget::new();
-    let rest = Rest::of(scene, &all);
+    let rest = Rest::of(context, &all);
     match rest.least_scopes(&Login::default(), &budget) {
-        Some(scopes) => first(scene, failing, Some(scopes)),
+        Some(scopes) => first(context, failing, Some(scopes)),
         None => {
-            let own = Rest::of(scene, &[*failing]).least_scopes(&Login::default(), &budget);
-            let mut blame = first(scene, failing, own);
-            step_up::complete(scene, &all, &rest, &mut blame, &budget);
+            let own = Rest::of(context, &[*failing]).least_scopes(&Login::default(), &budget);
+            let mut blame = first(context, failing, own);
+            step_up::complete(context, &all, &rest, &mut blame, &budget);
             blame
         }
     }
@@ -51,18 +51,18 @@ pub(super) fn find<'a>(scene: &Scene<'a>, open: &'a Open<'a, 'a>) -> Blame {
 
 /// What the first test that does not hold says; `scopes` are the least that the rule wants.
 fn first<'a>(
-    scene: &Scene<'a>,
+    context: &Context<'a>,
     (condition, parameters): &(&'a Condition, &'a [PathParameter]),
     scopes: Option<Vec<&str>>,
 ) -> Blame {
-    let scene = Scene {
+    let context = Context {
         parameters,
-        ..*scene
+        ..*context
     };
-    let (atom, wanted) = scene.blame(condition, true);
+    let (atom, wanted) = context.blame(condition, true);
     if let Some(scopes) = scopes {
-        let place = lacking_scope(&scene, condition).unwrap_or(atom.span);
-        return scope_missing(&scene, scopes, place);
+        let place = lacking_scope(&context, condition).unwrap_or(atom.span);
+        return scope_missing(&context, scopes, place);
     }
     let ConditionKind::Atom(test) = &atom.kind else {
         return Blame {
@@ -72,25 +72,25 @@ fn first<'a>(
             challenge: Challenge::default(),
         };
     };
-    of_atom(&scene, test, wanted, atom.span)
+    of_atom(&context, test, wanted, atom.span)
 }
 
 /// The first test of scopes that does not hold.
-fn lacking_scope(scene: &Scene<'_>, condition: &Condition) -> Option<Span> {
+fn lacking_scope(context: &Context<'_>, condition: &Condition) -> Option<Span> {
     match &condition.kind {
         ConditionKind::And(all) | ConditionKind::Or(all) => {
-            all.iter().find_map(|one| lacking_scope(scene, one))
+            all.iter().find_map(|one| lacking_scope(context, one))
         }
-        ConditionKind::Not(inner) => lacking_scope(scene, inner),
+        ConditionKind::Not(inner) => lacking_scope(context, inner),
         ConditionKind::Atom(atom) => {
-            let lacks = atom.subject() == Input::Scopes && scene.atom(atom) != Some(true);
+            let lacks = atom.subject() == Input::Scopes && context.atom(atom) != Some(true);
             lacks.then_some(condition.span)
         }
     }
 }
 
-fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
-    let holds = |scope: &str| match scene.facts.map(|facts| &facts.scopes) {
+fn scope_missing(context: &Context<'_>, scopes: Vec<&str>, place: Span) -> Blame {
+    let holds = |scope: &str| match context.facts.map(|facts| &facts.scopes) {
         Some(Scopes::Are(held)) => held.has(scope),
         Some(Scopes::Missing(_)) | None => false,
     };
@@ -99,13 +99,13 @@ fn scope_missing(scene: &Scene<'_>, scopes: Vec<&str>, place: Span) -> Blame {
         .copied()
         .filter(|scope| !holds(scope))
         .collect();
-    let because = scene.because(&Atom::ScopeAll(Vec::new()));
-    let held = match scene.facts.map(|facts| &facts.scopes) {
+    let because = context.because(&Atom::ScopeAll(Vec::new()));
+    let held = match context.facts.map(|facts| &facts.scopes) {
         Some(Scopes::Are(held)) => held.listed(),
         Some(Scopes::Missing(_)) | None => &[],
     };
     let aside = joined(held, &lacking)
-        .or_else(|| elsewhere(scene, &lacking))
+        .or_else(|| elsewhere(context, &lacking))
         .unwrap_or_default();
     let lacking: Vec<String> = lacking.iter().map(|scope| format!("`{scope}`")).collect();
     Blame {
@@ -149,7 +149,7 @@ fn joined(held: &[String], lacking: &[&str]) -> Option<String> {
 }
 
 /// The claim in which all of the lacking scopes stand, though the policy reads none from there.
-fn elsewhere(scene: &Scene<'_>, lacking: &[&str]) -> Option<String> {
+fn elsewhere(context: &Context<'_>, lacking: &[&str]) -> Option<String> {
     let has_all = |(_, scopes): &&(String, Vec<String>)| {
         lacking.iter().all(|scope| {
             scopes
@@ -157,8 +157,8 @@ fn elsewhere(scene: &Scene<'_>, lacking: &[&str]) -> Option<String> {
                 .is_ok()
         })
     };
-    let (name, _) = scene.facts?.scopes_elsewhere.iter().find(has_all)?;
-    let issuer = scene.policy.issuer(scene.facts?.issuer)?;
+    let (name, _) = context.facts?.scopes_elsewhere.iter().find(has_all)?;
+    let issuer = context.policy.issuer(context.facts?.issuer)?;
     // A name is written as it is, anything else as a string.
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"\\`{".contains(&byte);
@@ -177,15 +177,15 @@ fn elsewhere(scene: &Scene<'_>, lacking: &[&str]) -> Option<String> {
     ))
 }
 
-fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
+fn of_atom(context: &Context<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
     let mut challenge = Challenge::default();
-    let reason = reason(scene, atom, wanted, &mut challenge);
-    let because = scene.because(atom);
+    let reason = reason(context, atom, wanted, &mut challenge);
+    let because = context.because(atom);
     let subject = atom.claim().and_then(|(claim, test)| {
         if test.max_age().is_some() {
             return Some("the login is too old".to_owned());
         }
-        let name = scene.claim_name(claim)?;
+        let name = context.claim_name(claim)?;
         Some(format!("the claim `{name}`"))
     });
     Blame {
@@ -205,8 +205,8 @@ fn of_atom(scene: &Scene<'_>, atom: &Atom, wanted: bool, place: Span) -> Blame {
 }
 
 /// The reason for which an atom denies, and what of the challenge would change that.
-fn reason(scene: &Scene<'_>, atom: &Atom, wanted: bool, challenge: &mut Challenge) -> Reason {
-    let value = scene.atom(atom);
+fn reason(context: &Context<'_>, atom: &Atom, wanted: bool, challenge: &mut Challenge) -> Reason {
+    let value = context.atom(atom);
     let missing_or = |reason| {
         if value.is_none() {
             Reason::ClaimMissing
@@ -214,7 +214,7 @@ fn reason(scene: &Scene<'_>, atom: &Atom, wanted: bool, challenge: &mut Challeng
             reason
         }
     };
-    if scene.facts.is_none() && atom.reads_token() {
+    if context.facts.is_none() && atom.reads_token() {
         return Reason::TokenMissing;
     }
     match atom {
@@ -237,7 +237,7 @@ fn reason(scene: &Scene<'_>, atom: &Atom, wanted: bool, challenge: &mut Challeng
                 challenge.max_age = Some(seconds);
                 Reason::AuthenticationTooOld
             }
-            None if scene.claim_name(*claim) == Some("acr") && *test != ClaimTest::Absent => {
+            None if context.claim_name(*claim) == Some("acr") && *test != ClaimTest::Absent => {
                 challenge.acr_values = acr_values(test, wanted);
                 Reason::AuthenticationTooWeak
             }

@@ -1,11 +1,11 @@
 //! The decision: pure, total, and the only place where a request is let through.
 
 use super::decision::{Challenge, Decision, Denial, Permit, SeenToken, Subject};
-use super::eval::Scene;
+use super::eval::Context;
 use super::evidence::{Evidence, Fault, SeenKind};
 use super::facts::Facts;
 use super::policy::Policy;
-use super::routed::{Open, Routed, Routes, State};
+use super::routed::{Routed, Routes, State, Undecided};
 use super::{blame, cors, forward, near, presented};
 use crate::model::Api;
 use crate::pattern::Method;
@@ -44,13 +44,13 @@ pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decisio
             denial.place = Some(*by);
         }),
         State::Preflight { routes } => allow(routed, routes.clone(), None, true),
-        State::Open(open) => decide_open(routed, open, evidence),
+        State::Undecided(open) => decide_open(routed, open, evidence),
     }
 }
 
 fn decide_open<'a>(
     routed: &'a Routed<'a, 'a>,
-    open: &'a Open<'a, 'a>,
+    open: &'a Undecided<'a, 'a>,
     evidence: Evidence<'a>,
 ) -> Decision<'a> {
     // A public route reads no token, so a bad one must not deny it.
@@ -89,13 +89,13 @@ fn decide_open<'a>(
             denial.hint = Some("the token was read by another policy, or for another API".into());
         });
     }
-    let scene = scene(routed, open, facts);
+    let context = context(routed, open, facts);
     // Only true lets a request in. A missing value is neither true nor false, also under `not`, and
     // so denies.
     let holds = open.conditions().all(|(condition, parameters)| {
-        Scene {
+        Context {
             parameters,
-            ..scene
+            ..context
         }
         .condition(condition)
             == Some(true)
@@ -108,7 +108,7 @@ fn decide_open<'a>(
             false,
         );
     }
-    let blame = blame::find(&scene, open);
+    let blame = blame::find(&context, open);
     deny(routed, open.routes.clone(), token, |denial| {
         denial.reason = blame.reason;
         denial.hint = Some(blame.hint);
@@ -126,12 +126,12 @@ fn accepts(routed: &Routed<'_, '_>, facts: &Facts) -> bool {
 }
 
 /// What the conditions of a request may read.
-pub(super) fn scene<'a>(
+pub(super) fn context<'a>(
     routed: &'a Routed<'a, 'a>,
-    open: &'a Open<'a, 'a>,
+    open: &'a Undecided<'a, 'a>,
     facts: Option<&'a Facts>,
-) -> Scene<'a> {
-    Scene {
+) -> Context<'a> {
+    Context {
         policy: routed.policy,
         request: routed.request,
         open,
@@ -144,7 +144,7 @@ pub(super) fn scene<'a>(
 }
 
 /// Why a preflight was taken for a request that needs a token.
-fn preflight_hint(routed: &Routed<'_, '_>, open: &Open<'_, '_>) -> Option<String> {
+fn preflight_hint(routed: &Routed<'_, '_>, open: &Undecided<'_, '_>) -> Option<String> {
     let preflight =
         cors::Preflight::of(routed.request).filter(|_| open.method == Method::OPTIONS)?;
     let named = open.routes.iter().find(|route| route.names_options);

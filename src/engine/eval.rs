@@ -6,7 +6,7 @@ use super::facts::{Client, Fact, Facts, Scopes};
 use super::policy::Policy;
 use super::reading::Value;
 use super::request::Request;
-use super::routed::Open;
+use super::routed::Undecided;
 use crate::model::{
     Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
 };
@@ -15,14 +15,14 @@ use crate::settings::{ClaimId, PathParameter, TokenPlace, is_address_in};
 use crate::text::quoted;
 
 /// True, false, or `None` for missing.
-pub(super) type Three = Option<bool>;
+pub(super) type Ternary = Option<bool>;
 
-/// All that a condition may read.
+/// The evaluation context: all that a condition may read.
 #[derive(Clone, Copy)]
-pub(super) struct Scene<'a> {
+pub(super) struct Context<'a> {
     pub policy: &'a Policy,
     pub request: &'a Request<'a>,
-    pub open: &'a Open<'a, 'a>,
+    pub open: &'a Undecided<'a, 'a>,
     pub facts: Option<&'a Facts>,
     /// The clock leeway of the token's issuer, in seconds.
     pub leeway: u64,
@@ -30,9 +30,9 @@ pub(super) struct Scene<'a> {
     pub parameters: &'a [PathParameter],
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Context<'a> {
     /// What a condition is. Nesting is bounded by the parser.
-    pub fn condition(&self, condition: &Condition) -> Three {
+    pub fn condition(&self, condition: &Condition) -> Ternary {
         match &condition.kind {
             ConditionKind::And(all) => {
                 let mut value = Some(true);
@@ -78,7 +78,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What an atom is.
-    pub fn atom(&self, atom: &Atom) -> Three {
+    pub fn atom(&self, atom: &Atom) -> Ternary {
         match atom {
             Atom::ScopeAny(scopes) => self.has_scopes(|held| scopes.iter().any(held)),
             Atom::ScopeAll(scopes) => self.has_scopes(|held| scopes.iter().all(held)),
@@ -117,7 +117,7 @@ impl<'a> Scene<'a> {
         Some(&declared.name)
     }
 
-    fn has_scopes(&self, test: impl FnOnce(&dyn Fn(&String) -> bool) -> bool) -> Three {
+    fn has_scopes(&self, test: impl FnOnce(&dyn Fn(&String) -> bool) -> bool) -> Ternary {
         match &self.facts?.scopes {
             Scopes::Are(held) => Some(test(&|scope| held.has(scope))),
             Scopes::Missing(_) => None,
@@ -129,7 +129,7 @@ impl<'a> Scene<'a> {
     }
 
     /// `folded` says that the value is of a path whose letters match whatever their case.
-    fn text(&self, value: Option<&str>, test: &TextTest, folded: bool) -> Three {
+    fn text(&self, value: Option<&str>, test: &TextTest, folded: bool) -> Ternary {
         let value = value?;
         let compare = |operand: &Operand, how: fn(&str, &str) -> bool| {
             let (other, other_folded) = self.text_operand(operand)?;
@@ -144,7 +144,7 @@ impl<'a> Scene<'a> {
     }
 
     /// A claim against a text.
-    fn claim_text(&self, claim: &str, operand: &Operand, how: fn(&str, &str) -> bool) -> Three {
+    fn claim_text(&self, claim: &str, operand: &Operand, how: fn(&str, &str) -> bool) -> Ternary {
         let (other, folded) = self.text_operand(operand)?;
         Some(compare(claim, other, folded, how))
     }
@@ -189,7 +189,7 @@ impl<'a> Scene<'a> {
         clippy::float_cmp,
         reason = "claims are compared by their exact value; equal means equal"
     )]
-    fn equals(&self, fact: &Fact, operand: &Operand) -> Three {
+    fn equals(&self, fact: &Fact, operand: &Operand) -> Ternary {
         match fact {
             Fact::Text(text) => self.claim_text(text, operand, equal),
             Fact::Number(number) => Some(*number == self.number_operand(operand)?),
@@ -203,7 +203,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What a test of a claim says of a value.
-    pub fn fact(&self, fact: &Fact, test: &ClaimTest) -> Three {
+    pub fn fact(&self, fact: &Fact, test: &ClaimTest) -> Ternary {
         match fact {
             Fact::Absent => return (*test == ClaimTest::Absent).then_some(true),
             Fact::WrongType(_) | Fact::Elsewhere(_) => return None,
@@ -378,7 +378,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-impl Scene<'_> {
+impl Context<'_> {
     /// Whether a header or a query parameter may hold a secret, by its name or since tokens stand
     /// there: then no hint and no log shows what it holds.
     fn is_secret(&self, name: &str) -> bool {

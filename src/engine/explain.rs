@@ -1,7 +1,7 @@
 //! The trace of a decision: every test, its value, and why.
 
-use super::decide::scene;
-use super::eval::Scene;
+use super::decide::context;
+use super::eval::Context;
 use super::evidence::Evidence;
 use super::routed::{Routed, State};
 use crate::model::{Condition, ConditionKind};
@@ -22,7 +22,7 @@ pub struct Step {
 
 /// Every test that bears on a request, guards first; none where no condition was reached.
 pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<Step> {
-    let State::Open(open) = &routed.state else {
+    let State::Undecided(open) = &routed.state else {
         return Vec::new();
     };
     let facts = match evidence {
@@ -30,19 +30,19 @@ pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<St
         Evidence::Nothing => None,
         Evidence::Fault(_) => return Vec::new(),
     };
-    let scene = scene(routed, open, facts);
+    let context = context(routed, open, facts);
     let mut steps = Vec::new();
     for (condition, parameters) in open.conditions() {
-        let scene = Scene {
+        let context = Context {
             parameters,
-            ..scene
+            ..context
         };
-        scene.steps(condition, &mut steps);
+        context.steps(condition, &mut steps);
     }
     steps
 }
 
-impl Scene<'_> {
+impl Context<'_> {
     /// The tests of a condition, from left to right, each as the policy has it: with the `not`
     /// before it. What a `not` negates as a whole is a step of its own, and its tests follow.
     fn steps(&self, condition: &Condition, steps: &mut Vec<Step>) {

@@ -1,7 +1,7 @@
 //! What a request matched in a policy, for finding out which rules the tests have tried.
 
-use super::decide::scene;
-use super::eval::Scene;
+use super::decide::context;
+use super::eval::Context;
 use super::evidence::{Evidence, Fault};
 use super::index::RuleKind;
 use super::policy::Policy;
@@ -49,7 +49,7 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
             observed.preflight = true;
             return observed;
         }
-        State::Open(open) => open,
+        State::Undecided(open) => open,
     };
     observed.routes.clone_from(&open.routes);
     let facts = match evidence {
@@ -57,25 +57,25 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
         Evidence::Nothing if open.demand != Demand::Required => None,
         Evidence::Nothing | Evidence::Fault(_) => return observed,
     };
-    let scene = scene(routed, open, facts);
+    let context = context(routed, open, facts);
     observed.guards = open
         .guards
         .iter()
         .filter_map(|guard| {
-            let scene = Scene {
+            let context = Context {
                 parameters: &guard.parameters,
-                ..scene
+                ..context
             };
-            Some((*guard, scene.condition(guard.condition.as_ref()?)))
+            Some((*guard, context.condition(guard.condition.as_ref()?)))
         })
         .collect();
     for (condition, parameters) in open.conditions() {
-        let scene = Scene {
+        let context = Context {
             parameters,
-            ..scene
+            ..context
         };
         for (span, atom) in condition.atoms() {
-            observed.atoms.push((span, scene.atom(atom)));
+            observed.atoms.push((span, context.atom(atom)));
         }
     }
     observed

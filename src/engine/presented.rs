@@ -40,7 +40,7 @@ impl<'r> Routed<'_, 'r> {
     /// Several tokens, or one header that could be taken for several, are refused: the
     /// application might read another than the one that was checked.
     pub fn token(&self) -> Presented<'r> {
-        let (State::Open(open), Some(api)) = (&self.state, self.api()) else {
+        let (State::Undecided(open), Some(api)) = (&self.state, self.api()) else {
             return Presented::Absent;
         };
         if open.demand == Demand::None {
@@ -137,7 +137,7 @@ impl<'r> Routed<'_, 'r> {
 
     /// A place that is there, and empty, where no token was found.
     pub(super) fn empty_place(&self) -> Option<String> {
-        let (State::Open(open), Some(api)) = (&self.state, self.api()) else {
+        let (State::Undecided(open), Some(api)) = (&self.state, self.api()) else {
             return None;
         };
         let blank = |value: &[u8]| value.iter().all(|byte| *byte == b' ');

@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
-use super::eval::{Scene, Three};
+use super::eval::{Context, Ternary};
 use super::facts::{Fact, Scopes};
 use super::scopes::Bits;
 use crate::model::{Atom, ClaimTest, Condition, ConditionKind};
@@ -70,7 +70,7 @@ pub(super) struct Rest<'a> {
 }
 
 enum Node<'a> {
-    Known(Three),
+    Known(Ternary),
     And(Vec<Node<'a>>),
     Or(Vec<Node<'a>>),
     Not(Box<Node<'a>>),
@@ -82,30 +82,30 @@ enum Node<'a> {
     },
     LoginWithin {
         seconds: u64,
-        own: Three,
+        own: Ternary,
     },
     Class {
-        scene: Scene<'a>,
+        context: Context<'a>,
         test: &'a ClaimTest,
-        own: Three,
+        own: Ternary,
     },
 }
 
 impl<'a> Rest<'a> {
-    pub fn of(scene: &Scene<'a>, rules: &[(&'a Condition, &'a [PathParameter])]) -> Rest<'a> {
+    pub fn of(context: &Context<'a>, rules: &[(&'a Condition, &'a [PathParameter])]) -> Rest<'a> {
         let of_rule = |(condition, parameters): &(&'a Condition, &'a [PathParameter])| {
-            let scene = Scene {
+            let context = Context {
                 parameters,
-                ..*scene
+                ..*context
             };
-            Node::of(&scene, condition)
+            Node::of(&context, condition)
         };
         let mut root = Node::and(rules.iter().map(of_rule));
         // Only now, since most tests of scopes may stand beside one that settles the matter.
         let mut numbers = HashMap::new();
         let mut named = Vec::new();
         root.number(&mut numbers, &mut named);
-        let (have, scopes_missing) = match scene.facts.map(|facts| &facts.scopes) {
+        let (have, scopes_missing) = match context.facts.map(|facts| &facts.scopes) {
             Some(Scopes::Are(held)) => {
                 let numbered = named.iter().enumerate();
                 let have = numbered.filter(|(_, scope)| held.has(scope));
@@ -217,19 +217,21 @@ impl<'a> Rest<'a> {
 impl<'a> Node<'a> {
     /// A condition with everything evaluated that the search can't change. Nesting is bounded by
     /// the parser.
-    fn of(scene: &Scene<'a>, condition: &'a Condition) -> Node<'a> {
+    fn of(context: &Context<'a>, condition: &'a Condition) -> Node<'a> {
         match &condition.kind {
-            ConditionKind::And(parts) => Node::and(parts.iter().map(|part| Node::of(scene, part))),
-            ConditionKind::Or(parts) => Node::or(parts.iter().map(|part| Node::of(scene, part))),
-            ConditionKind::Not(inner) => match Node::of(scene, inner) {
+            ConditionKind::And(parts) => {
+                Node::and(parts.iter().map(|part| Node::of(context, part)))
+            }
+            ConditionKind::Or(parts) => Node::or(parts.iter().map(|part| Node::of(context, part))),
+            ConditionKind::Not(inner) => match Node::of(context, inner) {
                 Node::Known(value) => Node::Known(value.map(|value| !value)),
                 node => Node::Not(Box::new(node)),
             },
-            ConditionKind::Atom(atom) => Node::of_atom(scene, atom),
+            ConditionKind::Atom(atom) => Node::of_atom(context, atom),
         }
     }
 
-    fn of_atom(scene: &Scene<'a>, atom: &'a Atom) -> Node<'a> {
+    fn of_atom(context: &Context<'a>, atom: &'a Atom) -> Node<'a> {
         match atom {
             Atom::ScopeAny(named) => Node::Scopes {
                 named,
@@ -242,11 +244,11 @@ impl<'a> Node<'a> {
                 numbers: Bits::default(),
             },
             Atom::Claim(claim, test) => {
-                let own = scene.atom(atom);
+                let own = context.atom(atom);
                 match test.max_age() {
                     Some(seconds) => Node::LoginWithin { seconds, own },
-                    None if scene.claim_name(*claim) == Some("acr") => Node::Class {
-                        scene: *scene,
+                    None if context.claim_name(*claim) == Some("acr") => Node::Class {
+                        context: *context,
                         test,
                         own,
                     },
@@ -260,7 +262,7 @@ impl<'a> Node<'a> {
             | Atom::Method(_)
             | Atom::Address { .. }
             | Atom::Header(..)
-            | Atom::Query(..) => Node::Known(scene.atom(atom)),
+            | Atom::Query(..) => Node::Known(context.atom(atom)),
         }
     }
 
@@ -279,7 +281,7 @@ impl<'a> Node<'a> {
     fn joined(
         parts: impl Iterator<Item = Node<'a>>,
         settles: bool,
-    ) -> Result<Vec<Node<'a>>, Three> {
+    ) -> Result<Vec<Node<'a>>, Ternary> {
         let mut open = Vec::new();
         let mut missing = false;
         for part in parts {
@@ -335,7 +337,7 @@ impl<'a> Node<'a> {
     }
 
     /// What it comes to; `scopes` are `None` where they count as missing.
-    fn value(&self, scopes: Option<&Bits>, login: &Login) -> Three {
+    fn value(&self, scopes: Option<&Bits>, login: &Login) -> Ternary {
         let joined = |parts: &[Node<'a>], settles: bool| {
             let mut value = Some(!settles);
             for part in parts {
@@ -363,8 +365,8 @@ impl<'a> Node<'a> {
                 Some(age) => Some(age <= *seconds),
                 None => *own,
             },
-            Node::Class { scene, test, own } => match &login.class {
-                Some(class) => scene.fact(class, test),
+            Node::Class { context, test, own } => match &login.class {
+                Some(class) => context.fact(class, test),
                 None => *own,
             },
         }

@@ -50,12 +50,12 @@ pub(super) enum State<'p, 'r> {
     /// It is a CORS preflight that passes.
     Preflight { routes: Routes<'p> },
     /// Conditions decide.
-    Open(Box<Open<'p, 'r>>),
+    Undecided(Box<Undecided<'p, 'r>>),
 }
 
 /// A request that conditions decide.
 #[derive(Debug)]
-pub(super) struct Open<'p, 'r> {
+pub(super) struct Undecided<'p, 'r> {
     pub method: Method,
     pub path: NormalPath<'r>,
     pub reading: Reading<'p, 'r>,
@@ -113,7 +113,7 @@ impl<'p, 'r> Routed<'p, 'r> {
     /// Whether a token is needed to decide.
     pub fn demand(&self) -> Demand {
         match &self.state {
-            State::Open(open) => open.demand,
+            State::Undecided(open) => open.demand,
             _ => Demand::None,
         }
     }
@@ -172,7 +172,7 @@ impl<'p, 'r> Routed<'p, 'r> {
             .members
             .iter()
             .any(|member| member.api == matched.api.0 && member.labelled);
-        self.state = State::Open(Box::new(Open {
+        self.state = State::Undecided(Box::new(Undecided {
             method,
             path,
             reading: Reading::new(self.policy.names(), self.request, target.query),
@@ -260,7 +260,7 @@ struct Preflight<'p> {
     denied: Option<Span>,
 }
 
-impl Open<'_, '_> {
+impl Undecided<'_, '_> {
     /// What a parameter of a rule's path holds.
     pub(super) fn parameter(&self, parameter: &PathParameter) -> Option<&str> {
         let segment = self.path.segment(parameter.segment)?;
@@ -268,7 +268,7 @@ impl Open<'_, '_> {
     }
 }
 
-impl<'a> Open<'a, 'a> {
+impl<'a> Undecided<'a, 'a> {
     /// All conditions that must hold, guards first, each with the parameters of its own path.
     pub(super) fn conditions(
         &'a self,

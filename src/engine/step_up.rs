@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::iter;
 
 use super::decision::{Blame, Challenge};
-use super::eval::Scene;
+use super::eval::Context;
 use super::facts::Fact;
 use super::rest::{Budget, Login, Rest};
 use super::routed::Rules;
@@ -25,7 +25,7 @@ const MAX_AGES: usize = 16;
 
 /// Completes a challenge that scopes alone can't meet, and says in the hint what to do.
 pub(super) fn complete(
-    scene: &Scene<'_>,
+    context: &Context<'_>,
     all: &Rules<'_>,
     rest: &Rest<'_>,
     blame: &mut Blame,
@@ -38,7 +38,7 @@ pub(super) fn complete(
     if !asks {
         return;
     }
-    if let Some(wanted) = all_at_once(scene, all, rest, blame.reason, budget) {
+    if let Some(wanted) = all_at_once(context, all, rest, blame.reason, budget) {
         blame.challenge = wanted;
     }
     blame.hint.push_str(&advice(&blame.challenge));
@@ -47,7 +47,7 @@ pub(super) fn complete(
 /// What would let the request in; nothing where a new login and scopes can't do it, or the budget
 /// is too small to tell.
 fn all_at_once(
-    scene: &Scene<'_>,
+    context: &Context<'_>,
     all: &Rules<'_>,
     rest: &Rest<'_>,
     reason: Reason,
@@ -55,7 +55,7 @@ fn all_at_once(
 ) -> Option<Challenge> {
     let mut named = Named::default();
     for (condition, _) in all {
-        named.read(scene, condition);
+        named.read(context, condition);
     }
     let with = |age: Option<u64>, class: Option<&str>| {
         let login = Login {
@@ -129,10 +129,10 @@ struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    fn read(&mut self, scene: &Scene<'_>, condition: &'a Condition) {
+    fn read(&mut self, context: &Context<'_>, condition: &'a Condition) {
         for (claim, test) in condition.atoms().filter_map(|(_, atom)| atom.claim()) {
             self.ages.extend(test.max_age());
-            if scene.claim_name(claim) == Some("acr")
+            if context.claim_name(claim) == Some("acr")
                 && let Some((classes, _)) = test.strings()
             {
                 self.add_classes(classes);

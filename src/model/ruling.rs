@@ -60,7 +60,7 @@ impl Access {
     /// What is needed of the token. What is denied is as strict as can be.
     pub fn demand(&self) -> Demand {
         match self {
-            Access::Open { demand, .. } => *demand,
+            Access::Permitted { demand, .. } => *demand,
             Access::Denied => Demand::Required,
         }
     }
@@ -81,7 +81,7 @@ impl Route {
     pub fn denies(&self) -> bool {
         match self.access {
             Access::Denied => true,
-            Access::Open { .. } => false,
+            Access::Permitted { .. } => false,
         }
     }
 

@@ -230,7 +230,7 @@ fn items(policy: &Policy) -> BTreeMap<Key, Item> {
                     of_route(route, ApiId(id), model),
                 ),
             );
-            if let Access::Open {
+            if let Access::Permitted {
                 condition: Some(condition),
                 ..
             } = &route.access
@@ -272,7 +272,7 @@ fn items(policy: &Policy) -> BTreeMap<Key, Item> {
 
 /// What can come of a route.
 fn of_route(route: &Route, api: ApiId, model: &Model) -> &'static [Outcome] {
-    let Access::Open { demand, condition } = &route.access else {
+    let Access::Permitted { demand, condition } = &route.access else {
         return &[Outcome::Denied];
     };
     let public = *demand == Demand::None;

@@ -11,9 +11,9 @@ use super::super::cells::numbers::NumberQuestion;
 use super::super::cells::texts::TextQuestion;
 use super::super::vocabulary::{Ordered, Place, Relation, ValueId, View, Vocabulary};
 use super::texts::{Comparison, Text, compare, holds, whole};
-use super::{Inexact, Rule, Scene, Test, Token, Tree, negate};
+use super::{Context, Inexact, Rule, Test, Token, Tree, negate};
 
-impl Scene<'_> {
+impl Context<'_> {
     pub(super) fn claim(
         &self,
         token: Token,

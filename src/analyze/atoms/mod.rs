@@ -101,7 +101,7 @@ pub struct Token<'m> {
 
 /// In what light the conditions of one policy are read.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'m> {
+pub struct Context<'m> {
     /// The policy.
     pub model: &'m Model,
     /// The token, if one is looked at.
@@ -135,7 +135,7 @@ pub struct Rule<'m> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inexact(pub &'static str);
 
-impl Scene<'_> {
+impl Context<'_> {
     /// Reads a condition.
     pub fn tree(
         &self,

@@ -11,7 +11,7 @@ use super::super::cells::texts::TextQuestion;
 use super::super::vocabulary::{
     Fits, Part, Place, Relation, ValueId, View, Vocabulary, is_segment,
 };
-use super::{Inexact, Label, Rule, Scene, Test, Tree, negate};
+use super::{Context, Inexact, Label, Rule, Test, Tree, negate};
 
 /// A text of either side of a comparison.
 pub(super) enum Text {
@@ -23,7 +23,7 @@ pub(super) enum Text {
     Part(Part, View, bool),
 }
 
-impl Scene<'_> {
+impl Context<'_> {
     /// What a parameter of a rule's path holds.
     pub(super) fn path(&self, parameter: usize, rule: Rule, vocabulary: &mut Vocabulary) -> Text {
         let Some(parameter) = rule.parameters.get(parameter) else {

@@ -141,7 +141,7 @@ impl<'r, 'p> Region<'r, 'p> {
         vocabulary: &mut Vocabulary,
     ) -> Option<Answer> {
         let api = self.answering(side)?;
-        let scene = self.scene(side, case)?;
+        let context = self.context(side, case)?;
         let preflight = self.preflight.as_ref()?;
         let ruling = preflight.rulings.get(side).copied().flatten()?;
         let of_options = preflight.denied.get(side).copied().unwrap_or_default();
@@ -157,7 +157,7 @@ impl<'r, 'p> Region<'r, 'p> {
                 .iter()
                 .chain(of_options)
                 .filter(|(guard, _)| guard.denies())
-                .filter_map(|(guard, _)| scene.matches(&guard.path, vocabulary))
+                .filter_map(|(guard, _)| context.matches(&guard.path, vocabulary))
                 .collect(),
         })
     }

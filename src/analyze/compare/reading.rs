@@ -6,7 +6,7 @@ use crate::headers::{reads_as, same};
 use crate::model::Access;
 use crate::pattern::PathPattern;
 
-use super::super::atoms::{Inexact, Label, Matching, Rule, Scene, Tree};
+use super::super::atoms::{Context, Inexact, Label, Matching, Rule, Tree};
 use super::super::bdd::{Function, Store};
 use super::super::cells::texts::TextQuestion;
 use super::super::diagram::Diagrams;
@@ -37,7 +37,7 @@ pub(super) struct Reading {
 }
 
 impl<'r> Region<'r, '_> {
-    pub(super) fn scene(&self, side: usize, case: Option<&Case<'r>>) -> Option<Scene<'r>> {
+    pub(super) fn context(&self, side: usize, case: Option<&Case<'r>>) -> Option<Context<'r>> {
         let group = *self.groups.get(side)?;
         let ruling = self.rulings.get(side).copied().flatten();
         let token = if side == 0 {
@@ -45,7 +45,7 @@ impl<'r> Region<'r, '_> {
         } else {
             case.and_then(|case| case.new)
         };
-        Some(Scene {
+        Some(Context {
             model: group.model(),
             // What a policy does not look at, its rules do not see.
             token: token.filter(|_| self.needs_token(side)),
@@ -81,8 +81,8 @@ impl<'r> Region<'r, '_> {
         let mut vocabulary = Vocabulary::default();
         let mut conditions = [Vec::new(), Vec::new()];
         for (side, conditions) in conditions.iter_mut().enumerate() {
-            let (Some(scene), Some(ruling)) = (
-                self.scene(side, case),
+            let (Some(context), Some(ruling)) = (
+                self.context(side, case),
                 self.rulings.get(side).copied().flatten(),
             ) else {
                 continue;
@@ -94,7 +94,7 @@ impl<'r> Region<'r, '_> {
                 let matches = if *always {
                     Some(Vec::new())
                 } else {
-                    scene.matches(&guard.path, &mut vocabulary)
+                    context.matches(&guard.path, &mut vocabulary)
                 };
                 let Some(matches) = matches else {
                     continue;
@@ -106,13 +106,13 @@ impl<'r> Region<'r, '_> {
                 let tree = guard
                     .condition
                     .as_ref()
-                    .map(|condition| scene.tree(condition, rule, &mut vocabulary))
+                    .map(|condition| context.tree(condition, rule, &mut vocabulary))
                     .transpose()
                     .map_err(|what| inexact(&what))?;
                 conditions.push((Some(matches), tree));
             }
             for route in &ruling.routes {
-                let Access::Open {
+                let Access::Permitted {
                     condition: Some(condition),
                     ..
                 } = &route.access
@@ -123,7 +123,7 @@ impl<'r> Region<'r, '_> {
                     path: &route.path,
                     parameters: &route.parameters,
                 };
-                let tree = scene
+                let tree = context
                     .tree(condition, rule, &mut vocabulary)
                     .map_err(|what| inexact(&what))?;
                 conditions.push((None, Some(tree)));
@@ -132,15 +132,15 @@ impl<'r> Region<'r, '_> {
         let exceptions = exceptions
             .iter()
             .map(|(side, pattern)| {
-                self.scene(*side, case)
-                    .and_then(|scene| scene.matches(pattern, &mut vocabulary))
+                self.context(*side, case)
+                    .and_then(|context| context.matches(pattern, &mut vocabulary))
             })
             .collect();
         let validity = case.map(|case| Validity::ask(case, demands, base, &mut vocabulary));
         let preflight = self.read_preflight(case, &mut vocabulary);
         let paths = self
-            .scene(0, case)
-            .map(|scene| self.read_paths(&scene, &mut vocabulary))
+            .context(0, case)
+            .map(|context| self.read_paths(&context, &mut vocabulary))
             .unwrap_or_default();
         vocabulary.settle().map_err(|what| Stuck(what.to_owned()))?;
         Ok(Reading {
@@ -154,12 +154,12 @@ impl<'r> Region<'r, '_> {
     }
 
     /// What the paths that are looked at are, beside those of the region.
-    fn read_paths(&self, scene: &Scene<'_>, vocabulary: &mut Vocabulary) -> Vec<Matching> {
+    fn read_paths(&self, context: &Context<'_>, vocabulary: &mut Vocabulary) -> Vec<Matching> {
         match self.paths {
             None => Vec::new(),
-            Some(Paths::With(at)) => vec![Matching::There(scene.segment(at, vocabulary))],
+            Some(Paths::With(at)) => vec![Matching::There(context.segment(at, vocabulary))],
             Some(Paths::Slashed(at)) => {
-                let value = scene.segment(at, vocabulary);
+                let value = context.segment(at, vocabulary);
                 let question = vocabulary.ask_text(value, TextQuestion::Slash);
                 vec![Matching::Text(value, question)]
             }

@@ -123,7 +123,7 @@ impl Solver<'_> {
         most: usize,
     ) -> Result<Option<Solution>, Stuck> {
         for _ in 0..most {
-            if store.is_full() {
+            if store.has_overflowed() {
                 return Err(Stuck(format!(
                     "more than {} nodes of decision diagrams",
                     store.limit()

@@ -55,7 +55,7 @@ pub struct WishedToken {
 
 /// Guesses for a route, the plainest first.
 pub fn wishes(model: &Model, api: &Api, guards: &[&Guard], route: &Route, now: i64) -> Vec<Wish> {
-    let crate::model::Access::Open { demand, condition } = &route.access else {
+    let crate::model::Access::Permitted { demand, condition } = &route.access else {
         return Vec::new();
     };
     let mut conditions: Vec<(&Condition, &[PathParameter])> = Vec::new();

@@ -139,7 +139,7 @@ fn read_by_api(api: &Api, read: &mut BTreeSet<String>) {
         read.insert("access-control-request-headers".to_owned());
     }
     for route in &api.routes {
-        if let Access::Open {
+        if let Access::Permitted {
             condition: Some(condition),
             ..
         } = &route.access

@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::fetch::{Fetcher, Named};
-use super::trouble::Trouble;
+use super::fetch_error::FetchError;
 
 /// The part of a provider's metadata that matters here.
 #[derive(Debug, serde::Deserialize)]
@@ -15,25 +15,29 @@ struct Metadata {
 /// Why one well-known place does not tell.
 enum Untold {
     /// There is no metadata; the other place may have it.
-    Absent(Trouble),
+    Absent(FetchError),
     /// There is no use in asking on.
-    Final(Trouble),
+    Final(FetchError),
 }
 
 /// Where the keys of an issuer are.
-pub async fn jwks_uri(fetcher: &Fetcher, issuer: &str, named: &Named) -> Result<String, Trouble> {
+pub async fn jwks_uri(
+    fetcher: &Fetcher,
+    issuer: &str,
+    named: &Named,
+) -> Result<String, FetchError> {
     let first = match ask(fetcher, &openid(issuer), issuer, named).await {
         Ok(uri) => return Ok(uri),
-        Err(Untold::Final(trouble)) => return Err(trouble),
-        Err(Untold::Absent(trouble)) => trouble,
+        Err(Untold::Final(error)) => return Err(error),
+        Err(Untold::Absent(error)) => error,
     };
     let Some(second) = oauth(issuer) else {
         return Err(first);
     };
     match ask(fetcher, &second, issuer, named).await {
         Ok(uri) => Ok(uri),
-        Err(Untold::Final(trouble)) => Err(trouble),
-        Err(Untold::Absent(second)) => Err(Trouble::Useless(format!(
+        Err(Untold::Final(error)) => Err(error),
+        Err(Untold::Absent(second)) => Err(FetchError::Useless(format!(
             "`{issuer}` has no metadata: {first}, and {second}; \
              `keys url` in the policy can name the key set itself"
         ))),
@@ -41,32 +45,29 @@ pub async fn jwks_uri(fetcher: &Fetcher, issuer: &str, named: &Named) -> Result<
 }
 
 async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, named: &Named) -> Result<String, Untold> {
-    let document = fetcher
-        .get(url, named)
-        .await
-        .map_err(|trouble| match trouble {
-            Trouble::Unreached(_) => Untold::Final(trouble),
-            Trouble::Useless(_) => Untold::Absent(trouble),
-        })?;
+    let document = fetcher.get(url, named).await.map_err(|error| match error {
+        FetchError::Unreached(_) => Untold::Final(error),
+        FetchError::Useless(_) => Untold::Absent(error),
+    })?;
     let metadata: Metadata = serde_json::from_slice(&document.bytes).map_err(|error| {
         // The error's own words may hold what came, at any length.
         let (line, column) = (error.line(), error.column());
         let sentence =
             format!("`{url}` is no metadata of a provider (line {line}, column {column})");
-        Untold::Absent(Trouble::Useless(sentence))
+        Untold::Absent(FetchError::Useless(sentence))
     })?;
     // OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3: or one provider could speak
     // for another.
     let found = &metadata.issuer;
     if found != issuer {
-        return Err(Untold::Final(Trouble::Useless(format!(
+        return Err(Untold::Final(FetchError::Useless(format!(
             "`{url}` is the metadata of {}, not of `{issuer}`; \
              the issuer's `url` in the policy must be the same to the letter",
             crate::text::quoted(found)
         ))));
     }
     metadata.jwks_uri.ok_or_else(|| {
-        Untold::Final(Trouble::Useless(format!(
+        Untold::Final(FetchError::Useless(format!(
             "`{url}` names no `jwks_uri`; `keys url` in the policy can name the key set itself"
         )))
     })

@@ -8,8 +8,8 @@ use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use super::address::{Reach, is_loopback_name};
 use super::client::{self, ClientError};
+use super::fetch_error::{FetchError, Way};
 use super::freshness;
-use super::trouble::{Trouble, Way};
 use crate::daemon::config;
 
 /// How many redirects are followed: moved once, and once more to the canonical name.
@@ -129,7 +129,7 @@ impl Fetcher {
     }
 
     /// Fetches a document, following redirects as far as the policy's own URL lets them lead.
-    pub async fn get(&self, url: &str, named: &Named) -> Result<Document, Trouble> {
+    pub async fn get(&self, url: &str, named: &Named) -> Result<Document, FetchError> {
         let url = read_url(url)?;
         tokio::time::timeout(self.way.timeout, self.follow(url.clone(), named))
             .await
@@ -138,7 +138,7 @@ impl Fetcher {
 
     /// Asks once and takes any answer: no redirect is followed. Addresses, time and size are
     /// bounded as for a document; the caller has to judge the answer.
-    pub async fn ask(&self, url: &str, named: &Named, ask: Ask) -> Result<Reply, Trouble> {
+    pub async fn ask(&self, url: &str, named: &Named, ask: Ask) -> Result<Reply, FetchError> {
         let url = read_url(url)?;
         let mut response = self.send(&url, named, ask).await?;
         Ok(Reply {
@@ -153,7 +153,7 @@ impl Fetcher {
         self.reach.plain.contains(host)
     }
 
-    async fn follow(&self, mut url: Url, named: &Named) -> Result<Document, Trouble> {
+    async fn follow(&self, mut url: Url, named: &Named) -> Result<Document, FetchError> {
         for _ in 0..=REDIRECTS {
             let mut response = self.send(&url, named, Ask::document()).await?;
             if !response.status().is_redirection() {
@@ -172,15 +172,15 @@ impl Fetcher {
                 .filter(|location| location.len() <= MAX_URL_BYTES)
                 .and_then(|location| url.join(location).ok())
                 .ok_or_else(|| {
-                    Trouble::Useless(format!("`{url}` redirects without saying where to"))
+                    FetchError::Useless(format!("`{url}` redirects without saying where to"))
                 })?;
         }
-        Err(Trouble::Useless(format!(
+        Err(FetchError::Useless(format!(
             "more than {REDIRECTS} redirects, the last to `{url}`"
         )))
     }
 
-    async fn send(&self, url: &Url, named: &Named, ask: Ask) -> Result<Response, Trouble> {
+    async fn send(&self, url: &Url, named: &Named, ask: Ask) -> Result<Response, FetchError> {
         self.check(url, named)?;
         self.client
             .request(ask.method, url.clone())
@@ -192,8 +192,8 @@ impl Fetcher {
     }
 
     /// Whether a URL may be asked at all, as far as that can be seen by it.
-    fn check(&self, url: &Url, named: &Named) -> Result<(), Trouble> {
-        let refused = |why: String| Err(Trouble::Unreached(why));
+    fn check(&self, url: &Url, named: &Named) -> Result<(), FetchError> {
+        let refused = |why: String| Err(FetchError::Unreached(why));
         let Some(host) = url.host_str() else {
             return refused(format!("`{url}` names no host"));
         };
@@ -222,9 +222,9 @@ impl Fetcher {
             .or_else(|why| refused(why.to_string()))
     }
 
-    async fn body(&self, url: &Url, response: &mut Response) -> Result<Vec<u8>, Trouble> {
+    async fn body(&self, url: &Url, response: &mut Response) -> Result<Vec<u8>, FetchError> {
         let too_large = || {
-            Trouble::Useless(format!(
+            FetchError::Useless(format!(
                 "`{url}` answers with more than {} bytes (`keys.max_bytes`)",
                 self.max_bytes
             ))
@@ -264,37 +264,37 @@ impl Ask {
     }
 }
 
-fn read_url(url: &str) -> Result<Url, Trouble> {
+fn read_url(url: &str) -> Result<Url, FetchError> {
     if url.len() > MAX_URL_BYTES {
-        return Err(Trouble::Useless(format!(
+        return Err(FetchError::Useless(format!(
             "a URL of {} bytes, and at most {MAX_URL_BYTES} are asked",
             url.len()
         )));
     }
     Url::parse(url).map_err(|error| {
         let url = crate::text::quoted(url);
-        Trouble::Useless(format!("{url} is not a URL: {error}"))
+        FetchError::Useless(format!("{url} is not a URL: {error}"))
     })
 }
 
 /// Whether an answer can be a JSON document, before its body is read.
-fn useful(url: &Url, response: &Response) -> Result<(), Trouble> {
+fn useful(url: &Url, response: &Response) -> Result<(), FetchError> {
     let status = response.status();
     if status != StatusCode::OK {
-        return Err(Trouble::Useless(format!("`{url}` answers {status}")));
+        return Err(FetchError::Useless(format!("`{url}` answers {status}")));
     }
     let text = |name: header::HeaderName| {
         let value = response.headers().get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     if let Some(coding) = text(header::CONTENT_ENCODING).filter(|coding| coding != "identity") {
-        return Err(Trouble::Useless(format!(
+        return Err(FetchError::Useless(format!(
             "`{url}` answers in the encoding {}, which was not asked for",
             crate::text::quoted(&coding)
         )));
     }
     match text(header::CONTENT_TYPE) {
-        Some(kind) if !may_be_json(&kind) => Err(Trouble::Useless(format!(
+        Some(kind) if !may_be_json(&kind) => Err(FetchError::Useless(format!(
             "`{url}` answers with {}, not with JSON",
             crate::text::quoted(&kind)
         ))),

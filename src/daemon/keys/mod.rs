@@ -8,12 +8,12 @@ mod address;
 mod client;
 mod discover;
 mod fetch;
+mod fetch_error;
 mod freshness;
 mod plain;
 mod schedule;
 mod source;
 mod tenants;
-mod trouble;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -27,10 +27,10 @@ use tokio::time::Instant;
 
 pub use client::ClientError;
 pub use fetch::{Ask, Document, Fetcher, Named, Reply};
+pub use fetch_error::FetchError;
 pub use plain::{PlainHttp, over_plain_http};
 pub use source::{Awaited, Places, Source, Together};
 pub use tenants::Tenants;
-pub use trouble::Trouble;
 pub use waiting::{Room, Seat};
 
 use crate::daemon::caught::caught;
@@ -322,7 +322,7 @@ async fn refresh(
         // A panic over what came would be the end of this task, and of these keys with it.
         let result = caught(fetch(&shared.origin.place, &fetcher))
             .await
-            .unwrap_or_else(|| Err(Trouble::Useless("a fault inside portcullis".to_owned())));
+            .unwrap_or_else(|| Err(FetchError::Useless("a fault inside portcullis".to_owned())));
         metrics.key_refresh(issuer, result.is_ok());
         let wait = match result {
             Ok((keys, fresh)) => {
@@ -342,19 +342,19 @@ async fn refresh(
                 wait
             }
             // A token has named a tenant that may not even be one: nobody tries again unasked.
-            Err(trouble) if tenant.is_some() && shared.latest.load().is_none() => {
-                tracing::info!(%issuer, tenant = named, "no keys for this tenant: {trouble}");
+            Err(error) if tenant.is_some() && shared.latest.load().is_none() => {
+                tracing::info!(%issuer, tenant = named, "no keys for this tenant: {error}");
                 progress.send_modify(|progress| progress.ended += 1);
                 return;
             }
-            Err(trouble) => {
+            Err(error) => {
                 failures = failures.saturating_add(1);
                 let wait = schedule::after_failure(failures, luck());
                 tracing::warn!(
                     %issuer,
                     tenant = named,
                     again_in_ms = wait.as_millis(),
-                    "keys can't be fetched: {trouble} ({})",
+                    "keys can't be fetched: {error} ({})",
                     shared.meanwhile(),
                 );
                 wait
@@ -384,7 +384,7 @@ impl Shared {
 pub async fn fetch(
     place: &Place,
     fetcher: &Fetcher,
-) -> Result<(KeySet, Option<Duration>), Trouble> {
+) -> Result<(KeySet, Option<Duration>), FetchError> {
     let (named, discovered);
     let url = match place {
         Place::Url(url) => {
@@ -403,7 +403,7 @@ pub async fn fetch(
     };
     let document = fetcher.get(url, &named).await?;
     let keys = crate::keys::parse(&document.bytes, Provenance::Published)
-        .map_err(|fault| Trouble::Useless(format!("`{}`: {fault}", document.url)))?;
+        .map_err(|fault| FetchError::Useless(format!("`{}`: {fault}", document.url)))?;
     Ok((keys, document.fresh))
 }
 

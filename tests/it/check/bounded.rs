@@ -186,7 +186,7 @@ api a {
     let model = set.checked.model.expect("a policy without errors");
     let mut found = Vec::new();
     for route in model.apis.iter().flat_map(|api| &api.routes) {
-        if let Access::Open {
+        if let Access::Permitted {
             condition: Some(condition),
             ..
         } = &route.access

@@ -36,7 +36,7 @@ fn route<'m>(model: &'m Model, name: &str) -> &'m Route {
 
 fn condition(route: &Route) -> &Condition {
     match &route.access {
-        Access::Open {
+        Access::Permitted {
             condition: Some(condition),
             ..
         } => condition,
@@ -138,14 +138,14 @@ fn lines_become_routes_and_blocks_become_guards() {
     );
     assert!(matches!(
         route(&model, "GET /articles").access,
-        Access::Open {
+        Access::Permitted {
             demand: Demand::Optional,
             condition: None
         }
     ));
     assert!(matches!(
         route(&model, "GET /admin/reports/{name}.csv").access,
-        Access::Open {
+        Access::Permitted {
             demand: Demand::Required,
             condition: None
         }

@@ -153,7 +153,7 @@ proptest! {
         let model = policy.model();
         let api = &model.apis[0];
         let route = &api.routes[0];
-        let Access::Open { condition: Some(whole), .. } = &route.access else {
+        let Access::Permitted { condition: Some(whole), .. } = &route.access else {
             panic!("it has a condition");
         };
         let ConditionKind::Or(parts) = &whole.kind else {

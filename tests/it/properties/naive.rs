@@ -62,7 +62,7 @@ pub fn allows(model: &Model, asked: &Asked) -> bool {
     let demand = answering
         .iter()
         .map(|route| match &route.access {
-            Access::Open { demand, .. } => *demand,
+            Access::Permitted { demand, .. } => *demand,
             Access::Denied => Demand::Required,
         })
         .max();
@@ -94,11 +94,11 @@ pub fn allows(model: &Model, asked: &Asked) -> bool {
         claims,
     };
     let routes_hold = answering.iter().all(|route| match &route.access {
-        Access::Open {
+        Access::Permitted {
             condition: Some(condition),
             ..
         } => scene.condition(condition, &route.parameters) == Some(true),
-        Access::Open {
+        Access::Permitted {
             condition: None, ..
         } => true,
         Access::Denied => false,

@@ -15,7 +15,7 @@ use super::address::Unresolved;
 
 /// Why a document was not got.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum FetchError {
     /// Nobody answered, or in time, or nobody that may be asked: another path of the same host
     /// fares no better.
     Unreached(String),
@@ -23,14 +23,14 @@ pub enum Trouble {
     Useless(String),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Trouble::Unreached(sentence) | Trouble::Useless(sentence)) = self;
+        let (FetchError::Unreached(sentence) | FetchError::Useless(sentence)) = self;
         f.write_str(sentence)
     }
 }
 
-impl Error for Trouble {}
+impl Error for FetchError {}
 
 /// Which way requests go, as far as it matters to who reads why one failed.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub struct Way {
 
 impl Way {
     /// A request that was not answered in time.
-    pub fn late(&self, url: &Url) -> Trouble {
+    pub fn late(&self, url: &Url) -> FetchError {
         self.unreached(
             url,
             &format!("no complete answer within {:?}", self.timeout),
@@ -53,28 +53,28 @@ impl Way {
     }
 
     /// A request that failed.
-    pub fn failed(&self, url: &Url, error: &reqwest::Error) -> Trouble {
+    pub fn failed(&self, url: &Url, error: &reqwest::Error) -> FetchError {
         if error.is_timeout() {
             return self.late(url);
         }
         let (cause, advice) = cause(error);
         match advice {
             Advice::Reach => self.unreached(url, &cause),
-            Advice::None => Trouble::Unreached(format!("{}: {cause}", self.asked(url))),
+            Advice::None => FetchError::Unreached(format!("{}: {cause}", self.asked(url))),
             Advice::Do(advice) => {
-                Trouble::Unreached(format!("{}: {cause}; {advice}", self.asked(url)))
+                FetchError::Unreached(format!("{}: {cause}; {advice}", self.asked(url)))
             }
         }
     }
 
-    fn unreached(&self, url: &Url, cause: &str) -> Trouble {
+    fn unreached(&self, url: &Url, cause: &str) -> FetchError {
         let asked = self.asked(url);
         let advice = if self.proxy.is_none() && self.environment {
             "; `HTTPS_PROXY` in the environment is ignored: name the proxy in `keys.proxy`"
         } else {
             ""
         };
-        Trouble::Unreached(format!("{asked}: {cause}{advice}"))
+        FetchError::Unreached(format!("{asked}: {cause}{advice}"))
     }
 
     fn asked(&self, url: &Url) -> String {
