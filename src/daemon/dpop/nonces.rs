@@ -7,6 +7,9 @@
 //!
 //! A process that remembers used proofs itself accepts only nonces given since it started: it
 //! can't know which proofs were used with older ones.
+//!
+//! What a nonce says can be read without the key, so a nonce of a process that is gone still tells
+//! its age. That is only ever a reason to refuse it; accepting one takes the code.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
@@ -86,17 +89,14 @@ impl Giver {
         }
     }
 
-    /// When a nonce was given and for how many milliseconds; `None` for one of others.
-    fn read(&self, nonce: &str) -> Option<(u64, u64)> {
-        let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
+    /// What a nonce says; `None` for one that wasn't made with this key.
+    fn read(&self, nonce: &str) -> Option<Statement> {
+        let bytes = decoded(nonce)?;
         let (says, code) = bytes.split_first_chunk::<SAYS>()?;
         let expected = self.code(says);
-        // First of all, and in constant time: nothing that an attacker wrote is parsed as a time,
-        // and the code can't be guessed byte by byte.
+        // In constant time, so that the code can't be guessed byte by byte.
         verify_slices_are_equal(code, expected.as_ref().get(..CODE)?).ok()?;
-        let (given, rest) = says.split_first_chunk::<8>()?;
-        let lifetime = rest.first_chunk::<8>()?;
-        Some((u64::from_be_bytes(*given), u64::from_be_bytes(*lifetime)))
+        Statement::of(says)
     }
 
     fn code(&self, says: &[u8]) -> hmac::Tag {
@@ -104,6 +104,27 @@ impl Giver {
         context.update(DOMAIN);
         context.update(says);
         context.sign()
+    }
+}
+
+/// The bytes of a nonce, if it has the form of ours.
+fn decoded(nonce: &str) -> Option<[u8; SAYS + CODE]> {
+    URL_SAFE_NO_PAD.decode(nonce).ok()?.try_into().ok()
+}
+
+/// What a nonce says about itself, in milliseconds.
+struct Statement {
+    given: u64,
+    lifetime: u64,
+}
+
+impl Statement {
+    fn of(says: &[u8; SAYS]) -> Option<Statement> {
+        let (given, rest) = says.split_first_chunk::<8>()?;
+        Some(Statement {
+            given: u64::from_be_bytes(*given),
+            lifetime: u64::from_be_bytes(*rest.first_chunk::<8>()?),
+        })
     }
 }
 
@@ -158,20 +179,32 @@ impl At<'_> {
     }
 }
 
+impl At<'_> {
+    /// Whether a nonce that says this is accepted now, if it is genuine.
+    fn accepts(&self, said: &Statement) -> bool {
+        // A shorter lifetime in the configuration counts at once.
+        let lasts = said.lifetime.min(self.lifetime);
+        said.given >= self.giver.since
+            && said.given <= self.now.saturating_add(AHEAD)
+            && said
+                .given
+                .checked_add(lasts)
+                .is_some_and(|until| self.now <= until)
+    }
+}
+
 impl Nonces for At<'_> {
     fn good_until(&self, nonce: &str) -> Option<f64> {
-        let (given, lifetime) = self.giver.read(nonce)?;
-        // A shorter lifetime in the configuration counts at once. The proof is remembered for the
-        // nonce's own all the same, should the configuration change back.
-        let until = given.checked_add(lifetime)?;
-        let good = given >= self.giver.since
-            && given <= self.now.saturating_add(AHEAD)
-            && self.now <= given.checked_add(lifetime.min(self.lifetime))?;
-        good.then_some(until as f64 / 1000.0)
+        let said = self.giver.read(nonce)?;
+        // The proof is remembered for the nonce's own lifetime, should the configuration change
+        // back to it.
+        let until = said.given.checked_add(said.lifetime)?;
+        self.accepts(&said).then_some(until as f64 / 1000.0)
     }
 
-    fn is_own(&self, nonce: &str) -> bool {
-        self.giver.read(nonce).is_some()
+    fn is_outdated(&self, nonce: &str) -> bool {
+        let says = decoded(nonce).and_then(|bytes| Statement::of(bytes.first_chunk()?));
+        says.is_some_and(|said| !self.accepts(&said))
     }
 
     fn asked(&self) -> Asked {
@@ -200,7 +233,7 @@ mod tests {
         }
         for now in [NOW - 60.0, until + 1.0] {
             assert_eq!(giver.at(now, 300).good_until(&nonce), None, "{now}");
-            assert!(giver.at(now, 300).is_own(&nonce), "{now}");
+            assert!(giver.at(now, 300).is_outdated(&nonce), "{now}");
         }
     }
 
@@ -233,7 +266,7 @@ mod tests {
             let new = start(started);
             for nonce in &given {
                 assert_eq!(new.at(started, 300).good_until(nonce), None, "{started}");
-                assert!(new.at(started, 300).is_own(nonce), "{started}");
+                assert!(new.at(started, 300).is_outdated(nonce), "{started}");
             }
             for later in [0.0, 1.0, 29.0, 300.0] {
                 let at = new.at(started + later, 300);
@@ -259,8 +292,31 @@ mod tests {
         let long = URL_SAFE_NO_PAD.encode([&bytes[..], &[0]].concat());
         for wrong in ["", "a", "AAAA", &short, &long, &format!("{nonce}=")] {
             assert_eq!(at.good_until(wrong), None, "{wrong}");
-            assert!(!at.is_own(wrong), "{wrong}");
+            assert!(!at.is_outdated(wrong), "{wrong}");
         }
+    }
+
+    /// A process that starts with another key, and without asking for nonces, doesn't know which
+    /// proofs were used with the nonces of the one before.
+    #[test]
+    fn a_nonce_of_a_process_that_is_gone_is_outdated() {
+        let giver = || Giver::of_this_process().expect("random numbers");
+        let old = giver();
+        let (nonce, started) = (old.at(NOW, 300).next(), NOW + 60.0);
+        let new = giver().since(started);
+        for later in [0.0, 120.0, 1e6] {
+            assert!(new.at(started + later, 300).is_outdated(&nonce), "{later}");
+        }
+        // Without a time of start, where a server remembers proofs: once its lifetime is over.
+        let shared = giver();
+        assert!(!shared.at(NOW + 200.0, 300).is_outdated(&nonce));
+        assert!(shared.at(NOW + 301.0, 300).is_outdated(&nonce));
+        // Another daemon gave it after this one had started: a client that both serve isn't sent
+        // from one to the other.
+        let beside = old.at(started + 60.0, 300).next();
+        let at = new.at(started + 90.0, 300);
+        assert!(!at.is_outdated(&beside));
+        assert_eq!(at.good_until(&beside), None);
     }
 
     #[test]

@@ -57,8 +57,9 @@ pub trait Nonces: std::fmt::Debug + Send + Sync {
     /// Until when a nonce is good, as a NumericDate; `None` for one that is not.
     fn good_until(&self, nonce: &str) -> Option<f64>;
 
-    /// Whether a nonce was given by these, good or not.
-    fn is_own(&self, nonce: &str) -> bool;
+    /// Whether a nonce, given by these or by others of their kind, says itself that it is no longer
+    /// accepted. One that isn't outdated need not be genuine.
+    fn is_outdated(&self, nonce: &str) -> bool;
 
     /// What a proof must have of them.
     fn asked(&self) -> Asked;
@@ -71,7 +72,7 @@ pub enum Asked {
     InsteadOfTheClock,
     /// A nonce, and the client's clock has to be right as well.
     BesideTheClock,
-    /// No nonce. One of our own must be good all the same: a proof that was used while nonces
+    /// No nonce. One that is outdated is refused all the same: a proof that was used while nonces
     /// replaced the clock is remembered until its nonce ends, and may be dated later.
     Nothing,
 }

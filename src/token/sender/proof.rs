@@ -240,10 +240,7 @@ impl<'j> Claims<'j> {
             Some(nonces) => match nonces.asked() {
                 Asked::InsteadOfTheClock => return self.nonce_until(nonces),
                 Asked::BesideTheClock => Some(self.nonce_until(nonces)?),
-                Asked::Nothing if self.nonce.is_some_and(|nonce| nonces.is_own(nonce)) => {
-                    Some(self.nonce_until(nonces)?)
-                }
-                Asked::Nothing => None,
+                Asked::Nothing => self.optional_nonce_until(nonces)?,
             },
             None => None,
         };
@@ -266,22 +263,33 @@ impl<'j> Claims<'j> {
         Ok(until.map_or(by_the_clock, |until| until.max(by_the_clock)))
     }
 
+    /// Until when its nonce is good, where it needs none.
+    fn optional_nonce_until(&self, nonces: &dyn Nonces) -> Result<Option<f64>, Fault> {
+        match self.nonce {
+            Some(nonce) if nonces.is_outdated(nonce) => Err(self.wants_nonce()),
+            Some(nonce) => Ok(nonces.good_until(nonce)),
+            None => Ok(None),
+        }
+    }
+
     /// Until when its nonce is good.
     fn nonce_until(&self, nonces: &dyn Nonces) -> Result<f64, Fault> {
         self.nonce
             .and_then(|nonce| nonces.good_until(nonce))
-            .ok_or_else(|| {
-                let what = match self.nonce {
-                    None => "has no `nonce`",
-                    Some(_) => "has an invalid or expired `nonce`",
-                };
-                let mut fault = invalid(format!(
-                    "the DPoP proof {what}: make another with the nonce in the header \
-                    `DPoP-Nonce` of this response"
-                ));
-                fault.proof = Some(ProofError::NonceWanted);
-                fault
-            })
+            .ok_or_else(|| self.wants_nonce())
+    }
+
+    fn wants_nonce(&self) -> Fault {
+        let what = match self.nonce {
+            None => "has no `nonce`",
+            Some(_) => "has an invalid or expired `nonce`",
+        };
+        let mut fault = invalid(format!(
+            "the DPoP proof {what}: make another with the nonce in the header `DPoP-Nonce` of this \
+            response"
+        ));
+        fault.proof = Some(ProofError::NonceWanted);
+        fault
     }
 }
 

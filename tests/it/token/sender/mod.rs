@@ -177,8 +177,8 @@ impl Nonces for Anything {
         (nonce == "good").then_some(NOW + 300.0)
     }
 
-    fn is_own(&self, nonce: &str) -> bool {
-        ["good", "old"].contains(&nonce)
+    fn is_outdated(&self, nonce: &str) -> bool {
+        nonce == "old"
     }
 
     fn asked(&self) -> Asked {
