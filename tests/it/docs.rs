@@ -198,11 +198,11 @@ fn the_reference_has_the_limits() {
         ),
         ("routes", grouped(limits::MAX_ROUTES)),
         (
-            "guards, each `under` condition included, once for each API",
+            "guards, including `under` conditions, counted once for each API",
             grouped(limits::MAX_GUARDS),
         ),
         (
-            "tests in one condition, `let`s written out",
+            "tests in one condition, with its `let`s expanded",
             format!(
                 "{}, nested {} deep",
                 grouped(limits::MAX_ATOMS),
