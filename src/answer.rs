@@ -1,7 +1,7 @@
 //! Turns a decision into an answer for the client: status, challenge, body.
 //!
-//! Adapters differ in what they can carry, so each takes what its proxy can pass on. What is said,
-//! and how much of it, is decided here.
+//! Adapters differ in what their proxies can pass on, so each takes the parts that it can use. This
+//! module decides what a denial says, and how much.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -16,12 +16,12 @@ use crate::text::clean;
 /// How much a denial says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Explain {
-    /// The status, and what the protocols demand.
+    /// The status, and what the protocols require.
     None,
-    /// The reason, too.
+    /// Also the reason.
     #[default]
     Reason,
-    /// The hint, too: it may name what the policy asks for and what the token holds.
+    /// Also the hint, which may name what the policy requires and what the token contains.
     Full,
 }
 
@@ -29,16 +29,16 @@ pub enum Explain {
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The header that names the reason; `allowed` on an allow.
 pub const REASON_HEADER: &str = "x-portcullis-reason";
-/// The header that holds the decision's number.
+/// The header with the decision's identifier.
 pub const DECISION_HEADER: &str = "x-portcullis-decision";
 
-/// The header that tells a proxy to answer a preflight with what it got, since the application is
-/// not to see it. Only portcullis' own answers count.
+/// The header that tells a proxy to answer a preflight itself instead of passing it to the
+/// application. Only portcullis' own answers count.
 pub const PREFLIGHT_HEADER: &str = "x-portcullis-preflight";
-/// Its one value.
+/// The only value of that header.
 pub const ANSWERED: &str = "answered";
 
-/// The answer to a request, as HTTP has it.
+/// The HTTP answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
@@ -49,12 +49,12 @@ pub struct Answer {
     pub body: Option<Vec<u8>>,
 }
 
-/// Puts a decision into an answer.
+/// Turns a decision into an answer.
 ///
-/// `carried` is the status that stands for another where a proxy can't carry all of them: the body
-/// has the one that the answer has (RFC 9457, section 3.1.2). `docs` is the URL below which each
-/// reason has its page. `resource_metadata` is the URL of the
-/// API's protected resource metadata, where it is served (RFC 9728, section 5.1).
+/// `carried` replaces the status for proxies that can't pass on every status. The body has the same
+/// status as the answer (RFC 9457, section 3.1.2). `docs` is the URL of the folder with a page for
+/// each reason. `resource_metadata` is the URL of the API's protected resource metadata, if it is
+/// served (RFC 9728, section 5.1).
 pub fn answer(
     decision: &Decision<'_>,
     explain: Explain,
@@ -111,8 +111,8 @@ fn denial_headers(
 
 /// `WWW-Authenticate` (RFC 6750, section 3; RFC 9449, section 7.1; RFC 9470, section 3).
 ///
-/// Where a token can be sent by two schemes, a 401 names both, in one field: a proxy may pass on
-/// no more. What is wrong stands in the challenge of the scheme that was used.
+/// If a token can be sent with two schemes, a 401 names both, in one field, since a proxy may pass
+/// on only one. The error is in the challenge of the scheme that was used.
 fn challenge(
     denial: &Denial<'_>,
     explain: Explain,
@@ -122,7 +122,8 @@ fn challenge(
     let error = match (reason, denial.proof_error()) {
         // Without a token there is no error to name (RFC 6750, section 3.1).
         (Reason::TokenMissing, _) => None,
-        // Its challenge may name a scope too (RFC 9470, section 3), that of a scope no login.
+        // This challenge may name a scope too (RFC 9470, section 3). A challenge for a scope alone
+        // requires no login.
         (Reason::AuthenticationTooOld | Reason::AuthenticationTooWeak, _) => {
             Some("insufficient_user_authentication")
         }
@@ -164,7 +165,7 @@ fn challenge(
     Some(header)
 }
 
-/// What is wrong and what would do, as parameters of a challenge.
+/// The error and the requirements, as parameters of a challenge.
 fn faults(
     denial: &Denial<'_>,
     error: Option<&str>,
@@ -198,8 +199,8 @@ fn faults(
     }
 }
 
-/// The body of a denial (RFC 9457). Where the reason may not be said, `about:blank` says that it
-/// means what its status means.
+/// The body of a denial (RFC 9457). If the reason must not be revealed, the type `about:blank` says
+/// that the problem is what its status means.
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: Cow<'static, str>,
@@ -207,19 +208,19 @@ struct Problem<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    /// What whoever wrote the client should do next, whatever the policy.
+    /// What the client's developer should do next, whatever the policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
-    /// The command that tells more to those who have this program.
+    /// The command that explains the reason, for people who have this program.
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<String>,
     decision_id: &'a str,
 }
 
-/// The page of a reason, as the type of a problem: below `docs`, or without it a name that is the
-/// same everywhere, and that no client takes for a page (RFC 9457, section 3.1.1).
+/// The page of a reason, as the type of a problem: below `docs` or, without it, a URN, which is the
+/// same everywhere and can't be mistaken for a web page (RFC 9457, section 3.1.1).
 pub fn page(docs: Option<&str>, code: &str) -> String {
     match docs {
         Some(docs) => format!("{}/{code}", docs.trim_end_matches('/')),
@@ -255,61 +256,61 @@ fn problem(
     serde_json::to_vec(&problem).unwrap_or_default()
 }
 
-/// A decision as `why --format json` and `POST /v1/check` print it: these fields, in this order.
+/// A decision as `why --format json` and `POST /v1/check` print it, with the fields in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// `allow` or `deny`.
     pub decision: &'static str,
-    /// The status that a proxy gets.
+    /// The status for the proxy.
     pub status: u16,
     /// The reason of a denial.
     pub reason: Option<&'static str>,
     /// The API that the request is for.
     pub api: Option<String>,
-    /// The route that answered; crossing ones joined by ` + `.
+    /// The route that applied; crossing routes are joined by ` + `.
     pub route: Option<String>,
     /// `file:line` of the deciding condition or route.
     pub policy: Option<String>,
-    /// What to do about a denial, where that may be said.
+    /// The hint of a denial, if it may be revealed.
     pub hint: Option<String>,
-    /// What each condition came to.
+    /// The result of each condition.
     pub trace: Vec<TraceStep>,
-    /// The token that was looked at.
+    /// The token that was read.
     pub token: ExplainedToken,
-    /// The headers for the upstream on an allow, and those for the client on a denial or of a
-    /// preflight that is answered.
+    /// The headers for the upstream on an allow, and those for the client on a denial or an
+    /// answered preflight.
     pub headers: Headers,
-    /// On an allow: the headers that the upstream must not get as the client sent them.
+    /// On an allow, the client's headers that the upstream must not get.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remove: Vec<String>,
 }
 
-/// One condition and what it came to.
+/// One condition and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TraceStep {
-    /// The test, as the policy has it.
+    /// The test, as it is written in the policy.
     pub condition: String,
     /// `true`, `false` or `missing`.
     pub value: &'static str,
-    /// What was found.
+    /// The values that led to the result.
     pub because: String,
 }
 
-/// What was seen of the token; all `None` where none was looked at.
+/// Facts about the token; all `None` if no token was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ExplainedToken {
     /// What kind of token it is.
     pub kind: Option<&'static str>,
-    /// Its issuer's URL: only where that was verified.
+    /// Its issuer's URL, if that was verified.
     pub issuer: Option<String>,
-    /// Its subject, likewise.
+    /// Its subject, if that was verified.
     pub subject: Option<String>,
-    /// What a token says that was not verified.
+    /// The same for a token that was not verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unverified: Option<UnverifiedToken>,
 }
 
-/// What a token says of itself that was not verified: anybody can have written it.
+/// The issuer and subject of a token that was not verified. Anybody can have written them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct UnverifiedToken {
     /// `iss`
@@ -340,7 +341,8 @@ impl ExplainedToken {
     }
 }
 
-/// Headers by name, each once, in the order in which they are sent; JSON has them as an object.
+/// Headers by name, without duplicates, in the order in which they are sent. JSON has them as an
+/// object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Vec<(String, String)>);
 
@@ -364,10 +366,10 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {
     }
 }
 
-/// Explains a decision, given what its conditions came to.
+/// Explains a decision, given the results of its conditions.
 pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) -> Explanation {
     let (headers, hint): (Headers, _) = match decision {
-        // There is no upstream to be told anything.
+        // The preflight is answered, so there is no upstream.
         Decision::Allow(permit) if permit.is_answered() => {
             (permit.cors_headers().iter().cloned().collect(), None)
         }

@@ -6,7 +6,7 @@ use crate::engine::Policy;
 use crate::model::Model;
 use crate::source::Sources;
 
-/// Makes a checked model ready to decide. The sources are what explanations quote.
+/// Compiles a checked model. Explanations quote the sources.
 pub fn compile(model: Model, sources: Arc<Sources>) -> Policy {
     Policy::new(model, sources)
 }

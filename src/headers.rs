@@ -1,15 +1,16 @@
-//! Header names as an application may read them, and the headers that contradict what was judged.
+//! Header names as applications read them, and the headers that could make an application serve
+//! another request.
 //!
-//! A policy names a header once; CGI, PHP and their kin read several spellings as that name. This
-//! module holds the one rule for which names are the same, and the one table of headers that make
-//! an application believe in another host, path, method or client than the one that was judged.
-//! It decides nothing: the engine, the adapters and `proxy-config` ask it.
+//! A policy has one name for a header, but CGI, PHP and others read several spellings as that name.
+//! This module has the one rule for names that are the same, and the one table of headers that can
+//! make an application believe in another host, path, method or client than the ones that
+//! portcullis checked. It decides nothing: the engine, the adapters and `proxy-config` use it.
 
-/// Whether two names are the same to some application: equal after lower-casing and turning every
-/// character that is neither a letter nor a digit into `_`.
+/// Whether some application treats two names as the same: they are equal in lower case with every
+/// character other than letters and digits replaced by `_`.
 ///
-/// CGI makes `HTTP_X_USER_ID` of `X-User-Id`, `X_User_Id`, `X.User.Id` and `X+User~Id` alike (RFC
-/// 3875, section 4.1.18, speaks of `-` alone; lighttpd folds the rest, PHP folds `.` and `[`).
+/// CGI makes `HTTP_X_USER_ID` from `X-User-Id`, `X_User_Id`, `X.User.Id` and `X+User~Id` alike (RFC
+/// 3875, section 4.1.18, mentions only `-`; lighttpd folds the rest, PHP folds `.` and `[`).
 pub fn same(a: &str, b: &str) -> bool {
     if a.is_ascii() && b.is_ascii() {
         return a.len() == b.len() && a.bytes().map(folded_byte).eq(b.bytes().map(folded_byte));
@@ -17,7 +18,7 @@ pub fn same(a: &str, b: &str) -> bool {
     folded(a).eq(folded(b))
 }
 
-/// A name in the one form in which [`same`] names are equal.
+/// The folded form of a name. Names that are the [`same`] have equal forms.
 pub fn fold(name: &str) -> String {
     folded(name).collect()
 }
@@ -41,8 +42,8 @@ fn folded_byte(byte: u8) -> u8 {
 
 /// Whether some application reads a cookie or a parameter under another name.
 ///
-/// PHP drops blanks before a name, and reads it to its first NUL or to a `[`, which begins an index
-/// (`php_register_variable_ex`); a `[` that is never closed becomes `_`.
+/// PHP drops blanks before a name, and reads it up to its first NUL or to a `[`, which begins an
+/// index (`php_register_variable_ex`). A `[` that is never closed becomes `_`.
 pub fn reads_as(sent: &str, name: &str) -> bool {
     let begun = sent.trim_start_matches(|character: char| character <= ' ');
     let end = begun.find(['[', '\0']).unwrap_or(begun.len());
@@ -50,11 +51,10 @@ pub fn reads_as(sent: &str, name: &str) -> bool {
     [sent, begun, variable].iter().any(|read| same(read, name))
 }
 
-/// Whether every proxy can be told to set and to remove a header of this name: letters, digits and
-/// `-`.
+/// Whether every proxy can set and remove a header of this name: letters, digits and `-`.
 ///
-/// RFC 9110, section 5.6.2, allows more. But nginx makes variables of names, Caddy and YAML give
-/// `*`, `$` or `#` a meaning of their own, and what a proxy reads as a pattern removes other
+/// RFC 9110, section 5.6.2, allows more. But nginx makes variables from names, and `*`, `$` or `#`
+/// have a special meaning in Caddy and YAML. A name that a proxy reads as a pattern removes other
 /// headers, or none.
 pub fn is_plain(name: &str) -> bool {
     !name.is_empty()
@@ -63,16 +63,16 @@ pub fn is_plain(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// What an application may believe of a header that a client sent.
+/// The fact about a request that a header can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum About {
-    /// The host that is asked.
+    /// The host.
     Host,
     /// Whether TLS was used.
     Scheme,
-    /// The port that is asked.
+    /// The port.
     Port,
-    /// The path that is asked.
+    /// The path.
     Path,
     /// The method.
     Method,
@@ -80,44 +80,45 @@ pub enum About {
     Client,
 }
 
-/// What is done with such a header where Envoy asks, unless the configuration trusts it.
+/// How such a header is handled behind Envoy, unless the configuration trusts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Handling {
-    /// It does not reach the application, which then falls back to what was judged.
+    /// It is removed, and the application uses the request's own value.
     Remove,
-    /// The request is refused: without the header the application would do something other than
-    /// what the client asks for.
+    /// The request is refused, because without the header the application would do something other
+    /// than what the client asks for.
     Refuse,
-    /// Envoy itself sets it, over what the client sent (`use_remote_address`), so it is handed on.
-    /// Other spellings of it can only be the client's and are removed.
+    /// Envoy itself sets it, replacing the client's value (`use_remote_address`), so it is passed
+    /// on. Other spellings can only be the client's and are removed.
     Keep,
 }
 
-/// A header that may make an application serve a request other than the one that was judged.
+/// A header that may make an application serve a different request from the one that portcullis
+/// checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contradicting {
     /// Its name, in lower case.
     pub name: &'static str,
-    /// What an application takes from it.
+    /// The fact that it can change.
     pub about: About,
-    /// What is done with it where Envoy asks.
+    /// How it is handled behind Envoy.
     pub with_envoy: Handling,
 }
 
-/// The headers that frameworks read in place of the request line, the host and the connection.
+/// The headers that frameworks read instead of the request line, the host and the connection.
 ///
-/// Who reads each: `x-forwarded-*`, `forwarded`: Rack, Spring, Django, Express, Symfony, ASP.NET.
-/// `x-original-url`, `x-rewrite-url`: IIS, Symfony, Zend. `x-http-method-override` and its kin:
-/// Rack, Express, Spring, ASP.NET, Symfony. `script-name`, `path-info`: gunicorn, by the names with
-/// `_`. `front-end-https`, `x-url-scheme`, `x-forwarded-protocol`: gunicorn's
-/// `secure_scheme_headers`, Microsoft's proxies. `client-ip`, `x-real-ip`, `true-client-ip` and the
-/// rest: client addresses of various CDNs and load balancers, which middlewares take without asking
-/// who set them.
+/// These frameworks read them. `x-forwarded-*`, `forwarded`: Rack, Spring, Django, Express,
+/// Symfony, ASP.NET. `x-original-url`, `x-rewrite-url`: IIS, Symfony, Zend.
+/// `x-http-method-override` and similar: Rack, Express, Spring, ASP.NET, Symfony. `script-name`,
+/// `path-info`: gunicorn, by the names with `_`. `front-end-https`, `x-url-scheme`,
+/// `x-forwarded-protocol`: gunicorn's `secure_scheme_headers`, Microsoft's proxies. `client-ip`,
+/// `x-real-ip`, `true-client-ip` and the rest: client addresses of various CDNs and load balancers,
+/// which middleware trusts without asking who set them.
 pub const CONTRADICTING: &[Contradicting] = {
     use About::{Client, Host, Method, Path, Port, Scheme};
     use Handling::{Keep, Refuse, Remove};
     &[
-        // `Forwarded` (RFC 7239) says host, scheme and client at once.
+        // `Forwarded` (RFC 7239) has host, scheme and client.
         header("forwarded", Host, Remove),
         header("x-forwarded-host", Host, Remove),
         header("x-forwarded-server", Host, Remove),
@@ -146,7 +147,7 @@ pub const CONTRADICTING: &[Contradicting] = {
         header("x-method-override", Method, Refuse),
         header("x-forwarded-method", Method, Remove),
         header("x-original-method", Method, Remove),
-        // Envoy appends the peer's address; what stands before it a proxy in front may have said.
+        // Envoy appends the peer's address. The part before it may come from a proxy in front.
         header("x-forwarded-for", Client, Keep),
         header("x-original-forwarded-for", Client, Remove),
         header("x-real-ip", Client, Remove),
@@ -193,7 +194,7 @@ mod tests {
         ] {
             assert!(!same("x-user-id", other), "{other}");
         }
-        // Letters of other scripts are letters, in lower case like all.
+        // Letters of other scripts are letters too, and are lower-cased.
         assert!(same("\u{212a}ey", "key"));
         assert!(!same("é", "_"));
     }

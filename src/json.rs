@@ -2,8 +2,9 @@
 //! duplicate member at any depth, bounded, nothing after the value.
 //!
 //! A reader that takes the last of two equal members can be shown a different document from the one
-//! that was signed or reviewed. serde_json does the reading; what it would accept beyond this is
-//! refused here, for token headers and claims sets, key sets, and documents of providers alike.
+//! that was signed or reviewed. serde_json does the parsing, and this module refuses what it would
+//! accept beyond this. It reads token headers and claims sets, key sets, and documents of
+//! providers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,20 +15,20 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::text::visible;
 use crate::value::MAX_SAFE_INTEGER;
 
-/// The most bytes of a document: more than any key set or claims set needs, and little enough to
-/// be read without thought.
+/// The maximum size of a document in bytes: larger than any key set or claims set, and small enough
+/// to read without concern.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// How deep arrays and objects may nest: claims sets and key sets stay below ten, and the reader
+/// The maximum depth of arrays and objects. Claims sets and key sets stay below ten, and the reader
 /// recurses.
 pub const MAX_DEPTH: usize = 32;
 
-/// What a document may hold at most.
+/// The limits on a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// So many bytes.
+    /// The maximum size in bytes.
     pub bytes: usize,
-    /// So many levels of arrays and objects; beyond 127 the reader gives up by itself.
+    /// The maximum depth of arrays and objects. Beyond 127, the parser itself gives up.
     pub depth: usize,
 }
 
@@ -40,10 +41,10 @@ impl Default for Bounds {
     }
 }
 
-/// Up to so many members are compared with each other; more are sorted.
+/// Up to this many members are compared with each other; more are sorted.
 const FEW_MEMBERS: usize = 8;
 
-/// A JSON value; text without escapes is borrowed from the document.
+/// A JSON value. Text without escapes is borrowed from the document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
     /// `null`
@@ -56,26 +57,26 @@ pub enum Json<'a> {
     String(Cow<'a, str>),
     /// An array.
     Array(Vec<Json<'a>>),
-    /// An object: its members in the order of the document, no name twice.
+    /// An object: its members in the order of the document, without duplicates.
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
-/// A JSON number, as exact as a double.
+/// A JSON number, with the precision of a double.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Number(f64);
 
 impl Number {
-    /// A number that is at most 2^53-1 from zero.
+    /// The number, if its absolute value is at most 2^53-1.
     ///
-    /// Beyond that neighbouring integers are the same double, so that two different values would
-    /// compare as equal (RFC 8259, section 6): there is no value then.
+    /// Beyond that, neighbouring integers are the same double, and two different values would
+    /// compare as equal (RFC 8259, section 6). So there is no value then.
     pub fn exact(self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "2^53-1 is exact as a double")]
         let limit = MAX_SAFE_INTEGER as f64;
         (self.0.abs() <= limit).then_some(self.0)
     }
 
-    /// The nearest double, an infinity for what no double can hold. To show, not to compare.
+    /// The nearest double, or an infinity. For display, not for comparisons.
     pub fn nearest(self) -> f64 {
         self.0
     }
@@ -94,12 +95,12 @@ impl fmt::Display for Number {
 }
 
 impl<'a> Json<'a> {
-    /// Reads a document.
+    /// Parses a document.
     pub fn parse(bytes: &'a [u8]) -> Result<Json<'a>, JsonError> {
         Json::parse_within(bytes, &Bounds::default())
     }
 
-    /// Reads a document that may be larger, or deeper, than what tokens and key sets are.
+    /// Parses a document that may be larger or deeper than tokens and key sets.
     pub fn parse_within(bytes: &'a [u8], bounds: &Bounds) -> Result<Json<'a>, JsonError> {
         if bytes.len() > bounds.bytes {
             return Err(JsonError(format!("more than {} bytes", bounds.bytes)));
@@ -122,7 +123,7 @@ impl<'a> Json<'a> {
             .map(|(_, value)| value)
     }
 
-    /// The value behind member names, from the outside in.
+    /// The value at a path of member names, from the outside in.
     pub fn at<S: AsRef<str>>(&self, path: &[S]) -> Option<&Json<'a>> {
         path.iter()
             .try_fold(self, |value, name| value.get(name.as_ref()))
@@ -136,7 +137,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The value, if this is a number that a double holds exactly enough to compare.
+    /// The value, if this is a number that a double represents exactly enough to compare.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Json::Number(number) => number.exact(),
@@ -173,7 +174,7 @@ impl<'a> Json<'a> {
         matches!(self, Json::Null)
     }
 
-    /// What kind of value this is, with its article, for messages.
+    /// The name of the type with its article, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Json::Null => "null",
@@ -206,7 +207,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// As short as it can be written: a whole number has no fraction.
+/// Written as short as possible: an integer has no fraction.
 impl Serialize for Number {
     #[expect(
         clippy::cast_possible_truncation,
@@ -246,13 +247,13 @@ impl Serialize for Json<'_> {
     }
 }
 
-/// Why bytes are no JSON document.
+/// Why bytes aren't a JSON document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonError(String);
 
 impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> JsonError {
-        // It ends up in hints, and so in challenges; serde_json names control characters by their
+        // This ends up in hints, and so in challenges. serde_json shows control characters as
         // escapes.
         JsonError(visible(&error.to_string()).into_owned())
     }
@@ -266,7 +267,7 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
-/// Reads one value below so many others.
+/// Reads one value at this depth.
 #[derive(Clone, Copy)]
 struct Below {
     depth: usize,

@@ -26,9 +26,9 @@ use crate::reason::Reason;
 use crate::settings::{Demand, IssuerId, KeyOwner, Tenant};
 use crate::token::{self, Admitted, Demands, Proof, Sender, Shown, Verified};
 
-/// Judges a request by the keys at hand. Nothing is waited for and nobody is asked, so an opaque
-/// token that only its issuer can vouch for is denied. So is a DPoP proof, since nothing here
-/// remembers which were used before. Whoever can do more continues from [`begin`].
+/// Decides about a request with the available keys. Nothing is fetched and no issuer is asked, so
+/// an opaque token that needs introspection is denied. So is a DPoP proof, since nothing here
+/// remembers which proofs were used. A caller that can do more uses [`begin`].
 pub fn judge<'a>(
     policy: &'a Policy,
     request: &'a Request<'a>,
@@ -43,7 +43,7 @@ pub fn judge<'a>(
     })
 }
 
-/// Begins to judge a request by the token that it carries.
+/// Starts a judgement about a request with the token that it carries.
 pub fn begin<'a>(policy: &'a Policy, request: &'a Request<'a>, client: Client<'a>) -> Judging<'a> {
     let routed = policy.route(request);
     match presented(&routed) {
@@ -60,8 +60,8 @@ pub fn begin<'a>(policy: &'a Policy, request: &'a Request<'a>, client: Client<'a
     }
 }
 
-/// Begins to judge a request by a token that is given beside it, as if the request carried it: with
-/// the scheme `DPoP` if there is a proof.
+/// Starts a judgement about a request with a token that is given separately, as if the request
+/// carried it: with the scheme `DPoP` if there is a proof.
 pub fn beside<'a>(
     policy: &'a Policy,
     request: &'a Request<'a>,
@@ -90,10 +90,10 @@ pub fn beside<'a>(
     .begin()
 }
 
-/// Judges a request as if it carried a token that is only described, sent by whom the policy asks
-/// for: to ask what a policy would decide, never to answer a request.
+/// Judges a request as if it carried a token that is only described, and as if the right client
+/// sent it. For asking what a policy would decide, never for answering a request.
 ///
-/// `token` is called if a token is looked at.
+/// `token` is called if a token is read.
 pub fn assumed<'a>(
     policy: &'a Policy,
     request: &'a Request<'a>,
@@ -105,7 +105,7 @@ pub fn assumed<'a>(
     };
     let verified = carries_none(presented).and_then(|()| {
         let verified = token(api)?;
-        // Whoever is assumed to be the right sender shows no proof.
+        // The assumed sender shows no proof.
         match token::admit(&verified, policy, api, &Sender::Assumed, request.now)? {
             Admitted::Wholly | Admitted::Once(_) => Ok(verified),
         }
@@ -116,14 +116,14 @@ pub fn assumed<'a>(
     }
 }
 
-/// What the token is looked for in, if it is looked at at all: on a route that asks for none, a
-/// forged token must not decide anything.
+/// The place where the token is looked for, if it is read. On a route that needs no token, a forged
+/// one must not change the decision.
 fn presented<'a>(routed: &Routed<'a, 'a>) -> Option<(&'a Api, Presented<'a>)> {
     let api = routed.api().filter(|_| routed.demand() != Demand::None)?;
     Some((api, routed.token()))
 }
 
-/// Of two tokens, either could be the one that the application reads.
+/// With two tokens, the application could read either.
 fn carries_none(presented: Presented<'_>) -> Result<(), Fault> {
     match presented {
         Presented::Absent => Ok(()),
@@ -135,36 +135,37 @@ fn carries_none(presented: Presented<'_>) -> Result<(), Fault> {
     }
 }
 
-/// What is known of the client beside its request, and what is asked of it beside the policy.
+/// Facts about the client that its request doesn't contain, and requirements that the policy
+/// doesn't contain.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Client<'a> {
     /// The certificate of its connection.
     pub certificate: Option<Thumbprint>,
-    /// What its DPoP proofs must have.
+    /// The requirements on its DPoP proofs.
     pub demands: Demands<'a>,
 }
 
-/// A request that is being judged: what is needed next. Each need is answered once, and what was
-/// found before is kept.
+/// The state of a judgement: what it needs next. Each need is satisfied once, and earlier results
+/// are kept.
 #[derive(Debug)]
 #[must_use = "a request that isn't judged to the end is not decided"]
 pub enum Judging<'a> {
-    /// Nothing more.
+    /// Nothing: the judgement is complete.
     Judged(Judged<'a>),
-    /// The token has to be verified.
+    /// The token must be verified.
     Verify(Verify<'a>),
-    /// It can't be verified with the keys at hand, but perhaps with others.
+    /// The available keys can't verify it, but others might.
     AwaitKeys(AwaitKeys<'a>),
-    /// Its issuer has to be asked about it.
+    /// Its issuer must be asked about it.
     Introspect(Introspect<'a>),
-    /// Its DPoP proof must not have been used before.
+    /// Its DPoP proof must be checked for reuse.
     UseProof(UseProof<'a>),
 }
 
 impl<'a> Judging<'a> {
-    /// Judges to the end by the keys at hand. Nothing is waited for and nobody is asked.
+    /// Completes the judgement with the available keys. Nothing is fetched and no issuer is asked.
     ///
-    /// `used` remembers a DPoP proof, which is good for one request, and gives the fault if it was
+    /// `used` records a DPoP proof, which is valid for one request, and returns a fault if it was
     /// used before.
     pub fn by(self, keys: &dyn Keys, used: impl FnOnce(&Proof) -> Result<(), Fault>) -> Judged<'a> {
         let mut judging = self;
@@ -183,7 +184,7 @@ impl<'a> Judging<'a> {
     }
 }
 
-/// A request whose token is looked at.
+/// A request whose token is read.
 #[derive(Debug)]
 struct Case<'a> {
     routed: Routed<'a, 'a>,
@@ -235,7 +236,7 @@ impl<'a> Case<'a> {
 #[derive(Debug)]
 pub struct Verify<'a> {
     case: Case<'a>,
-    /// Whether keys were waited for.
+    /// Whether keys were already waited for.
     again: bool,
 }
 
@@ -245,18 +246,18 @@ impl<'a> Verify<'a> {
         &self.case.token
     }
 
-    /// The API that it was sent to.
+    /// The API of the request.
     pub fn api(&self) -> &'a Api {
         self.case.api
     }
 
-    /// Verifies it by the keys at hand.
+    /// Verifies it with the available keys.
     pub fn by(self, keys: &dyn Keys) -> Judging<'a> {
         let verified = token::verify(self.token(), self.case.routed.policy(), self.api(), keys);
         self.answer(verified.map(Arc::new))
     }
 
-    /// Goes on with what [`token::verify`] has found, now or before.
+    /// Continues with the result of [`token::verify`], which may be from a cache.
     pub fn answer(self, verified: Result<Arc<Verified>, Fault>) -> Judging<'a> {
         match verified {
             Ok(verified) => self.case.admit(verified),
@@ -281,17 +282,17 @@ pub struct AwaitKeys<'a> {
 }
 
 impl<'a> AwaitKeys<'a> {
-    /// Whose keys.
+    /// The owner of the keys.
     pub fn owner(&self) -> &KeyOwner {
         &self.owner
     }
 
-    /// Whether keys are missing; otherwise a newer key may have signed the token.
+    /// Whether there are no keys. Otherwise a newer key may have signed the token.
     pub fn are_missing(&self) -> bool {
         self.fault.reason == Reason::KeysUnavailable
     }
 
-    /// The keys were fetched, or it was tried.
+    /// Continues after the keys were fetched, or the attempt failed.
     pub fn again(self) -> Judging<'a> {
         Judging::Verify(Verify {
             case: self.case,
@@ -299,13 +300,13 @@ impl<'a> AwaitKeys<'a> {
         })
     }
 
-    /// They aren't waited for.
+    /// Continues without waiting for keys.
     pub fn give_up(self) -> Judging<'a> {
         self.case.fault(self.fault)
     }
 }
 
-/// A token that only its issuer can vouch for.
+/// A token that needs introspection.
 #[derive(Debug)]
 pub struct Introspect<'a> {
     case: Case<'a>,
@@ -318,7 +319,7 @@ impl<'a> Introspect<'a> {
         &self.case.token
     }
 
-    /// The API that it was sent to.
+    /// The API of the request.
     pub fn api(&self) -> &'a Api {
         self.case.api
     }
@@ -328,7 +329,7 @@ impl<'a> Introspect<'a> {
         self.issuer
     }
 
-    /// Goes on with what [`token::introspected`] has made of the issuer's answer.
+    /// Continues with the result of [`token::introspected`] for the issuer's answer.
     pub fn answer(self, verified: Result<Arc<Verified>, Fault>) -> Judging<'a> {
         match verified {
             Ok(verified) => self.case.admit(verified),
@@ -336,7 +337,7 @@ impl<'a> Introspect<'a> {
         }
     }
 
-    /// There is no answer. Why not is for the operator alone.
+    /// Continues without an answer. Only the operator is told why.
     pub fn unanswered(self) -> Judging<'a> {
         let issuer = self.case.routed.policy().issuer(self.issuer);
         let name = issuer.map_or("", |issuer| issuer.name.as_str());
@@ -348,7 +349,7 @@ impl<'a> Introspect<'a> {
     }
 }
 
-/// A DPoP proof, which is good for one request.
+/// A DPoP proof, which is valid for one request.
 #[derive(Debug)]
 pub struct UseProof<'a> {
     routed: Routed<'a, 'a>,
@@ -362,7 +363,7 @@ impl<'a> UseProof<'a> {
         &self.proof
     }
 
-    /// Goes on if this is the first time that it is used, and it is remembered from now on.
+    /// Continues. The proof must not have been used before, and must be recorded as used.
     pub fn answer(self, used: Result<(), Fault>) -> Judged<'a> {
         match used {
             Ok(()) => Judged::with_token(self.routed, self.verified),
@@ -374,7 +375,7 @@ impl<'a> UseProof<'a> {
     }
 }
 
-/// A request with all that its decision rests on.
+/// A request with everything that determines its decision.
 #[derive(Debug)]
 #[must_use = "it has yet to be decided"]
 pub struct Judged<'a> {
@@ -409,17 +410,17 @@ impl<'a> Judged<'a> {
         engine::decide(&self.routed, self.evidence())
     }
 
-    /// Every test that bears on it.
+    /// The result of every test that contributes to the decision.
     pub fn explain(&self) -> Vec<engine::Step> {
         engine::explain(&self.routed, self.evidence())
     }
 
-    /// The rules that the request met.
+    /// The rules that matched the request.
     pub fn observe(&self) -> Observed<'_> {
         engine::observe(&self.routed, self.evidence())
     }
 
-    /// What was found out about the token.
+    /// The evidence about the token.
     pub fn evidence(&self) -> Evidence<'_> {
         match &self.token {
             None => Evidence::Nothing,
@@ -440,7 +441,7 @@ impl<'a> Judged<'a> {
     }
 }
 
-/// The keys that a policy's files hold.
+/// The keys from the files of a policy.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyFiles<'p>(pub &'p Policy);
 

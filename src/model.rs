@@ -1,7 +1,8 @@
-//! The checked policy: names resolved, types known, parameters filled in, spans kept.
+//! The checked policy: names are resolved, types are known, parameters are filled in, spans are
+//! kept.
 //!
-//! A model is only made by the checker and only from a policy without errors; what compiles it
-//! or analyses it need not check again.
+//! Only the checker makes a model, and only from a policy without errors. So code that compiles or
+//! analyses a model needn't check it again.
 
 mod condition;
 mod key;
@@ -29,21 +30,21 @@ pub use sets::{Members, StringSet, Values};
 /// A whole policy set.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
-    /// Who may sign tokens, in the order of their names.
+    /// The issuers, sorted by name.
     pub issuers: Vec<Issuer>,
-    /// Every claim that some issuer's rules may use: one for each name and type.
+    /// Every claim that rules may use: one for each name and type.
     pub claims: Vec<Claim>,
-    /// The protected APIs, in the order of their names.
+    /// The protected APIs, sorted by name.
     pub apis: Vec<Api>,
-    /// What tightens: first the conditions of `under` blocks, outer ones first, then guards by
-    /// file and line. A guard of several APIs stands here once for each.
+    /// The guards: first the conditions of `under` blocks, outer ones first, then `guard`s by file
+    /// and line. A guard of several APIs occurs once for each.
     pub guards: Vec<Guard>,
     /// The tests.
     pub tests: Vec<Test>,
 }
 
 impl Model {
-    /// Every condition of its routes and guards.
+    /// Every condition of routes and guards.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         let routes = self.apis.iter().flat_map(Api::conditions);
         routes.chain(
@@ -53,7 +54,7 @@ impl Model {
         )
     }
 
-    /// Whether some tokens are taken that are bound to who sends them, by this method.
+    /// Whether some bound tokens are accepted, with this method of binding.
     pub fn binds(&self, method: fn(Senders) -> Binding) -> bool {
         let issuers = self.issuers.iter().map(|issuer| issuer.senders);
         let apis = self.apis.iter().map(|api| api.senders);
@@ -63,7 +64,7 @@ impl Model {
     }
 }
 
-/// A claim as rules know it.
+/// A claim, as rules see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// Its name.
@@ -72,45 +73,46 @@ pub struct Claim {
     pub ty: ClaimType,
 }
 
-/// Who may sign tokens.
+/// An identity provider.
 #[derive(Debug, Clone)]
 pub struct Issuer {
-    /// The declaration.
+    /// The place of the declaration.
     pub span: Span,
     /// Its name.
     pub name: String,
-    /// What `iss` must be.
+    /// The required `iss`.
     pub url: IssuerUrl,
-    /// Where its keys come from.
+    /// The source of its keys.
     pub keys: KeySource,
     /// The introspection endpoint for opaque tokens (RFC 7662).
     pub introspect: Option<String>,
     /// The algorithms that it may sign with.
     pub algorithms: Vec<Algorithm>,
-    /// How far its clock may be off, in seconds.
+    /// The leeway for its clock, in seconds.
     pub leeway: u64,
-    /// How long ago a token may have been issued, in seconds.
+    /// The maximum age of a token, in seconds.
     pub max_age: Option<u64>,
-    /// Which kind of token is wanted.
+    /// The accepted kind of tokens.
     pub tokens: TokenKind,
-    /// Where its scopes are; `None` for `scope` and `scp`.
+    /// The path of the scopes; `None` for `scope` and `scp`.
     pub scopes_from: Option<Vec<String>>,
-    /// Where the client is; `None` for `azp` and `client_id`.
+    /// The path of the client; `None` for `azp` and `client_id`.
     pub client_from: Option<Vec<String>>,
-    /// Where the audience is; `None` for `aud`.
+    /// The path of the audience; `None` for `aud`.
     pub audience_from: Option<Vec<String>>,
-    /// Audiences of which its tokens must have one beside the API's; empty for no such demand.
+    /// Its tokens need one of these audiences in addition to the API's; empty if there is no such
+    /// requirement.
     pub audience: Vec<String>,
-    /// How its tokens are bound to who sends them.
+    /// How its tokens must be bound to their sender.
     pub senders: Senders,
-    /// Where the claims are that rules may use.
+    /// The places of the claims that rules may use.
     pub claims: Vec<IssuerClaim>,
-    /// Whether the development issuer stands in its place, so that no token of its own is good.
+    /// Whether the development issuer takes its place, so that its own tokens are refused.
     pub built_in: bool,
 }
 
 impl Issuer {
-    /// Whether each of its tenants has keys of its own.
+    /// Whether each of its tenants has separate keys.
     pub fn has_keys_by_tenant(&self) -> bool {
         match self.keys {
             KeySource::TenantUrl { .. } => true,
@@ -119,18 +121,18 @@ impl Issuer {
     }
 }
 
-/// Where an issuer's keys come from.
+/// The source of an issuer's keys.
 #[derive(Debug, Clone)]
 pub enum KeySource {
-    /// OpenID Connect discovery, then RFC 8414, from the issuer's URL.
+    /// OpenID Connect discovery from the issuer's URL, otherwise RFC 8414.
     Discover,
-    /// JWK sets at these URLs, which are the issuer's together; never empty.
+    /// The JWK sets at these URLs together; never empty.
     Urls(Vec<String>),
-    /// A JWK set for each tenant that the issuer's URL names.
+    /// A separate JWK set for each tenant in the issuer's URL.
     TenantUrl {
-        /// What stands before the tenant.
+        /// The text before the tenant.
         prefix: String,
-        /// What follows it.
+        /// The text after the tenant.
         suffix: String,
     },
     /// Files, read with the policy.
@@ -140,41 +142,41 @@ pub enum KeySource {
 /// A protected API.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// The declaration that holds its settings.
+    /// The place of the declaration with its settings.
     pub span: Span,
     /// Its name.
     pub name: String,
     /// Its hosts; never empty.
     pub hosts: Vec<Host>,
-    /// Whose tokens it takes.
+    /// The issuers whose tokens it accepts.
     pub issuers: Vec<IssuerId>,
-    /// What `aud` must hold.
+    /// The required `aud`.
     pub audience: Audience,
     /// The closed list of scopes, if there is one.
     pub scopes: Option<Vec<String>>,
     /// The realm of the challenge (RFC 9110, section 11.5).
     pub realm: Option<String>,
-    /// Where a token is looked for.
+    /// The places where it looks for a token.
     pub token_places: Vec<TokenPlace>,
-    /// How the tokens that it takes are bound to who sends them, beside what their issuers say.
+    /// How tokens must be bound to their sender, in addition to the settings of their issuers.
     pub senders: Senders,
-    /// Which browsers may ask and read.
+    /// The origins whose pages may call the API and read its responses.
     pub cors: Option<Cors>,
     /// Whether every CORS preflight passes, whatever its origin.
     pub preflight_public: bool,
     /// The headers set on allow.
     pub forward: Vec<Forward>,
-    /// Whether the token is kept from the upstream.
+    /// Whether the token is removed from the request for the upstream.
     pub forward_no_token: bool,
     /// How its paths are read.
     pub paths: PathOptions,
-    /// Its routes, by file and line.
+    /// Its routes, sorted by file and line.
     pub routes: Vec<Route>,
 }
 
 impl Api {
-    /// Whether portcullis answers the CORS preflights of the origins that are listed, and adds the
-    /// CORS headers to what is allowed; the application does where it is said to.
+    /// Whether portcullis answers the CORS preflights of listed origins, and adds the CORS headers
+    /// to responses. Otherwise the application does.
     pub fn answers_preflights(&self) -> bool {
         let answered = self.cors.as_ref().is_some_and(|cors| !cors.passed_on);
         answered && !self.preflight_public
@@ -195,21 +197,21 @@ pub struct Host {
     pub label: Option<String>,
 }
 
-/// A header set on allow, and always removed from what the client sent.
+/// A header that is set on allow. The client's own copy is always removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {
     /// The header, in lower case.
     pub header: String,
-    /// What it holds.
+    /// Its value.
     pub value: Forwarded,
 }
 
-/// What a forwarded header holds.
+/// The value of a forwarded header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forwarded {
     /// A claim.
     Claim {
-        /// The claims of that name: one for each type that some issuer declares.
+        /// The claims of that name: one for each type that an issuer declares.
         claims: Vec<ClaimId>,
         /// Whether it is written as JSON.
         json: bool,
@@ -218,22 +220,22 @@ pub enum Forwarded {
     Payload,
 }
 
-/// A route: one for each method that its line names (`GET` with its `HEAD` is one, `*` is one).
+/// A route: one for each method on its line. `GET` with its `HEAD` is one route, and so is `*`.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The line.
+    /// The place of the line.
     pub span: Span,
-    /// The route as it is called, such as `GET /orders/{id}`.
+    /// The name of the route, such as `GET /orders/{id}`.
     pub name: String,
-    /// What its methods' part stands for.
+    /// Its methods.
     pub methods: MethodSet,
     /// Whether the line names `OPTIONS` (not `*`).
     pub names_options: bool,
     /// The path.
     pub path: PathPattern,
-    /// The names in the path.
+    /// The parameters of the path.
     pub parameters: Vec<PathParameter>,
-    /// What it asks for.
+    /// Its access.
     pub access: Access,
     /// Whether the route has `instead`.
     pub instead: bool,
@@ -249,12 +251,12 @@ impl Route {
     }
 }
 
-/// What a route asks for.
+/// The access of a route.
 #[derive(Debug, Clone)]
 pub enum Access {
-    /// Nothing passes.
+    /// Every request is denied.
     Denied,
-    /// What is needed of the token, and the condition.
+    /// The requirement for a token, and the condition.
     Permitted {
         /// The token.
         demand: Demand,
@@ -263,22 +265,22 @@ pub enum Access {
     },
 }
 
-/// What tightens every request that it matches.
+/// A condition on every request that it matches.
 #[derive(Debug, Clone)]
 pub struct Guard {
-    /// The declaration; for an `under`, its head.
+    /// The place of the declaration; for an `under`, its head.
     pub span: Span,
-    /// What it is called in explanations, such as `guard POST /**` or `under /admin`.
+    /// Its name in explanations, such as `guard POST /**` or `under /admin`.
     pub name: String,
-    /// Whose requests it matches.
+    /// The API whose requests it matches.
     pub api: ApiId,
     /// The methods.
     pub methods: MethodSet,
     /// The path.
     pub path: PathPattern,
-    /// The names in its path.
+    /// The parameters of its path.
     pub parameters: Vec<PathParameter>,
-    /// Whether it leaves requests alone that a `public` or `public if` route answers.
+    /// Whether it skips requests of `public` and `public if` routes.
     pub except_public: bool,
     /// The condition; `None` for `denied`.
     pub condition: Option<Condition>,
@@ -287,9 +289,9 @@ pub struct Guard {
 /// A `test` block.
 #[derive(Debug, Clone)]
 pub struct Test {
-    /// The block.
+    /// The place of the block.
     pub span: Span,
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// The tokens.
     pub tokens: Vec<TestToken>,
@@ -302,13 +304,13 @@ pub struct Test {
 pub struct TestToken {
     /// The name that expectations use.
     pub name: String,
-    /// Who would have signed it.
+    /// Its issuer.
     pub issuer: IssuerId,
-    /// Its claims: where each is in the claims set, and its value. `typ` is the header's.
+    /// Its claims: the place of each in the claims set, and its value. `typ` is in the header.
     pub claims: Vec<(TestClaimPlace, TestValue)>,
 }
 
-/// Where a test's claim goes.
+/// The place of a test's claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestClaimPlace {
     /// The header's `typ`.
@@ -339,17 +341,17 @@ pub enum TestValue {
 /// What a test expects of one request.
 #[derive(Debug, Clone)]
 pub struct Expectation {
-    /// The line.
+    /// The place of the line.
     pub span: Span,
     /// The method.
     pub method: Method,
-    /// The host; `None` where the only API has none or any.
+    /// The host; `None` if the only API has no host or accepts any.
     pub host: Option<String>,
-    /// The target, raw, from its `/` on.
+    /// The raw target, from its `/` on.
     pub target: String,
     /// The scheme; `https` unless the target names it.
     pub scheme: String,
-    /// An index into [`Test::tokens`].
+    /// Its index in [`Test::tokens`].
     pub token: Option<usize>,
     /// Headers, names in lower case.
     pub headers: Vec<(String, String)>,
@@ -357,11 +359,11 @@ pub struct Expectation {
     pub address: Option<std::net::IpAddr>,
     /// The time, as a NumericDate; `None` for now.
     pub at: Option<f64>,
-    /// What is expected.
+    /// The expected decision.
     pub outcome: Outcome,
 }
 
-/// What a test expects.
+/// The expected decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The request is allowed, and the upstream gets these headers.

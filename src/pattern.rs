@@ -1,7 +1,7 @@
-//! What a route or a guard matches: methods, paths, hosts, as sets that can be compared.
+//! Patterns of routes and guards: methods, paths and hosts as sets that can be compared.
 //!
-//! The checker asks which of two patterns is more specific and whether they overlap, the engine
-//! asks whether a request is in one; both must mean the same, so both ask here.
+//! The checker asks which of two patterns is more specific and whether they overlap, and the engine
+//! asks whether a request matches one. Both must agree, so both use this module.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub mod segment;
 
 /// The methods of the IANA HTTP Method Registry that a request to an API can have.
 ///
-/// `CONNECT` has no path, and `PRI` and `*` are reserved there so that nothing uses them.
+/// `CONNECT` has no path. `PRI` and `*` are reserved in the registry, so that nothing uses them.
 const METHODS: [&str; 38] = [
     "ACL",
     "BASELINE-CONTROL",
@@ -79,8 +79,8 @@ impl Method {
         METHODS.get(usize::from(self.0)).copied().unwrap_or("")
     }
 
-    /// Whether it changes nothing (RFC 9110, section 9.2.1). Others that are registered as safe are
-    /// none that browsers send unasked, and are not counted.
+    /// Whether the method is safe (RFC 9110, section 9.2.1). Browsers never send the other
+    /// registered safe methods on their own, so those aren't included.
     pub fn is_safe(self) -> bool {
         matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE")
     }
@@ -107,7 +107,7 @@ impl MethodSet {
     /// Every registered method: `*`.
     pub const ALL: MethodSet = MethodSet((1 << METHODS.len()) - 1);
 
-    /// What a policy means by a method's name: `GET` means `GET` and `HEAD`.
+    /// The methods that a policy means by a method's name: `GET` includes `HEAD`.
     pub fn named(method: Method) -> MethodSet {
         let one = MethodSet::only(method);
         if method == Method::GET {
@@ -117,50 +117,50 @@ impl MethodSet {
         }
     }
 
-    /// The one method.
+    /// Only this method.
     pub fn only(method: Method) -> MethodSet {
         MethodSet(1 << method.0)
     }
 
-    /// Those in either.
+    /// The union.
     #[must_use]
     pub fn union(self, other: MethodSet) -> MethodSet {
         MethodSet(self.0 | other.0)
     }
 
-    /// Those in both.
+    /// The intersection.
     #[must_use]
     pub fn intersection(self, other: MethodSet) -> MethodSet {
         MethodSet(self.0 & other.0)
     }
 
-    /// Those in `self` alone.
+    /// The methods that are only in `self`.
     #[must_use]
     pub fn difference(self, other: MethodSet) -> MethodSet {
         MethodSet(self.0 & !other.0)
     }
 
-    /// Whether the method is one of them.
+    /// Whether it contains the method.
     pub fn has(self, method: Method) -> bool {
         self.0 & (1 << method.0) != 0
     }
 
-    /// Whether all of `other` are in `self`.
+    /// Whether it contains all of `other`.
     pub fn contains(self, other: MethodSet) -> bool {
         other.0 & !self.0 == 0
     }
 
-    /// Whether there is none.
+    /// Whether it has no methods.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Those in it, by name.
+    /// Its methods, sorted by name.
     pub fn iter(self) -> impl Iterator<Item = Method> {
         Method::all().filter(move |method| self.has(*method))
     }
 
-    /// One of them, `GET` or `POST` if it is there: the one to show in an example.
+    /// A method for an example: `GET` or `POST` if the set contains one.
     pub fn example(self) -> Option<Method> {
         ["GET", "POST"]
             .into_iter()
@@ -175,7 +175,7 @@ impl MethodSet {
 pub enum SegmentPattern {
     /// Exactly this.
     Literal(String),
-    /// This, at least one character, that: `{name}.csv`.
+    /// A prefix, at least one character, a suffix: `{name}.csv`.
     Mixed {
         /// What it begins with.
         prefix: String,
@@ -187,7 +187,7 @@ pub enum SegmentPattern {
 }
 
 impl SegmentPattern {
-    /// Whether a decoded segment is in the pattern.
+    /// Whether it matches a decoded segment.
     pub fn matches(&self, segment: &str) -> bool {
         match self {
             SegmentPattern::Literal(literal) => literal == segment,
@@ -199,7 +199,7 @@ impl SegmentPattern {
         }
     }
 
-    /// Whether every segment in `other` is in `self`.
+    /// Whether it matches every segment that `other` matches.
     pub fn contains(&self, other: &SegmentPattern) -> bool {
         match (self, other) {
             (SegmentPattern::Any, _) => true,
@@ -217,7 +217,7 @@ impl SegmentPattern {
         }
     }
 
-    /// A segment that is in both, if there is one.
+    /// A segment that both match, if there is one.
     pub fn common(&self, other: &SegmentPattern) -> Option<String> {
         match (self, other) {
             (SegmentPattern::Literal(literal), pattern)
@@ -241,7 +241,7 @@ impl SegmentPattern {
         }
     }
 
-    /// Whether some segment is in both.
+    /// Whether some segment matches both.
     pub fn overlaps(&self, other: &SegmentPattern) -> bool {
         match (self, other) {
             (SegmentPattern::Any, _) | (_, SegmentPattern::Any) => true,
@@ -260,7 +260,7 @@ impl SegmentPattern {
         }
     }
 
-    /// A segment that is in it.
+    /// A segment that it matches.
     pub fn example(&self) -> String {
         match self {
             SegmentPattern::Literal(literal) => literal.clone(),
@@ -280,27 +280,27 @@ fn longer<'a>(a: &'a str, b: &'a str, extends: fn(&str, &str) -> bool) -> Option
     }
 }
 
-/// A text in lower case, each character for itself.
+/// A text in lower case, character by character.
 ///
-/// `str::to_lowercase` looks at a character's neighbours (a final sigma), so that a prefix of a
-/// pattern would not become a prefix of what it matches.
+/// `str::to_lowercase` looks at neighbouring characters (a final sigma). With it, the prefix of a
+/// pattern might not be a prefix of the texts that it matches.
 pub fn fold(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// A path pattern: segments, and whether any number of further ones may follow.
 ///
-/// `/` has no segment; a trailing slash is no segment of its own.
+/// `/` has no segment, and a trailing slash adds none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PathPattern {
     /// The segments.
     pub segments: Vec<SegmentPattern>,
-    /// Whether it ends in `/**`: any number of further segments, none included.
+    /// Whether it ends in `/**`: any number of further segments, including none.
     pub rest: bool,
 }
 
 impl PathPattern {
-    /// Whether every path in `other` is in `self`.
+    /// Whether it matches every path that `other` matches.
     pub fn contains(&self, other: &PathPattern) -> bool {
         let lengths_fit = if self.rest {
             other.segments.len() >= self.segments.len()
@@ -315,7 +315,7 @@ impl PathPattern {
                 .all(|(outer, inner)| outer.contains(inner))
     }
 
-    /// The segments of a path that is in both, if there is one.
+    /// The segments of a path that both match, if there is one.
     pub fn common(&self, other: &PathPattern) -> Option<Vec<String>> {
         let length = self.segments.len().max(other.segments.len());
         let reaches = |pattern: &PathPattern| pattern.rest || pattern.segments.len() == length;
@@ -331,7 +331,7 @@ impl PathPattern {
             .collect()
     }
 
-    /// The segments of a path that is in it.
+    /// The segments of a path that it matches.
     pub fn example(&self) -> Vec<String> {
         self.segments.iter().map(SegmentPattern::example).collect()
     }
@@ -357,14 +357,14 @@ impl PathPattern {
     }
 }
 
-/// A host pattern, in lower case, without port and final dot.
+/// A host pattern in lower case, without port and final dot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostPattern {
     /// This host.
     Exact(String),
     /// One label, then a dot and this: `*.example.com` or `{tenant}.example.com`.
     Label {
-        /// What follows the label's dot.
+        /// The text after the label's dot.
         suffix: String,
     },
     /// Any host.
@@ -372,7 +372,7 @@ pub enum HostPattern {
 }
 
 impl HostPattern {
-    /// Whether a host, in lower case, without port and final dot, is in the pattern.
+    /// Whether it matches a host in lower case, without port and final dot.
     pub fn matches(&self, host: &str) -> bool {
         match self {
             HostPattern::Exact(exact) => exact == host,

@@ -1,7 +1,7 @@
-//! From the texts of a policy to the policy in one call, for programs that embed the engine.
+//! Makes a policy from its texts in one call, for programs that embed the engine.
 //!
-//! It is `syntax`, `check` and `compile` in a row; whoever wants the warnings, the tree, or values
-//! for parameters calls them one by one. No file is read, and an error leaves no policy.
+//! This is `syntax`, `check` and `compile` in a row. To get the warnings or the tree, or to set
+//! parameters, call these one by one. No file is read, and there is no policy if there is an error.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,14 +14,13 @@ use crate::engine::Policy;
 use crate::source::Sources;
 use crate::syntax;
 
-/// Makes the policy of one text that names no files. `name` is what errors and explanations call
-/// it.
+/// Makes a policy from one text that names no files. `name` is the text's name in errors and
+/// explanations.
 pub fn from_text(name: &str, text: &str) -> Result<Policy, Rejected> {
     from_texts([(name, text)], &Files::new())
 }
 
-/// Makes the policy of several texts, each with its name, and of the set and key files that they
-/// name.
+/// Makes a policy from several texts, each with its name, and the set and key files that they name.
 pub fn from_texts<'t>(
     texts: impl IntoIterator<Item = (&'t str, &'t str)>,
     files: &Files,
@@ -53,12 +52,12 @@ pub fn from_texts<'t>(
     }
 }
 
-/// A policy with errors. It is printed as `portcullis check` prints it.
+/// A policy with errors. `Display` prints it as `portcullis check` does.
 #[derive(Debug, Clone)]
 pub struct Rejected {
     /// The texts.
     pub sources: Sources,
-    /// The errors, and the warnings beside them.
+    /// The errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
 }
 

@@ -1,6 +1,6 @@
 //! Plain settings that a checked policy, its compiled form and the token path share.
 //!
-//! They say the same in all three, so that nothing has to be translated between them.
+//! They mean the same in all three, so nothing has to be converted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,33 +17,33 @@ pub struct ApiId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClaimId(pub u32);
 
-/// What `iss` must be.
+/// The required `iss`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IssuerUrl {
-    /// Exactly this.
+    /// Exactly this URL.
     Exact(String),
     /// `prefix`, one path segment that equals a claim of the token, `suffix`.
     Tenant {
-        /// What stands before the segment.
+        /// The text before the segment.
         prefix: String,
-        /// Where the claim is that the segment must equal.
+        /// The path of the claim that the segment must equal.
         claim: Vec<String>,
-        /// What stands behind the segment.
+        /// The text after the segment.
         suffix: String,
     },
 }
 
-/// The most bytes of a tenant's name.
+/// The maximum length of a tenant's name in bytes.
 pub const MAX_TENANT_BYTES: usize = 64;
 
-/// A tenant whose keys can be asked for by its name: one segment of a URL's path that every reader
-/// takes for the same, whatever it decodes, resolves or normalises.
+/// A tenant whose keys can be fetched by its name: a URL segment that every program reads as the
+/// same text, whatever it decodes, resolves or normalises.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenant(Arc<str>);
 
 impl Tenant {
-    /// The tenant of this name, if it is one: letters, digits, `-`, `_`, `.` and `~`, which no URL
-    /// escapes (RFC 3986, section 2.3), but no dots alone.
+    /// Parses a tenant's name: letters, digits, `-`, `_`, `.` and `~`, which no URL escapes (RFC
+    /// 3986, section 2.3), but not only dots.
     pub fn parse(name: &str) -> Option<Tenant> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
         let fine = name.len() <= MAX_TENANT_BYTES
@@ -59,16 +59,16 @@ impl fmt::Display for Tenant {
     }
 }
 
-/// Whose keys verify a token.
+/// The owner of keys that verify a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyOwner {
     /// The issuer.
     pub issuer: IssuerId,
-    /// Its tenant, where each has keys of its own.
+    /// The tenant, if each has separate keys.
     pub tenant: Option<Tenant>,
 }
 
-/// Which kind of token an issuer's rules want.
+/// The kind of tokens that an issuer's settings accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenKind {
     /// `typ` missing, `JWT` or `at+jwt`; ID tokens are refused.
@@ -79,27 +79,27 @@ pub enum TokenKind {
     Id,
 }
 
-/// What `aud` must hold.
+/// The requirement on `aud`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
-    /// One of these; empty where no route needs a token.
+    /// One of these; empty if no route needs a token.
     OneOf(Vec<String>),
-    /// Unchecked, for the reason given.
+    /// Not checked, for the given reason.
     Any(String),
 }
 
-/// Where a token is looked for.
+/// A place where a token is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenPlace {
     /// `Authorization: Bearer` (RFC 6750, section 2.1).
     Authorization,
-    /// A header that holds the token alone; the name in lower case.
+    /// A header that holds only the token; the name is in lower case.
     Header(String),
     /// A cookie.
     Cookie(String),
     /// A query parameter.
     Query(String),
-    /// A WebSocket subprotocol: the one behind this one is the token.
+    /// A WebSocket subprotocol: the one after this is the token.
     Subprotocol(String),
 }
 
@@ -110,8 +110,8 @@ pub struct Cors {
     pub origins: Vec<Origin>,
     /// Whether browsers may send credentials.
     pub credentials: bool,
-    /// Whether preflights are passed on to the application, which sends the CORS headers of what is
-    /// allowed itself.
+    /// Whether preflights are passed on to the application, which also sends the CORS headers
+    /// itself.
     pub passed_on: bool,
 }
 
@@ -126,13 +126,13 @@ pub enum Origin {
     Label {
         /// `https://`
         scheme: String,
-        /// What follows the label's dot, port included.
+        /// The text after the label's dot, including the port.
         suffix: String,
     },
 }
 
 impl Origin {
-    /// Whether what a browser sends as `Origin` is one of these.
+    /// Whether it matches the `Origin` that a browser sends.
     pub fn matches(&self, origin: &str) -> bool {
         match self {
             Origin::Any => true,
@@ -146,7 +146,7 @@ impl Origin {
     }
 }
 
-/// Whether a text is a label of a host, as [`Origin::Label`] takes it.
+/// Whether a text is a host label, as in [`Origin::Label`].
 pub fn is_label(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -154,40 +154,41 @@ pub fn is_label(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// How the paths of an API are read.
+/// How an API reads paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct PathOptions {
-    /// Letters match whatever their case.
+    /// Letters match regardless of case.
     pub case_insensitive: bool,
     /// `%2F` is a slash inside a segment.
     pub allow_encoded_slash: bool,
-    /// `;` and what follows it in a segment is set aside.
+    /// `;` and everything after it in a segment is ignored.
     pub allow_matrix_parameters: bool,
 }
 
-/// Whether tokens are taken that are bound to a key of who sends them, by one method.
+/// Whether tokens that are bound to a key by one method are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Binding {
-    /// The policy is silent: such a bound token is refused, since nobody checks the binding.
+    /// The policy has no setting: a token that is bound this way is refused, since nobody checks
+    /// the binding.
     #[default]
     Undeclared,
-    /// One that is bound so needs the proof; one that is not needs none.
+    /// A bound token needs the proof; an unbound one doesn't.
     Optional,
-    /// A token must be bound so.
+    /// A token must be bound this way.
     Required,
 }
 
-/// What an issuer or an API says of the senders of tokens.
+/// The settings of an issuer or an API for bound tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Senders {
-    /// By a key of the client, shown by a proof in each request (DPoP, RFC 9449).
+    /// Bound to a key of the client, with a proof in each request (DPoP, RFC 9449).
     pub dpop: Binding,
-    /// By the client's certificate (RFC 8705, section 3).
+    /// Bound to the client's certificate (RFC 8705, section 3).
     pub mtls: Binding,
 }
 
 impl Senders {
-    /// What holds where both are said: of each method the stricter.
+    /// The combination of two settings: the stricter one for each method.
     #[must_use]
     pub fn and(self, other: Senders) -> Senders {
         Senders {
@@ -197,10 +198,10 @@ impl Senders {
     }
 }
 
-/// Whether a token is needed; the strictest of several wins.
+/// Whether a token is needed. The strictest of several applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Demand {
-    /// No token is looked at.
+    /// No token is read.
     None,
     /// None, or a valid one.
     Optional,
@@ -208,15 +209,15 @@ pub enum Demand {
     Required,
 }
 
-/// Whether a text is an address in a domain: one `@`, a local part before it, and exactly the domain
-/// after it. Applications disagree about where a text with two is delivered.
+/// Whether a text is an email address in a domain: one `@`, a local part before it, and exactly the
+/// domain after it. Applications disagree about a text with two.
 pub fn is_address_in(text: &str, domain: &str) -> bool {
     text.split_once('@')
         .is_some_and(|(local, behind)| is_local_part(local) && behind == domain)
 }
 
-/// Whether a text can be what an address has before its `@`: not quoted text with blanks in it, and
-/// not a list of addresses.
+/// Whether a text can be the local part of an email address: no quoted text with blanks, and no
+/// list of addresses.
 pub fn is_local_part(text: &str) -> bool {
     let is_none =
         |character: char| character == '@' || character.is_whitespace() || character.is_control();
@@ -228,22 +229,22 @@ pub fn is_local_part(text: &str) -> bool {
 pub struct PathParameter {
     /// The name.
     pub name: String,
-    /// Which segment holds it, counted from 0.
+    /// The segment that has it, counted from 0.
     pub segment: usize,
-    /// How many bytes of the segment stand before it.
+    /// The number of bytes of the segment before it.
     pub prefix: usize,
-    /// How many bytes of the segment stand behind it.
+    /// The number of bytes of the segment after it.
     pub suffix: usize,
 }
 
-/// Where an issuer puts a claim.
+/// The place of a claim in an issuer's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerClaim {
     /// The claim.
     pub claim: ClaimId,
     /// Member names from the outside in; never empty.
     pub path: Vec<String>,
-    /// Whether it is the member names of the object there.
+    /// Whether the value is the list of member names of the object there.
     pub keys_of: bool,
 }
 

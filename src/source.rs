@@ -1,7 +1,7 @@
 //! Policy files and places in them.
 //!
-//! Every later stage keeps spans, so that an error found by the checker, and a denial
-//! decided by the engine, can both name the line of the policy that they stem from.
+//! Every later stage keeps spans. So an error of the checker and a denial of the engine can both
+//! name the line of the policy that causes them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,12 +32,12 @@ impl Span {
     }
 }
 
-/// A value and where it was written.
+/// A value with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Spanned<T> {
     /// The value.
     pub node: T,
-    /// Where it stands.
+    /// Its place.
     pub span: Span,
 }
 
@@ -51,17 +51,17 @@ impl<T> Spanned<T> {
 /// One file of a policy set.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The path as the user gave or would recognise it, with `/` between folders.
+    /// The path as the user gave it, with `/` between folders.
     pub name: String,
     /// The whole text.
     pub text: Arc<str>,
     line_starts: Vec<u32>,
-    /// How many characters begin before every [`STEP`]th byte.
+    /// The number of characters before every [`STEP`]th byte.
     marks: Vec<u32>,
 }
 
-/// After how many bytes characters are counted anew. A file may be one line: counting from the
-/// line's beginning for each place in it would take time that grows with the square of its length.
+/// The distance in bytes between two counts of characters. A file may be a single line, and
+/// counting from the line's beginning for each place would take quadratic time.
 const STEP: usize = 256;
 
 /// A line and a column, both counted from 1; columns count characters.
@@ -97,7 +97,7 @@ impl Source {
         }
     }
 
-    /// How many characters begin before an offset.
+    /// The number of characters that begin before an offset.
     fn characters_before(&self, offset: usize) -> u32 {
         let offset = offset.min(self.text.len());
         let step = offset / STEP;
@@ -128,13 +128,13 @@ impl Source {
     }
 }
 
-/// How many characters begin in these bytes of UTF-8.
+/// The number of characters that begin in these bytes of UTF-8.
 fn begins(bytes: &[u8]) -> u32 {
     let begins = |byte: &&u8| !matches!(byte, 0x80..=0xbf);
     u32::try_from(bytes.iter().filter(begins).count()).unwrap_or(u32::MAX)
 }
 
-/// All files of a policy set, in the order of their names.
+/// All files of a policy set, sorted by name.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<Source>,
@@ -146,8 +146,8 @@ impl Sources {
         Self::default()
     }
 
-    /// Adds a file. Its text must be shorter than 4 GiB, which
-    /// [`crate::syntax::MAX_FILE_BYTES`] sees to.
+    /// Adds a file. Its text must be shorter than 4 GiB, which [`crate::syntax::MAX_FILE_BYTES`]
+    /// ensures.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         self.files.push(Source::new(name.into(), text.into()));
@@ -167,7 +167,7 @@ impl Sources {
             .map(|(at, source)| (FileId(u32::try_from(at).unwrap_or(u32::MAX)), source))
     }
 
-    /// What stands at a span.
+    /// The text of a span.
     pub fn text(&self, span: Span) -> &str {
         self.get(span.file)
             .and_then(|source| source.text.get(span.start as usize..span.end as usize))
@@ -204,8 +204,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// A part of a policy on one line, as it was written: without comments, runs of blanks outside
-/// strings as one blank each.
+/// A part of a policy on one line: without comments, and with runs of blanks outside strings as
+/// single blanks.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

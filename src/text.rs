@@ -1,21 +1,21 @@
-//! Text of others, made fit to be shown.
+//! Makes foreign text safe to show.
 //!
-//! What a token, a request, a policy, a file's name or a provider says ends up in hints, headers,
-//! logs, CI logs and terminals. It is made safe here and nowhere else: [`visible`] for people,
-//! [`escape_json`] for JSON, [`clean`] for a challenge, which may hold less.
+//! Text from tokens, requests, policies, file names and providers ends up in hints, headers, logs,
+//! CI logs and terminals. Only this module makes it safe: [`visible`] for people, [`escape_json`]
+//! for JSON, [`clean`] for a challenge, which allows less.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The most characters of a foreign text in a message: enough to recognise a URL or a scope, too
-/// little to hide something in.
+/// The maximum number of characters of a foreign text in a message: enough to recognise a URL or a
+/// scope, too few to hide something.
 pub const MAX_QUOTED: usize = 120;
 
-/// What stands for a character that can't be shown.
+/// The replacement for a character that can't be shown.
 const UNSHOWABLE: char = '?';
 
-/// Keeps the characters that `error_description` may hold (RFC 6750, section 3: printable ASCII
-/// but `"` and `\`); `"` becomes `'`, anything else `?`.
+/// Keeps the characters that `error_description` may contain (RFC 6750, section 3: printable ASCII
+/// except `"` and `\`). `"` becomes `'`, and others become `?`.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| is_clean(char::from(byte))) {
         return Cow::Borrowed(text);
@@ -23,8 +23,8 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(cleaned).collect())
 }
 
-/// A foreign text in backticks, as it was sent: what can't be shown and backticks are escaped, and it
-/// is shortened to [`MAX_QUOTED`] characters.
+/// A foreign text in backticks. Backticks and characters that can't be shown are escaped, and the
+/// text is shortened to [`MAX_QUOTED`] characters.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len().min(MAX_QUOTED) + 5);
     quoted.push('`');
@@ -50,7 +50,7 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether `error_description` may hold it.
+/// Whether `error_description` may contain this character.
 fn is_clean(character: char) -> bool {
     matches!(character, ' '..='~') && character != '"' && character != '\\'
 }
@@ -63,9 +63,9 @@ fn cleaned(character: char) -> char {
     }
 }
 
-/// A text of others on one line, as a terminal, a log line or a CI log may show it: what would move
-/// the cursor, end the line, change colours, reorder what is read, or not be seen at all is written
-/// as an escape (`\n`, `\u{1b}`, `\u{202e}`). Everything else stays as it was sent.
+/// A foreign text on one line, for terminals, logs and CI logs. Characters that would move the
+/// cursor, end the line, change colours, reorder text, or be invisible become escapes (`\n`,
+/// `\u{1b}`, `\u{202e}`). Everything else stays the same.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unshowable) {
         return Cow::Borrowed(text);
@@ -80,7 +80,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The same of a text whose lines are our own.
+/// The same for a text whose lines are our own.
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     if !text.contains(|character| character != '\n' && is_unshowable(character)) {
         return Cow::Borrowed(text);
@@ -89,8 +89,8 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.join("\n"))
 }
 
-/// A report of ours with what it quotes made visible: its lines and tabs stay, and on a terminal
-/// the sequences that choose colours, but no other that begins with ESC.
+/// One of our reports, with its quotations made visible. Its lines and tabs stay and, on a
+/// terminal, its colour sequences, but no other sequence that begins with ESC.
 pub fn visible_report(text: &str, colours: bool) -> Cow<'_, str> {
     let is_ours = |character| matches!(character, '\n' | '\t') || !is_unshowable(character);
     if text.chars().all(is_ours) {
@@ -110,15 +110,15 @@ pub fn visible_report(text: &str, colours: bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The length of the sequence for colours that a text begins with (ECMA-48, SGR).
+/// The length of the colour sequence at the beginning of a text (ECMA-48, SGR).
 fn colour(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     parameters.get(end..)?.starts_with('m').then_some(end + 3)
 }
 
-/// JSON as it may be printed: what can't be shown can only stand in its strings, and is escaped
-/// there. JSON's own line ends stay.
+/// JSON that is safe to print. Characters that can't be shown occur only in its strings, and are
+/// escaped there. Its own line ends stay.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
     let must_be = |character: char| !character.is_ascii() && is_unshowable(character);
     if !json.contains(must_be) && !json.contains('\u{7f}') {
@@ -139,8 +139,8 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A part of a source as it may be shown with marks under it: each character that can't be shown
-/// becomes one of as many bytes, so that places stay what they are.
+/// A part of a source that can be shown with marks under it. Each character that can't be shown is
+/// replaced by one of the same length in bytes, so that positions stay the same.
 pub fn visible_in_place(source: &str) -> Cow<'_, str> {
     let must_be = |character: char| !character.is_ascii() && is_unshowable(character);
     if !source.contains(must_be) {
@@ -155,7 +155,7 @@ pub fn visible_in_place(source: &str) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
-/// How a character is written that can't be shown; `None` where it can.
+/// The escape for a character that can't be shown; `None` if it can be.
 fn escape(character: char) -> Option<String> {
     if !is_unshowable(character) {
         return None;
@@ -166,21 +166,21 @@ fn escape(character: char) -> Option<String> {
     })
 }
 
-/// Whether a character can't be shown as it is: it does something other than being seen where it
-/// stands.
+/// Whether a character can't be shown as it is, because it does something other than appear in its
+/// place.
 pub fn is_unshowable(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            // Invisible: soft hyphen, joiners, fillers, blanks without width, byte order mark.
+            // Invisible: soft hyphen, joiners, fillers, zero-width blanks, byte order mark.
             '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
                 | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}'
                 | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-                // Marks of direction.
+                // Direction marks.
                 | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
                 // Ends of lines and paragraphs.
                 | '\u{2028}' | '\u{2029}'
-                // Tags: a second alphabet that nobody sees.
+                // Tags: a second alphabet that is invisible.
                 | '\u{e0000}'..='\u{e0fff}'
         )
 }

@@ -1,4 +1,4 @@
-//! The values that policies and tokens share: their types, numbers, and ranges of addresses.
+//! Values that policies and tokens share: types, numbers, and ranges of addresses.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -26,7 +26,7 @@ pub enum ClaimType {
 }
 
 impl ClaimType {
-    /// As it is written in a policy.
+    /// The name in policies.
     pub fn as_str(self) -> &'static str {
         match self {
             ClaimType::String => "string",
@@ -46,23 +46,22 @@ impl fmt::Display for ClaimType {
     }
 }
 
-/// The largest integer that a JSON number carries exactly in every implementation
-/// (RFC 8259, section 6): 2^53-1.
+/// The largest integer that a JSON number represents exactly in every implementation (RFC 8259,
+/// section 6): 2^53-1.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// A number that a policy writes. Zero has no sign, so that numbers which compare as equal are equal
-/// as keys, too.
+/// A number in a policy. Zero has no sign, so numbers that compare as equal are equal as keys too.
 #[derive(Debug, Clone, Copy)]
 pub struct Number(f64);
 
 impl Number {
-    /// This number, which is finite.
+    /// A number; it must be finite.
     pub fn new(number: f64) -> Number {
         // The sum of both zeros is the positive one.
         Number(number + 0.0)
     }
 
-    /// As a double.
+    /// The number as a double.
     pub fn get(self) -> f64 {
         self.0
     }
@@ -82,12 +81,12 @@ impl Hash for Number {
     }
 }
 
-/// Numbers that a policy lists: sorted, each once.
+/// Numbers of a list in a policy: sorted, without duplicates.
 #[derive(Debug, Clone)]
 pub struct Numbers(Arc<[f64]>);
 
 impl Numbers {
-    /// The set of these.
+    /// The set of these numbers.
     pub fn new(numbers: impl IntoIterator<Item = f64>) -> Numbers {
         let numbers = numbers.into_iter().map(|number| Number::new(number).get());
         let mut numbers: Vec<f64> = numbers.collect();
@@ -132,12 +131,12 @@ pub struct AddressRange {
     last: u128,
 }
 
-/// Why a text is no address range.
+/// Why a text isn't an address range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressRangeError {
     /// It is neither an address nor an address, `/` and a prefix length.
     NotARange,
-    /// Bits behind the prefix are set.
+    /// Bits after the prefix are set.
     HostBits,
 }
 
@@ -184,7 +183,7 @@ impl AddressRange {
         .canonical())
     }
 
-    /// An IPv4-mapped range becomes the IPv4 range that it maps.
+    /// Converts an IPv4-mapped range to the IPv4 range.
     fn canonical(self) -> AddressRange {
         const MAPPED: u128 = 0xffff_0000_0000;
         if self.v6 && self.first & !0xffff_ffff == MAPPED && self.last & !0xffff_ffff == MAPPED {
@@ -244,7 +243,7 @@ impl AddressSet {
         &self.ranges
     }
 
-    /// Whether an address is in it; an IPv4-mapped address is IPv4.
+    /// Whether it contains an address; an IPv4-mapped address counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (v6, bits) = match address.to_canonical() {
             IpAddr::V4(v4) => (false, u128::from(u32::from(v4))),

@@ -1,10 +1,10 @@
-//! Settings of an API as a whole: the tokens it accepts, what it requires of them, what it
-//! forwards, which browsers may call it, how it reads paths.
+//! Compares the settings of an API as a whole: the tokens it accepts, its requirements on them, the
+//! headers it forwards, the browsers that may call it, and how it reads paths.
 //!
-//! Different settings aren't yet a difference in meaning. Each setting has trials: requests that
-//! would show the difference, constructed for one region after another until one succeeds. Keys,
-//! algorithms and a token's header appear in no claims set; for them it is enough that some token
-//! is allowed at all.
+//! Different settings don't always mean something different. So each setting has trials: requests
+//! that would show the difference, constructed for one region after another until one of them does.
+//! Keys, algorithms and a token's header don't appear in a claims set. For these it is enough that
+//! some token is allowed at all.
 
 mod aspect;
 mod aspects;
@@ -21,64 +21,64 @@ use super::change::{Effect, Failure, Verdict, Witness};
 use super::compare::{Found, Region, Wanted};
 use super::tokens::{self, Bearer, Case};
 
-/// A request that would show something.
+/// A request that would show a difference.
 #[derive(Debug, Clone)]
 pub enum Trial<'m> {
-    /// One with a token that only some of the policies take.
+    /// A request with a token that only some of the policies accept.
     Token {
-        /// Whose token.
+        /// The issuer of the token.
         case: Case<'m>,
-        /// Claims beside those that it has in any case; null takes one away.
+        /// Claims to add to the base claims; null removes one.
         claims: Map<String, Value>,
-        /// Who takes it.
+        /// Which policies accept it.
         taken: [bool; 2],
     },
-    /// One with a token of this issuer that is allowed; it cannot show what differs.
+    /// An allowed request with a token of this issuer, for a difference that no request can show.
     Unshown {
-        /// Whose token.
+        /// The issuer of the token.
         case: Case<'m>,
-        /// What the difference comes to.
+        /// The effect of the difference.
         effect: Effect,
-        /// What the policies say to a token that would show it.
+        /// The verdicts on a token that would show it.
         verdicts: [Verdict; 2],
     },
-    /// One that both allow, whose headers differ if it has these claims.
+    /// A request that both policies allow, and whose forwarded headers differ with these claims.
     Forwarded {
-        /// Whose token, if there is one.
+        /// The issuer of the token, if there is one.
         case: Option<Case<'m>>,
         /// Claims that are forwarded.
         claims: Map<String, Value>,
     },
-    /// A preflight that both let pass, and that only one of them answers.
+    /// A preflight that both policies let pass, but only one of them answers.
     Answering,
-    /// One from a page of this origin, other than a preflight.
+    /// A request from a page of this origin, other than a preflight.
     Origin(String),
-    /// One with a path that only one policy reads.
+    /// A request with a path that only one policy can read.
     Path {
-        /// The number of that policy.
+        /// The index of that policy.
         side: usize,
-        /// What it reads.
+        /// The kind of path.
         kind: PathKind,
     },
 }
 
-/// What a trial found.
+/// The result of a trial.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    /// What it comes to.
+    /// The effect of the difference.
     pub effect: Effect,
-    /// The request, if it shows it.
+    /// The request, if it can show the difference.
     pub witness: Option<Witness>,
-    /// What the policies say.
+    /// The verdict of each policy.
     pub verdicts: [Verdict; 2],
-    /// Where they say it.
+    /// The place that decides in each policy.
     pub places: [Option<crate::source::Place>; 2],
 }
 
 impl Shown {
-    /// What a request shows; `None` if it shows nothing.
+    /// The difference that a request shows, or `None`.
     pub fn of(found: Found) -> Option<Shown> {
-        // That an answer varies by origin says nothing of this one.
+        // `Vary: Origin` doesn't depend on this origin.
         let told = |decided: &super::witness::Decided| -> Vec<(String, String)> {
             let headers = decided.headers.iter().filter(|(name, _)| name != "vary");
             headers.cloned().collect()
@@ -100,7 +100,7 @@ impl Shown {
 }
 
 impl Trial<'_> {
-    /// What it would show, where it is one that only one policy allows.
+    /// The effect that the trial would show, if only one policy allows its request.
     pub fn effect(&self) -> Option<Effect> {
         match self {
             Trial::Token { taken, .. } if taken[0] => Some(Effect::Tightened),
@@ -110,7 +110,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Makes the request in a region.
+    /// Tries the request in a region.
     pub fn run(&self, region: &Region<'_, '_>) -> Result<Option<Shown>, Failure> {
         match self {
             Trial::Token {
@@ -191,7 +191,7 @@ impl Trial<'_> {
     }
 }
 
-/// What it comes to that only this policy allows something.
+/// The effect if only this policy allows a request.
 fn only(side: usize) -> Effect {
     if side == 0 {
         Effect::Tightened
@@ -200,14 +200,14 @@ fn only(side: usize) -> Effect {
     }
 }
 
-/// A request without a token from a page of this origin, whose answer the page may read or not: one
-/// that both policies deny, or one that both allow.
+/// A request without a token from a page of this origin, where the policies differ in whether the
+/// page may read the response. Both policies deny it, or both allow it.
 fn of_page(region: &Region<'_, '_>, origin: &str) -> Result<Option<Shown>, Failure> {
     for wanted in [Wanted::Any, Wanted::Both] {
         let Some(found) = region.find(Bearer::Nobody, &Map::new(), &[], wanted)? else {
             continue;
         };
-        // A rule may ask for an origin of its own, which the first request has then.
+        // If a rule requires an origin, the first request has that one instead.
         let mut from_page = found.witness.clone();
         from_page.headers.retain(|(name, _)| name != "origin");
         let header = ("origin".to_owned(), origin.to_owned());
@@ -230,7 +230,7 @@ pub fn decide(region: &Region<'_, '_>, witness: Witness) -> Found {
     Found { witness, decided }
 }
 
-/// A request of the region that is allowed, with a token that both policies take or without one.
+/// An allowed request of the region, with a token that both policies accept or without one.
 fn allowed(
     region: &Region<'_, '_>,
     case: Option<&Case<'_>>,

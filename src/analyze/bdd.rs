@@ -14,26 +14,26 @@ use super::limits::MAX_NODES;
 pub struct Function(u32);
 
 impl Function {
-    /// Never.
+    /// The constant false.
     pub const FALSE: Function = Function(0);
-    /// Always.
+    /// The constant true.
     pub const TRUE: Function = Function(1);
 
-    /// The constant.
+    /// A constant function.
     pub fn constant(value: bool) -> Function {
         if value { Self::TRUE } else { Self::FALSE }
     }
 
-    /// Whether it is never true.
+    /// Whether the function is constantly false.
     pub fn is_never(self) -> bool {
         self == Self::FALSE
     }
 }
 
-/// A variable; its number is its place in the order.
+/// A variable. Its number is its position in the order.
 pub type Variable = u32;
 
-/// The place of the constants in the order: behind every variable.
+/// The position of the constants in the order: after every variable.
 const LAST: Variable = u32::MAX;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ struct Node {
     high: Function,
 }
 
-/// Keys are made here, not by anybody who could choose them to collide.
+/// A fast hash. Its keys come from this module, so nobody can choose them to collide.
 #[derive(Debug, Default)]
 struct Mixer(u64);
 
@@ -85,7 +85,7 @@ impl Default for Store {
 }
 
 impl Store {
-    /// A store of at most so many nodes.
+    /// A store of at most this many nodes.
     pub fn with_limit(node_limit: usize) -> Store {
         let constant = |itself| Node {
             variable: LAST,
@@ -102,17 +102,19 @@ impl Store {
     }
 
     /// Whether the limit was exceeded.
-    /// INVARIANT: results of a store that has overflowed are meaningless; whoever uses a result checks this first.
+    ///
+    /// INVARIANT: results of a store that has overflowed are meaningless. Callers check this before
+    /// they use a result.
     pub fn has_overflowed(&self) -> bool {
         self.overflowed
     }
 
-    /// The most nodes.
+    /// The limit on the number of nodes.
     pub fn limit(&self) -> usize {
         self.node_limit
     }
 
-    /// How many nodes there are.
+    /// The number of nodes.
     pub fn size(&self) -> usize {
         self.nodes.len()
     }
@@ -129,8 +131,8 @@ impl Store {
     }
 
     fn make(&mut self, variable: Variable, low: Function, high: Function) -> Function {
-        // Reduction: a node whose branches agree tests nothing. Together with the table of unique
-        // nodes, this makes equal functions equal references, so that comparing two policies is
+        // Reduction: a node with equal branches tests nothing. Together with the table of unique
+        // nodes, this makes equal functions equal references, so comparing two policies is
         // comparing two numbers.
         if low == high {
             return low;
@@ -143,8 +145,8 @@ impl Store {
         if let Some(known) = self.unique.get(&node) {
             return *known;
         }
-        // FALSE here is a wrong answer that looks like a right one, which is why nobody may use a
-        // result before asking `has_overflowed`.
+        // FALSE is a wrong result that looks like a right one. So callers must ask `has_overflowed`
+        // before they use a result.
         let (true, Ok(number)) = (
             self.nodes.len() < self.node_limit,
             u32::try_from(self.nodes.len()),
@@ -157,20 +159,20 @@ impl Store {
         Function(number)
     }
 
-    /// The variable itself.
+    /// The function that is true if the variable is.
     pub fn variable(&mut self, variable: Variable) -> Function {
         self.make(variable, Function::FALSE, Function::TRUE)
     }
 
-    /// `then` where `condition` holds, else `otherwise`.
+    /// If `condition` then `then`, else `otherwise`.
     ///
-    /// Recursion is as deep as there are variables, of which a comparison has some thousands at
-    /// most; a store that has overflowed ends it.
+    /// The recursion is at most as deep as the number of variables, which is a few thousand in a
+    /// comparison. It ends when the store overflows.
     pub fn choose(&mut self, condition: Function, then: Function, otherwise: Function) -> Function {
         if self.overflowed {
             return Function::FALSE;
         }
-        // The cases that need no recursion, which also keeps them out of the table.
+        // These cases need no recursion, and no entry in the table.
         match (condition, then, otherwise) {
             (Function::TRUE, then, _) => return then,
             (Function::FALSE, _, otherwise) => return otherwise,
@@ -183,8 +185,8 @@ impl Store {
             return *known;
         }
         let nodes = [condition, then, otherwise].map(|function| (function, self.node(function)));
-        // Shannon expansion on the first variable that any of the three tests. A function that does
-        // not test it is the same on both sides.
+        // Shannon expansion on the first variable that any of the three functions tests. A function
+        // that doesn't test it is its own branch on both sides.
         let variable = nodes
             .iter()
             .map(|(_, node)| node.variable)
@@ -211,49 +213,49 @@ impl Store {
         result
     }
 
-    /// Where it does not hold.
+    /// Negation.
     pub fn not(&mut self, function: Function) -> Function {
         self.choose(function, Function::FALSE, Function::TRUE)
     }
 
-    /// Where both hold.
+    /// Conjunction.
     pub fn and(&mut self, a: Function, b: Function) -> Function {
-        // Conjunction is commutative: with one order for both calls, the table answers the second.
+        // Conjunction is commutative: if both calls use one order, the second finds the first's
+        // entry in the table.
         let (a, b) = if a <= b { (a, b) } else { (b, a) };
         self.choose(a, b, Function::FALSE)
     }
 
-    /// Where one of them holds.
+    /// Disjunction.
     pub fn or(&mut self, a: Function, b: Function) -> Function {
         let (a, b) = if a <= b { (a, b) } else { (b, a) };
         self.choose(a, Function::TRUE, b)
     }
 
-    /// Where the first holds and the second does not.
+    /// The first and not the second.
     pub fn without(&mut self, a: Function, b: Function) -> Function {
         self.choose(b, Function::FALSE, a)
     }
 
-    /// Where the first does not hold, or the second does.
+    /// Implication.
     pub fn implies(&mut self, a: Function, b: Function) -> Function {
         self.choose(a, b, Function::TRUE)
     }
 
-    /// Where both hold or none.
+    /// Equivalence.
     pub fn same(&mut self, a: Function, b: Function) -> Function {
         let not_b = self.not(b);
         self.choose(a, b, not_b)
     }
 
-    /// Where all hold.
+    /// The conjunction of all.
     pub fn all(&mut self, functions: impl IntoIterator<Item = Function>) -> Function {
         functions
             .into_iter()
             .fold(Function::TRUE, |all, one| self.and(all, one))
     }
 
-    /// Where the number that these variables are in binary, the highest bit first, is one of which
-    /// `holds` says true.
+    /// True if the number that these variables encode, highest bit first, satisfies `holds`.
     pub fn numbers(&mut self, bits: &[Variable], holds: &dyn Fn(usize) -> bool) -> Function {
         self.numbers_from(bits, 0, holds)
     }
@@ -267,8 +269,8 @@ impl Store {
         match bits.split_first() {
             None => Function::constant(holds(begun)),
             Some((bit, further)) => {
-                // One call for each number that the bits can have. A value has at most `MAX_CELLS`
-                // cells, so there are few bits.
+                // This makes one call per number that the bits can encode. A value has at most
+                // `MAX_CELLS` cells, so there are few bits.
                 let low = self.numbers_from(further, begun * 2, holds);
                 let high = self.numbers_from(further, begun * 2 + 1, holds);
                 self.make(*bit, low, high)
@@ -276,8 +278,8 @@ impl Store {
         }
     }
 
-    /// Values of variables under which it holds, whatever the others are; `None` for never. The
-    /// same for the same diagram.
+    /// An assignment of some variables that makes the function true whatever the others are, or
+    /// `None`. The same diagram always gives the same assignment.
     pub fn example(&self, function: Function) -> Option<Vec<(Variable, bool)>> {
         if function.is_never() {
             return None;
@@ -286,7 +288,7 @@ impl Store {
         let mut at = function;
         while at != Function::TRUE {
             let node = self.node(at);
-            // Each function but FALSE is somewhere true, so one side can be gone on with.
+            // Every function except FALSE is true somewhere, so at least one branch leads on.
             let value = node.low == Function::FALSE;
             values.push((node.variable, value));
             at = if value { node.high } else { node.low };
@@ -297,10 +299,10 @@ impl Store {
         Some(values)
     }
 
-    /// Where these variables have these values.
+    /// True if these variables have these values.
     pub fn cube(&mut self, values: &[(Variable, bool)]) -> Function {
-        // From the last variable upwards: each step then adds one node above the others and needs
-        // no `choose`.
+        // Start with the last variable: then each step adds one node above the others and doesn't
+        // need `choose`.
         let mut sorted = values.to_vec();
         sorted.sort_unstable_by(|a, b| b.cmp(a));
         sorted
@@ -321,7 +323,7 @@ mod tests {
 
     const VARIABLES: u32 = 5;
 
-    /// Whether a function holds under the values that a number's bits give.
+    /// Evaluates a function, with the variables set from the bits of a number.
     fn holds(store: &Store, function: Function, values: u32) -> bool {
         let mut at = function;
         while at != Function::TRUE && at != Function::FALSE {
@@ -335,7 +337,7 @@ mod tests {
         at == Function::TRUE
     }
 
-    /// The truth table of a function, a bit for each combination of values.
+    /// The truth table of a function, one bit per assignment.
     fn table(store: &Store, function: Function) -> u32 {
         (0..1 << VARIABLES)
             .filter(|values| holds(store, function, *values))
@@ -343,7 +345,7 @@ mod tests {
             .sum()
     }
 
-    /// Small numbers that look random and are the same each time.
+    /// A deterministic source of small pseudorandom numbers.
     struct Dice(u32);
 
     impl Dice {
@@ -381,7 +383,7 @@ mod tests {
                 ),
             };
             assert_eq!(table(&store, function), expected);
-            // One function has one diagram.
+            // Each function has exactly one diagram.
             for (other, other_table) in &known {
                 assert_eq!(*other == function, *other_table == expected);
             }

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use crate::reason::Reason;
 use crate::source::Place;
 
-/// The difference in meaning of two policies.
+/// The difference in meaning between two policies.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Difference {
-    /// Empty iff the two mean the same. By API, then what concerns the API as a whole, then by
-    /// route; the same for the same policies, to the byte.
+    /// Empty if and only if the policies mean the same. Sorted by API: first the changes of the API
+    /// as a whole, then those of its routes. The same policies give the same list, to the byte.
     pub changes: Vec<Change>,
 }
 
@@ -19,31 +19,34 @@ pub struct Difference {
 pub struct Change {
     /// The API's name.
     pub api: String,
-    /// The route, as the policy that has it calls it, crossing ones joined by ` + `; `None` for
-    /// what concerns the API as a whole, which [`Change::about`] says.
+    /// The name of the route, with crossing routes joined by ` + `. `None` for a change of the API
+    /// as a whole, which [`Change::about`] describes.
     pub route: Option<String>,
-    /// What changed, as a sentence, where it is no route.
+    /// A sentence that describes a change that isn't about a route.
     pub about: Option<String>,
     /// Whether both policies have the route.
     pub kind: Kind,
-    /// In which direction.
+    /// The direction of the change.
     pub effect: Effect,
-    /// A request that shows it; `None` where none can (keys, algorithms, the header of a token).
+    /// A request that shows the change; `None` if no request can (keys, algorithms, the header of a
+    /// token).
     pub witness: Option<Witness>,
-    /// What the old policy says to the witness.
+    /// The old policy's verdict on the witness.
     pub old: Verdict,
-    /// What the new policy says to the witness.
+    /// The new policy's verdict on the witness.
     pub new: Verdict,
-    /// Where the old policy decides the witness.
+    /// The place in the old policy that decides about the witness.
     pub old_place: Option<Place>,
-    /// Where the new policy decides the witness.
+    /// The place in the new policy that decides about the witness.
     pub new_place: Option<Place>,
 }
 
 impl Change {
-    /// Whether something may be allowed that was not. Where a change goes both ways and no request
-    /// shows which, as with keys, it may; where both policies say the same to the request that shows
-    /// it, what changed is what the application or the browser is told.
+    /// Whether the change may allow something that wasn't allowed before.
+    ///
+    /// A change in both directions that no request shows, such as different keys, may. If both
+    /// policies have the same verdict on the witness, only the headers for the application or the
+    /// browser changed, and the change can't.
     pub fn may_loosen(&self) -> bool {
         match self.effect {
             Effect::Loosened => true,
@@ -56,16 +59,16 @@ impl Change {
 /// Whether both policies have the route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Both.
+    /// Both have it.
     Changed,
-    /// Only the new one.
+    /// Only the new one has it.
     Added,
-    /// Only the old one.
+    /// Only the old one has it.
     Removed,
 }
 
 impl Kind {
-    /// As it stands in reports.
+    /// The word for it in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Changed => "changed",
@@ -75,19 +78,20 @@ impl Kind {
     }
 }
 
-/// In which direction something changed.
+/// The direction of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
-    /// Something is allowed that was not, and nothing is denied that was not.
+    /// Some requests are allowed that weren't, and none is denied that wasn't.
     Loosened,
-    /// Something is denied that was not, and nothing is allowed that was not.
+    /// Some requests are denied that weren't, and none is allowed that wasn't.
     Tightened,
-    /// Both, or neither: as where an allowed request is forwarded with other headers.
+    /// Both directions or neither: for example, an allowed request gets different forwarded
+    /// headers.
     Changed,
 }
 
 impl Effect {
-    /// As it stands in reports.
+    /// The word for it in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Effect::Loosened => "loosened",
@@ -96,24 +100,24 @@ impl Effect {
         }
     }
 
-    /// Both.
+    /// The combination of two effects.
     #[must_use]
     pub fn and(self, other: Effect) -> Effect {
         if self == other { self } else { Effect::Changed }
     }
 }
 
-/// What a policy says to a request.
+/// A policy's decision about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// It may pass.
+    /// The request is allowed.
     Allow,
-    /// It must not, for this reason.
+    /// The request is denied, with this reason.
     Deny(Reason),
 }
 
 impl Verdict {
-    /// Whether the request may pass.
+    /// Whether the request is allowed.
     pub fn allows(self) -> bool {
         self == Verdict::Allow
     }
@@ -136,11 +140,11 @@ pub struct Witness {
     pub method: String,
     /// The scheme.
     pub scheme: String,
-    /// The host; empty where the request names none.
+    /// The host; empty if the request names none.
     pub host: String,
     /// Path and query, percent-encoded.
     pub target: String,
-    /// Names in lower case, and values.
+    /// Names in lower case, with their values.
     pub headers: Vec<(String, String)>,
     /// The claims set of the token, as JSON; `None` for a request without a token.
     pub claims: Option<String>,
@@ -160,18 +164,18 @@ impl Witness {
     }
 }
 
-/// Why two policies could not be compared.
+/// Why two policies couldn't be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failure {
-    /// A bound of [`super::limits`] was exceeded.
+    /// A limit of [`super::limits`] was exceeded.
     TooComplex {
-        /// What there is too much of, with the bound.
+        /// The limit, as a phrase with its number.
         limit: String,
-        /// Where: a route, as it is called.
+        /// The name of the route where it was exceeded.
         route: Option<String>,
     },
-    /// The engine decides a witness otherwise than the analysis says: a fault of the analysis, whose
-    /// results are then worth nothing.
+    /// The engine and the analysis disagree about a witness. This is a bug in the analysis, and its
+    /// results are worthless.
     Mismatch {
         /// The route.
         route: String,
@@ -179,7 +183,7 @@ pub enum Failure {
         witness: Box<Witness>,
         /// Whether the analysis expected each policy to allow it.
         expected: (bool, bool),
-        /// What the engine says.
+        /// The verdict of the engine for each policy.
         decided: (Verdict, Verdict),
     },
 }

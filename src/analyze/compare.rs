@@ -25,8 +25,8 @@ use super::tokens::{self, Bearer, Case, Demands};
 use super::validity::Validity;
 use super::witness::Decided;
 
-/// Requests that each policy answers by the same rules: those of one method whose paths are in a
-/// pattern, and in no other one that does not contain all of it.
+/// Requests to which each policy applies the same rules: requests with one method, whose paths
+/// match the pattern, and no other pattern that contains only a part of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Region<'r, 'p> {
     /// The hosts.
@@ -37,52 +37,51 @@ pub struct Region<'r, 'p> {
     pub path: &'r PathPattern,
     /// The method.
     pub method: Method,
-    /// What each policy says.
+    /// The rules that apply in each policy.
     pub rulings: [Option<&'r Ruling<'p>>; 2],
-    /// Set where only CORS preflights are looked at; they are no part of the region otherwise.
+    /// Set if only CORS preflights are examined. Otherwise they are not part of the region.
     pub preflight: Option<Preflight<'r, 'p>>,
-    /// Set where only some of the paths are looked at.
+    /// Set if only some of the paths are examined.
     pub paths: Option<Paths>,
-    /// What the search in patterns may cost.
+    /// The budget of the search in patterns.
     pub budget: &'r Budget,
-    /// The time of witnesses.
+    /// The default time of witnesses.
     pub now: f64,
 }
 
 /// Some of the paths of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paths {
-    /// Those with this segment.
+    /// Paths that have this segment.
     With(usize),
-    /// Those whose segment holds a slash, which one policy at least lets it.
+    /// Paths whose segment contains a slash, which at least one policy allows.
     Slashed(usize),
 }
 
-/// What is looked for.
+/// The kind of request that is searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// A request that one policy allows and the other one denies: the number of the one that
-    /// allows.
+    /// A request that this policy allows and the other one denies.
     Allowed(usize),
-    /// A request that both allow.
+    /// A request that both policies allow.
     Both,
-    /// A request that this one allows, whatever the other says.
+    /// A request that this policy allows, whatever the other one does.
     One(usize),
-    /// A request of the region.
+    /// Any request of the region.
     Any,
 }
 
-/// A request that was found, decided by both.
+/// A request that was found, with the decisions of both policies.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The request.
     pub witness: Witness,
-    /// What each policy decides.
+    /// The decision of each policy.
     pub decided: [Decided; 2],
 }
 
 impl<'r, 'p> Region<'r, 'p> {
-    /// Whether a policy denies everything here.
+    /// Whether a policy denies the whole region.
     pub fn denies(&self, side: usize) -> bool {
         self.answering(side).is_none()
             && self
@@ -93,19 +92,19 @@ impl<'r, 'p> Region<'r, 'p> {
                 .is_none_or(|ruling| ruling.denied)
     }
 
-    /// The API that answers in a policy.
+    /// The API in a policy.
     pub fn api(&self, side: usize) -> Option<&'p Api> {
         let ruling = self.rulings.get(side).copied().flatten()?;
         self.groups.get(side)?.api(ruling.api)
     }
 
-    /// The route that answers, as the policies call it.
+    /// The name of the route.
     pub fn name(&self) -> String {
         let [old, new] = self.rulings;
         new.or(old).map(Ruling::name).unwrap_or_default()
     }
 
-    /// Whether a policy looks at tokens here.
+    /// Whether a policy reads tokens in this region.
     pub fn needs_token(&self, side: usize) -> bool {
         self.rulings
             .get(side)
@@ -114,7 +113,7 @@ impl<'r, 'p> Region<'r, 'p> {
             .is_some_and(Ruling::needs_token)
     }
 
-    /// The issuers whose tokens either policy takes here.
+    /// The issuers whose tokens at least one policy accepts in this region.
     pub fn cases(&self) -> Vec<Case<'p>> {
         let taker = |side: usize| {
             let group = self.groups.get(side)?;
@@ -124,8 +123,7 @@ impl<'r, 'p> Region<'r, 'p> {
         tokens::cases(taker(0), taker(1))
     }
 
-    /// The demands of the policies on the tokens of a case, of those that look at tokens and take
-    /// it.
+    /// The requirements on a token of this issuer, in the policies that read tokens and accept it.
     pub fn demands(&self, case: &Case<'_>, taken: [bool; 2]) -> Vec<Demands> {
         (0..2)
             .filter(|side| self.needs_token(*side) && taken.get(*side) == Some(&true))
@@ -138,7 +136,7 @@ impl<'r, 'p> Region<'r, 'p> {
             .collect()
     }
 
-    /// A request of such a bearer for which what is wanted holds.
+    /// Finds a request of the wanted kind with such a bearer.
     pub fn find(
         &self,
         bearer: Bearer<'_, '_>,
@@ -174,8 +172,8 @@ impl<'r, 'p> Region<'r, 'p> {
         }
         let case = bearer.case();
         let mut exceptions: Vec<(usize, &PathPattern)> = Vec::new();
-        // A solution may have a path that a more specific route takes. That route then becomes an
-        // exception and the search starts again. Most exceptions never come up, so none is excluded
+        // A solution may have a path that a more specific route matches. That route then becomes an
+        // exception and the search starts again. Most exceptions never occur, so none is excluded
         // in advance.
         for _ in 0..MAX_EXCEPTIONS {
             let reading = self.read(case, base, demands, &exceptions)?;
@@ -236,7 +234,7 @@ impl<'r, 'p> Region<'r, 'p> {
         .into())
     }
 
-    /// A route that takes a path of the region and does not contain all of it.
+    /// A route that matches this path but not all of the region.
     fn exception(&self, segments: &[String]) -> Option<(usize, &'r PathPattern)> {
         let path = PathPattern {
             segments: segments
@@ -259,14 +257,14 @@ impl<'r, 'p> Region<'r, 'p> {
         })
     }
 
-    /// Whether rules for these methods have a say.
+    /// Whether rules for these methods apply.
     fn concerns(&self, methods: MethodSet) -> bool {
         let asked =
             |preflight: &Preflight<'_, '_>| !methods.intersection(preflight.methods).is_empty();
         methods.has(self.method) || self.preflight.as_ref().is_some_and(asked)
     }
 
-    /// Whether a policy denies every request of such a bearer, whatever its conditions.
+    /// Whether a policy denies every request with such a bearer, whatever its conditions.
     fn refuses(&self, side: usize, bearer: Bearer<'_, '_>) -> bool {
         let Some(ruling) = self.rulings.get(side).copied().flatten() else {
             return true;
@@ -281,7 +279,7 @@ impl<'r, 'p> Region<'r, 'p> {
             }
     }
 
-    /// Asks the engine.
+    /// Lets the engine decide about the witness.
     fn confirm(&self, witness: Witness, wanted: Wanted) -> Result<Found, Problem> {
         let [old, new] = self.groups;
         let decided = [witness.decide(old.policy), witness.decide(new.policy)];
@@ -307,7 +305,7 @@ impl<'r, 'p> Region<'r, 'p> {
     }
 }
 
-/// The claims that a token has in any case, at another time.
+/// The base claims of a token, for another time.
 fn retimed(
     case: &Case<'_>,
     base: &Map<String, serde_json::Value>,

@@ -1,10 +1,9 @@
-//! What one condition can be: whether it can ever be true, whether it always is, and which of its
+//! Analyses one condition: whether it can ever be true, whether it always is, and which of its
 //! parts make no difference.
 //!
-//! A condition allows only where it is true, so two conditions are the same here if they are true
-//! for the same requests. Under a `not`, what counts is where a part is false. In this form a
-//! condition is monotone in its parts, and a part matters exactly where its neighbours leave the
-//! result open.
+//! A condition allows only if it is true, so two conditions are equivalent here if they are true
+//! for the same requests. Under a `not`, it matters where a part is false. In this form a condition
+//! is monotone in its parts, and a part matters exactly where its neighbours leave the result open.
 
 use std::collections::BTreeSet;
 
@@ -23,29 +22,29 @@ pub use super::atoms::Rule;
 pub use super::weaker::allows_more;
 pub use super::world::{Side, Subject, TooComplex, reads_empty_set};
 
-/// What a condition comes to. Parts go by their numbers, the whole being 0 and each part standing
-/// before those that it is made of.
+/// The findings about a condition. Parts are numbered: the whole is 0, and each part comes before
+/// its own parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings {
-    /// No request makes it true.
+    /// No request makes the condition true.
     pub never: bool,
-    /// Each request makes it true.
+    /// Every request makes the condition true.
     pub always: bool,
-    /// Parts of an `and` or `or` without which it would be true for the same requests; of parts
-    /// within each other the outer one, and of several of which one is enough, the later ones.
+    /// Parts of an `and` or `or` that can be left out without changing when the condition is true.
+    /// Of nested parts, the outer one; if one of several parts is enough, the later ones.
     pub idle: Vec<usize>,
-    /// Each `not` that asks a token without this claim, and is never true for one.
+    /// Each `not` that applies to tokens without this claim, and is never true for one.
     pub blind: Vec<(usize, ClaimId)>,
 }
 
 impl Findings {
-    /// Whether there is nothing to be said.
+    /// Whether there are no findings.
     pub fn is_empty(&self) -> bool {
         *self == Findings::default()
     }
 }
 
-/// Looks at the condition of a rule.
+/// Analyses the condition of a rule.
 pub fn study(
     subject: Subject<'_>,
     rule: Rule<'_>,
@@ -92,14 +91,14 @@ pub fn study(
     Ok(study.found)
 }
 
-/// The tokens that a rule may see, `None` for no token.
+/// The tokens that a rule may see; `None` means no token.
 fn bearers<'m>(
     subject: Subject<'m>,
     demand: Demand,
     rules: &[(Rule<'_>, &Condition)],
 ) -> Vec<Option<Token<'m>>> {
     let nobody = (demand != Demand::Required).then_some(None);
-    // What reads no token needs none.
+    // A condition that doesn't read the token doesn't need one.
     if demand == Demand::None || !rules.iter().any(|(_, condition)| condition.reads_token()) {
         return vec![None];
     }
@@ -107,7 +106,7 @@ fn bearers<'m>(
     nobody.into_iter().chain(tokens).collect()
 }
 
-/// Where a token lacks each of the claims that a condition reads.
+/// For each claim that a condition reads, when a token lacks it.
 fn lacking(
     model: &Model,
     condition: &Condition,
@@ -147,7 +146,7 @@ fn lacking(
         .collect()
 }
 
-/// A part of a condition in one world: where it counts, true or, below a `not`, false.
+/// A part of a condition in one world: when it is true or, below a `not`, false.
 struct Node {
     counts: Function,
     parts: Vec<Node>,
@@ -199,7 +198,7 @@ impl Node {
     }
 }
 
-/// Both, or one of both.
+/// The conjunction or the disjunction.
 fn join(store: &mut Store, both: bool, a: Function, b: Function) -> Function {
     if both {
         store.and(a, b)
@@ -208,15 +207,15 @@ fn join(store: &mut Store, both: bool, a: Function, b: Function) -> Function {
     }
 }
 
-/// On the way through a condition.
+/// The state of the walk through a condition.
 #[derive(Clone, Copy)]
 struct At<'c> {
     condition: &'c Condition,
     number: usize,
     negative: bool,
-    /// Whether parts without which it would be the same are to be found.
+    /// Whether to look for parts that make no difference.
     idle: bool,
-    /// Whether each `not` that is never true without a claim is to be found.
+    /// Whether to look for each `not` that is never true without a claim.
     blind: bool,
 }
 
@@ -226,7 +225,7 @@ struct Study<'b> {
     found: Findings,
 }
 
-/// How many parts a condition is, itself counted.
+/// The number of parts of a condition, including itself.
 pub fn parts(condition: &Condition) -> usize {
     match &condition.kind {
         ConditionKind::And(inner) | ConditionKind::Or(inner) => {
@@ -267,7 +266,8 @@ impl Study<'_> {
         Ok(())
     }
 
-    /// Looks at a part that counts only where `cares` hold. Gives where what is left of it counts.
+    /// Examines a part that only matters where `cares` is true. Returns where the rest of it
+    /// matters.
     fn visit(
         &mut self,
         at: At<'_>,
@@ -298,8 +298,8 @@ impl Study<'_> {
         }
     }
 
-    /// Looks at a part of another. What a `let` stands for is written once for all its uses: it is
-    /// looked at by itself, but for what it would be missing here.
+    /// Examines a part of another. A `let` is written once for all its uses, so its condition is
+    /// examined by itself, apart from what would be missing here.
     fn enter(
         &mut self,
         part: At<'_>,
@@ -328,8 +328,8 @@ impl Study<'_> {
         Ok(nodes.iter().map(|node| node.counts).collect())
     }
 
-    /// The parts of an `and` or `or`, from the last to the first: what was found to make no
-    /// difference is left out for those before it.
+    /// The operands of an `and` or `or`, from the last to the first. Operands that were found to
+    /// make no difference are left out when the earlier ones are examined.
     fn operands(
         &mut self,
         at: At<'_>,
@@ -395,7 +395,7 @@ impl Study<'_> {
             .collect()
     }
 
-    /// Whether a `not` is asked about tokens without some claim, and is true for none of them.
+    /// Whether a `not` applies to tokens without some claim, and is true for none of them.
     fn ask_without_claims(
         &mut self,
         at: At<'_>,
@@ -423,8 +423,8 @@ impl Study<'_> {
     }
 }
 
-/// What says openly what others imply: a claim that is there, whose token it is. It stays right
-/// when they change, and makes them easier to read.
+/// Tests that state what others imply: that a claim is present, or which issuer the token has. They
+/// stay correct when the others change, and make conditions easier to read.
 fn says_openly(condition: &Condition) -> bool {
     condition.atom().is_some_and(|atom| {
         let is_presence = |(_, test): (ClaimId, &ClaimTest)| *test == ClaimTest::Present;
@@ -432,8 +432,8 @@ fn says_openly(condition: &Condition) -> bool {
     })
 }
 
-/// The claims that must be there for what is below a `not` to be false: those that it compares
-/// with something, in order.
+/// The claims that must be present for the operand of a `not` to be false: the ones that it
+/// compares, in order.
 fn denied_claims(inner: &Condition) -> Vec<ClaimId> {
     fn walk(condition: &Condition, negative: bool, claims: &mut Vec<ClaimId>) {
         match &condition.kind {
@@ -445,7 +445,7 @@ fn denied_claims(inner: &Condition) -> Vec<ClaimId> {
             ConditionKind::Not(inner) => walk(inner, !negative, claims),
             ConditionKind::Atom(atom) => {
                 let compared = atom.claim().filter(|(_, test)| {
-                    // To have no login that is recent is to have none at all, too.
+                    // A token without a login has no recent one either.
                     test.compares() && test.max_age().is_none()
                 });
                 if let Some((claim, _)) = compared.filter(|_| negative)
@@ -461,7 +461,7 @@ fn denied_claims(inner: &Condition) -> Vec<ClaimId> {
     claims
 }
 
-/// A part of each.
+/// The child at this index in each node.
 fn nth<'n>(nodes: &[&'n Node], place: usize) -> Vec<&'n Node> {
     nodes
         .iter()

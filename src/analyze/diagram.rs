@@ -1,21 +1,21 @@
-//! Conditions as decision diagrams. A three-valued condition is a pair of Boolean functions: where
-//! it is true, and where it is false.
+//! Conditions as decision diagrams. A three-valued condition is a pair of Boolean functions: when
+//! it is true, and when it is false.
 
 use super::atoms::{Matching, Test, Tree};
 use super::bdd::{Function, Store};
 use super::domains::{Domain, Domains, Holding, Shape};
 use super::vocabulary::{Alone, Held, ValueId, View};
 
-/// Where a condition is true and where it is false; elsewhere it is missing.
+/// When a condition is true and when it is false. Otherwise it is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ternary {
-    /// Where it is true.
+    /// When it is true.
     pub yes: Function,
-    /// Where it is false.
+    /// When it is false.
     pub no: Function,
 }
 
-/// Makes diagrams over the values of a vocabulary.
+/// Builds diagrams over the values of a vocabulary.
 #[derive(Debug)]
 pub struct Diagrams<'d> {
     /// The diagrams.
@@ -25,12 +25,12 @@ pub struct Diagrams<'d> {
 }
 
 impl Diagrams<'_> {
-    /// A condition. Nesting is bounded by the checker.
+    /// The diagram of a condition. The checker bounds the nesting.
     pub fn condition(&mut self, tree: &Tree) -> Ternary {
         match tree {
-            // Kleene's three values: a conjunction is false as soon as one part is, even if another
-            // one is missing. That is why truth and falsehood need a diagram each: neither is the
-            // other's negation.
+            // Kleene logic: a conjunction is false as soon as one part is, even if another part is
+            // missing. That is why truth and falsehood need one diagram each: neither is the
+            // negation of the other.
             Tree::And(all) => {
                 let mut both = Ternary {
                     yes: Function::TRUE,
@@ -59,7 +59,7 @@ impl Diagrams<'_> {
                 }
                 either
             }
-            // Only the two sides change places: what is missing stays missing under `not`.
+            // Only the two sides change places: missing stays missing under `not`.
             Tree::Not(inner) => {
                 let inner = self.condition(inner);
                 Ternary {
@@ -71,7 +71,7 @@ impl Diagrams<'_> {
         }
     }
 
-    /// Where a path is in a pattern.
+    /// True if a path matches all of these.
     pub fn matching(&mut self, matching: &[Matching]) -> Function {
         let mut all = Function::TRUE;
         for one in matching {
@@ -85,12 +85,12 @@ impl Diagrams<'_> {
         all
     }
 
-    /// Where a value is of such a shape.
+    /// True if a value has such a shape.
     pub fn shaped(&mut self, value: ValueId, holds: impl Fn(&Domain, Shape) -> bool) -> Function {
         self.domains.shaped(self.store, value, &holds)
     }
 
-    /// Where a value is a text, and the question is answered with yes.
+    /// True if a value is a text that satisfies the question.
     pub fn answered(&mut self, value: ValueId, question: usize) -> Function {
         self.shaped(value, |domain, shape| match shape {
             Shape::Text(cell) => answer(domain.texts.get(cell).map(|cell| &cell.answers), question),
@@ -98,7 +98,7 @@ impl Diagrams<'_> {
         })
     }
 
-    /// Where a value is there as what it is read.
+    /// True if a value is present with the type of this view.
     pub fn typed(&mut self, value: ValueId, view: View) -> Function {
         self.shaped(value, |_, shape| is_typed(shape, view))
     }
@@ -221,14 +221,14 @@ impl Diagrams<'_> {
         }
     }
 
-    /// Where the age of a value answers a question with yes.
+    /// True if the age of a value satisfies the question.
     pub fn aged(&mut self, value: ValueId, question: usize) -> Function {
         self.domains.aged(self.store, value, &|cell| {
             cell.answers.get(question) == Some(&true)
         })
     }
 
-    /// Where a list holds what is asked for.
+    /// True if a list contains the requested values.
     pub fn list(&mut self, value: ValueId, view: View, held: Held) -> Ternary {
         let typed = self.typed(value, view);
         let domains = self.domains;
@@ -269,7 +269,7 @@ impl Diagrams<'_> {
             };
             ways.push((here, holds));
         }
-        // All of nothing is in every list.
+        // Every list contains all of nothing.
         let here = self.shaped(value, |_, shape| shape == Shape::Empty);
         ways.push((here, Function::constant(held.all && held.nothing)));
         let mut yes = Function::FALSE;
@@ -280,7 +280,8 @@ impl Diagrams<'_> {
         self.split(typed, yes)
     }
 
-    /// Where a list of scopes is not empty, as far as anybody asks: a string counts as such.
+    /// True if a list of scopes isn't empty, as far as conditions can tell. A string counts as
+    /// non-empty.
     pub fn holds_some(&mut self, value: ValueId) -> Function {
         let domains = self.domains;
         let Some(domain) = domains.values.get(value) else {
@@ -296,13 +297,13 @@ impl Diagrams<'_> {
         some
     }
 
-    /// Where a list holds one, or all, of what a question asks for.
+    /// True if a list contains one, or all, of the values in a question.
     fn holding<K>(&mut self, holdings: &[Holding<K>], question: usize, all: bool) -> Function {
         let asked = holdings
             .iter()
             .filter(|holding| holding.class.questions.contains(&question));
         let mut held = Function::constant(all);
-        // From the last on, so that each step adds one node above those that are there.
+        // Start with the last one, so that each step adds one node above the existing ones.
         for holding in asked.rev() {
             let variable = match (all, holding.all) {
                 (true, Some(variable)) => variable,
@@ -319,7 +320,7 @@ impl Diagrams<'_> {
     }
 }
 
-/// Whether a shape is what a view reads.
+/// Whether a shape has the type of a view.
 pub fn is_typed(shape: Shape, view: View) -> bool {
     match shape {
         Shape::Absent | Shape::Null | Shape::Other => false,

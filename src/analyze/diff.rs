@@ -23,7 +23,7 @@ use super::tokens::{self, Bearer, Demands};
 
 use rules::Rules;
 
-/// What a change is about.
+/// The subject of a change.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Subject {
     /// The API as a whole.
@@ -32,23 +32,23 @@ enum Subject {
     Route(String, Kind),
 }
 
-/// Requests that only one policy allows, of each policy.
+/// For each policy, a request that only it allows.
 #[derive(Debug, Default)]
 struct Evidence {
     tightened: Sought,
     loosened: Sought,
 }
 
-/// A request that is looked for in one place after another.
+/// A request that is searched for in one place after another.
 #[derive(Debug, Default)]
 struct Sought {
     found: Option<Found>,
-    /// Why it may be that there is one where none was found.
+    /// Why such a request may exist although none was found.
     doubt: Option<Failure>,
 }
 
 impl Sought {
-    /// Looks in one more place, unless it is found already.
+    /// Searches in one more place, unless a request was found already.
     fn look(
         &mut self,
         find: impl FnOnce() -> Result<Option<Found>, Failure>,
@@ -72,10 +72,10 @@ impl Sought {
     }
 }
 
-/// Changes by API and what they are about.
+/// Changes by API and subject.
 type Changes = BTreeMap<(String, Subject), Evidence>;
 
-/// In what two APIs differ, by their names.
+/// The settings in which two APIs differ, by the APIs' names.
 type Pairs<'m> = BTreeMap<(String, String), Vec<Aspect<'m>>>;
 
 /// Compares two policies.
@@ -95,7 +95,7 @@ pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure>
     let mut all = Changes::new();
     let mut changes: Vec<Change> = Vec::new();
     let hosts = hosts::classes(old.model(), new.model());
-    // What is sure to take too long is not begun.
+    // Don't start a comparison that is sure to take too long.
     if repeated([old, new], &hosts) > MAX_FURTHER_ROUTES {
         return Err(too_many_hosts());
     }
@@ -107,7 +107,7 @@ pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure>
     }
     if let Some(host) = hosts::nameless(old.model(), new.model()) {
         let nameless = comparison.nameless(&host)?;
-        // Where requests that name a host show the same, that says it all.
+        // If requests that name a host show the same change, that is enough.
         changes.extend(nameless.filter(|change| {
             let mut effects = changes.iter().map(|change| change.effect);
             !effects.any(|effect| effect == change.effect || effect == Effect::Changed)
@@ -122,13 +122,13 @@ pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure>
         )
     };
     changes.sort_by_key(key);
-    // Hosts of one API differ in the same.
+    // The hosts of one API differ in the same way.
     changes.dedup_by_key(|change| key(change));
     Ok(Difference { changes })
 }
 
 impl Evidence {
-    /// The change, shown by what it loosens if it does.
+    /// The change. If it loosens something, the request that shows this comes first.
     fn change(self, api: String, subject: Subject) -> Result<Option<Change>, Failure> {
         let (effect, found) = match (self.loosened.settle()?, self.tightened.settle()?) {
             (Some(found), Some(_)) => (Effect::Changed, found),
@@ -156,7 +156,7 @@ impl Evidence {
     }
 }
 
-/// What an aspect was shown to come to; what loosens is shown first.
+/// The change of one setting. Loosening is shown first.
 fn aspect_change(api: &str, aspect: Aspect<'_>) -> Option<Change> {
     let effect = aspect
         .shown
@@ -191,7 +191,7 @@ fn too_many() -> Failure {
     }
 }
 
-/// How many routes are compared once more, for another host.
+/// How many routes must be compared again for another host.
 fn repeated(policies: [&Policy; 2], hosts: &[HostClass]) -> usize {
     let mut repeated = 0;
     for (side, policy) in policies.into_iter().enumerate() {
@@ -209,7 +209,7 @@ fn repeated(policies: [&Policy; 2], hosts: &[HostClass]) -> usize {
     repeated
 }
 
-/// The hosts are too many for the routes that they share.
+/// Too many hosts share the same routes.
 fn too_many_hosts() -> Failure {
     Failure::TooComplex {
         limit: format!(
@@ -229,7 +229,8 @@ struct Comparison<'p> {
 }
 
 impl<'p> Comparison<'p> {
-    /// What differs for requests that name no host. No URL is one of those, so that nothing is shown.
+    /// The differences for requests that name no host. No URL describes such a request, so no
+    /// witness is shown.
     fn nameless(&self, host: &HostClass) -> Result<Option<Change>, Failure> {
         let mut all = Changes::new();
         self.hosts(host, &mut all)?;
@@ -310,7 +311,7 @@ impl<'p> Comparison<'p> {
         Ok(found)
     }
 
-    /// Counts what telling the guards of a region apart costs.
+    /// Counts the cost of telling the guards of a region apart.
     fn count_guards(&self, region: &Region<'_, '_>) -> Result<(), Failure> {
         let partial = |ruling: &Ruling<'_>| {
             let guards = ruling.guards.iter();
@@ -327,7 +328,7 @@ impl<'p> Comparison<'p> {
         })
     }
 
-    /// Whether two rulings are plainly the same.
+    /// Whether two rulings are obviously the same.
     fn is_same(&self, groups: [&Group<'_>; 2], rulings: &[Option<Ruling<'_>>; 2]) -> bool {
         let denies = |ruling: &Option<Ruling>| ruling.as_ref().is_none_or(|ruling| ruling.denied);
         match rulings {
@@ -342,7 +343,7 @@ impl<'p> Comparison<'p> {
     }
 }
 
-/// Tries to show in a region what two APIs differ in.
+/// Tries to show the differences of two APIs in a region.
 fn show(aspects: &mut [Aspect<'_>], region: &Region<'_, '_>) -> Result<(), Failure> {
     for aspect in aspects {
         let mut left = Vec::new();
@@ -357,7 +358,7 @@ fn show(aspects: &mut [Aspect<'_>], region: &Region<'_, '_>) -> Result<(), Failu
             };
             match (error, trial.effect()) {
                 (None, _) => {}
-                // The claim that should show it is what a rule wants to be another.
+                // The rule requires another value of the claim that would show the difference.
                 (Some(Failure::Mismatch { .. }), Some(effect))
                     if matches!(trial, about::Trial::Token { .. }) =>
                 {
@@ -376,7 +377,7 @@ fn show(aspects: &mut [Aspect<'_>], region: &Region<'_, '_>) -> Result<(), Failu
     Ok(())
 }
 
-/// Compares a region, with no token and with those of each issuer.
+/// Compares a region, without a token and with a token of each issuer.
 fn region_changes(region: &Region<'_, '_>, evidence: &mut Evidence) -> Result<(), Failure> {
     let mut look = |bearer: Bearer<'_, '_>,
                     demands: &[Demands],
@@ -397,7 +398,7 @@ fn region_changes(region: &Region<'_, '_>, evidence: &mut Evidence) -> Result<()
     if looks.contains(&true) {
         for case in region.cases() {
             let known = [case.old.is_some(), case.new.is_some()];
-            // An issuer that only one of the APIs takes is a change of its own.
+            // An issuer that only one of the APIs accepts is a separate change.
             if looks
                 .iter()
                 .zip(known)
@@ -415,12 +416,12 @@ fn region_changes(region: &Region<'_, '_>, evidence: &mut Evidence) -> Result<()
     Ok(())
 }
 
-/// Which change a region's differences belong to.
+/// The change to which the differences of a region belong.
 fn key(region: &Region<'_, '_>) -> Option<(String, Subject)> {
     let [old, new] = region.rulings;
     let [old_group, new_group] = region.groups;
     let name = |side: usize| region.api(side).map(|api| api.name.clone());
-    // An API that the other policy has at other hosts.
+    // The other policy has the API at other hosts.
     for (side, other) in [(0, new_group), (1, old_group)] {
         let Some(api) = region.api(side) else {
             continue;

@@ -8,10 +8,10 @@ use super::cells::texts::{self, TextCell, TextQuestion, TooMany};
 use super::limits::MAX_BOOLEANS;
 use super::vocabulary::{Ordered, Place, Relation, Value, ValueId, View, Vocabulary};
 
-/// What a value can be.
+/// The shape of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Not there.
+    /// The value is absent.
     Absent,
     /// `null`
     Null,
@@ -23,55 +23,55 @@ pub enum Shape {
     Text(usize),
     /// An array of strings.
     Elements,
-    /// Scopes, not none.
+    /// Scopes, at least one.
     Scopes,
     /// An array of numbers.
     Numbers,
-    /// An empty array; scopes, but none.
+    /// An empty array, or an empty list of scopes.
     Empty,
     /// An object.
     Object,
-    /// Of a kind that no rule reads.
+    /// A type that no rule reads.
     Other,
     /// An address of this cell.
     Address(usize),
 }
 
-/// A class of values that a list holds or not.
+/// A class of values that a list may contain.
 #[derive(Debug, Clone)]
 pub struct Holding<K> {
     /// The values.
     pub class: Class<K>,
-    /// Whether the list holds one of them.
+    /// Whether the list contains one of them.
     pub any: Variable,
-    /// Whether it holds all; `None` where it is one value, or nobody asks.
+    /// Whether it contains all; `None` if there is only one value, or no question asks for all.
     pub all: Option<Variable>,
 }
 
 /// A value as Booleans.
 #[derive(Debug, Clone, Default)]
 pub struct Domain {
-    /// What it can be; its number in binary is in `bits`.
+    /// The possible shapes. The index of the actual one is encoded in `bits`.
     pub shapes: Vec<Shape>,
-    /// The highest first.
+    /// The highest bit first.
     pub bits: Vec<Variable>,
-    /// The cells of its texts.
+    /// The cells of the value as a text.
     pub texts: Vec<TextCell>,
-    /// Of its numbers.
+    /// The cells of the value as a number.
     pub numbers: Vec<NumberCell>,
-    /// Of how long ago it is.
+    /// The cells of its age.
     pub ages: Vec<NumberCell>,
-    /// The number of the cell of its age in binary.
+    /// The number of the cell of its age in binary, the highest bit first.
     pub age_bits: Vec<Variable>,
-    /// Of addresses.
+    /// The cells of the value as an address.
     pub addresses: Vec<AddressCell>,
-    /// What an array of strings holds.
+    /// What an array of strings may contain.
     pub elements: Vec<Holding<String>>,
-    /// What the words of a string hold.
+    /// What the words of a string may contain.
     pub words: Vec<Holding<String>>,
-    /// What the names of an object's members hold.
+    /// What the member names of an object may contain.
     pub keys: Vec<Holding<String>>,
-    /// What an array of numbers holds.
+    /// What an array of numbers may contain.
     pub number_elements: Vec<Holding<Ordered>>,
 }
 
@@ -80,13 +80,13 @@ pub struct Domain {
 pub struct Domains {
     /// By [`ValueId`].
     pub values: Vec<Domain>,
-    /// By the numbers of relations.
+    /// By the number of the relation.
     pub relations: Vec<Variable>,
 }
 
 /// The registered claims that must be strings (RFC 7519, section 4.1).
 const STRINGS: [&str; 3] = ["iss", "sub", "jti"];
-/// Those that must be numbers.
+/// The registered claims that must be numbers.
 const TIMES: [&str; 3] = ["exp", "nbf", "iat"];
 
 struct Numbering(Variable);
@@ -121,10 +121,10 @@ impl Numbering {
 }
 
 impl Domains {
-    /// Numbers the Booleans: values in the order in which they are first spoken of, relations last.
+    /// Numbers the Booleans: values in the order of their first use, relations last.
     ///
-    /// INVARIANT: a relation comes behind the values that it relates. A diagram then asks for it only
-    /// where it is settled that there are such values.
+    /// INVARIANT: a relation comes after the values that it relates. So a diagram tests it only
+    /// where it is known that these values are present.
     pub fn new(vocabulary: &Vocabulary) -> Result<Domains, TooMany> {
         let mut numbering = Numbering(0);
         let mut values = Vec::with_capacity(vocabulary.values().len());
@@ -142,7 +142,7 @@ impl Domains {
         Ok(Domains { values, relations })
     }
 
-    /// Where a value is of such a shape.
+    /// True if a value has such a shape.
     pub fn shaped(
         &self,
         store: &mut Store,
@@ -160,7 +160,7 @@ impl Domains {
         })
     }
 
-    /// Where the age of a value is in such a cell.
+    /// True if the age of a value is in such a cell.
     pub fn aged(
         &self,
         store: &mut Store,
@@ -175,7 +175,7 @@ impl Domains {
         })
     }
 
-    /// Where a relation holds.
+    /// True if a relation holds.
     pub fn related(&self, store: &mut Store, relation: usize) -> Function {
         match self.relations.get(relation) {
             Some(variable) => store.variable(*variable),
@@ -183,7 +183,7 @@ impl Domains {
         }
     }
 
-    /// What must be so for there to be such values at all.
+    /// The constraints that all values satisfy.
     pub fn possible(&self, store: &mut Store, vocabulary: &Vocabulary) -> Function {
         let mut possible = Function::TRUE;
         for (id, (domain, value)) in self.values.iter().zip(vocabulary.values()).enumerate() {
@@ -207,8 +207,8 @@ impl Domains {
         possible
     }
 
-    /// That a word is one: it is not empty and holds no space. And where a string's cell settles
-    /// its words, that it does.
+    /// The constraints on words: a word isn't empty and contains no space, and if the cell of a
+    /// string determines its words, the Booleans agree.
     fn words_fit(&self, store: &mut Store, id: ValueId, value: &Value) -> Function {
         let Some(domain) = self.values.get(id) else {
             return Function::FALSE;
@@ -266,8 +266,8 @@ impl Domains {
         fit
     }
 
-    /// That what is inside a value is only there where the value is an object; that a segment comes
-    /// behind another.
+    /// The constraints on nested values: a value inside another is only present if the outer one is
+    /// an object, and a segment comes after another.
     fn inside(
         &self,
         store: &mut Store,
@@ -290,7 +290,7 @@ impl Domains {
                     let object = self.shaped(store, outer, &|_, shape| shape == Shape::Object);
                     let only = store.implies(own, object);
                     inside = store.and(inside, only);
-                    // A member is among the names of the object that it is in.
+                    // A member is among the names of the object that contains it.
                     if length + 1 == path.len()
                         && let Some(named) = self.named(store, outer, path.last())
                     {
@@ -316,7 +316,7 @@ impl Domains {
         }
     }
 
-    /// Where an object has a member of that name, if anybody asks for it.
+    /// True if an object has a member of that name, if any condition asks about it.
     fn named(&self, store: &mut Store, id: ValueId, name: Option<&String>) -> Option<Function> {
         let holding = self.values.get(id)?.keys.iter().find(|holding| {
             holding.class.values.first() == name && holding.class.values.len() == 1
@@ -372,7 +372,7 @@ fn domain(
     Ok(domain)
 }
 
-/// What a member of the claims set can be.
+/// The shapes that a member of the claims set can have.
 fn member_shapes(
     path: &[String],
     value: &Value,
@@ -382,7 +382,7 @@ fn member_shapes(
     let first = path.first().map_or("", String::as_str);
     let registered = |names: &[&str]| names.contains(&first);
     if path.len() > 1 && (registered(&STRINGS) || registered(&TIMES) || registered(&["aud"])) {
-        // Inside what is a string or a number there is nothing.
+        // A string or a number has no members.
         return Ok(());
     }
     let top = |names: &[&str]| path.len() == 1 && registered(names);
@@ -433,7 +433,7 @@ fn member_shapes(
     Ok(())
 }
 
-/// The values that a relation speaks of.
+/// The values of a relation.
 pub fn related_values(relation: &Relation) -> [ValueId; 2] {
     match relation {
         Relation::Equal { a, b, .. } => [a.value, b.value],

@@ -1,4 +1,4 @@
-//! Builds a request from values.
+//! Builds a request from a solution.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use super::solve::{Solution, Solved};
 use super::tokens::{Bearer, Case, Iss, number};
 use super::vocabulary::{Place, View, Vocabulary};
 
-/// What a request is made of, beside the values.
+/// The parts of a request that a solution doesn't contain.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'f> {
     /// The hosts.
@@ -21,15 +21,15 @@ pub struct Frame<'f> {
     pub region: &'f PathPattern,
     /// The method.
     pub method: Method,
-    /// Whose token it has, if it has one.
+    /// The issuer of its token, if it has one.
     pub bearer: Bearer<'f, 'f>,
-    /// The claims that it has in any case.
+    /// The base claims.
     pub base: &'f Map<String, Value>,
-    /// A claim that says of what kind the token is, unless the rules want another.
+    /// A claim that tells the kind of the token, unless the rules require another.
     pub sign: Option<(&'static str, &'static str)>,
 }
 
-/// The request, and its path's segments, decoded.
+/// The request, and the decoded segments of its path.
 pub fn request(
     frame: Frame<'_>,
     vocabulary: &Vocabulary,
@@ -81,7 +81,7 @@ pub fn request(
     (witness, segments)
 }
 
-/// A label that none of the host patterns of their own has.
+/// A label that no more specific host pattern has.
 fn free_label(host: &HostClass) -> String {
     use super::atoms::Label;
     let taken = |label: &str| {
@@ -140,7 +140,7 @@ pub fn target(segments: &[String]) -> String {
     target
 }
 
-/// A name or value of a query.
+/// A query name or value, percent-encoded.
 fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
@@ -160,7 +160,7 @@ fn claims(
     solution: &Solution,
 ) -> Map<String, Value> {
     let mut claims = frame.base.clone();
-    // The base is for the time that was asked for; another may have been needed.
+    // The base claims are for the default time, but the solution may have needed another.
     let mut outer_first: Vec<(&[String], &Solved, bool)> = Vec::new();
     for (value, solved) in vocabulary.values().iter().zip(&solution.values) {
         match (&value.place, solved) {
@@ -204,7 +204,7 @@ fn claims(
     claims
 }
 
-/// Scopes as a string, or as an array where one is no word.
+/// Scopes as a string, or as an array if one of them isn't a single word.
 fn scope_value(scopes: &[String]) -> Value {
     if scopes
         .iter()
@@ -216,7 +216,7 @@ fn scope_value(scopes: &[String]) -> Value {
     }
 }
 
-/// A value as JSON; `None` where it is not there.
+/// A value as JSON; `None` if it is absent.
 fn json_of(solved: &Solved) -> Option<Value> {
     Some(match solved {
         Solved::Absent | Solved::Address(_) => return None,
@@ -229,12 +229,12 @@ fn json_of(solved: &Solved) -> Option<Value> {
             Value::Object(names.iter().map(|name| (name.clone(), json!({}))).collect())
         }
         Solved::Numbers(numbers) => Value::Array(numbers.iter().map(|one| number(*one)).collect()),
-        // An array that is neither one of strings nor one of numbers.
+        // An array of neither strings nor numbers.
         Solved::Other => json!([true]),
     })
 }
 
-/// Puts a value at a path, or takes away what is there.
+/// Sets the value at a path, or removes it.
 pub fn put(claims: &mut Map<String, Value>, path: &[String], value: Option<Value>) {
     let Some((first, rest)) = path.split_first() else {
         return;

@@ -1,4 +1,4 @@
-//! The rules of one policy that apply together, and which of them answer.
+//! The rules of one policy that apply together, and which of them decide.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -13,12 +13,12 @@ use super::atoms::Label;
 use super::hosts::Asked;
 use super::keys::Writer;
 
-/// The rules of the APIs that are asked for some hosts.
+/// The rules of the APIs that share some hosts.
 #[derive(Debug)]
 pub struct Group<'p> {
     /// The policy.
     pub policy: &'p Policy,
-    /// What is asked.
+    /// The APIs.
     pub asked: &'p Asked,
     /// The routes, with their APIs.
     pub routes: Vec<(ApiId, &'p Route)>,
@@ -33,14 +33,14 @@ pub struct Group<'p> {
     pub answers_preflights: bool,
 }
 
-/// What one policy says to the requests of a region with one method.
+/// The rules of one policy that apply to the requests of a region with one method.
 #[derive(Debug, Clone)]
 pub struct Ruling<'p> {
     /// The API.
     pub api: ApiId,
-    /// The routes that answer.
+    /// The routes that apply.
     pub routes: Vec<&'p Route>,
-    /// The strictest demand.
+    /// The strictest requirement for a token.
     pub demand: Demand,
     /// Whether everything is denied.
     pub denied: bool,
@@ -49,7 +49,7 @@ pub struct Ruling<'p> {
 }
 
 impl<'p> Group<'p> {
-    /// The rules that are asked.
+    /// The rules of these APIs.
     pub fn new(policy: &'p Policy, asked: &'p Asked) -> Group<'p> {
         let model = policy.model();
         let is_asked = |api: ApiId| asked.members.iter().any(|(member, _)| *member == api);
@@ -87,7 +87,7 @@ impl<'p> Group<'p> {
         }
     }
 
-    /// Whether an API of that name is asked.
+    /// Whether an API of that name is among them.
     pub fn asks(&self, name: &str) -> bool {
         self.asked
             .members
@@ -96,8 +96,8 @@ impl<'p> Group<'p> {
             .any(|api| api.name == name)
     }
 
-    /// Whether there is a route for exactly the same requests, or one that is called so: letters
-    /// may match whatever their case, or no longer.
+    /// Whether there is a route for exactly the same requests, or one of the same name. The second
+    /// covers a change of `paths case-insensitive`.
     pub fn has(&self, route: &Route) -> bool {
         self.known.contains(&(route.methods, &route.path))
             || self.names.contains(route.name.as_str())
@@ -113,7 +113,7 @@ impl<'p> Group<'p> {
         self.model().apis.get(id.0 as usize)
     }
 
-    /// A pattern as this policy compares it.
+    /// A pattern, as this policy compares it.
     pub fn seen<'a>(&self, pattern: &'a PathPattern) -> Cow<'a, PathPattern> {
         if self.options.case_insensitive {
             Cow::Owned(pattern.folded())
@@ -122,12 +122,12 @@ impl<'p> Group<'p> {
         }
     }
 
-    /// The routes whose paths contain all of a region.
+    /// The routes whose paths contain the whole region.
     pub fn around(&self, region: &PathPattern, budget: &Budget) -> Vec<usize> {
         self.routes_index.containing(&self.seen(region), budget)
     }
 
-    /// The guards that match some of a region, with whether they match all of it.
+    /// The guards that match some of a region, and whether they match all of it.
     pub fn tightening(&self, region: &PathPattern, budget: &Budget) -> Vec<(&'p Guard, bool)> {
         let region = self.seen(region);
         self.guards_index
@@ -138,7 +138,7 @@ impl<'p> Group<'p> {
             .collect()
     }
 
-    /// What the rules say to one method, given the routes around a region and its guards.
+    /// The ruling for one method, given the routes that contain a region and its guards.
     pub fn ruling(
         &self,
         around: &[usize],
@@ -157,8 +157,8 @@ impl<'p> Group<'p> {
             .filter(|(guard, _)| guard.methods.has(method) && ruling.is_tightened_by(guard))
             .copied()
             .collect();
-        // A guard that matches only some of the region can't be counted yet; its paths are told apart
-        // later.
+        // A guard that matches only a part of the region doesn't decide yet. Its paths are told
+        // apart later.
         let denied = ruling.denied.is_some()
             || guards
                 .iter()
@@ -174,8 +174,8 @@ impl<'p> Group<'p> {
 }
 
 impl<'p> Group<'p> {
-    /// The guards that deny `OPTIONS` to the preflights which ask about a method, given what the
-    /// rules say to `OPTIONS` itself and to that method.
+    /// The guards that deny preflights for a method, given the rulings for `OPTIONS` and for that
+    /// method.
     pub fn denied_preflights(
         &self,
         guards: &[(&'p Guard, bool)],
@@ -197,17 +197,17 @@ impl<'p> Group<'p> {
 }
 
 impl<'p> Ruling<'p> {
-    /// Whether a token is looked at.
+    /// Whether tokens are read.
     pub fn needs_token(&self) -> bool {
         !self.denied && self.demand != Demand::None
     }
 
-    /// Whether a route that names `OPTIONS` answers.
+    /// Whether a route that names `OPTIONS` applies.
     pub fn names_options(&self) -> bool {
         self.routes.iter().any(|route| route.names_options)
     }
 
-    /// The routes that answer, as they are called.
+    /// The names of the routes that apply.
     pub fn name(&self) -> String {
         let names: Vec<&str> = self
             .routes
@@ -217,7 +217,7 @@ impl<'p> Ruling<'p> {
         names.join(" + ")
     }
 
-    /// The ruling as a key: equal ones need no comparison.
+    /// The key of the ruling. Rulings with equal keys needn't be compared.
     pub fn key(&self, group: &Group<'p>, writer: &Writer<'_>) -> RulingKey<'p> {
         let mut key = RulingKey {
             denied: self.denied,
@@ -256,7 +256,7 @@ impl<'p> Ruling<'p> {
     }
 }
 
-/// A ruling as a key.
+/// The key of a ruling.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RulingKey<'p> {
     denied: bool,
@@ -264,8 +264,8 @@ pub struct RulingKey<'p> {
     options: PathOptions,
     /// The first label of the host, if a condition reads it.
     label: Option<&'p Label>,
-    /// What must hold in all of the region.
+    /// The conditions for the whole region.
     everywhere: BTreeSet<Key>,
-    /// What must hold in parts of it, `None` where nothing passes.
+    /// The conditions for parts of it; `None` if a part is denied.
     inside: BTreeSet<(&'p PathPattern, Option<BTreeSet<Key>>)>,
 }

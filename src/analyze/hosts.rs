@@ -1,4 +1,4 @@
-//! The hosts that two policies distinguish.
+//! Groups hosts that two policies treat alike.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,20 +8,20 @@ use crate::settings::ApiId;
 
 use super::atoms::Label;
 
-/// Hosts for which the same APIs are asked, in the old policy and in the new one.
+/// Hosts for which the same APIs are considered, in the old policy and in the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostClass {
-    /// One of them, but for its first label where that is not settled.
+    /// One of the hosts, without its first label if that isn't fixed.
     pub host: String,
-    /// Whether the first label is not settled: `host` is what follows its dot.
+    /// Whether the first label isn't fixed. `host` is then the rest, after the dot.
     pub labelled: bool,
-    /// What the old policy asks.
+    /// The APIs of the old policy.
     pub old: Asked,
-    /// What the new policy asks.
+    /// The APIs of the new policy.
     pub new: Asked,
 }
 
-/// The APIs that are asked for a host.
+/// The APIs that are considered for a host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Asked {
     /// The APIs, and whether their rules can read the first label.
@@ -41,10 +41,10 @@ impl Asked {
     }
 }
 
-/// A host that no pattern names: the domain is kept free (RFC 2606).
+/// A host that no pattern names. The domain is reserved (RFC 2606).
 const ELSEWHERE: &str = "elsewhere.invalid";
 
-/// The classes, each once.
+/// All host classes.
 pub fn classes(old: &Model, new: &Model) -> Vec<HostClass> {
     let patterns: BTreeSet<&HostPattern> = [old, new]
         .into_iter()
@@ -100,8 +100,8 @@ pub fn classes(old: &Model, new: &Model) -> Vec<HostClass> {
     classes.into_values().collect()
 }
 
-/// Requests that name no host, as HTTP/1.0 allows, where the policies differ in that: one that tells
-/// hosts apart refuses them.
+/// Requests that name no host, as HTTP/1.0 allows, if the policies treat them differently: a policy
+/// that tells hosts apart refuses them.
 pub fn nameless(old: &Model, new: &Model) -> Option<HostClass> {
     let tells = |model: &Model| {
         let mut hosts = model.apis.iter().flat_map(|api| &api.hosts);

@@ -1,7 +1,7 @@
-//! What the names of two policies stand for, so that rules which say the same need no comparison.
+//! Keys for the names of two policies, so that rules with the same meaning need no comparison.
 //!
-//! Most of two policies is the same, word for word or except for names, order and the position of
-//! conditions. Equal keys mean equal rules; different keys mean nothing.
+//! Most of two policies is the same, except perhaps for names, order and positions. Equal keys mean
+//! equal rules. Different keys prove nothing.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,28 +10,28 @@ use crate::model::{Condition, Input, Issuer, Key, Keys, Model, Names};
 use crate::settings::{ClaimId, IssuerClaim, IssuerId, IssuerUrl, PathParameter};
 use crate::value::ClaimType;
 
-/// What the keys of both policies share.
+/// The part of the keys that both policies share.
 #[derive(Debug, Default)]
 pub struct Shared {
     keys: Keys,
     meanings: RefCell<HashMap<Meaning, usize>>,
 }
 
-/// What a name or an input stands for, whatever its number in a policy.
+/// The meaning of a name or an input, independent of its number in a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Meaning {
-    /// A claim's type, and where each issuer has it.
+    /// A claim's type, and its place in each issuer's tokens.
     Claim(ClaimType, BTreeSet<Place>),
     Issuer(IssuerUrl),
-    /// Where each issuer has the scopes.
+    /// The place of the scopes in each issuer's tokens.
     Scopes(BTreeMap<IssuerUrl, Option<Vec<String>>>),
-    /// Where each issuer has the client.
+    /// The place of the client in each issuer's tokens.
     Client(BTreeMap<IssuerUrl, Option<Vec<String>>>),
-    /// How far each issuer's clock may be off.
+    /// The leeway of each issuer.
     Leeway(BTreeMap<IssuerUrl, u64>),
 }
 
-/// Where an issuer has a claim.
+/// The place of a claim in an issuer's tokens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Place {
     issuer: IssuerUrl,
@@ -47,7 +47,7 @@ impl Shared {
     }
 }
 
-/// Makes the keys of one policy's conditions.
+/// Writes the keys of one policy's conditions.
 #[derive(Debug)]
 pub struct Writer<'s> {
     shared: &'s Shared,
@@ -55,7 +55,7 @@ pub struct Writer<'s> {
 }
 
 impl<'s> Writer<'s> {
-    /// For a policy.
+    /// A writer for a policy.
     pub fn new(model: &Model, shared: &'s Shared) -> Writer<'s> {
         Writer {
             shared,
@@ -63,7 +63,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// The keys of what a condition joins by `and`.
+    /// The keys of the operands of a condition's `and`.
     pub fn conjuncts(&self, condition: &Condition, parameters: &[PathParameter]) -> BTreeSet<Key> {
         self.shared
             .keys
@@ -71,7 +71,7 @@ impl<'s> Writer<'s> {
     }
 }
 
-/// The numbers of what a policy's names stand for.
+/// The numbers of the meanings of a policy's names.
 #[derive(Debug)]
 struct Meant {
     claims: Vec<usize>,
@@ -139,7 +139,7 @@ fn number(known: &[usize], at: u32) -> u32 {
         .unwrap_or(u32::MAX)
 }
 
-/// Something of each issuer.
+/// A value for each issuer.
 fn each<T>(model: &Model, of: impl Fn(&Issuer) -> T) -> BTreeMap<IssuerUrl, T> {
     let issuers = model.issuers.iter();
     issuers

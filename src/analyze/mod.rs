@@ -1,10 +1,10 @@
-//! The exact meaning of policies: where two of them differ, and what a condition can be.
+//! The exact meaning of policies: where two of them differ, and what values a condition can have.
 //!
-//! Policies are small enough to be decided: no loops, no regular expressions, no order. Instead of
-//! trying many requests, the conditions are written as decision diagrams over what their atoms can
-//! see, and compared for all requests at once. Every difference comes with a request, and the
-//! engine decides that request again before anything is reported: the analysis can fail, but it
-//! can't report something false.
+//! Policies are simple enough for exact answers: they have no loops, no regular expressions and no
+//! order. Instead of trying many requests, the analysis writes conditions as decision diagrams over
+//! the values that their atoms read, and compares them for all requests at once. Every difference
+//! comes with a request, and the engine decides that request again before it is reported. So the
+//! analysis can fail, but it can't report something false.
 //!
 //! Nothing here decides about access or reads a clock or a file; the time is a parameter.
 
@@ -38,8 +38,8 @@ pub use witness::Decided;
 
 use crate::engine::Policy;
 
-/// The exact difference in meaning of two policies. `now`, a NumericDate, is the time of witnesses
-/// that do not need another.
+/// The exact difference in meaning between two policies. `now`, a NumericDate, is the time of
+/// witnesses that don't need another.
 pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure> {
     diff::diff(old, new, now)
 }

@@ -1,8 +1,8 @@
-//! A fast path for conditions about which there is nothing to find out, which is most of them.
+//! A fast path for simple conditions, which are most of them.
 //!
-//! If each test can be true and false, and no two tests look at the same value, every combination
-//! is possible. Then every part makes a difference and the whole is neither always true nor never.
-//! That takes no diagram and a fraction of the time.
+//! If each test can be true and false, and no two tests read the same value, every combination is
+//! possible. Then every part makes a difference, and the condition is neither always nor never
+//! true. Finding this out takes no diagram and a fraction of the time.
 
 use crate::model::{
     Api, Atom, Bound, ClaimTest, Condition, ConditionKind, Issuer, Model, Operand, StringSet,
@@ -16,17 +16,17 @@ use super::atoms::Rule;
 use super::cells::numbers::LARGEST;
 use super::vocabulary::{Fits, is_segment};
 
-/// Longer lists are looked at as a whole.
+/// Longer lists get the full analysis.
 const MAX_MEMBERS: usize = 16;
 
-/// Something that a test looks at.
+/// A value that a test reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen<'m> {
-    /// All that is in a member of the claims set.
+    /// Everything in a member of the claims set.
     Member(&'m str),
-    /// Whether a list there holds a text.
+    /// Whether the list at this path contains a text.
     Held(&'m [String], &'m str),
-    /// Whether the scopes hold one.
+    /// Whether the scopes contain this one.
     Scope(&'m str),
     Segment(usize),
     Host,
@@ -36,7 +36,7 @@ enum Seen<'m> {
 }
 
 impl Seen<'_> {
-    /// Whether what is seen here may depend on what is seen there.
+    /// Whether the two values may depend on each other.
     fn meets(self, other: Self) -> bool {
         let of_scopes = |member: &str| member == "scope" || member == "scp";
         let first = |path: &'_ [String], name: &str| path.first().is_some_and(|own| own == name);
@@ -65,17 +65,17 @@ pub struct Reader<'m> {
     issuer: Option<(IssuerId, &'m Issuer)>,
 }
 
-/// What some conditions look at.
+/// The values that some conditions read.
 #[derive(Debug, Clone, Default)]
 pub struct Sight<'m>(Vec<Seen<'m>>);
 
 impl<'m> Sight<'m> {
-    /// Adds what others look at.
+    /// Adds the values that other conditions read.
     pub fn add(&mut self, other: Sight<'m>) {
         self.0.extend(other.0);
     }
 
-    /// Whether two look at different things.
+    /// Whether the two have no value in common.
     pub fn is_apart(&self, other: &Sight<'_>) -> bool {
         !self
             .0
@@ -85,7 +85,7 @@ impl<'m> Sight<'m> {
 }
 
 impl<'m> Reader<'m> {
-    /// For the tokens of the first issuer.
+    /// A reader for tokens of the first issuer.
     pub fn new(model: &'m Model, api: &'m Api) -> Reader<'m> {
         let issuer = api.issuers.first();
         Reader {
@@ -95,9 +95,9 @@ impl<'m> Reader<'m> {
         }
     }
 
-    /// Whether there plainly is nothing to be said of a condition.
+    /// Whether a condition is obviously free of findings.
     pub fn is_plain(mut self, rule: Rule<'m>, condition: &'m Condition) -> bool {
-        // `token from` beside the rest: the rest is looked at for that issuer's tokens.
+        // `token from` beside other tests: the rest is read for that issuer's tokens.
         if let ConditionKind::And(all) = &condition.kind {
             let issuer = |part: &Condition| part.atom().and_then(Atom::issuer);
             let mut named = all.iter().filter_map(issuer);
@@ -120,12 +120,12 @@ impl<'m> Reader<'m> {
         self.sees(rule, condition, &mut Sight::default())
     }
 
-    /// Adds what a condition looks at. Whether its tests can hold and fail in any combination, also
-    /// with those that were seen before.
+    /// Adds the values that a condition reads. Returns whether its tests can be true and false in
+    /// any combination, also together with the tests seen before.
     pub fn sees(&self, rule: Rule<'m>, condition: &'m Condition, sight: &mut Sight<'m>) -> bool {
         match &condition.kind {
             ConditionKind::And(parts) | ConditionKind::Or(parts) => {
-                // Each is looked at, so that all is seen.
+                // Visit each of them, so that all values are added.
                 let mut free = true;
                 for part in parts {
                     free &= self.sees(rule, part, sight);
@@ -208,7 +208,7 @@ impl<'m> Reader<'m> {
         scopes.iter().all(|scope| is_word(scope)) && from.is_none_or(|path| is_free(path, issuer))
     }
 
-    /// Where an issuer's tokens have a claim, and whether it can be anything of its type.
+    /// The place of a claim in the issuer's tokens, and whether it can have any value of its type.
     fn place(&self, claim: ClaimId) -> Option<(&'m [String], ClaimType, bool, bool)> {
         let (_, issuer) = self.issuer?;
         let ty = self.model.claims.get(claim.0 as usize)?.ty;
@@ -310,7 +310,7 @@ impl<'m> Reader<'m> {
         }
     }
 
-    /// Adds the other side of a comparison; whether it can be anything, or is one value.
+    /// Adds the other side of a comparison. Returns whether it is a constant or can have any value.
     fn operand(&self, rule: Rule<'m>, operand: &'m Operand, seen: &mut Vec<Seen<'m>>) -> bool {
         match operand {
             Operand::String(_) | Operand::Boolean(_) | Operand::Now => true,
@@ -343,7 +343,7 @@ impl<'m> Reader<'m> {
         !self.api.paths.case_insensitive
     }
 
-    /// Whether a parameter can hold a text.
+    /// Whether a parameter can hold this text.
     fn is_part(&self, rule: Rule<'m>, parameter: usize, text: &str) -> bool {
         let segment = rule
             .parameters
@@ -356,7 +356,7 @@ impl<'m> Reader<'m> {
         !text.is_empty() && is_segment(&whole, false, self.api.paths.allow_encoded_slash)
     }
 
-    /// A test of a text of the request, which `literal` says whether it can be.
+    /// A test of a text of the request. `literal` says whether the text can be a given constant.
     fn text(
         &self,
         rule: Rule<'m>,
@@ -381,8 +381,8 @@ impl<'m> Reader<'m> {
     }
 }
 
-/// Whether a test of a part of the URL may be decided by the rest of it: the URL always has the part,
-/// and may have the other side, too.
+/// Whether the rest of the URL may determine the result of a test of one part. The URL always has
+/// the part, and may also have the other side.
 fn is_settled(test: &TextTest) -> bool {
     match test {
         TextTest::Present => true,
@@ -402,12 +402,12 @@ fn some(set: &StringSet, holds: &dyn Fn(&str) -> bool) -> bool {
     set.members().iter().any(|member| holds(member))
 }
 
-/// Whether a list that is a text, split at spaces, can hold it.
+/// Whether this text can be an element of a list that is a string split at spaces.
 fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(' ')
 }
 
-/// Whether a member can be of any kind: nothing but rules looks at it.
+/// Whether a member can have any type, because only rules read it.
 fn is_free(path: &[String], issuer: &Issuer) -> bool {
     const LOOKED_AT: [&str; 8] = ["aud", "cnf", "exp", "iat", "iss", "jti", "nbf", "sub"];
     let tenant = match &issuer.url {
@@ -418,7 +418,7 @@ fn is_free(path: &[String], issuer: &Issuer) -> bool {
         .is_some_and(|first| !LOOKED_AT.contains(&first.as_str()) && tenant != Some(first))
 }
 
-/// Whether a set may leave no address of a family out.
+/// Whether a set may contain all addresses of a family.
 fn holds_all(set: &AddressSet) -> bool {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     set.contains(IpAddr::V4(Ipv4Addr::UNSPECIFIED))

@@ -1,4 +1,4 @@
-//! The paths that two policies distinguish.
+//! Divides paths into regions that two policies treat alike.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::pattern::{Method, MethodSet, PathPattern};
 use super::group::Group;
 use super::limits::MAX_REGIONS;
 
-/// The patterns of both policies and those in which they cross, with the methods of each.
+/// The patterns of both policies and all their intersections, with the methods of each.
 ///
-/// Whatever patterns a path is in, there is one among these that is in all of them and contains the
-/// path: so what is in one of these, and in no other but those around it, is answered by the same
-/// rules. `None` where there are too many. `methods` says which methods a route is about.
+/// For every path, one of these patterns contains the path and is in every pattern that matches it.
+/// So the same rules apply to all paths that match this pattern, and only patterns that contain it.
+/// `None` if there are too many. `methods` returns the methods of a route.
 pub fn regions(
     groups: [&Group<'_>; 2],
     budget: &Budget,
@@ -31,8 +31,8 @@ pub fn regions(
         .iter()
         .map(|(pattern, methods)| (pattern.clone(), *methods))
         .collect();
-    // A fixed point: where two patterns cross, the crossing is a pattern of its own, which may
-    // cross others. Only what the last round added can bring something new.
+    // A fixed point: the intersection of two patterns is a pattern that may intersect others. Only
+    // the patterns of the last round can add new ones.
     while !fresh.is_empty() {
         let known: Vec<(PathPattern, MethodSet)> = all
             .iter()
@@ -46,7 +46,7 @@ pub fn regions(
                     continue;
                 };
                 let common = methods.intersection(*other_methods);
-                // If one contains the other, their crossing is the smaller one, which is there
+                // If one contains the other, their intersection is the smaller one, which exists
                 // already.
                 if common.is_empty() || pattern.contains(other) || other.contains(pattern) {
                     continue;
@@ -76,7 +76,7 @@ pub fn regions(
     Some(all)
 }
 
-/// The sets of methods that conditions of a policy ask about.
+/// The sets of methods that conditions of a policy test.
 pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
     let mut asked = Vec::new();
     for (_, atom) in model.conditions().flat_map(Condition::atoms) {
@@ -91,7 +91,7 @@ pub fn asked_methods(model: &Model) -> Vec<MethodSet> {
     asked
 }
 
-/// Whether conditions of a policy read both headers by which preflights are known.
+/// Whether conditions of a policy read both headers that identify preflights.
 pub fn reads_preflights(model: &Model) -> bool {
     let mut read = [false; 2];
     for (_, atom) in model.conditions().flat_map(Condition::atoms) {
@@ -104,10 +104,10 @@ pub fn reads_preflights(model: &Model) -> bool {
     read == [true; 2]
 }
 
-/// What makes an `OPTIONS` request a CORS preflight.
+/// The headers that make an `OPTIONS` request a CORS preflight.
 pub const PREFLIGHT_HEADERS: [&str; 2] = ["origin", "access-control-request-method"];
 
-/// One method of each class of those that are in the same of these sets.
+/// One method of each class: methods of a class are in the same of these sets.
 pub fn told_apart(methods: MethodSet, sets: &[MethodSet]) -> Vec<Method> {
     classes(methods, sets)
         .into_iter()
@@ -115,7 +115,7 @@ pub fn told_apart(methods: MethodSet, sets: &[MethodSet]) -> Vec<Method> {
         .collect()
 }
 
-/// The methods, by in which of these sets they are.
+/// Groups the methods by the sets that contain them.
 pub fn classes(methods: MethodSet, sets: &[MethodSet]) -> Vec<MethodSet> {
     let mut classes = vec![methods];
     for set in sets {

@@ -1,4 +1,4 @@
-//! The tokens that two APIs accept, and what each requires of them.
+//! The tokens that two APIs accept, and their requirements on them.
 
 use serde_json::{Map, Value, json};
 
@@ -7,51 +7,51 @@ use crate::settings::{Audience, IssuerUrl, Senders, TokenKind};
 
 use super::atoms::{Token, seconds_of};
 
-/// What `iss` is.
+/// The form of an issuer's `iss`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Iss {
-    /// This.
+    /// Exactly this URL.
     Is(String),
-    /// A URL with the tenant that a claim names.
+    /// A URL that contains the tenant from a claim.
     Tenant {
-        /// What stands before it.
+        /// The text before the tenant.
         prefix: String,
-        /// Where the claim is.
+        /// The path of the claim.
         claim: Vec<String>,
-        /// What follows it.
+        /// The text after the tenant.
         suffix: String,
-        /// Tenants that have an issuer of their own.
+        /// Tenants with their own issuer.
         but: Vec<String>,
     },
 }
 
-/// A token as it comes: without one, or of this issuer.
+/// A kind of token: one issuer, as both policies see it.
 #[derive(Debug, Clone)]
 pub struct Case<'m> {
     /// What `iss` is.
     pub iss: Iss,
-    /// Claims that must be such texts for the old or the new policy to know the issuer.
+    /// Claims that must have these values for the old or the new policy to recognise the issuer.
     pub tenants: Vec<(Vec<String>, String)>,
-    /// The issuer that the old API knows it as.
+    /// The issuer in the old API.
     pub old: Option<Token<'m>>,
-    /// The issuer that the new API knows it as.
+    /// The issuer in the new API.
     pub new: Option<Token<'m>>,
 }
 
-/// What a request says of who sends it.
+/// The token of a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Bearer<'c, 'm> {
-    /// Nothing.
+    /// No token.
     Nobody,
-    /// A token of this issuer, and which policies take it.
+    /// A token of this issuer, and which policies accept it.
     Valid(&'c Case<'m>, [bool; 2]),
-    /// A token that nobody takes: a policy that looks at tokens denies it, one that does not cannot
-    /// know.
+    /// A token that no policy accepts. A policy that reads tokens denies the request; one that
+    /// doesn't isn't affected.
     Invalid,
 }
 
 impl<'c, 'm> Bearer<'c, 'm> {
-    /// The case of a token that is taken.
+    /// The issuer of an accepted token.
     pub(super) fn case(self) -> Option<&'c Case<'m>> {
         match self {
             Bearer::Valid(case, _) => Some(case),
@@ -60,10 +60,10 @@ impl<'c, 'm> Bearer<'c, 'm> {
     }
 }
 
-/// An API of a policy.
+/// An API and its policy.
 pub type Taker<'m> = (&'m Model, &'m Api);
 
-/// The issuers whose tokens one of two APIs takes.
+/// The issuers whose tokens at least one of the APIs accepts.
 pub fn cases<'m>(old: Option<Taker<'m>>, new: Option<Taker<'m>>) -> Vec<Case<'m>> {
     let known = |taker: Option<Taker<'m>>| -> Vec<Token<'m>> {
         taker
@@ -134,7 +134,7 @@ fn tenant<'u>(url: &'u str, prefix: &str, suffix: &str) -> Option<&'u str> {
         .filter(|tenant| !tenant.is_empty() && !tenant.contains(['/', '?', '#']))
 }
 
-/// The issuer that `iss` is to an API: an exact one goes before one for many tenants.
+/// The issuer that an API recognises by this `iss`. An exact URL is preferred to one with a tenant.
 fn find<'m>(
     known: &[Token<'m>],
     iss: &Iss,
@@ -178,31 +178,31 @@ fn find<'m>(
     }
 }
 
-/// What is checked of a token beside its issuer, for one API.
+/// The requirements of one API on a token of an issuer.
 #[derive(Debug, Clone)]
 pub struct Demands {
-    /// Audiences of the API; `None` where it is unchecked.
+    /// The API's audiences; `None` if they aren't checked.
     pub api_audience: Option<Vec<String>>,
-    /// Audiences that the issuer's tokens must have beside.
+    /// The audiences that the issuer requires in addition.
     pub issuer_audience: Vec<String>,
-    /// Where the audience is, without `aud`.
+    /// The claim with the audience, if there is no `aud`.
     pub audience_from: Option<Vec<String>>,
-    /// Seconds.
+    /// In seconds.
     pub leeway: f64,
-    /// Seconds.
+    /// In seconds.
     pub max_age: Option<f64>,
-    /// The kind.
+    /// The accepted kind of token.
     pub kind: TokenKind,
-    /// How they are bound to who sends them.
+    /// How tokens must be bound to their sender.
     pub senders: Senders,
-    /// Where scopes are, if not in `scope` and `scp`.
+    /// The claim with the scopes, if not `scope` or `scp`.
     pub scopes_from: Option<Vec<String>>,
-    /// Whether the issuer is asked about tokens, and need not say when they end.
+    /// Whether tokens are introspected, and may lack an expiry.
     pub introspects: bool,
 }
 
 impl Demands {
-    /// Of an API on the tokens of an issuer.
+    /// The requirements of an API on the tokens of an issuer.
     pub fn of(api: &Api, token: Token) -> Demands {
         let issuer = token.issuer;
         Demands {
@@ -221,7 +221,7 @@ impl Demands {
         }
     }
 
-    /// The least lists of audiences that do.
+    /// The smallest accepted lists of audiences.
     pub fn audiences(&self) -> Vec<Vec<String>> {
         let one_of = |wanted: &[String]| -> Vec<Option<String>> {
             if wanted.is_empty() {
@@ -232,7 +232,7 @@ impl Demands {
         };
         let api = match &self.api_audience {
             None => vec![None],
-            // Nobody is its audience.
+            // No list is accepted.
             Some(wanted) if wanted.is_empty() => return Vec::new(),
             Some(wanted) => one_of(wanted),
         };
@@ -253,7 +253,7 @@ impl Demands {
         all
     }
 
-    /// Whether a token for these audiences is taken.
+    /// Whether a token with these audiences is accepted.
     pub fn takes(&self, audiences: &[String]) -> bool {
         let holds = |wanted: &[String]| audiences.iter().any(|audience| wanted.contains(audience));
         self.api_audience.as_deref().is_none_or(holds)
@@ -261,7 +261,7 @@ impl Demands {
     }
 }
 
-/// The claims that every token of a case has, valid for all of these demands.
+/// The claims of every token of this kind, which satisfy all of these requirements.
 pub fn base(case: &Case<'_>, demands: &[Demands], now: f64) -> Map<String, Value> {
     let mut claims = Map::new();
     if let Iss::Is(url) = &case.iss {
@@ -290,7 +290,7 @@ pub fn base(case: &Case<'_>, demands: &[Demands], now: f64) -> Map<String, Value
     claims
 }
 
-/// The claims of a token that nobody takes.
+/// The claims of a token that no policy accepts.
 pub fn refused() -> Map<String, Value> {
     Map::from_iter([
         ("exp".to_owned(), json!(0)),
@@ -298,10 +298,10 @@ pub fn refused() -> Map<String, Value> {
     ])
 }
 
-/// How long the tokens of witnesses are valid, in seconds.
+/// The lifetime of witness tokens, in seconds.
 pub const LIFETIME: f64 = 300.0;
 
-/// A number as JSON, without a fraction where it has none.
+/// A number as JSON, without a fraction if it is an integer.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "what is whole and below 2^53 is in the range of an i64"

@@ -1,6 +1,6 @@
-//! What verification requires of claims regardless of rules: issuer, times, audience, kind. The
-//! analysis includes it where rules read the same claims, so that an example never satisfies a rule
-//! and fails verification.
+//! The requirements of token verification on claims, independent of rules: issuer, times, audience,
+//! kind. The analysis includes these if rules read the same claims, so that an example never
+//! satisfies a rule but fails verification.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::domains::Shape;
 use super::tokens::{Case, Demands, Iss};
 use super::vocabulary::{Fits, Held, Place, ValueId, View, Vocabulary};
 
-/// What is asked of the claims that the checks of a token read, where rules read them too.
+/// The checks of a token that read the same claims as rules.
 #[derive(Debug, Default)]
 pub struct Validity {
     must: Vec<Must>,
@@ -29,13 +29,13 @@ pub struct Validity {
 #[derive(Debug)]
 enum Must {
     Text(ValueId, usize),
-    /// Not there, or of an age that answers this with yes, or with no.
+    /// The value is absent, or its age gives this answer to the question.
     Age(ValueId, usize, bool, bool),
     Held(ValueId, Held),
     There(ValueId),
 }
 
-/// What kinds of tokens are told apart by.
+/// The claims that tell the kinds of tokens apart.
 #[derive(Debug, Default)]
 struct Signs {
     refresh: Vec<(ValueId, usize)>,
@@ -45,14 +45,15 @@ struct Signs {
     nonce: Option<ValueId>,
     azp: Option<(ValueId, usize)>,
     scopes: Option<ValueId>,
-    /// Scopes that stand elsewhere.
+    /// Other claims with scopes.
     other_scopes: Vec<ValueId>,
-    /// Whether only ID tokens are wanted, and no rule minds what says that it is one.
+    /// Whether only ID tokens are accepted, and no rule prevents a claim from marking the token as
+    /// one.
     free_id: bool,
 }
 
 impl Validity {
-    /// Asks what has to be asked. All conditions have been read into the vocabulary before.
+    /// Asks the necessary questions. All conditions have been read into the vocabulary before.
     pub fn ask(
         case: &Case<'_>,
         demands: &[Demands],
@@ -86,7 +87,7 @@ impl Validity {
             vocabulary.view(value, View::Text);
             let but = but.clone();
             vocabulary.change(value, |value| value.fits = Fits::UrlSegment { but });
-            // Any text that fits.
+            // Any text is fine.
             let question = vocabulary.ask_text(
                 value,
                 TextQuestion::Around {
@@ -146,7 +147,7 @@ impl Validity {
         }
     }
 
-    /// An ID token is known by claims that rules can read as well.
+    /// Asks about the claims that identify an ID token, if rules can read them too.
     fn ask_signs(
         &mut self,
         demands: &[Demands],
@@ -217,7 +218,7 @@ impl Validity {
             let set = Arc::new(StringSet::new(None, audiences));
             signs.azp = Some((value, vocabulary.ask_text(value, TextQuestion::one_of(set))));
         }
-        // Where scopes are read from elsewhere, `scope` can say that it is no ID token.
+        // If scopes are read from another claim, `scope` can show that it isn't an ID token.
         if wants_id {
             let places = demands
                 .iter()
@@ -233,7 +234,7 @@ impl Validity {
         self.signs = Some(signs);
     }
 
-    /// Where the checks pass.
+    /// True if the checks pass.
     pub fn function(&self, diagrams: &mut Diagrams<'_>) -> Function {
         let mut valid = Function::TRUE;
         for must in &self.must {
@@ -267,7 +268,7 @@ impl Validity {
         valid
     }
 
-    /// A claim that no rule reads and that says of what kind the token is.
+    /// A claim that tells the kind of the token and that no rule reads.
     pub fn sign(&self) -> Option<(&'static str, &'static str)> {
         let signs = self.signs.as_ref()?;
         if signs.free_id {
@@ -301,7 +302,7 @@ impl Signs {
         let access = any(&self.access, diagrams);
         let mut scopes = match self.scopes {
             Some(scopes) => diagrams.shaped(scopes, |_, shape| shape == Shape::Scopes),
-            // Free to be there or not, whichever is taken.
+            // It may be present or absent.
             None => Function::constant(kind != TokenKind::Id),
         };
         for value in &self.other_scopes {

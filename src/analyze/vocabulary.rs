@@ -1,8 +1,9 @@
-//! What the conditions of a comparison talk about: values of the token and the request, and the
-//! questions about each.
+//! The vocabulary of a comparison: the values of the token and the request that conditions read,
+//! and the questions about each.
 //!
-//! Values are identified by where they are, not by the names a policy gives them: a renamed claim
-//! is the same claim, and a claim declared with another type is another view of one value.
+//! A value is identified by its place, not by the name that a policy gives it. So a renamed claim
+//! is the same claim, and a claim that is declared with another type is another view of the same
+//! value.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,18 +21,18 @@ use super::limits::MAX_AFFIXES;
 const TOO_MANY_AFFIXES: &str = "a value is compared with more than 128 beginnings and ends";
 const _: () = assert!(MAX_AFFIXES == 128);
 
-/// Where a value is.
+/// The place of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// In the claims set: member names from the outside in.
     Member(Vec<String>),
-    /// The scopes of `scope` and `scp`, where no rule reads those by themselves.
+    /// The scopes of `scope` and `scp`, if no rule reads these claims directly.
     Scopes,
-    /// The client of `azp` and `client_id`, where no rule reads those by themselves.
+    /// The client of `azp` and `client_id`, if no rule reads these claims directly.
     Client,
-    /// A header that came once.
+    /// A header that was sent once.
     Header(String),
-    /// A query parameter that came once.
+    /// A query parameter that was sent once.
     Query(String),
     /// The first label of the host.
     Label,
@@ -42,13 +43,13 @@ pub enum Place {
 }
 
 impl Place {
-    /// The member of that name, at the top of the claims set.
+    /// The member of that name at the top of the claims set.
     pub fn member(name: &str) -> Place {
         Place::Member(vec![name.to_owned()])
     }
 }
 
-/// As what rules read a value.
+/// How rules read a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum View {
     /// A string.
@@ -57,7 +58,7 @@ pub enum View {
     Number,
     /// `true` or `false`.
     Boolean,
-    /// An array of strings, or a string alone.
+    /// An array of strings, or a single string.
     Texts,
     /// An array of numbers.
     Numbers,
@@ -69,37 +70,38 @@ pub enum View {
     Scopes,
 }
 
-/// Which texts a place can hold at all.
+/// The texts that are possible at a place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Fits {
-    /// Any.
+    /// Any text.
     #[default]
     Any,
-    /// What a header can carry alone and whole: no comma, no control character, no blanks around.
+    /// A text that a header can carry unchanged: no comma, no control character, no blank at either
+    /// end.
     Header,
-    /// A label of a host, but for these.
+    /// A host label, except these.
     Label {
         /// Labels that other host patterns have.
         but: Vec<String>,
     },
-    /// A segment of a path that both policies read.
+    /// A path segment that both policies accept.
     Segment {
-        /// What it must match.
+        /// The pattern that it must match.
         pattern: SegmentPattern,
-        /// Whether letters match whatever their case, so that it is in lower case.
+        /// Whether the segment matches regardless of case, and so is in lower case.
         folded: bool,
-        /// Whether it may hold a slash.
+        /// Whether it may contain a slash.
         slashes: bool,
     },
-    /// A segment of a URL.
+    /// A segment of a URL, except these.
     UrlSegment {
-        /// But for these.
+        /// The excluded segments.
         but: Vec<String>,
     },
 }
 
 impl Fits {
-    /// Whether a text does.
+    /// Whether this text is possible.
     pub fn allows(&self, text: &str) -> bool {
         match self {
             Fits::Any => true,
@@ -128,7 +130,7 @@ impl Fits {
     }
 }
 
-/// Whether a text can be a segment of a path, decoded.
+/// Whether a text can be a decoded path segment.
 pub fn is_segment(text: &str, folded: bool, slashes: bool) -> bool {
     let clear = |character: char| {
         character.is_ascii() || {
@@ -147,36 +149,36 @@ pub fn is_segment(text: &str, folded: bool, slashes: bool) -> bool {
         && (!folded || (crate::pattern::fold(text) == text && text.chars().all(clear)))
 }
 
-/// A value, and all that is asked about it.
+/// A value, and all questions about it.
 #[derive(Debug, Clone)]
 pub struct Value {
-    /// Where it is.
+    /// Its place.
     pub place: Place,
-    /// As what it is read.
+    /// How rules read it.
     pub views: BTreeSet<View>,
-    /// Which texts it can be.
+    /// The texts that it can be.
     pub fits: Fits,
-    /// Whether it need not be there.
+    /// Whether it may be absent.
     pub optional: bool,
-    /// Asked where it is a string.
+    /// Questions about the value as a string.
     pub texts: Vec<TextQuestion>,
-    /// Asked where it is a number.
+    /// Questions about the value as a number.
     pub numbers: Vec<NumberQuestion>,
-    /// Asked about how many seconds before the request it is, where it is a number.
+    /// Questions about its age as a time, in seconds before the request.
     pub ages: Vec<NumberQuestion>,
-    /// Asked where it is an array of strings.
+    /// Questions about the value as an array of strings.
     pub elements: Vec<ListQuestion<String>>,
-    /// Asked about the words of a string.
+    /// Questions about the words of a string.
     pub words: Vec<ListQuestion<String>>,
-    /// Asked about the member names of an object.
+    /// Questions about the member names of an object.
     pub keys: Vec<ListQuestion<String>>,
-    /// Asked where it is an array of numbers.
+    /// Questions about the value as an array of numbers.
     pub number_elements: Vec<ListQuestion<Ordered>>,
-    /// Asked where it is an address.
+    /// Questions about the value as an address.
     pub addresses: Vec<Arc<AddressSet>>,
 }
 
-/// A number with a place among all others; never not a number.
+/// A number with a total order; never NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ordered(pub f64);
 
@@ -194,7 +196,7 @@ impl Ord for Ordered {
     }
 }
 
-/// The number of a value in its vocabulary.
+/// The index of a value in its vocabulary.
 pub type ValueId = usize;
 
 /// A text of a value, or a part of it.
@@ -202,13 +204,13 @@ pub type ValueId = usize;
 pub struct Part {
     /// The value.
     pub value: ValueId,
-    /// What stands before the part.
+    /// The text before the part.
     pub before: String,
-    /// What stands behind it.
+    /// The text after the part.
     pub behind: String,
 }
 
-/// How two values can relate.
+/// A relation between two values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Relation {
     /// Two texts are equal.
@@ -217,7 +219,7 @@ pub enum Relation {
         a: Part,
         /// The other.
         b: Part,
-        /// Whether whatever their case.
+        /// Whether case is ignored.
         folded: bool,
     },
     /// A text begins with another.
@@ -226,7 +228,7 @@ pub enum Relation {
         text: Part,
         /// The shorter one.
         with: Part,
-        /// Whether whatever their case.
+        /// Whether case is ignored.
         folded: bool,
     },
     /// A text ends with another.
@@ -235,18 +237,18 @@ pub enum Relation {
         text: Part,
         /// The shorter one.
         with: Part,
-        /// Whether whatever their case.
+        /// Whether case is ignored.
         folded: bool,
     },
-    /// A list holds a text.
+    /// A list contains a text.
     Holds {
         /// The list.
         list: ValueId,
-        /// As what it is read.
+        /// How the list is read.
         view: View,
         /// The text.
         text: Part,
-        /// Whether whatever their case.
+        /// Whether case is ignored.
         folded: bool,
     },
     /// Two numbers are equal.
@@ -256,7 +258,7 @@ pub enum Relation {
         /// The other.
         b: ValueId,
     },
-    /// A list holds a number.
+    /// A list contains a number.
     HoldsNumber {
         /// The list.
         list: ValueId,
@@ -292,17 +294,17 @@ impl Vocabulary {
         &self.relations
     }
 
-    /// The value at a place, if something is asked about it.
+    /// The value at a place, if there is a question about it.
     pub fn find(&self, place: &Place) -> Option<ValueId> {
         self.values.iter().position(|value| value.place == *place)
     }
 
-    /// The value at a place.
+    /// The value at a place, added if necessary.
     pub fn value(&mut self, place: &Place) -> ValueId {
         self.value_that(place, Fits::default(), true)
     }
 
-    /// The value at a place that holds only what fits.
+    /// The value at a place that can only hold such texts.
     pub fn value_that(&mut self, place: &Place, fits: Fits, optional: bool) -> ValueId {
         self.find(place).unwrap_or_else(|| {
             self.values.push(Value {
@@ -325,41 +327,41 @@ impl Vocabulary {
 
     /// Changes a value.
     ///
-    /// INVARIANT: numbers of values are only given out here, so there is one.
+    /// INVARIANT: an index is only issued by this vocabulary, so the value exists.
     pub fn change<R>(&mut self, id: ValueId, change: impl FnOnce(&mut Value) -> R) -> Option<R> {
         self.values.get_mut(id).map(change)
     }
 
-    /// Notes as what a value is read.
+    /// Records how a value is read.
     pub fn view(&mut self, id: ValueId, view: View) {
         self.change(id, |value| value.views.insert(view));
     }
 
-    /// Asks about a text; gives the number of the question.
+    /// Adds a question about a text, and returns its number.
     pub fn ask_text(&mut self, id: ValueId, question: TextQuestion) -> usize {
         self.change(id, |value| place_of(&mut value.texts, question))
             .unwrap_or(0)
     }
 
-    /// Asks about a number.
+    /// Adds a question about a number.
     pub fn ask_number(&mut self, id: ValueId, question: NumberQuestion) -> usize {
         self.change(id, |value| place_of(&mut value.numbers, question))
             .unwrap_or(0)
     }
 
-    /// Asks how long ago a time is.
+    /// Adds a question about the age of a time.
     pub fn ask_age(&mut self, id: ValueId, question: NumberQuestion) -> usize {
         self.change(id, |value| place_of(&mut value.ages, question))
             .unwrap_or(0)
     }
 
-    /// Asks whether an address is one of these.
+    /// Adds a question about an address.
     pub fn ask_address(&mut self, id: ValueId, set: Arc<AddressSet>) -> usize {
         self.change(id, |value| place_of(&mut value.addresses, set))
             .unwrap_or(0)
     }
 
-    /// Asks what a list holds, as it is read.
+    /// Adds a question about the elements of a list.
     pub fn ask_list(&mut self, id: ValueId, view: View, question: &ListQuestion<String>) -> Held {
         let mut held = Held {
             all: question.all,
@@ -393,7 +395,7 @@ impl Vocabulary {
         held
     }
 
-    /// Asks what a list of numbers holds.
+    /// Adds a question about the elements of a list of numbers.
     pub fn ask_numbers(&mut self, id: ValueId, question: ListQuestion<Ordered>) -> Held {
         Held {
             all: question.all,
@@ -403,7 +405,7 @@ impl Vocabulary {
         }
     }
 
-    /// Asks how two values relate; gives the number of the relation.
+    /// Adds a relation between two values, and returns its number.
     pub fn relate(&mut self, relation: Relation) -> usize {
         let relation = match relation {
             Relation::Equal {
@@ -421,8 +423,8 @@ impl Vocabulary {
         place_of(&mut self.relations, relation)
     }
 
-    /// Asks what has to be asked because values are read in several ways. All conditions have been
-    /// read before.
+    /// Adds the questions that are needed because values are read in several ways. All conditions
+    /// have been read before.
     pub fn settle(&mut self) -> Result<(), &'static str> {
         let is_scopes = |value: &Value| match &value.place {
             Place::Member(path) => path
@@ -440,7 +442,7 @@ impl Vocabulary {
         if self.values.iter().any(|value| affixes(value) > MAX_AFFIXES) {
             return Err(TOO_MANY_AFFIXES);
         }
-        // A local part has no blanks, and so takes no further words.
+        // A local part contains no blanks, so it adds no words.
         let is_address = |value: &Value| {
             let mut texts = value.texts.iter();
             texts.any(|question| matches!(question, TextQuestion::Address(_)))
@@ -458,7 +460,7 @@ impl Vocabulary {
         if values.any(|(id, value)| is_address(value) && is_split(id, value)) {
             return Err("a claim is compared as an address, and word by word");
         }
-        // Where a string is read both as it is and word by word, its cells must know its words.
+        // If a string is read both as a whole and word by word, its cells must determine its words.
         for id in 0..self.values.len() {
             let words: Vec<String> = self
                 .values
@@ -480,31 +482,31 @@ impl Vocabulary {
     }
 }
 
-/// The numbers of a question about a list, by what the list can be.
+/// The numbers of a question about a list, for each representation of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Held {
-    /// Of an array of strings.
+    /// For an array of strings.
     pub elements: Option<usize>,
-    /// Of a string's words.
+    /// For the words of a string.
     pub words: Option<usize>,
-    /// Of an object's member names.
+    /// For the member names of an object.
     pub keys: Option<usize>,
-    /// Of an array of numbers.
+    /// For an array of numbers.
     pub numbers: Option<usize>,
-    /// Of a string that stands for a list of itself.
+    /// For a string that counts as a list of one.
     pub alone: Alone,
-    /// Whether all are asked for, not one.
+    /// Whether the list must contain all of the values.
     pub all: bool,
-    /// Whether nothing is asked for.
+    /// Whether the question names no values.
     pub nothing: bool,
 }
 
-/// What is asked of a string that stands for a list of itself.
+/// The question about a string that counts as a list of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alone {
-    /// Nothing: the answer is this.
+    /// The answer is known.
     Known(bool),
-    /// This question about the text.
+    /// This question about the text, by number.
     Asked(usize),
 }
 

@@ -9,7 +9,7 @@ use super::bdd::Function;
 use super::diagram::Diagrams;
 use super::world::{Side, Subject, TooComplex, World, methods, tokens};
 
-/// Whether what one side allows, the other allows as well, and some more.
+/// Whether one side allows everything that the other allows, and more.
 pub fn allows_more(
     subject: Subject<'_>,
     more: &Side<'_>,

@@ -1,4 +1,4 @@
-//! What a policy decides about a witness, as `portcullis why --claims` would.
+//! Decides about a witness, as `portcullis why --claims` would.
 
 use crate::engine::{Api, Decision, Fault, Policy, Request};
 use crate::json::Json;
@@ -12,18 +12,17 @@ use super::change::{Verdict, Witness};
 /// A decision about a witness, independent of the policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
-    /// Allow, or why not.
+    /// Allowed, or the reason for the denial.
     pub verdict: Verdict,
-    /// Where the policy says so.
+    /// The place in the policy that decides.
     pub place: Option<Place>,
-    /// Names in lower case, and values: what the upstream is told, and what lets a page read the
-    /// answer.
+    /// Headers for the application, and those that let a page read the response. Names are in lower
+    /// case.
     pub headers: Vec<(String, String)>,
 }
 
 impl Witness {
-    /// What the policy decides about the request, its claims taken as those of a token that is
-    /// presented and whose signature is good.
+    /// Decides about the request, with its claims as those of a token with a valid signature.
     pub fn decide(&self, policy: &Policy) -> Decided {
         let headers: Vec<(&str, &[u8])> = self
             .headers
@@ -70,7 +69,7 @@ impl Witness {
     }
 }
 
-/// The claims as those of a token whose signature is good.
+/// The claims as those of a token with a valid signature.
 fn assume(claims: &str, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
     let claims = Json::parse(claims.as_bytes())
         .map_err(|_| Fault::new(Reason::TokenMalformed, "the claims are not strict JSON"))?;

@@ -1,4 +1,4 @@
-//! The requests for which rules are analysed: those of one method, with tokens of one issuer or
+//! The requests for which rules are analysed: requests of one method, with tokens of one issuer or
 //! without a token.
 
 use crate::model::{Api, Condition, Model};
@@ -19,13 +19,13 @@ use super::regions::told_apart;
 use super::solve::Solver;
 use super::vocabulary::{Fits, Place, View, Vocabulary};
 
-/// What a world costs at least, in the steps of a [`Budget`].
+/// The minimum cost of a world, in steps of a [`Budget`].
 const STEPS_OF_A_WORLD: usize = 100;
 
-/// Whose requests are looked at.
+/// The API and methods that are analysed.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'m> {
-    /// The policy: its issuers and its claims.
+    /// The policy with its issuers and claims.
     pub model: &'m Model,
     /// The API that is asked.
     pub api: &'m Api,
@@ -33,24 +33,24 @@ pub struct Subject<'m> {
     pub methods: MethodSet,
 }
 
-/// Why a condition was not looked at: what there is too much of.
+/// Why a condition wasn't analysed: the limit that was exceeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooComplex(pub String);
 
-/// What answers some requests: a route with what tightens it.
+/// The rules for some requests: a route with its guards.
 #[derive(Debug, Clone)]
 pub struct Side<'m> {
-    /// The token.
+    /// The requirement for a token.
     pub demand: Demand,
-    /// Whether nothing passes.
+    /// Whether everything is denied.
     pub denied: bool,
-    /// The paths that are looked at. Those of two sides differ in literals alone.
+    /// The examined paths. Those of two sides differ only in literals.
     pub region: &'m PathPattern,
-    /// All that must hold.
+    /// The conditions that must all be true.
     pub rules: Vec<(Rule<'m>, &'m Condition)>,
 }
 
-/// A token of each issuer.
+/// A token for each issuer.
 pub fn tokens<'m>(subject: Subject<'m>) -> Vec<Token<'m>> {
     subject
         .api
@@ -65,7 +65,7 @@ pub fn tokens<'m>(subject: Subject<'m>) -> Vec<Token<'m>> {
         .collect()
 }
 
-/// A method of each class of those that conditions tell apart.
+/// One method of each class that conditions can tell apart.
 pub fn methods(methods: MethodSet, rules: &[(Rule<'_>, &Condition)]) -> Vec<Method> {
     let mut asked = Vec::new();
     for (_, condition) in rules {
@@ -74,7 +74,7 @@ pub fn methods(methods: MethodSet, rules: &[(Rule<'_>, &Condition)]) -> Vec<Meth
     told_apart(methods, &asked)
 }
 
-/// How many tests a condition has, and how many members their lists have.
+/// The number of tests in a condition, and the number of members in its lists.
 fn size(condition: &Condition) -> (usize, usize) {
     condition
         .atoms()
@@ -83,7 +83,7 @@ fn size(condition: &Condition) -> (usize, usize) {
         })
 }
 
-/// Whether a condition reads a set that is empty for now: what it comes to is yet to be seen.
+/// Whether a condition reads a set that is currently empty, so that its meaning is still unknown.
 pub fn reads_empty_set(condition: &Condition) -> bool {
     condition
         .atoms()
@@ -93,21 +93,21 @@ pub fn reads_empty_set(condition: &Condition) -> bool {
 /// Requests of one method with one kind of token, as diagrams.
 #[derive(Debug)]
 pub struct World {
-    /// What is spoken of.
+    /// The values and relations.
     pub vocabulary: Vocabulary,
-    /// As Booleans.
+    /// The values and relations as Booleans.
     pub domains: Domains,
     /// The diagrams.
     pub store: Store,
     possible: Function,
-    /// Whether what is possible for each value by itself is possible for all together.
+    /// Whether the possible values of one place don't depend on those of others.
     independent: bool,
-    /// Where the token lacks a claim, for each claim that is read; empty without a token.
+    /// For each claim that is read, when the token lacks it; empty without a token.
     pub lacks: Vec<(ClaimId, Function)>,
 }
 
 impl World {
-    /// Reads what must hold on some sides, in one of so many worlds.
+    /// Reads the conditions of some sides, in one of this many worlds.
     pub fn new(
         subject: Subject<'_>,
         (method, token): (Method, Option<Token<'_>>),
@@ -201,7 +201,7 @@ impl World {
         Ok((world, trees))
     }
 
-    /// Whether a function holds for some request.
+    /// Whether a function is true for some request.
     pub fn is_possible(&mut self, function: Function, budget: &Budget) -> Result<bool, TooComplex> {
         let function = self.store.and(function, self.possible);
         if self.store.has_overflowed() {

@@ -1,4 +1,4 @@
-//! Which routes ask for the same.
+//! Finds routes with the same requirements.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Access, Key, Keys, Own, Route};
 use crate::source::Span;
 
-/// What routes ask for, as keys, each made once.
+/// The requirements of routes as keys, each computed once.
 #[derive(Default)]
 pub(super) struct Accesses {
     keys: Keys,
@@ -14,7 +14,7 @@ pub(super) struct Accesses {
 }
 
 impl Accesses {
-    /// Whether two routes plainly ask for the same.
+    /// Whether two routes obviously have the same requirements.
     pub fn same(&self, a: &Route, b: &Route) -> bool {
         match (&a.access, &b.access) {
             (Access::Denied, Access::Denied) => true,

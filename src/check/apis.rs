@@ -1,4 +1,4 @@
-//! APIs: their settings. Their routes have files of their own.
+//! The settings of APIs. Routes are checked in other files.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Checks the settings of one API, which stand in one of its blocks.
+/// Checks the settings of one API, which are in one of its blocks.
 pub(super) fn check(
     env: Env,
     id: ApiId,
@@ -224,7 +224,8 @@ fn check_issuers(
 ) -> (Vec<IssuerId>, bool) {
     let mut issuers: Vec<(IssuerId, Span)> = Vec::new();
     let mut seen: BTreeMap<IssuerId, Span> = BTreeMap::new();
-    // Two exact URLs are never one, so that only those with a tenant are compared with all.
+    // Two different exact URLs never match the same `iss`, so only those with a tenant are compared
+    // with all.
     let mut of_tenants: Vec<(IssuerId, Span)> = Vec::new();
     let mut known = true;
     let names = setting.map(|setting| setting.node).unwrap_or_default();
@@ -293,7 +294,7 @@ fn check_issuers(
     (issuers.into_iter().map(|(id, _)| id).collect(), known)
 }
 
-/// An opaque token does not say who issued it, and is sent to nobody on a guess.
+/// An opaque token doesn't name its issuer, and must not be sent to another one on a guess.
 fn check_one_introspects(env: Env, api: &ast::Api, issuers: &[(IssuerId, Span)], out: &mut Out) {
     let mut introspecting = issuers.iter().filter_map(|(id, named)| {
         let issuer = env.issuers.get(id.0 as usize)?;
@@ -341,7 +342,8 @@ fn check_audience(env: Env, setting: &ApiSetting, out: &mut Out) -> Audience {
     }
 }
 
-/// An ID token's audience is the client; unchecked, any client's login would do.
+/// The audience of an ID token is the client. If it isn't checked, a login to any client is
+/// accepted.
 fn check_id_tokens(
     env: Env,
     api: &ast::Api,
@@ -426,7 +428,8 @@ fn check_paths(
     (options, settings.first().map(|setting| setting.span))
 }
 
-/// Says which APIs share a host and read its paths differently: a path has one meaning by host.
+/// Reports APIs that share a host but read its paths differently. On one host, a path has one
+/// meaning.
 pub(super) fn check_paths_agree(apis: &[ApiInfo], out: &mut Out) {
     let mut by_host: BTreeMap<&HostPattern, &ApiInfo> = BTreeMap::new();
     for api in apis {

@@ -1,4 +1,4 @@
-//! Atoms: which tests a condition may contain, as in the table of the language reference.
+//! Checks which tests a condition may contain, as in the table of the language reference.
 
 use std::sync::Arc;
 
@@ -93,8 +93,8 @@ pub(super) fn resolve(env: Env, at: At, condition: &ast::Condition, out: &mut Ou
     }
 }
 
-/// A request has one host, from the one source that its adapter reads. Over HTTP/2 there is no such
-/// header, and beside another source it could say something else.
+/// A request has one host, from the one source that its adapter reads. Over HTTP/2 there is no
+/// `Host` header, and with another source the header could differ from it.
 fn host_header(name: &Spanned<String>) -> Diagnostic {
     Diagnostic::new(
         Code::BadValue,
@@ -215,8 +215,8 @@ fn address(env: Env, test: &ast::Test, span: Span, out: &mut Out) -> Option<Atom
     Some(Atom::Address { any_of, negated })
 }
 
-/// A client can always leave a header or a query parameter out: to ask that it be not something
-/// asks nothing.
+/// A client can always leave a header or a query parameter out, so a negated test of one checks
+/// nothing.
 fn refuse_negation(at: At, what: &str, span: Span, out: &mut Out) -> Option<()> {
     let Some(not) = at.negated else {
         return Some(());

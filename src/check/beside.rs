@@ -1,4 +1,5 @@
-//! Atoms that need another one next to them: `sub` its issuer, `email` its verification.
+//! Checks atoms that need another one next to them: `sub` needs its issuer, `email` its
+//! verification.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Atom, ClaimId, Condition, ConditionKind, Input};
@@ -7,16 +8,16 @@ use crate::source::Span;
 use super::context::{Around, Place};
 use super::out::Out;
 
-/// What is looked for, and where the whole condition stands.
+/// What to look for, and the place of the whole condition.
 struct Search<'p> {
     place: Place<'p>,
     whole: Span,
-    /// `sub`, where an API has several issuers.
+    /// `sub`, if the API has several issuers.
     subject: Option<ClaimId>,
     email: Option<ClaimId>,
 }
 
-/// Checks that no atom stands alone that needs another beside it.
+/// Checks that no atom lacks the one that it needs.
 pub(super) fn check(place: Place, condition: &Condition, whole: Span, out: &mut Out) {
     let claim = |name: &str| place.api.claims.get(name).map(|claim| claim.id);
     let search = Search {
@@ -85,7 +86,7 @@ impl Search<'_> {
         self.traced(diagnostic, span)
     }
 
-    /// Adds the condition itself where the atom stands in a `let`.
+    /// Adds the place of the condition if the atom is in a `let`.
     fn traced(&self, diagnostic: Diagnostic, span: Span) -> Diagnostic {
         let inside = span.file == self.whole.file
             && span.start >= self.whole.start
@@ -98,7 +99,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether an atom compares a claim with something; to be there or not is no comparison.
+/// Whether an atom compares a claim. `present` and `absent` aren't comparisons.
 fn compares(atom: &Atom, id: ClaimId) -> bool {
     let is_comparison = atom.claim().is_none_or(|(_, test)| test.compares());
     is_comparison && atom.reads(Input::Claim(id))

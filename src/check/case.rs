@@ -1,11 +1,11 @@
 //! Case-insensitive paths.
 //!
 //! If the application treats `/orgs/Acme` and `/orgs/acme` as one thing, so must every rule:
-//! matching and `path.x` use lower case, and so does whatever a rule compares them with. If only
-//! the literals of paths were in lower case, `path.x != "draft"` would let `/DRAFT` through.
+//! matching and `path.x` use lower case, and so do the values that a rule compares them with. If
+//! only the literals of paths were in lower case, `path.x != "draft"` would let `/DRAFT` through.
 //!
-//! This is the only place that changes a policy's letters. Whoever reads a model finds them as they
-//! are compared.
+//! This is the only place that lower-cases a policy. The model has everything in the form in which
+//! it is compared.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::model::{
 use crate::pattern::{self, PathPattern, SegmentPattern};
 use crate::settings::PathParameter;
 
-/// Members that have been folded, by the place of the originals, so that rules go on sharing them.
+/// Lower-cased members, by the address of the originals, so that rules still share them.
 type Sets = HashMap<*const Vec<String>, Members>;
 
-/// Puts what the APIs that say `paths case-insensitive` compare with paths into lower case. Claims
-/// are in lower case where they are compared with a path, which is when there is one.
+/// Lower-cases everything that the APIs with `paths case-insensitive` compare with paths. Claims
+/// are lower-cased when they are compared with a path, at each request.
 pub(super) fn fold(model: &mut Model) {
     let mut sets = Sets::new();
     let folded: Vec<bool> = model
@@ -55,7 +55,7 @@ fn fold_route(route: &mut Route, sets: &mut Sets) {
     }
 }
 
-/// A character in lower case may be longer, so that parameters begin elsewhere.
+/// A lower-case character may be longer, so parameters may begin at another byte.
 fn fold_path(path: &mut PathPattern, parameters: &mut [PathParameter]) {
     *path = path.folded();
     for parameter in parameters {

@@ -1,4 +1,4 @@
-//! Which tests a claim's type allows.
+//! Checks which tests a claim's type allows.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Scalar {
     }
 }
 
-/// The type of a claim taken apart: whether it is a list, and of what.
+/// A claim's type in parts: whether it is a list, and the type of one value.
 fn shape(ty: ClaimType) -> (bool, Scalar) {
     match ty {
         ClaimType::String => (false, Scalar::String),
@@ -61,20 +61,20 @@ fn shape(ty: ClaimType) -> (bool, Scalar) {
     }
 }
 
-/// What the test is over.
+/// The claim that is tested.
 #[derive(Clone, Copy)]
 struct Subject<'s> {
     name: &'s ast::Name,
     claim: &'s ApiClaim,
-    /// The claim is a list of this.
+    /// Whether the claim is a list of this type.
     is_list: bool,
     scalar: Scalar,
-    /// The whole atom.
+    /// The place of the whole atom.
     span: Span,
 }
 
 impl Subject<'_> {
-    /// What is compared, as messages call it.
+    /// The subject of the comparison, as messages name it.
     fn compared(self) -> String {
         if self.is_list {
             format!("a member of `claim {}`", self.name.node)
@@ -84,7 +84,7 @@ impl Subject<'_> {
     }
 }
 
-/// Checks what is asked of one claim.
+/// Checks the tests of one claim.
 pub(super) fn resolve(
     env: Env,
     at: At,
@@ -230,7 +230,7 @@ fn no_such_test(subject: Subject, test: &Test) -> Diagnostic {
     diagnostic.help(help)
 }
 
-/// One value to compare with.
+/// The value that the claim is compared with.
 fn operand(
     env: Env,
     at: At,
@@ -354,7 +354,7 @@ fn order(
     let bound = match operand(env, at, subject, value, out)? {
         Operand::Number(number) => Bound::Number(number),
         Operand::Now => Bound::Now,
-        // What a number or a time is compared with is no text, and two claims were refused.
+        // Numbers and times aren't compared with texts, and two claims were refused.
         Operand::String(_)
         | Operand::Boolean(_)
         | Operand::Path(_)
@@ -364,7 +364,7 @@ fn order(
     Some(ClaimTest::Order { order, bound })
 }
 
-/// Several values to compare with.
+/// The values that the claim is compared with.
 fn values(env: Env, subject: Subject, list: &ast::List, out: &mut Out) -> Option<Values> {
     let what = subject.compared();
     let scalar = subject.scalar;

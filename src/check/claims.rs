@@ -1,4 +1,4 @@
-//! Claims: the ones that need no declaration, and what a name means in an API.
+//! Claims: the registered ones, and the meaning of a name in an API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -15,8 +15,8 @@ use super::registered::{LOGIN, REGISTERED, checked, is_checked, registered};
 
 /// All claims that rules can use, sorted by name and type.
 ///
-/// Those that need no declaration are among them only where some rule names them, so that a
-/// policy does not read out of each token what nobody asks for.
+/// Registered claims are included only if some rule names them, so that a policy doesn't read
+/// unneeded claims from each token.
 pub(super) fn all(
     issuers: &[IssuerInfo],
     named: &BTreeSet<&'static str>,
@@ -154,23 +154,23 @@ fn named_in<'a>(condition: &'a ast::Condition, named: &mut BTreeSet<&'a str>) {
     }
 }
 
-/// What a claim's name means in one API.
+/// The meaning of a claim's name in one API.
 #[derive(Debug, Clone)]
 pub(super) struct ApiClaim {
     pub id: ClaimId,
     pub ty: ClaimType,
-    /// Where it is declared, if it is.
+    /// The place of its declaration, if it has one.
     pub declared: Option<Span>,
 }
 
-/// The claims of APIs by whose tokens they take.
+/// The claims of APIs, by the issuers whose tokens they accept.
 pub(super) struct ClaimsOf<'i> {
     ids: &'i BTreeMap<(String, ClaimType), ClaimId>,
     known: BTreeMap<Vec<IssuerId>, Rc<ApiClaims>>,
 }
 
 impl<'i> ClaimsOf<'i> {
-    /// Of these claims.
+    /// For these claims.
     pub fn new(ids: &'i BTreeMap<(String, ClaimType), ClaimId>) -> ClaimsOf<'i> {
         ClaimsOf {
             ids,
@@ -180,8 +180,8 @@ impl<'i> ClaimsOf<'i> {
 
     /// The claims of these issuers' tokens.
     ///
-    /// An API without an issuer has no token, but a guard of all APIs may speak of one all the
-    /// same; what it says is then read as if any issuer's were meant.
+    /// An API without an issuer has no token, but a guard of all APIs may still test one. Its tests
+    /// are then read as if any issuer were meant.
     pub fn get(&mut self, accepted: &[IssuerId], issuers: &[IssuerInfo]) -> Rc<ApiClaims> {
         let known = self.known.entry(accepted.to_vec()).or_insert_with(|| {
             let all: Vec<IssuerId> = (0..).map(IssuerId).take(issuers.len()).collect();
@@ -196,7 +196,7 @@ impl<'i> ClaimsOf<'i> {
 #[derive(Default)]
 pub(super) struct ApiClaims {
     known: BTreeMap<String, ApiClaim>,
-    /// Names with two types: where each is declared, if it is.
+    /// Names with two types, and the place of each declaration.
     torn: BTreeMap<String, Vec<(String, ClaimType, Option<Span>)>>,
     login: Option<ClaimId>,
 }
@@ -246,23 +246,23 @@ impl ApiClaims {
         claims
     }
 
-    /// What a name means here, if it means one thing.
+    /// The meaning of a name, if it has only one.
     pub fn get(&self, name: &str) -> Option<&ApiClaim> {
         self.known.get(name)
     }
 
-    /// The claim that `login within` tests, if it stands in the policy. Unlike a claim that is tested
-    /// by its name, it may be of two types in one API.
+    /// The claim that `login within` tests, if the policy has it. Unlike a claim that is tested by
+    /// its name, it may have two types in one API.
     pub fn login(&self) -> Option<ClaimId> {
         self.login
     }
 
-    /// Whether a bare word could have been meant as a claim.
+    /// Whether a bare word could be meant as a claim.
     pub fn could_be(&self, word: &str) -> bool {
         self.known.contains_key(word) || registered(word).is_some()
     }
 
-    /// What a name means here, or what is wrong with it.
+    /// The meaning of a name, or an error.
     pub fn find(
         &self,
         name: &ast::Name,

@@ -1,4 +1,4 @@
-//! Conditions: expands `let`s and types each atom where it is used.
+//! Conditions: expands `let`s, and checks the types of each atom where it is used.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model;
@@ -96,7 +96,7 @@ fn walk(
     })
 }
 
-/// All of them, so that what is wrong with each is said.
+/// Walks through all of them, so that every error is reported.
 fn walk_all(
     env: Env,
     at: At,

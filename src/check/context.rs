@@ -1,4 +1,4 @@
-//! What rules are checked with: what is declared around them, and where they stand.
+//! The context in which rules are checked: declarations, and the place of the rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use super::issuers::IssuerInfo;
 use super::sets::Sets;
 use super::terms::Terms;
 
-/// The tests by which a rule asks for a verified address.
+/// The tests that require a verified address.
 const VERIFIED: [ClaimTest; 2] = [
     ClaimTest::Equals {
         operand: Operand::Boolean(true),
@@ -25,13 +25,13 @@ const VERIFIED: [ClaimTest; 2] = [
     },
 ];
 
-/// What conditions are resolved with: all that does not differ by place.
+/// The part of the context that is the same for all rules.
 #[derive(Clone, Copy)]
 pub(super) struct Env<'e, 'a> {
     pub terms: Terms<'e, 'a>,
     pub sets: &'e Sets,
     pub issuers: &'e [IssuerInfo],
-    /// `let`s that are part of a cycle or need one that is.
+    /// `let`s that are part of a cycle or use one that is.
     pub endless: &'e BTreeSet<&'a str>,
 }
 
@@ -46,33 +46,33 @@ impl Env<'_, '_> {
     }
 }
 
-/// Where a condition stands.
+/// The place of a condition.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'e> {
     pub api: &'e ApiInfo,
     pub parameters: &'e [PathParameter],
-    /// The path that names them.
+    /// The path that has the parameters.
     pub path: Span,
-    /// `public if`, where the condition may speak of the request alone.
+    /// The place of `public if`, whose condition may only read the request.
     pub request_only: Option<Span>,
-    /// What the conditions around this one see to.
+    /// What the conditions around this one ensure.
     pub around: Around,
 }
 
-/// On the way through one condition.
+/// The state of the walk through one condition.
 #[derive(Clone, Copy)]
 pub(super) struct At<'e> {
     pub place: Place<'e>,
-    /// The innermost `not` around this.
+    /// The innermost `not` around this part.
     pub negated: Option<Span>,
-    /// Where the `let` is named that this stands in, in the condition itself.
+    /// The place where the condition names the `let` that contains this part.
     pub used: Option<Span>,
-    /// How deep this is nested.
+    /// The depth of nesting.
     pub depth: usize,
 }
 
 impl At<'_> {
-    /// Adds where a `let` is used, if this stands in one.
+    /// Adds the place where a `let` is used, if this part is in one.
     pub fn traced(&self, diagnostic: Diagnostic) -> Diagnostic {
         match self.used {
             Some(used) => diagnostic.also(used, "used here"),
@@ -81,18 +81,18 @@ impl At<'_> {
     }
 }
 
-/// What holds wherever a condition is looked at, because a condition that it is joined to by
-/// `and` says so.
+/// Facts that always hold when a condition is evaluated, because a condition that is joined to it
+/// by `and` ensures them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Around {
-    /// Which issuer signed.
+    /// The issuer is known.
     pub issuer: bool,
-    /// That the address is verified.
+    /// The address is verified.
     pub verified: bool,
 }
 
 impl Around {
-    /// This, and what a condition sees to.
+    /// These facts and those that a condition ensures.
     pub fn and(self, place: Place, condition: &Condition) -> Around {
         let verified = place.api.claims.get("email_verified").map(|claim| claim.id);
         let atoms = condition.conjuncts().filter_map(Condition::atom);
@@ -107,26 +107,27 @@ impl Around {
     }
 }
 
-/// An API as the rest of the checker sees it.
+/// An API, as the other checks see it.
 pub(super) struct ApiInfo {
     pub id: ApiId,
     pub name: String,
     pub name_span: Span,
     pub hosts: Vec<(Host, Span)>,
     pub issuers: Vec<IssuerId>,
-    /// Whether all issuers that it names are there; else a missing one is no news.
+    /// Whether all issuers that it names exist. If not, further errors about a missing issuer are
+    /// suppressed.
     pub issuers_known: bool,
     pub issuer_span: Option<Span>,
     pub audience_span: Option<Span>,
-    /// The closed list of scopes, and where it is.
+    /// The closed list of scopes, and its place.
     pub scopes: Option<(BTreeMap<String, Span>, Span)>,
-    /// Those of its issuers' tokens; shared by APIs of the same issuers.
+    /// The claims of its issuers' tokens; APIs with the same issuers share them.
     pub claims: Rc<ApiClaims>,
     pub paths: PathOptions,
-    /// Where the path options are said.
+    /// The place of the path options.
     pub paths_span: Option<Span>,
     /// The headers that it forwards, in lower case.
     pub forwarded: Vec<Spanned<String>>,
-    /// Where it looks for a token, by names that it gives.
+    /// The places where it looks for a token, as far as they have names.
     pub token_places: Vec<Spanned<TokenPlace>>,
 }

@@ -1,4 +1,4 @@
-//! The domains of addresses: what `in domain` compares with, and where `ends with` should be it.
+//! Email domains: the operand of `in domain`, and `ends with` tests that should use it.
 
 use std::net::Ipv4Addr;
 
@@ -11,7 +11,7 @@ use super::out::Out;
 use super::terms::Terms;
 use super::urls::normal_host;
 
-/// What `in domain` compares with.
+/// The operand of `in domain`.
 pub(super) fn domain(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<String> {
     let text = terms.text(term, "a domain", out)?;
     let Some(problem) = problem(&text.node) else {
@@ -44,7 +44,7 @@ pub(super) fn domain(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<St
     None
 }
 
-/// Why a text is not the domain of an address.
+/// Why a text isn't an email domain.
 fn problem(text: &str) -> Option<&'static str> {
     if text.contains('@') {
         return Some("it has an `@`");
@@ -63,10 +63,10 @@ fn problem(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The claims that hold an address, or what looks like one.
+/// The claims that hold an email address, or something that looks like one.
 const ADDRESSES: [&str; 3] = ["email", "preferred_username", "upn"];
 
-/// Warns where `ends with` is meant to compare the domain of an address.
+/// Warns if `ends with` is meant to compare the domain of an address.
 pub(super) fn warn_of_suffix(
     claim: &ast::Name,
     value: &ast::Operand,

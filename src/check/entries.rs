@@ -1,9 +1,9 @@
-//! Routes as they are compared with others and with guards.
+//! Routes in the form in which they are compared with each other and with guards.
 
 use crate::model::Route;
 use crate::pattern::PathPattern;
 
-/// A route among those that are asked together.
+/// A route among those of one group of APIs.
 pub(super) struct Entry<'m> {
     /// The number of its API.
     pub api: usize,
@@ -17,7 +17,7 @@ impl Entry<'_> {
         self.route.methods.contains(other.route.methods) && self.path.contains(other.path)
     }
 
-    /// Whether every request of `other` is one of this, and not the other way round.
+    /// Whether this entry matches every request of `other`, and not the reverse.
     pub fn is_around(&self, other: &Entry) -> bool {
         self.contains(other) && !other.contains(self)
     }

@@ -1,4 +1,4 @@
-//! `test` blocks: tokens and what is expected of requests. They are checked here and run elsewhere.
+//! `test` blocks: tokens and expectations. They are checked here and run elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub(super) fn check(env: Env, apis: &[Api], block: &ast::TestBlock, out: &mut Ou
     Test {
         span: block.span,
         name: block.name.node.clone(),
-        // One that is wrong keeps the policy from loading, so that no number is off by it.
+        // A wrong token keeps the policy from loading, so no index of the others is off by one.
         tokens: tokens.into_iter().flatten().collect(),
         expectations,
     }
@@ -144,7 +144,7 @@ fn headers(
     checked.into_iter().collect()
 }
 
-/// A target taken apart.
+/// The parts of a target.
 struct Target {
     scheme: String,
     host: Option<String>,
@@ -182,7 +182,7 @@ fn target(apis: &[Api], text: &Spanned<String>, out: &mut Out) -> Option<Target>
         out.say(bad("it has no host"));
         return None;
     }
-    // What a client asks for where a URL ends at its host (RFC 9112, section 3.2.1).
+    // The target of a request whose URL ends after its host (RFC 9112, section 3.2.1).
     let path = if path.starts_with('/') {
         path.to_owned()
     } else {
@@ -195,7 +195,7 @@ fn target(apis: &[Api], text: &Spanned<String>, out: &mut Out) -> Option<Target>
     })
 }
 
-/// The host of the only API; `None` inside where it takes any.
+/// The host of the only API; `Some(None)` if it accepts any.
 fn only_host(apis: &[Api], text: &Spanned<String>, out: &mut Out) -> Option<Option<String>> {
     match apis {
         [only] => Some(example_host(&only.hosts)),
@@ -229,7 +229,7 @@ fn only_host(apis: &[Api], text: &Spanned<String>, out: &mut Out) -> Option<Opti
     }
 }
 
-/// A host of an API: the first that is written out, else one that fits.
+/// An example host of an API: the first exact name, otherwise one that matches.
 fn example_host(hosts: &[Host]) -> Option<String> {
     let exact = hosts.iter().find_map(|host| match &host.pattern {
         HostPattern::Exact(host) => Some(host.clone()),

@@ -1,14 +1,14 @@
 //! The set and key files next to the policy's own.
 //!
-//! The checker reads no file. It says which ones it needs, and gets their contents.
+//! The checker reads no file. It says which files it needs, and is given their contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{FileId, Sources};
 use crate::syntax::ast;
 
-/// The contents of set and key files by their path as [`referenced_files`] gives it, or why one
-/// can't be read.
+/// The contents of set and key files, or why one can't be read. The paths are those of
+/// [`referenced_files`].
 #[derive(Debug, Clone, Default)]
 pub struct Files(BTreeMap<String, Result<Vec<u8>, String>>);
 
@@ -18,12 +18,12 @@ impl Files {
         Files::default()
     }
 
-    /// Adds what a file holds, or why it can't be read.
+    /// Adds the contents of a file, or why it can't be read.
     pub fn insert(&mut self, path: impl Into<String>, content: Result<Vec<u8>, String>) {
         self.0.insert(path.into(), content);
     }
 
-    /// What a file holds, or why it can't be had.
+    /// The contents of a file, or why they are unavailable.
     pub fn get(&self, path: &str) -> Result<&[u8], &str> {
         match self.0.get(path) {
             Some(Ok(content)) => Ok(content),
@@ -32,7 +32,7 @@ impl Files {
         }
     }
 
-    /// All of them, by path.
+    /// All files, by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Result<&[u8], &str>)> {
         self.0.iter().map(|(path, content)| {
             let content = content.as_deref().map_err(String::as_str);
@@ -47,8 +47,8 @@ impl FromIterator<(String, Result<Vec<u8>, String>)> for Files {
     }
 }
 
-/// The set and key files that policies name, each once, sorted: absolute, or relative to where
-/// the names of the policy's own files are relative to.
+/// The set and key files that policies name, without duplicates and sorted. A path is absolute, or
+/// relative to the same folder as the names of the policy files.
 pub fn referenced_files(sources: &Sources, documents: &[ast::Document]) -> Vec<String> {
     let mut files = BTreeSet::new();
     for document in documents {
@@ -65,8 +65,8 @@ pub fn referenced_files(sources: &Sources, documents: &[ast::Document]) -> Vec<S
                         let ast::IssuerSetting::KeysFile(terms) = &setting.node else {
                             continue;
                         };
-                        // A path that is a parameter is looked up by the checker alone, which
-                        // refuses it: which files a policy needs must be known without values.
+                        // A path given by a parameter is skipped. The checker refuses it, because a
+                        // policy's files must be known without parameter values.
                         for term in terms {
                             if let Some(path) = literal_path(term) {
                                 files.insert(resolve(sources, document.file, path));
@@ -81,7 +81,7 @@ pub fn referenced_files(sources: &Sources, documents: &[ast::Document]) -> Vec<S
     files.into_iter().collect()
 }
 
-/// A path that is written out.
+/// A literal path.
 pub(super) fn literal_path(term: &ast::Term) -> Option<&str> {
     match term {
         ast::Term::Literal(literal) => match &literal.node {

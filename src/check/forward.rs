@@ -1,4 +1,4 @@
-//! What an API forwards to its upstream.
+//! The headers that an API forwards to its upstream.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use super::issuers::IssuerInfo;
 use super::out::Out;
 use super::terms::Terms;
 
-/// Beginnings of names that are Envoy's and portcullis' own.
+/// Prefixes of names that belong to Envoy and portcullis.
 const OWNED: [&str; 2] = ["x-envoy-", "x-portcullis-"];
 
-/// Headers that no policy sets: they are the proxy's (RFC 9110, sections 7.2 and 7.6.1, and the
-/// framing of the message), or hold the token itself.
+/// Headers that a policy can't set: they belong to the proxy (RFC 9110, sections 7.2 and 7.6.1, and
+/// the framing of the message), or hold the token itself.
 const RESERVED: [&str; 14] = [
     "authorization",
     "connection",
@@ -36,7 +36,7 @@ const RESERVED: [&str; 14] = [
     "cookie",
 ];
 
-/// Reads the headers that an API sets.
+/// Checks the headers that an API sets.
 pub(super) fn check(
     terms: Terms,
     api: &ApiInfo,
@@ -83,7 +83,7 @@ pub(super) fn check(
     forwards
 }
 
-/// A header's name in lower case, if a policy may set it.
+/// A header name in lower case, if a policy may set it.
 fn header_name(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<Spanned<String>> {
     let text = terms.text(term, "a header", out)?;
     let name = text.node.to_ascii_lowercase();
@@ -104,7 +104,7 @@ fn header_name(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<Spanned<
     plain_header(&text, out)
 }
 
-/// The name of a header that proxies have to set or to remove, in lower case.
+/// The name of a header that proxies have to set or remove, in lower case.
 pub(super) fn plain_header(text: &Spanned<String>, out: &mut Out) -> Option<Spanned<String>> {
     if !is_plain(&text.node) {
         out.say(
@@ -144,7 +144,8 @@ fn claim_value(
     out: &mut Out,
 ) -> Option<Forwarded> {
     if api.issuers.is_empty() {
-        // Said of the API already, if it needs a token; else there is nothing to forward.
+        // If the API needs a token, the missing issuer was reported already. Otherwise there is
+        // nothing to forward.
         if api.issuers_known {
             out.say(
                 Diagnostic::new(

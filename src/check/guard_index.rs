@@ -21,12 +21,12 @@ impl<'m> Guards<'m> {
         Guards { guards, index }
     }
 
-    /// All of them.
+    /// All guards.
     pub fn all(&self) -> impl Iterator<Item = &'m Guard> {
         self.guards.iter().copied()
     }
 
-    /// Those that match some request of a route.
+    /// The guards that match some request of a route.
     pub fn over<'g>(
         &'g self,
         route: &Entry,
@@ -41,8 +41,8 @@ impl<'m> Guards<'m> {
             .filter(move |guard| !guard.methods.intersection(methods).is_empty())
     }
 
-    /// Those that deny `OPTIONS` for some path of a route, and with it the CORS preflights that ask
-    /// about the route.
+    /// The guards that deny `OPTIONS` on some path of a route, and with it the CORS preflights for
+    /// the route.
     pub fn of_preflights<'g>(
         &'g self,
         route: &Entry,
@@ -56,8 +56,8 @@ impl<'m> Guards<'m> {
             .filter(|guard| guard.denies() && guard.methods.has(Method::OPTIONS))
     }
 
-    /// Those that match every request of these methods with a path in this pattern, which a public
-    /// route answers or another one.
+    /// The guards that match every request with these methods and a path in this pattern, and apply to
+    /// routes with this demand.
     pub fn around(
         &self,
         methods: MethodSet,
@@ -75,7 +75,7 @@ impl<'m> Guards<'m> {
     }
 }
 
-/// The guards by API.
+/// The guards of each API.
 pub(super) fn by_api<'m>(infos: &[ApiInfo], guards: &'m [Guard]) -> Vec<Guards<'m>> {
     let mut sorted: BTreeMap<ApiId, Vec<&Guard>> = BTreeMap::new();
     for guard in guards {

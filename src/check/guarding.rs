@@ -1,5 +1,7 @@
-//! What guards and `under` conditions do to routes: a guard on the token over a public route, a
-//! route that can never allow, a guard that tightens nothing.
+//! The effects of guards and `under` conditions on routes.
+//!
+//! Reports guards that require a token on a public route, routes that can never allow a request,
+//! and guards without an effect.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +17,12 @@ use super::region::{Example, Regions};
 
 use crate::pattern::index::{Budget, Index};
 
-/// How many of the routes that something denied covers are pointed at.
+/// How many of the routes that a `denied` rule covers are shown.
 const MAX_COVERED_SHOWN: usize = 3;
 
-/// Relates guards to the routes of their API.
+/// Compares guards with the routes of their API.
 pub(super) fn check(apis: &[Api], guards_of: &[Guards], budget: &Budget, out: &mut Out) {
-    // By where a guard is written: one that names several APIs is there once for each.
+    // By the place of a guard, since one that names several APIs occurs once for each.
     let mut idle: BTreeMap<Span, &str> = guards_of
         .iter()
         .flat_map(Guards::all)
@@ -77,8 +79,8 @@ pub(super) fn check(apis: &[Api], guards_of: &[Guards], budget: &Budget, out: &m
     }
 }
 
-/// Says which routes a `denied` guard covers: each guard, also where another covers the same ones,
-/// so that their order doesn't matter.
+/// Reports the routes that a `denied` guard covers, for each guard, even if another covers the same
+/// routes. So the order of guards doesn't matter.
 fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut Out) {
     if !guards.all().any(Guard::denies) {
         return;
@@ -108,7 +110,7 @@ fn check_denied(entries: &[Entry], guards: &Guards, budget: &Budget, out: &mut O
     }
 }
 
-/// Says which public routes answer requests that a guard asks for a token.
+/// Reports public routes whose requests match a guard that requires a token.
 fn check_public(
     entries: &[Entry],
     asked: &[(&Entry, Vec<&Guard>)],
@@ -125,7 +127,7 @@ fn check_public(
     for (entry, guards) in asked {
         let conflict = guards.iter().filter(|guard| asks(guard)).find_map(|guard| {
             let methods = guard.methods.intersection(entry.route.methods);
-            // A more specific route may answer all of what both match.
+            // A more specific route may match all requests that both match.
             let takes = |number: usize| {
                 entries
                     .get(number)
@@ -160,18 +162,18 @@ fn public_under_guard(route: &Route, guard: &Guard, example: &Example) -> Diagno
     .help(help)
 }
 
-/// Whether a guard asks public routes for a token.
+/// Whether a guard requires a token from public routes.
 fn asks(guard: &Guard) -> bool {
     !guard.spares(Demand::None) && needs_token(guard)
 }
 
-/// Whether a guard asks something of a token of every request that it matches.
+/// Whether a guard's condition needs a token for every request that it matches.
 fn needs_token(guard: &Guard) -> bool {
     guard.condition.as_ref().is_some_and(Condition::reads_token)
 }
 
-/// Says which routes something `denied` covers. Often it is one line that covers many: it is then
-/// that line that is wrong.
+/// Reports the routes that a `denied` rule covers. Often one line covers many routes, and then that
+/// line is the mistake.
 pub(super) fn never_allows(denied: Span, name: &str, routes: &[&Route]) -> Diagnostic {
     let final_word = format!("`{name}` is denied, which is final");
     if let [route] = routes {

@@ -17,7 +17,7 @@ use super::names::Kind;
 use super::out::Out;
 use super::paths::{Template, method_set};
 
-/// Checks one guard, once for each API that it tightens.
+/// Checks one guard, once for each of its APIs.
 pub(super) fn check(
     env: Env,
     apis: &[ApiInfo],
@@ -103,7 +103,7 @@ fn targets<'i>(
     targets.into_values().map(|(api, _)| api).collect()
 }
 
-/// The guard as explanations call it.
+/// The name of the guard in explanations.
 fn name(guard: &ast::Guard, methods: MethodSet, template: &Template) -> String {
     let path = super::paths::shown(&template.pattern, &template.parameters);
     let list = |names: &[ast::Name]| {

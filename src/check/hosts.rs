@@ -13,7 +13,7 @@ use super::out::Out;
 use super::terms::Terms;
 use super::urls::{NoHost, normal_host, split_port};
 
-/// Reads the hosts of an API; any host where none is named.
+/// Checks the hosts of an API. Without a `host`, it has any host.
 pub(super) fn check(terms: Terms, hosts: &[ast::Term], out: &mut Out) -> Vec<(Host, Span)> {
     let mut found: Vec<(Host, Span)> = Vec::with_capacity(hosts.len());
     let mut seen: BTreeMap<HostPattern, Span> = BTreeMap::new();

@@ -10,7 +10,7 @@ use super::limits::MAX_CYCLES_SHOWN;
 use super::names::{Kind, Names};
 use super::out::Out;
 
-/// Says which `let`s name themselves, and gives those that can't be written out.
+/// Reports cycles of `let`s. Returns the `let`s that can't be expanded.
 pub(super) fn check<'a>(names: &Names<'a>, out: &mut Out) -> BTreeSet<&'a str> {
     let graph: BTreeMap<&'a str, Vec<(&'a str, Span)>> = names
         .lets
@@ -33,7 +33,7 @@ pub(super) fn check<'a>(names: &Names<'a>, out: &mut Out) -> BTreeSet<&'a str> {
         .map(|(name, _)| name)
         .collect();
     if cycles > MAX_CYCLES_SHOWN {
-        // Whether those that were not shown are used is another question than this one.
+        // Unused `let`s are reported separately, whether or not their cycle was shown.
         for name in &endless {
             out.uses(name);
         }
@@ -48,7 +48,7 @@ pub(super) fn check<'a>(names: &Names<'a>, out: &mut Out) -> BTreeSet<&'a str> {
     endless
 }
 
-/// A depth-first search with a stack of its own: a chain of `let`s may be as long as a file.
+/// A depth-first search with its own stack, since a chain of `let`s may be as long as a file.
 fn visit<'a>(
     graph: &BTreeMap<&'a str, Vec<(&'a str, Span)>>,
     start: &'a str,
@@ -58,8 +58,8 @@ fn visit<'a>(
     out: &mut Out,
 ) {
     let mut path: Vec<(&'a str, usize, bool)> = Vec::new();
-    // Where each name stands in `path`: looking through the path for each would take time that
-    // grows with the square of its length.
+    // The position of each name in `path`. Searching the path for each name would take quadratic
+    // time.
     let mut places: BTreeMap<&'a str, usize> = BTreeMap::new();
     if !finished.contains_key(start) {
         path.push((start, 0, false));
@@ -119,7 +119,7 @@ fn say_cycle(cycle: &[&str], span: Span, names: &Names, out: &mut Out) {
         )
     };
     for name in cycle {
-        // Whether they are used is another question than this one.
+        // Unused `let`s are reported separately.
         out.uses(name);
         if diagnostic.secondary.len() < MAX_CYCLES_SHOWN
             && let Some(item) = names.lets.get(name)
@@ -156,8 +156,8 @@ fn collect<'a>(condition: &'a ast::Condition, named: &mut Vec<(&'a str, Span)>) 
     }
 }
 
-/// Checks the names in a `let` that nothing uses: its claims and paths mean something only where
-/// it is used, but a set or an issuer that is not there is wrong anywhere.
+/// Checks the names in an unused `let`. Its claims and paths have no meaning without a use, but an
+/// unknown set or issuer is wrong anywhere.
 pub(super) fn check_unused(names: &Names, item: &ast::Let, out: &mut Out) {
     check_names(names, &item.condition, out);
 }
@@ -183,7 +183,7 @@ fn check_names(names: &Names, condition: &ast::Condition, out: &mut Out) {
         ConditionKind::Scope(ast::ScopeTest::Any(list) | ast::ScopeTest::All(list)) => {
             check_list(names, list, out);
         }
-        // A method's name stands where a param's would.
+        // The parser reads a method's name in the position of a param.
         ConditionKind::Method(_) => {}
         ConditionKind::Claim(_, test)
         | ConditionKind::Client(test)

@@ -1,10 +1,10 @@
-//! Conditions that are never true, always true, or contain parts that make no difference.
+//! Finds conditions that are never true, always true, or contain parts that make no difference.
 //!
-//! Most conditions plainly are none of these and aren't examined further. The others are put into a
-//! canonical form, and each is examined once, in an order that doesn't depend on where it stands. A
-//! condition that is written once may count several times: a line with several methods, a guard of
-//! several APIs. A part is reported only if it makes no difference in any of them. Conditions on a
-//! set that is currently empty are skipped, since members may follow.
+//! Most conditions are obviously none of these, and aren't examined further. The others are put
+//! into a canonical form, and each is examined once, in an order that doesn't depend on its place.
+//! A condition that is written once may belong to several rules: a line with several methods, a
+//! guard of several APIs. A part is reported only if it makes no difference in any of them.
+//! Conditions on a set that is currently empty are skipped, since members may follow.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,10 +26,10 @@ use super::context::ApiInfo;
 use super::out::Out;
 use super::strength::reads_path;
 
-/// The names of `let`s, by where their conditions are.
+/// The names of `let`s, by the place of their conditions.
 pub(super) type Lets = BTreeMap<(FileId, u32, u32), String>;
 
-/// The longest part that is quoted.
+/// The maximum length of a quoted part.
 const MAX_QUOTED: usize = 60;
 
 /// A condition of a rule.
@@ -41,7 +41,7 @@ struct Asked<'m> {
     parameters: &'m [PathParameter],
     demand: Demand,
     condition: &'m Condition,
-    /// The rule.
+    /// The place of the rule.
     span: Span,
     name: &'m str,
     is_guard: bool,
@@ -55,7 +55,7 @@ impl<'m> Asked<'m> {
         }
     }
 
-    /// Two conditions with one key come to the same.
+    /// The key of the condition. Conditions with equal keys have the same findings.
     fn key(&self, keys: &Keys) -> AskedKey<'m> {
         AskedKey {
             api: &self.api.name,
@@ -67,7 +67,7 @@ impl<'m> Asked<'m> {
         }
     }
 
-    /// An order of conditions with different keys that doesn't depend on where they stand.
+    /// An order of conditions with different keys that doesn't depend on their places.
     fn rank<'s>(&self, sources: &'s Sources) -> impl Ord + use<'s, 'm> {
         let is_named = self.condition.is_named(self.span);
         let text = sources.text(self.condition.span);
@@ -82,20 +82,20 @@ impl<'m> Asked<'m> {
     }
 }
 
-/// A condition of a rule as a key.
+/// The key of a rule's condition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct AskedKey<'m> {
     api: &'m str,
     methods: MethodSet,
     demand: Demand,
     condition: Key,
-    /// Whether all of it is what a `let` stands for.
+    /// Whether the whole condition is the name of a `let`.
     is_named: bool,
     /// The rule's path, if the condition reads it.
     path: Option<&'m PathPattern>,
 }
 
-/// Says what conditions come to.
+/// Reports the findings about all conditions.
 pub(super) fn check(
     sources: &Sources,
     infos: &[ApiInfo],
@@ -109,7 +109,7 @@ pub(super) fn check(
     let mut unknown: Vec<(&[Asked], Vec<AskedKey>)> = Vec::new();
     for written in all.chunk_by(|a, b| a.span == b.span) {
         let plain = |asked: &Asked| {
-            // Where no tokens are taken there is nothing to be said of what asks for one.
+            // Without an issuer, no token is accepted, and a condition on one needs no report.
             asked.api.issuers.is_empty() && asked.demand != Demand::None
                 || reads_empty_set(asked.condition)
                 || Reader::new(model, asked.api).is_plain(asked.rule(), asked.condition)
@@ -125,8 +125,8 @@ pub(super) fn check(
             ));
         }
     }
-    // Each is studied once, and in an order that doesn't depend on where they stand: the budget may
-    // not do for all.
+    // Each condition is analysed once. The order doesn't depend on their places, since the budget
+    // may run out.
     let mut examples: Vec<(AskedKey, &Asked)> = unknown
         .iter()
         .flat_map(|(written, keys)| keys.iter().copied().zip(*written))
@@ -180,7 +180,7 @@ pub(super) fn check(
     }
 }
 
-/// The conditions of all rules, those that are written once next to each other.
+/// The conditions of all rules. Those that are written once are next to each other.
 fn conditions<'m>(infos: &[ApiInfo], model: &'m Model) -> Vec<Asked<'m>> {
     let mut all = Vec::new();
     for api in &model.apis {
@@ -218,7 +218,7 @@ fn conditions<'m>(infos: &[ApiInfo], model: &'m Model) -> Vec<Asked<'m>> {
             methods: guard.methods,
             path: &guard.path,
             parameters: &guard.parameters,
-            // It may stand over a route that takes a token or none.
+            // The guard may apply to a route with an optional token.
             demand: Demand::Optional,
             condition,
             span: guard.span,
@@ -229,14 +229,14 @@ fn conditions<'m>(infos: &[ApiInfo], model: &'m Model) -> Vec<Asked<'m>> {
     all
 }
 
-/// What is known of parts that `let`s stand for, which are written once for all their uses.
+/// The findings about parts of `let`s, which are written once for all their uses.
 #[derive(Default)]
 struct Told {
-    /// What there is to say of parts that make no difference in some use.
+    /// The reports on parts that make no difference in some use.
     idle: BTreeMap<(FileId, u32, u32), Diagnostic>,
-    /// Those that do in another.
+    /// The parts that make a difference in another use.
     needed: BTreeSet<(FileId, u32, u32)>,
-    /// `let`s of which all makes a difference in some use.
+    /// The `let`s all of whose parts make a difference in some use.
     needed_whole: BTreeSet<(FileId, u32, u32)>,
 }
 
@@ -245,7 +245,7 @@ fn place(span: Span) -> (FileId, u32, u32) {
 }
 
 impl Told {
-    /// Notes that all of a condition makes a difference.
+    /// Records that all parts of a condition make a difference.
     fn makes_a_difference(&mut self, condition: &Condition, around: Span) {
         let named = condition.is_named(around);
         if named {
@@ -275,16 +275,16 @@ impl Told {
     }
 }
 
-/// A part of a condition, and where it stands.
+/// A part of a condition, and its place.
 struct Part<'m> {
     condition: &'m Condition,
-    /// What it is a part of, and whether it is the first part.
+    /// The part that contains it, and whether it is the first operand.
     within: Option<(&'m Condition, bool)>,
-    /// The `let`s' conditions around it, itself included, the outermost first.
+    /// The conditions of the `let`s around it, including itself, the outermost first.
     lets: Vec<Span>,
 }
 
-/// All parts of a condition, by their numbers.
+/// All parts of a condition, in the order of their numbers.
 fn numbered<'m>(condition: &'m Condition, around: Span) -> Vec<Part<'m>> {
     fn walk<'m>(
         condition: &'m Condition,
@@ -316,7 +316,7 @@ fn numbered<'m>(condition: &'m Condition, around: Span) -> Vec<Part<'m>> {
     all
 }
 
-/// Puts findings into words.
+/// Turns findings into messages.
 #[derive(Clone, Copy)]
 struct Say<'s> {
     sources: &'s Sources,
@@ -325,7 +325,7 @@ struct Say<'s> {
 }
 
 impl Say<'_> {
-    /// What one written condition comes to, given what each rule that it stands for comes to.
+    /// The report on a condition that is written once, given the findings for each of its rules.
     fn all(
         self,
         written: &[Asked],
@@ -351,7 +351,7 @@ impl Say<'_> {
             return;
         }
         if all.iter().any(|findings| findings.never) {
-            // Whatever tells these rules from the others makes a difference.
+            // The part that distinguishes these rules makes a difference.
             told.makes_a_difference(first.condition, first.span);
             return;
         }
@@ -402,7 +402,7 @@ impl Say<'_> {
         }
     }
 
-    /// Where a rule's condition is, if it is in the rule; else the rule.
+    /// The place of a rule's condition, or of the rule if the condition isn't part of it.
     fn place(asked: &Asked) -> Span {
         if asked.condition.is_named(asked.span) {
             asked.span
@@ -496,7 +496,7 @@ impl Say<'_> {
         }
     }
 
-    /// A part as it is written, if it is short and on one line.
+    /// The text of a part, if it is short and on one line.
     fn quoted(self, condition: &Condition) -> String {
         let text = self.sources.text(condition.span);
         let text: Vec<&str> = text.split_whitespace().collect();

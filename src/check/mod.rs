@@ -1,9 +1,8 @@
 //! From syntax trees to the checked model.
 //!
-//! One run reports everything that is wrong: each step continues with what it could make sense of,
-//! and only a policy without errors, of documents that were understood as a whole, becomes a
-//! [`Model`]. The report doesn't depend on the order of
-//! lines, blocks or files.
+//! One run reports every error: each step continues with the parts that are valid. A [`Model`] is
+//! only made if there is no error and all documents parsed completely. The report doesn't depend on
+//! the order of lines, blocks or files.
 
 mod accesses;
 mod apis;
@@ -76,25 +75,25 @@ use routes::Lines;
 use sets::Sets;
 use terms::Terms;
 
-/// What a policy is checked from.
+/// The input of a check.
 #[derive(Debug, Clone)]
 pub struct Input<'a> {
     /// The policy's files.
     pub sources: &'a Sources,
-    /// Their syntax trees; they go as they are read, as most of a policy is routes, and both its
-    /// trees and its model take memory.
+    /// Their syntax trees. They are dropped as they are read: most of a policy is routes, and its
+    /// trees and its model both take memory.
     pub documents: Vec<ast::Document>,
-    /// The set and key files, as [`referenced_files`] names them.
+    /// The contents of the files from [`referenced_files`].
     pub files: &'a Files,
     /// The values given for `param`s, by name.
     pub params: &'a BTreeMap<String, String>,
 }
 
-/// What checking comes to.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Checked {
-    /// The policy; `None` if and only if an error is among the diagnostics, or a document isn't
-    /// whole. What is wrong with such a document, the parser has said.
+    /// The policy. `None` if and only if there is an error among the diagnostics, or a document
+    /// didn't parse completely. The parser has reported the errors of such a document.
     pub model: Option<Model>,
     /// Errors and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
@@ -128,8 +127,8 @@ pub fn check(mut input: Input) -> Checked {
     }
 }
 
-/// Whether a diagnostic is about something that is missing only because it could not be parsed:
-/// the error of syntax was reported, and this one would go with it.
+/// Whether a diagnostic is about a declaration that is missing only because it couldn't be parsed.
+/// Its syntax error was reported already.
 fn is_about_lost(diagnostic: &Diagnostic, lost: &[ast::Lost], sources: &Sources) -> bool {
     let lacks = matches!(
         diagnostic.code,
@@ -150,8 +149,8 @@ fn is_about_lost(diagnostic: &Diagnostic, lost: &[ast::Lost], sources: &Sources)
     })
 }
 
-/// All that can be said from the trees, the routes apart, and from the routes: the model, and what
-/// else is known of its APIs; and what `let`s are called.
+/// Reads the trees into a model. Also returns further facts about its APIs, and the names of
+/// `let`s.
 fn read(
     input: &Input,
     named: &BTreeSet<&'static str>,

@@ -1,4 +1,4 @@
-//! The single namespace of a policy set: what each name stands for.
+//! The single namespace of a policy set.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::syntax::{ast, means_any_token};
 
 use super::out::{Out, listed};
 
-/// The most names that an error lists.
+/// The maximum number of names that an error lists.
 const MAX_LISTED: usize = 5;
 
-/// What a name can stand for.
+/// The kind of a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Issuer,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// As messages call it.
+    /// The noun in messages.
     pub fn noun(self) -> &'static str {
         match self {
             Kind::Issuer => "issuer",
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// With its article.
+    /// The noun with its article.
     pub fn with_article(self) -> &'static str {
         match self {
             Kind::Issuer => "an issuer",
@@ -45,7 +45,7 @@ impl Kind {
     }
 }
 
-/// All declarations by name. A name that is declared twice stands for its first declaration.
+/// All declarations by name. A name that is declared twice refers to its first declaration.
 #[derive(Default)]
 pub(super) struct Names<'a> {
     kinds: BTreeMap<&'a str, (Kind, Span)>,
@@ -122,7 +122,7 @@ impl<'a> Names<'a> {
         true
     }
 
-    /// What a name stands for, and where it is declared.
+    /// The kind of a name, and the place of its declaration.
     pub fn kind(&self, name: &str) -> Option<(Kind, Span)> {
         self.kinds.get(name).copied()
     }
@@ -135,8 +135,8 @@ impl<'a> Names<'a> {
             .map(|(name, _)| *name)
     }
 
-    /// Whether a name stands for one of these kinds of declaration; notes its use, or says what
-    /// is wrong with it.
+    /// Whether a name is a declaration of one of these kinds. Records its use, or reports the
+    /// error.
     pub fn expect(&self, wanted: &[Kind], name: &ast::Name, out: &mut Out) -> Option<Kind> {
         match self.kind(&name.node) {
             Some((kind, _)) if wanted.contains(&kind) => {
@@ -170,8 +170,8 @@ impl<'a> Names<'a> {
                 let mut diagnostic =
                     super::out::unknown(Code::UnknownName, &noun, name, self.of_kinds(wanted));
                 if diagnostic.help.is_none() {
-                    // There may be as many unknown names as declared ones: no more is read of
-                    // these than is shown.
+                    // There may be as many unknown names as declared ones, so only as many are
+                    // searched as are shown.
                     let known: Vec<&str> = self.of_kinds(wanted).take(MAX_LISTED + 1).collect();
                     diagnostic.help = Some(match (wanted, known.as_slice()) {
                         ([Kind::Let], _) if means_any_token(&name.node) => {

@@ -1,7 +1,7 @@
 //! Scopes that look like typos of others.
 //!
 //! If an API lists its scopes, an unknown one is an error. Without a list, the only evidence is
-//! that a scope is used once and differs from another by a letter.
+//! that a scope is used once and differs from another by one letter.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher as _};
@@ -12,20 +12,20 @@ use crate::source::Span;
 
 use super::out::Out;
 
-/// How long a scope must be for one letter to be a likely error: `read:a` and `read:b` are two
+/// The minimum length at which one different letter is likely a typo. `read:a` and `read:b` are two
 /// scopes.
 const SHORTEST: usize = 8;
 
-/// How many scopes are compared all with all.
+/// Up to this many scopes, each is compared with each.
 const FEW: usize = 16;
 
-/// How many scopes may be equal but for one letter in one place: more are a series, and meant.
+/// How many scopes may differ only in one letter at one place. More are an intentional series.
 const MAX_ALIKE: usize = 32;
 
-/// The most bytes by which a letter more makes a text longer.
+/// The maximum number of bytes of one additional letter.
 const LONGEST_LETTER: usize = 4;
 
-/// Warns of scopes that are used once in an API and are near another.
+/// Warns about scopes that are used once in an API and are similar to another.
 pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
     let mut of_guards: BTreeMap<u32, Vec<&Condition>> = BTreeMap::new();
     for guard in guards {
@@ -37,7 +37,7 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
         if api.scopes.is_some() {
             continue;
         }
-        // By where they are written: one line may be several routes, one `let` may be in many.
+        // By place: one line may be several routes, and one `let` may be used many times.
         let mut used: HashMap<&str, Uses> = HashMap::new();
         for condition in api.conditions() {
             collect(condition, &mut used);
@@ -57,10 +57,10 @@ fn collect<'m>(condition: &'m Condition, used: &mut HashMap<&'m str, Uses>) {
     }
 }
 
-/// Where a scope is written.
+/// The uses of a scope.
 struct Uses {
     first: Span,
-    /// Whether it is in more places than that.
+    /// Whether it is used in other places too.
     several: bool,
 }
 
@@ -85,7 +85,7 @@ fn check_one(used: &HashMap<&str, Uses>, out: &mut Out) {
                 .filter(|uses| !uses.several)
                 .map(|uses| uses.first)
         };
-        // Of two that are used once either may be wrong; one warning points at both.
+        // If both are used once, either may be wrong, and one warning points at both.
         let (wrong, right, place) = match (once(a), once(b)) {
             (Some(place), None) => (a, b, place),
             (None, Some(place)) | (Some(_), Some(place)) => (b, a, place),
@@ -104,16 +104,17 @@ fn check_one(used: &HashMap<&str, Uses>, out: &mut Out) {
     }
 }
 
-/// A scope, and what it is compared by.
+/// A scope, and the form in which it is compared.
 struct Spelling<'s> {
-    /// Digits tell scopes apart on purpose: only scopes that have the same ones are compared.
+    /// Its digits. Digits distinguish scopes on purpose, so only scopes with the same ones are
+    /// compared.
     digits: String,
     folded: String,
     scope: &'s str,
 }
 
-/// The pairs of scopes that differ by one letter, or by the case of letters; sorted, each once,
-/// the lesser first.
+/// The pairs of scopes that differ by one letter, or by the case of letters. They are sorted,
+/// without duplicates, and the smaller scope comes first.
 fn near_pairs<'s>(scopes: impl Iterator<Item = &'s str>) -> BTreeSet<(&'s str, &'s str)> {
     let mut spellings: Vec<Spelling> = scopes
         .filter(|scope| scope.len() >= SHORTEST)
@@ -137,7 +138,7 @@ fn near_pairs<'s>(scopes: impl Iterator<Item = &'s str>) -> BTreeSet<(&'s str, &
     pairs
 }
 
-/// Compares all with all.
+/// Compares each with each.
 fn add_near<'i, 's: 'i>(
     spellings: impl Iterator<Item = &'i Spelling<'s>> + Clone,
     pairs: &mut BTreeSet<(&'s str, &'s str)>,
@@ -154,10 +155,10 @@ fn add_near<'i, 's: 'i>(
     }
 }
 
-/// Those among many that may be near each other: two texts that differ by a letter are equal once
-/// one letter is left out of the longer, or of both. Only a digest of each shortened text is
-/// kept, as there are more of them than letters in the policy; texts that share one by chance are
-/// merely compared.
+/// Candidates for similar pairs among many scopes: two texts that differ by one letter become equal
+/// if one letter is removed from the longer one, or from both. Only a hash of each shortened text
+/// is kept, as there are more of them than letters in the policy. Texts with the same hash by
+/// chance are compared in vain.
 fn by_shortened<'i, 's>(spellings: &'i [Spelling<'s>]) -> Vec<Vec<&'i Spelling<'s>>> {
     let mut shortened: Vec<(u64, usize)> = Vec::new();
     let mut text = String::new();
@@ -186,7 +187,7 @@ fn by_shortened<'i, 's>(spellings: &'i [Spelling<'s>]) -> Vec<Vec<&'i Spelling<'
         .collect()
 }
 
-/// A digest without a random key: messages must not depend on chance.
+/// A hash without a random key, so that messages don't depend on chance.
 fn digest(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());

@@ -1,4 +1,4 @@
-//! What tests have in common: lists, the names of claims and parameters, and how a wrong one is told.
+//! Helpers for all tests: lists, the names of claims and parameters, and errors about wrong ones.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub(super) fn set_name(list: &ast::List) -> &str {
     }
 }
 
-/// A member of a list that is of another type than the others must be.
+/// Reports a list element of the wrong type.
 pub(super) fn wrong_element(span: Span, what: &str, wanted: &str, found: &Value) -> Diagnostic {
     Diagnostic::new(
         Code::TypeMismatch,
@@ -58,7 +58,7 @@ pub(super) fn wrong_element(span: Span, what: &str, wanted: &str, found: &Value)
     .label(format!("this is {}", found.noun()))
 }
 
-/// A test that an atom does not have.
+/// Reports a test that this atom doesn't have.
 pub(super) fn wrong_test(span: Span, what: &str, test: &ast::Test, instead: &str) -> Diagnostic {
     Diagnostic::new(
         Code::WrongTest,
@@ -68,7 +68,7 @@ pub(super) fn wrong_test(span: Span, what: &str, test: &ast::Test, instead: &str
     .help(format!("write {instead}"))
 }
 
-/// A test as it is written.
+/// The word of a test in the policy.
 pub(super) fn test_word(test: &ast::Test) -> &'static str {
     match test {
         ast::Test::Compare(comparison, _) => comparison.as_str(),
@@ -90,7 +90,7 @@ pub(super) fn claim(env: Env, at: At, name: &ast::Name, out: &mut Out) -> Option
     let api = at.place.api;
     match api.claims.find(name, &api.name, env.issuers, &api.issuers) {
         Ok(claim) => Some(claim.clone()),
-        // Where an issuer is missing, its claims are as well.
+        // If an issuer is missing, its claims are too.
         Err(_) if !api.issuers_known => None,
         Err(diagnostic) => {
             out.say(at.traced(*diagnostic));
@@ -99,7 +99,7 @@ pub(super) fn claim(env: Env, at: At, name: &ast::Name, out: &mut Out) -> Option
     }
 }
 
-/// `all` of a set that may be empty would hold for everybody.
+/// Reports `all` with a set that may be empty, which would be true for everybody.
 pub(super) fn refuse_vacuous(env: Env, list: &ast::List, what: &str, out: &mut Out) -> Option<()> {
     if let ast::List::Name(name) = list
         && let Some(set) = env.sets.get(&name.node)
@@ -120,7 +120,7 @@ pub(super) fn refuse_vacuous(env: Env, list: &ast::List, what: &str, out: &mut O
     Some(())
 }
 
-/// What a text is compared with: a text.
+/// The operand of a text comparison.
 pub(super) fn text_operand(
     env: Env,
     at: At,
@@ -175,7 +175,8 @@ pub(super) fn text_operand(
     }
 }
 
-/// Says of a bare word that it is a path's or a claim's, if it is; true then.
+/// Reports a bare word that is the name of a path parameter or a claim, and returns true if it is
+/// one.
 fn refuse_unprefixed(env: Env, at: At, term: &ast::Term, out: &mut Out) -> bool {
     let ast::Term::Name(name) = term else {
         return false;
@@ -209,7 +210,7 @@ fn refuse_unprefixed(env: Env, at: At, term: &ast::Term, out: &mut Out) -> bool 
     true
 }
 
-/// Every text begins and ends with nothing.
+/// Reports an empty prefix or suffix, which every text has.
 pub(super) fn refuse_empty_affix(
     operand: &Operand,
     span: Span,
@@ -227,7 +228,7 @@ pub(super) fn refuse_empty_affix(
     Some(())
 }
 
-/// A claim of another type than is wanted.
+/// Reports a claim of the wrong type.
 pub(super) fn claim_mismatch(name: &ast::Name, claim: &ApiClaim, message: String) -> Diagnostic {
     let diagnostic = Diagnostic::new(Code::TypeMismatch, name.span, message);
     match claim.declared {
@@ -261,7 +262,7 @@ pub(super) fn path_parameter(at: At, name: &ast::Name, out: &mut Out) -> Option<
     index
 }
 
-/// Whether every host of the API has this label.
+/// Checks that every host of the API has this label.
 pub(super) fn host_label(at: At, name: &ast::Name, out: &mut Out) -> Option<()> {
     let api = at.place.api;
     let lacking = api

@@ -9,7 +9,7 @@ use super::out::Out;
 use super::terms::Terms;
 use super::urls::{normal_host, split_port};
 
-/// Reads `cors "origin", … [with credentials] [passed on]`; nothing of any other setting.
+/// Checks `cors "origin", … [with credentials] [passed on]`; returns nothing for other settings.
 pub(super) fn check(
     terms: Terms,
     setting: &ast::ApiSetting,
@@ -59,7 +59,7 @@ pub(super) fn check(
     })
 }
 
-/// An origin as browsers send it: a scheme, a host, a port that is not the scheme's own.
+/// An origin as browsers send it: a scheme, a host, and a port unless it is the scheme's default.
 fn one(text: &Spanned<String>) -> Result<Origin, Box<Diagnostic>> {
     let bad = |why: &str| {
         Diagnostic::new(

@@ -7,8 +7,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Route;
 use crate::pattern::{PathPattern, SegmentPattern};
 
-/// A path in other case, with literals changed where a broader pattern has none, so that it is
-/// still in that; `None` where there is no such path.
+/// The path in another case, which the broader pattern still matches: only literals change that the
+/// broader pattern doesn't fix. `None` if there is no such path.
 pub(super) fn of(path: &PathPattern, broader: &PathPattern) -> Option<PathPattern> {
     let mut other = path.clone();
     let mut changed = false;
@@ -27,7 +27,7 @@ pub(super) fn of(path: &PathPattern, broader: &PathPattern) -> Option<PathPatter
     (changed && broader.contains(&other)).then_some(other)
 }
 
-/// A text with its first letter in other case.
+/// A text with its first letter in another case.
 fn recased(text: &str) -> Option<String> {
     let at = text.find(|character: char| character.is_ascii_alphabetic())?;
     let (before, rest) = text.split_at_checked(at)?;
@@ -40,16 +40,16 @@ fn recased(text: &str) -> Option<String> {
     Some(format!("{before}{letter}{behind}"))
 }
 
-/// A route whose path falls to others in other case.
+/// A route whose path matches weaker routes in another case.
 pub(super) struct Fallen<'f> {
     pub route: &'f Route,
-    /// The path in other case.
+    /// The path in another case.
     pub path: &'f PathPattern,
-    /// What answers it.
+    /// The routes that it matches then.
     pub to: &'f [&'f Route],
 }
 
-/// Says so.
+/// The warning about it.
 pub(super) fn fallen(fallen: &Fallen) -> Diagnostic {
     let route = fallen.route;
     let other = super::paths::shown(fallen.path, &route.parameters);

@@ -8,7 +8,7 @@ use crate::source::{Span, Spanned};
 
 use super::limits::MAX_POLICY_ATOMS;
 
-/// What the checker has found, and what it has seen used.
+/// The findings of the checker, and the declarations that it has seen in use.
 #[derive(Default)]
 pub(super) struct Out {
     diagnostics: Vec<Diagnostic>,
@@ -18,8 +18,8 @@ pub(super) struct Out {
 }
 
 impl Out {
-    /// Adds a diagnostic, unless the same has been said of the same place: a `let` is checked at
-    /// each use, but is wrong once.
+    /// Adds a diagnostic, unless it was already reported at that place. A `let` is checked at each
+    /// use, but its error is reported once.
     pub fn say(&mut self, diagnostic: Diagnostic) {
         let place = diagnostic.primary.as_ref().map(|label| label.span);
         if self
@@ -30,7 +30,7 @@ impl Out {
         }
     }
 
-    /// Notes that a declaration is used.
+    /// Records that a declaration is used.
     pub fn uses(&mut self, name: &str) {
         if !self.used.contains(name) {
             self.used.insert(name.to_owned());
@@ -42,13 +42,13 @@ impl Out {
         self.used.contains(name)
     }
 
-    /// Counts an atom of the policy; false where there are too many.
+    /// Counts an atom of the policy; false if there are too many.
     pub fn count_atom(&mut self) -> bool {
         self.atoms += 1;
         self.atoms <= MAX_POLICY_ATOMS
     }
 
-    /// Everything that was said, by place.
+    /// All diagnostics, sorted by place.
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
         let mut diagnostics = self.diagnostics;
         diagnostics.sort_by(|a, b| {
@@ -64,7 +64,7 @@ impl Out {
     }
 }
 
-/// A word that names nothing, with the name that is nearest to it.
+/// Reports an unknown word, with the most similar known one.
 pub(super) fn unknown<'c>(
     code: Code,
     noun: &str,
@@ -90,7 +90,7 @@ pub(super) fn listed<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     }
 }
 
-/// Sets what was not set yet, or reports that it is given twice.
+/// Sets a value, or reports that the setting is given twice.
 pub(super) fn once<T>(
     slot: &mut Option<Spanned<T>>,
     value: T,

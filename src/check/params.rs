@@ -11,12 +11,12 @@ use super::names::Names;
 use super::out::Out;
 use super::values::{Value, bad_address, literal_value, parse_duration, parse_number, parse_time};
 
-/// What a parameter is.
+/// The value of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ParamValue {
     /// One value.
     One(Value),
-    /// Several, all of one kind.
+    /// Several values of one type.
     List(Vec<Value>),
 }
 
@@ -25,7 +25,7 @@ pub(super) enum ParamValue {
 pub(super) struct Params(BTreeMap<String, (Option<ParamValue>, Span)>);
 
 impl Params {
-    /// Takes each parameter's value from what is given, else from its default.
+    /// Takes each parameter's value from the given ones, otherwise from its default.
     pub fn resolve(names: &Names, given: &BTreeMap<String, String>, out: &mut Out) -> Params {
         for name in given.keys() {
             if !names.params.contains_key(name.as_str()) {
@@ -61,7 +61,7 @@ impl Params {
         )
     }
 
-    /// The one value of a parameter.
+    /// The value of a parameter that has only one.
     pub fn one(&self, name: &ast::Name, out: &mut Out) -> Option<Value> {
         match self.0.get(&name.node)? {
             (Some(ParamValue::One(value)), _) => Some(value.clone()),
@@ -80,7 +80,7 @@ impl Params {
         }
     }
 
-    /// The values of a parameter that is a list.
+    /// The values of a list parameter.
     pub fn list(&self, name: &ast::Name, out: &mut Out) -> Option<&[Value]> {
         match self.0.get(&name.node)? {
             (Some(ParamValue::List(values)), _) => Some(values),
@@ -160,7 +160,7 @@ fn form(ty: TypeName) -> &'static str {
     }
 }
 
-/// The value of a text from outside.
+/// The value from a text that was given.
 fn from_text(param: &ast::Param, text: &str, out: &mut Out) -> Option<ParamValue> {
     let ty = param.ty.node;
     let parsed = match (element(ty), ty) {
@@ -201,7 +201,7 @@ fn from_text(param: &ast::Param, text: &str, out: &mut Out) -> Option<ParamValue
     parsed
 }
 
-/// A value from outside, short enough to be shown and on one line.
+/// The text of a given value for messages: short and on one line.
 fn shown(text: &str) -> String {
     const MOST: usize = 60;
     let mut shown: String = text

@@ -1,4 +1,4 @@
-//! From methods and path templates to the patterns that requests are matched with.
+//! From methods and path templates to the patterns that match requests.
 
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic};
@@ -10,17 +10,17 @@ use crate::syntax::ast;
 use super::limits::MAX_SEGMENTS;
 use super::out::Out;
 
-/// A path template read: what it matches, and the names in it.
+/// A path template: its pattern and its parameters.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Template {
     pub pattern: PathPattern,
     pub parameters: Vec<PathParameter>,
-    /// Where each parameter is written.
+    /// The place of each parameter.
     spans: Vec<Span>,
 }
 
 impl Template {
-    /// This template with another path behind it.
+    /// This template, extended by another path.
     pub fn then(&self, path: &ast::Path, out: &mut Out) -> Option<Template> {
         let mut template = self.clone();
         let mut whole = true;
@@ -94,7 +94,7 @@ impl Template {
     }
 }
 
-/// Says that a literal looks as other tools write parameters.
+/// Warns about a literal that looks like a parameter of another tool.
 fn warn_of_parameter(literal: &Spanned<String>, out: &mut Out) {
     let Some(name) = literal.node.strip_prefix(':') else {
         return;
@@ -116,7 +116,7 @@ fn warn_of_parameter(literal: &Spanned<String>, out: &mut Out) {
     }
 }
 
-/// A method by its name.
+/// The method of that name.
 pub(super) fn method(name: &ast::Name, out: &mut Out) -> Option<Method> {
     let method = Method::parse(&name.node);
     if method.is_none() {
@@ -145,8 +145,8 @@ pub(super) fn method(name: &ast::Name, out: &mut Out) -> Option<Method> {
     method
 }
 
-/// The methods of a line, one by one as they are written; `None` for `*`. What is no method has
-/// been said when the line was read.
+/// The methods of a line in their order; `None` for `*`. An unknown method was reported when the
+/// line was read.
 pub(super) fn methods(methods: &ast::Methods, out: &mut Out) -> Option<Vec<Method>> {
     let names = methods.names.as_ref()?;
     let mut found: Vec<(Method, Span)> = Vec::with_capacity(names.len());
@@ -188,7 +188,7 @@ pub(super) fn method_set(methods: &ast::Methods, out: &mut Out) -> MethodSet {
     }
 }
 
-/// A pattern as policies write it.
+/// A pattern as it is written in policies.
 pub(super) fn shown(pattern: &PathPattern, parameters: &[PathParameter]) -> String {
     let mut text = String::new();
     for (at, segment) in pattern.segments.iter().enumerate() {

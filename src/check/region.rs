@@ -1,9 +1,9 @@
-//! What two path patterns have in common, and whether others leave any of it to them.
+//! The intersection of two path patterns, and whether other patterns cover all of it.
 //!
-//! A region is examined through representative paths: where a pattern accepts any text, the path
-//! contains a character that no pattern of the policy names. Whatever matches such a path contains
-//! the whole region, and whatever doesn't leaves that very path uncovered. This is exact, and the
-//! path serves as the example.
+//! A region is examined through representative paths. Where a pattern accepts any text, the path
+//! contains a character that no pattern of the policy names. A pattern that matches such a path
+//! contains the whole region, and one that doesn't leaves that very path uncovered. This is exact,
+//! and the path serves as the example.
 
 use std::collections::BTreeSet;
 
@@ -11,23 +11,23 @@ use crate::pattern::index::{Budget, Index};
 use crate::pattern::meet::meet;
 use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
 
-/// What a text of any kind is in an example, tried in this order: short ones read best.
+/// Example texts for any segment, tried in this order. Short ones are the most readable.
 const FILLERS: [&str; 4] = ["x", "y", "z", "w"];
 
-/// What is left of a region costs as much as this many steps in an index.
+/// The cost of examining a region, in steps of an index.
 const STEPS_OF_A_REGION: usize = 30;
 
-/// A request that shows something: a method and a path.
+/// An example request: a method and a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Example {
     pub method: Method,
     pub path: Vec<SegmentPattern>,
-    /// The part of the region that it stands for.
+    /// The part of the region that it represents.
     pub within: PathPattern,
 }
 
 impl Example {
-    /// As a request line has it.
+    /// The text of the request, as in a request line.
     pub fn shown(&self) -> String {
         let mut shown = format!("{} ", self.method);
         for segment in &self.path {
@@ -41,18 +41,18 @@ impl Example {
     }
 }
 
-/// The patterns that a region is looked at with.
+/// The patterns with which regions are examined.
 pub(super) struct Regions<'i> {
     index: &'i Index,
     budget: &'i Budget,
     /// The methods of each pattern in the index.
     methods: &'i [MethodSet],
-    /// A text that no pattern names a part of.
+    /// A text that shares no part with any pattern.
     fresh: String,
 }
 
 impl<'i> Regions<'i> {
-    /// Over these patterns and their methods, in the order of the index.
+    /// For these patterns and their methods, in the order of the index.
     pub fn new<'p>(
         index: &'i Index,
         budget: &'i Budget,
@@ -94,8 +94,8 @@ impl<'i> Regions<'i> {
         }
     }
 
-    /// A request in both patterns, of these methods, that none of the patterns takes of which
-    /// `takes` is true; `None` where they take all.
+    /// A request with one of these methods that both patterns match and that no pattern accepted by
+    /// `takes` matches; `None` if those cover all.
     pub fn left(
         &self,
         methods: MethodSet,
@@ -132,7 +132,7 @@ impl<'i> Regions<'i> {
         None
     }
 
-    /// How many more segments of any text a path needs to be beyond what any pattern names.
+    /// How many additional segments a path needs to be longer than any pattern.
     fn further(&self, meeting: &PathPattern) -> usize {
         if meeting.rest {
             (self.index.depth() + 1).saturating_sub(meeting.segments.len())
@@ -142,7 +142,7 @@ impl<'i> Regions<'i> {
     }
 }
 
-/// A path in the pattern: all its segments as literals.
+/// A path in the pattern, with all segments as literals.
 fn fill(pattern: &PathPattern, further: usize, filler: &str) -> Vec<SegmentPattern> {
     pattern
         .segments

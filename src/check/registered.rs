@@ -1,5 +1,4 @@
-//! Claims that the language knows by itself: those that need no declaration, and those that it checks
-//! without a rule.
+//! Registered claims: those that need no declaration, and those that the language checks itself.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::ast;
@@ -7,9 +6,9 @@ use crate::value::ClaimType;
 
 use super::out::Out;
 
-/// The claims that need no declaration: those of RFC 7519, RFC 8693, RFC 9068, RFC 9470 and
-/// OpenID Connect that have one plain type, and two that Microsoft's tokens always have. A
-/// declaration overrides.
+/// The claims that need no declaration: those of RFC 7519, RFC 8693, RFC 9068, RFC 9470 and OpenID
+/// Connect with one simple type, and two that Microsoft's tokens always have. A declaration takes
+/// precedence.
 pub const REGISTERED: [(&str, ClaimType); 36] = [
     ("acr", ClaimType::String),
     ("amr", ClaimType::ListOfString),
@@ -52,7 +51,7 @@ pub const REGISTERED: [(&str, ClaimType); 36] = [
 /// The claim that `login within` tests.
 pub(super) const LOGIN: (&str, ClaimType) = ("auth_time", ClaimType::Time);
 
-/// What the language checks by itself, and how a rule says it instead.
+/// The claims that the language checks itself, and what to write instead.
 const CHECKED: [(&str, &str); 6] = [
     ("iss", "write `token from ISSUER`"),
     (
@@ -73,7 +72,7 @@ pub(super) fn registered(name: &str) -> Option<ClaimType> {
         .map(|(_, ty)| *ty)
 }
 
-/// What a rule says in place of a claim that the language checks by itself.
+/// What to write instead of a claim that the language checks itself.
 pub(super) fn checked(name: &str) -> Option<&'static str> {
     CHECKED
         .iter()
@@ -81,7 +80,7 @@ pub(super) fn checked(name: &str) -> Option<&'static str> {
         .map(|(_, instead)| *instead)
 }
 
-/// Says that a claim is checked by the language itself; true if it is.
+/// Reports a claim that the language checks itself; true if it is one.
 pub(super) fn refuse_checked(name: &ast::Name, out: &mut Out) -> bool {
     let Some(instead) = checked(&name.node) else {
         return false;
@@ -90,7 +89,7 @@ pub(super) fn refuse_checked(name: &ast::Name, out: &mut Out) -> bool {
     true
 }
 
-/// What is said where a rule names a claim that the language checks by itself.
+/// The error about a claim that the language checks itself.
 pub(super) fn is_checked(name: &ast::Name, instead: &str) -> Diagnostic {
     Diagnostic::new(
         Code::CheckedClaim,
@@ -100,7 +99,7 @@ pub(super) fn is_checked(name: &ast::Name, instead: &str) -> Diagnostic {
     .help(instead)
 }
 
-/// The type that a written type is, for a claim.
+/// The claim type for the name of a type.
 pub(super) fn claim_type(ty: ast::TypeName) -> Option<ClaimType> {
     Some(match ty {
         ast::TypeName::String => ClaimType::String,

@@ -1,7 +1,7 @@
 //! How routes relate: identical, nested, crossing, covered.
 //!
-//! Routes of APIs that share a host are considered together. The most specific one answers; if
-//! several match and none is more specific, all must hold.
+//! Routes of APIs that share a host are considered together. The most specific one applies. If
+//! several match and none is more specific, all apply.
 
 mod messages;
 
@@ -26,7 +26,7 @@ use crate::pattern::index::{Budget, Index};
 
 use messages::{crossing, doubled, settling, weaker};
 
-/// Relates all routes of a policy.
+/// Compares all routes of a policy.
 pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     let budget = Budget::new(MAX_OVERLAP_STEPS);
     let apis = &model.apis;
@@ -35,7 +35,7 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     super::guarding::check(apis, &guards_of, &budget, out);
     let mut shown = 0;
     let groups = groups(infos);
-    // What is sure to take too long is not begun.
+    // Don't start a check that is sure to take too long.
     budget.take(repeated(&groups, apis).saturating_mul(STEPS_OF_A_REPEATED_ROUTE));
     for group in groups {
         if budget.is_exhausted() {
@@ -85,7 +85,7 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     }
 }
 
-/// The sets of APIs that are asked together: those that share a host, once for each such set.
+/// The groups of APIs that share a host, without duplicates.
 fn groups(infos: &[ApiInfo]) -> BTreeSet<BTreeSet<usize>> {
     let mut by_host: BTreeMap<&HostPattern, BTreeSet<usize>> = BTreeMap::new();
     for (number, api) in infos.iter().enumerate() {
@@ -96,7 +96,7 @@ fn groups(infos: &[ApiInfo]) -> BTreeSet<BTreeSet<usize>> {
     by_host.into_values().collect()
 }
 
-/// How many routes are looked at once more, with another set of APIs.
+/// How many routes must be examined again, with another group of APIs.
 fn repeated(groups: &BTreeSet<BTreeSet<usize>>, apis: &[crate::model::Api]) -> usize {
     let mut seen = BTreeSet::new();
     groups
@@ -108,10 +108,10 @@ fn repeated(groups: &BTreeSet<BTreeSet<usize>>, apis: &[crate::model::Api]) -> u
         .sum()
 }
 
-/// The routes of some APIs, in an order that does not depend on where they stand.
+/// The routes of some APIs, in an order that doesn't depend on their places.
 ///
-/// Those for the same requests are said and left out, all of them: what else there is to say of
-/// them would depend on which one came first.
+/// Routes for the same requests are reported and left out. Otherwise, further reports would depend
+/// on which one comes first.
 fn entries<'m>(
     infos: &[ApiInfo],
     apis: &'m [crate::model::Api],
@@ -149,7 +149,7 @@ fn entries<'m>(
     single
 }
 
-/// Routes that are asked together.
+/// The routes of a group of APIs.
 struct Together<'t, 'm> {
     infos: &'t [ApiInfo],
     model: &'m Model,
@@ -162,7 +162,7 @@ struct Together<'t, 'm> {
 }
 
 impl<'t, 'm> Together<'t, 'm> {
-    /// The routes around one, itself apart.
+    /// The routes that contain this one, without itself.
     fn around(&self, number: usize, entry: &Entry) -> Vec<&'t Entry<'m>> {
         self.index
             .containing(entry.path, self.budget)
@@ -173,8 +173,8 @@ impl<'t, 'm> Together<'t, 'm> {
             .collect()
     }
 
-    /// Says which routes a `denied` one covers, which are weaker than the one around them, and
-    /// whose paths fall to a weaker one in other case.
+    /// Reports routes that a `denied` route covers, routes that are weaker than the one around
+    /// them, and routes whose paths match a weaker route in another case.
     fn check_covered(&self, out: &mut Out) {
         let mut covered: BTreeMap<Span, (&str, Vec<&Route>)> = BTreeMap::new();
         let mut fallen_to: BTreeSet<Vec<Span>> = BTreeSet::new();
@@ -203,7 +203,8 @@ impl<'t, 'm> Together<'t, 'm> {
             if entry.route.instead {
                 continue;
             }
-            // Of those around it, the innermost: what is further out, that one is weaker than.
+            // Only the innermost routes around it. If one further out requires more, it is one of
+            // these that is weaker.
             let broader = innermost(&own).find(|broader| {
                 let answered = |route| Answered {
                     routes: vec![route],
@@ -220,8 +221,8 @@ impl<'t, 'm> Together<'t, 'm> {
         }
     }
 
-    /// Whether requests of a route's methods are asked for less by what answers them than by what
-    /// answers others.
+    /// Whether requests of a route's methods need less with the routes that apply than with the
+    /// others.
     fn is_weaker(&self, entry: &Entry, weaker: &Answered<'m>, stronger: &Answered<'m>) -> bool {
         let (Some(api), Some(guards)) = (
             self.model.apis.get(entry.api),
@@ -234,7 +235,8 @@ impl<'t, 'm> Together<'t, 'm> {
             .is_weaker(api, guards, methods, weaker, stronger, self.budget)
     }
 
-    /// Says if a route's path in other case falls to routes that ask for less, once for those.
+    /// Warns if a route's path in another case matches routes that require less, once for each such
+    /// set of routes.
     fn check_other_case(
         &self,
         entry: &Entry,
@@ -284,7 +286,7 @@ impl<'t, 'm> Together<'t, 'm> {
         }
     }
 
-    /// Whether wherever a route is asked, the other is asked as well.
+    /// Whether the other route is considered for every host of this route.
     fn shares_all_hosts(&self, entry: &Entry, other: &Entry) -> bool {
         let hosts = |entry: &Entry| -> BTreeSet<&HostPattern> {
             self.infos
@@ -297,11 +299,11 @@ impl<'t, 'm> Together<'t, 'm> {
         entry.api == other.api || hosts(entry).is_subset(&hosts(other))
     }
 
-    /// Says which routes are never chosen, because more specific ones take all that they match.
+    /// Reports routes that never apply, because more specific ones match all of their requests.
     fn check_never_chosen(&self, out: &mut Out) {
         for (number, entry) in self.entries.iter().enumerate() {
-            // Entries of one path are neighbours. A path without `/**` is taken whole by none but
-            // itself; whether one with it is, only its region tells.
+            // Entries with the same path are neighbours. A path without `/**` is covered only by
+            // itself. For one with `/**`, only its region tells.
             let neighbour = |number: Option<usize>| {
                 number
                     .and_then(|number| self.entries.get(number))
@@ -343,8 +345,8 @@ impl<'t, 'm> Together<'t, 'm> {
         }
     }
 
-    /// Says which routes cross: of several APIs an error, of one a warning where they ask for
-    /// different things. Gives how many there are.
+    /// Reports crossing routes: an error if they belong to several APIs, a warning if they belong
+    /// to one and have different requirements. Returns how many there are.
     fn check_crossing(&self, mut shown: usize, out: &mut Out) -> usize {
         let before = shown;
         let accesses = Accesses::default();
@@ -415,7 +417,7 @@ impl<'t, 'm> Together<'t, 'm> {
     }
 }
 
-/// Those of routes that none of the others is within.
+/// The routes that contain none of the others.
 fn innermost<'e, 't, 'm>(
     entries: &'e [&'t Entry<'m>],
 ) -> impl Iterator<Item = &'t Entry<'m>> + use<'e, 't, 'm> {
@@ -425,7 +427,7 @@ fn innermost<'e, 't, 'm>(
         .copied()
 }
 
-/// Two routes by file and line.
+/// Two routes, ordered by file and line.
 fn in_order<'e, 'm>(a: &'e Entry<'m>, b: &'e Entry<'m>) -> (&'e Entry<'m>, &'e Entry<'m>) {
     let place = |entry: &Entry| (entry.route.span.file, entry.route.span.start);
     if place(a) <= place(b) { (a, b) } else { (b, a) }

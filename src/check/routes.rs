@@ -16,20 +16,20 @@ use super::limits::{MAX_GUARDS, MAX_ROUTES};
 use super::out::Out;
 use super::paths::{Template, methods, shown};
 
-/// What the routes of an API come to.
+/// The routes of an API, after checking.
 #[derive(Default)]
 pub(super) struct Routes {
     pub routes: Vec<Route>,
-    /// The conditions of `under` blocks.
+    /// The conditions of its `under` blocks.
     pub unders: Vec<Guard>,
     /// The first route that needs a token.
     pub needs_token: Option<Span>,
 }
 
-/// The routes as they are written, by the name of their API; those of each block together.
+/// The unchecked routes by the name of their API; those of each block together.
 pub(super) type Lines = BTreeMap<String, Vec<Vec<RouteItem>>>;
 
-/// Takes the routes out of the trees.
+/// Removes the routes from the trees.
 pub(super) fn take(documents: &mut [ast::Document]) -> Lines {
     let mut lines = Lines::new();
     for item in documents
@@ -48,13 +48,13 @@ pub(super) fn take(documents: &mut [ast::Document]) -> Lines {
 #[derive(Clone)]
 struct Block {
     template: Template,
-    /// Where the innermost one that requires something says so.
+    /// The place of the innermost condition.
     requires: Option<Span>,
-    /// Whether all that they require is of the request alone.
+    /// Whether all their conditions only read the request.
     around: Around,
 }
 
-/// Reads all routes of one API.
+/// Checks all routes of one API.
 pub(super) fn check(env: Env, api: &ApiInfo, blocks: Vec<Vec<RouteItem>>, out: &mut Out) -> Routes {
     let lines = blocks.iter().map(Vec::len).sum();
     let mut routes = Routes {
@@ -69,7 +69,7 @@ pub(super) fn check(env: Env, api: &ApiInfo, blocks: Vec<Vec<RouteItem>>, out: &
     for item in blocks.into_iter().flatten() {
         check_item(env, api, &outermost, &item, &mut routes, out);
     }
-    // Outer paths first, whatever block or file they stand in.
+    // Outer paths first, whatever their block or file.
     routes.unders.sort_by_key(|guard| {
         let span = guard.span;
         (guard.path.segments.len(), span.file, span.start)
@@ -114,7 +114,7 @@ fn check_under(
         ..under.path.clone()
     };
     let Some(template) = block.template.then(&path, out) else {
-        // What it holds is checked all the same, as far as its own path goes.
+        // Its contents are checked too, as far as their own paths go.
         let block = Block {
             template: Template::default(),
             ..block.clone()
@@ -281,7 +281,7 @@ fn check_access(
     }
 }
 
-/// Says that an API lacks what its routes need.
+/// Reports the settings that an API lacks for its routes.
 pub(super) fn check_needs(
     api: &ApiInfo,
     audience: &crate::model::Audience,

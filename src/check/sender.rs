@@ -7,7 +7,7 @@ use crate::syntax::ast::{self, SenderMethod};
 
 use super::out::{Out, once};
 
-/// What one issuer or one API says, each with its place.
+/// The settings of one issuer or one API, each with its place.
 #[derive(Default)]
 pub(super) struct SenderSettings {
     dpop: Option<Spanned<Binding>>,
@@ -15,7 +15,7 @@ pub(super) struct SenderSettings {
 }
 
 impl SenderSettings {
-    /// Takes one line.
+    /// Adds one line.
     pub fn add(&mut self, given: &ast::Sender, span: Span, out: &mut Out) {
         let (slot, what) = match given.method {
             SenderMethod::Dpop => (&mut self.dpop, "sender dpop"),
@@ -29,7 +29,7 @@ impl SenderSettings {
         once(slot, binding, span, what, out);
     }
 
-    /// What is said.
+    /// The settings.
     pub fn senders(&self) -> Senders {
         let said = |slot: &Option<Spanned<Binding>>| {
             slot.as_ref()
@@ -41,17 +41,17 @@ impl SenderSettings {
         }
     }
 
-    /// Where proofs of the client's key are said.
+    /// The place of the setting for DPoP.
     pub fn dpop_span(&self) -> Option<Span> {
         self.dpop.as_ref().map(|setting| setting.span)
     }
 }
 
-/// Says what an API that takes DPoP proofs lacks.
+/// Reports what an API with DPoP proofs lacks.
 ///
-/// A proof names the URL that it is for. Without a `host` the API would be whatever host the
-/// client names, and a proof that was made for somebody else's server, which hands it on, would
-/// fit here too.
+/// A proof names the URL that it is for. Without `host`, the API accepts any host that the client
+/// names. Then a proof that was made for a hostile server, which passes it on, would be accepted
+/// here too.
 pub(super) fn check_dpop(
     said: Span,
     name: &Spanned<String>,

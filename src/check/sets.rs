@@ -1,8 +1,8 @@
-//! Sets: named lists of strings or address ranges, written out or read from a file.
+//! Sets: named lists of strings or address ranges, in the policy or in a file.
 //!
-//! The place of use decides what a set contains: the same lines are strings after `claim … in` and
-//! address ranges after `address in`. So a set is kept as text, together with its first conversion,
-//! which later uses share.
+//! The use decides what a set contains: the same lines are strings after `claim … in` and address
+//! ranges after `address in`. So a set is kept as text, together with its first conversion, which
+//! later uses share.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -34,16 +34,16 @@ pub(super) struct Set {
 }
 
 enum SetMembers {
-    /// Each with its place.
+    /// The members, each with its place.
     Written(Vec<(Value, Span)>),
-    /// The lines of a file, which other sets may name too, and where this one names it.
+    /// The lines of a file, which other sets may share, and the place that names the file.
     File(Rc<Lines>, Span),
 }
 
-/// The lines of a file as address ranges, or the lines that aren't, each with its index.
+/// The lines of a file as address ranges, or the lines that aren't ranges, with their indexes.
 type Addresses = Result<Arc<AddressSet>, Vec<(usize, AddressRangeError)>>;
 
-/// The contents of a file, one member a line, and what the lines were first converted into.
+/// The contents of a file, one member per line, with their first conversions.
 struct Lines {
     lines: Vec<String>,
     strings: OnceCell<Members>,
@@ -56,7 +56,7 @@ impl Lines {
         self.strings.get_or_init(members).clone()
     }
 
-    /// As address ranges, or the first lines that are none.
+    /// The lines as address ranges, or the first lines that aren't ranges.
     fn addresses(&self) -> &Addresses {
         self.addresses.get_or_init(|| {
             let mut ranges = Vec::with_capacity(self.lines.len());
@@ -80,12 +80,12 @@ impl Lines {
 }
 
 impl Set {
-    /// Whether it can be empty, after this load or a later one.
+    /// Whether the set can be empty, now or after a reload.
     pub fn may_be_empty(&self) -> bool {
         self.may_be_empty
     }
 
-    /// Where it is declared.
+    /// The place of the declaration.
     pub fn declared(&self) -> Span {
         self.declared
     }
@@ -139,7 +139,7 @@ impl Set {
                         for (at, error) in problems {
                             let text = lines.lines.get(*at).map_or("", String::as_str);
                             let problem = bad_address(*span, text, *error);
-                            // The place is where the file is named: an edit there is no remedy.
+                            // The place is where the file is named, so an edit there is no fix.
                             out.say(Diagnostic {
                                 suggestion: None,
                                 message: format!(
@@ -196,7 +196,7 @@ fn written_addresses(
     (problems == 0).then(|| Arc::new(AddressSet::new(ranges)))
 }
 
-/// The sets by name; `None` for one that has been said to be wrong.
+/// The sets by name; `None` if an error was reported for it.
 #[derive(Default)]
 pub(super) struct Sets(BTreeMap<String, Option<Set>>);
 
@@ -226,17 +226,17 @@ impl Sets {
 struct Reader<'r, 'a> {
     input: &'r Input<'r>,
     terms: Terms<'r, 'a>,
-    /// By path, as [`resolve`] gives it; or what is wrong with it.
+    /// By path, as [`resolve`] returns it; or the error.
     files: BTreeMap<String, Result<Rc<Lines>, Fault>>,
     count: Count,
 }
 
-/// How many members have been read.
+/// The number of members so far.
 #[derive(Default)]
 struct Count(usize);
 
 impl Count {
-    /// Counts members in; false, which is said once, if all sets together have too many.
+    /// Counts members. Returns false if all sets together have too many, which is reported once.
     fn add(&mut self, members: usize, span: Span, out: &mut Out) -> bool {
         let before = self.0;
         self.0 = before.saturating_add(members);
@@ -251,7 +251,7 @@ impl Count {
     }
 }
 
-/// What is wrong with a file, wherever it is named.
+/// The error of a file, without the place that names it.
 #[derive(Clone)]
 struct Fault {
     code: Code,
@@ -317,8 +317,8 @@ impl Reader<'_, '_> {
             .collect()
     }
 
-    /// A file holds one value a line, exactly: what an editor or a spreadsheet adds unseen would
-    /// make a member that never matches, and a suspended user who is not.
+    /// Reads a file. It holds exactly one value per line. Anything that an editor or a spreadsheet
+    /// adds unnoticed would make a member that never matches, so a suspended user would get in.
     fn read_file(
         &mut self,
         set: &ast::Set,
@@ -388,7 +388,7 @@ fn too_many() -> String {
     format!("a set holds at most {MAX_SET_MEMBERS} members")
 }
 
-/// The lines of a file that is named so.
+/// The lines of a file of that name.
 fn lines(content: &[u8], name: &str) -> Result<Vec<String>, Fault> {
     let fault = |code, message, help| Fault {
         code,
@@ -435,8 +435,8 @@ fn lines(content: &[u8], name: &str) -> Result<Vec<String>, Fault> {
     ))
 }
 
-/// The format of a file that is written for other programs, and what to do about it. Its lines
-/// would be members that no value ever equals.
+/// The format of a file that was written for other programs, and the fix. Its lines would be
+/// members that never match.
 fn foreign_format(text: &str) -> Option<(&'static str, &'static str)> {
     let trimmed = text.trim();
     let inside = |open: char, close: char| {
@@ -475,7 +475,7 @@ fn foreign_format(text: &str) -> Option<(&'static str, &'static str)> {
     ))
 }
 
-/// What is wrong with a line, as the end of a sentence.
+/// The fault of a line, as the end of a sentence.
 fn line_problem(at: usize, line: &str) -> Option<&'static str> {
     if at == 0 && line.starts_with('\u{feff}') {
         Some("begins with a byte order mark")
@@ -494,7 +494,7 @@ fn line_problem(at: usize, line: &str) -> Option<&'static str> {
     }
 }
 
-/// What a file beside the policy holds.
+/// The contents of a file.
 pub(super) fn read<'i>(
     input: &Input<'i>,
     naming: FileId,
@@ -526,7 +526,7 @@ pub(super) fn read<'i>(
     }
 }
 
-/// What `[…]`, or the name that stands for it, holds.
+/// The elements of `[…]`, or of the name in its place.
 pub(super) enum Elements<'s> {
     /// Values, each with its place.
     Values(Vec<(Value, Span)>),
@@ -534,7 +534,7 @@ pub(super) enum Elements<'s> {
     Set(&'s Set),
 }
 
-/// What a list holds; `None` where it has been said to be wrong.
+/// The elements of a list; `None` if an error was reported.
 pub(super) fn elements<'s>(
     terms: Terms,
     sets: &'s Sets,

@@ -1,8 +1,8 @@
-//! Names that an application reads as one, of which a policy means two things.
+//! Names that applications read as one, but that have two meanings in a policy.
 //!
-//! Requests that spell a forwarded header or the place of a token otherwise are refused
-//! (`engine::spellings`), so that a condition on such a spelling would never be looked at; and a
-//! header that is forwarded can't be where the client puts its token.
+//! A request with another spelling of a forwarded header or a token's place is refused
+//! (`engine::spellings`), so a condition on such a spelling would never be evaluated. And a
+//! forwarded header can't be where the client puts its token.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::source::{Span, Spanned};
 use super::context::ApiInfo;
 use super::out::Out;
 
-/// The headers that any API forwards, by the form in which those are equal that are read as one.
+/// The headers that any API forwards, by their folded form.
 type Forwarded<'a> = BTreeMap<String, &'a Spanned<String>>;
 
 /// Compares the names of all APIs.
@@ -45,7 +45,7 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     }
 }
 
-/// The places of an API among each other, and beside what any API forwards.
+/// Compares the token places of an API with each other, and with the headers that any API forwards.
 fn check_places(info: &ApiInfo, forwarded: &Forwarded, out: &mut Out) {
     for (at, place) in info.token_places.iter().enumerate() {
         if let TokenPlace::Header(name) = &place.node
@@ -68,7 +68,7 @@ fn check_places(info: &ApiInfo, forwarded: &Forwarded, out: &mut Out) {
             match (&other.node, &place.node) {
                 (TokenPlace::Cookie(a), TokenPlace::Cookie(b))
                 | (TokenPlace::Query(a), TokenPlace::Query(b)) => reads_as(a, b) || reads_as(b, a),
-                // Their names have no other spelling, and are said once.
+                // These places have no other spelling, and duplicates were reported already.
                 _ => false,
             }
         });

@@ -1,8 +1,8 @@
-//! Which of two routes requires less, exactly: the one that allows everything the other would, and
-//! more.
+//! Finds out, exactly, which of two routes requires less: the one that allows everything the other
+//! would, and more.
 //!
-//! Guards count where they match. They tighten whichever route answers, so routes needn't repeat
-//! what they require.
+//! Guards count where they match. They apply whichever route is chosen, so routes needn't repeat
+//! their conditions.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -25,15 +25,15 @@ pub(super) struct Strength<'m> {
     known: RefCell<HashMap<Question, bool>>,
 }
 
-/// Requests that some routes of one API answer together.
+/// Requests that some routes of one API match together.
 pub(super) struct Answered<'m> {
-    /// The routes; all must hold.
+    /// The routes; all apply.
     pub routes: Vec<&'m Route>,
     /// The requests' paths.
     pub path: PathPattern,
 }
 
-/// Two questions that are equal have one answer.
+/// A question about strength. Equal questions have the same answer.
 #[derive(PartialEq, Eq, Hash)]
 struct Question {
     api: String,
@@ -41,7 +41,7 @@ struct Question {
     sides: [AskedKey; 2],
 }
 
-/// What is asked of some requests, as a key.
+/// The key of the requirements on some requests.
 #[derive(PartialEq, Eq, Hash)]
 struct AskedKey {
     demand: Demand,
@@ -51,7 +51,7 @@ struct AskedKey {
     path: Option<PathPattern>,
 }
 
-/// What is asked of some requests.
+/// The requirements on some requests.
 struct Asked<'m> {
     demand: Demand,
     denied: bool,
@@ -68,8 +68,8 @@ impl<'m> Strength<'m> {
         }
     }
 
-    /// Whether requests of these methods are asked for less by what answers them than by what
-    /// answers others that are like them. What cannot be told is not.
+    /// Whether requests with these methods need less with these routes than with the other ones.
+    /// False if that can't be determined.
     pub fn is_weaker(
         &self,
         api: &Api,
@@ -139,8 +139,9 @@ impl<'m> Strength<'m> {
         }
     }
 
-    /// Whether one of two plainly asks for something that the other has nothing to do with. The other
-    /// is looked at for paths that may settle what it reads of them, and with that its condition.
+    /// Whether one of two routes obviously has a condition on something that the other never reads.
+    /// The other is examined for paths that determine what it reads of them, and with that its
+    /// condition.
     fn asks_for_something_else(
         &self,
         api: &Api,
@@ -168,7 +169,7 @@ impl<'m> Strength<'m> {
     }
 }
 
-/// All that must hold for requests to be allowed.
+/// All conditions that must be true for requests to be allowed.
 fn asked<'m>(
     guards: &Guards<'m>,
     methods: MethodSet,

@@ -1,6 +1,6 @@
-//! APIs that accept the tokens of every tenant and never ask which one.
+//! APIs that accept the tokens of every tenant and never test which one.
 //!
-//! An issuer with a tenant in its URL speaks for whoever becomes a tenant there, and at most
+//! An issuer with a tenant in its URL signs for anyone who becomes a tenant, and with most
 //! providers anybody can. The audience doesn't tell tenants apart, so a rule or the application has
 //! to.
 
@@ -11,7 +11,7 @@ use crate::settings::{ApiId, ClaimId, IssuerUrl};
 use super::context::ApiInfo;
 use super::out::Out;
 
-/// Warns of each.
+/// Warns about each such API.
 pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
     for (api, info) in model.apis.iter().zip(infos) {
         let Some(span) = info.issuer_span else {
@@ -28,7 +28,7 @@ pub(super) fn check(infos: &[ApiInfo], model: &Model, out: &mut Out) {
                 continue;
             }
             let claim = claim.join(".");
-            // Tokens of the API's other issuers need not have the claim.
+            // Tokens of the API's other issuers needn't have the claim.
             let others = if api.issuers.len() > 1 {
                 format!("not token from {} or ", issuer.name)
             } else {
@@ -57,7 +57,8 @@ fn wants_tokens(api: &Api) -> bool {
     open.any(|route| route.demand() != Demand::None)
 }
 
-/// The claims that tell the tenant: its own, under any name, and `iss`, which contains it.
+/// The claims that identify the tenant: the tenant's claim, under any name, and `iss`, which
+/// contains it.
 fn names(issuer: &Issuer, tenant: &[String]) -> Vec<ClaimId> {
     issuer
         .claims
@@ -67,7 +68,7 @@ fn names(issuer: &Issuer, tenant: &[String]) -> Vec<ClaimId> {
         .collect()
 }
 
-/// Whether some rule of the API reads one of these claims, or the application is told one.
+/// Whether a rule of the API reads one of these claims, or the API forwards one.
 fn is_read(claims: &[ClaimId], id: ApiId, api: &Api, model: &Model) -> bool {
     let guards = model
         .guards

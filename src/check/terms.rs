@@ -9,7 +9,7 @@ use super::out::Out;
 use super::params::Params;
 use super::values::{Value, literal_value};
 
-/// What a term is resolved with.
+/// The context for resolving a term.
 #[derive(Clone, Copy)]
 pub(super) struct Terms<'e, 'a> {
     pub names: &'e Names<'a>,
@@ -17,7 +17,7 @@ pub(super) struct Terms<'e, 'a> {
 }
 
 impl Terms<'_, '_> {
-    /// The value of a term; `None` where it has none, which has been said then.
+    /// The value of a term; `None` if an error was reported.
     pub fn value(self, term: &ast::Term, out: &mut Out) -> Option<Value> {
         match term {
             ast::Term::Literal(literal) => literal_value(literal, out),
@@ -28,7 +28,7 @@ impl Terms<'_, '_> {
         }
     }
 
-    /// A string; `what` says what for, such as "an audience".
+    /// A string. `what` names its purpose, such as "an audience".
     pub fn string(self, term: &ast::Term, what: &str, out: &mut Out) -> Option<Spanned<String>> {
         match self.value(term, out)? {
             Value::String(text) => Some(Spanned::new(text, term.span())),
@@ -53,7 +53,7 @@ impl Terms<'_, '_> {
         Some(text)
     }
 
-    /// Several strings that are not empty, each once.
+    /// Several non-empty strings without duplicates.
     pub fn texts(self, terms: &[ast::Term], what: &str, out: &mut Out) -> Vec<Spanned<String>> {
         let mut texts: Vec<Spanned<String>> = Vec::with_capacity(terms.len());
         let mut seen = std::collections::BTreeMap::new();
@@ -77,7 +77,7 @@ impl Terms<'_, '_> {
         texts
     }
 
-    /// Seconds.
+    /// A duration in seconds.
     pub fn duration(self, term: &ast::Term, what: &str, out: &mut Out) -> Option<u64> {
         match self.value(term, out)? {
             Value::Duration(seconds) => Some(seconds),
@@ -91,7 +91,7 @@ impl Terms<'_, '_> {
         }
     }
 
-    /// A term of another type than the one that is wanted.
+    /// Reports a term of the wrong type.
     pub fn mismatch(self, term: &ast::Term, wanted: &str, found: &Value, what: &str) -> Diagnostic {
         let diagnostic = Diagnostic::new(
             Code::TypeMismatch,

@@ -1,4 +1,4 @@
-//! Tokens of `test` blocks: which claim goes where, with which value.
+//! Tokens of `test` blocks: the place and value of each claim.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{TestClaimPlace, TestToken, TestValue};
@@ -14,17 +14,18 @@ use super::out::{Out, unknown};
 use super::registered::REGISTERED;
 use super::values::parse_time;
 
-/// What may stand for a claim that the language checks by itself, or for the header's `typ`.
+/// The value that is expected for a claim that the language checks itself, or for the header's
+/// `typ`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Claim(ClaimType),
-    /// The names of an object's members.
+    /// The member names of an object.
     KeysOf,
     /// A string or a list of strings.
     Strings,
 }
 
-/// Checks one token; `None` where it can't be made, which has been said then.
+/// Checks one token; `None` if an error was reported.
 pub(super) fn check(env: Env, token: &ast::TestToken, out: &mut Out) -> Option<TestToken> {
     let known = env
         .terms
@@ -32,7 +33,7 @@ pub(super) fn check(env: Env, token: &ast::TestToken, out: &mut Out) -> Option<T
         .kind(&token.issuer.node)
         .is_some_and(|(kind, _)| kind == Kind::Issuer);
     if !known {
-        // A test is no use of an issuer, but the words for a wrong name are the same.
+        // A test doesn't count as a use of an issuer, but the error for a wrong name is the same.
         env.terms.names.expect(&[Kind::Issuer], &token.issuer, out);
         return None;
     }
@@ -91,7 +92,7 @@ fn shown(name: &TestClaimName) -> &str {
     }
 }
 
-/// Whether two claims would be in each other's way.
+/// Whether two claims can't both be set.
 fn clash(a: &TestClaimPlace, b: &TestClaimPlace) -> bool {
     fn path(place: &TestClaimPlace) -> Option<&[String]> {
         match place {
@@ -106,7 +107,7 @@ fn clash(a: &TestClaimPlace, b: &TestClaimPlace) -> bool {
     }
 }
 
-/// Where a claim goes, and what it may be; any value where that is `None`.
+/// The place of a claim, and its expected value; `None` means any value.
 fn place(
     issuer: &IssuerInfo,
     name: &Spanned<TestClaimName>,
@@ -175,7 +176,7 @@ fn value(
         return Some(plain);
     };
     let found = match (wanted, plain) {
-        // What is null is as good as absent, whatever it should be.
+        // Null counts as absent, whatever the type.
         (_, TestValue::Null) => Some(TestValue::Null),
         (Wanted::Claim(ClaimType::String | ClaimType::Words), found @ TestValue::String(_))
         | (Wanted::Claim(ClaimType::Number), found @ TestValue::Number(_))
@@ -237,7 +238,7 @@ fn noun(wanted: Wanted) -> &'static str {
     }
 }
 
-/// A distance from now that no number holds exactly.
+/// An offset from now that is too large for an exact number.
 fn huge(value: &ast::TestValue) -> Option<u64> {
     match value {
         ast::TestValue::Ago(seconds) | ast::TestValue::In(seconds) => {

@@ -1,5 +1,5 @@
-//! Strings of a request, and what they may be compared with: a host label, a path parameter, a
-//! header, a query parameter, a literal, or a claim.
+//! Tests of a request's texts: host labels, path parameters, headers and query parameters, compared
+//! with literals, claims or each other.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::TextTest;
@@ -10,8 +10,8 @@ use super::context::{At, Env};
 use super::operands::{refuse_empty_affix, strings, text_operand, wrong_test};
 use super::out::Out;
 
-/// What a text of the request is compared with. `said` is for what the client says, which can't
-/// be asked to differ.
+/// A test of a text. `said` is true for texts that the client chooses, whose tests can't be
+/// negated.
 pub(super) fn text_test(
     env: Env,
     at: At,

@@ -1,4 +1,4 @@
-//! Atoms about a token: its scopes, claims, issuer, client, and login.
+//! Atoms that test a token: its scopes, claims, issuer, client, and login.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::sets::{Elements, elements};
 use super::urls::is_scope;
 use super::values::Value;
 
-/// The word of an atom that speaks of a token.
+/// The word of an atom that tests a token.
 pub(super) fn token_atom(kind: &ConditionKind) -> Option<&'static str> {
     match kind {
         ConditionKind::Scope(_) => Some("scope"),
@@ -84,7 +84,7 @@ fn scopes(env: Env, at: At, list: &ast::List, out: &mut Out) -> Option<Vec<Strin
     whole.then_some(found)
 }
 
-/// A scope that the API knows, if it says which it knows.
+/// Checks that the API has the scope, if it lists its scopes.
 fn known_scope(at: At, scope: &Spanned<String>, out: &mut Out) -> Option<()> {
     if !is_scope(&scope.node) {
         out.say(bad_scope(scope));
@@ -120,7 +120,7 @@ pub(super) fn token_from(env: Env, at: At, name: &ast::Name, out: &mut Out) -> O
     env.terms.names.expect(&[Kind::Issuer], name, out)?;
     let id = env.issuer(&name.node)?;
     let api = at.place.api;
-    // An API without an issuer has no token: a guard of all APIs may speak of one all the same.
+    // An API without an issuer has no token, but a guard of all APIs may still test one.
     let takes_any = api.issuers.is_empty() && api.issuers_known;
     if !takes_any && !api.issuers.contains(&id) {
         let mut diagnostic = Diagnostic::new(

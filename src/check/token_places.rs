@@ -1,4 +1,4 @@
-//! `token [only] in PLACE, …`: where a request may carry its token.
+//! `token [only] in PLACE, …`: where a request may have its token.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::TokenPlace;
@@ -11,10 +11,10 @@ use super::limits::MAX_TOKEN_PLACES;
 use super::out::Out;
 use super::urls::is_token;
 
-/// The setting: whether `only`, and the places.
+/// The setting: `only`, and the places.
 pub(super) type TokenIn<'a> = (bool, &'a [Spanned<ast::TokenPlace>]);
 
-/// Reads the places and where each is written, `Authorization` first where it is one.
+/// Checks the places. Returns them with their spans, `Authorization` first if it is one.
 pub(super) fn check(
     env: Env,
     setting: Option<&Spanned<TokenIn>>,
@@ -54,7 +54,7 @@ pub(super) fn check(
     places
 }
 
-/// One place, if it is one.
+/// One place, unless an error was reported.
 fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Option<TokenPlace> {
     let bad = |text: &Spanned<String>, what: &str| {
         Diagnostic::new(
@@ -114,8 +114,8 @@ fn token_place(env: Env, place: &Spanned<ast::TokenPlace>, out: &mut Out) -> Opt
     }
 }
 
-/// `forward no token` takes the headers away that hold a token and nothing else. It would be said
-/// in vain of a token in a cookie, in the URL or among subprotocols, which hold more than that.
+/// Checks `forward no token`, which removes headers that hold only the token. It has no effect on a
+/// token in a cookie, in the URL or among subprotocols.
 pub(super) fn check_kept(said: Span, setting: Option<&Spanned<TokenIn>>, out: &mut Out) {
     let (_, places) = setting.map_or((false, [].as_slice()), |setting| setting.node);
     for place in places {

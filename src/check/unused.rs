@@ -7,10 +7,10 @@ use super::lets;
 use super::names::{Kind, Names};
 use super::out::Out;
 
-/// Warns of each `let`, `set`, `param` and `issuer` that nothing names.
+/// Warns about each `let`, `set`, `param` and `issuer` that is never named.
 pub(super) fn check(names: &Names, out: &mut Out) {
-    // A `let` that is not used uses what it names all the same: once it is gone, the next check
-    // says so of that.
+    // An unused `let` still counts as a use of the names in it. Once it is removed, the next check
+    // reports those.
     for (name, item) in &names.lets {
         if !out.is_used(name) {
             lets::check_unused(names, item, out);

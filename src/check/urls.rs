@@ -4,17 +4,17 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::limits::MAX_HOST;
 
-/// The parts of a URL that the checker looks at.
+/// The parts of a URL that the checker reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Url<'t> {
     pub scheme: &'t str,
     pub host: &'t str,
     pub port: Option<&'t str>,
-    /// From the first `/` behind the authority on; may be empty.
+    /// The rest from the first `/` after the authority; may be empty.
     pub path: &'t str,
 }
 
-/// Takes an absolute URL apart: no user, no fragment, no blank, no character that needs escaping.
+/// Parses an absolute URL without user, fragment, blanks, and characters that need escaping.
 pub(crate) fn parse_url(text: &str) -> Result<Url<'_>, &'static str> {
     if let Some(odd) = text
         .chars()
@@ -52,7 +52,7 @@ pub(crate) fn parse_url(text: &str) -> Result<Url<'_>, &'static str> {
     })
 }
 
-/// A host and its port; `None` where what follows the colon is no port.
+/// A host and its port; `None` if the part after the colon isn't a port.
 pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     let after_brackets = authority.rfind(']').map_or(0, |at| at + 1);
     match authority.get(after_brackets..)?.find(':') {
@@ -68,7 +68,7 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// Whether a host is this machine, where plain HTTP is as good as HTTPS.
+/// Whether a host is this machine, for which plain HTTP is as safe as HTTPS.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     if host == "localhost" || host.ends_with(".localhost") {
@@ -82,7 +82,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Takes apart a URL that something is fetched from: https only, but for loopback.
+/// Parses a URL that is fetched: https, or http for loopback.
 pub(super) fn parse_fetched(text: &str) -> Result<Url<'_>, &'static str> {
     let url = parse_url(text)?;
     match url.scheme {
@@ -94,14 +94,14 @@ pub(super) fn parse_fetched(text: &str) -> Result<Url<'_>, &'static str> {
 }
 
 impl Url<'_> {
-    /// Whether it is asked over plain HTTP, on another machine.
+    /// Whether it is plain HTTP to another machine.
     pub fn is_plain(&self) -> bool {
         self.scheme == "http" && !is_loopback(self.host)
     }
 }
 
-/// Takes apart the URL of a key set: https, but for loopback, or plain HTTP, which the configuration
-/// of the daemon must allow.
+/// Parses the URL of a key set: https, http for loopback, or plain HTTP, which the daemon's
+/// configuration must allow.
 pub(super) fn parse_key_url(text: &str) -> Result<Url<'_>, &'static str> {
     let url = parse_url(text)?;
     match url.scheme {
@@ -110,12 +110,12 @@ pub(super) fn parse_key_url(text: &str) -> Result<Url<'_>, &'static str> {
     }
 }
 
-/// Why a text is no host.
+/// Why a text isn't a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoHost(pub &'static str);
 
-/// A host in the form in which it is compared: lower case, no final dot, an IPv6 address in
-/// brackets and in its canonical form.
+/// A host in canonical form: lower case, no final dot, an IPv6 address in brackets and in its
+/// canonical form.
 pub(crate) fn normal_host(text: &str) -> Result<String, NoHost> {
     if let Some(inner) = text.strip_prefix('[') {
         let address = inner
@@ -153,8 +153,8 @@ pub(crate) fn normal_host(text: &str) -> Result<String, NoHost> {
             ));
         }
     }
-    // To some readers a name whose last label is a number is an IPv4 address, hexadecimal ones
-    // included (the URL standard's "ends in a number checker"); a request with one is malformed.
+    // Some programs read a name whose last label is a number, even a hexadecimal one, as an IPv4
+    // address (the URL standard's "ends in a number checker"). A request with one is malformed.
     let numeric = |label: &str| match label.strip_prefix("0x") {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => label.bytes().all(|byte| byte.is_ascii_digit()),

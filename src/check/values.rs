@@ -25,7 +25,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// What it is, with its article.
+    /// The name of the type with its article.
     pub fn noun(&self) -> &'static str {
         match self {
             Value::String(_) => "a string",
@@ -61,8 +61,8 @@ pub(super) fn literal_value(literal: &Spanned<ast::Literal>, out: &mut Out) -> O
 /// The NumericDate of an RFC 3339 time.
 pub(super) fn parse_time(text: &str) -> Option<f64> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    // A double holds the seconds of all years exactly and microseconds of ours; a policy has no
-    // use for more.
+    // A double represents the seconds of all years exactly, and microseconds of current times.
+    // Policies don't need more.
     #[expect(
         clippy::cast_precision_loss,
         reason = "seconds of the years 0 to 9999 are far below 2^53"
@@ -135,7 +135,7 @@ pub(super) fn bad_address(span: Span, text: &str, error: AddressRangeError) -> D
     }
 }
 
-/// The network that a range with host bits lies in.
+/// The network that contains a range with host bits.
 fn network(text: &str) -> Option<String> {
     let (address, length) = text.split_once('/')?;
     let length: u32 = length.parse().ok()?;

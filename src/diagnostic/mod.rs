@@ -1,8 +1,8 @@
-//! What is wrong with a policy, as plain data.
+//! Errors and warnings about a policy, as plain data.
 //!
-//! Stages collect diagnostics and go on, so that one run shows all that is wrong. What they say is
-//! made fit to be shown where it is put in, so that every way of rendering is safe.
-//! Rendering is a matter of the edge and has a module of its own.
+//! Stages collect diagnostics and continue, so that one run shows everything that is wrong. Texts
+//! are made safe to show when they are put in, so every rendering is safe. Rendering has its own
+//! module.
 
 mod code;
 pub mod render;
@@ -13,12 +13,12 @@ pub use code::Code;
 use crate::source::Span;
 use crate::text::visible;
 
-/// How bad it is.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// The policy does not load.
+    /// The policy doesn't load.
     Error,
-    /// The policy loads, but a reviewer should look.
+    /// The policy loads, but a reviewer should look at it.
     Warning,
 }
 
@@ -27,33 +27,33 @@ pub enum Severity {
 pub struct Label {
     /// The place.
     pub span: Span,
-    /// What is to be seen there; may be empty.
+    /// What is wrong there; may be empty.
     pub message: String,
 }
 
-/// An edit that would settle the matter: what stands at `span` becomes `replacement`.
+/// An edit that fixes the problem: the text at `span` becomes `replacement`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suggestion {
-    /// What to replace.
+    /// The text to replace.
     pub span: Span,
-    /// By what.
+    /// The new text.
     pub replacement: String,
 }
 
-/// One thing that is wrong.
+/// One error or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Its stable code.
     pub code: Code,
-    /// Lower case, no full stop, names the cause.
+    /// The message: it names the cause, in lower case and without a full stop.
     pub message: String,
-    /// The place that is to blame; `None` for what has no place (a missing folder).
+    /// The place of the cause; `None` if it has no place (a missing folder).
     pub primary: Option<Label>,
-    /// Other places that belong to it.
+    /// Other places that are involved.
     pub secondary: Vec<Label>,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
-    /// The edit that would do it, where there is one.
+    /// An edit that fixes it, if there is one.
     pub suggestion: Option<Suggestion>,
 }
 
@@ -81,7 +81,7 @@ impl Diagnostic {
         }
     }
 
-    /// Words at the primary place.
+    /// Sets the text at the primary place.
     #[must_use]
     pub fn label(mut self, message: impl Into<String>) -> Self {
         if let Some(primary) = &mut self.primary {
@@ -90,7 +90,7 @@ impl Diagnostic {
         self
     }
 
-    /// Another place, with words.
+    /// Adds another place with its text.
     #[must_use]
     pub fn also(mut self, span: Span, message: impl Into<String>) -> Self {
         self.secondary.push(Label {
@@ -100,14 +100,14 @@ impl Diagnostic {
         self
     }
 
-    /// What to do.
+    /// Sets the fix.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(shown(help.into()));
         self
     }
 
-    /// The edit that would settle it.
+    /// Sets an edit that fixes it.
     #[must_use]
     pub fn suggest(mut self, span: Span, replacement: impl Into<String>) -> Self {
         self.suggestion = Some(Suggestion {
@@ -117,13 +117,13 @@ impl Diagnostic {
         self
     }
 
-    /// How bad it is, by its code.
+    /// The severity of its code.
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
 }
 
-/// A text on one line; a source or a name in it may hold anything.
+/// A text on one line. Sources and names in it may contain anything.
 fn shown(text: String) -> String {
     match visible(&text) {
         std::borrow::Cow::Borrowed(_) => text,
@@ -131,9 +131,9 @@ fn shown(text: String) -> String {
     }
 }
 
-/// Leaves out the errors about a place that an earlier stage has reported already: what stands
-/// there is not what was meant, so a second error about it would mislead. An error stays in any
-/// case, so nothing loads that would not have.
+/// Leaves out errors about a place for which an earlier stage has reported one. The text there
+/// isn't what was meant, so a second error about it would mislead. The first error stays, so the
+/// policy still doesn't load.
 pub fn without_echoes(earlier: &[Diagnostic], later: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut places: Vec<Span> = earlier
         .iter()

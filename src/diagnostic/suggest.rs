@@ -1,15 +1,15 @@
 //! "Did you mean": the nearest valid word.
 
-/// The most candidates that are looked at, and the most of about the word's length that are compared
-/// with it: a policy may have 20,000 unknown words, and as many that each could be meant for.
+/// The maximum number of candidates that are considered, and of similar length that are compared. A
+/// policy may have 20,000 unknown words, and as many candidates for each.
 const MAX_CANDIDATES: usize = 2_000;
 const MAX_COMPARED: usize = 300;
 
-/// The candidate that `word` is a plausible typing error of, if there is one.
+/// The candidate that `word` is a plausible typo of, if there is one.
 ///
-/// A third of the letters may differ, a swap of neighbours counting as one, and at least one but
-/// never all of them: `as` is not taken for `is`. Case alone is no difference at all. Of equally
-/// near ones the first is taken.
+/// Up to a third of the letters may differ, where a swap of neighbours counts as one. At least one
+/// may differ but never all of them: `as` is not taken for `is`. Differences in case don't count.
+/// Of equally similar candidates, the first one wins.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let letters = lower.chars().count();

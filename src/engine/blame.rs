@@ -1,4 +1,4 @@
-//! Why conditions aren't true, and what would make them true.
+//! Finds out why conditions aren't true, and what would make them true.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::settings::PathParameter;
 use crate::source::Span;
 use crate::text::{MAX_QUOTED, quoted};
 
-/// Finds what keeps the conditions from holding.
+/// Finds the test that prevents the conditions from being true.
 pub(super) fn find<'a>(context: &Context<'a>, open: &'a Undecided<'a, 'a>) -> Blame {
     let all: Rules<'a> = open.conditions().collect();
     let failing = all.iter().find(|(condition, parameters)| {
@@ -35,7 +35,7 @@ pub(super) fn find<'a>(context: &Context<'a>, open: &'a Undecided<'a, 'a>) -> Bl
     if context.facts.is_none() {
         return first(context, failing, None);
     }
-    // One budget for everything below: a denial must not cost more the more scopes a token lacks.
+    // One budget for all searches below: a denial must not cost more the more scopes a token lacks.
     let budget = Budget::new();
     let rest = Rest::of(context, &all);
     match rest.least_scopes(&Login::default(), &budget) {
@@ -49,7 +49,7 @@ pub(super) fn find<'a>(context: &Context<'a>, open: &'a Undecided<'a, 'a>) -> Bl
     }
 }
 
-/// What the first test that does not hold says; `scopes` are the least that the rule wants.
+/// The blame for the first test that isn't true. `scopes` is the smallest set that the rule needs.
 fn first<'a>(
     context: &Context<'a>,
     (condition, parameters): &(&'a Condition, &'a [PathParameter]),
@@ -75,7 +75,7 @@ fn first<'a>(
     of_atom(&context, test, wanted, atom.span)
 }
 
-/// The first test of scopes that does not hold.
+/// The first scope test that isn't true.
 fn lacking_scope(context: &Context<'_>, condition: &Condition) -> Option<Span> {
     match &condition.kind {
         ConditionKind::And(all) | ConditionKind::Or(all) => {
@@ -122,8 +122,8 @@ fn scope_missing(context: &Context<'_>, scopes: Vec<&str>, place: Span) -> Blame
     }
 }
 
-/// Where the scopes that are lacking are parts of those that the token has: what separates them is
-/// no blank.
+/// The scopes of the token that contain the missing ones as parts, because they aren't separated by
+/// blanks.
 fn joined(held: &[String], lacking: &[&str]) -> Option<String> {
     let separator = [',', ';', '|', '\t', ' '].into_iter().find(|separator| {
         let joined = held.iter().filter(|one| one.contains(*separator));
@@ -148,7 +148,8 @@ fn joined(held: &[String], lacking: &[&str]) -> Option<String> {
     })
 }
 
-/// The claim in which all of the lacking scopes stand, though the policy reads none from there.
+/// A claim that contains all of the missing scopes, although the policy doesn't read scopes from
+/// it.
 fn elsewhere(context: &Context<'_>, lacking: &[&str]) -> Option<String> {
     let has_all = |(_, scopes): &&(String, Vec<String>)| {
         lacking.iter().all(|scope| {
@@ -159,7 +160,7 @@ fn elsewhere(context: &Context<'_>, lacking: &[&str]) -> Option<String> {
     };
     let (name, _) = context.facts?.scopes_elsewhere.iter().find(has_all)?;
     let issuer = context.policy.issuer(context.facts?.issuer)?;
-    // A name is written as it is, anything else as a string.
+    // A name is written plainly, any other member name as a string.
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"\\`{".contains(&byte);
     let written = if !name.is_empty() && name.bytes().all(is_name) {
@@ -204,7 +205,7 @@ fn of_atom(context: &Context<'_>, atom: &Atom, wanted: bool, place: Span) -> Bla
     }
 }
 
-/// The reason for which an atom denies, and what of the challenge would change that.
+/// The reason of an atom's denial, and the part of the challenge that would change it.
 fn reason(context: &Context<'_>, atom: &Atom, wanted: bool, challenge: &mut Challenge) -> Reason {
     let value = context.atom(atom);
     let missing_or = |reason| {

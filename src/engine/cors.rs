@@ -1,4 +1,4 @@
-//! What browsers may request and read (the CORS protocol of the Fetch standard).
+//! The headers that browsers may send and read (the CORS protocol of the Fetch standard).
 
 use super::request::Request;
 use crate::model::Api;
@@ -6,39 +6,39 @@ use crate::pattern::Method;
 use crate::settings::{Cors, Origin};
 use crate::text::quoted;
 
-/// Headers of an answer, names in lower case.
+/// Headers of a response, with names in lower case.
 pub(super) type Headers = Vec<(&'static str, String)>;
 
-/// What the answer to a preflight depends on, for caches.
+/// The request headers that determine the answer to a preflight, for caches.
 const VARY_PREFLIGHT: &str =
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
 
-/// How long a browser may keep the answer to a preflight. It saves a round trip, and keeps nothing
-/// from being judged: each request is, when it comes.
+/// How long a browser may cache the answer to a preflight. This saves a round trip, but not a
+/// decision: each actual request is decided.
 const MAX_AGE_SECONDS: u32 = 600;
 
-/// The longest list of headers that a preflight asks for and gets back; real ones have some
+/// The maximum length of the requested header list that is sent back. Real ones have about a
 /// hundred bytes.
 const MAX_ASKED_BYTES: usize = 4096;
 
 const ALLOW_CREDENTIALS: &str = "access-control-allow-credentials";
 
-/// What a page may read of a denial.
+/// The headers of a denial that a page may read.
 const EXPOSED: &str = "WWW-Authenticate, x-portcullis-reason, x-portcullis-decision";
 
-/// The same where DPoP proofs are taken, with the nonce for the next (RFC 9449, section 8).
+/// The same if DPoP proofs are accepted, with the nonce for the next proof (RFC 9449, section 8).
 const EXPOSED_WITH_NONCE: &str =
     "WWW-Authenticate, DPoP-Nonce, x-portcullis-reason, x-portcullis-decision";
 
 /// A CORS preflight.
 pub(super) struct Preflight<'r> {
     pub origin: &'r str,
-    /// The method that it asks about.
+    /// The requested method.
     pub method: Method,
 }
 
 impl<'r> Preflight<'r> {
-    /// Reads one: one Origin, one Access-Control-Request-Method, no Authorization.
+    /// Parses a preflight: one Origin, one Access-Control-Request-Method, no Authorization.
     pub fn of(request: &Request<'r>) -> Option<Preflight<'r>> {
         let origin = text(request, "origin")?;
         let method = Method::parse(text(request, "access-control-request-method")?)?;
@@ -61,7 +61,7 @@ pub(super) fn allowed_origin(api: &Api, origin: &str) -> bool {
         .is_some_and(|cors| cors.origins.iter().any(|listed| listed.matches(origin)))
 }
 
-/// Why an API doesn't let a preflight pass, whatever it asks for; nothing where it does.
+/// Why an API lets no preflight of this origin pass; `None` if it does.
 pub(super) fn unlisted(api: &Api, preflight: &Preflight<'_>) -> Option<String> {
     if api.preflight_public || allowed_origin(api, preflight.origin) {
         return None;
@@ -78,7 +78,7 @@ pub(super) fn unlisted(api: &Api, preflight: &Preflight<'_>) -> Option<String> {
     })
 }
 
-/// The headers that let a page of a listed origin read a denial.
+/// The headers with which a page of a listed origin can read a denial.
 pub(super) fn denial_headers(api: &Api, takes_dpop: bool, request: &Request<'_>) -> Headers {
     let Some(cors) = &api.cors else {
         return Vec::new();
@@ -96,8 +96,8 @@ pub(super) fn denial_headers(api: &Api, takes_dpop: bool, request: &Request<'_>)
     headers
 }
 
-/// The headers that let a page of a listed origin read what the application answers, unless that
-/// sends its own.
+/// The headers with which a page of a listed origin can read the application's response, unless the
+/// application sends its own.
 pub(super) fn allow_headers(api: &Api, takes_dpop: bool, request: &Request<'_>) -> Headers {
     let Some(cors) = answered(api) else {
         return Vec::new();
@@ -106,8 +106,8 @@ pub(super) fn allow_headers(api: &Api, takes_dpop: bool, request: &Request<'_>) 
     if let Some(allowed) = allow_origin(api, cors, request) {
         headers.extend(allowed);
         if !cors.credentials {
-            // In place of what the application says: with its `true`, the origin that is allowed
-            // here could read answers to requests with cookies.
+            // This replaces the application's own value. If that were `true`, the origin could read
+            // responses to requests with cookies.
             headers.push((ALLOW_CREDENTIALS, "false".to_owned()));
         }
         if takes_dpop {
@@ -117,10 +117,10 @@ pub(super) fn allow_headers(api: &Api, takes_dpop: bool, request: &Request<'_>) 
     headers
 }
 
-/// The answer to a preflight that passes; nothing where the application answers it.
+/// The answer to a preflight that passes; `None` if the application answers it.
 ///
-/// It allows what was asked for and no more: the method, whose route was found, and whatever
-/// headers, since the request itself is judged when it comes.
+/// It allows exactly what was requested: the method, whose route was found, and all requested
+/// headers, since the actual request is decided when it comes.
 pub(super) fn preflight_headers(api: &Api, request: &Request<'_>) -> Option<Headers> {
     let allowed = allow_origin(api, answered(api)?, request)?;
     let mut headers = vec![("vary", VARY_PREFLIGHT.to_owned())];
@@ -136,7 +136,7 @@ pub(super) fn preflight_headers(api: &Api, request: &Request<'_>) -> Option<Head
     Some(headers)
 }
 
-/// The setting of an API whose preflights portcullis answers.
+/// The `cors` setting of an API whose preflights portcullis answers.
 fn answered(api: &Api) -> Option<&Cors> {
     api.cors.as_ref().filter(|_| api.answers_preflights())
 }
@@ -152,8 +152,8 @@ fn allow_origin(api: &Api, cors: &Cors, request: &Request<'_>) -> Option<Headers
     Some(headers)
 }
 
-/// Whether a text is names of headers between commas, as browsers write them: nothing else of a
-/// client's is sent back in a header.
+/// Whether a text is a comma-separated list of header names, as browsers write it. No other text of
+/// a client is sent back in a header.
 fn is_list_of_names(text: &str) -> bool {
     text.len() <= MAX_ASKED_BYTES
         && !text.is_empty()

@@ -13,10 +13,10 @@ use crate::reason::Reason;
 use crate::settings::Demand;
 use crate::source::Span;
 
-/// Decides a request.
+/// Decides about a request.
 ///
-/// `evidence` is what the token, where [`Routed::demand`] asks for one, was found to be; a fault
-/// inside it denies, whatever the rules say.
+/// `evidence` says what is known about the token, if [`Routed::demand`] requires one. A fault in it
+/// denies, whatever the rules say.
 pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decision<'a> {
     match &routed.state {
         State::Fault(fault) => deny(routed, Routes::new(), None, |denial| {
@@ -53,7 +53,7 @@ fn decide_open<'a>(
     open: &'a Undecided<'a, 'a>,
     evidence: Evidence<'a>,
 ) -> Decision<'a> {
-    // A public route reads no token, so a bad one must not deny it.
+    // A public route reads no token, so an invalid one must not deny the request.
     let evidence = match open.demand {
         Demand::None => Evidence::Nothing,
         Demand::Optional | Demand::Required => evidence,
@@ -81,7 +81,7 @@ fn decide_open<'a>(
         }
         Evidence::Nothing => None,
     };
-    // Facts are read for one policy; under another one they could mean something else.
+    // Facts are read for one policy. In another one they could mean something else.
     if let Some(facts) = facts
         && !(routed.policy.understands(facts) && accepts(routed, facts))
     {
@@ -90,8 +90,8 @@ fn decide_open<'a>(
         });
     }
     let context = context(routed, open, facts);
-    // Only true lets a request in. A missing value is neither true nor false, also under `not`, and
-    // so denies.
+    // Only true lets a request in. A missing value is neither true nor false, not even under `not`,
+    // so it denies.
     let holds = open.conditions().all(|(condition, parameters)| {
         Context {
             parameters,
@@ -117,15 +117,15 @@ fn decide_open<'a>(
     })
 }
 
-/// Whether the API takes tokens of the issuer. Admitting a token has made sure of it; a caller
-/// that forgot to must not get an allow.
+/// Whether the API accepts tokens of the issuer. Admission has checked this already, but a caller
+/// that forgot it must not get an allow.
 fn accepts(routed: &Routed<'_, '_>, facts: &Facts) -> bool {
     routed
         .api()
         .is_some_and(|api| api.issuers.contains(&facts.issuer))
 }
 
-/// What the conditions of a request may read.
+/// The values that the conditions of a request may read.
 pub(super) fn context<'a>(
     routed: &'a Routed<'a, 'a>,
     open: &'a Undecided<'a, 'a>,
@@ -143,7 +143,7 @@ pub(super) fn context<'a>(
     }
 }
 
-/// Why a preflight was taken for a request that needs a token.
+/// Why a preflight was treated as a request that needs a token.
 fn preflight_hint(routed: &Routed<'_, '_>, open: &Undecided<'_, '_>) -> Option<String> {
     let preflight =
         cors::Preflight::of(routed.request).filter(|_| open.method == Method::OPTIONS)?;
@@ -249,7 +249,8 @@ fn allow<'a>(
     })
 }
 
-/// Denies without looking at any rule, for what is at fault before there is a request to decide.
+/// Denies without looking at any rule, because of a fault before there is a request to decide
+/// about.
 pub fn refuse<'a>(policy: &'a Policy, fault: &Fault) -> Decision<'a> {
     Decision::Deny(Denial {
         subject: Subject {

@@ -13,7 +13,7 @@ use crate::model::Api;
 use crate::reason::Reason;
 use crate::source::{Place, Span};
 
-/// The status of the answer to a preflight: browsers want a 2xx, and there is no body.
+/// The status for an answered preflight: browsers require a 2xx, and there is no body.
 pub const ANSWERED_PREFLIGHT: u16 = 204;
 
 /// Allow or deny.
@@ -26,7 +26,7 @@ pub enum Decision<'a> {
     Deny(Denial<'a>),
 }
 
-/// What both outcomes say of the request.
+/// The parts of a decision that allow and deny have in common.
 #[derive(Debug, Clone)]
 pub(super) struct Subject<'a> {
     pub(super) policy: &'a Policy,
@@ -35,21 +35,21 @@ pub(super) struct Subject<'a> {
     pub(super) token: Option<SeenToken<'a>>,
 }
 
-/// What was seen of the token.
+/// Facts about the token that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenToken<'a> {
-    /// What it was recognised as.
+    /// Its kind.
     pub kind: Option<SeenKind>,
-    /// Who issued it, or claims to have: `iss`.
+    /// Its issuer, or the claimed one: `iss`.
     pub issuer: Option<Cow<'a, str>>,
-    /// Whom it is about: `sub`.
+    /// Its subject: `sub`.
     pub subject: Option<Cow<'a, str>>,
-    /// Whether its signature was found good, or its issuer has said so. Otherwise anybody can have
-    /// written what stands here.
+    /// Whether the signature is valid, or the issuer has confirmed the token. Otherwise anybody can
+    /// have written these values.
     pub verified: bool,
 }
 
-/// Proof that a request may pass, and what the upstream is told.
+/// Proof that a request may pass, with the headers for the upstream.
 #[derive(Debug)]
 #[must_use = "the headers that a permit sets and removes are part of it"]
 pub struct Permit<'a> {
@@ -59,11 +59,11 @@ pub struct Permit<'a> {
     pub(super) answered: bool,
     pub(super) cors: Vec<(&'static str, String)>,
     pub(super) set: Vec<(&'a str, Cow<'a, str>)>,
-    /// Names beside those that the policy removes from every request.
+    /// Headers to remove in addition to those that the policy removes from every request.
     pub(super) remove: Vec<Cow<'a, str>>,
 }
 
-/// That a request must not pass, and why.
+/// A denial and its reason.
 #[derive(Debug)]
 pub struct Denial<'a> {
     pub(super) subject: Subject<'a>,
@@ -77,7 +77,7 @@ pub struct Denial<'a> {
     pub(super) cors: Vec<(&'static str, String)>,
 }
 
-/// What keeps a request out.
+/// Why a request is denied.
 pub(super) struct Blame {
     pub reason: Reason,
     pub hint: String,
@@ -85,14 +85,15 @@ pub(super) struct Blame {
     pub challenge: Challenge,
 }
 
-/// What a denial asks of the client beyond its reason (RFC 6750, section 3; RFC 9470, section 3).
+/// What a denial requires of the client, in addition to its reason (RFC 6750, section 3; RFC 9470,
+/// section 3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {
-    /// The least set of scopes that would do.
+    /// The smallest set of scopes that is enough.
     pub scope: Vec<String>,
-    /// The authentication context classes that would do.
+    /// The authentication context classes that are enough.
     pub acr_values: Vec<String>,
-    /// How many seconds ago the user may have logged in.
+    /// The maximum time since the login, in seconds.
     pub max_age: Option<u64>,
 }
 
@@ -109,7 +110,7 @@ impl<'a> Decision<'a> {
         matches!(self, Decision::Allow(_))
     }
 
-    /// Why the request must not pass; `None` on allow.
+    /// The reason of a denial; `None` on allow.
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Decision::Allow(_) => None,
@@ -117,7 +118,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The status code: 200 on allow, [`ANSWERED_PREFLIGHT`] for a preflight that is answered, else
+    /// The status code: 200 on allow, [`ANSWERED_PREFLIGHT`] for an answered preflight, otherwise
     /// the reason's.
     pub fn status(&self) -> u16 {
         match self {
@@ -127,7 +128,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// A sentence on why the request must not pass, for the client.
+    /// A sentence for the client about the reason of a denial.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Decision::Allow(_) => None,
@@ -135,7 +136,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The same for the operator: with how the policy could allow the request.
+    /// The same for the operator, with a way to make the policy allow the request.
     pub fn operator_hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Decision::Allow(_) => None,
@@ -154,12 +155,12 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The API that was asked for, as far as that is clear.
+    /// The API of the request, if known.
     pub fn api(&self) -> Option<&'a Api> {
         self.subject().api
     }
 
-    /// The route that answered; crossing ones joined by ` + `.
+    /// The route that applied; crossing routes are joined by ` + `.
     pub fn route(&self) -> Option<Cow<'a, str>> {
         match self.subject().routes.as_slice() {
             [] => None,
@@ -171,7 +172,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The place in the policy of the atom or route that decided.
+    /// The place in the policy of the condition or route that decided.
     pub fn place(&self) -> Option<Place> {
         let span = match self {
             Decision::Allow(permit) => permit.subject.routes.first().map(|route| route.span),
@@ -180,7 +181,7 @@ impl<'a> Decision<'a> {
         span.map(|span| self.subject().policy.place(span))
     }
 
-    /// What was seen of the token.
+    /// Facts about the token that was read.
     pub fn token(&self) -> Option<&SeenToken<'a>> {
         self.subject().token.as_ref()
     }
@@ -192,7 +193,7 @@ impl<'a> Permit<'a> {
         self.subject.api
     }
 
-    /// The token's facts, where a token was looked at: for the decision log.
+    /// The token's facts, if a token was read: for the decision log.
     pub fn facts(&self) -> Option<&'a Facts> {
         self.facts
     }
@@ -202,27 +203,28 @@ impl<'a> Permit<'a> {
         self.preflight
     }
 
-    /// Whether it is a preflight that the application never sees: the answer is
+    /// Whether it is a preflight that the application never sees. The answer is
     /// [`Permit::cors_headers`].
     pub fn is_answered(&self) -> bool {
         self.answered
     }
 
-    /// The CORS headers of the answer, names in lower case, in place of the application's own.
+    /// The CORS headers of the response, with names in lower case. They replace the application's
+    /// own.
     pub fn cors_headers(&self) -> &[(&'static str, String)] {
         &self.cors
     }
 
-    /// The headers that the upstream gets, names in lower case. None of them is in
+    /// The headers to set for the upstream, with names in lower case. None of them is in
     /// [`Permit::headers_to_remove`].
     pub fn headers_to_set(&self) -> &[(&'a str, Cow<'a, str>)] {
         &self.set
     }
 
-    /// The headers to remove from what the client sent, names in lower case: every name that some
-    /// API forwards, unless it is set, and those that hold a token which is not forwarded.
+    /// The client's headers to remove, with names in lower case: every name that some API forwards,
+    /// unless it is set, and those with a token that isn't forwarded.
     ///
-    /// Envoy removes after it sets, so that a name that is in both would vanish.
+    /// Envoy removes after it sets, so a name that is in both would vanish.
     pub fn headers_to_remove(&self) -> impl Iterator<Item = &str> {
         self.subject
             .policy
@@ -233,7 +235,7 @@ impl<'a> Permit<'a> {
             .filter(|name| !self.sets(name))
     }
 
-    /// Those of an adapter's own headers to remove that are not set.
+    /// The headers that an adapter removes on its own, except those that are set.
     pub fn unset<'n>(&self, names: &'n [Cow<'_, str>]) -> impl Iterator<Item = &'n str> {
         let names = names.iter().map(Cow::as_ref);
         names.filter(|name| !self.sets(name))
@@ -245,32 +247,32 @@ impl<'a> Permit<'a> {
 }
 
 impl<'a> Denial<'a> {
-    /// Why.
+    /// The reason.
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// The API that was asked for, as far as that is clear.
+    /// The API of the request, if known.
     pub fn api(&self) -> Option<&'a Api> {
         self.subject.api
     }
 
-    /// A sentence on why, for the client.
+    /// A sentence about the reason, for the client.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// What the client could do about it.
+    /// The challenge for the client.
     pub fn challenge(&self) -> &Challenge {
         &self.challenge
     }
 
-    /// What is wrong with the DPoP proof, where that is the fault.
+    /// The error of the DPoP proof, if that is the fault.
     pub fn proof_error(&self) -> Option<ProofError> {
         self.proof
     }
 
-    /// The schemes by which a token can be sent, the one that was used first.
+    /// The schemes with which a token can be sent, the one that was used first.
     pub fn schemes(&self) -> Vec<&'static str> {
         let takes = match self.subject.api {
             Some(api) => self.subject.policy.schemes(api),
@@ -288,7 +290,7 @@ impl<'a> Denial<'a> {
         schemes
     }
 
-    /// The headers that let a page of a listed origin read the denial.
+    /// The headers with which a page of a listed origin can read the denial.
     pub fn cors_headers(&self) -> &[(&'static str, String)] {
         &self.cors
     }

@@ -17,7 +17,7 @@ use crate::text::quoted;
 /// True, false, or `None` for missing.
 pub(super) type Ternary = Option<bool>;
 
-/// The evaluation context: all that a condition may read.
+/// The evaluation context: everything that a condition may read.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub policy: &'a Policy,
@@ -26,12 +26,12 @@ pub(super) struct Context<'a> {
     pub facts: Option<&'a Facts>,
     /// The clock leeway of the token's issuer, in seconds.
     pub leeway: u64,
-    /// The parameters of the rule whose condition it is.
+    /// The parameters of the rule that has the condition.
     pub parameters: &'a [PathParameter],
 }
 
 impl<'a> Context<'a> {
-    /// What a condition is. Nesting is bounded by the parser.
+    /// The value of a condition. The parser bounds the nesting.
     pub fn condition(&self, condition: &Condition) -> Ternary {
         match &condition.kind {
             ConditionKind::And(all) => {
@@ -61,8 +61,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The first atom, left to right, that keeps a condition from being `wanted`, and what it
-    /// would have to be.
+    /// The first atom, from left to right, that prevents a condition from being `wanted`, and the
+    /// value that it would need.
     pub fn blame<'c>(&self, condition: &'c Condition, wanted: bool) -> (&'c Condition, bool) {
         let first = |all: &'c [Condition]| {
             all.iter()
@@ -77,7 +77,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// What an atom is.
+    /// The value of an atom.
     pub fn atom(&self, atom: &Atom) -> Ternary {
         match atom {
             Atom::ScopeAny(scopes) => self.has_scopes(|held| scopes.iter().any(held)),
@@ -105,7 +105,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The time; missing where the caller's clock gave none, so that no comparison with it holds,
+    /// The time; missing if the caller's clock gave none, so that no comparison with it is true,
     /// not even under `not`.
     fn now(&self) -> Option<f64> {
         Some(self.request.now).filter(|now| now.is_finite())
@@ -128,7 +128,7 @@ impl<'a> Context<'a> {
         self.open.parameter(self.parameters.get(parameter)?)
     }
 
-    /// `folded` says that the value is of a path whose letters match whatever their case.
+    /// `folded` says that the value is from a path that matches regardless of case.
     fn text(&self, value: Option<&str>, test: &TextTest, folded: bool) -> Ternary {
         let value = value?;
         let compare = |operand: &Operand, how: fn(&str, &str) -> bool| {
@@ -143,13 +143,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A claim against a text.
+    /// Compares a claim with a text.
     fn claim_text(&self, claim: &str, operand: &Operand, how: fn(&str, &str) -> bool) -> Ternary {
         let (other, folded) = self.text_operand(operand)?;
         Some(compare(claim, other, folded, how))
     }
 
-    /// A text, and whether it is of a path whose letters match whatever their case.
+    /// The text of an operand, and whether it is from a path that matches regardless of case.
     fn text_operand<'o>(&self, operand: &'o Operand) -> Option<(&'o str, bool)>
     where
         'a: 'o,
@@ -184,7 +184,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether a claim is equal to something.
+    /// Whether a claim equals the operand.
     #[expect(
         clippy::float_cmp,
         reason = "claims are compared by their exact value; equal means equal"
@@ -202,7 +202,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// What a test of a claim says of a value.
+    /// The result of a claim test for a value.
     pub fn fact(&self, fact: &Fact, test: &ClaimTest) -> Ternary {
         match fact {
             Fact::Absent => return (*test == ClaimTest::Absent).then_some(true),
@@ -270,13 +270,13 @@ impl<'a> Context<'a> {
             ClaimTest::InDomain(domain) => Some(is_address_in(fact.text()?, domain)),
             ClaimTest::Within(seconds) => {
                 let age = self.now()? - fact.number()?;
-                // What is in the future has not been.
+                // A login in the future hasn't happened yet.
                 (age >= -seconds_of(self.leeway)).then(|| age <= seconds_of(*seconds))
             }
         }
     }
 
-    /// What an atom found, in words.
+    /// The values that led to the result of an atom, in words.
     pub fn because(&self, atom: &Atom) -> String {
         let of_token = |because: &dyn Fn(&Facts) -> String| match self.facts {
             Some(facts) => because(facts),
@@ -337,7 +337,7 @@ impl<'a> Context<'a> {
             Some(obstacle) => obstacle.to_owned(),
             None => in_words(facts.claim(claim)),
         };
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = match test.operand() {
             Some(operand @ (Operand::Path(_) | Operand::Host)) => {
                 let other = self
@@ -355,7 +355,7 @@ impl<'a> Context<'a> {
         because
     }
 
-    /// When the user logged in, in words.
+    /// The time of the login, in words.
     fn login_because(&self, facts: &Facts, claim: ClaimId) -> String {
         let name = self.claim_name(claim).unwrap_or_default();
         match facts.claim(claim) {
@@ -364,7 +364,7 @@ impl<'a> Context<'a> {
             Fact::WrongType(found) => {
                 format!("the token's `{name}` is {found}, not a number of seconds")
             }
-            // No time is read as one of the others.
+            // None of the other claims is read as a time.
             Fact::Absent
             | Fact::Elsewhere(_)
             | Fact::Text(_)
@@ -379,8 +379,8 @@ impl<'a> Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether a header or a query parameter may hold a secret, by its name or since tokens stand
-    /// there: then no hint and no log shows what it holds.
+    /// Whether a header or a query parameter may hold a secret, by its name or because it is a
+    /// place for tokens. Then no hint and no log shows its value.
     fn is_secret(&self, name: &str) -> bool {
         const SIGNS: [&str; 12] = [
             "auth",
@@ -415,7 +415,7 @@ impl Context<'_> {
     }
 }
 
-/// Compares two texts, in lower case where one is of a path whose letters match so.
+/// Compares two texts, in lower case if one is from a path that matches regardless of case.
 fn compare(a: &str, b: &str, folded: bool, how: fn(&str, &str) -> bool) -> bool {
     if folded {
         how(&fold(a), &fold(b))

@@ -1,10 +1,10 @@
-//! What is known about a request's token when the decision is made.
+//! The evidence about a request's token on which the decision is based.
 
 use crate::engine::Facts;
 use crate::reason::Reason;
 use crate::settings::KeyOwner;
 
-/// What a token was recognised as.
+/// The recognised kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SeenKind {
     /// An access token.
@@ -15,12 +15,12 @@ pub enum SeenKind {
     Opaque,
     /// A refresh token.
     Refresh,
-    /// None of those with certainty.
+    /// None of these with certainty.
     Unknown,
 }
 
 impl SeenKind {
-    /// As it stands in explanations.
+    /// The word for it in explanations.
     pub fn as_str(self) -> &'static str {
         match self {
             SeenKind::Access => "access",
@@ -32,48 +32,48 @@ impl SeenKind {
     }
 }
 
-/// Why a request is denied before any condition is looked at.
+/// Why a request is denied before any condition is evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The reason.
     pub reason: Reason,
-    /// A sentence for who sent the request: what is wrong, with what, and what to do. What stems
-    /// from the token in it has gone through [`crate::text::quoted`].
+    /// A sentence for the sender of the request: the fault, its cause, and the fix. Text from the
+    /// token has gone through [`crate::text::quoted`].
     pub hint: String,
     /// A sentence for the operator: how the policy could allow the request. Clients never see it.
     pub remedy: Option<String>,
-    /// What the token was recognised as, as far as it was read.
+    /// The token's kind, if it could be read.
     pub kind: Option<SeenKind>,
-    /// Who the token says has signed it, as far as it was read.
+    /// The issuer that the token claims, if it could be read.
     pub issuer: Option<String>,
-    /// Whom the token is about, as far as it was read.
+    /// The subject that the token claims, if it could be read.
     pub subject: Option<String>,
-    /// Whether the token's signature was found good, so that the two above are true.
+    /// Whether the token's signature is valid, so that the two claims above are true.
     pub verified: bool,
-    /// What is wrong with the DPoP proof, where that is the fault.
+    /// The error of the DPoP proof, if that is the fault.
     pub proof: Option<ProofError>,
-    /// Whose keys, fetched again, may make the token good: there are none, or a new one can have
-    /// signed it. In a box, since few faults have it.
+    /// The owner of keys that could verify the token after a new fetch: there are none yet, or a
+    /// new key may have signed it. Boxed, since few faults have it.
     pub wanted_keys: Option<Box<KeyOwner>>,
 }
 
-/// The error that a client gets for a refused DPoP proof (RFC 9449, section 12.2).
+/// The error code for a refused DPoP proof (RFC 9449, section 12.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProofError {
     /// `invalid_dpop_proof`
     Invalid,
-    /// `use_dpop_nonce`: another proof, with the nonce that comes with the answer, would do.
+    /// `use_dpop_nonce`: the client needs a proof with the nonce from the response.
     NonceWanted,
 }
 
 impl Fault {
-    /// The fault with what whoever runs the policy can do about it.
+    /// Adds a remedy for the operator.
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Fault {
         self.remedy = Some(remedy.into());
         self
     }
 
-    /// A fault of which nothing but the reason and the hint is known.
+    /// A fault with only a reason and a hint.
     pub fn new(reason: Reason, hint: impl Into<String>) -> Fault {
         Fault {
             reason,
@@ -89,18 +89,18 @@ impl Fault {
     }
 }
 
-/// What the decision may rely on beside the request itself.
+/// The evidence for a decision, in addition to the request itself.
 #[derive(Debug, Clone, Copy)]
 pub enum Evidence<'a> {
-    /// There is no token, or none was looked at.
+    /// There is no token, or it wasn't read.
     Nothing,
-    /// A token that was verified, and admitted to the API at the time of the request.
+    /// A token that was verified, and admitted to the API for this request.
     Token {
-        /// What it says.
+        /// Its facts.
         facts: &'a Facts,
-        /// What it was recognised as.
+        /// Its kind.
         kind: SeenKind,
     },
-    /// The token, or how it was sent, is at fault.
+    /// The token, or how it was sent, has a fault.
     Fault(&'a Fault),
 }

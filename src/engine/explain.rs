@@ -1,4 +1,4 @@
-//! The trace of a decision: every test, its value, and why.
+//! The trace of a decision: every test with its value and the reason for it.
 
 use super::decide::context;
 use super::eval::Context;
@@ -10,17 +10,17 @@ use crate::source::one_line;
 /// One test of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The test, as the policy has it.
+    /// The test, as it is written in the policy.
     pub condition: String,
     /// `true`, `false` or `missing`.
     pub value: &'static str,
-    /// What was found.
+    /// The values that led to the result.
     pub because: String,
-    /// Where it stands, as `file:line`.
+    /// Its place, as `file:line`.
     pub place: String,
 }
 
-/// Every test that bears on a request, guards first; none where no condition was reached.
+/// Every test that applies to a request, guards first; none if no condition was evaluated.
 pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<Step> {
     let State::Undecided(open) = &routed.state else {
         return Vec::new();
@@ -43,8 +43,9 @@ pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<St
 }
 
 impl Context<'_> {
-    /// The tests of a condition, from left to right, each as the policy has it: with the `not`
-    /// before it. What a `not` negates as a whole is a step of its own, and its tests follow.
+    /// The tests of a condition, from left to right, as they are written in the policy, including a
+    /// `not` before the test. If a `not` negates a larger condition, that is a separate step,
+    /// followed by its tests.
     fn steps(&self, condition: &Condition, steps: &mut Vec<Step>) {
         let mut step = |value: Option<bool>, because: String| {
             steps.push(Step {

@@ -19,32 +19,33 @@ pub struct Facts {
     pub(super) claims: Vec<Fact>,
     pub(super) scopes: Scopes,
     pub(super) client: Client,
-    /// Scopes of the policy's rules that stand in other claims than those it reads scopes from, by
-    /// claim: for hints.
+    /// Claims that contain scopes of the policy's rules, although scopes aren't read from them: for
+    /// hints.
     pub(super) scopes_elsewhere: Vec<(String, Vec<String>)>,
-    /// Claims whose path leads into something that has no members, and what it is: for hints.
+    /// Claims whose path goes through a value without members, and that value: for hints.
     obstacles: Vec<(ClaimId, String)>,
     pub(super) subject: Option<String>,
-    /// The issuer as the token names it: with several tenants it says more than the policy's name.
+    /// The issuer as the token names it. With several tenants, this says more than the policy's
+    /// name.
     pub(super) iss: Option<String>,
-    /// The claims set as base64url, where some API forwards it.
+    /// The claims set in base64url, if some API forwards it.
     pub(super) payload: Option<String>,
-    /// Of the policy that read them.
+    /// The fingerprint of the policy that read them.
     pub(super) fingerprint: u64,
 }
 
 impl Facts {
-    /// Who signed.
+    /// The issuer.
     pub fn issuer(&self) -> IssuerId {
         self.issuer
     }
 
-    /// Whom the token is about.
+    /// The token's subject.
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
-    /// The OAuth client, where the token names one.
+    /// The OAuth client, if the token names one.
     pub fn client(&self) -> Option<&str> {
         match &self.client {
             Client::Is(client) => Some(client),
@@ -64,7 +65,7 @@ impl Facts {
         }
     }
 
-    /// How many bytes it takes beside its own, about.
+    /// The approximate memory on the heap, in bytes.
     pub fn heap_bytes(&self) -> usize {
         let list = |texts: &[String]| {
             let heap = |text: &String| size_of::<String>() + text.capacity();
@@ -110,7 +111,7 @@ impl Facts {
                 .sum::<usize>()
     }
 
-    /// What stands in the way to a claim, where its path leads into something that has no members.
+    /// The value that blocks the path of a claim, because it has no members.
     pub(super) fn obstacle(&self, claim: ClaimId) -> Option<&str> {
         let found = self.obstacles.iter().find(|(about, _)| *about == claim);
         found.map(|(_, why)| why.as_str())
@@ -121,15 +122,15 @@ impl Facts {
     }
 }
 
-/// One claim.
+/// The value of one claim.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Fact {
-    /// Not there, or null.
+    /// Absent, or null.
     Absent,
-    /// There, but not of the declared type; holds what was found.
+    /// Present, but not with the declared type; says which type it has.
     WrongType(&'static str),
-    /// Not there, but said to be had elsewhere: neither absent nor present. Holds what is said of
-    /// it.
+    /// Absent, but the token refers to another place for it: neither absent nor present. Holds a
+    /// description.
     Elsewhere(&'static str),
     Text(String),
     /// A number, or a time as a NumericDate.
@@ -184,7 +185,7 @@ impl Fact {
 /// The scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scopes {
-    /// The token has none, says two different things, or says it in another type; holds why.
+    /// The token has no scopes, has contradictory ones, or has them with the wrong type; says why.
     Missing(&'static str),
     Are(Held),
 }
@@ -192,14 +193,15 @@ pub(super) enum Scopes {
 /// The OAuth client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Client {
-    /// None in the claims that are looked at; one that others write it into, if it is there.
+    /// The claims that are read don't name a client. If another claim usually does and is present,
+    /// this is its name.
     Absent(Option<&'static str>),
     Disagree,
     Is(String),
 }
 
-/// Reads a claims set of an issuer. `declared` are the policy's claims, `named` the scopes that its
-/// rules name.
+/// Reads a claims set of an issuer. `declared` has the policy's claims, `named` the scopes in its
+/// rules.
 pub(super) fn read(
     (id, issuer): (IssuerId, Option<&Issuer>),
     (declared, named): (&[Claim], &HashSet<String>),
@@ -244,7 +246,8 @@ pub(super) fn read(
     }
 }
 
-/// What stands in the way to a claim: a value before the end of its path that has no members.
+/// The value that blocks the path of a claim: it comes before the end of the path and has no
+/// members.
 fn obstacle(path: &[String], set: &Json<'_>) -> Option<String> {
     let shown = |names: &[String]| quoted(&names.join("."));
     (1..path.len()).find_map(|length| {
@@ -261,11 +264,11 @@ fn obstacle(path: &[String], set: &Json<'_>) -> Option<String> {
     })
 }
 
-/// The most claims that are remembered for holding scopes.
+/// The maximum number of claims with scopes that are recorded.
 const MAX_SCOPES_ELSEWHERE: usize = 4;
 
-/// Claims whose texts the user may have chosen, or that mean something else: no hint sends an
-/// operator there for scopes.
+/// Claims with text that the user may choose, or with another meaning. No hint suggests them as a
+/// source of scopes.
 const NO_SCOPES: [&str; 32] = [
     "scope",
     "scp",
@@ -301,8 +304,8 @@ const NO_SCOPES: [&str; 32] = [
     "address",
 ];
 
-/// The claims that hold scopes which rules name, though scopes are not read from there. Spring's
-/// `authorities`, Auth0's `permissions` and the `scopes` of many a server are such claims.
+/// Claims that contain scopes of rules, although scopes aren't read from them, such as Spring's
+/// `authorities`, Auth0's `permissions`, and the `scopes` of many servers.
 fn scopes_elsewhere(set: &Json<'_>, named: &HashSet<String>) -> Vec<(String, Vec<String>)> {
     let members = set.as_object().into_iter().flatten();
     members
@@ -325,7 +328,7 @@ fn scopes_elsewhere(set: &Json<'_>, named: &HashSet<String>) -> Vec<(String, Vec
         .collect()
 }
 
-/// Entra's groups of a user who has more than fit.
+/// Entra's replacement for the groups of a user who has too many.
 const GROUPS_ELSEWHERE: &str = "the token has a link instead of its groups (`_claim_names` or \
 `hasgroups`), because the user is in too many: assign app roles in Entra, and test `roles` in the \
 rule";
@@ -333,7 +336,8 @@ rule";
 /// Whether an absent claim is a distributed claim (OpenID Connect Core, section 5.6.2), and how the
 /// token refers to it.
 ///
-/// Entra does this to the groups of a user who has many, and in some flows says `hasgroups` alone.
+/// Entra does this for the groups of a user who has many. In some flows, the token only has
+/// `hasgroups`.
 fn elsewhere(path: &[String], set: &Json<'_>) -> Option<&'static str> {
     let name = path.first()?;
     if set
@@ -400,7 +404,7 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a JSON value is, in words.
+/// The type of a JSON value, in words.
 fn kind(value: &Json<'_>) -> &'static str {
     match value {
         Json::Null => "null",
@@ -425,7 +429,7 @@ fn scopes(from: Option<&[String]>, set: &Json<'_>) -> Scopes {
     }
     let member = |name: &str| set.get(name).filter(|value| **value != Json::Null);
     match (member("scope"), member("scp")) {
-        // What an application may do on its own is no scope at Entra.
+        // Application permissions at Entra aren't scopes.
         (None, None) if member("tid").is_some() && member("roles").is_some() => Scopes::Missing(
             "the token has `roles`, but neither `scope` nor `scp`, like an application's own \
             token from Entra: a rule for it tests `claim roles contains`",

@@ -1,4 +1,4 @@
-//! What the upstream is told about a token.
+//! The headers about a token for the upstream.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -7,7 +7,8 @@ use super::facts::{Fact, Facts};
 use crate::model::{Api, Forwarded};
 use crate::settings::TokenPlace;
 
-/// The headers to set. What is missing, or not printable ASCII, is not set, and so removed.
+/// The headers to set. A value that is missing, or isn't printable ASCII, isn't set, so the header
+/// is removed.
 pub(super) fn headers<'a>(api: &'a Api, facts: &'a Facts) -> Vec<(&'a str, Cow<'a, str>)> {
     api.forward
         .iter()
@@ -19,8 +20,8 @@ pub(super) fn headers<'a>(api: &'a Api, facts: &'a Facts) -> Vec<(&'a str, Cow<'
                     .find_map(|claim| value(facts.claim(*claim), *json))?,
             };
             let printable = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-            // Blanks at the ends are no part of a field value (RFC 9110, section 5.5), and some
-            // proxies drop a header whose value is empty.
+            // Blanks at the ends don't belong to a field value (RFC 9110, section 5.5), and some
+            // proxies drop a header with an empty value.
             let whole = !value.is_empty() && value.trim_matches(' ').len() == value.len();
             (printable && whole).then_some((forward.header.as_str(), value))
         })
@@ -54,8 +55,8 @@ fn value(fact: &Fact, json: bool) -> Option<Cow<'_, str>> {
     }
 }
 
-/// JSON with escapes for what is not printable ASCII: only inside strings can there be any
-/// (RFC 8259, section 7).
+/// JSON in printable ASCII. Other characters occur only inside strings (RFC 8259, section 7), and
+/// are escaped.
 fn in_ascii(json: &str) -> String {
     let mut ascii = String::with_capacity(json.len());
     for character in json.chars() {
@@ -63,7 +64,7 @@ fn in_ascii(json: &str) -> String {
             ascii.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                // Writing to a string cannot fail.
+                // Writing to a string can't fail.
                 let _ = write!(ascii, "\\u{unit:04x}");
             }
         }
@@ -71,7 +72,7 @@ fn in_ascii(json: &str) -> String {
     ascii
 }
 
-/// The headers that hold the token, where the upstream must not get it.
+/// The headers with the token, if the upstream must not get it.
 pub(super) fn token_headers(api: &Api) -> Vec<Cow<'_, str>> {
     if !api.forward_no_token {
         return Vec::new();

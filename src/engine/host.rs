@@ -1,4 +1,4 @@
-//! The request's host, in the one form that policies compare.
+//! The request's host, in the canonical form that policies compare.
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -6,14 +6,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::evidence::Fault;
 use crate::reason::Reason;
 
-/// The longest host name (RFC 1035, section 2.3.4).
+/// The maximum length of a host name (RFC 1035, section 2.3.4).
 const MAX_HOST_BYTES: usize = 253;
-/// The longest label of one.
+/// The maximum length of a label.
 const MAX_LABEL_BYTES: usize = 63;
 
-/// Reads `Host` or `:authority`: lower case, without port and one final dot.
+/// Parses `Host` or `:authority`: lower case, without port and one final dot.
 ///
-/// What is no name and no IP address is malformed (RFC 9110, section 7.2).
+/// Anything but a name or an IP address is malformed (RFC 9110, section 7.2).
 pub(super) fn read(raw: &str) -> Result<Cow<'_, str>, Fault> {
     let malformed = || {
         Fault::new(
@@ -53,7 +53,7 @@ pub(super) fn read(raw: &str) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
-/// Whether a name that ends in this label is an IPv4 address to some reader: `127.1`,
+/// Whether some program reads a name that ends in this label as an IPv4 address: `127.1`,
 /// `127.0.0.0x1` (the URL standard's "ends in a number checker").
 fn is_number(label: &str) -> bool {
     let digits = label

@@ -1,9 +1,10 @@
-//! Which routes and guards match a path: a tree over segments.
+//! Finds the routes and guards that match a path, with a tree over segments.
 //!
-//! A look-up costs time proportional to the length of the path, not to the number of rules: a
-//! segment's text is looked up once for its number, and a child by the numbers of its parent and
-//! the text. Segments that contain a parameter are found by the lengths of their prefix and suffix,
-//! of which a policy has few. All nodes share one table, since most have one child or none.
+//! A look-up takes time proportional to the length of the path, not to the number of rules. A
+//! segment's text is looked up once for its number, and a child is found by the numbers of its
+//! parent and the text. Segments that contain a parameter are found by the lengths of their prefix
+//! and suffix, of which a policy has few. All nodes share one table, since most have one child or
+//! none.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
@@ -13,14 +14,14 @@ use smallvec::SmallVec;
 use super::path::NormalPath;
 use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
 
-/// A rule in the tree.
+/// A rule in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rule {
     pub kind: RuleKind,
     pub methods: MethodSet,
 }
 
-/// What a rule is: a route of an API, or a guard.
+/// The kind of a rule: a route of an API, or a guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RuleKind {
     /// The number of a route in its policy.
@@ -29,10 +30,10 @@ pub(super) enum RuleKind {
     Guard(u32),
 }
 
-/// The rules that match a request: an ordinary one has a route and a guard or two.
+/// The rules that match a request. A typical request matches one route and one or two guards.
 pub(super) type Found = SmallVec<[RuleKind; 8]>;
 
-/// The number of a text that patterns have; what they do not have is [`UNKNOWN`].
+/// The number of a text in the patterns. A text that isn't in any pattern is [`UNKNOWN`].
 type Text = u32;
 const UNKNOWN: Text = u32::MAX;
 
@@ -40,15 +41,14 @@ const UNKNOWN: Text = u32::MAX;
 type At = u32;
 const ROOT: At = 0;
 
-/// The numbers of a path's segments as texts; most paths are short.
+/// The numbers of a path's segments. Most paths are short.
 type Texts = SmallVec<[Text; 16]>;
 
 #[derive(Debug, Default)]
 struct Node {
-    /// The child behind any segment.
+    /// The child for any segment.
     any: Option<At>,
-    /// Each pair of lengths that occurs, of what stands before and behind the parameter of a
-    /// segment of a child.
+    /// The pairs of lengths of prefix and suffix that occur in segments of children.
     lengths: Vec<(u32, u32)>,
     /// Rules whose path ends here.
     exact: Vec<Rule>,
@@ -60,10 +60,11 @@ struct Node {
 #[derive(Debug)]
 pub(super) struct Index {
     nodes: Vec<Node>,
-    /// The keys are the policy's, and look-ups change nothing: no request can make them collide.
+    /// The keys come from the policy, and look-ups change nothing, so no request can make keys
+    /// collide.
     texts: HashMap<Box<str>, Text, BuildHasherDefault<DefaultHasher>>,
     literals: HashMap<(At, Text), At, BuildHasherDefault<NumberHasher>>,
-    /// By what stands before and behind the parameter.
+    /// Children by the prefix and suffix of their segment.
     mixed: HashMap<(At, Text, Text), At, BuildHasherDefault<NumberHasher>>,
 }
 
@@ -139,12 +140,12 @@ impl Index {
         self.texts.get(text).copied().unwrap_or(UNKNOWN)
     }
 
-    /// The rules that match a method and a path: routes before guards, each by its number.
+    /// The rules that match a method and a path: routes before guards, each sorted by number.
     pub fn find(&self, method: Method, path: &NormalPath<'_>) -> Found {
         self.look_up(Some(method), path)
     }
 
-    /// The rules that match a path, whatever the method.
+    /// The rules that match a path with any method.
     pub fn find_any(&self, path: &NormalPath<'_>) -> Found {
         self.look_up(None, path)
     }
@@ -163,7 +164,7 @@ impl Index {
     }
 }
 
-/// A request on its way through the tree.
+/// The state of a walk through the tree.
 struct LookUp<'i> {
     index: &'i Index,
     /// `None` for any.
@@ -179,8 +180,8 @@ impl LookUp<'_> {
         found.extend(matching.map(|rule| rule.kind));
     }
 
-    /// Recursion is bounded by the path's segments, of which a request has at most
-    /// [`super::path::MAX_SEGMENTS`], and by the depth of the tree. No node is visited twice.
+    /// The recursion is bounded by the segments of the path, at most [`super::path::MAX_SEGMENTS`],
+    /// and by the depth of the tree. No node is visited twice.
     fn walk(&self, at: At, depth: usize, found: &mut Found) {
         let Some(node) = self.index.nodes.get(at as usize) else {
             return;
@@ -209,7 +210,7 @@ impl LookUp<'_> {
 
     fn mixed(&self, at: At, segment: &str, (prefix, suffix): (u32, u32)) -> Option<At> {
         let end = segment.len().checked_sub(suffix as usize)?;
-        // At least one character between the two.
+        // There is at least one character between the two.
         if end <= prefix as usize {
             return None;
         }
@@ -219,12 +220,12 @@ impl LookUp<'_> {
     }
 }
 
-/// A hash for small numbers that the policy gives out itself: a multiplication for each, and the
-/// high bits, which it mixes best, brought down to where the table looks.
+/// A hash for small numbers that come from the policy itself: one multiplication for each. The high
+/// bits, which are mixed best, are shifted to where the table looks.
 #[derive(Debug, Default)]
 struct NumberHasher(u64);
 
-/// 2^64 divided by the golden ratio, odd: neighbouring numbers end far apart.
+/// 2^64 divided by the golden ratio, odd: neighbouring numbers get distant hashes.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Hasher for NumberHasher {

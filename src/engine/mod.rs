@@ -1,7 +1,7 @@
-//! The evaluator: which rules answer a request, and what they decide.
+//! The evaluator: finds the rules for a request, and decides.
 //!
-//! It reads a checked model through indexes built at load. Everything here is pure and total: the
-//! time, the peer's address and the token's facts come with the request, and every way out of
+//! It reads a checked model through indexes built at load. Everything here is pure and total. The
+//! time, the peer's address and the token's facts come with the request, and every result of
 //! [`decide`] that isn't an allow is a denial.
 
 mod blame;

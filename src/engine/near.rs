@@ -1,7 +1,8 @@
-//! What is near a request that no route names, for whoever mistyped a host, a method or a path.
+//! Suggestions for a request without a route, for people who mistyped a host, a method or a path.
 //!
-//! Anybody can send such requests, and each pays for this: the work is bounded by counts, however
-//! large the policy is. What is beyond them is not found, and the hint is a plain one.
+//! Anybody can send such requests, and each has this cost. So the work is bounded by counts,
+//! however large the policy is. Beyond these bounds nothing is found, and the hint is a general
+//! one.
 
 use super::cors::{self, Preflight};
 use super::host;
@@ -13,19 +14,19 @@ use crate::model::{Api, Host, Route};
 use crate::pattern::{HostPattern, Method, MethodSet, SegmentPattern};
 use crate::text::quoted;
 
-/// How many hosts or routes are looked at, in the order of the policy.
+/// The maximum number of hosts or routes that are considered, in the order of the policy.
 const MAX_VIEWED: usize = 256;
 
-/// How many of them are compared letter by letter.
+/// The maximum number that are compared letter by letter.
 const MAX_COMPARED: usize = 16;
 
-/// The longest text that is compared so, in bytes: the cost grows with the square.
+/// The maximum length of a text that is compared this way, in bytes. The cost is quadratic.
 const MAX_COMPARED_BYTES: usize = 48;
 
-/// How many hosts a hint names.
+/// The maximum number of hosts in a hint.
 const MAX_NAMED: usize = 3;
 
-/// A sentence on a request that no route names.
+/// A sentence about a request without a route.
 pub(super) fn hint(routed: &Routed<'_, '_>) -> String {
     sentence(routed)
         .unwrap_or_else(|| "no route of the policy matches this method, host and path".to_owned())
@@ -34,7 +35,7 @@ pub(super) fn hint(routed: &Routed<'_, '_>) -> String {
 fn sentence(routed: &Routed<'_, '_>) -> Option<String> {
     let policy = routed.policy;
     let request = routed.request;
-    // All of this was read before, or the request would be at fault.
+    // All of this was parsed before. Otherwise the request would have a fault.
     let host = host::read(request.host?).ok()?;
     let Some((group, _)) = policy.group(Some(&host)) else {
         return Some(other_hosts(policy, &host));
@@ -69,7 +70,7 @@ fn asked_for<'p>(
     policy.api(api)
 }
 
-/// The methods that there are for the path, or the route with the nearest one.
+/// The methods that exist for the path, or the route with the most similar one.
 fn nearest_rule(
     policy: &Policy,
     group: &Group,
@@ -99,7 +100,7 @@ fn nearest_rule(
     ))
 }
 
-/// What hosts there are instead.
+/// The hosts that exist instead.
 fn other_hosts(policy: &Policy, asked: &str) -> String {
     let hosts = || policy.apis().iter().flat_map(|api| &api.hosts);
     let nearest = nearest(
@@ -131,7 +132,7 @@ fn other_hosts(policy: &Policy, asked: &str) -> String {
     )
 }
 
-/// A host as a policy writes it.
+/// A host as it is written in policies.
 fn written(host: &Host) -> String {
     quoted(&match (&host.pattern, &host.label) {
         (HostPattern::Exact(exact), _) => exact.clone(),
@@ -141,8 +142,8 @@ fn written(host: &Host) -> String {
     })
 }
 
-/// The route whose path differs in one segment, and there by a typo; or whose path goes on
-/// where the request's ends, or the other way round.
+/// A route whose path differs in one segment by a typo, or whose path is longer or shorter than the
+/// request's.
 fn nearest_route<'p>(
     policy: &'p Policy,
     group: &Group,
@@ -221,8 +222,8 @@ fn nearest<'a, T>(asked: &str, candidates: impl Iterator<Item = (&'a str, T)>) -
     best.map(|(_, candidate)| candidate)
 }
 
-/// How far apart two texts are, where one may be a typo of the other: a third of the
-/// letters differ at most. Their lengths tell most of those apart that are not.
+/// The edit distance of two texts, if one may be a typo of the other: at most a third of the
+/// letters differ. Their lengths rule most pairs out.
 fn distance(asked: &str, text: &str, compared: &mut usize) -> Option<usize> {
     let (long, short) = (asked.len().max(text.len()), asked.len().min(text.len()));
     let allowed = short / 3;

@@ -1,15 +1,15 @@
-//! What clients send where a token should be: a word that stands for no value, a token in quotes,
-//! a scheme too many, a placeholder.
+//! Recognises what clients send instead of a token: a word for a missing value, a token in quotes,
+//! a doubled scheme, a placeholder.
 //!
-//! Each is told as what it is, since asking the provider for another token would not help. A hint
-//! repeats nothing that was sent but words of the lists below.
+//! Each has its own hint, since requesting another token wouldn't help. A hint repeats nothing that
+//! was sent, except words of the lists below.
 
 use super::evidence::Fault;
 use super::schemes;
 use crate::reason::Reason;
 use crate::settings::TokenPlace;
 
-/// What programs write for a value that is not there.
+/// Words that programs write for a missing value.
 const NOTHING: [&str; 9] = [
     "undefined",
     "null",
@@ -22,10 +22,10 @@ const NOTHING: [&str; 9] = [
     "Null",
 ];
 
-/// How quotes arrive: as they are, escaped, or percent-encoded.
+/// Forms of quotes: plain, escaped, or percent-encoded.
 const QUOTES: [&str; 6] = ["\"", "'", "\\\"", "%22", "%27", "%5C%22"];
 
-/// Refuses what no token can be, with what it is instead.
+/// Refuses text that can't be a token, and says what it is instead.
 pub(super) fn check(text: &str, place: &TokenPlace) -> Result<(), Fault> {
     match instead(text, place) {
         Some(hint) => Err(Fault::new(Reason::TokenMalformed, hint)),
@@ -33,7 +33,7 @@ pub(super) fn check(text: &str, place: &TokenPlace) -> Result<(), Fault> {
     }
 }
 
-/// A place where a token may stand, as hints call it.
+/// The name of a token's place in hints.
 pub(super) fn called(place: &TokenPlace) -> String {
     match place {
         TokenPlace::Authorization => "`Authorization`".to_owned(),
@@ -57,7 +57,7 @@ fn instead(text: &str, place: &TokenPlace) -> Option<String> {
     if let Some((scheme, _)) = schemes::before(text) {
         return Some(scheme_too_many(scheme, place));
     }
-    // Alone, or joined to the token by another sign than a blank.
+    // Alone, or joined to the token by a character other than a blank.
     if ["bearer", "bearer:", "bearer="]
         .iter()
         .any(|word| starts_with_ignoring_case(text, word) && (word.len() > 6 || text.len() == 6))
@@ -114,7 +114,7 @@ fn starts_with_ignoring_case(text: &str, start: &str) -> bool {
         .is_some_and(|first| first.eq_ignore_ascii_case(start))
 }
 
-/// What templates and documentation have in place of a value.
+/// A placeholder of templates or documentation.
 fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let between = |start: &str, end: &str| lower.starts_with(start) && lower.ends_with(end);

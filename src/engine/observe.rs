@@ -1,4 +1,4 @@
-//! What a request matched in a policy, for finding out which rules the tests have tried.
+//! The rules that a request matched in a policy, for the coverage of tests.
 
 use super::decide::context;
 use super::eval::Context;
@@ -13,25 +13,26 @@ use crate::pattern::{Method, MethodSet};
 use crate::settings::{ApiId, Demand};
 use crate::source::Span;
 
-/// The rules that a request met, and what their conditions came to.
+/// The rules that a request matched, and the values of their conditions.
 #[derive(Debug, Default)]
 pub struct Observed<'p> {
-    /// The API that was asked, as far as that is clear.
+    /// The API of the request, if known.
     pub api: Option<ApiId>,
-    /// The routes that answered; those that a preflight asked about, where it is one.
+    /// The routes that applied. For a preflight, those of the requested method.
     pub routes: Vec<&'p Route>,
     /// Whether it was a CORS preflight, which no condition decides.
     pub preflight: bool,
-    /// The guards that bear on it, and what each came to: `None` for missing. Those that were
-    /// not asked, since the token was at fault or the request denied before, are not here.
+    /// The guards that applied, with the value of each; `None` for missing. Guards that weren't
+    /// evaluated, because of a fault in the token or an earlier denial, aren't included.
     pub guards: Vec<(&'p Guard, Option<bool>)>,
-    /// Every test of a condition that was asked, by its place, and what it came to.
+    /// Every test that was evaluated, by its place, with its value.
     pub atoms: Vec<(Span, Option<bool>)>,
-    /// The route or guard that denies whatever else holds.
+    /// The route or guard that denies in any case.
     pub denied: Option<Span>,
 }
 
-/// What a request met. It says nothing of the decision, which is [`super::decide`]'s alone.
+/// Observes a request. The result has no influence on the decision, which only [`super::decide`]
+/// makes.
 pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observed<'a> {
     let mut observed = Observed {
         api: routed.api.map(|(api, _)| api),
@@ -81,9 +82,8 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
     observed
 }
 
-/// The places of all routes and guards whose methods and path are those of a request, whichever
-/// of them answers: no other rule can change how it is decided. None where the request itself is
-/// at fault.
+/// The places of all routes and guards whose methods and path match a request, whether or not they
+/// apply. No other rule can change the decision. Empty if the request itself has a fault.
 pub fn matching(policy: &Policy, request: &Request<'_>) -> Vec<Span> {
     all_matching(policy, request).unwrap_or_default()
 }
@@ -96,7 +96,7 @@ fn all_matching(policy: &Policy, request: &Request<'_>) -> Result<Vec<Span>, Fau
         return Ok(Vec::new());
     };
     let path = path::read(target.path, group.options, request.masked)?;
-    // A preflight is decided by the rules of the method that it asks about.
+    // The rules of the requested method decide about a preflight.
     let methods = if method == Method::OPTIONS {
         MethodSet::ALL
     } else {

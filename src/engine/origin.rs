@@ -1,10 +1,10 @@
-//! Which page made a browser send a token in a cookie.
+//! Finds out which page made a browser send a token in a cookie.
 //!
 //! A browser sends an API's cookies with every request to it, whichever page makes the request. So
 //! a token in a cookie says who the user is, but not that the user wanted this: a foreign page can
 //! post a form with it (cross-site request forgery), and can open a WebSocket with it, for which
 //! browsers send no preflight. If a request may change something, the page must belong to the API's
-//! own host, or be one that the policy lists.
+//! own host, or be listed in the policy.
 
 use super::cors;
 use super::evidence::Fault;
@@ -14,11 +14,11 @@ use crate::pattern::Method;
 use crate::reason::Reason;
 use crate::text::quoted;
 
-/// Checks `Origin` where a token in the cookie `name` needs it.
+/// Checks `Origin` if the token in the cookie `name` needs it.
 ///
-/// Browsers send it with every request whose method is not GET or HEAD, and with every handshake of
-/// a WebSocket, and no page can put another's there (the Fetch standard, "append a request `Origin`
-/// header"; RFC 6455, section 4.1).
+/// Browsers send the header with every request whose method isn't GET or HEAD, and with every
+/// WebSocket handshake. No page can set it to another origin (the Fetch standard, "append a request
+/// `Origin` header"; RFC 6455, section 4.1).
 pub(super) fn check(
     api: &Api,
     request: &Request<'_>,
@@ -64,7 +64,7 @@ pub(super) fn check(
     }
 }
 
-/// Whether it is a handshake, by any of its marks: a proxy may keep some of them to itself.
+/// Whether any sign marks it as a WebSocket handshake. A proxy may not pass all of them on.
 fn opens_websocket(request: &Request<'_>) -> bool {
     request
         .headers
@@ -72,12 +72,12 @@ fn opens_websocket(request: &Request<'_>) -> bool {
         .any(|(name, _)| *name == "upgrade" || name.starts_with("sec-websocket-"))
 }
 
-/// Whether a page is one of the API itself.
+/// Whether a page belongs to the API itself.
 enum Own {
     Yes,
     No,
-    /// Of the same host, without the protection that the request has, or may have: whoever sits
-    /// on the network can be such a page.
+    /// It has the same host, but less protection than the request has, or may have. Anybody on the
+    /// network can serve such a page.
     OtherScheme,
 }
 
@@ -85,7 +85,7 @@ fn own(origin: &str, request: &Request<'_>) -> Own {
     let (Some(host), Some((scheme, authority))) = (request.host, origin.split_once("://")) else {
         return Own::No;
     };
-    // Browsers leave out the port that the scheme has anyway; `Host` may have it.
+    // Browsers leave out the scheme's default port, but `Host` may have it.
     let port = match scheme {
         "https" => ":443",
         "http" => ":80",

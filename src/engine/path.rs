@@ -1,8 +1,8 @@
-//! Reads the request target in the only way that can't be misunderstood.
+//! Parses the request target in the only way that can't be misunderstood.
 //!
 //! Proxies, frameworks and file systems disagree about what `..`, `//`, `%2F`, `;` or a stray byte
 //! mean. A path that two of them could read differently is refused before any rule is evaluated.
-//! The bytes are split here and not by a URL library, which would repair what has to be refused.
+//! The bytes are split here and not by a URL library, which would repair what must be refused.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,14 @@ use crate::pattern::segment::unclear;
 use crate::reason::Reason;
 use crate::settings::PathOptions;
 
-/// The longest request target, in bytes. RFC 9110, section 4.1, asks for 8,000 at least; what is
-/// longer than this is refused before it is read.
+/// The maximum length of a request target, in bytes. RFC 9110, section 4.1, requires at least
+/// 8,000. A longer one is refused before it is parsed.
 pub const MAX_TARGET_BYTES: usize = 32 * 1024;
 
-/// The most segments of a path: each is a step through the index of routes.
+/// The maximum number of segments of a path. Each is a step through the index of routes.
 pub const MAX_SEGMENTS: usize = 256;
 
-/// So many segments are read with one allocation.
+/// Up to this many segments need only one allocation.
 const USUAL_SEGMENTS: usize = 8;
 
 /// The parts of a request target.
@@ -31,11 +31,11 @@ pub(super) struct Target<'r> {
     pub query: Option<&'r [u8]>,
 }
 
-/// A path, decoded once: its segments as rules match and see them.
+/// A path that was decoded once: its segments in the form that rules match and see.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NormalPath<'r> {
     pub segments: Vec<Cow<'r, str>>,
-    /// Whether the segments are in lower case, because their letters match whatever their case.
+    /// Whether the segments are in lower case, because they match regardless of case.
     pub folded: bool,
 }
 
@@ -57,14 +57,14 @@ pub(super) fn split(target: &[u8]) -> Result<Target<'_>, Fault> {
             "the request target is longer than {MAX_TARGET_BYTES} bytes"
         )));
     }
-    // The absolute form (RFC 9112, section 3.2.2) brings a host of its own, which could differ from
-    // the one that is judged.
+    // The absolute form (RFC 9112, section 3.2.2) contains a host, which could differ from the one
+    // that was checked.
     if target.first() != Some(&b'/') {
         return Err(ambiguous("the request target does not begin with `/`"));
     }
-    // A request target has no fragment (RFC 9112, section 3.2): a server that cuts one off sees
-    // another path than one that doesn't. The loop has no early exit so that it is vectorised, since
-    // the client chooses how long the target is.
+    // A request target has no fragment (RFC 9112, section 3.2). A server that cuts one off sees a
+    // different path from one that doesn't. The loop has no early exit, so that it is vectorised,
+    // since the client chooses the length of the target.
     let odd = |byte: u8| byte <= b' ' || byte == 0x7f || byte == b'#';
     if target.iter().fold(false, |found, byte| found | odd(*byte)) {
         return Err(ambiguous(if target.contains(&b'#') {
@@ -80,9 +80,9 @@ pub(super) fn split(target: &[u8]) -> Result<Target<'_>, Fault> {
     })
 }
 
-/// Reads a path.
+/// Parses a path.
 ///
-/// `masked` says that a `!` may stand for any byte, as Envoy shows bytes that are not ASCII.
+/// `masked` says that a `!` may stand for any byte, as Envoy shows bytes that aren't ASCII.
 pub(super) fn read(
     path: &[u8],
     options: PathOptions,
@@ -100,7 +100,7 @@ pub(super) fn read(
     let mut raw = path.split(|byte| *byte == b'/').skip(1).peekable();
     while let Some(segment) = raw.next() {
         if segment.is_empty() && raw.peek().is_none() {
-            // A trailing slash is no segment of its own.
+            // A trailing slash adds no segment.
             break;
         }
         if normal.segments.len() == MAX_SEGMENTS {
@@ -125,29 +125,29 @@ fn read_segment(raw: &[u8], options: PathOptions) -> Result<Cow<'_, str>, Fault>
         if !options.allow_matrix_parameters {
             return Err(ambiguous("the path contains a `;`"));
         }
-        // Set aside, but read: an application that decodes before it looks for `;` must find no
-        // slash in them.
+        // This part is ignored, but still parsed: an application that decodes before it looks for
+        // `;` must find no slash in it.
         for parameter in parameters.split(|byte| *byte == b';') {
             let text = read_text(parameter, false)?;
-            // It may be empty, or end the name that an application reads which sets nothing aside.
+            // It may be empty, or end the name that an application without matrix parameters reads.
             if let Some(what) = unclear(&text).filter(|_| !text.is_empty()) {
                 return Err(ambiguous(format!("a matrix parameter contains {what}")));
             }
         }
     }
     let text = read_text(segment, options.allow_encoded_slash)?;
-    // An escaped slash that is allowed must not bring back what is refused between real ones.
+    // An allowed escaped slash must not bring back what is refused between real slashes.
     match text.split('/').find_map(unclear) {
         Some(what) => Err(ambiguous(format!("the path contains {what}"))),
         None => Ok(text),
     }
 }
 
-/// A segment whose letters match whatever their case.
+/// A segment that matches regardless of case.
 ///
-/// One application compares in lower case, another in upper case, a third knows the case of ASCII
-/// letters only. They agree on `É` and `é`, but not on `ſ` (in upper case an `S`), `ß`, `ı`, or the
-/// Kelvin sign (in lower case a `k`).
+/// One application compares in lower case, another in upper case, and a third only folds ASCII
+/// letters. They agree about `É` and `é`, but not about `ſ` (whose upper case is `S`), `ß`, `ı`, or
+/// the Kelvin sign (whose lower case is `k`).
 fn folded(segment: &str) -> Result<Cow<'static, str>, Fault> {
     let is_clear = |character: char| {
         let lower = character.to_lowercase();
@@ -167,7 +167,7 @@ fn folded(segment: &str) -> Result<Cow<'static, str>, Fault> {
     Ok(Cow::Owned(fold(segment)))
 }
 
-/// Decodes what stands between slashes and semicolons.
+/// Decodes the text between slashes and semicolons.
 fn read_text(raw: &[u8], allow_slash: bool) -> Result<Cow<'_, str>, Fault> {
     if !raw.is_ascii() {
         return Err(ambiguous("the path contains a raw byte that is not ASCII"));
@@ -178,7 +178,8 @@ fn read_text(raw: &[u8], allow_slash: bool) -> Result<Cow<'_, str>, Fault> {
         std::str::from_utf8(raw).map(Cow::Borrowed).ok()
     }
     .ok_or_else(|| ambiguous("the path's escapes are not UTF-8"))?;
-    // After decoding: whoever decodes once more, or after splitting, would read these as structure.
+    // After decoding: a program that decodes again, or after splitting, would read these as
+    // structure.
     for character in text.chars() {
         match character {
             '\\' => return Err(ambiguous("the path contains a `\\`")),
@@ -221,7 +222,7 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// A text with its escapes decoded; `None` where one is bad.
+/// A text with its escapes decoded; `None` if one is invalid.
 pub(super) fn unescaped(text: &str) -> Option<String> {
     String::from_utf8(decode(text.as_bytes()).ok()?).ok()
 }

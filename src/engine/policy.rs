@@ -1,4 +1,4 @@
-//! A policy ready to decide: the checked model and its indexes.
+//! A compiled policy: the checked model and its indexes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,7 +30,7 @@ pub struct Policy {
     forwards_payload: bool,
     /// The scopes that conditions name.
     named_scopes: HashSet<String>,
-    /// Differs where facts read by one policy would mean something else to the other.
+    /// Differs between policies that would interpret the same facts differently.
     fingerprint: u64,
 }
 
@@ -43,7 +43,7 @@ pub struct Schemes {
     pub dpop: bool,
 }
 
-/// The APIs that are asked for one host, and the rules of all of them.
+/// The APIs for one host, with the rules of all of them.
 #[derive(Debug)]
 pub(super) struct Group {
     pub index: Index,
@@ -136,7 +136,7 @@ impl Policy {
         }
     }
 
-    /// The APIs whose host fits best, and the first label where the host was found by it.
+    /// The APIs with the best match for the host, and the first label if the host matched by it.
     pub(super) fn group<'h>(&self, host: Option<&'h str>) -> Option<(&Group, Option<&'h str>)> {
         if let Some(host) = host {
             if let Some(group) = self.exact.get(host) {
@@ -151,15 +151,15 @@ impl Policy {
         Some((self.groups.get(self.any? as usize)?, None))
     }
 
-    /// The APIs that are asked together for a host, in lower case, without port and final dot;
-    /// none where no API has it.
+    /// The APIs that share a host, in lower case, without port and final dot; none if no API has
+    /// it.
     pub fn apis_of(&self, host: Option<&str>) -> Vec<ApiId> {
         self.group(host)
             .map(|(group, _)| group.members.iter().map(|member| member.api).collect())
             .unwrap_or_default()
     }
 
-    /// Whether some API has a host of its own.
+    /// Whether some API names its hosts.
     pub(super) fn tells_hosts_apart(&self) -> bool {
         !self.exact.is_empty() || !self.label.is_empty()
     }
@@ -169,12 +169,12 @@ impl Policy {
         &self.model
     }
 
-    /// The files that it was written in.
+    /// The files of the policy.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
-    /// Who may sign tokens.
+    /// The issuers.
     pub fn issuers(&self) -> &[Issuer] {
         &self.model.issuers
     }
@@ -194,13 +194,13 @@ impl Policy {
         self.model.apis.get(id.0 as usize)
     }
 
-    /// How an issuer's tokens are bound to who sends them to an API: what both say, the stricter
-    /// of each.
+    /// How an issuer's tokens must be bound to their sender for an API: the stricter of both
+    /// settings.
     pub fn senders(&self, issuer: &Issuer, api: &Api) -> Senders {
         issuer.senders.and(api.senders)
     }
 
-    /// The authentication schemes by which an API can be sent a token that passes.
+    /// The authentication schemes with which an API accepts a token.
     pub fn schemes(&self, api: &Api) -> Schemes {
         let mut issuers = api
             .issuers
@@ -219,13 +219,13 @@ impl Policy {
         schemes
     }
 
-    /// The names of the headers that some API forwards, in lower case: removed from what the client
-    /// sent, on every allow. A request that spells one of them otherwise is refused.
+    /// The names of the headers that some API forwards, in lower case. On every allow, the client's
+    /// own copies are removed. A request with another spelling of one is refused.
     pub fn identity_headers(&self) -> &[String] {
         self.forwarded.names()
     }
 
-    /// Reads a verified claims set; `payload` is its base64url form, kept where some API
+    /// Reads a verified claims set. `payload` is its base64url form, which is kept if some API
     /// forwards it.
     pub fn facts(&self, issuer: IssuerId, claims: &Json<'_>, payload: Option<&str>) -> Facts {
         let payload = payload.filter(|_| self.forwards_payload).map(str::to_owned);
@@ -302,11 +302,11 @@ fn group(model: &Model, members: Vec<Member>, first_route: &[usize]) -> Group {
     }
 }
 
-/// A digest of all that gives facts their meaning: which issuer and which claim a number stands
-/// for, and where and as what it is read.
+/// A digest of everything that gives facts their meaning: the issuer and claim of each number, and
+/// how each claim is read.
 ///
-/// The hash is fixed, so that equal policies have equal fingerprints. It guards against mistakes,
-/// not against an attacker: who writes the policy needs no collision.
+/// The hash is fixed, so equal policies have equal fingerprints. It guards against mistakes, not
+/// against an attacker, since the author of a policy needs no collision.
 fn fingerprint(model: &Model) -> u64 {
     let mut hasher = DefaultHasher::new();
     for issuer in &model.issuers {

@@ -14,31 +14,31 @@ use crate::model::Api;
 use crate::reason::Reason;
 use crate::settings::{Demand, TokenPlace};
 
-/// What was found where a token may stand.
+/// What a request has in the places for a token.
 #[derive(Debug, Clone)]
 pub enum Presented<'r> {
-    /// None was sent, or none is looked at.
+    /// There is no token, or none is read.
     Absent,
-    /// One, and how it was sent.
+    /// A token, and how it was sent.
     Token(Cow<'r, str>, Scheme),
-    /// Something that is not a token, or more than one.
+    /// Something other than a token, or several tokens.
     Fault(Fault),
 }
 
 /// How a token was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// As one that whoever has it may use (RFC 6750), wherever it stood.
+    /// As a bearer token (RFC 6750), in any place.
     Bearer,
     /// `Authorization: DPoP` (RFC 9449, section 7.1).
     Dpop,
 }
 
 impl<'r> Routed<'_, 'r> {
-    /// Looks for the token; only where [`Routed::demand`] asks for one.
+    /// Finds the token, if [`Routed::demand`] requires one.
     ///
-    /// Several tokens, or one header that could be taken for several, are refused: the
-    /// application might read another than the one that was checked.
+    /// Several tokens, or one header that could be read as several, are refused: the application
+    /// might read a different token from the one that is checked.
     pub fn token(&self) -> Presented<'r> {
         let (State::Undecided(open), Some(api)) = (&self.state, self.api()) else {
             return Presented::Absent;
@@ -101,8 +101,8 @@ impl<'r> Routed<'_, 'r> {
         Ok(found)
     }
 
-    /// A fault in `Authorization`, where the token stands in another place: then what is there may
-    /// be the application's, and the policy can leave it alone.
+    /// A fault in `Authorization`, although the token may be in another place. The header may then
+    /// belong to the application, and the policy can ignore it.
     fn for_the_application(
         &self,
         fault: Fault,
@@ -135,7 +135,7 @@ impl<'r> Routed<'_, 'r> {
         ))
     }
 
-    /// A place that is there, and empty, where no token was found.
+    /// A place that is present but empty, if no token was found.
     pub(super) fn empty_place(&self) -> Option<String> {
         let (State::Undecided(open), Some(api)) = (&self.state, self.api()) else {
             return None;
@@ -154,14 +154,14 @@ impl<'r> Routed<'_, 'r> {
                 pairs.into_iter().any(empty)
             }),
             TokenPlace::Query(name) => open.reading.parameter(name).text() == Some(""),
-            // One that is named and followed by nothing is how a client offers it.
+            // A client offers a subprotocol by naming it with nothing after it.
             TokenPlace::Subprotocol(_) => false,
         });
         place.map(no_token::called)
     }
 }
 
-/// A place as a policy writes it.
+/// A place as it is written in policies.
 fn written(place: &TokenPlace) -> String {
     match place {
         TokenPlace::Authorization => "authorization".to_owned(),
@@ -172,7 +172,7 @@ fn written(place: &TokenPlace) -> String {
     }
 }
 
-/// Whether `Authorization` has the scheme `DPoP`, whatever follows it.
+/// Whether `Authorization` has the scheme `DPoP`, with any value.
 pub(super) fn sent_by_dpop(request: &Request<'_>) -> bool {
     request.one_header("authorization").is_some_and(|value| {
         value
@@ -192,7 +192,7 @@ fn missing(hint: impl Into<String>) -> Fault {
     Fault::new(Reason::TokenMissing, hint)
 }
 
-/// The one value of a header, without a comma: some proxies join repeated headers with one.
+/// The only value of a header, without a comma: some proxies join repeated headers with one.
 fn one<'r>(request: &Request<'r>, name: &str) -> Result<Option<&'r str>, Fault> {
     let mut values = request.header(name);
     let Some(value) = values.next() else {
@@ -206,7 +206,7 @@ fn one<'r>(request: &Request<'r>, name: &str) -> Result<Option<&'r str>, Fault> 
             "the header `{name}` contains a comma, as if it had been joined from several"
         )));
     }
-    // Without an early exit the loop is vectorised: a token has a thousand bytes or more.
+    // Without an early exit the loop is vectorised. A token has a thousand bytes or more.
     let odd = value.iter().fold(0, |odd, byte| {
         odd | u8::from(byte.wrapping_sub(b' ') > b'~' - b' ')
     });
@@ -218,8 +218,8 @@ fn one<'r>(request: &Request<'r>, name: &str) -> Result<Option<&'r str>, Fault> 
     }
 }
 
-/// `Authorization: Bearer` (RFC 6750, section 2.1); where an API takes bound tokens also
-/// `Authorization: DPoP` (RFC 9449, section 7.1).
+/// `Authorization: Bearer` (RFC 6750, section 2.1), and `Authorization: DPoP` if an API accepts
+/// bound tokens (RFC 9449, section 7.1).
 fn authorization<'r>(
     request: &Request<'r>,
     takes: Schemes,
@@ -248,8 +248,8 @@ fn authorization<'r>(
     Ok(Some((Cow::Borrowed(token), scheme)))
 }
 
-/// What to say of an `Authorization` that has no scheme which is taken. What was sent in its place
-/// may be a secret, and is never repeated.
+/// The hint about an `Authorization` without an accepted scheme. Its value may be a secret and is
+/// never repeated.
 fn no_scheme(value: &str, takes: Schemes) -> String {
     let wanted = if takes.dpop && !takes.bearer {
         "DPoP"
@@ -271,7 +271,7 @@ fn no_scheme(value: &str, takes: Schemes) -> String {
     }
 }
 
-/// A header that holds the token alone.
+/// A header that holds only the token.
 fn header<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
     Ok(one(request, name)?
         .map(|value| value.trim_matches(' '))
@@ -280,7 +280,8 @@ fn header<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
 }
 
 /// A cookie (RFC 6265, section 4.2.1). HTTP/2 may split `Cookie` into several headers, and a proxy
-/// may join several by a comma, which is then no part of a value: behind it a cookie may begin.
+/// may join several with a comma. The comma is then not part of a value, and a cookie may begin
+/// after it.
 fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
     const BLANKS: [char; 2] = [' ', '\t'];
     let mut found: Option<&str> = None;
@@ -289,7 +290,7 @@ fn cookie<'r>(request: &Request<'r>, name: &str) -> Found<'r> {
             .map_err(|_| malformed("the header `cookie` is not printable ASCII"))?;
         for pair in text.split(';') {
             let named = |pair: &'r str| {
-                // PHP makes an empty cookie of a name alone.
+                // To PHP, a name without `=` is an empty cookie.
                 let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
                 (key.trim_matches(BLANKS) == name).then(|| value.trim_matches(BLANKS))
             };

@@ -1,9 +1,9 @@
-//! What conditions read of a request, read once.
+//! Reads the headers and the query of a request once, for all conditions.
 //!
 //! A policy may test a header or a query parameter in thousands of places, and the search for a
 //! denial's reason evaluates conditions more than once. Without an index each of those tests would
-//! scan everything the client sent, and the client chooses how much that is. So the query and the
-//! headers are each scanned at most once per request, and only if a condition or a token place
+//! scan everything that the client sent, and the client chooses how much that is. So the query and
+//! the headers are each scanned at most once per request, and only if a condition or a token place
 //! reads them.
 
 use std::borrow::Cow;
@@ -15,9 +15,9 @@ use super::request::Request;
 use crate::model::{Atom, Condition, Model};
 use crate::settings::TokenPlace;
 
-/// The most parameters of a query that a condition or a token place reads. PHP
-/// (`max_input_vars`) and Node (`querystring`, `qs`) drop what comes after the first 1,000, so a
-/// longer query can be read in two ways. The bound also keeps the cost of reading one small.
+/// The maximum number of query parameters that a condition or a token place reads. PHP
+/// (`max_input_vars`) and Node (`querystring`, `qs`) drop parameters after the first 1,000, so a
+/// longer query can be read in two ways. The limit also bounds the cost of reading one.
 pub const MAX_QUERY_PARAMETERS: usize = 1000;
 
 /// The names of headers and query parameters that a policy reads, each with its number.
@@ -25,7 +25,7 @@ pub const MAX_QUERY_PARAMETERS: usize = 1000;
 pub(super) struct Names {
     headers: HashMap<String, usize>,
     parameters: HashMap<String, usize>,
-    /// A bit for each length that a parameter's name has; the last one is for all longer ones.
+    /// A bit for each length of a parameter's name. The last bit is for all longer ones.
     lengths: u64,
 }
 
@@ -70,35 +70,35 @@ impl Names {
         self.lengths |= length_bit(name);
     }
 
-    /// Whether a parameter's name may be one that is read. Most of what a client sends is told
-    /// apart by its length, without a hash.
+    /// Whether a parameter of this name may be read. The length rules out most of what a client
+    /// sends, without a hash.
     fn may_be(&self, name: &str) -> bool {
         self.lengths & length_bit(name) != 0
     }
 }
 
-/// The headers and the query of one request, each read when it is first asked for.
+/// The headers and the query of one request. Each is read when it is first needed.
 #[derive(Debug)]
 pub(super) struct Reading<'p, 'r> {
     names: &'p Names,
     request: &'r Request<'r>,
     query: Option<&'r [u8]>,
-    // By number. They own their texts: cells that borrowed would make the lifetimes of every type
+    // By number. They own their texts: borrowing cells would make the lifetimes of every type
     // around them invariant.
     headers: OnceLock<Vec<Value>>,
     parameters: OnceLock<Vec<Value>>,
 }
 
-/// What a request has under one name.
+/// The value of a name in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Absent,
     One(String),
-    /// More than one reader could find different values, and why.
+    /// Programs could read different values; says why.
     Unclear(Why),
 }
 
-/// Why a value is unclear. Nothing of it repeats what was sent.
+/// Why a value is unclear. Never repeats what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
     Repeated,
@@ -108,12 +108,12 @@ pub(super) enum Why {
     Escape,
     Semicolon,
     TooMany,
-    /// The name of some parameter can't be read.
+    /// A parameter has an unreadable name.
     Name,
 }
 
 impl Why {
-    /// As a sentence on a header.
+    /// A sentence about a header.
     pub fn of_header(self, name: &str) -> String {
         match self {
             Why::Repeated => format!("the header `{name}` is repeated"),
@@ -130,7 +130,7 @@ impl Why {
         }
     }
 
-    /// As a sentence on a query parameter.
+    /// A sentence about a query parameter.
     pub fn of_parameter(self, name: &str) -> String {
         match self {
             Why::Repeated => format!("the query parameter `{name}` is repeated"),
@@ -163,7 +163,7 @@ impl Value {
         }
     }
 
-    /// Adds a value that was found; the second makes it unclear.
+    /// Adds a value. A second one makes the result unclear.
     fn add(&mut self, found: Result<String, Why>) {
         *self = match (&self, found) {
             (Value::Absent, Ok(text)) => Value::One(text),
@@ -184,15 +184,15 @@ impl<'p, 'r> Reading<'p, 'r> {
         }
     }
 
-    /// A header, by a name that the policy reads; unclear if it is repeated, not UTF-8, or holds a
-    /// comma, which may stand between values that a proxy joined.
+    /// A header that the policy reads. It is unclear if it is repeated, isn't UTF-8, or contains a
+    /// comma, which a proxy may have put between two values.
     pub fn header(&self, name: &str) -> &Value {
         let headers = self.headers.get_or_init(|| self.read_headers());
         value(headers, &self.names.headers, name)
     }
 
-    /// A query parameter, by a name that the policy reads. Names and values are percent-decoded
-    /// once, `+` is a space.
+    /// A query parameter that the policy reads. Names and values are percent-decoded once, and `+`
+    /// is a space.
     pub fn parameter(&self, name: &str) -> &Value {
         let parameters = self.parameters.get_or_init(|| {
             self.read_query()
@@ -201,8 +201,8 @@ impl<'p, 'r> Reading<'p, 'r> {
         value(parameters, &self.names.parameters, name)
     }
 
-    /// The first parameter whose name, decoded, is such a one. A query that can't be read
-    /// makes every parameter unclear, so nothing is said of it here.
+    /// The first parameter whose decoded name satisfies this. An unreadable query makes every
+    /// parameter unclear, so it has no result here.
     pub fn other_parameter(&self, is: impl Fn(&str) -> bool) -> Option<String> {
         let pairs = self.query?.split(|byte| *byte == b'&');
         pairs
@@ -218,8 +218,8 @@ impl<'p, 'r> Reading<'p, 'r> {
     fn read_headers(&self) -> Vec<Value> {
         let mut headers = vec![Value::Absent; self.names.headers.len()];
         for (name, value) in self.request.headers {
-            // A header that no rule reads costs one look-up and no copy, however many of them a
-            // client sends.
+            // A header that no rule reads costs one look-up and no copy, however many a client
+            // sends.
             let number = self.names.headers.get(*name);
             let Some(slot) = number.and_then(|number| headers.get_mut(*number)) else {
                 continue;
@@ -237,17 +237,17 @@ impl<'p, 'r> Reading<'p, 'r> {
         headers
     }
 
-    /// The parameters; an error if any name might have any value.
+    /// The parameters; an error if any of them might have any value.
     fn read_query(&self) -> Result<Vec<Value>, Why> {
         let mut values = vec![Value::Absent; self.names.parameters.len()];
         let Some(query) = self.query else {
             return Ok(values);
         };
-        // Some applications take `;` for `&`: what follows it might be any parameter.
+        // Some applications treat `;` like `&`, so any parameter could follow it.
         if query.contains(&b';') {
             return Err(Why::Semicolon);
         }
-        // Ignoring the rest would be reading the query in one of the two ways.
+        // To ignore the rest would be to choose one of the two readings.
         let separators = query.iter().filter(|byte| **byte == b'&').count();
         if separators >= MAX_QUERY_PARAMETERS {
             return Err(Why::TooMany);
@@ -258,7 +258,7 @@ impl<'p, 'r> Reading<'p, 'r> {
                 parts.next().unwrap_or_default(),
                 parts.next().unwrap_or_default(),
             );
-            // A name that can't be read might be any.
+            // An unreadable name might be any.
             let key = self.query_text(key).map_err(|_| Why::Name)?;
             if !self.names.may_be(&key) {
                 continue;

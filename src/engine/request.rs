@@ -1,4 +1,4 @@
-//! The request as an adapter passes it on, and faults that prevent a decision.
+//! A request as an adapter passes it on, and faults that prevent a decision.
 
 use std::net::IpAddr;
 
@@ -11,20 +11,20 @@ use crate::reason::Reason;
 pub struct Request<'a> {
     /// The method, as it was sent.
     pub method: &'a str,
-    /// The request target, raw: path and query (RFC 9112, section 3.2.1).
+    /// The raw request target: path and query (RFC 9112, section 3.2.1).
     pub target: &'a [u8],
-    /// The scheme, where the adapter has a source for it.
+    /// The scheme, if the adapter has a source for it.
     pub scheme: Option<&'a str>,
     /// `Host` or `:authority`, raw.
     pub host: Option<&'a str>,
-    /// The headers: names in lower case, values raw, in the order in which they came.
+    /// The headers in their original order, with names in lower case and raw values.
     pub headers: &'a [(&'a str, &'a [u8])],
     /// The peer's address, from the one source that the daemon's configuration names.
     pub address: Option<IpAddr>,
     /// The time, as a NumericDate (RFC 7519, section 2).
     pub now: f64,
-    /// Whether a `!` may stand for any byte: Envoy without raw headers shows it in place of each
-    /// byte that is not ASCII.
+    /// Whether a `!` may stand for any byte: without raw headers, Envoy replaces each non-ASCII
+    /// byte with one.
     pub masked: bool,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Request<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// The value of a header that came exactly once.
+    /// The value of a header that was sent exactly once.
     pub(crate) fn one_header(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self.header(name);
         values.next().filter(|_| values.next().is_none())
@@ -46,7 +46,7 @@ impl<'a> Request<'a> {
     /// Its method, which must be registered and is case-sensitive (RFC 9110, section 9.1).
     pub(super) fn read_method(&self) -> Result<Method, Fault> {
         if self.method == "CONNECT" {
-            // Its target is an authority: there is no path to decide by.
+            // The target of `CONNECT` is an authority, so there is no path to decide about.
             return Err(Fault::new(
                 Reason::RequestAmbiguousPath,
                 "`CONNECT` has no path",

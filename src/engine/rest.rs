@@ -1,11 +1,11 @@
-//! What is left of conditions once the request and most of the token are known: the tests that the
+//! The rest of the conditions once the request and most of the token are known: the tests that the
 //! client could pass with other scopes or after a new login.
 //!
-//! A denial names the least scopes that would let the request in (RFC 6750, section 3), which is a
-//! search over sets of scopes. Evaluating the conditions for each set would multiply the cost of a
-//! request by the size of the search, and whoever holds a token with few scopes could make the
-//! daemon pay it at will. So everything that the search can't change is evaluated once, here, and
-//! the search itself runs on the rest with a bounded number of steps.
+//! A denial names the smallest set of scopes that would let the request in (RFC 6750, section 3),
+//! which needs a search over sets of scopes. To evaluate the conditions for each set would multiply
+//! the cost of a request, and anybody who has a token with few scopes could cause that. So
+//! everything that the search can't change is evaluated once, here. The search itself runs on the
+//! rest with a bounded number of steps.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -16,20 +16,21 @@ use super::scopes::Bits;
 use crate::model::{Atom, ClaimTest, Condition, ConditionKind};
 use crate::settings::PathParameter;
 
-/// The most tests that all searches of one denial evaluate together; about a millisecond's work.
+/// The maximum number of tests that all searches of one denial evaluate together; this takes about
+/// a millisecond.
 ///
-/// Nothing else can bound it: a decision runs to its end on the thread of the runtime that took the
-/// request, without a point at which it could be interrupted, so the request's deadline passes
-/// unnoticed until the search is over, and every other request on that thread waits too. Moving
-/// decisions to other threads would cost each request more than it takes to decide. A search that
-/// would take more steps isn't begun, and the denial names the scopes of the failing test instead.
+/// Nothing else can bound it. A decision runs to its end on the runtime thread that received the
+/// request, and can't be interrupted. So the request's deadline passes unnoticed until the search
+/// is over, and every other request on that thread waits too. Moving decisions to other threads
+/// would cost each request more than the decision itself. A search that would need more steps isn't
+/// started, and the denial names the scopes of the failing test instead.
 pub(super) const MAX_STEPS: usize = 100_000;
 
-/// The number of scopes that a token may lack for every set of them to be tried, the small ones
-/// first. If it lacks more, all of them are tried together and then without each.
+/// Up to this many missing scopes, every set of them is tried, small sets first. If more are
+/// missing, all of them are tried together, and then without each.
 const MAX_SCOPES_SEARCHED: usize = 10;
 
-/// The steps that are left to the searches of a denial.
+/// The remaining steps for the searches of a denial.
 pub(super) struct Budget(Cell<usize>);
 
 impl Budget {
@@ -37,7 +38,7 @@ impl Budget {
         Budget(Cell::new(MAX_STEPS))
     }
 
-    /// Takes the steps, if there are as many.
+    /// Takes the steps, if there are enough.
     pub fn take(&self, steps: usize) -> bool {
         let left = self.0.get().checked_sub(steps);
         if let Some(left) = left {
@@ -47,23 +48,23 @@ impl Budget {
     }
 }
 
-/// A login to assume in place of the token's.
+/// A login to assume instead of the token's.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Login {
     /// How many seconds ago it was.
     pub age: Option<u64>,
-    /// Its class, the claim `acr`.
+    /// Its authentication context class, the claim `acr`.
     pub class: Option<Fact>,
 }
 
-/// The rest of some rules, which must all hold.
+/// The rest of some rules, which must all be true.
 pub(super) struct Rest<'a> {
     root: Node<'a>,
-    /// How many steps an evaluation takes at most.
+    /// The maximum number of steps of an evaluation.
     size: usize,
-    /// The scopes that the rest names, in the order of the policy.
+    /// The scopes in the rest, in the order of the policy.
     named: Vec<&'a str>,
-    /// Those that the token has, as places in `named`.
+    /// The scopes that the token has, as indexes into `named`.
     have: Bits,
     /// Whether the token's scopes count as missing.
     scopes_missing: bool,
@@ -77,7 +78,7 @@ enum Node<'a> {
     Scopes {
         named: &'a [String],
         all: bool,
-        /// The places of `named` in [`Rest::named`].
+        /// The indexes of `named` in [`Rest::named`].
         numbers: Bits,
     },
     LoginWithin {
@@ -101,7 +102,7 @@ impl<'a> Rest<'a> {
             Node::of(&context, condition)
         };
         let mut root = Node::and(rules.iter().map(of_rule));
-        // Only now, since most tests of scopes may stand beside one that settles the matter.
+        // Only now, since most scope tests may be next to a test that settles the result.
         let mut numbers = HashMap::new();
         let mut named = Vec::new();
         root.number(&mut numbers, &mut named);
@@ -122,9 +123,9 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// The least set of scopes with which the rules would hold after a login: as few as possible
-    /// beside those that the token has, and of these only what is needed. `None` if scopes can't do
-    /// it, or if the budget is too small to tell.
+    /// The smallest set of scopes with which the rules would be true after a login: as few as
+    /// possible in addition to those of the token, and of those only the needed ones. `None` if
+    /// scopes aren't enough, or if the budget is too small to tell.
     pub fn least_scopes(&self, login: &Login, budget: &Budget) -> Option<Vec<&'a str>> {
         let lack: Vec<usize> = (0..self.named.len())
             .filter(|scope| !self.have.has(*scope))
@@ -135,19 +136,19 @@ impl<'a> Rest<'a> {
             scopes
         };
         let everything = with(&mut lack.iter().copied());
-        // All together, and afterwards without each.
+        // All together, and then without each.
         if !budget.take(self.size.saturating_mul(self.named.len() + 1)) {
             return None;
         }
         let together = self.holds(Some(&everything), login);
         // For few missing scopes the search is exact. For more, scopes are left out one after
-        // another, which finds a set without anything superfluous, if perhaps not the smallest.
+        // another, which finds a set without superfluous scopes, though perhaps not the smallest.
         let sets = 1_usize << lack.len().min(MAX_SCOPES_SEARCHED);
         let every_set =
             lack.len() <= MAX_SCOPES_SEARCHED && budget.take(self.size.saturating_mul(sets));
         let found = if every_set {
             let mut sets: Vec<usize> = (0..sets).collect();
-            // Small sets first, so that the first one that holds is a least one.
+            // Small sets first, so that the first one that works is a smallest one.
             sets.sort_by_key(|set| set.count_ones());
             sets.into_iter()
                 .map(|set| {
@@ -165,7 +166,8 @@ impl<'a> Rest<'a> {
             return None;
         };
         let mut least = found;
-        // From the last on: of two scopes that would do, the one that the policy names first stays.
+        // From the last one on: of two scopes that would be enough, the one that the policy names
+        // first stays.
         for scope in (0..self.named.len()).rev() {
             if !least.has(scope) {
                 continue;
@@ -183,13 +185,13 @@ impl<'a> Rest<'a> {
         (!least.is_empty()).then_some(least)
     }
 
-    /// Whether the rules hold after a login, with the token's own scopes; `None` if the budget is
-    /// too small to tell.
+    /// Whether the rules are true after a login, with the token's own scopes; `None` if the budget
+    /// is too small to tell.
     pub fn holds_after(&self, login: &Login, budget: &Budget) -> Option<bool> {
         budget.take(self.size).then(|| self.holds(None, login))
     }
 
-    /// The same with every scope that is named.
+    /// The same with every scope in the rest.
     pub fn holds_with_all(&self, login: &Login, budget: &Budget) -> Option<bool> {
         let all = (0..self.named.len()).collect();
         budget
@@ -197,7 +199,7 @@ impl<'a> Rest<'a> {
             .then(|| self.holds(Some(&all), login))
     }
 
-    /// The same with these scopes, beside which the token has none.
+    /// The same if the token had exactly these scopes.
     pub fn holds_with(&self, scopes: &[&str], login: &Login, budget: &Budget) -> Option<bool> {
         let wanted: HashSet<&str> = scopes.iter().copied().collect();
         let named = self.named.iter().enumerate();
@@ -215,8 +217,8 @@ impl<'a> Rest<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// A condition with everything evaluated that the search can't change. Nesting is bounded by
-    /// the parser.
+    /// A condition with everything evaluated that the search can't change. The parser bounds the
+    /// nesting.
     fn of(context: &Context<'a>, condition: &'a Condition) -> Node<'a> {
         match &condition.kind {
             ConditionKind::And(parts) => {
@@ -266,8 +268,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// All of them: the first that is known to be false settles it, those that are true add
-    /// nothing.
+    /// A conjunction. The first operand that is known to be false settles it, and true ones are
+    /// dropped.
     fn and(parts: impl Iterator<Item = Node<'a>>) -> Node<'a> {
         Node::joined(parts, false).map_or_else(Node::Known, Node::And)
     }
@@ -276,8 +278,8 @@ impl<'a> Node<'a> {
         Node::joined(parts, true).map_or_else(Node::Known, Node::Or)
     }
 
-    /// The parts that are open, or what they come to together: `settles` is the value of a part
-    /// that makes the others irrelevant.
+    /// The operands that are still open, or their combined value. `settles` is the value that makes
+    /// the other operands irrelevant.
     fn joined(
         parts: impl Iterator<Item = Node<'a>>,
         settles: bool,
@@ -336,7 +338,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// What it comes to; `scopes` are `None` where they count as missing.
+    /// The value of the node. `scopes` is `None` if they count as missing.
     fn value(&self, scopes: Option<&Bits>, login: &Login) -> Ternary {
         let joined = |parts: &[Node<'a>], settles: bool| {
             let mut value = Some(!settles);

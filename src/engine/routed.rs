@@ -1,4 +1,4 @@
-//! From a request to the rules that answer it.
+//! Finds the rules that apply to a request.
 
 use smallvec::SmallVec;
 
@@ -15,16 +15,16 @@ use crate::reason::Reason;
 use crate::settings::{ApiId, Demand, PathParameter};
 use crate::source::Span;
 
-/// The routes that answer a request: more than one only where they cross.
+/// The routes that apply to a request: more than one only if they cross.
 pub(super) type Routes<'p> = Vec<&'p Route>;
 
 /// Conditions, each with the parameters of its own path.
 pub(super) type Rules<'a> = Vec<(&'a Condition, &'a [PathParameter])>;
 
-/// The guards that tighten a request.
+/// The guards that apply to a request.
 type Guards<'p> = Vec<&'p Guard>;
 
-/// A request for which the rules have been found, and perhaps already settled what to answer.
+/// A request whose rules have been found, and that may be decided already.
 #[derive(Debug)]
 pub struct Routed<'p, 'r> {
     pub(super) policy: &'p Policy,
@@ -33,23 +33,23 @@ pub struct Routed<'p, 'r> {
     pub(super) state: State<'p, 'r>,
 }
 
-/// What is known before any token is looked at.
+/// What is known before any token is read.
 #[derive(Debug)]
 pub(super) enum State<'p, 'r> {
-    /// The request itself is at fault.
+    /// The request itself has a fault.
     Fault(Fault),
-    /// No route names it.
+    /// No route matches it.
     NoRoute,
-    /// Something `denied` covers it.
+    /// A `denied` rule covers it.
     Denied {
         routes: Routes<'p>,
         by: Span,
-        /// Whether it is a CORS preflight that would pass if `OPTIONS` were not denied.
+        /// Whether it is a CORS preflight that would pass if `OPTIONS` weren't denied.
         preflight: bool,
     },
     /// It is a CORS preflight that passes.
     Preflight { routes: Routes<'p> },
-    /// Conditions decide.
+    /// Conditions have to decide.
     Undecided(Box<Undecided<'p, 'r>>),
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Undecided<'p, 'r> {
 }
 
 impl Policy {
-    /// Finds the rules that answer a request.
+    /// Finds the rules that apply to a request.
     pub fn route<'p, 'r>(&'p self, request: &'r Request<'r>) -> Routed<'p, 'r> {
         let mut routed = Routed {
             policy: self,
@@ -86,16 +86,16 @@ struct Matched<'p> {
     api: (ApiId, &'p Api),
     /// The most specific routes, by file and line.
     routes: Routes<'p>,
-    /// What is needed of the token for all of them.
+    /// The requirement for a token, for all of them.
     demand: Demand,
-    /// Those that tighten the request.
+    /// The guards that apply.
     guards: Guards<'p>,
-    /// What denies, whatever else holds.
+    /// The place of a rule that denies in any case.
     denied: Option<Span>,
 }
 
 impl<'p, 'r> Routed<'p, 'r> {
-    /// The policy that it was asked of.
+    /// The policy.
     pub fn policy(&self) -> &'p Policy {
         self.policy
     }
@@ -105,7 +105,7 @@ impl<'p, 'r> Routed<'p, 'r> {
         self.request
     }
 
-    /// The API that is asked, as far as that is clear.
+    /// The API of the request, if known.
     pub fn api(&self) -> Option<&'p Api> {
         self.api.map(|(_, api)| api)
     }
@@ -123,8 +123,8 @@ impl<'p, 'r> Routed<'p, 'r> {
         let target = path::split(self.request.target)?;
         let host = match self.request.host {
             Some(host) => Some(host::read(host)?),
-            // HTTP/1.0 needs no host. Where hosts tell APIs apart, which of them is asked would
-            // be the application's guess.
+            // HTTP/1.0 needs no host. If hosts distinguish APIs, the application would have to
+            // guess which one is meant.
             None if self.policy.tells_hosts_apart() => {
                 return Err(Fault::new(
                     Reason::RequestMalformed,
@@ -184,7 +184,7 @@ impl<'p, 'r> Routed<'p, 'r> {
         Ok(())
     }
 
-    /// The rules for a method and a path; `None` where no route matches.
+    /// The rules for a method and a path; `None` if no route matches.
     fn matched(&self, group: &Group, method: Method, path: &NormalPath<'_>) -> Option<Matched<'p>> {
         let found = group.index.find(method, path);
         let routes: SmallVec<[(ApiId, &Route); 4]> = found
@@ -212,7 +212,7 @@ impl<'p, 'r> Routed<'p, 'r> {
         })
     }
 
-    /// The guards among what matches a request.
+    /// The guards among the rules that match a request.
     fn guards<'f>(&self, found: &'f [RuleKind]) -> impl Iterator<Item = &'p Guard> {
         let policy = self.policy;
         found.iter().filter_map(move |kind| match kind {
@@ -221,7 +221,8 @@ impl<'p, 'r> Routed<'p, 'r> {
         })
     }
 
-    /// What `cors` or `preflight public` says to a request, if it is a preflight that they answer.
+    /// The effect of `cors` or `preflight public` on a request, if it is a preflight that they
+    /// answer.
     fn preflight(
         &self,
         group: &Group,
@@ -240,8 +241,8 @@ impl<'p, 'r> Routed<'p, 'r> {
         if !passes || rules.denied.is_some() {
             return None;
         }
-        // The request is still one with `OPTIONS`. Its own conditions can't be asked, since it has
-        // no token, but what denies it without a condition does.
+        // The request still has the method `OPTIONS`. The conditions of its rules can't be
+        // evaluated, since it has no token, but a rule that denies without a condition applies.
         let denied = own.and_then(|own| own.denied).or_else(|| {
             let demand = own.map_or(rules.demand, |own| own.demand);
             self.guards(&group.index.find(method, path))
@@ -254,14 +255,14 @@ impl<'p, 'r> Routed<'p, 'r> {
 
 /// A preflight that `cors` or `preflight public` answers.
 struct Preflight<'p> {
-    /// The rules of the method that it asks about.
+    /// The rules of the requested method.
     rules: Matched<'p>,
-    /// What denies it as a request with `OPTIONS`.
+    /// The place of a rule that denies `OPTIONS`.
     denied: Option<Span>,
 }
 
 impl Undecided<'_, '_> {
-    /// What a parameter of a rule's path holds.
+    /// The text that a parameter of a rule's path holds.
     pub(super) fn parameter(&self, parameter: &PathParameter) -> Option<&str> {
         let segment = self.path.segment(parameter.segment)?;
         segment.get(parameter.prefix..segment.len().checked_sub(parameter.suffix)?)
@@ -269,7 +270,7 @@ impl Undecided<'_, '_> {
 }
 
 impl<'a> Undecided<'a, 'a> {
-    /// All conditions that must hold, guards first, each with the parameters of its own path.
+    /// All conditions that must be true, guards first, each with the parameters of its own path.
     pub(super) fn conditions(
         &'a self,
     ) -> impl Iterator<Item = (&'a Condition, &'a [PathParameter])> {

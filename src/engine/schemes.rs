@@ -1,12 +1,12 @@
 //! The authentication schemes that hints name.
 //!
-//! What stands first in `Authorization` may be the secret itself, sent without a scheme. So a hint
+//! The first word in `Authorization` may be the secret itself, sent without a scheme. So a hint
 //! never repeats it: it names a scheme of this list, or none.
 
-/// The schemes of IANA's HTTP Authentication Scheme Registry, and others in use, as they are
-/// written.
+/// The schemes of IANA's HTTP Authentication Scheme Registry and other common ones, in their usual
+/// spelling.
 const KNOWN: [&str; 37] = [
-    // Registered.
+    // In the registry.
     "Basic",
     "Bearer",
     "Concealed",
@@ -21,7 +21,7 @@ const KNOWN: [&str; 37] = [
     "SCRAM-SHA-1",
     "SCRAM-SHA-256",
     "vapid",
-    // In use.
+    // In use, but not in the registry.
     "AccessToken",
     "Access-Token",
     "ApiKey",
@@ -47,7 +47,7 @@ const KNOWN: [&str; 37] = [
     "X-API-Key",
 ];
 
-/// The scheme of a value that begins with one: alone, or followed by a blank.
+/// The scheme at the beginning of a value, alone or followed by a blank.
 pub(super) fn of(value: &str) -> Option<&'static str> {
     let first = value.split(' ').next().unwrap_or_default();
     KNOWN
@@ -55,8 +55,8 @@ pub(super) fn of(value: &str) -> Option<&'static str> {
         .find(|known| known.eq_ignore_ascii_case(first))
 }
 
-/// What follows a scheme and a blank, also one that was encoded on its way into a cookie; and the
-/// scheme. `+` counts behind `Bearer` alone: an opaque token may well begin with `key+`.
+/// The text after a scheme and a blank, also if the blank was encoded in a cookie; and the scheme.
+/// `+` counts as a blank only after `Bearer`: an opaque token may well begin with `key+`.
 pub(super) fn before(value: &str) -> Option<(&'static str, &str)> {
     KNOWN.into_iter().find_map(|known| {
         let (first, rest) = value.split_at_checked(known.len())?;

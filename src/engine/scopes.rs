@@ -1,11 +1,11 @@
-//! Sets of scopes: those a token has, and those a search assumes.
+//! Sets of scopes: those of a token, and those that a search assumes.
 
-/// The scopes of a token, in its order, and found by a binary search: a token of 16 KB may have
-/// thousands, and a rule may ask for hundreds.
+/// The scopes of a token, in its order, with a sorted index. A token of 16 KB may have thousands of
+/// scopes, and a rule may name hundreds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Held {
     listed: Vec<String>,
-    /// Places in `listed`, by what stands there.
+    /// Indexes into `listed`, sorted by the scopes.
     sorted: Vec<usize>,
 }
 
@@ -21,7 +21,7 @@ impl Held {
         self.sorted.binary_search_by(at).is_ok()
     }
 
-    /// Whether both hold the same scopes, in any order and however often.
+    /// Whether both have the same scopes, in any order, with or without duplicates.
     pub fn same(&self, other: &Held) -> bool {
         let within = |a: &Held, b: &Held| a.listed.iter().all(|scope| b.has(scope));
         within(self, other) && within(other, self)
@@ -37,7 +37,7 @@ impl Held {
     }
 }
 
-/// A set of small numbers, which stand for the scopes that some conditions name.
+/// A set of small numbers, which stand for the scopes in some conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Bits(Vec<u64>);
 
@@ -75,7 +75,7 @@ impl Bits {
         self.0.iter().zip(others).all(|(a, b)| a & !b == 0)
     }
 
-    /// How many words a comparison reads.
+    /// The number of words that a comparison reads.
     pub fn words(&self) -> usize {
         self.0.len()
     }

@@ -1,8 +1,9 @@
 //! Headers, cookies and parameters that an application may take for one that the policy names.
 //!
-//! A policy judges one spelling of a name and an application may read another (`crate::headers`):
-//! a request that holds another one is refused, since what was judged need not be what is read. No
-//! list of spellings could be removed instead, for there is no end to them.
+//! A policy has one spelling of a name and an application may read another (`crate::headers`). A
+//! request with another spelling is refused, because the application might read a different value
+//! from the one that was checked. A list of spellings to remove isn't possible, since there is no
+//! end to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,14 +22,15 @@ pub(super) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 /// The names that the APIs of a policy forward, in lower case.
 #[derive(Debug, Default)]
 pub(super) struct Forwarded {
-    /// Sorted, each once.
+    /// Sorted, without duplicates.
     names: Vec<String>,
-    /// The places of names of one length, so that most headers of a request are compared with none.
+    /// The indexes of names by their length, so that most headers of a request are compared with
+    /// none.
     by_length: BTreeMap<usize, Vec<usize>>,
 }
 
 impl Forwarded {
-    /// The names of all APIs: a request to one must not speak in the name of another's.
+    /// The names of all APIs: a request to one API must not set a header of another.
     pub fn of(model: &Model) -> Forwarded {
         let names: BTreeSet<&str> = model
             .apis
@@ -64,7 +66,7 @@ impl Forwarded {
 }
 
 /// Refuses a request that has another spelling of a place where the API looks for a token: the
-/// application could read another token than the one that is checked.
+/// application could read a different token from the one that is checked.
 pub(super) fn check_places(
     api: &Api,
     request: &Request<'_>,
@@ -72,7 +74,7 @@ pub(super) fn check_places(
 ) -> Result<(), Fault> {
     for place in &api.token_places {
         match place {
-            // One word: in lower case it has no other spelling.
+            // One word: in lower case, it has no other spelling.
             TokenPlace::Authorization => {}
             TokenPlace::Header(name) => check_header(request, name)?,
             TokenPlace::Subprotocol(_) => check_header(request, SUBPROTOCOLS)?,
@@ -98,11 +100,11 @@ fn check_header(request: &Request<'_>, name: &str) -> Result<(), Fault> {
 
 fn check_cookies(request: &Request<'_>, name: &str) -> Result<(), Fault> {
     for value in request.header("cookie") {
-        // What is not UTF-8 is refused where the cookie is read.
+        // A value that isn't UTF-8 is refused where the cookie is read.
         let Ok(text) = std::str::from_utf8(value) else {
             continue;
         };
-        // A proxy may have joined several headers by a comma.
+        // A proxy may have joined several headers with a comma.
         for pair in text.split([';', ',']) {
             let (sent, _) = pair.split_once('=').unwrap_or((pair, ""));
             let trimmed = sent.trim_matches([' ', '\t']);

@@ -1,9 +1,10 @@
-//! What the client has to ask for, all at once, if the user must log in again (RFC 9470).
+//! Everything that the client has to request, all at once, if the user must log in again (RFC
+//! 9470).
 //!
 //! The first test that isn't true gives the reason of a denial. A client that satisfied only that
 //! one would be sent to the provider again and again: for a newer login, for a stronger one, for a
 //! scope. So the challenge names everything that would let the request in, if a login and scopes
-//! can: the logins that the rules mention are tried, the least demanding first.
+//! can. The logins that the rules mention are tried, the least demanding first.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -16,14 +17,15 @@ use super::routed::Rules;
 use crate::model::Condition;
 use crate::reason::Reason;
 
-/// So many classes of logins are tried. More are in no policy that a client could obey: it would
-/// be told all of them in a header.
+/// The maximum number of login classes that are tried. A policy with more is impossible to satisfy
+/// in practice: a client would be told all of them in a header.
 const MAX_CLASSES: usize = 16;
 
-/// The most times since a login that are tried: the combinations with classes are to stay few, too.
+/// The maximum number of login ages that are tried, so that there are few combinations with
+/// classes.
 const MAX_AGES: usize = 16;
 
-/// Completes a challenge that scopes alone can't meet, and says in the hint what to do.
+/// Completes a challenge that scopes alone can't satisfy, and adds to the hint what to do.
 pub(super) fn complete(
     context: &Context<'_>,
     all: &Rules<'_>,
@@ -44,8 +46,8 @@ pub(super) fn complete(
     blame.hint.push_str(&advice(&blame.challenge));
 }
 
-/// What would let the request in; nothing where a new login and scopes can't do it, or the budget
-/// is too small to tell.
+/// Everything that would let the request in; `None` if a new login and scopes can't do it, or the
+/// budget is too small to tell.
 fn all_at_once(
     context: &Context<'_>,
     all: &Rules<'_>,
@@ -64,8 +66,8 @@ fn all_at_once(
         };
         scopes_with(rest, &login, budget).map(|scopes| (age, scopes))
     };
-    // The token's own login first, then the oldest that does. Where another class would do as well
-    // as another age, what the reason complains of is asked for.
+    // Try the token's own login first, then the oldest one that is enough. If both another class
+    // and another age would be enough, the challenge requests the one that the reason is about.
     let ages = || {
         let named = named.ages.iter().rev().copied().take(MAX_AGES);
         iter::once(None).chain(named.map(Some))
@@ -87,8 +89,8 @@ fn all_at_once(
             rest.holds_with(&scopes, &login, budget)
         }
     };
-    // A new login must not be weaker than the one that it replaces: where rules ask for a class,
-    // those that do are named, whatever the token's own is.
+    // A new login must not be weaker than the one it replaces. If rules require a class, the
+    // accepted ones are named, whatever the token's own is.
     let mut acr_values = Vec::new();
     if !does(Fact::Absent)? {
         for class in &named.classes {
@@ -104,13 +106,13 @@ fn all_at_once(
     })
 }
 
-/// The least scopes with which the rules hold after a login, none where those of the token will do;
-/// `None` where no scopes can do it.
+/// The smallest set of scopes with which the rules are true after a login; empty if the token's own
+/// are enough, and `None` if no scopes are.
 fn scopes_with<'a>(rest: &Rest<'a>, login: &Login, budget: &Budget) -> Option<Vec<&'a str>> {
     if rest.holds_after(login, budget)? {
         return Some(Vec::new());
     }
-    // Most logins are out before each set of scopes is tried.
+    // Most logins are ruled out before any set of scopes is tried.
     if !rest.holds_with_all(login, budget)? {
         return None;
     }
@@ -121,7 +123,7 @@ fn text(class: &str) -> Fact {
     Fact::Text(class.to_owned())
 }
 
-/// What conditions name that a client can ask for, in the order of the policy.
+/// The logins that conditions name, in the order of the policy.
 #[derive(Default)]
 struct Named<'a> {
     ages: BTreeSet<u64>,

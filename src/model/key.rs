@@ -1,8 +1,8 @@
-//! Conditions as keys: those that say the same in the same words have one key, in whatever order
-//! they say it and wherever they stand.
+//! Conditions as keys: conditions with the same meaning in the same words have the same key,
+//! whatever their order and place.
 //!
-//! Equal keys mean equal conditions; different keys mean nothing. A test is its own key: what it
-//! holds is compared and hashed field by field, with every reference replaced by what it refers to.
+//! Equal keys mean equal conditions. Different keys prove nothing. A test is its own key: its
+//! fields are compared and hashed one by one, with every reference replaced by what it refers to.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,24 +14,23 @@ use super::{ClaimId, IssuerId};
 use crate::settings::PathParameter;
 use crate::source::Span;
 
-/// A condition, as a number that equal ones share. It says nothing about their order, which is that
-/// in which they were asked for.
+/// A condition, as a number that equal ones share. Numbers are in the order of their first use,
+/// which has no other meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(usize);
 
-/// What the names of a policy stand for, wherever conditions of several policies are compared.
+/// The meaning of a policy's names, for comparisons across policies.
 pub trait Names {
-    /// The number that a claim shares with those that are read from the same places as the same
+    /// The number of a claim, shared with claims that are read from the same places as the same
     /// type.
     fn claim(&self, claim: ClaimId) -> ClaimId;
-    /// The number that an issuer shares with those that sign as the same.
+    /// The number of an issuer, shared with issuers that sign as the same.
     fn issuer(&self, issuer: IssuerId) -> IssuerId;
-    /// A number for where the policy finds what a test reads, if the policy says that and the test
-    /// doesn't.
+    /// A number for the place of a test's input, if the policy determines it and not the test.
     fn found(&self, input: Input<'_>) -> Option<usize>;
 }
 
-/// The names of one policy, among each other.
+/// The names of one policy, compared with each other.
 #[derive(Debug, Clone, Copy)]
 pub struct Own;
 
@@ -53,7 +52,7 @@ impl Names for Own {
 #[derive(Debug, Default)]
 pub struct Keys {
     known: RefCell<HashMap<Node, Key>>,
-    /// Where parameters of paths are: a parameter is that, whatever it is called.
+    /// The places of path parameters: a parameter is identified by its place, not by its name.
     parameters: RefCell<HashMap<Option<[usize; 3]>, usize>>,
     sets: Sets,
 }
@@ -64,9 +63,9 @@ enum Node {
     And(Vec<Key>),
     Or(Vec<Key>),
     Not(Key),
-    /// A test, and where what it reads is found.
+    /// A test, and the places of its inputs.
     Atom(Atom, Vec<Option<usize>>),
-    /// As written, with whether a `let` stands for it.
+    /// A condition in its written order, and whether a `let` stands for it.
     Written(Word, Vec<Key>, bool),
 }
 
@@ -78,7 +77,7 @@ enum Word {
 }
 
 impl Keys {
-    /// The keys of what a condition joins by `and`.
+    /// The keys of the operands of a condition's `and`.
     pub fn conjuncts(
         &self,
         condition: &Condition,
@@ -95,7 +94,7 @@ impl Keys {
     fn of(&self, condition: &Condition, parameters: &[PathParameter], names: &impl Names) -> Key {
         let parts = |parts: &[Condition]| {
             let parts = parts.iter().map(|part| self.of(part, parameters, names));
-            // Neither their order nor how often one is said makes a difference.
+            // Neither their order nor repetitions make a difference.
             let parts: BTreeSet<Key> = parts.collect();
             parts.into_iter().collect()
         };
@@ -107,8 +106,8 @@ impl Keys {
         })
     }
 
-    /// The key of a condition with its parts in the order in which they are written, and with what
-    /// `let`s stand for told from what stands in it.
+    /// The key of a condition with its operands in their written order. A `let` and its expanded
+    /// condition have different keys.
     pub fn written(&self, condition: &Condition, parameters: &[PathParameter]) -> Key {
         self.written_in(condition, parameters, condition.span)
     }
@@ -160,7 +159,7 @@ impl Keys {
     }
 }
 
-/// Replaces references by what they refer to.
+/// Replaces references with what they refer to.
 struct Resolver<'k, N> {
     keys: &'k Keys,
     parameters: &'k [PathParameter],
@@ -260,15 +259,14 @@ impl<N: Names> Resolver<'_, N> {
     }
 }
 
-/// One set, without a name, for all that are equal: large ones are then compared member by member
-/// only once.
+/// One unnamed set for all equal ones, so that large sets are compared member by member only once.
 #[derive(Debug, Default)]
 struct Sets {
     by_place: RefCell<ByPlace>,
     all: RefCell<HashSet<Arc<StringSet>>>,
 }
 
-/// Sets by where their members are in memory, with these, so that nothing else comes to their place.
+/// Sets by the address of their members. Keeps the members alive, so that the address isn't reused.
 type ByPlace = HashMap<*const Vec<String>, (Members, Arc<StringSet>)>;
 
 impl Sets {

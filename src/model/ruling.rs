@@ -1,33 +1,32 @@
-//! Which of the rules that match answer, and what they ask for together.
+//! Determines which of the matching rules apply, and what they require together.
 //!
-//! The engine asks for one request, the analysis and the OpenAPI comparison for all requests of a
-//! pattern. What it means for several rules to match is said here alone, so that none of them can
-//! tell another story than the one that decides.
+//! The engine uses this for one request, the analysis and the OpenAPI comparison for all requests
+//! of a pattern. The meaning of several matching rules is defined only here, so the three can't
+//! disagree.
 
 use smallvec::SmallVec;
 
 use super::{Access, Guard, Route};
 use crate::settings::{ApiId, Demand};
 
-/// What the routes that match say together.
+/// The combined rules of the routes that match.
 #[derive(Debug)]
 pub struct Ruling<'m> {
-    /// The API that is asked: the checker lets no routes of two APIs cross.
+    /// The API. The checker doesn't allow routes of two APIs to cross.
     pub api: ApiId,
-    /// The most specific routes, which answer; more than one only where they cross.
+    /// The most specific routes, which apply; more than one only if they cross.
     pub routes: SmallVec<[(ApiId, &'m Route); 2]>,
-    /// What is needed of the token for all of them.
+    /// The requirement for a token, for all of them.
     pub demand: Demand,
-    /// A route that denies. It denies whatever a more specific one says.
+    /// A route that denies, even if a more specific one wouldn't.
     pub denied: Option<(ApiId, &'m Route)>,
 }
 
 impl<'m> Ruling<'m> {
-    /// That of the routes that match; `None` if there is none.
+    /// The ruling of the routes that match; `None` if there are none.
     pub fn of(matching: &[(ApiId, &'m Route)]) -> Option<Ruling<'m>> {
-        // Only the most specific routes answer. Of routes that overlap without one containing the
-        // other, all answer together. Most requests match one route, which need not be compared with
-        // itself.
+        // Only the most specific routes apply. Of routes that overlap without one containing the
+        // other, all apply. Most requests match one route, which needn't be compared with itself.
         let alone = matching.len() == 1;
         let is_best = |route: &Route| {
             !matching
@@ -42,22 +41,23 @@ impl<'m> Ruling<'m> {
         let (api, _) = *routes.first()?;
         Some(Ruling {
             api,
-            // Routes that answer together must all hold, so the strictest demand counts.
+            // Routes that apply together must all be satisfied, so the strictest requirement
+            // counts.
             demand: routes.iter().map(|(_, route)| route.demand()).max()?,
-            // Not only the routes that answer: `denied` is final, so a broader route denies too.
+            // Not only the routes that apply: `denied` is final, so a broader route denies too.
             denied: matching.iter().find(|(_, route)| route.denies()).copied(),
             routes,
         })
     }
 
-    /// Whether a guard that matches too tightens what these routes answer.
+    /// Whether a guard that also matches applies to requests of these routes.
     pub fn is_tightened_by(&self, guard: &Guard) -> bool {
         self.routes.iter().any(|(api, _)| *api == guard.api) && !guard.spares(self.demand)
     }
 }
 
 impl Access {
-    /// What is needed of the token. What is denied is as strict as can be.
+    /// The requirement for a token. A denied route counts as the strictest.
     pub fn demand(&self) -> Demand {
         match self {
             Access::Permitted { demand, .. } => *demand,
@@ -65,19 +65,19 @@ impl Access {
         }
     }
 
-    /// Whether no token is looked at.
+    /// Whether no token is read.
     pub fn is_public(&self) -> bool {
         self.demand() == Demand::None
     }
 }
 
 impl Route {
-    /// What is needed of the token.
+    /// The requirement for a token.
     pub fn demand(&self) -> Demand {
         self.access.demand()
     }
 
-    /// Whether nothing passes.
+    /// Whether every request is denied.
     pub fn denies(&self) -> bool {
         match self.access {
             Access::Denied => true,
@@ -92,12 +92,12 @@ impl Route {
 }
 
 impl Guard {
-    /// Whether nothing passes of what it matches.
+    /// Whether it denies every request that it matches.
     pub fn denies(&self) -> bool {
         self.condition.is_none()
     }
 
-    /// Whether it leaves alone what routes with this demand answer (`except public`).
+    /// Whether it skips routes with this demand (`except public`).
     pub fn spares(&self, demand: Demand) -> bool {
         self.except_public && demand == Demand::None
     }

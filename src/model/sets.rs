@@ -1,4 +1,4 @@
-//! The lists and sets that conditions compare with.
+//! The lists and sets in conditions.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::value::Numbers;
 pub enum Values {
     /// Strings.
     Strings(Arc<StringSet>),
-    /// Numbers, or times as NumericDates; sorted, each once.
+    /// Numbers, or times as NumericDates; sorted, without duplicates.
     Numbers(Numbers),
     /// Booleans.
     Booleans(Vec<bool>),
@@ -35,16 +35,16 @@ impl Values {
     }
 }
 
-/// Strings, sorted, each once.
+/// Strings, sorted, without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct StringSet {
-    /// The name of the `set` that they come from, if any.
+    /// The name of the `set` that has them, if any.
     pub name: Option<String>,
     members: Members,
 }
 
-/// Strings, sorted, each once, in memory once for all sets that have the same source: a file of a
-/// million lines may stand behind many of them.
+/// Sorted strings without duplicates, which all sets with the same source share in memory. A file
+/// of a million lines may be used by many sets.
 #[derive(Debug, Clone, Default)]
 pub struct Members(Arc<Vec<String>>);
 
@@ -56,8 +56,8 @@ impl PartialEq for Members {
 
 impl Eq for Members {}
 
-/// About how many members of a set are hashed. Many rules may read a set of a million, and sets
-/// that differ hardly ever agree in so many members and in their number.
+/// The maximum number of members that are hashed. Many rules may read a set of a million, and
+/// different sets hardly ever agree in this many members and in their length.
 const MAX_HASHED_MEMBERS: usize = 64;
 
 impl Hash for Members {
@@ -78,7 +78,7 @@ impl Members {
         Members(Arc::new(members))
     }
 
-    /// Where they are in memory: equal only for clones of one.
+    /// Their address in memory, which only clones share.
     pub fn place(&self) -> *const Vec<String> {
         Arc::as_ptr(&self.0)
     }
@@ -90,24 +90,24 @@ impl StringSet {
         StringSet::of(name, Members::new(members))
     }
 
-    /// The set of members that other sets may share.
+    /// A set with members that other sets may share.
     pub fn of(name: Option<String>, members: Members) -> StringSet {
         StringSet { name, members }
     }
 
-    /// Its members, to be shared.
+    /// Its members, for sharing.
     pub fn shared(&self) -> &Members {
         &self.members
     }
 
-    /// Whether it is one of them.
+    /// Whether it contains this text.
     pub fn contains(&self, text: &str) -> bool {
         self.members()
             .binary_search_by(|member| member.as_str().cmp(text))
             .is_ok()
     }
 
-    /// Those in it, sorted.
+    /// Its members, sorted.
     pub fn members(&self) -> &[String] {
         &self.members.0
     }

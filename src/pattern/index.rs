@@ -1,7 +1,7 @@
 //! An index over path patterns: which of them contain, overlap or match a path.
 //!
-//! A policy may have 100,000 routes, so no two are compared that the index can tell apart: a
-//! tree of segments, walked along all branches that fit.
+//! A policy may have 100,000 routes, so patterns aren't compared in pairs. The index is a tree of
+//! segments, and a search follows all branches that fit.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -9,24 +9,24 @@ use std::rc::Rc;
 
 use super::{PathPattern, SegmentPattern};
 
-/// How much may still be looked at, over all indexes of a policy.
+/// The remaining search steps, over all indexes of a policy.
 #[derive(Debug)]
 pub struct Budget(Cell<usize>);
 
 impl Budget {
-    /// So many steps.
+    /// A budget of this many steps.
     pub fn new(steps: usize) -> Budget {
         Budget(Cell::new(steps))
     }
 
-    /// Takes some steps; false where there are none left.
+    /// Takes some steps; false if there aren't enough.
     pub fn take(&self, steps: usize) -> bool {
         let left = self.0.get();
         self.0.set(left.saturating_sub(steps));
         left >= steps
     }
 
-    /// Whether it was not enough: what was found is then not all.
+    /// Whether the budget was exhausted. Then results are incomplete.
     pub fn is_exhausted(&self) -> bool {
         self.0.get() == 0
     }
@@ -35,10 +35,10 @@ impl Budget {
 /// Path patterns by their segments, each with a number.
 #[derive(Debug)]
 pub struct Index {
-    /// The literals of all patterns, sorted: a literal's number is its place here, so that the
-    /// tree compares numbers, and those with one prefix are neighbours.
+    /// The literals of all patterns, sorted. A literal's number is its index here, so the tree
+    /// compares numbers, and literals with one prefix are neighbours.
     literals: Vec<Rc<str>>,
-    /// Their numbers, to be looked up.
+    /// The numbers of literals, for look-ups.
     numbers: HashMap<Rc<str>, usize>,
     nodes: Vec<Node>,
     depth: usize,
@@ -51,21 +51,21 @@ struct Node {
     any: Option<usize>,
     /// Patterns that end here.
     ending: Vec<usize>,
-    /// Patterns that go on from here with `/**`.
+    /// Patterns that continue from here with `/**`.
     rest: Vec<usize>,
 }
 
-/// A segment that is looked for.
+/// A segment to look for.
 struct Wanted<'p> {
     pattern: &'p SegmentPattern,
-    /// Its number, where it is a literal that some pattern has.
+    /// Its number, if it is a literal in some pattern.
     literal: Option<usize>,
 }
 
 impl Index {
-    /// The index of these patterns, numbered in their order.
+    /// An index of these patterns, numbered in their order.
     pub fn of<'p>(patterns: impl Iterator<Item = &'p PathPattern> + Clone) -> Index {
-        // Each once, and only then sorted: most routes share their first segments.
+        // Without duplicates, and only then sorted: most routes share their first segments.
         let mut numbers: HashMap<Rc<str>, usize> = HashMap::new();
         for segment in patterns.clone().flat_map(|pattern| &pattern.segments) {
             if let SegmentPattern::Literal(literal) = segment
@@ -141,12 +141,12 @@ impl Index {
         self.depth = self.depth.max(pattern.segments.len());
     }
 
-    /// The most segments of a pattern.
+    /// The maximum number of segments in a pattern.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Those that contain a pattern, itself included.
+    /// The patterns that contain this one, including itself.
     pub fn containing(&self, pattern: &PathPattern, budget: &Budget) -> Vec<usize> {
         let mut found = Vec::new();
         let segments = self.wanted(&pattern.segments);
@@ -196,7 +196,7 @@ impl Index {
         }
     }
 
-    /// Those that some path is in which is also in a pattern, itself included.
+    /// The patterns that overlap this one, including itself.
     pub fn overlapping(&self, pattern: &PathPattern, budget: &Budget) -> Vec<usize> {
         let mut found = Vec::new();
         let segments = self.wanted(&pattern.segments);
@@ -243,8 +243,8 @@ impl Index {
                 }
             }
             SegmentPattern::Mixed { prefix, .. } => {
-                // Literals are numbered in sorted order, so those with one prefix are a range and
-                // the rest isn't looked at.
+                // Literals are numbered in sorted order, so those with one prefix are a range, and
+                // the others are skipped.
                 for (literal, child) in node.literals.range(self.beginning_with(prefix)) {
                     let fits = self
                         .literals
@@ -273,7 +273,7 @@ impl Index {
         }
     }
 
-    /// The numbers of the literals that begin so.
+    /// The numbers of the literals with this prefix.
     fn beginning_with(&self, prefix: &str) -> std::ops::Range<usize> {
         let start = self.literals.partition_point(|literal| **literal < *prefix);
         let end = self
@@ -282,7 +282,7 @@ impl Index {
         start..end
     }
 
-    /// Those that a path is in, each segment of which is written as a literal.
+    /// The patterns that match a path, given as literal segments.
     pub fn matching(&self, path: &[SegmentPattern], budget: &Budget) -> Vec<usize> {
         let mut found = Vec::new();
         self.containing_from(0, &self.wanted(path), false, budget, &mut found);
@@ -294,7 +294,7 @@ impl Index {
 mod tests {
     use super::*;
 
-    /// Patterns over a small alphabet, so that they meet often.
+    /// Patterns over a small alphabet, so that they often overlap.
     fn patterns() -> Vec<PathPattern> {
         let segments = [
             SegmentPattern::Literal("a".into()),

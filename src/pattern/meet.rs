@@ -1,12 +1,12 @@
-//! What two path patterns have in common, as patterns.
+//! The intersection of two path patterns, as patterns.
 
 use super::{PathPattern, SegmentPattern};
 
-/// The most ways in which two patterns can meet that are told apart. More need several segments
-/// that each take a prefix from one pattern and a suffix from the other.
+/// The maximum number of patterns in an intersection. More need several segments that each combine
+/// a prefix of one pattern with a suffix of the other.
 pub const MAX_MEETINGS: usize = 64;
 
-/// The patterns that together are exactly the paths in both.
+/// Patterns that together match exactly the paths that both match.
 pub fn meet(a: &PathPattern, b: &PathPattern) -> Vec<PathPattern> {
     if a.common(b).is_none() {
         return Vec::new();
@@ -31,7 +31,8 @@ pub fn meet(a: &PathPattern, b: &PathPattern) -> Vec<PathPattern> {
                     longer
                 })
             })
-            // The caller gives up at this many, so what is cut off here is never taken for all.
+            // The caller gives up at this number, so a truncated list is never taken for a complete
+            // one.
             .take(MAX_MEETINGS)
             .collect();
     }
@@ -67,8 +68,8 @@ fn meet_segments(a: &SegmentPattern, b: &SegmentPattern) -> Vec<SegmentPattern> 
     };
     let prefix = longer(a_prefix, b_prefix);
     let suffix = longer(a_suffix, b_suffix);
-    // `v{x}` and `{y}.csv` meet in `v{z}.csv`, and in `v.csv`: the prefix of one and the suffix of
-    // the other may touch, or share characters.
+    // The intersection of `v{x}` and `{y}.csv` is `v{z}.csv` and `v.csv`: the prefix of one and the
+    // suffix of the other may touch, or share characters.
     let touching: Vec<SegmentPattern> = (0..=prefix.len().min(suffix.len()))
         .filter_map(|shared| {
             let (kept, tail) = prefix.split_at_checked(prefix.len() - shared)?;

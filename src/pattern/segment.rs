@@ -1,16 +1,16 @@
-//! What a segment of a path, decoded, must not be.
+//! Texts that a decoded path segment must not be.
 //!
-//! Windows drops dots and blanks at the end of a name, and whatever normalises Unicode (databases,
-//! macOS, web frameworks) makes `.`, `/` or `%` of characters that only look like them. A segment
-//! that one program reads as it stands and another one as something else is refused in requests,
-//! and cannot be written in a policy.
+//! Windows drops dots and blanks at the end of a name, and Unicode normalisation (in databases,
+//! macOS, web frameworks) turns characters that look like `.`, `/` or `%` into these. A segment
+//! that programs could read in different ways is refused in requests, and can't be written in a
+//! policy.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// What makes a part of a path between two slashes, decoded, ambiguous; `None` where nothing does.
+/// Why a decoded part of a path between two slashes is ambiguous; `None` if it isn't.
 ///
-/// Characters that are never taken as they stand (`\`, `;`, `#`, `?`, `%`, controls) are the
-/// caller's, since it knows whether they were escaped.
+/// The caller handles characters that are never taken literally (`\`, `;`, `#`, `?`, `%`,
+/// controls), since it knows whether they were escaped.
 pub fn unclear(part: &str) -> Option<&'static str> {
     let in_ascii = unclear_as_it_stands(part);
     if in_ascii.is_some() || part.is_ascii() {
@@ -94,7 +94,7 @@ mod tests {
             "a b",
             "v1.2",
             "caf\u{e9}",
-            // Not in NFC, which changes no character that counts.
+            // Not in NFC, which changes no relevant character.
             "cafe\u{301}",
             "\u{ff41}\u{ff42}",
             "\u{2460}",

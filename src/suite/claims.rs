@@ -1,4 +1,4 @@
-//! The claims set of a test's token: a valid one, with what the test says of it.
+//! The claims set of a test's token: a valid one, changed as the test says.
 
 use serde_json::{Map, Value, json};
 
@@ -6,26 +6,26 @@ use crate::engine::{Api, Issuer, Policy};
 use crate::model::{TestClaimPlace, TestToken, TestValue};
 use crate::settings::{Audience, IssuerUrl};
 
-/// How long a test's token lasts unless the test says so: longer than any leeway, shorter than
-/// what would make an age look odd.
+/// The lifetime of a test's token, unless the test gives one: longer than any leeway, and short
+/// enough for plausible ages.
 const LIFETIME: f64 = 3600.0;
 
-/// The tenant of a token whose issuer has one in its URL, where the test names none.
+/// The tenant of a token, if its issuer has one in its URL and the test names none.
 const TENANT: &str = "tenant-1";
 
-/// The largest integer that every reader of JSON takes for the same (RFC 8259, section 6).
+/// The largest integer that every JSON implementation represents exactly (RFC 8259, section 6).
 const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// A token as a test means it.
+/// A token of a test.
 pub(super) struct Token {
     /// The claims set.
     pub claims: Value,
-    /// The header's `typ`, where the test gives one.
+    /// The header's `typ`, if the test gives one.
     pub typ: Option<String>,
 }
 
-/// Makes the token of a test for a request to `api` at `now`; `None` where the policy has no such
-/// issuer, which the checker does not let pass.
+/// Makes the token of a test for a request to `api` at `now`; `None` if the policy has no such
+/// issuer, which the checker prevents.
 pub(super) fn token(policy: &Policy, api: &Api, token: &TestToken, now: f64) -> Option<Token> {
     let issuer = policy.issuer(token.issuer)?;
     // NumericDates may have fractions (RFC 7519, section 2), but nobody expects them.
@@ -50,7 +50,7 @@ pub(super) fn token(policy: &Policy, api: &Api, token: &TestToken, now: f64) -> 
     })
 }
 
-/// Adds what a valid token has and the test does not say.
+/// Adds the claims of a valid token that the test doesn't give.
 fn fill(set: &mut Map<String, Value>, api: &Api, issuer: &Issuer, now: f64) {
     for (name, at) in [("iat", now), ("exp", now + LIFETIME)] {
         if !set.contains_key(name) {
@@ -65,7 +65,7 @@ fn fill(set: &mut Map<String, Value>, api: &Api, issuer: &Issuer, now: f64) {
     audiences.dedup();
     let aud = vec!["aud".to_owned()];
     let place = issuer.audience_from.as_ref().unwrap_or(&aud);
-    // A token with an `aud` is for that alone, wherever its issuer puts audiences otherwise.
+    // A token with `aud` has no other audience, wherever its issuer usually has it.
     if !set.contains_key("aud") && get(set, place).is_none() {
         match audiences.as_slice() {
             [] => {}
@@ -98,7 +98,7 @@ fn get<'v>(set: &'v Map<String, Value>, path: &[String]) -> Option<&'v Value> {
         .try_fold(set.get(first)?, |value, name| value.get(name))
 }
 
-/// Puts a value at a path. The checker lets no two claims of a test be in each other's way.
+/// Sets the value at a path. The checker makes sure that no two claims of a test conflict.
 fn put(set: &mut Map<String, Value>, path: &[String], value: Value) {
     let Some((first, rest)) = path.split_first() else {
         return;
@@ -143,7 +143,7 @@ fn plain(value: &TestValue, now: f64) -> Value {
     }
 }
 
-/// A number as a provider writes it: a whole one without a fraction.
+/// A number as providers write it: an integer has no fraction.
 fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() <= MAX_INTEGER {
         #[expect(

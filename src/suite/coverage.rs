@@ -1,9 +1,8 @@
-//! Coverage: which rules the tests have reached with an allow and with a denial, and which values
-//! each test of a condition took.
+//! Coverage: which rules the tests have seen allow and deny, and which values of each condition's
+//! tests they have seen.
 //!
-//! Only what is possible counts: a `public` route that nothing guards denies nobody, and whether a
-//! claim is `present` is never false. A `let` stands in the source once, and so do its tests here,
-//! however often it is used.
+//! Only possible outcomes count: a `public` route without a guard denies nobody, and `present` is
+//! never false. A `let` and its tests count once, however often it is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,31 +14,32 @@ use crate::pattern::MethodSet;
 use crate::settings::{ApiId, Demand};
 use crate::source::{Place, Span, one_line};
 
-/// What the tests have seen of a policy.
+/// The coverage of a policy.
 #[derive(Debug, Clone)]
 pub struct Coverage {
-    /// Routes, then guards and conditions of blocks, then the tests of conditions, each by place.
+    /// Routes, then guards and conditions of blocks, then tests of conditions, each sorted by
+    /// place.
     pub items: Vec<Item>,
 }
 
-/// A part of a policy that has outcomes.
+/// A part of a policy with outcomes.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// What it is called: the route's name, the guard's, or the test as it is written.
+    /// Its name: that of the route or guard, or the text of the test.
     pub name: String,
     /// The API of a route or guard.
     pub api: Option<String>,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// The outcomes that it can have.
+    /// Its possible outcomes.
     pub outcomes: Vec<Seen>,
 }
 
-/// What has outcomes.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A route.
@@ -50,32 +50,32 @@ pub enum Kind {
     Condition,
 }
 
-/// An outcome, and how often it came.
+/// An outcome, with the number of times it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// What it is.
+    /// The outcome.
     pub outcome: Outcome,
-    /// How many requests of tests had it.
+    /// The number of test requests with this outcome.
     pub times: usize,
 }
 
-/// What can come of a rule or of a test.
+/// An outcome of a rule or of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// A route let a request through, or a guard's condition held.
+    /// A route allowed a request, or a guard's condition was true.
     Allowed,
-    /// A request was denied that a route answered, or that a guard's condition kept out.
+    /// A request to a route was denied, or a guard's condition wasn't true.
     Denied,
-    /// A test held.
+    /// A test was true.
     True,
-    /// A test did not hold.
+    /// A test was false.
     False,
-    /// What a test asks about was missing.
+    /// A test's value was missing.
     Missing,
 }
 
 impl Outcome {
-    /// The outcome as reports have it.
+    /// The word for it in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Allowed => "allowed",
@@ -96,7 +96,7 @@ impl Outcome {
 }
 
 impl Item {
-    /// How often an outcome came; `None` where it can't come.
+    /// How often an outcome was seen; `None` if it is impossible.
     pub fn times(&self, outcome: Outcome) -> Option<usize> {
         self.outcomes
             .iter()
@@ -104,12 +104,12 @@ impl Item {
             .map(|seen| seen.times)
     }
 
-    /// How many requests came by.
+    /// The number of requests that reached the item.
     pub fn reached(&self) -> usize {
         self.outcomes.iter().map(|seen| seen.times).sum()
     }
 
-    /// The outcomes that can come and never did.
+    /// The possible outcomes that were never seen.
     pub fn unseen(&self) -> impl Iterator<Item = Outcome> {
         self.outcomes
             .iter()
@@ -119,7 +119,8 @@ impl Item {
 }
 
 impl Coverage {
-    /// Of how many outcomes, of one kind or of all, how many came.
+    /// The number of outcomes that were seen, and the number of possible ones, of one kind or of
+    /// all.
     pub fn count(&self, kind: Option<Kind>) -> (usize, usize) {
         let outcomes = || {
             self.items
@@ -132,17 +133,17 @@ impl Coverage {
     }
 }
 
-/// What identifies an item: in the order in which reports have them.
+/// The key of an item. Keys are in the order of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     /// A line with several methods is one route for each.
     Route(Span, MethodSet),
-    /// A guard may be one of several APIs.
+    /// A guard of several APIs is one item for each.
     Guard(Span, ApiId),
     Atom(Span),
 }
 
-/// Runs the tests, and says what they have seen.
+/// Runs the tests and records what they have seen.
 pub fn coverage(policy: &Policy, options: &Options<'_>) -> Coverage {
     let mut items = items(policy);
     let tests = options.tests(policy);
@@ -168,11 +169,11 @@ pub fn coverage(policy: &Policy, options: &Options<'_>) -> Coverage {
     }
 }
 
-/// What one request has seen.
+/// Records what one request has seen.
 fn observe(judged: &Judged<'_>, allowed: bool, seen: &mut Vec<(Key, Outcome)>) {
     let observed = judged.observe();
     if observed.preflight {
-        // It passes by the API's `cors`, whatever the route asks for.
+        // It passes because of the API's `cors`, whatever the route requires.
         return;
     }
     let verdict = |allowed| {
@@ -190,7 +191,7 @@ fn observe(judged: &Judged<'_>, allowed: bool, seen: &mut Vec<(Key, Outcome)>) {
         seen.push((key, verdict(*value == Some(true))));
     }
     if let (Some(span), Some(api)) = (observed.denied, observed.api) {
-        // Where it is no guard, no item has this key, and the route has been counted.
+        // If it isn't a guard, no item has this key, and the route was counted already.
         seen.push((Key::Guard(span, api), Outcome::Denied));
     }
     for (span, value) in observed.atoms {
@@ -198,7 +199,7 @@ fn observe(judged: &Judged<'_>, allowed: bool, seen: &mut Vec<(Key, Outcome)>) {
     }
 }
 
-/// All that has outcomes, none of them seen yet.
+/// All items, none of whose outcomes has been seen yet.
 fn items(policy: &Policy) -> BTreeMap<Key, Item> {
     let model = policy.model();
     let mut items = BTreeMap::new();
@@ -270,7 +271,7 @@ fn items(policy: &Policy) -> BTreeMap<Key, Item> {
     items
 }
 
-/// What can come of a route.
+/// The possible outcomes of a route.
 fn of_route(route: &Route, api: ApiId, model: &Model) -> &'static [Outcome] {
     let Access::Permitted { demand, condition } = &route.access else {
         return &[Outcome::Denied];
@@ -304,7 +305,7 @@ fn of_atoms(condition: &Condition, atoms: &mut BTreeMap<Span, BTreeSet<Outcome>>
     }
 }
 
-/// Whether a test can fail: not where it asks whether something is there, which is true or missing.
+/// Whether a test can be false. `present` can't: it is true or missing.
 fn can_be_false(atom: &Atom) -> bool {
     match atom {
         Atom::Claim(_, test) => *test != ClaimTest::Present,
@@ -320,9 +321,8 @@ fn can_be_false(atom: &Atom) -> bool {
     }
 }
 
-/// Whether a test can come to nothing: not where it asks about the path, the host or the method,
-/// which every request has that comes so far, unless it compares them with a claim; nor for who
-/// signed the token.
+/// Whether a test can be missing. Tests of the path, the host or the method can't, unless they
+/// compare with a claim, since every request that gets here has these. `token from` can't either.
 fn can_be_missing(atom: &Atom) -> bool {
     match atom {
         Atom::Method(_) | Atom::TokenFrom(_) => false,

@@ -1,4 +1,4 @@
-//! One request of a test, decided.
+//! Decides about one request of a test.
 
 use super::claims;
 use crate::engine::{Api, Decision, Fault, Policy, Request};
@@ -8,9 +8,10 @@ use crate::model::{Expectation, Test, TestToken};
 use crate::reason::Reason;
 use crate::token::{self, Verified};
 
-/// Decides what an expectation asks, and hands on the decision with what it was made from.
+/// Decides about the request of an expectation, and passes the decision on, with the judgement
+/// behind it.
 ///
-/// `now` is the time where the expectation names none.
+/// `now` is the time if the expectation names none.
 pub(super) fn decide<T>(
     policy: &Policy,
     test: &Test,
@@ -23,7 +24,7 @@ pub(super) fn decide<T>(
     let request = request(wanted, &headers, now);
     let judged = match wanted.token.and_then(|at| test.tokens.get(at)) {
         Some(token) => judge::assumed(policy, &request, |api| assume(policy, api, token, now)),
-        // Nothing is fetched for a test. None of its requests comes twice, so a proof is new.
+        // Tests fetch nothing. None of their requests is sent twice, so a proof is always new.
         None => judge::begin(policy, &request, Client::default()).by(&KeyFiles(policy), |_| Ok(())),
     };
     let decision = judged.decide();
@@ -39,7 +40,7 @@ pub(super) fn headers(wanted: &Expectation) -> Vec<(&str, &[u8])> {
         .collect()
 }
 
-/// The request of an expectation, as an adapter would hand it over.
+/// The request of an expectation, as an adapter would pass it on.
 pub(super) fn request<'r>(
     wanted: &'r Expectation,
     headers: &'r [(&'r str, &'r [u8])],
@@ -57,7 +58,7 @@ pub(super) fn request<'r>(
     }
 }
 
-/// A test's token, taken without a signature.
+/// A test's token, assumed without a signature.
 fn assume(policy: &Policy, api: &Api, token: &TestToken, now: f64) -> Result<Verified, Fault> {
     let malformed = |hint: String| Fault::new(Reason::TokenMalformed, hint);
     let token = claims::token(policy, api, token, now)

@@ -1,8 +1,8 @@
-//! The policy's own tests: run, and asked how much of the policy they hold down.
+//! The policy's own tests: runs them, and measures how much of the policy they check.
 //!
-//! A test's request goes the way that every request goes: `route`, the token, `decide`. Only where
-//! the token comes from differs: its claims are written in the test, and taken without a signature
-//! as `why --claims` takes them. The caller says what time it is and how many threads to use.
+//! A test's request takes the same steps as every request: `route`, the token, `decide`. Only the
+//! source of the token differs: its claims are written in the test, and its signature isn't
+//! checked, as with `why --claims`. The caller gives the time and the number of threads.
 
 mod claims;
 mod coverage;

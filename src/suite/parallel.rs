@@ -5,11 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// How many things a worker takes at a time: few enough that all end together, enough that taking
-/// them costs nothing.
+/// How many items a worker takes at a time: few enough that all workers end together, and enough
+/// that taking them costs nothing.
 const BATCH: usize = 16;
 
-/// What `work` makes of each item, in the order of the items.
+/// The result of `work` for each item, in the order of the items.
 pub(super) fn map<T: Sync, R: Send>(
     items: &[T],
     workers: NonZeroUsize,
@@ -24,7 +24,7 @@ pub(super) fn map<T: Sync, R: Send>(
                 return;
             };
             let results: Vec<R> = rest.iter().take(BATCH).map(&work).collect();
-            // A lock is poisoned by a panic alone, which ends the scope below as well.
+            // Only a panic poisons a lock, and it also ends the scope below.
             if let Ok(mut done) = done.lock() {
                 done.push((from, results));
             }
@@ -33,7 +33,7 @@ pub(super) fn map<T: Sync, R: Send>(
     let batches = items.len().div_ceil(BATCH);
     thread::scope(|scope| {
         for _ in 1..workers.get().min(batches) {
-            // Where the system grants no thread, the others do its share.
+            // If the system can't create a thread, the others do its share.
             let _ = thread::Builder::new().spawn_scoped(scope, keep_working);
         }
         keep_working();

@@ -1,4 +1,4 @@
-//! Runs the tests: what was expected, what happened, and why.
+//! Runs the tests and reports the expected and the actual decisions.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -9,19 +9,19 @@ use crate::engine::{Decision, Policy};
 use crate::model::{Expectation, Outcome, Test};
 use crate::source::{Place, Span, one_line};
 
-/// How to run tests.
+/// Options for a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options<'o> {
-    /// When requests take place that name no time, as a NumericDate.
+    /// The time of requests that name none, as a NumericDate.
     pub now: f64,
-    /// A part of the names of the tests that are wanted; all of them where it is `None`.
+    /// A part of the names of the tests to run; `None` runs all.
     pub filter: Option<&'o str>,
-    /// How many threads work at once.
+    /// The number of threads.
     pub workers: NonZeroUsize,
 }
 
 impl Options<'_> {
-    /// The tests that are wanted, in the order of the source.
+    /// The tests to run, in the order of the source.
     pub(super) fn tests<'p>(&self, policy: &'p Policy) -> Vec<&'p Test> {
         policy
             .model()
@@ -32,46 +32,46 @@ impl Options<'_> {
     }
 }
 
-/// What running the tests came to, in the order of the source.
+/// The results of all tests, in the order of the source.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The tests.
     pub tests: Vec<Tested>,
 }
 
-/// What running one test came to.
+/// The result of one test.
 #[derive(Debug, Clone)]
 pub struct Tested {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
     /// Its expectations, in order.
     pub expectations: Vec<Expected>,
 }
 
-/// An expectation, and what came.
+/// An expectation and its result.
 #[derive(Debug, Clone)]
 pub struct Expected {
     /// The line.
     pub span: Span,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// The expectation as it was written, on one line.
+    /// The text of the expectation, on one line.
     pub line: String,
     /// The request: method and URL.
     pub request: String,
     /// The name of the token, if there is one.
     pub token: Option<String>,
-    /// What is expected: `allowed`, `denied`, or `denied by CODE`.
+    /// The expected decision: `allowed`, `denied`, or `denied by CODE`.
     pub expected: String,
-    /// What came.
+    /// The actual decision.
     pub found: Found,
-    /// What is wrong about that; `None` where it is what was expected.
+    /// The failure; `None` if the expectation was met.
     pub failure: Option<Failure>,
 }
 
-/// What came of a request.
+/// The actual decision about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Whether it was allowed.
@@ -80,27 +80,27 @@ pub struct Found {
     pub reason: Option<&'static str>,
 }
 
-/// An expectation that was not met.
+/// An expectation that wasn't met.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// What differs: lower case, no full stop.
+    /// The difference, in lower case and without a full stop.
     pub message: String,
     /// The explanation of the decision, as `why --format json` prints it.
     pub explanation: Explanation,
 }
 
 impl Report {
-    /// How many tests there are with an expectation that was not met.
+    /// The number of tests with an expectation that wasn't met.
     pub fn failed_tests(&self) -> usize {
         self.tests.iter().filter(|test| test.failed()).count()
     }
 
-    /// How many expectations there are.
+    /// The number of expectations.
     pub fn expectations(&self) -> usize {
         self.tests.iter().map(|test| test.expectations.len()).sum()
     }
 
-    /// The expectations that were not met, each with its test.
+    /// The expectations that weren't met, each with its test.
     pub fn failures(&self) -> impl Iterator<Item = (&Tested, &Expected, &Failure)> {
         self.tests.iter().flat_map(|test| {
             test.expectations
@@ -111,7 +111,7 @@ impl Report {
 }
 
 impl Tested {
-    /// Whether an expectation was not met.
+    /// Whether an expectation wasn't met.
     pub fn failed(&self) -> bool {
         self.expectations
             .iter()
@@ -141,7 +141,7 @@ fn expect(policy: &Policy, test: &Test, wanted: &Expectation, now: f64) -> Expec
     let (found, failure) = exchange::decide(policy, test, wanted, now, |judged, decision| {
         let failure = difference(&wanted.outcome, decision).map(|message| {
             let trace = judged.explain();
-            // As `why` does: the headers that a client gets, and all that an operator may know.
+            // As in `why`: the headers for the client, and everything that an operator may know.
             let mut explanation = answer::explanation(decision, &trace, Explain::default());
             explanation.hint = decision.operator_hint().map(Cow::into_owned);
             Failure {
@@ -183,7 +183,7 @@ fn request(wanted: &Expectation) -> String {
     format!("{} {host}{}", wanted.method, wanted.target)
 }
 
-/// What differs between what is expected and what was decided, in words.
+/// The difference between the expected and the actual decision, in words.
 pub(super) fn difference(wanted: &Outcome, decision: &Decision<'_>) -> Option<String> {
     match (wanted, decision) {
         (Outcome::Allowed { forwards }, Decision::Allow(permit)) => {

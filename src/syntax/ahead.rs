@@ -1,7 +1,7 @@
-//! What may come next at a position of a text, for completion.
+//! Finds out what may come next at a position of a text, for completion.
 //!
-//! The grammar itself is asked, as after an error: the text up to the position is parsed, and
-//! whatever the grammar would have accepted next is offered.
+//! The grammar itself gives the answer, as for an error: the text up to the position is parsed, and
+//! everything that the grammar would have accepted next is offered.
 
 use super::context::Context;
 use super::explain;
@@ -11,18 +11,18 @@ use super::scan::scan;
 use super::tokens::tokens;
 use crate::source::{FileId, Sources};
 
-/// What the characters before a place are part of.
+/// The lexical context at the end of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lexical {
-    /// A word, be it an empty one.
+    /// A word, perhaps an empty one.
     Word,
-    /// A string that is still open.
+    /// An open string.
     String,
-    /// A comment, a path or an address: nothing of the language.
+    /// A comment, a path or an address, without words of the language.
     Free,
 }
 
-/// A kind of thing that may come.
+/// A kind of thing that may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wanted {
     /// A condition.
@@ -31,9 +31,9 @@ pub enum Wanted {
     Value,
     /// A list, or the name of a set.
     List,
-    /// A name that is declared elsewhere.
+    /// A declared name.
     Name,
-    /// A name of whatever the words before it say.
+    /// A name, whose kind follows from the words before it.
     Word,
     /// A method.
     Method,
@@ -41,26 +41,26 @@ pub enum Wanted {
     Reason,
 }
 
-/// What may come at a place.
+/// What may come at a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ahead {
-    /// What the characters before the place are part of.
+    /// The lexical context.
     pub lexical: Lexical,
-    /// Where that begins; behind the quote of a string.
+    /// Where it starts; in a string, after the quote.
     pub start: usize,
-    /// The block.
+    /// The enclosing block.
     pub block: Context,
     /// Whether a statement may begin here.
     pub begins: bool,
-    /// The statement so far, token by token; empty where none goes on.
+    /// The tokens of the current statement so far; empty if there is none.
     pub before: Vec<String>,
-    /// The words of the language that may come.
+    /// The keywords that may come.
     pub keywords: Vec<String>,
-    /// What else may come, each once, in order.
+    /// Other things that may come, in order and without duplicates.
     pub wanted: Vec<Wanted>,
 }
 
-/// What may come at an offset, which is the end of a character.
+/// What may come at an offset, which must be a character boundary.
 pub fn ahead(text: &str, offset: usize) -> Ahead {
     let text = text.get(..offset).unwrap_or(text);
     let (lexical, start) = lexical(text);
@@ -81,7 +81,7 @@ pub fn ahead(text: &str, offset: usize) -> Ahead {
     ahead
 }
 
-/// What the end of a text is part of, and where that begins.
+/// The lexical context at the end of a text, and where it starts.
 fn lexical(text: &str) -> (Lexical, usize) {
     let line = text.rfind('\n').map_or(0, |at| at + 1);
     let mut word = line;
@@ -121,7 +121,7 @@ fn lexical(text: &str) -> (Lexical, usize) {
     }
 }
 
-/// What the grammar would take behind a text.
+/// What the grammar would accept after a text.
 fn look(head: &str, ahead: &mut Ahead) {
     let mut sources = Sources::new();
     let file = sources.add("", head);
@@ -171,12 +171,12 @@ fn look(head: &str, ahead: &mut Ahead) {
     ahead.wanted.dedup();
 }
 
-/// What the statement that begins at `start` would go on with; `None` where it is broken before
-/// the text ends.
+/// How the statement that begins at `start` could continue; `None` if it is broken before the end
+/// of the text.
 fn expected(context: Context, file: FileId, text: &str, start: usize) -> Option<Vec<Rule>> {
     match parse(context.lone_statement(), file, text, start) {
         Err(failure) => (failure.at >= text.len()).then_some(failure.expected),
-        // It is complete. What nothing takes shows what else it might have gone on with.
+        // It is complete. A character that nothing accepts shows how else it might have continued.
         Ok(_) => {
             let text = format!("{text} \u{1}");
             let failure = parse(context.lone_statement(), file, &text, start).err()?;

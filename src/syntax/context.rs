@@ -1,13 +1,13 @@
-//! The kinds of block, and the words that begin a statement in each.
+//! The kinds of block, and the words that begin statements in each.
 
 use super::parse::Rule;
 use super::tokens::{Kind, Token};
 use crate::pattern::Method;
 
-/// What stands around a statement.
+/// The block around a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
-    /// No block: declarations.
+    /// No block: the top level, with declarations.
     Top,
     /// `issuer NAME { … }`
     Issuer,
@@ -21,15 +21,15 @@ pub enum Context {
     Test,
     /// `token NAME = ISSUER { … }`
     Token,
-    /// A block that no statement of the language opens; what is in it is not read.
+    /// A block of an unknown statement, whose contents are skipped.
     Unknown,
 }
 
-/// What begins a declaration, `language` apart.
+/// The words that begin a declaration, except `language`.
 pub(super) const DECLARATIONS: &[&str] = &["issuer", "api", "guard", "let", "set", "param", "test"];
 
 impl Context {
-    /// The rule of its statements.
+    /// The grammar rule of its statements.
     pub(super) fn statement(self) -> Rule {
         match self {
             Context::Top | Context::Unknown => Rule::declaration_statement,
@@ -42,7 +42,7 @@ impl Context {
         }
     }
 
-    /// The rule of one of its statements with nothing behind it.
+    /// The grammar rule of exactly one of its statements.
     pub(super) fn lone_statement(self) -> Rule {
         match self {
             Context::Top | Context::Unknown => Rule::lone_declaration_statement,
@@ -55,7 +55,7 @@ impl Context {
         }
     }
 
-    /// The words that begin its statements, methods apart; empty where any word does.
+    /// The words that begin its statements, except methods; empty if any word may.
     pub(super) fn keywords(self) -> &'static [&'static str] {
         match self {
             Context::Top => &[
@@ -94,7 +94,7 @@ impl Context {
         }
     }
 
-    /// What an error calls one of its statements.
+    /// The noun for its statements in errors.
     pub(super) fn noun(self) -> &'static str {
         match self {
             Context::Top => "declaration",
@@ -134,7 +134,7 @@ impl Context {
     }
 }
 
-/// Whether a line that begins with this token goes on with the statement before it.
+/// Whether a line that begins with this token continues the previous statement.
 pub(super) fn continues(token: Token<'_>) -> bool {
     match token.word() {
         Some(word) => CONTINUATIONS.contains(&word),
@@ -142,7 +142,7 @@ pub(super) fn continues(token: Token<'_>) -> bool {
     }
 }
 
-/// Words that stand inside statements and begin none.
+/// Words that occur only inside statements.
 pub(super) const CONTINUATIONS: &[&str] = &[
     "absent",
     "address",

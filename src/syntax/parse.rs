@@ -1,8 +1,8 @@
-//! The grammar at work: the only file that uses pest.
+//! The grammar: the only file that uses pest.
 //!
-//! One call reads one statement. The result is a [`Node`], a typed piece of text with its parts, or
-//! a [`Failure`], the furthest position that the grammar reached and what it would have accepted
-//! there.
+//! One call parses one statement. The result is a [`Node`], a typed piece of text with its
+//! children, or a [`Failure`], the furthest position that the grammar reached and what it would
+//! have accepted there.
 
 use pest::Parser as _;
 use pest::error::{ErrorVariant, InputLocation};
@@ -18,14 +18,14 @@ mod generated {
 
 pub(super) use generated::Rule;
 
-/// A piece of a statement, with the rule that it fits.
+/// A piece of a statement, with the rule that it matches.
 #[derive(Debug, Clone)]
 pub(super) struct Node<'i> {
     pair: Pair<'i, Rule>,
     origin: Origin,
 }
 
-/// What turns a place in a statement into one in its file.
+/// Converts positions in a statement to positions in its file.
 #[derive(Debug, Clone, Copy)]
 struct Origin {
     file: FileId,
@@ -49,8 +49,8 @@ impl<'i> Node<'i> {
         self.pair.as_rule()
     }
 
-    /// The text. A rule may end in the blanks before an optional part that is not there; they
-    /// are not part of it.
+    /// The text. A rule may end in the blanks before an optional part that is missing. They aren't
+    /// included.
     pub(super) fn text(&self) -> &'i str {
         self.pair.as_str().trim_ascii_end()
     }
@@ -61,7 +61,7 @@ impl<'i> Node<'i> {
         self.origin.span(start, start + self.text().len())
     }
 
-    /// The parts that are rules of their own, in order.
+    /// The children, in order.
     pub(super) fn children(&self) -> Children<'i> {
         Children {
             pairs: self.pair.clone().into_inner(),
@@ -69,18 +69,18 @@ impl<'i> Node<'i> {
         }
     }
 
-    /// The first part of that rule.
+    /// The first child of that rule.
     pub(super) fn child(&self, rule: Rule) -> Option<Node<'i>> {
         self.children().find(|child| child.rule() == rule)
     }
 
-    /// The only part, or the first.
+    /// The only child, or the first.
     pub(super) fn only(&self) -> Option<Node<'i>> {
         self.children().next()
     }
 }
 
-/// The parts of a [`Node`].
+/// The children of a [`Node`].
 #[derive(Debug, Clone)]
 pub(super) struct Children<'i> {
     pairs: Pairs<'i, Rule>,
@@ -98,16 +98,16 @@ impl<'i> Iterator for Children<'i> {
     }
 }
 
-/// Why a statement could not be read.
+/// Why a statement couldn't be parsed.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
-    /// The furthest place that the grammar reached, as an offset into the file.
+    /// The furthest position that the grammar reached, as an offset into the file.
     pub(super) at: usize,
-    /// What it would have taken there.
+    /// The rules that it would have accepted there.
     pub(super) expected: Vec<Rule>,
 }
 
-/// Reads one `rule` that begins at `start`, which is not a blank.
+/// Parses one `rule` that begins at `start`, which isn't a blank.
 pub(super) fn parse(
     rule: Rule,
     file: FileId,

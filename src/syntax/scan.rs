@@ -1,10 +1,9 @@
-//! What is settled about a text before the grammar reads it.
+//! Prepares a text for the grammar.
 //!
-//! The grammar has no look-behind, no memory, and a stack that ends; so comments (which need a
-//! blank before them), characters that no reviewer would see, strings without an end and brackets
-//! nested without measure are dealt with here, in one pass. What comes out has the length of what
-//! went in, so that a place in one is the same place in the other: each fault is reported once
-//! and made harmless.
+//! The grammar has no look-behind, no memory, and a limited stack. So this pass handles comments
+//! (which need a blank before them), characters that no reviewer would see, strings without an end,
+//! and brackets that nest without bound. Its output has the same length as its input, so offsets
+//! stay the same. Each fault is reported once and made harmless.
 
 use std::ops::Range;
 
@@ -14,13 +13,13 @@ use crate::source::{FileId, Span};
 use super::tokens::is_foreign_quote;
 use super::{MAX_ERRORS, MAX_NESTING};
 
-/// A text that the grammar can read.
+/// A text that the grammar can parse.
 pub(super) struct Scanned {
-    /// As long as the original; comments and faults are blanks.
+    /// As long as the original, with blanks in place of comments and faults.
     pub(super) text: String,
-    /// Where the comments stood, in order, from their `#` to the end of their line.
+    /// The comments in order, each from its `#` to the end of its line.
     pub(super) comments: Vec<Range<usize>>,
-    /// Where a fault has been reported, in order: the statement around it needs no second report.
+    /// Offsets of reported faults, in order. The statement around a fault needs no second report.
     pub(super) reported: Vec<usize>,
     /// The reports.
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -59,15 +58,15 @@ pub(super) fn scan(file: FileId, text: &str) -> Scanned {
 struct Scanner<'a> {
     file: FileId,
     source: &'a str,
-    /// What is still to be read.
+    /// The remaining text.
     rest: &'a str,
     /// Whether a comment may begin here.
     after_blank: bool,
-    /// Whether nothing but blanks stands before this on its line.
+    /// Whether there are only blanks before this on its line.
     line_begins: bool,
-    /// How many `(` and `[` are open.
+    /// The number of open `(` and `[`.
     depth: usize,
-    /// Whether the brackets that are open now have been reported.
+    /// Whether the depth of the open brackets has been reported.
     too_deep_reported: bool,
     out: Scanned,
 }
@@ -101,8 +100,8 @@ impl<'a> Scanner<'a> {
             '(' | '[' => self.open_bracket(),
             ')' | ']' => self.close_bracket(),
             '{' | '}' => {
-                // No condition and no list holds a brace, so whatever brackets are open here
-                // belong to a broken statement, and the grammar will not get past it.
+                // Conditions and lists contain no braces, so open brackets here belong to a broken
+                // statement, and the grammar won't get past it.
                 self.depth = 0;
                 self.too_deep_reported = false;
                 self.copy(1);
@@ -119,14 +118,14 @@ impl<'a> Scanner<'a> {
         self.source.len() - self.rest.len()
     }
 
-    /// Takes over the next bytes, which end at a character's end.
+    /// Copies the next bytes, which end at a character boundary.
     fn copy(&mut self, bytes: usize) {
         let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
         self.out.text.push_str(taken);
         self.rest = rest;
     }
 
-    /// Puts blanks in place of the next bytes, which end at a character's end.
+    /// Replaces the next bytes with blanks; they end at a character boundary.
     fn blank(&mut self, bytes: usize) {
         let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
         self.out.text.extend(std::iter::repeat_n(' ', taken.len()));
@@ -154,7 +153,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The rest of the line, its line end apart.
+    /// The rest of the line, without its line end.
     fn line(&self) -> &'a str {
         let line = self.rest.split('\n').next().unwrap_or("");
         line.strip_suffix('\r').unwrap_or(line)
@@ -194,7 +193,7 @@ impl<'a> Scanner<'a> {
         self.blank(length);
     }
 
-    /// `/* … */`, over several lines: one error, and all of it is left out.
+    /// `/* … */`, over several lines: one error, and all of it is skipped.
     fn block_comment(&mut self) {
         let Some(end) = self.rest.find("*/") else {
             return self.raw_word();
@@ -216,7 +215,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A path or a test's target: up to the next blank, whatever it holds.
+    /// A path or a test's target: everything up to the next blank.
     fn raw_word(&mut self) {
         self.parameter_with_blanks();
         while let Some(next) = self.rest.chars().next() {
@@ -231,8 +230,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Blanks inside the braces of a parameter would look like the end of the path and of a block:
-    /// they become part of the name.
+    /// Blanks inside the braces of a parameter would look like the end of the path and a block.
+    /// They become part of the name.
     fn parameter_with_blanks(&mut self) {
         const LONGEST_NAME: usize = 64;
         let blank = [' ', '\t', '\r', '\n'];
@@ -255,7 +254,7 @@ impl<'a> Scanner<'a> {
         let Some(name) = name else {
             return;
         };
-        // What the name begins with has to be a letter.
+        // The name has to begin with a letter.
         let filled: String = name
             .char_indices()
             .map(|(at, c)| match c {
@@ -301,8 +300,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A string whose line ends before it does becomes an empty one, so that what follows can be
-    /// read; a brace at the line's end is taken as meant for the block.
+    /// A string that isn't closed on its line becomes an empty one, so that the text after it can
+    /// be parsed. A brace at the end of the line is taken as the block's.
     fn open_string(&mut self, length: usize) {
         self.report_open_string(length);
         let line = self.rest.get(..length).unwrap_or(self.rest);
@@ -322,7 +321,7 @@ impl<'a> Scanner<'a> {
         let text = self.rest.get(1..length).unwrap_or_default();
         let before = self.source.get(..at).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
-        // `"a”`, and `“a"`: the other quotation mark is of another language.
+        // `"a”`, and `“a"`: the other quotation mark isn't the language's.
         let odd = text
             .char_indices()
             .find(|(_, c)| is_foreign_quote(*c) && *c != '\'')
@@ -363,7 +362,7 @@ impl<'a> Scanner<'a> {
         );
     }
 
-    /// A report with the edit that would do, for the statement that holds `inside`.
+    /// A report with an edit that fixes it, for the statement that contains `inside`.
     fn report_with(
         &mut self,
         bytes: Range<usize>,
@@ -382,7 +381,7 @@ impl<'a> Scanner<'a> {
         if let (Some(error), Some(span)) = (suggested, span) {
             error.suggestion = Some(Suggestion { span, replacement });
         }
-        // Places are in order; that of the error may be before another one.
+        // Offsets are sorted, and that of the error may be before another one.
         if let Some(last) = self.out.reported.last_mut() {
             *last = inside;
         }
@@ -432,8 +431,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Characters that a reader of the policy would not see, or that make the text look other than
-/// it is: controls, other line ends than LF, byte order marks, and marks of direction.
+/// Characters that a reviewer wouldn't see, or that make the text look different from what it is:
+/// controls, line ends other than LF, byte order marks, and direction marks.
 fn is_forbidden(c: char) -> bool {
     (c.is_control() && c != '\t' && c != '\n')
         || matches!(
@@ -446,8 +445,8 @@ fn is_forbidden(c: char) -> bool {
         )
 }
 
-/// Characters that are seen in what they join or keep apart: emoji, and the scripts of several
-/// languages, which a comment may be written in.
+/// Joiners, which are visible in their effect: in emoji, and in the scripts of several languages,
+/// which a comment may use.
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }

@@ -1,36 +1,36 @@
-//! The words and signs of a scanned text, for finding the way after an error.
+//! The tokens of a scanned text, for recovering from an error.
 //!
-//! The grammar reads what is right; this only has to tell where the next statement begins and
-//! what stands at a place.
+//! The grammar parses correct text. This module only finds out where the next statement begins, and
+//! which token is at a position.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A word, hyphens and all: `requires`, `my-api`.
+    /// A word, including hyphens: `requires`, `my-api`.
     Word,
     /// `"…"`
     String,
-    /// A path or a URL: what runs from a `/` to the next blank.
+    /// A path or a URL: from a `/` to the next blank.
     Raw,
-    /// Digits and what hangs on to them: `15m`, `-1.5`.
+    /// Digits and the characters attached to them: `15m`, `-1.5`.
     Number,
     /// A sign: `{`, `==`, `,`.
     Sign,
 }
 
-/// A token and its place in the text.
+/// A token and its position in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token<'a> {
-    /// What it is.
+    /// Its kind.
     pub(super) kind: Kind,
     /// Its text.
     pub(super) text: &'a str,
-    /// Where it begins.
+    /// Its start.
     pub(super) start: usize,
 }
 
 impl<'a> Token<'a> {
-    /// Where it ends.
+    /// Its end.
     pub(super) fn end(&self) -> usize {
         self.start + self.text.len()
     }
@@ -48,7 +48,7 @@ impl<'a> Token<'a> {
 
 const TWO_CHARACTER_SIGNS: [&str; 7] = ["==", "!=", "<=", ">=", "&&", "||", "=>"];
 
-/// The first token at or after a place.
+/// The first token at or after a position.
 pub(super) fn token_at(text: &str, from: usize) -> Option<Token<'_>> {
     let rest = text.get(from..)?;
     let trimmed = rest.trim_ascii_start();
@@ -83,7 +83,7 @@ pub(super) fn token_at(text: &str, from: usize) -> Option<Token<'_>> {
     })
 }
 
-/// All tokens from a place on.
+/// All tokens from a position on.
 pub(super) fn tokens(text: &str, from: usize) -> impl Iterator<Item = Token<'_>> {
     let mut at = from;
     std::iter::from_fn(move || {
@@ -101,7 +101,7 @@ fn is_letter(c: char) -> bool {
     c.is_ascii_alphabetic() || (!c.is_ascii() && !is_foreign_quote(c))
 }
 
-/// Whether a character is a quotation mark of another language, or of a word processor.
+/// Whether a character is a quotation mark that isn't the language's.
 pub(super) fn is_foreign_quote(c: char) -> bool {
     matches!(c, '\'' | '`' | '«' | '»' | '\u{2018}'..='\u{201f}')
 }
@@ -118,7 +118,7 @@ fn word_length(text: &str, part: fn(char) -> bool) -> usize {
     text.find(|c| !part(c)).unwrap_or(text.len())
 }
 
-/// Up to the next blank; a brace before the blank opens a block.
+/// The length up to the next blank. A brace before the blank opens a block.
 fn raw_length(text: &str) -> usize {
     let length = text.find([' ', '\t', '\r', '\n']).unwrap_or(text.len());
     match text.get(..length) {

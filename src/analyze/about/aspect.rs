@@ -1,23 +1,23 @@
-//! One setting in which two APIs may differ, and what shows it.
+//! One setting in which two APIs may differ, with the requests that show it.
 
 use std::collections::BTreeMap;
 
 use super::super::change::Effect;
 use super::{Shown, Trial};
 
-/// Something in which two APIs may differ.
+/// A setting in which two APIs may differ.
 #[derive(Debug, Clone)]
 pub struct Aspect<'m> {
-    /// What, as a sentence.
+    /// The difference, as a sentence.
     pub about: String,
-    /// What would show it; what has shown something is no longer there.
+    /// Trials that haven't shown anything yet.
     pub trials: Vec<Trial<'m>>,
-    /// What was shown.
+    /// The results of successful trials.
     pub shown: Vec<Shown>,
-    /// Why it may come to more than was shown: trials of these effects could not be made.
+    /// Effects whose trials couldn't be made, with the reason: the difference may have these too.
     pub doubts: BTreeMap<Effect, String>,
-    /// Whether it is about the origins from which preflights are answered: what shows that is no
-    /// trial, but looked for among preflights.
+    /// Whether the setting is the list of origins whose preflights are answered. Preflights show
+    /// this difference, not trials.
     pub of_origins: bool,
 }
 

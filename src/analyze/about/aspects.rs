@@ -12,7 +12,7 @@ use super::super::tokens::{Case, Demands, number};
 use super::aspect::Aspect;
 use super::{Trial, settings};
 
-/// In what the APIs differ that answer in a region.
+/// The differences between the two APIs of a region.
 pub fn aspects<'m>(region: &Region<'_, 'm>) -> Vec<Aspect<'m>> {
     let (Some(old), Some(new)) = (region.api(0), region.api(1)) else {
         return Vec::new();
@@ -69,7 +69,7 @@ fn unshown<'m>(case: &Case<'m>, effect: Effect, reason: Reason) -> Trial<'m> {
     }
 }
 
-/// Whether something is in the first and not in the second, and the other way round.
+/// The effect if something is only in the first, only in the second, or both.
 fn effect(lost: bool, gained: bool) -> Option<Effect> {
     match (lost, gained) {
         (false, false) => None,
@@ -79,7 +79,8 @@ fn effect(lost: bool, gained: bool) -> Option<Effect> {
     }
 }
 
-/// Tokens for the least lists of audiences of either side, in `aud` and wherever else one looks.
+/// Tokens for the smallest audience lists of either side, in `aud` and in other claims that are
+/// read as the audience.
 fn audiences<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<Aspect<'m>> {
     let mut lists: Vec<Vec<String>> = demands.iter().flat_map(Demands::audiences).collect();
     lists.sort_unstable();
@@ -130,7 +131,7 @@ fn audiences<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<A
     })
 }
 
-/// Tokens whose times are at the edge of what one side takes.
+/// Tokens whose times are at the limit of what one side accepts.
 fn times<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2], now: f64) -> Vec<Aspect<'m>> {
     let mut aspects = Vec::new();
     let [old, new] = demands;
@@ -151,7 +152,7 @@ fn times<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2], now: f64) -> Ve
             ],
         ));
     }
-    // What is issued from then to then is taken, or whatever is.
+    // Accept tokens that were issued between these times, or at any time.
     let span = |demands: &Demands| {
         demands
             .max_age
@@ -164,7 +165,7 @@ fn times<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2], now: f64) -> Ve
     };
     let mut trials = Vec::new();
     let edges = demands.iter().filter_map(span).flat_map(|(first, last)| {
-        // An hour earlier or later is beyond what only the leeway takes.
+        // An hour earlier or later is beyond the leeway.
         [first, last, first - 3_600.0, last + 3_600.0].map(Some)
     });
     for issued in std::iter::once(None).chain(edges) {
@@ -222,10 +223,10 @@ fn kinds<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<Aspec
     ))
 }
 
-/// What tokens are bound to, and that their senders must show.
+/// How tokens must be bound to their sender.
 fn senders<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<Aspect<'m>> {
     let [old, new] = demands.each_ref().map(|demands| demands.senders);
-    // A token that is bound by a method, or not, is taken by what is said of that method.
+    // Whether a token that is bound by a method passes depends only on the setting for that method.
     let takes = |binding: Binding, bound: bool| match binding {
         Binding::Undeclared => !bound,
         Binding::Optional => true,
@@ -246,7 +247,7 @@ fn senders<'m>(case: &Case<'m>, url: &str, demands: &[Demands; 2]) -> Option<Asp
     ))
 }
 
-/// What stands in no claims: which keys, which algorithms.
+/// Differences that no claims set shows: keys and algorithms.
 fn keys<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> Vec<Aspect<'m>> {
     let mut aspects = Vec::new();
     let lacks = |one: &Issuer, other: &Issuer| {
@@ -280,7 +281,7 @@ fn keys<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> Vec<Aspec
     aspects
 }
 
-/// Who introspects opaque tokens: another endpoint may call other tokens active.
+/// Introspection endpoints: a different endpoint may consider other tokens active.
 fn introspection<'m>(case: &Case<'m>, url: &str, old: &Issuer, new: &Issuer) -> Option<Aspect<'m>> {
     let (effect, reason) = match (&old.introspect, &new.introspect) {
         (old, new) if old == new => return None,
@@ -311,8 +312,8 @@ fn places<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m
     if !lacks(old, new) && !lacks(new, old) {
         return None;
     }
-    // Whether a place comes or goes: who sends a token there gets in or no longer does, and who
-    // sends another one beside it does the reverse, since two tokens are refused.
+    // If a place is added or removed, clients that send a token there get in or are locked out. For
+    // clients that send another token beside it, the reverse is true, since two tokens are refused.
     let effect = Effect::Changed;
     Some(Aspect::new(
         format!(
@@ -328,7 +329,7 @@ fn places<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m
     ))
 }
 
-/// What is forwarded, by header.
+/// Forwarded values, by header.
 fn forwarded<'m>(region: &Region<'_, 'm>, old: &'m Api, new: &'m Api) -> Option<Aspect<'m>> {
     let names = |api: &Api| {
         let mut names: Vec<String> = api
@@ -360,13 +361,13 @@ fn forwarded<'m>(region: &Region<'_, 'm>, old: &'m Api, new: &'m Api) -> Option<
         });
     }
     if names(old) != names(new) {
-        // They are removed from every request, whoever sends it.
+        // They are removed from every request.
         trials.push(Trial::Forwarded {
             case: None,
             claims: Map::new(),
         });
     }
-    // One way to show it is enough.
+    // One request that shows it is enough.
     (!trials.is_empty()).then(|| {
         Aspect::new(
             format!(
@@ -379,7 +380,7 @@ fn forwarded<'m>(region: &Region<'_, 'm>, old: &'m Api, new: &'m Api) -> Option<
     })
 }
 
-/// An origin of each kind that an API lists.
+/// An example of each kind of origin that an API lists.
 fn origins_of(api: &Api) -> Vec<String> {
     let mut origins: Vec<String> = api
         .cors
@@ -397,7 +398,7 @@ fn origins_of(api: &Api) -> Vec<String> {
     origins
 }
 
-/// Pages of each origin that is listed, and of another one.
+/// Requests from pages of each listed origin, and of an unlisted one.
 fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     let listed = |api: &Api| {
         let cors = api.cors.clone();
@@ -408,7 +409,7 @@ fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     }
     let mut origins: Vec<String> = origins_of(old);
     origins.extend(origins_of(new));
-    // Of none of them.
+    // An origin that neither lists.
     origins.push("https://any.invalid".to_owned());
     origins.sort_unstable();
     origins.dedup();
@@ -424,8 +425,8 @@ fn origins<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     })
 }
 
-/// Who answers the preflights of pages that may ask, and tells them that they may read answers. No
-/// decision shows it: both policies let the preflight pass.
+/// Who answers the preflights of listed origins and tells their pages that they may read responses.
+/// No decision shows this difference: both policies let the preflight pass.
 fn answering<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     let both = old.cors.is_some() && new.cors.is_some();
     (both && old.answers_preflights() != new.answers_preflights()).then(|| {
@@ -440,15 +441,15 @@ fn answering<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     })
 }
 
-/// The pages of other hosts whose requests count with a token in a cookie. A token in a cookie
-/// stands in no claims, so that no request shows it.
+/// The origins whose requests count with a token in a cookie. No request shows this difference,
+/// since a claims set doesn't say that the token was in a cookie.
 fn pages<'m>(region: &Region<'_, 'm>, old: &Api, new: &Api) -> Option<Aspect<'m>> {
     let in_cookies = |api: &Api| {
         let mut places = api.token_places.iter();
         places.any(|place| matches!(place, TokenPlace::Cookie(_)))
     };
     if !in_cookies(old) || !in_cookies(new) {
-        // Where tokens are looked for is a change of its own.
+        // Places for tokens are compared separately.
         return None;
     }
     let listed = |api: &Api| -> Vec<Origin> {

@@ -1,7 +1,7 @@
 //! Paths that two policies read differently.
 //!
 //! Slashes in segments and matrix parameters, which only one policy may accept, are compared
-//! exactly. If only one policy ignores case, some paths are tried; when none of them shows a
+//! exactly. If only one policy ignores case, some paths are tried. If none of them shows a
 //! difference, that is not a proof, and the comparison says so.
 
 use serde_json::Map;
@@ -14,18 +14,18 @@ use super::super::compare::{Paths, Region, Wanted};
 use super::aspect::Aspect;
 use super::{Shown, Trial, allowed, decide, only, settings};
 
-/// A kind of path.
+/// A kind of path that policies may read differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathKind {
-    /// With a slash in a segment.
+    /// A path with a slash in a segment.
     Slash,
-    /// With matrix parameters.
+    /// A path with matrix parameters.
     Matrix,
-    /// With letters in another case, or whose case is contested.
+    /// A path with letters in another case, or with letters whose case applications disagree about.
     Case,
 }
 
-/// What it comes to that an API's paths are read in another way.
+/// Compares how two APIs read paths.
 pub(super) fn aspect<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     if old.paths == new.paths {
         return None;
@@ -58,11 +58,12 @@ pub(super) fn aspect<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
     Some(aspect)
 }
 
-/// Whether an API may allow a path that one which reads letters otherwise denies, and that the routes
-/// do not name.
+/// Whether an API may allow a path that its routes don't name literally and that the other API,
+/// which treats case differently, denies.
 ///
-/// One that ignores case takes literals in capitals, and shows what it holds to conditions in lower
-/// case. One that does not takes letters of any case where its routes have a parameter.
+/// An API that ignores case matches literals in capitals, and its conditions see them in lower
+/// case. One that doesn't ignore case matches letters of any case where its routes have a
+/// parameter.
 fn may_differ_by_case(api: &Api) -> bool {
     let is_any = |segment: &SegmentPattern| *segment == SegmentPattern::Any;
     let is_literal = |segment: &SegmentPattern| matches!(segment, SegmentPattern::Literal(_));
@@ -76,7 +77,7 @@ fn may_differ_by_case(api: &Api) -> bool {
     })
 }
 
-/// Looks for a path of a kind in a region that only one policy allows.
+/// Looks in a region for a path of this kind that only one policy allows.
 pub(super) fn run(
     region: &Region<'_, '_>,
     side: usize,
@@ -117,7 +118,7 @@ pub(super) fn run(
     Ok(None)
 }
 
-/// The segments that can be more than one text.
+/// The segments that more than one text matches.
 fn open_segments(path: &PathPattern) -> impl Iterator<Item = usize> {
     let segments = path.segments.iter().enumerate();
     segments
@@ -139,11 +140,11 @@ fn with_matrix_parameter(witness: Witness) -> Vec<Witness> {
     vec![Witness { target, ..witness }]
 }
 
-/// `ſ`, which is an `S` in upper case.
+/// `ſ`, whose upper case is `S`.
 const CONTESTED: (char, &str) = ('\u{17f}', "%C5%BF");
 
-/// The request with segments in capitals, all or one, and with one that ends in a contested letter;
-/// claims that are the same as that segment go with it.
+/// The request with its segments in capitals, all at once or one at a time, and with one that ends
+/// in a letter of disputed case. Claims equal to that segment are changed with it.
 fn in_other_cases(witness: Witness) -> Vec<Witness> {
     let (path, query) = path_and_query(&witness.target);
     let segments: Vec<&str> = path.split('/').skip(1).collect();
@@ -188,7 +189,7 @@ fn in_other_cases(witness: Witness) -> Vec<Witness> {
     changed
 }
 
-/// A segment in capitals, but for its escapes.
+/// A segment in capitals, except for its escapes.
 fn in_capitals(segment: &str) -> String {
     let mut escaped = 0_u8;
     segment

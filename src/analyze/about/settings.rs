@@ -19,7 +19,7 @@ fn quoted<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     }
 }
 
-/// Whose tokens.
+/// The URL of the issuer.
 pub fn url(case: &Case<'_>) -> String {
     match &case.iss {
         Iss::Is(url) => format!("`{url}`"),
@@ -32,7 +32,7 @@ pub fn url(case: &Case<'_>) -> String {
     }
 }
 
-/// Audiences that a token must have.
+/// The audiences that a token must have.
 pub fn audiences(demands: &Demands) -> String {
     let api = match &demands.api_audience {
         Some(audiences) => quoted(audiences.iter().map(String::as_str)),
@@ -53,7 +53,7 @@ pub fn audiences(demands: &Demands) -> String {
     format!("{api}{beside}{from}")
 }
 
-/// A kind of tokens, as a policy names it.
+/// A kind of tokens, in the words of a policy.
 pub fn kind(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Jwt => "jwt",
@@ -62,7 +62,7 @@ pub fn kind(kind: TokenKind) -> &'static str {
     }
 }
 
-/// How tokens are bound to who sends them, as a policy says it.
+/// How tokens must be bound to their sender, in the words of a policy.
 pub fn senders(senders: Senders) -> String {
     let said = [("dpop", senders.dpop), ("mtls", senders.mtls)];
     quoted(said.into_iter().filter_map(|said| match said {
@@ -84,7 +84,7 @@ pub fn algorithms(issuer: &Issuer) -> String {
     quoted(names.iter().map(String::as_str))
 }
 
-/// Where keys come from, or which they are.
+/// The sources of an issuer's keys, or the keys of its files.
 pub fn keys(issuer: &Issuer) -> Vec<String> {
     match &issuer.keys {
         KeySource::Discover => match &issuer.url {
@@ -111,7 +111,7 @@ pub fn keys(issuer: &Issuer) -> Vec<String> {
     }
 }
 
-/// Where an API looks for a token.
+/// The places where an API looks for a token.
 pub fn places(api: &Api) -> String {
     let names: Vec<String> = api
         .token_places
@@ -127,7 +127,7 @@ pub fn places(api: &Api) -> String {
     names.join(", ")
 }
 
-/// Which browsers may ask.
+/// The origins that may call an API.
 pub fn cors(api: &Api) -> String {
     let mut said = match &api.cors {
         None => "none".to_owned(),
@@ -142,7 +142,7 @@ pub fn cors(api: &Api) -> String {
     said
 }
 
-/// Who answers preflights.
+/// Whether portcullis or the application answers preflights.
 pub fn answering(api: &Api) -> &'static str {
     if api.answers_preflights() {
         "portcullis"
@@ -169,27 +169,27 @@ pub fn path_options(api: &Api) -> String {
     }
 }
 
-/// What a header is filled with.
+/// The source of a forwarded header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The claims set.
     Payload,
     /// A claim.
     Claim {
-        /// Where it is.
+        /// The path of the claim.
         path: Vec<String>,
-        /// Whether it is the member names there.
+        /// Whether the value is the list of member names at the path.
         keys_of: bool,
-        /// As what it is read.
+        /// The type of the claim.
         ty: ClaimType,
         /// Whether it is written as JSON.
         json: bool,
     },
-    /// Nothing: the tokens of the issuer have no such claim.
+    /// The issuer's tokens don't have the claim.
     Nothing,
 }
 
-/// What the headers of an API are filled with from the tokens of an issuer.
+/// The sources of an API's forwarded headers, for tokens of the issuer.
 pub fn forwarded<'a>(model: &Model, api: &'a Api, issuer: &Issuer) -> BTreeMap<&'a str, Source> {
     api.forward
         .iter()
@@ -218,8 +218,8 @@ pub fn forwarded<'a>(model: &Model, api: &'a Api, issuer: &Issuer) -> BTreeMap<&
         .collect()
 }
 
-/// Puts a value into a claims set that a source would forward: another one for each number, as far
-/// as the type has any.
+/// Adds a value to a claims set that this source would forward. Different numbers give different
+/// values, as far as the type has enough.
 pub fn example(source: &Source, number: u32, claims: &mut Map<String, Value>) {
     let Source::Claim {
         path, keys_of, ty, ..
@@ -239,7 +239,7 @@ pub fn example(source: &Source, number: u32, claims: &mut Map<String, Value>) {
     super::super::example::put(claims, path, Some(value));
 }
 
-/// What an API forwards, in words.
+/// The headers that an API forwards, in words.
 pub fn forwards(model: &Model, api: &Api) -> String {
     let mut said: Vec<String> = api
         .forward
@@ -269,7 +269,7 @@ pub fn forwards(model: &Model, api: &Api) -> String {
     }
 }
 
-/// Origins as a policy lists them.
+/// Origins, in the words of a policy.
 pub fn origins(origins: &[Origin]) -> String {
     let written: Vec<String> = origins
         .iter()

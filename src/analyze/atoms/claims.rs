@@ -1,4 +1,4 @@
-//! Claims: what a policy reads from a token and compares with what.
+//! Claims: the values that a policy reads from a token, and their comparisons.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Context<'_> {
         vocabulary: &mut Vocabulary,
     ) -> Result<Tree, Inexact> {
         let Some((value, view, ty)) = self.read_claim(token, claim, vocabulary) else {
-            // Tokens of this issuer do not have it.
+            // Tokens of this issuer don't have it.
             let absent = (*test == ClaimTest::Absent).then_some(true);
             return Ok(Tree::Leaf(Test::Known(absent)));
         };
@@ -178,7 +178,7 @@ impl Context<'_> {
         }
     }
 
-    /// A claim as this policy reads it from the token; `None` where the issuer's tokens lack it.
+    /// How this policy reads the claim from the token; `None` if the issuer's tokens don't have it.
     pub(super) fn read_claim(
         &self,
         token: Token,
@@ -207,7 +207,7 @@ impl Context<'_> {
     }
 }
 
-/// How a text begins or ends.
+/// A test of the beginning or end of a text.
 fn affix(
     value: ValueId,
     view: View,
@@ -235,7 +235,8 @@ pub fn seconds_of(seconds: u64) -> f64 {
     seconds as f64
 }
 
-/// A number against a bound; against the time of the request, by how long ago it is.
+/// A comparison of a number with a bound. For the time of the request, it is a test of the number's
+/// age.
 fn ordered(value: ValueId, order: Order, bound: Bound, vocabulary: &mut Vocabulary) -> Tree {
     match bound {
         Bound::Number(bound) => {

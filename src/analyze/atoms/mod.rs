@@ -1,4 +1,5 @@
-//! Conditions in the form in which they are compared: atoms independent of their policy's names.
+//! Conditions in a form that can be compared: their atoms don't depend on the names in their
+//! policy.
 
 mod claims;
 mod texts;
@@ -18,95 +19,96 @@ pub use texts::Matching;
 
 use texts::{part, whole};
 
-/// A condition in three values.
+/// A three-valued condition.
 #[derive(Debug, Clone)]
 pub enum Tree {
-    /// All of them.
+    /// All must be true.
     And(Vec<Tree>),
-    /// One of them.
+    /// At least one must be true.
     Or(Vec<Tree>),
-    /// Not this.
+    /// Negation.
     Not(Box<Tree>),
     /// A test.
     Leaf(Test),
 }
 
-/// A test of the values of a vocabulary.
+/// A test of values of a vocabulary.
 #[derive(Debug, Clone)]
 pub enum Test {
-    /// True, false, or missing, whatever the request.
+    /// Always true, false, or missing.
     Known(Option<bool>),
-    /// Of a text.
+    /// A question about a text, by number.
     Text(ValueId, usize),
-    /// Of a number.
+    /// A question about a number, by number.
     Number(ValueId, usize),
-    /// Of how long ago a time is.
+    /// A question about the age of a time, by number.
     Age(ValueId, usize),
-    /// Whether a time is at most so long ago; missing where it is in the future.
+    /// Whether a time is recent enough; missing if it is in the future.
     Within {
         /// The time.
         value: ValueId,
-        /// Whether it is in the future.
+        /// The question whether it is in the future.
         future: usize,
-        /// Whether it is young.
+        /// The question whether it is recent.
         young: usize,
     },
-    /// Of a boolean: the answers for true and for false.
+    /// A Boolean, with the result for true and for false.
     Boolean(ValueId, bool, bool),
-    /// Of a list.
+    /// A test of a list.
     List(ValueId, View, Held),
-    /// Whether it is there, and as what.
+    /// Whether the value is present, read as this type.
     Present(ValueId, View),
-    /// Whether it is not there.
+    /// Whether the value is absent, read as this type.
     Absent(ValueId, View),
-    /// Of an address.
+    /// A question about an address, by number.
     Address(ValueId, usize),
-    /// Two values, each read so.
+    /// A relation of two values, each read as this type.
     Related(usize, [(ValueId, View); 2]),
-    /// Whether two booleans are the same.
+    /// Whether two Booleans are equal.
     SameBoolean(ValueId, ValueId),
-    /// Of a client that may stand in two claims: the questions about each, and whether they agree.
+    /// A test of the client, which may be in two claims: a question about each, and the relation
+    /// that they are equal.
     Client {
         /// `azp`
         azp: (ValueId, usize),
         /// `client_id`
         client_id: (ValueId, usize),
-        /// Whether they are equal.
+        /// The relation that they are equal.
         same: usize,
     },
 }
 
-/// The first label of the host.
+/// The first label of the host, as a condition sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
     /// No rule can read it.
     None,
-    /// It is this.
+    /// Exactly this label.
     Is(String),
-    /// Any but these.
+    /// Any label except these.
     Any {
-        /// Which hosts of their own other patterns make of it.
+        /// The labels of more specific host patterns.
         but: Vec<String>,
     },
 }
 
-/// Whose token it is, for the rules of one policy.
+/// A token of this issuer, as the rules of one policy see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Token<'m> {
-    /// The number of its issuer.
+    /// The number of the issuer.
     pub id: IssuerId,
-    /// Its issuer.
+    /// The issuer.
     pub issuer: &'m Issuer,
 }
 
-/// In what light the conditions of one policy are read.
+/// The setting in which the conditions of one policy are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'m> {
     /// The policy.
     pub model: &'m Model,
-    /// The token, if one is looked at.
+    /// The token, if one is read.
     pub token: Option<Token<'m>>,
-    /// The part of all paths that is looked at.
+    /// The pattern that all paths match.
     pub region: &'m PathPattern,
     /// The first label of the host.
     pub label: &'m Label,
@@ -122,21 +124,21 @@ pub struct Context<'m> {
     pub whole_client: bool,
 }
 
-/// The rule whose condition it is.
+/// The rule that has the condition.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule<'m> {
     /// Its path.
     pub path: &'m PathPattern,
-    /// The names in it.
+    /// Its parameters.
     pub parameters: &'m [PathParameter],
 }
 
-/// Something that this analysis cannot be exact about.
+/// A test that this analysis can't treat exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inexact(pub &'static str);
 
 impl Context<'_> {
-    /// Reads a condition.
+    /// Converts a condition.
     pub fn tree(
         &self,
         condition: &Condition,
@@ -158,7 +160,7 @@ impl Context<'_> {
     }
 
     fn atom(&self, atom: &Atom, rule: Rule, vocabulary: &mut Vocabulary) -> Result<Tree, Inexact> {
-        // Without a token everything about one is missing.
+        // Without a token, every test of one is missing.
         let Some(token) = self.token else {
             return self.request_atom(atom, rule, vocabulary);
         };

@@ -13,18 +13,18 @@ use super::super::vocabulary::{
 };
 use super::{Context, Inexact, Label, Rule, Test, Tree, negate};
 
-/// A text of either side of a comparison.
+/// One side of a text comparison.
 pub(super) enum Text {
     /// Missing.
     Missing,
-    /// This, and whether its letters match whatever their case.
+    /// This text, and whether it matches regardless of case.
     Constant(String, bool),
-    /// A part of a value, as what it is read, and whether its letters match whatever their case.
+    /// A part of a value, how the value is read, and whether it matches regardless of case.
     Part(Part, View, bool),
 }
 
 impl Context<'_> {
-    /// What a parameter of a rule's path holds.
+    /// The text that a parameter of a rule's path holds.
     pub(super) fn path(&self, parameter: usize, rule: Rule, vocabulary: &mut Vocabulary) -> Text {
         let Some(parameter) = rule.parameters.get(parameter) else {
             return Text::Missing;
@@ -60,7 +60,7 @@ impl Context<'_> {
         )
     }
 
-    /// A segment that the region does not settle.
+    /// A segment that is not fixed by the region.
     pub fn segment(&self, at: usize, vocabulary: &mut Vocabulary) -> ValueId {
         let pattern = self.region.segments.get(at);
         let fits = Fits::Segment {
@@ -68,7 +68,7 @@ impl Context<'_> {
             folded: self.any_folded,
             slashes: self.slashes,
         };
-        // Each further segment stands behind others.
+        // Each further segment comes after the others.
         for before in self.region.segments.len()..at {
             vocabulary.value_that(&Place::Segment(before), self.further(), true);
         }
@@ -148,7 +148,7 @@ impl Context<'_> {
         })
     }
 
-    /// The other side of a comparison of texts.
+    /// The other side of a text comparison.
     pub(super) fn operand(
         &self,
         operand: &Operand,
@@ -170,8 +170,8 @@ impl Context<'_> {
         }
     }
 
-    /// What a path of the region must be to be in a pattern of this policy: all of these; `None`
-    /// for never.
+    /// The conditions under which a path of the region matches a pattern of this policy; all must
+    /// hold, and `None` means never.
     pub fn matches(
         &self,
         pattern: &PathPattern,
@@ -233,14 +233,14 @@ impl Context<'_> {
     }
 }
 
-/// What a path must be to be in a pattern.
+/// A condition on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Matching {
-    /// The text answers the question.
+    /// The text satisfies the question.
     Text(ValueId, usize),
-    /// The segment is there.
+    /// The segment is present.
     There(ValueId),
-    /// The segment is not there.
+    /// The segment is not present.
     NotThere(ValueId),
 }
 
@@ -256,7 +256,7 @@ pub(super) fn whole(value: ValueId, folded: bool) -> Text {
     Text::Part(part(value), View::Text, folded)
 }
 
-/// Whether a list holds a text.
+/// Whether a list contains a text.
 pub(super) fn holds(
     list: ValueId,
     view: View,
@@ -311,7 +311,7 @@ pub(super) fn compare(
             Comparison::Begins => text.starts_with(&other),
             Comparison::Ends => text.ends_with(&other),
         })),
-        // A claim, whatever its case.
+        // A claim, regardless of case.
         (Text::Part(part, _, false), Text::Constant(other, true))
         | (Text::Constant(other, true), Text::Part(part, _, false))
             if how == Comparison::Equal =>
@@ -319,7 +319,7 @@ pub(super) fn compare(
             let question = TextQuestion::OneOfFolded(vec![other]);
             Test::Text(part.value, vocabulary.ask_text(part.value, question))
         }
-        // A path is in lower case already, and so is what it is compared with.
+        // A path, and the text that it is compared with, are already in lower case.
         (Text::Part(part, _, true), Text::Constant(other, _))
         | (Text::Part(part, _, false), Text::Constant(other, false)) => {
             Test::Text(part.value, ask(part, &other, how, vocabulary))
@@ -357,7 +357,7 @@ pub(super) fn compare(
     })
 }
 
-/// Asks a part of a text about a constant.
+/// Compares a part of a text with a constant.
 fn ask(part: Part, constant: &str, how: Comparison, vocabulary: &mut Vocabulary) -> usize {
     let Part {
         value,

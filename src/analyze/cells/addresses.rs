@@ -12,20 +12,20 @@ use super::texts::TooMany;
 /// Addresses that are in the same ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressCell {
-    /// Whether they are in each set, in their order.
+    /// For each set, in order, whether it contains these addresses.
     pub answers: Vec<bool>,
-    /// One of them.
+    /// One of the addresses.
     pub example: IpAddr,
 }
 
-/// The addresses that read best where any will do: those for documentation (RFC 5737, RFC 3849).
+/// Preferred examples: addresses reserved for documentation (RFC 5737, RFC 3849).
 const USUAL: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
     IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7)),
 ];
 
-/// The cells of all addresses: each range begins one, and what follows it another.
+/// The cells of all addresses. A cell begins at the start of a range and after its end.
 pub fn cells(sets: &[Arc<AddressSet>]) -> Result<Vec<AddressCell>, TooMany> {
     let mut starts: BTreeSet<IpAddr> = BTreeSet::from([
         IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -35,7 +35,7 @@ pub fn cells(sets: &[Arc<AddressSet>]) -> Result<Vec<AddressCell>, TooMany> {
         starts.insert(range.first());
         starts.extend(next(range.last()));
     }
-    // IPv4-mapped addresses are IPv4: among those of IPv6 they are no cell of their own.
+    // IPv4-mapped addresses are IPv4, so they are no cell of IPv6.
     starts.retain(|address| *address == address.to_canonical());
     let mut cells: Vec<AddressCell> = Vec::new();
     let mut by_answers: HashMap<Vec<bool>, usize> = HashMap::new();
@@ -52,7 +52,7 @@ pub fn cells(sets: &[Arc<AddressSet>]) -> Result<Vec<AddressCell>, TooMany> {
     Ok(cells)
 }
 
-/// The next address of the family, the mapped ones of IPv6 left out.
+/// The next address of the family, skipping the IPv4-mapped ones of IPv6.
 fn next(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(v4) => u32::from(v4)

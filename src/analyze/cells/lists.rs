@@ -1,7 +1,7 @@
 //! Lists, grouped by what they contain.
 //!
-//! A list may contain any of the values it is asked about, so each would need a Boolean. Values
-//! that occur in the same questions needn't be distinguished, though: for such a class, it only
+//! A list may contain any of the values that conditions ask about, so each would need a Boolean.
+//! But values that occur in the same questions needn't be distinguished: for such a class, it only
 //! matters whether the list contains one of them, and whether it contains all.
 
 use std::collections::BTreeMap;
@@ -11,22 +11,22 @@ use std::collections::BTreeMap;
 pub struct ListQuestion<K> {
     /// The values.
     pub values: Vec<K>,
-    /// Whether it must hold all of them, not one.
+    /// Whether the list must contain all of the values instead of one.
     pub all: bool,
 }
 
-/// Values that stand in the same questions.
+/// Values that occur in the same questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class<K> {
     /// The values; never empty.
     pub values: Vec<K>,
-    /// The questions that they stand in, by number.
+    /// The numbers of the questions in which they occur.
     pub questions: Vec<usize>,
-    /// Whether some question asks for all of them, and there are several.
+    /// Whether some question asks for all values, and there are several.
     pub counts_all: bool,
 }
 
-/// The classes of the values that are asked about.
+/// Groups the values of all questions into classes.
 pub fn classes<K: Ord + Clone>(questions: &[ListQuestion<K>]) -> Vec<Class<K>> {
     let mut stands_in: BTreeMap<&K, Vec<usize>> = BTreeMap::new();
     for (number, question) in questions.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! The finitely many ways a value can look to a condition.
+//! Groups the values that look the same to all conditions.
 //!
 //! A condition asks whether a value is one of some strings, has a prefix, or is below a bound.
-//! Values that answer all these questions alike form a cell, and a comparison needs only one value
-//! from each cell.
+//! Values with the same answers to all these questions form a cell, and a comparison needs only one
+//! value from each cell. There are finitely many cells.
 
 pub mod addresses;
 pub mod lists;

@@ -10,16 +10,16 @@ use super::texts::TooMany;
 /// A question about a number.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NumberQuestion {
-    /// Whether it is one of these.
+    /// Is it one of these?
     OneOf(Numbers),
-    /// Whether it is less.
+    /// Is it less than this?
     Less(f64),
-    /// Whether it is less or equal.
+    /// Is it less than or equal to this?
     LessOrEqual(f64),
 }
 
 impl NumberQuestion {
-    /// The answer.
+    /// The answer for a number.
     pub fn holds(&self, number: f64) -> bool {
         match self {
             NumberQuestion::OneOf(numbers) => numbers.contains(&number),
@@ -38,27 +38,27 @@ impl NumberQuestion {
     }
 }
 
-/// From one double to another, both included.
+/// An interval of doubles, including both ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
-    /// The least.
+    /// The smallest number.
     pub low: f64,
-    /// The greatest.
+    /// The largest number.
     pub high: f64,
 }
 
-/// The largest number that a token can say (and, negated, the least).
+/// The largest number that a token can contain; its negation is the smallest.
 #[expect(clippy::cast_precision_loss, reason = "2^53-1 is exact as a double")]
 pub const LARGEST: f64 = MAX_SAFE_INTEGER as f64;
 
 impl Interval {
-    /// All numbers that a token can say.
+    /// All numbers that a token can contain.
     pub const ALL: Interval = Interval {
         low: -LARGEST,
         high: LARGEST,
     };
 
-    /// What is in both.
+    /// The intersection.
     pub fn and(self, other: Interval) -> Option<Interval> {
         let both = Interval {
             low: self.low.max(other.low),
@@ -67,7 +67,7 @@ impl Interval {
         (both.low <= both.high).then_some(both)
     }
 
-    /// Some numbers in it, those first that read best.
+    /// Some numbers of the interval, starting with the most readable.
     pub fn numbers(self, most: usize) -> Vec<f64> {
         let whole = |number: f64| {
             let up = number.ceil();
@@ -113,23 +113,23 @@ impl Interval {
     }
 }
 
-/// Numbers that answer all questions alike.
+/// Numbers with the same answers to all questions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NumberCell {
     /// The answers, in the order of the questions.
     pub answers: Vec<bool>,
-    /// Where they are.
+    /// The intervals of the cell.
     pub intervals: Vec<Interval>,
 }
 
-/// The cells of all numbers that a token can say.
+/// The cells of all numbers that a token can contain.
 pub fn cells(questions: &[NumberQuestion]) -> Result<Vec<NumberCell>, TooMany> {
     let mut bounds: Vec<f64> = questions
         .iter()
         .flat_map(NumberQuestion::bounds)
         .copied()
         .filter(|bound| bound.abs() <= LARGEST)
-        // Zero has one place among numbers, and two names.
+        // Zero has two representations, but is one number.
         .map(|bound| bound + 0.0)
         .collect();
     bounds.sort_by(f64::total_cmp);
@@ -187,7 +187,7 @@ mod tests {
             NumberQuestion::OneOf(Numbers::new([5.0])),
         ])
         .expect("few");
-        // Up to 1; from its neighbour on, but 5; 5.
+        // Up to 1; from the next double on, except 5; exactly 5.
         assert_eq!(cells.len(), 3);
         for cell in &cells {
             assert_eq!(cell.answers[0], cell.answers[1]);

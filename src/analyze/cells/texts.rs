@@ -1,9 +1,10 @@
 //! Strings, grouped by what they equal, start with and end with.
 //!
-//! Of the prefixes in question, those of a given string form a chain, so the longest one determines
-//! all the others; the same holds for suffixes. A string longer than its longest prefix and longest
-//! suffix together looks like every other such string. The rest are finitely many: the strings
-//! named in the policy, and those in which a prefix and a suffix touch or overlap.
+//! Of the prefixes that conditions ask about, those of a given string form a chain, so the longest
+//! one determines all the others. The same holds for suffixes. A string that is longer than its
+//! longest prefix and longest suffix together looks like every other such string. The rest are
+//! finitely many: the strings named in the policy, and those in which a prefix and a suffix touch
+//! or overlap.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -18,48 +19,48 @@ use super::super::limits::MAX_CELLS;
 /// A question about a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextQuestion {
-    /// Whether what stands between `before` and `behind` is one of these.
+    /// Is the text between `before` and `behind` one of these?
     OneOf {
         /// The texts.
         texts: Arc<StringSet>,
-        /// What stands before it.
+        /// The text before it.
         before: String,
-        /// What stands behind it.
+        /// The text after it.
         behind: String,
     },
-    /// Whether it begins and ends so, with at least so many bytes between.
+    /// Does the text begin and end this way, with at least this many bytes in between?
     Around {
         /// The beginning.
         prefix: String,
         /// The end.
         suffix: String,
-        /// How many bytes, 0 or 1.
+        /// The number of bytes, 0 or 1.
         between: usize,
     },
-    /// Whether it is one of these (in lower case), whatever its case.
+    /// Is it one of these (given in lower case), regardless of case?
     OneOfFolded(Vec<String>),
-    /// Whether it holds this word, parted by spaces from what is around it.
+    /// Does it contain this word, separated by spaces?
     Word(String),
-    /// Whether what stands between is the label of a host.
+    /// Is the text between `before` and `behind` a host label?
     Label {
-        /// What stands before it.
+        /// The text before it.
         before: String,
-        /// What stands behind it.
+        /// The text after it.
         behind: String,
     },
-    /// Whether it holds a slash.
+    /// Does it contain a slash?
     Slash,
-    /// Whether it is the local part of an address, then this end: `@` and a domain.
+    /// Is it the local part of an email address, followed by this `@` and domain?
     Address(String),
 }
 
 impl TextQuestion {
-    /// Whether it is exactly this.
+    /// Is it exactly this text?
     pub fn is(text: &str) -> TextQuestion {
         TextQuestion::one_of(Arc::new(StringSet::new(None, vec![text.to_owned()])))
     }
 
-    /// Whether it is one of these.
+    /// Is it one of these texts?
     pub fn one_of(texts: Arc<StringSet>) -> TextQuestion {
         TextQuestion::OneOf {
             texts,
@@ -68,7 +69,7 @@ impl TextQuestion {
         }
     }
 
-    /// The answer.
+    /// The answer for a text.
     pub fn holds(&self, text: &str) -> bool {
         match self {
             TextQuestion::OneOf {
@@ -111,7 +112,7 @@ impl TextQuestion {
         matches!(self, TextQuestion::Address(_))
     }
 
-    /// The beginning and the end that it asks about, if it does.
+    /// The prefix and the suffix that the question is about, if it has them.
     pub fn affixes(&self) -> Option<(&str, &str)> {
         match self {
             TextQuestion::Around { prefix, suffix, .. } => Some((prefix, suffix)),
@@ -125,20 +126,20 @@ impl TextQuestion {
     }
 }
 
-/// Some texts that stand for all.
+/// Texts that represent all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Candidate<'q> {
-    /// This one.
+    /// Exactly this text.
     Exact(Cow<'q, str>),
-    /// This, anything that no question names, that.
+    /// This prefix, then anything that no question names, then this suffix.
     Open(Cow<'q, str>, &'q str),
 }
 
-/// Too many of something.
+/// A limit was exceeded; says which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
 
-/// Texts that together look in every way in which a text can look to these questions.
+/// Candidates that together have every possible combination of answers to these questions.
 pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q>>, TooMany> {
     let mut prefixes: BTreeSet<&str> = BTreeSet::from([""]);
     let mut suffixes: BTreeSet<&str> = BTreeSet::from([""]);
@@ -146,7 +147,7 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
         prefixes.insert(prefix);
         suffixes.insert(suffix);
     }
-    // Before the work, since every prefix meets every suffix below.
+    // Check this first, since every prefix is combined with every suffix below.
     if prefixes.len().saturating_mul(suffixes.len()) > MAX_CELLS {
         return Err(TooMany);
     }
@@ -156,8 +157,8 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
             found.push(Candidate::Open(Cow::Borrowed(prefix), suffix));
         }
     }
-    // What an open candidate is filled with is part of a label and of the local part of an address,
-    // and holds no slash.
+    // The filler of an open candidate may be part of a label and of the local part of an address,
+    // and isn't a slash.
     let filler = fresh(questions.iter().copied());
     let labels = questions.iter().any(|question| question.is_label());
     if labels && !filler.is_ascii_alphanumeric() {
@@ -165,8 +166,8 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
     }
     let slashes = questions.contains(&&TextQuestion::Slash);
     let addresses = questions.iter().any(|question| question.is_address());
-    // Each of these characters makes a difference wherever it stands, with and without the others.
-    // A blank does to an address what a second `@` does.
+    // Each of these characters changes the answers at any position, with or without the others. In
+    // an address, a blank has the same effect as a second `@`.
     let mut parts = vec![String::new()];
     for (_, character) in [(labels, '.'), (slashes, '/'), (addresses, '@')]
         .iter()
@@ -219,10 +220,10 @@ pub fn candidates<'q>(questions: &[&'q TextQuestion]) -> Result<Vec<Candidate<'q
     Ok(found)
 }
 
-/// The texts that a prefix and a suffix fill by themselves.
+/// The texts in which the prefix and the suffix touch or overlap.
 fn touching<'q>(prefix: &str, suffix: &str, found: &mut Vec<Candidate<'q>>) {
-    // `ab` and `bc` meet in `abbc` and in `abc`: a string that the two fill completely is no longer
-    // than both, so no open candidate stands for it.
+    // `ab` and `bc` combine to `abbc` and `abc`. A string that the two fill completely isn't longer
+    // than both together, so no open candidate represents it.
     for shared in 0..=prefix.len().min(suffix.len()) {
         let Some((kept, tail)) = prefix.split_at_checked(prefix.len() - shared) else {
             continue;
@@ -233,7 +234,7 @@ fn touching<'q>(prefix: &str, suffix: &str, found: &mut Vec<Candidate<'q>>) {
     }
 }
 
-/// A text in the cases that matter: lower, upper, and as prefixes and suffixes have it.
+/// A text in the relevant cases: lower, upper, and as in the prefixes and suffixes.
 fn cased<'q>(
     text: &str,
     prefixes: &BTreeSet<&str>,
@@ -268,7 +269,7 @@ fn cased<'q>(
     );
 }
 
-/// A character that no question names, so that a text with it differs from all named texts.
+/// A character that no question contains, so that a text with it differs from all named texts.
 pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
     let mut used: HashSet<char> = HashSet::new();
     let (mut labels, mut folded) = (false, false);
@@ -298,8 +299,9 @@ pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
             TextQuestion::Slash => {}
         }
     }
-    // Short ones read best; those of the last range have no case. There are more of them than a
-    // policy has characters that are neither letters nor digits. A label has no such, but capitals.
+    // Readable characters come first. Those of the last range have no case, and there are more of
+    // them than a policy can have characters other than letters and digits. A label can't have
+    // these, but it can have capitals.
     let capitals = if labels && !folded {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     } else {
@@ -313,21 +315,23 @@ pub fn fresh<'q>(questions: impl Iterator<Item = &'q TextQuestion>) -> char {
         .unwrap_or('x')
 }
 
-/// Texts that answer all questions alike.
+/// Texts with the same answers to all questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextCell {
     /// The answers, in the order of the questions.
     pub answers: Vec<bool>,
     /// Single texts in it.
     pub exact: Vec<String>,
-    /// Beginnings and ends: with the filler between them, once or more often, the text is in it.
+    /// Prefixes and suffixes: with the filler in between, once or several times, they form a text
+    /// of the cell.
     pub open: Vec<(String, String)>,
-    /// What may stand between.
+    /// The character that may be in between.
     pub filler: char,
 }
 
 impl TextCell {
-    /// Texts in it, the shortest first: all if there are finitely many, else so many of each kind.
+    /// Texts of the cell, the shortest first: all of them if there are finitely many, otherwise
+    /// this many of each kind.
     pub fn texts(&self, each: usize) -> impl Iterator<Item = String> {
         let open = (1..=each).flat_map(move |count| {
             self.open.iter().map(move |(prefix, suffix)| {
@@ -339,7 +343,7 @@ impl TextCell {
     }
 }
 
-/// The cells of the texts for which `allowed` says so.
+/// The cells of the texts that satisfy `allowed`.
 pub fn cells(
     questions: &[TextQuestion],
     allowed: &dyn Fn(&str) -> bool,
@@ -398,7 +402,7 @@ mod tests {
         }
     }
 
-    /// All texts over `ab./` up to a length.
+    /// All texts over `ab./` up to this length.
     fn all_texts(length: usize) -> Vec<String> {
         let mut texts = vec![String::new()];
         let mut last = texts.clone();
@@ -412,8 +416,8 @@ mod tests {
         texts
     }
 
-    /// Every combination of answers that some text gives has a cell, and each cell's texts give its
-    /// answers.
+    /// Every combination of answers that some text gives has a cell, and the texts of each cell
+    /// give its answers.
     #[test]
     fn cells_are_all_the_ways_in_which_texts_look() {
         let questions = [
@@ -460,7 +464,8 @@ mod tests {
         }
     }
 
-    /// The same where addresses are asked about, and other ends and beginnings that hold an `@`.
+    /// The same for questions about email addresses, and for other prefixes and suffixes that
+    /// contain an `@`.
     #[test]
     fn cells_are_all_the_ways_in_which_addresses_look() {
         let questions = [
@@ -522,7 +527,7 @@ mod tests {
             members(0..10_000),
             members(5_000..10_001),
         ];
-        // Neither; in the first two; in all; in the last alone.
+        // In neither; in the first two; in all; only in the last.
         assert_eq!(cells(&asked, &|_| true).expect("few").len(), 4);
     }
 }

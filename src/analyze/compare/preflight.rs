@@ -1,6 +1,7 @@
-//! CORS preflights of a region: `OPTIONS` requests that are answered by the rules of the method
-//! they ask about, unless a route that names `OPTIONS` answers instead, or something `denied`
-//! covers `OPTIONS`.
+//! CORS preflights of a region.
+//!
+//! The rules of the method that an `OPTIONS` request asks about decide about the preflight, unless
+//! a route names `OPTIONS`, or a `denied` rule covers `OPTIONS`.
 
 use std::sync::Arc;
 
@@ -19,50 +20,51 @@ use super::super::tokens::Case;
 use super::super::vocabulary::{Fits, Place, ValueId, Vocabulary};
 use super::Region;
 
-/// Preflights that ask about methods which the rules of each policy take alike.
+/// Preflights that ask about methods to which each policy applies the same rules.
 #[derive(Debug, Clone, Copy)]
 pub struct Preflight<'r, 'p> {
     /// The methods.
     pub methods: MethodSet,
-    /// What each policy says to requests with these methods.
+    /// The rules of each policy for requests with these methods.
     pub rulings: [Option<&'r Ruling<'p>>; 2],
-    /// The guards of each policy that deny them as requests with `OPTIONS`, and whether they match
-    /// all of the region.
+    /// The guards of each policy that deny them because of `OPTIONS`, and whether they match all of
+    /// the region.
     pub denied: [&'r [(&'p Guard, bool)]; 2],
-    /// From which pages they are.
+    /// The origins that they come from.
     pub origins: Origins,
 }
 
-/// Origins, by who lists them.
+/// A set of origins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origins {
-    /// All.
+    /// All origins.
     All,
-    /// Those that one policy lists and the other one does not.
+    /// Origins that only one of the policies lists.
     Disputed,
 }
 
-/// How preflights are told from other requests, and where each policy lets them pass.
+/// The questions that identify preflights, and the conditions under which each policy lets them
+/// pass.
 pub(super) struct Reading {
     origin: ValueId,
     asked: (ValueId, usize),
-    /// `Authorization`, with which a request is no preflight.
+    /// `Authorization`: a request with this header isn't a preflight.
     authorization: ValueId,
-    /// Where each policy answers them, if it does.
+    /// The condition under which each policy answers them, if it does.
     answers: [Option<Answer>; 2],
 }
 
-/// Where one policy lets preflights pass.
+/// The condition under which one policy lets preflights pass.
 struct Answer {
-    /// Questions about the origin, of which one is answered with yes; `None` for any origin.
+    /// Questions about the origin, one of which must be true; `None` for any origin.
     listed: Option<Vec<usize>>,
-    /// The guards that deny all of their paths.
+    /// The guards that deny some of the paths.
     denied: Vec<Vec<Matching>>,
 }
 
 impl<'r, 'p> Region<'r, 'p> {
-    /// The API by whose `cors` a policy answers the preflights of this region, where the route for
-    /// the method that they ask about is what counts, and neither is it denied nor `OPTIONS`.
+    /// The API whose `cors` answers the preflights of this region in a policy. `None` if a route
+    /// for `OPTIONS` decides, or the route for the requested method is missing or denied.
     pub fn answering(&self, side: usize) -> Option<&'p Api> {
         let preflight = self.preflight.as_ref()?;
         let otherwise = |ruling: &Ruling<'_>| ruling.names_options() || ruling.denied;
@@ -76,7 +78,7 @@ impl<'r, 'p> Region<'r, 'p> {
         (!ruling.denied).then_some(api)
     }
 
-    /// Whether requests of the region can carry a token: preflights only where it is not in
+    /// Whether requests of the region can carry a token. In a preflight, it can't be in
     /// `Authorization`.
     pub fn can_carry_tokens(&self) -> bool {
         self.preflight.is_none()
@@ -87,9 +89,9 @@ impl<'r, 'p> Region<'r, 'p> {
             })
     }
 
-    /// Asks what preflights are known by. All conditions have been read before.
+    /// Asks the questions that identify preflights. All conditions have been read before.
     ///
-    /// In a region of other requests that is asked only where conditions can tell.
+    /// For a region of other requests, this is only needed if conditions can tell preflights apart.
     pub(super) fn read_preflight(
         &self,
         case: Option<&Case<'_>>,
@@ -120,7 +122,7 @@ impl<'r, 'p> Region<'r, 'p> {
         })
     }
 
-    /// Where requests are of the kind that is looked at: such preflights, or anything else.
+    /// True for requests of the examined kind: these preflights, or everything else.
     pub(super) fn of_kind(&self, reading: &Reading, diagrams: &mut Diagrams<'_>) -> Function {
         let holds = reading.holds(diagrams);
         match &self.preflight {
@@ -163,7 +165,7 @@ impl<'r, 'p> Region<'r, 'p> {
     }
 }
 
-/// What is asked of an origin to find out whether an API lists it; `None` where it lists any.
+/// Questions about an origin that tell whether an API lists it; `None` if it lists every origin.
 fn listed(api: &Api) -> Option<Vec<TextQuestion>> {
     if api.preflight_public {
         return None;
@@ -183,7 +185,7 @@ fn listed(api: &Api) -> Option<Vec<TextQuestion>> {
 }
 
 impl Reading {
-    /// Where a request is such a preflight.
+    /// True if a request is such a preflight.
     pub(super) fn holds(&self, diagrams: &mut Diagrams<'_>) -> Function {
         let there = diagrams.shaped(self.origin, |_, shape| shape != Shape::Absent);
         let asks = diagrams.answered(self.asked.0, self.asked.1);
@@ -191,7 +193,7 @@ impl Reading {
         diagrams.store.all([there, asks, alone])
     }
 
-    /// Where a policy lets it pass, whatever the route for `OPTIONS` says.
+    /// True if a policy lets it pass, regardless of any route for `OPTIONS`.
     pub(super) fn passes(&self, side: usize, diagrams: &mut Diagrams<'_>) -> Function {
         let Some(answer) = self.answers.get(side).and_then(Option::as_ref) else {
             return Function::FALSE;
@@ -204,7 +206,7 @@ impl Reading {
         passes
     }
 
-    /// Where one policy lists the origin and the other one does not.
+    /// True if only one policy lists the origin.
     fn disputed(&self, diagrams: &mut Diagrams<'_>) -> Function {
         let [old, new] = self.answers.each_ref().map(|answer| match answer {
             Some(answer) => self.lists(answer, diagrams),

@@ -1,4 +1,4 @@
-//! How each side of a comparison reads a request, and where it allows.
+//! How each side of a comparison reads a request, and when it allows it.
 
 use serde_json::Map;
 
@@ -22,13 +22,14 @@ fn inexact(what: &Inexact) -> Stuck {
     Stuck(format!("{}, and cannot be told apart exactly", what.0))
 }
 
-/// A condition, of a guard with where it matches, and `None` where it denies.
+/// A condition. For a guard it has the paths that the guard matches, and is `None` if the guard
+/// denies.
 type Conditioned = (Option<Vec<Matching>>, Option<Tree>);
 
-/// What the two sides of a comparison are read as, for one kind of token.
+/// The rules of both sides, converted for one kind of token.
 pub(super) struct Reading {
     pub(super) vocabulary: Vocabulary,
-    /// For each policy: guards, with where they match, and conditions.
+    /// For each policy, its guards and conditions.
     pub(super) conditions: [Vec<Conditioned>; 2],
     pub(super) exceptions: Vec<Option<Vec<Matching>>>,
     pub(super) validity: Option<Validity>,
@@ -47,7 +48,7 @@ impl<'r> Region<'r, '_> {
         };
         Some(Context {
             model: group.model(),
-            // What a policy does not look at, its rules do not see.
+            // A policy that doesn't read the token sees none.
             token: token.filter(|_| self.needs_token(side)),
             region: self.path,
             label: match ruling {
@@ -153,7 +154,7 @@ impl<'r> Region<'r, '_> {
         })
     }
 
-    /// What the paths that are looked at are, beside those of the region.
+    /// Reads the additional restrictions on the examined paths.
     fn read_paths(&self, context: &Context<'_>, vocabulary: &mut Vocabulary) -> Vec<Matching> {
         match self.paths {
             None => Vec::new(),
@@ -166,7 +167,7 @@ impl<'r> Region<'r, '_> {
         }
     }
 
-    /// Where a request shows what is wanted.
+    /// True for a request of the wanted kind.
     pub(super) fn function(
         &self,
         bearer: Bearer<'_, '_>,
@@ -184,8 +185,8 @@ impl<'r> Region<'r, '_> {
         store.and(kind, holds)
     }
 
-    /// Where a request with its token in `Authorization` would: one that looks like a preflight is
-    /// none then, but witnesses have their claims beside the request.
+    /// The same for a request with its token in `Authorization`. It isn't a preflight even if it
+    /// looks like one, but a witness has its claims outside the request.
     pub(super) fn unshown(
         &self,
         bearer: Bearer<'_, '_>,
@@ -205,7 +206,7 @@ impl<'r> Region<'r, '_> {
         store.and(kind, holds)
     }
 
-    /// Where what is wanted holds, of whatever kind the request is.
+    /// True if the policies decide as wanted, whatever kind the request is.
     fn holds(
         &self,
         bearer: Bearer<'_, '_>,
@@ -227,7 +228,7 @@ impl<'r> Region<'r, '_> {
             function = diagrams.store.and(function, valid);
         }
         let [old, new] = [0, 1].map(|side| self.allows(side, bearer, reading, diagrams));
-        // A request that carries a token where it is looked for has no claims given beside it.
+        // A request that carries a token in a place of the API can't have claims given separately.
         let places = self.token_places(&reading.vocabulary, diagrams);
         function = diagrams.store.and(function, places);
         match wanted {
@@ -249,7 +250,8 @@ impl<'r> Region<'r, '_> {
     fn token_places(&self, vocabulary: &Vocabulary, diagrams: &mut Diagrams<'_>) -> Function {
         use crate::settings::TokenPlace;
         let mut free = Function::TRUE;
-        // Nor any header that one of the policies refuses: what they forward is compared by itself.
+        // The request has no header that one of the policies refuses. Forwarded names are compared
+        // separately.
         for (id, value) in vocabulary.values().iter().enumerate() {
             if (0..2).any(|side| self.refuses_spelling(side, &value.place)) {
                 let absent = diagrams.shaped(id, |_, shape| shape == Shape::Absent);
@@ -286,7 +288,7 @@ impl<'r> Region<'r, '_> {
         free
     }
 
-    /// Whether a policy refuses a request for the spelling of a header or a parameter.
+    /// Whether a policy refuses a request because of the spelling of a header or a parameter.
     fn refuses_spelling(&self, side: usize, place: &Place) -> bool {
         use crate::settings::TokenPlace;
         let Some(group) = self.groups.get(side) else {
@@ -345,7 +347,7 @@ impl<'r> Region<'r, '_> {
     }
 }
 
-/// Whether a policy's rules read one of these members as a claim.
+/// Whether the rules of a policy read one of these members as a claim.
 fn reads(case: Option<&Case<'_>>, names: &[&str]) -> bool {
     case.is_some_and(|case| {
         [case.old, case.new].into_iter().flatten().any(|token| {

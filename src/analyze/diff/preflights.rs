@@ -1,8 +1,8 @@
 //! CORS preflights of two policies: requests whose answer depends on the rules of two methods.
 //!
-//! A preflight is answered by `cors` and the route for the method it asks about, or by the route
-//! that names `OPTIONS`, if there is one; what denies `OPTIONS` denies it. So paths are cut by the
-//! routes of both methods, and each part is compared like any other region.
+//! A preflight is answered by `cors` and the route for the requested method, or by a route that
+//! names `OPTIONS`. A rule that denies `OPTIONS` denies it. So paths are divided by the routes of
+//! both methods, and each part is compared like any other region.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +19,11 @@ use super::super::tokens::Bearer;
 use super::rules::Rules;
 use super::{Changes, Comparison, Evidence, Pairs, key, region_changes, too_many};
 
-/// Requests that show which origins only one policy lists, by the names of the APIs.
+/// For each pair of APIs, requests that show which origins only one policy lists.
 type Disputes = BTreeMap<(String, String), Evidence>;
 
 impl<'p> Comparison<'p> {
-    /// Compares the preflights of some hosts; `known` are the regions of the other requests.
+    /// Compares the preflights of some hosts. `known` has the regions of the other requests.
     pub(super) fn preflights(
         &self,
         host: &HostClass,
@@ -35,7 +35,7 @@ impl<'p> Comparison<'p> {
         if !groups.iter().any(|group| group.answers_preflights) {
             return Ok(());
         }
-        // A rule for `OPTIONS` has a say in preflights that ask about any method.
+        // A rule for `OPTIONS` affects preflights for any method.
         let takes_options = |group: &&Group<'_>| {
             let mut routes = group.routes.iter();
             routes.any(|(_, route)| route.methods.has(Method::OPTIONS))
@@ -100,7 +100,7 @@ impl<'p> Comparison<'p> {
         Ok(())
     }
 
-    /// Compares the preflights of a region, but for what comes from other origins being listed.
+    /// Compares the preflights of a region, apart from differences in the listed origins.
     fn compare_preflights(
         &self,
         region: Region<'_, 'p>,
@@ -125,8 +125,8 @@ impl<'p> Comparison<'p> {
             },
             _ => false,
         };
-        // Where the preflights are answered alike, what is left differs for other requests with
-        // `OPTIONS` too, unless conditions can tell them from preflights.
+        // If both policies answer the preflights alike, the remaining difference is also in other
+        // `OPTIONS` requests, unless conditions can tell them from preflights.
         let differs = !same_answers
             || (reads && !self.is_same(region.groups, &region.rulings.map(Option::<&_>::cloned)));
         if !differs {
@@ -147,7 +147,7 @@ impl<'p> Comparison<'p> {
     }
 }
 
-/// The paths for which guards of a policy deny preflights.
+/// The paths on which guards of a policy deny preflights.
 fn denied_paths(preflight: &Preflight<'_, '_>, side: usize) -> BTreeSet<PathPattern> {
     let ruling = preflight.rulings.get(side).copied().flatten();
     let guards = ruling.into_iter().flat_map(|ruling| &ruling.guards);
@@ -185,7 +185,7 @@ fn dispute(mut region: Region<'_, '_>, disputes: &mut Disputes) -> Result<(), Fa
     Ok(())
 }
 
-/// Whether an API plainly lists all origins that another one lists.
+/// Whether an API obviously lists all origins of another one.
 fn covers(api: &Api, other: &Api) -> bool {
     let listed = |api: &Api| {
         let origins = api.cors.iter().flat_map(|cors| cors.origins.clone());

@@ -6,7 +6,7 @@ use crate::pattern::{Method, MethodSet, PathPattern};
 
 use super::super::group::{Group, Ruling};
 
-/// The routes around a region and the guards that match some of it.
+/// The routes that contain a region and the guards that match some of it.
 pub(super) struct Rules<'g, 'p> {
     groups: [&'g Group<'p>; 2],
     around: [Vec<usize>; 2],
@@ -14,7 +14,7 @@ pub(super) struct Rules<'g, 'p> {
 }
 
 impl<'g, 'p> Rules<'g, 'p> {
-    /// Looks them up; `None` where that takes too long.
+    /// Finds them; `None` if the search takes too long.
     pub(super) fn of(
         groups: [&'g Group<'p>; 2],
         path: &PathPattern,
@@ -28,7 +28,7 @@ impl<'g, 'p> Rules<'g, 'p> {
         (!budget.is_exhausted()).then_some(rules)
     }
 
-    /// The sets of methods that they are for, and these.
+    /// The sets of methods of these rules, and these others.
     pub(super) fn methods(&self, others: &[MethodSet]) -> Vec<MethodSet> {
         let mut sets = others.to_vec();
         for (group, around) in self.groups.iter().zip(&self.around) {
@@ -41,8 +41,8 @@ impl<'g, 'p> Rules<'g, 'p> {
         sets
     }
 
-    /// The guards that deny `OPTIONS` to preflights, given what the rules say to `OPTIONS` and to
-    /// the method that the preflights ask about.
+    /// The guards that deny preflights, given the rulings for `OPTIONS` and for the requested
+    /// method.
     pub(super) fn denied_preflights(
         &self,
         own: &[Option<Ruling<'p>>; 2],
@@ -59,7 +59,7 @@ impl<'g, 'p> Rules<'g, 'p> {
         })
     }
 
-    /// What they say to one method.
+    /// The rulings for one method.
     pub(super) fn rulings(&self, method: Method) -> [Option<Ruling<'p>>; 2] {
         let [old, new] = self.groups;
         let [old_around, new_around] = &self.around;

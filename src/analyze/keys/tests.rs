@@ -1,4 +1,4 @@
-//! What a policy's names stand for is all that its declarations say.
+//! The meaning of a name includes everything that its declaration says.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::value::ClaimType;
 const PLAN: ClaimId = ClaimId(0);
 const TIER: ClaimId = ClaimId(1);
 
-/// A policy of one issuer that puts two claims into its tokens.
+/// A policy with one issuer whose tokens have two claims.
 fn model() -> Model {
     let mut sources = Sources::new();
     let span = Span {
@@ -65,10 +65,10 @@ fn keys(shared: &Shared, model: &Model, atom: &Atom) -> BTreeSet<Key> {
     Writer::new(model, shared).conjuncts(&condition, &[])
 }
 
-/// One declaration changed.
+/// A change of one declaration.
 type Change = fn(&mut Model);
 
-/// The changes, each with the name by which the table below speaks of it.
+/// The changes, with their names in the table below.
 const CHANGES: [(&str, Change); 7] = [
     ("url", |model| {
         model.issuers[0].url = IssuerUrl::Exact("https://other.example/".to_owned());

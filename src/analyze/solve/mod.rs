@@ -1,9 +1,9 @@
 //! From a diagram to values: finds an assignment that a real request can have.
 //!
-//! Diagrams know cells and bits. They don't know whether two claims can be equal while each is in
-//! its own cell, or whether a time can be both before a date and recent. So the solver takes one
-//! path through the diagram and searches values for it. If there are none, it removes the
-//! contradiction from the diagram and tries the next path.
+//! Diagrams contain only cells and bits. They don't say whether two claims in different cells can
+//! be equal, or whether a time can be both before a date and recent. So the solver takes one path
+//! through the diagram and searches for values. If there are none, it removes the contradiction
+//! from the diagram and tries the next path.
 
 mod numbers;
 mod texts;
@@ -15,7 +15,7 @@ use super::domains::{Domain, Domains, Holding, Shape, related_values};
 use super::limits::MAX_CASES;
 use super::vocabulary::{Ordered, Place, Relation, ValueId, View, Vocabulary};
 
-/// Values of all places.
+/// A value for each place.
 #[derive(Debug, Clone)]
 pub struct Solution {
     /// By [`ValueId`].
@@ -24,10 +24,10 @@ pub struct Solution {
     pub now: f64,
 }
 
-/// A value.
+/// The value of one place.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Solved {
-    /// Not there.
+    /// The value is absent.
     Absent,
     /// `null`
     Null,
@@ -43,32 +43,32 @@ pub enum Solved {
     Object(Vec<String>),
     /// An array of numbers.
     Numbers(Vec<f64>),
-    /// Of a kind that no rule reads.
+    /// A value of a type that no rule reads.
     Other,
     /// An address.
     Address(std::net::IpAddr),
 }
 
-/// Why there is no answer.
+/// Why the search gave up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck(pub String);
 
-/// That a way contradicts itself, or that nobody knows.
+/// Why a path has no values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Conflict {
-    /// These values and relations do.
+    /// These values and relations contradict each other.
     Of {
         values: Vec<ValueId>,
         relations: Vec<usize>,
     },
-    /// Whether it does is beyond this search.
+    /// The search can't tell whether there is a contradiction.
     Unknown(&'static str),
 }
 
-/// A relation, by its number, and whether it holds.
+/// The number of a relation, the relation, and whether it holds.
 type Settled<'r> = (usize, &'r Relation, bool);
 
-/// A way through a diagram: the Booleans that it settles.
+/// A path through a diagram: the Booleans that it fixes.
 #[derive(Debug, Clone, Default)]
 struct Way(HashMap<Variable, bool>);
 
@@ -77,7 +77,7 @@ impl Way {
         self.0.get(&variable).copied()
     }
 
-    /// The numbers below `count` whose bits are as settled.
+    /// The numbers below `count` that agree with the fixed bits.
     fn numbers(&self, bits: &[Variable], count: usize) -> Vec<usize> {
         (0..count.max(1))
             .filter(|number| {
@@ -89,7 +89,7 @@ impl Way {
             .collect()
     }
 
-    /// What a value can be.
+    /// The shapes that a value can have.
     fn shapes(&self, domain: &Domain) -> Vec<Shape> {
         self.numbers(&domain.bits, domain.shapes.len())
             .into_iter()
@@ -98,24 +98,24 @@ impl Way {
     }
 }
 
-/// Searches values for diagrams.
+/// Searches for values that satisfy a diagram.
 #[derive(Debug, Clone, Copy)]
 pub struct Solver<'s> {
-    /// What is spoken of.
+    /// The values and relations.
     pub vocabulary: &'s Vocabulary,
-    /// As Booleans.
+    /// The values and relations as Booleans.
     pub domains: &'s Domains,
     /// The time of the request, unless another is needed.
     pub now: f64,
 }
 
 impl Solver<'_> {
-    /// Values under which a function holds; `None` where there are none.
+    /// Values that satisfy the function; `None` if there are none.
     pub fn solve(&self, store: &mut Store, function: Function) -> Result<Option<Solution>, Stuck> {
         self.solve_within(store, function, MAX_CASES)
     }
 
-    /// The same, looking at no more than so many ways.
+    /// The same, with a limit on the number of paths that are tried.
     pub fn solve_within(
         &self,
         store: &mut Store,
@@ -137,8 +137,8 @@ impl Solver<'_> {
                 Ok(solution) => return Ok(Some(solution)),
                 Err(Conflict::Unknown(what)) => return Err(Stuck(what.to_owned())),
                 Err(Conflict::Of { values, relations }) => {
-                    // Removing only this way would go through all ways that share its contradiction
-                    // one by one. The core covers them together.
+                    // Removing only this path would lead through all paths with the same
+                    // contradiction one by one. The core covers them all.
                     let core = self.core(&way, values, relations);
                     let contradiction = store.cube(&core);
                     function = store.without(function, contradiction);
@@ -150,7 +150,7 @@ impl Solver<'_> {
         )))
     }
 
-    /// What of a way contradicts itself, as little as can be found by leaving values out.
+    /// A small contradictory part of a path, found by leaving out values.
     fn core(
         &self,
         way: &Way,
@@ -164,8 +164,8 @@ impl Solver<'_> {
             matches!(self.values(&way), Err(Conflict::Of { .. }))
         };
         // Greedily: leave out one part after another, and put it back if the rest no longer
-        // contradicts itself. The result needn't be the smallest core; any core is sound, a smaller
-        // one is faster.
+        // contradicts itself. The result needn't be the smallest core. Any core is sound, but a
+        // smaller one is faster.
         let mut at = 0;
         while let Some(relation) = relations.get(at).copied() {
             relations.remove(at);
@@ -185,7 +185,7 @@ impl Solver<'_> {
         self.literals(way, &values, &relations)
     }
 
-    /// What a way settles of some values and relations.
+    /// The literals that a path fixes for some values and relations.
     fn literals(
         &self,
         way: &Way,
@@ -220,11 +220,11 @@ impl Solver<'_> {
             .collect()
     }
 
-    /// The relations that a way settles.
+    /// The relations that a path fixes.
     ///
-    /// A way that leaves open whether there are values to relate asks for nothing; in a diagram
-    /// relations come behind their values, so that only what was made shorter by [`Solver::core`]
-    /// does.
+    /// A relation is ignored if the path doesn't fix that its values are present. In a diagram,
+    /// relations come after their values, so this only happens to a path that [`Solver::core`] has
+    /// shortened.
     fn relations(&self, way: &Way) -> Vec<Settled<'_>> {
         self.vocabulary
             .relations()
@@ -290,7 +290,7 @@ impl Solver<'_> {
             Shape::Elements => {
                 let mut held = held(way, &domain.elements, id, texts);
                 if held.is_empty() && self.is_read_as(id, &[View::Numbers]) {
-                    // An empty array would be one of numbers as well.
+                    // An empty array would also be an array of numbers.
                     held.push(another(&domain.elements, texts.not_held.get(&id)));
                 }
                 Solved::Texts(held)
@@ -338,7 +338,7 @@ impl Solver<'_> {
         value.is_some_and(|value| views.iter().any(|view| value.views.contains(view)))
     }
 
-    /// A text of a cell that has the words that are asked for.
+    /// A text of a cell with the required words.
     fn text(
         &self,
         way: &Way,
@@ -365,7 +365,7 @@ impl Solver<'_> {
         match cell.open.first() {
             Some((prefix, suffix)) if !words.is_empty() => {
                 let filler = cell.filler;
-                // Blanks on both sides, so that the filler does not become part of a word.
+                // Blanks on both sides keep the filler from becoming part of a word.
                 format!("{prefix}{filler} {} {filler}{suffix}", words.join(" "))
             }
             _ => cell.texts(1).next().unwrap_or_default(),
@@ -373,7 +373,7 @@ impl Solver<'_> {
     }
 }
 
-/// A text that nobody asks for.
+/// A text that no question names.
 fn another(holdings: &[Holding<String>], not_held: Option<&Vec<String>>) -> String {
     let is_asked = |text: &String| {
         holdings
@@ -387,7 +387,7 @@ fn another(holdings: &[Holding<String>], not_held: Option<&Vec<String>>) -> Stri
         .unwrap_or_default()
 }
 
-/// What a list holds: the values that are asked for, and those of relations.
+/// The elements of a list: the required values, and those from relations.
 fn held(way: &Way, holdings: &[Holding<String>], id: ValueId, texts: &texts::Texts) -> Vec<String> {
     let with = texts.held.get(&id).map_or(&[][..], Vec::as_slice);
     let without = texts.not_held.get(&id).map_or(&[][..], Vec::as_slice);
@@ -400,7 +400,7 @@ fn held(way: &Way, holdings: &[Holding<String>], id: ValueId, texts: &texts::Tex
     held
 }
 
-/// One value of each class that is held, all of those that are held whole.
+/// One value of each class that must be present, and all values of classes that must be complete.
 fn chosen<K: Clone>(way: &Way, holdings: &[Holding<K>], may: impl Fn(&K) -> bool) -> Vec<K> {
     holdings
         .iter()
@@ -423,7 +423,7 @@ fn chosen<K: Clone>(way: &Way, holdings: &[Holding<K>], may: impl Fn(&K) -> bool
         .collect()
 }
 
-/// Values that belong together because relations do, each with the relations.
+/// Groups values that relations connect, each group with its relations.
 fn components<'r>(
     relations: &[Settled<'r>],
     of: impl Fn(&Relation) -> bool,

@@ -1,7 +1,7 @@
 //! Numbers and times that depend on each other.
 //!
-//! A time is compared with dates and with the time of the request. Once the latter is fixed, the
-//! age of a time determines its position, and only intervals remain.
+//! A time is compared with dates and with the time of the request. Once the time of the request is
+//! fixed, the age of a time determines its position, and only intervals remain.
 
 use std::collections::HashMap;
 
@@ -11,39 +11,39 @@ use super::super::limits::MAX_SEARCH_STEPS;
 use super::super::vocabulary::{Ordered, Relation, ValueId};
 use super::{Conflict, Settled, Solver, Way};
 
-/// The times that `why --at` can say: the years 0 to 9999 (RFC 3339).
+/// The times that `why --at` accepts: the years 0 to 9999 (RFC 3339).
 const TIMES: Interval = Interval {
     low: 0.0,
     high: 253_402_300_799.0,
 };
 
-/// Numbers that were found.
+/// The numbers that were found.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     /// The time of the request.
     pub now: f64,
-    /// What a value is.
+    /// The shape of each value.
     pub shapes: HashMap<ValueId, Shape>,
     /// The numbers.
     pub values: HashMap<ValueId, f64>,
-    /// What lists hold beside.
+    /// The elements that lists must also contain.
     pub held: HashMap<ValueId, Vec<f64>>,
-    /// What they must not hold.
+    /// The elements that lists must not contain.
     pub not_held: HashMap<ValueId, Vec<f64>>,
 }
 
-/// A value that has to be found.
+/// A value to find.
 #[derive(Debug)]
 struct Wanted<'d> {
     id: ValueId,
-    /// Where it can be, with the shape that it then has.
+    /// Its possible cells, with the shape that each implies.
     cells: Vec<(Shape, &'d NumberCell)>,
-    /// How long ago it can be.
+    /// The possible cells of its age.
     ages: Vec<&'d NumberCell>,
 }
 
 impl Wanted<'_> {
-    /// Where it can be at a time.
+    /// Its possible intervals, for a given time of the request.
     fn intervals(&self, now: f64) -> Vec<(Shape, Interval)> {
         let absolute = self
             .cells
@@ -72,7 +72,7 @@ impl Wanted<'_> {
             .collect()
     }
 
-    /// Whether a number is where it can be.
+    /// The shape of the value if it is this number; `None` if it can't be.
     fn allows(&self, number: f64, now: f64) -> Option<Shape> {
         let within = |cell: &NumberCell, number: f64| {
             cell.intervals
@@ -107,7 +107,7 @@ fn wanted<'d>(way: &Way, id: ValueId, domain: &'d Domain) -> Wanted<'d> {
     Wanted { id, cells, ages }
 }
 
-/// Finds all numbers that are more than one interval's choice.
+/// Finds the numbers that can't be chosen from an interval independently.
 pub(super) fn solve(
     solver: &Solver<'_>,
     way: &Way,
@@ -209,9 +209,9 @@ pub(super) fn solve(
     })
 }
 
-/// The times of a request that can matter: those at which a time that is compared with dates and
-/// with the time of the request passes from one cell into another. More than [`MAX_SEARCH_STEPS`]
-/// if there are more than can be tried.
+/// The relevant times of the request: those at which a time that is compared with dates and with
+/// the time of the request moves from one cell to another. More than [`MAX_SEARCH_STEPS`] if there
+/// are too many to try.
 fn times(now: f64, all: &[Wanted<'_>]) -> Vec<f64> {
     let mut times = vec![now];
     for wanted in all.iter().filter(|wanted| !wanted.ages.is_empty()) {
@@ -238,7 +238,7 @@ fn times(now: f64, all: &[Wanted<'_>]) -> Vec<f64> {
     times
 }
 
-/// Values that must be one number.
+/// Groups values that must be equal numbers.
 fn classes(ids: &[ValueId], related: &[Settled<'_>]) -> Vec<Vec<ValueId>> {
     let mut classes: Vec<Vec<ValueId>> = ids.iter().map(|id| vec![*id]).collect();
     for (_, relation, holds) in related {
@@ -285,16 +285,16 @@ impl Search<'_> {
         false
     }
 
-    /// Numbers that a class can be: one more than there are classes, so that no choice of the
-    /// others takes them all.
+    /// Candidates for a class: one more than there are classes, so that the choices for the others
+    /// can't use up all of them.
     fn candidates(&self, class: &[ValueId]) -> Vec<f64> {
         let members: Vec<&Wanted> = self
             .all
             .iter()
             .filter(|wanted| class.contains(&wanted.id))
             .collect();
-        // The others can rule out at most one number each, so with one more than there are classes
-        // a choice remains if there is any.
+        // Each other class can rule out at most one number. So with one more candidate than there
+        // are classes, one remains if there is any.
         let most = self.classes.len() + 1;
         let mut intervals = vec![Interval::ALL];
         for member in &members {
@@ -309,7 +309,7 @@ impl Search<'_> {
                 })
                 .collect();
         }
-        // What lists hold or not may be what tells numbers apart.
+        // The elements of lists may distinguish numbers.
         let listed = self
             .related
             .iter()
@@ -344,7 +344,7 @@ impl Search<'_> {
         found.get(class).copied()
     }
 
-    /// What lists hold and do not hold, as far as numbers are found.
+    /// The elements that lists must and must not contain, for the numbers found so far.
     fn lists(&self, found: &[f64]) -> Vec<(ValueId, f64, bool)> {
         self.related
             .iter()
@@ -381,7 +381,7 @@ impl Search<'_> {
             })
     }
 
-    /// Whether a list can hold a number, or be without it, as far as its own bits say.
+    /// Whether the bits of a list allow it to contain, or not to contain, a number.
     fn list_fits(&self, list: ValueId, number: f64, holds: bool) -> bool {
         let Some(domain) = self.solver.domains.values.get(list) else {
             return false;

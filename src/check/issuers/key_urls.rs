@@ -1,4 +1,4 @@
-//! `keys url "…"`: where key sets are, one place, several, or one for each tenant.
+//! `keys url "…"`: one key set, several, or one for each tenant.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::syntax::ast;
 use super::DeclaredClaim;
 use super::url::{Template, bad_url};
 
-/// The issuer that the key sets are of.
+/// The issuer that has the key sets.
 pub(super) struct Owner<'a> {
     pub name: &'a str,
     pub url: &'a IssuerUrl,
@@ -23,7 +23,7 @@ pub(super) struct Owner<'a> {
     pub claims: &'a BTreeMap<String, DeclaredClaim>,
 }
 
-/// The key sets of an issuer at these URLs.
+/// Checks the URLs of an issuer's key sets.
 pub(super) fn check_key_urls(
     terms: Terms,
     owner: &Owner<'_>,
@@ -49,7 +49,7 @@ pub(super) fn check_key_urls(
     source.unwrap_or_else(|| KeySource::Urls(urls.into_iter().map(|url| url.node).collect()))
 }
 
-/// Says what is wrong with one URL, of which this is the whole or an example.
+/// Checks one URL. `url` is the whole of it, or an example.
 fn check_one(owner: &Owner<'_>, written: &Spanned<String>, url: &str, out: &mut Out) {
     match parse_key_url(url) {
         Err(why) => out.say(
@@ -142,7 +142,7 @@ fn tenant_url(
             );
             return None;
         }
-        // What is wrong with it has been said.
+        // The error was reported already.
         IssuerUrl::Exact(exact) if exact.is_empty() || exact.contains('{') => return None,
         IssuerUrl::Exact(_) => {
             let declare = if owner.claims.contains_key(claim) || registered(claim).is_some() {

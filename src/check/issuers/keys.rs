@@ -1,4 +1,4 @@
-//! Where an issuer's keys come from, and what they sign with.
+//! The source of an issuer's keys, and its algorithms.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::super::urls::parse_fetched;
 use super::key_urls::{Owner, check_key_urls};
 use super::url::bad_url;
 
-/// Where the keys come from; the place of the key files, if any.
+/// The source of the keys, and the place of the key files, if there are any.
 pub(super) fn check_keys(
     input: &Input,
     terms: Terms,
@@ -63,7 +63,7 @@ pub(super) fn check_introspect(
     Some(url.node)
 }
 
-/// The keys of all files together.
+/// The keys of all files.
 fn key_files(input: &Input, files: &[ast::Term], out: &mut Out) -> keys::KeySet {
     let mut sets = Vec::new();
     for term in files {
@@ -124,7 +124,7 @@ fn key_files(input: &Input, files: &[ast::Term], out: &mut Out) -> keys::KeySet 
     keys::KeySet::union(sets)
 }
 
-/// Says if no key of the files can verify any of the issuer's algorithms.
+/// Reports key files without a key for any of the issuer's algorithms.
 pub(super) fn check_keys_fit(
     span: Span,
     set: &keys::KeySet,

@@ -1,4 +1,4 @@
-//! Issuers: who may sign tokens, how, and where they put what rules ask for.
+//! Issuers: who may sign tokens, how, and where their tokens have the claims that rules read.
 
 mod key_urls;
 mod keys;
@@ -27,7 +27,7 @@ use url::check_url;
 
 pub(super) use url::{check_urls_differ, urls_overlap};
 
-/// The leeway of an issuer that names none, in seconds: what most libraries allow.
+/// The default leeway in seconds; most libraries use the same.
 const DEFAULT_LEEWAY: u64 = 60;
 
 /// A claim that an issuer declares.
@@ -39,7 +39,7 @@ pub(super) struct DeclaredClaim {
     pub keys_of: bool,
 }
 
-/// An issuer as the rest of the checker sees it.
+/// An issuer, as the other checks see it.
 pub(super) struct IssuerInfo {
     pub name: String,
     pub url: IssuerUrl,
@@ -51,12 +51,12 @@ pub(super) struct IssuerInfo {
     /// The place of `sender dpop`, if there is one.
     pub dpop_span: Option<Span>,
     pub claims: BTreeMap<String, DeclaredClaim>,
-    /// Without its claims, which get their numbers once all issuers are known.
+    /// The issuer without its claims, which are numbered once all issuers are known.
     model: Issuer,
 }
 
 impl IssuerInfo {
-    /// Where a claim is in this issuer's tokens, and of which type.
+    /// The place and type of a claim in this issuer's tokens.
     pub fn claim(&self, name: &str) -> Option<DeclaredClaim> {
         self.claims.get(name).cloned().or_else(|| {
             registered(name).map(|ty| DeclaredClaim {
@@ -68,13 +68,13 @@ impl IssuerInfo {
         })
     }
 
-    /// The issuer of the model.
+    /// The issuer for the model.
     pub fn into_model(self, ids: &BTreeMap<(String, ClaimType), ClaimId>) -> Issuer {
         let mut issuer = self.model;
         for ((name, ty), id) in ids {
             let (path, keys_of) = match self.claims.get(name) {
                 Some(claim) if claim.ty == *ty => (claim.path.clone(), claim.keys_of),
-                // When the user logged in is a time, though it may be declared as a number.
+                // The time of the login is a time, even if the policy declares it as a number.
                 Some(claim) if (name.as_str(), *ty) == LOGIN && claim.ty == ClaimType::Number => {
                     (claim.path.clone(), claim.keys_of)
                 }
@@ -91,8 +91,8 @@ impl IssuerInfo {
     }
 }
 
-/// Checks one issuer. What is wrong with it is said; it is then as good as can be, so that the
-/// rules that use it are checked all the same.
+/// Checks one issuer and reports its errors. The result is usable even then, so that the rules that
+/// use the issuer are checked too.
 pub(super) fn check(
     input: &Input,
     terms: Terms,

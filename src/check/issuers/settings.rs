@@ -25,7 +25,7 @@ pub(super) struct Settings<'a> {
 }
 
 impl<'a> Settings<'a> {
-    /// Whether the keys are to be found by the issuer's URL.
+    /// Whether the keys are discovered from the issuer's URL.
     pub fn discovers(&self) -> bool {
         let keys = self.keys.as_ref().map(|keys| keys.node);
         !matches!(
@@ -34,7 +34,7 @@ impl<'a> Settings<'a> {
         )
     }
 
-    /// Sorts what the block says.
+    /// Collects the settings of a block.
     pub fn sort(issuer: &'a ast::Issuer, out: &mut Out) -> Settings<'a> {
         let mut settings = Settings::default();
         for setting in &issuer.settings {

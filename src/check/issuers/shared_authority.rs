@@ -1,5 +1,5 @@
-//! Entra's endpoints that no token has as its `iss`: clients sign in there, and the tokens are of the
-//! tenant that the user is in.
+//! Entra's shared endpoints. Clients sign in there, but no token has them as its `iss`: tokens name
+//! the user's tenant.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Spanned;
@@ -18,8 +18,8 @@ const HOSTS: [&str; 7] = [
 /// The tenant of personal Microsoft accounts.
 const PERSONAL: &str = "9188040d-6c67-4d5b-b112-36a304b66dad";
 
-/// Says that the URL of an issuer is of an endpoint for the tenants of many, or of one by its name.
-/// `has_keys` is whether the policy says where the keys are.
+/// Reports an issuer URL that is a shared endpoint, or one that names a tenant by its domain.
+/// `has_keys` says whether the policy names the keys.
 pub(super) fn shared_authority(url: &Spanned<String>, has_keys: bool) -> Option<Diagnostic> {
     let (_, rest) = url.node.split_once("://")?;
     let (host, path) = rest.split_once('/')?;

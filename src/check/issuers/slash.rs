@@ -1,7 +1,7 @@
-//! Issuers of well-known providers whose trailing slash is missing, or one too many.
+//! Issuers of well-known providers with a missing or superfluous trailing slash.
 //!
-//! `iss` is compared exactly, so a slash is the difference between every token and none. Where the
-//! host says whose tokens they are, `check` can tell before the first one is denied.
+//! `iss` is compared exactly, so with a wrong slash every token is denied. If the host belongs to a
+//! known provider, `check` can tell this before the first denial.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Spanned;
@@ -9,7 +9,7 @@ use crate::source::Spanned;
 use super::super::out::Out;
 use super::super::urls::parse_url;
 
-/// Hosts (a dot before one means its subdomains), and whether their issuers end in a slash.
+/// Hosts (a leading dot means subdomains), and whether their issuers end in a slash.
 const PROVIDERS: &[(&str, &str, bool)] = &[
     (".auth0.com", "Auth0", true),
     ("sts.windows.net", "Entra ID (v1 tokens)", true),

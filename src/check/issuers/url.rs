@@ -17,7 +17,7 @@ use super::settings::Settings;
 use super::shared_authority::shared_authority;
 use super::{DeclaredClaim, IssuerInfo};
 
-/// What to do where keys can't be discovered by what tokens have as `iss`.
+/// The advice if keys can't be discovered from the tokens' `iss`.
 const NAME_THE_KEYS: &str = "leave `url` as tokens have it in `iss`, and name the keys: `keys url \"https://…\"`. \
      If the provider speaks plain HTTP alone, inside a cluster: a key file that a job renews (`keys file \"…\"`), a TLS \
      proxy beside portcullis at `http://localhost:…`, or `keys url \"http://…\"` and its host in \
@@ -31,7 +31,7 @@ pub(super) fn bad_url(url: &Spanned<String>, what: &str, why: &str) -> Diagnosti
     )
 }
 
-/// A URL of which one whole segment stands for a tenant.
+/// A URL in which one whole segment is a tenant.
 pub(super) struct Template<'t> {
     pub prefix: &'t str,
     pub claim: &'t str,
@@ -39,7 +39,7 @@ pub(super) struct Template<'t> {
 }
 
 impl<'t> Template<'t> {
-    /// Takes a text apart, if it is one.
+    /// Parses a text as a template.
     pub fn read(text: &'t str) -> Option<Template<'t>> {
         let (prefix, rest) = text.split_once('{')?;
         let (claim, suffix) = rest.split_once('}')?;
@@ -130,7 +130,7 @@ fn check_tenant_url(
         return IssuerUrl::Exact(text.node.clone());
     };
     match parse_url(&format!("{prefix}x{suffix}")) {
-        // Where the URL ends before its path, the braces stand for the host.
+        // If the URL ends before its path, the braces are in the host.
         Ok(_)
             if !prefix
                 .split_once("://")
@@ -205,7 +205,7 @@ fn check_tenant_url(
     }
 }
 
-/// Says which issuers have one URL: a token would be either's.
+/// Reports issuers with the same URL, since a token could belong to either.
 pub(in crate::check) fn check_urls_differ(issuers: &[IssuerInfo], out: &mut Out) {
     let mut by_url: HashMap<(&str, &str), &IssuerInfo> = HashMap::new();
     for issuer in issuers {
@@ -214,7 +214,8 @@ pub(in crate::check) fn check_urls_differ(issuers: &[IssuerInfo], out: &mut Out)
             IssuerUrl::Exact(url) => (url.as_str(), ""),
             IssuerUrl::Tenant { prefix, suffix, .. } => (prefix.as_str(), suffix.as_str()),
         };
-        // An exact URL has no second half, and no tenant's first half is a whole URL of another.
+        // An exact URL has no suffix. It could equal the prefix of a template, so the kinds are
+        // compared too.
         if let Some(first) = by_url.get(&key)
             && std::mem::discriminant(&first.url) == std::mem::discriminant(&issuer.url)
         {
@@ -245,7 +246,7 @@ pub(in crate::check) fn check_urls_differ(issuers: &[IssuerInfo], out: &mut Out)
     }
 }
 
-/// Whether a token's `iss` can be that of both.
+/// Whether a token's `iss` can match both.
 pub(in crate::check) fn urls_overlap(a: &IssuerUrl, b: &IssuerUrl) -> bool {
     let matches = |url: &str, prefix: &str, suffix: &str| {
         url.strip_prefix(prefix)
@@ -266,8 +267,8 @@ pub(in crate::check) fn urls_overlap(a: &IssuerUrl, b: &IssuerUrl) -> bool {
                 ..
             },
         ) => {
-            // Each tenant is one whole segment: the templates overlap where every segment of the
-            // one fits the other's.
+            // Each tenant is one whole segment. The templates overlap if each segment of one
+            // matches the other's.
             let segments = |prefix: &str, suffix: &str| -> Vec<Option<String>> {
                 format!("{prefix}\u{0}{suffix}")
                     .split('/')

@@ -1,4 +1,4 @@
-//! What is reported of routes that relate.
+//! The messages about the relations of routes.
 
 use super::super::context::ApiInfo;
 use super::super::region::Example;
@@ -71,7 +71,7 @@ pub(super) fn crossing(a: &Entry, b: &Entry, example: &Example) -> Diagnostic {
     .help(help)
 }
 
-/// What a line that settles the overlap of two routes begins with.
+/// The beginning of a line that would settle the overlap of two routes.
 pub(super) fn settling(a: &Entry, b: &Entry, example: &Example) -> String {
     let methods = a.route.methods.intersection(b.route.methods);
     let named = |entry: &Entry, segment: usize| {
@@ -100,7 +100,7 @@ pub(super) fn settling(a: &Entry, b: &Entry, example: &Example) -> String {
     )
 }
 
-/// Methods as a line names them.
+/// Methods as a line of the policy names them.
 fn shown_methods(methods: MethodSet) -> String {
     if methods == MethodSet::ALL {
         return "*".to_owned();
@@ -109,7 +109,7 @@ fn shown_methods(methods: MethodSet) -> String {
     let names: Vec<&str> = methods
         .iter()
         .filter(|method| {
-            // `GET` names `HEAD` as well.
+            // `GET` includes `HEAD`.
             *method != crate::pattern::Method::HEAD || !methods.contains(get)
         })
         .map(crate::pattern::Method::as_str)

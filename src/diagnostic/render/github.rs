@@ -1,14 +1,14 @@
-//! For GitHub: workflow commands that become annotations of a pull request.
+//! Output for GitHub: workflow commands that become annotations of a pull request.
 //!
-//! The runner reads them from standard output, one a line, and takes `%`, line ends and, in
-//! properties, `:` and `,` only escaped.
+//! The runner reads them from standard output, one per line. `%`, line ends and, in properties, `:`
+//! and `,` must be escaped.
 
 use super::{Finding, ordered, region, severity};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 use crate::text::{visible, visible_lines};
 
-/// All diagnostics, one command a line.
+/// All diagnostics, one command per line.
 pub fn github(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
     ordered(diagnostics)
         .into_iter()
@@ -16,7 +16,7 @@ pub fn github(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
         .collect()
 }
 
-/// All findings, one command a line.
+/// All findings, one command per line.
 pub fn github_findings(sources: &Sources, findings: &[Finding]) -> String {
     findings
         .iter()
@@ -74,7 +74,7 @@ fn annotation(
         properties.push(format!("file={}", property(region.file)));
         properties.push(format!("line={}", region.start.line));
         properties.push(format!("endLine={}", region.end.line));
-        // Columns of an annotation over several lines are not shown, but refused.
+        // GitHub refuses columns in an annotation over several lines.
         if region.start.line == region.end.line {
             properties.push(format!("col={}", region.start.column));
             properties.push(format!("endColumn={}", region.end.column));

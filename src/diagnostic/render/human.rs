@@ -1,4 +1,4 @@
-//! For people: the source underlined, and what to do about it.
+//! Output for people: the source with the place underlined, and the fix.
 
 use std::fmt::Write as _;
 
@@ -9,16 +9,16 @@ use crate::diagnostic::{Diagnostic, Label, Severity, Suggestion};
 use crate::source::{FileId, Source, Sources, Span};
 use crate::text::{visible, visible_in_place};
 
-/// The most diagnostics that are shown: a generator's mistake may be in each of 100,000 lines, and
-/// nobody reads that many.
+/// The maximum number of diagnostics that are shown. A generator's mistake may be in each of
+/// 100,000 lines, and nobody reads that many.
 const MAX_SHOWN: usize = 500;
 
-/// The most lines between two places that are shown in one piece. The renderer reads all of them,
-/// for each diagnostic.
+/// The maximum number of lines between two places that are shown in one piece. The renderer reads
+/// all of them, for each diagnostic.
 const MAX_LINES_BETWEEN: u32 = 100;
 
-/// All diagnostics, a blank line after each, and a last line that counts them. Colours are ANSI
-/// escapes; whether the reader's terminal has them is for the caller to know.
+/// All diagnostics, with a blank line after each, and a last line that counts them. Colours are
+/// ANSI escapes; the caller knows whether the terminal supports them.
 pub fn human(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> String {
     let renderer = if colour {
         Renderer::styled()
@@ -71,8 +71,8 @@ fn report<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Group<'a>
     }
 }
 
-/// One snippet a file, or for each place that is far from the others of its file: the primary
-/// place's first, the others in the order of the labels.
+/// One snippet per file, or per place if places in a file are far from each other: the one of the
+/// primary place first, the others in the order of the labels.
 fn snippets<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Element<'a>> {
     let labels = diagnostic
         .primary
@@ -114,7 +114,7 @@ fn snippets<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Vec<Element
         .collect()
 }
 
-/// Places of one file that are shown together, and their first and last line.
+/// Places of one file that are shown together, with their first and last line.
 struct Piece<'a> {
     file: FileId,
     first: u32,
@@ -167,7 +167,7 @@ fn edit<'a>(sources: &'a Sources, suggestion: &'a Suggestion) -> Option<Snippet<
     )
 }
 
-/// What a block spans is shown by its first line.
+/// A place over several lines is shown by its first line.
 fn first_line(source: &Source, span: Span) -> Span {
     let text = source
         .text
@@ -182,8 +182,8 @@ fn first_line(source: &Source, span: Span) -> Span {
     }
 }
 
-/// The lines that some spans touch: a renderer given the whole file would read all of it for
-/// every diagnostic.
+/// The lines that some spans touch. A renderer that is given the whole file would read all of it
+/// for every diagnostic.
 struct Window<'a> {
     text: &'a str,
     start: usize,
@@ -208,7 +208,7 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// Whether it has a line that nobody would read.
+    /// Whether it has a line that is too long to read.
     fn is_unreadable(&self) -> bool {
         const LONGEST_LINE: usize = 1_000;
         self.text.lines().any(|line| line.len() > LONGEST_LINE)

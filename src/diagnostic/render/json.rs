@@ -1,4 +1,4 @@
-//! For programs: one JSON object.
+//! Output for programs: one JSON object.
 
 use serde::Serialize;
 
@@ -25,8 +25,8 @@ struct Entry<'a> {
     suggestion: Option<Edit<'a>>,
 }
 
-/// Lines and columns count from 1, columns in characters; the end is behind the last character.
-/// All are null where a diagnostic has no place.
+/// Lines and columns count from 1, columns in characters. The end is after the last character. All
+/// are null if a diagnostic has no place.
 #[derive(Serialize, Default)]
 struct Place<'a> {
     file: Option<&'a str>,

@@ -1,7 +1,7 @@
-//! Diagnostics as text: for people, for programs, for GitHub's annotations, as SARIF.
+//! Renders diagnostics: for people, for programs, as GitHub annotations, as SARIF.
 //!
-//! Whatever the form, the same diagnostics come out in the same order: by place, without
-//! duplicates, so that two runs over one policy print the same bytes.
+//! Every form has the same diagnostics in the same order: by place, without duplicates. So two runs
+//! over one policy print the same bytes.
 
 mod github;
 mod human;
@@ -17,24 +17,24 @@ pub use human::human;
 pub use json::json;
 pub use sarif::{sarif, sarif_findings};
 
-/// Something that is said of a place in a policy that loads, in the forms of diagnostics: a test
-/// that failed, say.
+/// A finding about a place in a policy that loads, such as a failed test. It is rendered like a
+/// diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of thing it is, for programs.
+    /// The kind of the finding, for programs.
     pub id: &'static str,
-    /// What kind of thing it is, in a few words.
+    /// The kind of the finding, in a few words.
     pub title: &'static str,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
     /// The place.
     pub span: Span,
-    /// What there is to say.
+    /// The message.
     pub message: String,
 }
 
-/// The diagnostics in the order in which they are shown: those without a place first, then by
-/// file and place, errors before warnings; each once.
+/// The diagnostics in the order of the output: those without a place first, then by file and place,
+/// errors before warnings, without duplicates.
 pub fn ordered(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
     let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
     ordered.sort_by_key(|diagnostic| {
@@ -49,7 +49,7 @@ pub fn ordered(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
     ordered
 }
 
-/// How many there are, such as `1 error and 2 warnings`; `None` where there is nothing to count.
+/// The counts, such as `1 error and 2 warnings`; `None` if there are none.
 pub fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
     let (errors, warnings) = count(&ordered(diagnostics));
     let part = |count: usize, one: &str| match count {
@@ -78,7 +78,7 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// A span as people count: lines and columns from 1, the end behind the last character.
+/// A span in lines and columns from 1; the end is after the last character.
 struct Region<'a> {
     file: &'a str,
     start: LineColumn,
@@ -94,7 +94,7 @@ fn region(sources: &Sources, span: Span) -> Option<Region<'_>> {
     })
 }
 
-/// Indented JSON with a line end. What is printed here has string keys only, so it always is JSON.
+/// Indented JSON with a line end. All keys are strings, so this can't fail.
 fn print_json(value: &impl serde::Serialize) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut text = escape_json(&text).into_owned();

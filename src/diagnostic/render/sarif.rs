@@ -1,4 +1,4 @@
-//! For code scanning: SARIF 2.1.0 (OASIS Standard).
+//! Output for code scanning: SARIF 2.1.0 (OASIS Standard).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -161,7 +161,7 @@ fn uri(path: &str) -> String {
                 uri.push(char::from(byte));
             }
             _ => {
-                // Writing to a string cannot fail.
+                // Writing to a string can't fail.
                 let _written = write!(uri, "%{byte:02X}");
             }
         }

@@ -1,4 +1,4 @@
-//! Keys are the same for what is the same, and differ in whatever can differ.
+//! Equal conditions have equal keys, and each difference changes the key.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::pattern::{Method, MethodSet};
 use crate::source::{FileId, Sources};
 use crate::value::{AddressRange, AddressSet, Number, Numbers};
 
-/// A file to stand in.
+/// A file for spans.
 fn file() -> FileId {
     Sources::new().add("policy.gate", "")
 }
@@ -55,7 +55,7 @@ fn addresses(ranges: &[&str]) -> Arc<AddressSet> {
     Arc::new(AddressSet::new(ranges.expect("ranges")))
 }
 
-/// Everything that a text of a policy may be here. Few, so that equal ones come about by chance.
+/// Every kind of text in a policy. There are few, so that equal ones come about by chance.
 fn text() -> impl Strategy<Value = String> {
     select(vec!["a", "b", "A", ""]).prop_map(str::to_owned)
 }
@@ -164,7 +164,7 @@ fn other_strings(set: &StringSet) -> Arc<StringSet> {
     Arc::new(StringSet::new(set.name.clone(), more))
 }
 
-/// The same with another of each of its inputs.
+/// The same operand with each of its inputs changed.
 fn other_operands(operand: &Operand) -> Vec<Operand> {
     match operand {
         Operand::String(text) => vec![Operand::String(other_text(text)), Operand::Host],
@@ -319,8 +319,8 @@ fn other_text_tests(test: &TextTest) -> Vec<TextTest> {
     }
 }
 
-/// Atoms that each differ from one in a single input. The matches name every field, so that a new
-/// one has to be perturbed, too.
+/// Atoms that each differ from the given one in a single input. The matches name every field, so
+/// that a new field has to be changed here too.
 fn others(atom: &Atom) -> Vec<Atom> {
     let texts = |test: &TextTest, of: &dyn Fn(TextTest) -> Atom| -> Vec<Atom> {
         other_text_tests(test).into_iter().map(of).collect()
@@ -388,7 +388,7 @@ fn others(atom: &Atom) -> Vec<Atom> {
     }
 }
 
-/// Names of another policy: each number stands for that of `Own` with something added.
+/// Names of another policy: the number of each is that of `Own`, plus an offset.
 struct Other {
     claims: u32,
     issuers: u32,
@@ -421,7 +421,7 @@ proptest! {
 
     #[test]
     fn tests_have_one_key_exactly_if_they_are_equal(a in atom(), b in atom()) {
-        // What it prints names every field.
+        // The output of `Debug` names every field.
         let nameless = |atom: &Atom| format!("{atom:?}").replace("Some(\"known\")", "None");
         let keys = Keys::default();
         prop_assert_eq!(

@@ -7,19 +7,19 @@ use crate::syntax::ast::{
     Comparison, Condition, ConditionKind, List, Operand, ScopeTest, Term, Test,
 };
 
-/// The most members of a list that are left out one by one: a longer one is data, and a test for
-/// each member would say it all again.
+/// The maximum number of members of a list that are left out one by one. A longer list is data, and
+/// tests for each member would only repeat it.
 pub const MAX_LIST: usize = 32;
 
-/// A change, in words and as edits of the text.
+/// A change: its description and the edits of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
-    /// Lower case, no full stop.
+    /// The description, in lower case and without a full stop.
     pub what: String,
-    /// In the order of their places; all in one file.
+    /// The edits, in the order of their places; all in one file.
     pub edits: Vec<Edit>,
-    /// Whether routes that no test reaches it may keep the changed policy from loading. Guards and
-    /// the blocks around a route are looked at in any case.
+    /// Whether all routes are needed to tell if the changed policy loads. Guards and the blocks
+    /// around a route are always included.
     pub asks_all: bool,
 }
 
@@ -44,7 +44,8 @@ pub(super) fn changes(text: Text<'_>, condition: &Condition) -> Vec<Change> {
     walk.changes
 }
 
-/// A list without each of its members in turn; none where it has one member, or very many.
+/// A list without each of its members in turn; nothing for a list with one member, or with very
+/// many.
 pub(super) fn shortened(text: Text<'_>, members: &[Span]) -> Vec<Change> {
     if members.len() < 2 || members.len() > MAX_LIST {
         return Vec::new();
@@ -60,7 +61,8 @@ pub(super) fn shortened(text: Text<'_>, members: &[Span]) -> Vec<Change> {
         .collect()
 }
 
-/// What to take out so that a list lacks the member at `at`: it, and the comma on one side.
+/// The span to remove so that a list lacks the member at `at`: the member, and the comma on one
+/// side.
 pub(super) fn without(members: &[Span], at: usize) -> Option<Span> {
     let member = *members.get(at)?;
     let Some(before) = at.checked_sub(1) else {
@@ -86,7 +88,8 @@ impl Walk<'_> {
         self.changes.push(Change::one(what, edit));
     }
 
-    /// `denied` says that a `not` stands before it: to turn it around is to take that away.
+    /// `denied` says that a `not` comes before the condition. To turn it around is to remove that
+    /// `not`.
     fn condition(&mut self, condition: &Condition, denied: bool) {
         match &condition.kind {
             ConditionKind::And(parts) | ConditionKind::Or(parts) => {
@@ -140,7 +143,7 @@ impl Walk<'_> {
             ConditionKind::Client(test) => {
                 let head = span.start + length("client");
                 match test {
-                    // `client "id"` has no sign that could be turned around.
+                    // `client "id"` has no operator that could be turned around.
                     Test::Compare(..) => self.negate(span, denied),
                     test => self.test(span, head, test, denied, true),
                 }
@@ -151,7 +154,8 @@ impl Walk<'_> {
             ConditionKind::Address(test) => {
                 self.test(span, span.start + length("address"), test, denied, true);
             }
-            // What a client can leave out must not be turned around: the policy would not load.
+            // Tests of values that a client can leave out must not be turned around: the policy
+            // wouldn't load.
             ConditionKind::Header(name, test) | ConditionKind::Query(name, test) => {
                 self.test(span, name.span().end, test, denied, false);
             }
@@ -162,7 +166,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What stands behind the left-hand side, which ends at `head`.
+    /// The part after the left-hand side, which ends at `head`.
     fn test(&mut self, span: Span, head: u32, test: &Test, denied: bool, may_turn: bool) {
         let turn = may_turn && !denied;
         match test {
@@ -218,7 +222,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Puts `not` before a test.
+    /// Adds `not` before a test.
     fn negate(&mut self, span: Span, denied: bool) {
         if !denied {
             let what = format!("{} is turned around", self.text.quoted(span));
@@ -226,7 +230,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Puts one sign of comparison in the place of another.
+    /// Replaces one comparison operator with another.
     fn sign(&mut self, head: u32, operand: &Operand, from: Comparison, to: Comparison) {
         let found = self.text.find(from.as_str(), head, operand.span().start);
         if let Some(span) = found {
@@ -235,7 +239,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Puts other words between the left-hand side and what it is compared with.
+    /// Replaces the words between the left-hand side and the operand.
     fn between(&mut self, from: u32, to: u32, before: &str, after: &str) {
         let span = self.text.span(from, to);
         let end = if self.text.at(span).ends_with(char::is_whitespace) {
@@ -249,7 +253,7 @@ impl Walk<'_> {
         );
     }
 
-    /// Puts `all` in the place of `any`, or the other way round; over one member they are alike.
+    /// Replaces `any` with `all`, or the reverse. With one member they mean the same.
     fn quantifier(&mut self, head: u32, list: &List, from: &str, to: &str, word: &str) {
         if matches!(list, List::Items(items) if items.node.len() < 2) {
             return;

@@ -2,17 +2,17 @@
 
 use crate::source::{FileId, Source, Sources, Span};
 
-/// What stands at `span` becomes `replacement`; an empty span is a place to put something in.
+/// Replaces the text at `span`. If the span is empty, inserts text there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
     /// The place.
     pub span: Span,
-    /// What stands there afterwards.
+    /// The new text.
     pub replacement: String,
 }
 
 impl Edit {
-    /// Puts a text in the place of another.
+    /// Replaces a text.
     pub(super) fn replace(span: Span, replacement: impl Into<String>) -> Edit {
         Edit {
             span,
@@ -20,12 +20,12 @@ impl Edit {
         }
     }
 
-    /// Takes a text out.
+    /// Removes a text.
     pub(super) fn remove(span: Span) -> Edit {
         Edit::replace(span, "")
     }
 
-    /// Puts a text in.
+    /// Inserts a text.
     pub(super) fn insert(file: FileId, at: u32, text: impl Into<String>) -> Edit {
         let span = Span {
             file,
@@ -41,13 +41,13 @@ impl Edit {
 pub struct Hunk {
     /// The number of the first line.
     pub line: u32,
-    /// The lines as they stand.
+    /// The lines before the change.
     pub before: Vec<String>,
-    /// The lines as they would be; those that would be blank are left out.
+    /// The lines after it, without those that would be blank.
     pub after: Vec<String>,
 }
 
-/// The text of a file after edits, which are in the order of their places and do not overlap.
+/// The text of a file after these edits, which are in the order of their places and don't overlap.
 pub(super) fn apply(text: &str, edits: &[Edit]) -> String {
     let mut edited = String::with_capacity(text.len() + 16);
     let mut from = 0;
@@ -82,7 +82,7 @@ pub(super) fn hunks(sources: &Sources, edits: &[Edit]) -> Vec<Hunk> {
         .collect()
 }
 
-/// The bytes of the lines that a span touches: from the first one's start to the last one's end.
+/// The bytes of the lines that a span touches, from the start of the first to the end of the last.
 fn lines(source: &Source, span: Span) -> (u32, u32) {
     let text = &source.text;
     let start = text

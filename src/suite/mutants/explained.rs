@@ -1,16 +1,16 @@
 //! Comments that explain why no test can notice a change: `# mutant: REASON`.
 //!
-//! Such a comment stands at the end of the changed line, or on lines of its own right above it. It
+//! Such a comment is at the end of the changed line, or on lines of its own right above it. It
 //! covers every change that begins on that line.
 
 use std::collections::BTreeMap;
 
 use crate::source::{FileId, Sources};
 
-/// What a comment begins with that explains a change.
+/// The beginning of such a comment.
 const MARK: &str = "mutant:";
 
-/// The explanations of a policy, by the file and the line that they are for.
+/// The explanations of a policy, by the file and line that they cover.
 #[derive(Debug, Default)]
 pub(super) struct Explanations(BTreeMap<(FileId, u32), Explanation>);
 
@@ -19,7 +19,7 @@ pub(super) struct Explanations(BTreeMap<(FileId, u32), Explanation>);
 struct Explanation {
     /// The line of the comment.
     line: u32,
-    /// The reason; empty where none is given.
+    /// The reason; empty if there is none.
     reason: String,
 }
 
@@ -44,7 +44,7 @@ impl Explanations {
                             pending.reason = format!("{} {comment}", pending.reason);
                         }
                         (None, Some(_), None) => {}
-                        // A blank line: what stands above it is for no line.
+                        // A blank line: comments above it cover no line.
                         (None, None, _) => pending = None,
                     }
                     continue;
@@ -58,13 +58,13 @@ impl Explanations {
         explanations
     }
 
-    /// The reason that is given for a change that begins on this line.
+    /// The reason for a change that begins on this line.
     pub(super) fn reason(&self, file: FileId, line: u32) -> Option<&str> {
         let explanation = self.0.get(&(file, line))?;
         Some(explanation.reason.trim()).filter(|reason| !reason.is_empty())
     }
 
-    /// The lines of the comments that are for none of these lines, or give no reason.
+    /// The lines of comments that cover none of these lines, or give no reason.
     pub(super) fn idle(&self, used: &[(FileId, u32)]) -> Vec<(FileId, u32)> {
         self.0
             .iter()
@@ -76,8 +76,8 @@ impl Explanations {
     }
 }
 
-/// A line's code, and its comment without the `#`: one begins at the line's start or after a
-/// blank, outside strings, which stand on one line.
+/// A line's code, and its comment without the `#`. A comment begins at the start of the line or
+/// after a blank, outside strings, which never span lines.
 fn split(line: &str) -> (&str, Option<&str>) {
     let (mut in_string, mut escaped, mut blank) = (false, false, true);
     for (at, character) in line.char_indices() {

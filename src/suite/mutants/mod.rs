@@ -1,11 +1,11 @@
 //! Mutants: small changes of a policy, one at a time, each of which some test should notice.
 //!
-//! A change is made in the text, which is then parsed, checked and compiled as usual, so a mutant
+//! A change is made in the text, which is then parsed, checked and compiled as usual. So a mutant
 //! is a policy that somebody could have written by mistake. One that doesn't load doesn't count.
-//! One that passes every test survives: the tests don't cover what was changed.
+//! One that passes every test survives: the tests don't cover the changed part.
 //!
-//! Deliberately left out: `and` for `or` and the like (tests that notice each part left out notice
-//! that too), other values of numbers and strings, and settings.
+//! Some changes are deliberately left out: `and` for `or` and the like (tests that notice each part
+//! left out notice that too), other values of numbers and strings, and settings.
 
 mod conditions;
 mod edit;
@@ -31,49 +31,49 @@ pub use edit::{Edit, Hunk};
 use explained::Explanations;
 use trial::Trial;
 
-/// The most mutants that are tried: a run that takes minutes is one that nobody waits for. A
-/// policy of 2,000 routes with three tests in each condition has some 20,000.
+/// The maximum number of mutants that are tried. Nobody waits minutes for a run. A policy of 2,000
+/// routes with three tests in each condition has about 20,000.
 pub const MAX_MUTANTS: usize = 20_000;
 
-/// A change of a policy, and what became of it.
+/// A change of a policy, and its fate.
 #[derive(Debug, Clone)]
 pub struct Mutant {
-    /// What is changed: lower case, no full stop.
+    /// The description, in lower case and without a full stop.
     pub what: String,
     /// Where the change begins.
     pub span: Span,
     /// Where the change begins.
     pub place: Place,
-    /// The edits, by place; all in one file.
+    /// The edits, sorted by place; all in one file.
     pub edits: Vec<Edit>,
     /// The changed lines.
     pub hunks: Vec<Hunk>,
-    /// What became of it.
+    /// The fate of the mutant.
     pub fate: Fate,
-    /// How many expectations' requests come by what is changed.
+    /// How many expectations have requests that reach the changed part.
     pub reached: usize,
 }
 
-/// What became of a mutant.
+/// The fate of a mutant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// The changed policy does not load.
+    /// The changed policy doesn't load.
     DoesNotLoad,
-    /// A test notices it: the part of it that the test comes by loads, and decides otherwise than
-    /// the test expects.
+    /// A test notices it: the part of the policy that the test reaches loads, and decides
+    /// differently from what the test expects.
     Noticed,
-    /// No test notices it, and a comment says why none can.
+    /// No test notices it, and a comment explains why none can.
     Explained(String),
     /// No test notices it.
     Survived,
 }
 
-/// What trying the mutants of a policy came to.
+/// The result of trying the mutants of a policy.
 #[derive(Debug, Clone)]
 pub struct Mutants {
-    /// Those that were tried, in the order of the source.
+    /// The mutants that were tried, in the order of the source.
     pub tried: Vec<Mutant>,
-    /// How many there are beyond [`MAX_MUTANTS`], which were not tried.
+    /// The number of mutants beyond [`MAX_MUTANTS`], which were not tried.
     pub left_out: usize,
     /// The comments that explain nothing: they give no reason, or every change of their line is
     /// noticed.
@@ -81,7 +81,7 @@ pub struct Mutants {
 }
 
 impl Mutants {
-    /// How many had a fate.
+    /// The number of mutants with a fate.
     pub fn count(&self, fate: impl Fn(&Fate) -> bool) -> usize {
         self.tried
             .iter()
@@ -89,7 +89,7 @@ impl Mutants {
             .count()
     }
 
-    /// Those that no test notices and no comment explains.
+    /// The mutants that no test notices and no comment explains.
     pub fn survivors(&self) -> impl Iterator<Item = &Mutant> {
         self.tried
             .iter()
@@ -97,9 +97,9 @@ impl Mutants {
     }
 }
 
-/// Tries the mutants of a policy on its tests, all of which should be true of it.
+/// Tries the mutants of a policy on its tests, all of which should pass without a change.
 ///
-/// `files` and `params` are what the policy was checked with.
+/// `files` and `params` are those with which the policy was checked.
 pub fn mutants(
     policy: &Policy,
     files: &Files,
@@ -160,7 +160,7 @@ pub fn mutants(
     }
 }
 
-/// At most [`MAX_MUTANTS`] of them, from all over the source.
+/// At most [`MAX_MUTANTS`] of them, spread over the whole source.
 fn spread<T>(changes: Vec<T>) -> Vec<T> {
     let found = changes.len();
     if found <= MAX_MUTANTS {
@@ -171,7 +171,8 @@ fn spread<T>(changes: Vec<T>) -> Vec<T> {
         .into_iter()
         .enumerate()
         .filter(|(at, _)| {
-            // The one at which the share of those taken reaches that of those seen.
+            // Take this one if the share of those taken would otherwise fall behind the share of
+            // those seen.
             let take = at * MAX_MUTANTS >= next * found;
             next += usize::from(take);
             take

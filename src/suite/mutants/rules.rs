@@ -1,5 +1,5 @@
-//! Changes of rules: a route left out, an access widened, a guard removed; and of `let`s and
-//! `set`s.
+//! Changes of rules: a route left out, an access widened, a guard removed; and changes of `let`s
+//! and `set`s.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,10 @@ use crate::syntax::ast::{
     SetValue, Term, Under,
 };
 
-/// All changes of a policy, in the order of the source, each with the rules that it bears on.
+/// All changes of a policy, in the order of the source, each with the rules that it affects.
 pub(super) fn all(sources: &Sources, documents: &[Document]) -> Vec<(Change, Reach)> {
-    // Which APIs take tokens: the block with the settings may be another than that of the routes.
+    // The APIs that accept tokens. The block with the settings may be a different one from the
+    // block with the routes.
     let with_tokens: BTreeSet<&str> = documents
         .iter()
         .flat_map(|document| &document.items)
@@ -59,10 +60,10 @@ struct Rules<'t, 'a> {
     all: &'a mut Vec<(Change, Reach)>,
 }
 
-/// What is around a route.
+/// The surroundings of a route.
 #[derive(Clone, Copy)]
 struct Around {
-    /// Whether its API takes tokens.
+    /// Whether its API accepts tokens.
     tokens: bool,
     /// Whether a block around it has a condition.
     requiring: bool,
@@ -133,7 +134,7 @@ impl Rules<'_, '_> {
             AccessKind::Public if around.tokens => (&["authenticated"], None),
             AccessKind::Public => (&[], None),
             AccessKind::PublicIf(condition) => (&["public"], Some(condition)),
-            // Below a block with a condition it would not load.
+            // In a block with a condition, this wouldn't load.
             AccessKind::Authenticated if around.requiring => (&[], None),
             AccessKind::Authenticated => (&["public"], None),
             AccessKind::AuthenticatedOrAnonymous => (&["authenticated", "public"], None),
@@ -145,7 +146,7 @@ impl Rules<'_, '_> {
         self.rule(
             key,
             words.iter().map(|word| Change {
-                // A broader route that is `denied` would cover it then.
+                // A broader `denied` route would then cover it.
                 asks_all: denied,
                 ..Change::one(
                     format!("the access becomes `{word}`"),
@@ -158,7 +159,7 @@ impl Rules<'_, '_> {
         }
     }
 
-    /// A line or a guard without each of its methods in turn; nothing where it has one, or `*`.
+    /// A line or a guard without each of its methods in turn; nothing if it has one, or `*`.
     fn fewer_methods(&self, methods: &Methods, what: &str) -> Vec<Change> {
         let names = methods.names.as_deref().unwrap_or_default();
         if names.len() < 2 {
@@ -202,8 +203,8 @@ impl Rules<'_, '_> {
     }
 }
 
-/// A block without its condition. Its routes that leave their access to it are `authenticated`
-/// then, as they are now beside the condition.
+/// A block without its condition. Its routes without an access become `authenticated`, as they are
+/// now in addition to the condition.
 fn open_block(
     text: Text<'_>,
     under: &Under,

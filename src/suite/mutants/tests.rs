@@ -13,8 +13,8 @@ use crate::source::Sources;
 use crate::suite::Options;
 use crate::syntax;
 
-/// Routes that cross, broader and narrower ones, `denied`, blocks, guards, names: all that could
-/// make a policy that is cut down decide otherwise than the whole.
+/// Crossing, broader and narrower routes, `denied`, blocks, guards, names: everything that could
+/// make a reduced policy decide differently from the whole.
 const POLICY: &str = r#"
 issuer acme { url "https://acme.example/"  claims { org string  roles list of string } }
 api a {
@@ -81,7 +81,7 @@ fn policy(text: &str) -> Option<Policy> {
     Some(compile(checked.model?, Arc::new(sources)))
 }
 
-/// To cut a policy down to what the tests come by is quicker, and nothing else.
+/// Reducing a policy to the rules that tests reach makes them faster, and changes nothing else.
 #[test]
 fn a_policy_that_is_cut_down_decides_as_the_whole() {
     let Some(policy) = policy(POLICY) else {

@@ -1,8 +1,8 @@
-//! The text of one file, as who changes it reads it.
+//! The text of one file, with helpers for changes.
 
 use crate::source::{FileId, Source, Span, one_line};
 
-/// How much of a text a description of a change shows.
+/// The maximum length of a quoted text in a description.
 const MAX_SHOWN: usize = 60;
 
 /// A file's text.
@@ -29,14 +29,14 @@ impl<'t> Text<'t> {
         }
     }
 
-    /// What stands at a span.
+    /// The text of a span.
     pub(super) fn at(self, span: Span) -> &'t str {
         self.text
             .get(span.start as usize..span.end as usize)
             .unwrap_or_default()
     }
 
-    /// What stands at a span, on one line, shortened, in backticks.
+    /// The text of a span, on one line, shortened, in backticks.
     pub(super) fn quoted(self, span: Span) -> String {
         let line = one_line(self.at(span));
         if line.chars().count() <= MAX_SHOWN {
@@ -46,7 +46,7 @@ impl<'t> Text<'t> {
         format!("`{short}…`")
     }
 
-    /// Where a word first stands between two places.
+    /// The first occurrence of a word between two places.
     pub(super) fn find(self, word: &str, from: u32, to: u32) -> Option<Span> {
         let at = self.at(self.span(from, to)).find(word)?;
         let start = from.checked_add(u32::try_from(at).ok()?)?;
@@ -54,8 +54,8 @@ impl<'t> Text<'t> {
         Some(self.span(start, end))
     }
 
-    /// A span with the parentheses around it, as far as they are within `limit`. Comments between
-    /// a parenthesis and what it holds end the search.
+    /// A span with the parentheses around it, as far as they are within `limit`. A comment between
+    /// a parenthesis and its contents ends the search.
     pub(super) fn with_parentheses(self, span: Span, limit: Span) -> Span {
         let mut widest = span;
         loop {

@@ -1,10 +1,10 @@
 //! Tries one mutant: loads the changed policy and runs the tests that could notice it.
 //!
 //! A change of a rule can affect only requests whose method and path match it. So only those are
-//! decided again, first with a policy reduced to the rules that match them and the guards:
+//! decided again, first with a policy that is reduced to the rules that match them and the guards:
 //! thousands of mutants of a policy with thousands of routes take seconds, not hours. The whole
-//! policy is used where the reduced one doesn't load, and where other routes determine whether a
-//! surviving mutant is a policy at all.
+//! policy is used if the reduced one doesn't load, and if other routes determine whether a
+//! surviving mutant loads at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::suite::{Options, exchange, run};
 use crate::syntax;
 use crate::syntax::ast::{Api, Document, Item, RouteItem, Under};
 
-/// What mutants are tried on.
+/// The data with which mutants are tried.
 pub(super) struct Trial<'p> {
     policy: &'p Policy,
     documents: Vec<Document>,
@@ -30,12 +30,12 @@ pub(super) struct Trial<'p> {
     params: &'p BTreeMap<String, String>,
     now: f64,
     expectations: Vec<Asked<'p>>,
-    /// The expectations whose requests match a rule, by the rule.
+    /// For each rule, the expectations whose requests match it.
     by_rule: BTreeMap<RuleKey, Vec<usize>>,
     uses: Uses,
-    /// What a policy can be cut down by: routes, each by its file and rule.
+    /// The routes that can be left out, each with its rule.
     routes: Vec<(RuleKey, Span)>,
-    /// What no mutant needs: the tests themselves.
+    /// The tests themselves, which no mutant needs.
     tests: Vec<Span>,
 }
 
@@ -98,7 +98,7 @@ impl<'p> Trial<'p> {
         }
     }
 
-    /// A place for a change that has none.
+    /// A place for a change without one.
     pub(super) fn nowhere(&self) -> Span {
         Span {
             file: FileId(0),
@@ -107,7 +107,7 @@ impl<'p> Trial<'p> {
         }
     }
 
-    /// What becomes of a mutant, and how many expectations' requests come by what is changed.
+    /// The fate of a mutant, and the number of expectations whose requests reach the changed part.
     pub(super) fn of(&self, change: &Change, reach: &Reach) -> (Fate, usize) {
         let rules = self.uses.rules(reach);
         let asked: BTreeSet<usize> = rules
@@ -129,7 +129,7 @@ impl<'p> Trial<'p> {
         match self.load(&change.edits, Some(keep)) {
             Some(cut) if self.notices(&cut, asked) => return Fate::Noticed,
             Some(_) if !change.asks_all => return Fate::Survived,
-            // What does not load may lack what was cut off.
+            // If it doesn't load, it may lack a rule that was left out.
             Some(_) | None => {}
         }
         match self.load(&change.edits, None) {
@@ -139,7 +139,7 @@ impl<'p> Trial<'p> {
         }
     }
 
-    /// What becomes of a mutant, asked of the whole policy and of all expectations.
+    /// The fate of a mutant, tested with the whole policy and all expectations.
     #[cfg(test)]
     pub(super) fn of_whole(&self, change: &Change) -> Fate {
         let asked: Vec<&Asked<'_>> = self.expectations.iter().collect();
@@ -150,7 +150,7 @@ impl<'p> Trial<'p> {
         }
     }
 
-    /// Whether a request of a test is decided otherwise than the test expects.
+    /// Whether the policy decides about a test's request differently from what the test expects.
     fn notices(&self, policy: &Policy, asked: &[&Asked<'_>]) -> bool {
         asked.iter().any(|asked| {
             exchange::decide(policy, asked.test, asked.wanted, self.now, |_, decision| {
@@ -159,11 +159,11 @@ impl<'p> Trial<'p> {
         })
     }
 
-    /// The changed policy without its tests; with `keep`, without the routes that are not in it.
+    /// The changed policy without its tests and, with `keep`, without the routes that aren't in it.
     fn load(&self, edits: &[Edit], keep: Option<&BTreeSet<RuleKey>>) -> Option<Policy> {
         let changed = edits.first()?.span.file;
         let text = self.changed(changed, edits, keep)?;
-        // Trees need the texts of their files for nothing but words, which nobody will read.
+        // Trees use the texts of their files only in messages, which nobody will read.
         let mut sources = Sources::new();
         for (file, source) in self.policy.sources().iter() {
             let text = if file == changed { &text } else { "" };
@@ -197,7 +197,7 @@ impl<'p> Trial<'p> {
 }
 
 impl Trial<'_> {
-    /// The text of the changed file, without what is cut off.
+    /// The text of the changed file, without the parts that are left out.
     fn changed(
         &self,
         file: FileId,
@@ -238,7 +238,7 @@ fn all_routes(items: &[RouteItem], routes: &mut Vec<(RuleKey, Span)>) {
     }
 }
 
-/// A file's tree without its tests, and without the routes that are not kept.
+/// A file's tree without its tests, and without the routes that aren't kept.
 fn cut_down(document: &Document, keep: Option<&BTreeSet<RuleKey>>) -> Document {
     let items = document
         .items

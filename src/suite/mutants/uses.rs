@@ -1,4 +1,4 @@
-//! Which rules a change bears on.
+//! The rules that a change affects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use crate::syntax::ast::{
     AccessKind, Condition, ConditionKind, Document, Item, List, RouteItem, ScopeTest, Test, Under,
 };
 
-/// A rule of the source, by where it begins: the same for its tree and for the routes and guards
-/// that the model makes of it.
+/// A rule of the source, identified by its start. Its tree and the routes and guards of the model
+/// have the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RuleKey(FileId, u32);
 
@@ -17,22 +17,22 @@ impl RuleKey {
         RuleKey(span.file, span.start)
     }
 
-    /// The guard that a block's condition becomes stands, in the model, from its path on.
+    /// In the model, the guard of a block's condition begins at the block's path.
     pub(super) fn of_block(under: &Under) -> RuleKey {
         RuleKey::of(under.path.span)
     }
 }
 
-/// The rules that a change bears on.
+/// The rules that a change affects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// This one.
+    /// This rule.
     Rule(RuleKey),
-    /// Those that use a `let` or a `set`.
+    /// The rules that use a `let` or a `set`.
     Named(String),
 }
 
-/// The rules that use each `let` and `set`, by itself or through other `let`s.
+/// For each `let` and `set`, the rules that use it, directly or through other `let`s.
 #[derive(Debug, Default)]
 pub(super) struct Uses(BTreeMap<String, BTreeSet<RuleKey>>);
 
@@ -73,7 +73,7 @@ impl Uses {
         uses
     }
 
-    /// The rules that a change bears on.
+    /// The rules that a change affects.
     pub(super) fn rules(&self, reach: &Reach) -> BTreeSet<RuleKey> {
         match reach {
             Reach::Rule(key) => BTreeSet::from([*key]),
@@ -107,7 +107,7 @@ fn in_routes<'t>(items: &'t [RouteItem], rules: &mut Vec<(RuleKey, BTreeSet<&'t 
     }
 }
 
-/// The `let`s and `set`s that a condition names. Names of parameters are among them, and do no
+/// The `let`s and `set`s that a condition names. Names of parameters are included, which does no
 /// harm: nothing is declared twice.
 fn in_condition<'t>(condition: &'t Condition, names: &mut BTreeSet<&'t str>) {
     let mut list = |list: &'t List| {

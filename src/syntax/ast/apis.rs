@@ -34,7 +34,7 @@ pub enum ApiSetting {
     Realm(Term),
     /// `token [only] in PLACE, …`
     TokenIn {
-        /// Whether `Authorization` is not looked at.
+        /// Whether `Authorization` is ignored.
         only: bool,
         /// The places.
         places: Vec<Spanned<TokenPlace>>,
@@ -45,20 +45,20 @@ pub enum ApiSetting {
         origins: Vec<Term>,
         /// Whether browsers may send cookies.
         credentials: bool,
-        /// Whether preflights are the application's to answer.
+        /// Whether the application answers preflights.
         passed_on: bool,
     },
     /// `preflight public`
     PreflightPublic,
     /// `forward …`
     Forward(Forward),
-    /// `paths case-insensitive` and its kin
+    /// `paths case-insensitive` and similar
     Paths(PathOption),
     /// `sender dpop|mtls optional|required`
     Sender(Sender),
 }
 
-/// Where a token is looked for.
+/// A place where a token is looked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TokenPlace {
     /// `header "…"`
@@ -71,7 +71,7 @@ pub enum TokenPlace {
     Subprotocol(Term),
 }
 
-/// What is handed to the upstream.
+/// A forwarded value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Forward {
     /// `forward CLAIM as "header" [as json]`
@@ -92,7 +92,7 @@ pub enum Forward {
     NoToken,
 }
 
-/// How paths of a host are read, where it is not the strict way.
+/// An option for reading paths that isn't the strict default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PathOption {
     /// `paths case-insensitive`

@@ -1,4 +1,4 @@
-//! Conditions: what is asked, and what it is compared with.
+//! Conditions: tests and their operands.
 
 use crate::source::{Span, Spanned};
 
@@ -7,13 +7,13 @@ use super::{Name, Term};
 /// A condition with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// The whole condition, parentheses around it apart.
+    /// The place of the condition, without parentheses around it.
     pub span: Span,
-    /// What it says.
+    /// Its kind.
     pub kind: ConditionKind,
 }
 
-/// What a condition says.
+/// The kind of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConditionKind {
     /// `a and b and …`, at least two
@@ -48,7 +48,7 @@ pub enum ConditionKind {
     Named(String),
 }
 
-/// What `scope` asks for.
+/// The operand of `scope`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScopeTest {
     /// `scope "x"`
@@ -59,10 +59,10 @@ pub enum ScopeTest {
     All(List),
 }
 
-/// What is asked of the left-hand side of an atom.
+/// The test of an atom's left-hand side.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// `== V` and its kin; `client "id"` is `==`
+    /// `== V` and similar; `client "id"` means `==`
     Compare(Comparison, Operand),
     /// `in […]`
     In(List),
@@ -104,7 +104,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// As it is written.
+    /// The operator in the policy.
     pub fn as_str(self) -> &'static str {
         match self {
             Comparison::Equal => "==",
@@ -133,7 +133,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    /// Where it stands; for `path.x` and the like, the name.
+    /// Its place; for `path.x` and similar, that of the name.
     pub fn span(&self) -> Span {
         match self {
             Operand::Term(term) => term.span(),
@@ -143,7 +143,7 @@ impl Operand {
     }
 }
 
-/// The right-hand side of `in`, `contains any` and the like.
+/// The right-hand side of `in`, `contains any` and similar.
 #[derive(Debug, Clone, PartialEq)]
 pub enum List {
     /// `[…]`
@@ -153,7 +153,7 @@ pub enum List {
 }
 
 impl List {
-    /// Where it stands.
+    /// Its place.
     pub fn span(&self) -> Span {
         match self {
             List::Items(items) => items.span,

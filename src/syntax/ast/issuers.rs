@@ -11,7 +11,7 @@ pub struct Issuer {
     pub span: Span,
     /// Its name.
     pub name: Name,
-    /// What stands between the braces.
+    /// The lines between the braces.
     pub settings: Vec<Spanned<IssuerSetting>>,
 }
 
@@ -42,7 +42,7 @@ pub enum IssuerSetting {
     ClientFrom(ClaimPath),
     /// `audience from PATH`
     AudienceFrom(ClaimPath),
-    /// `audience "…"`: what this issuer's tokens must have beside the API's
+    /// `audience "…"`: an audience that this issuer's tokens need in addition to the API's
     Audience(Vec<Term>),
     /// `claims { … }`
     Claims(Vec<ClaimDeclaration>),
@@ -50,7 +50,7 @@ pub enum IssuerSetting {
     Sender(Sender),
 }
 
-/// Which `typ` an issuer's tokens have.
+/// The kind of tokens that an issuer's settings accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenKind {
     /// No `typ`, `JWT` or `at+jwt`; ID tokens are refused.
@@ -64,13 +64,13 @@ pub enum TokenKind {
 /// `sender dpop|mtls [optional|required]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
-    /// How a token is bound to its holder.
+    /// The method of binding.
     pub method: SenderMethod,
-    /// Whether it has to be.
+    /// Whether tokens must be bound.
     pub required: bool,
 }
 
-/// How a token is bound to its holder.
+/// A method of binding a token to its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SenderMethod {
     /// RFC 9449.
@@ -88,8 +88,8 @@ pub struct ClaimDeclaration {
     pub name: Name,
     /// Its type.
     pub ty: Spanned<TypeName>,
-    /// Where it is in the token; by default under its name.
+    /// Its path in the token; by default its name.
     pub from: Option<ClaimPath>,
-    /// Whether it is the member names of the object there.
+    /// Whether the value is the list of member names of the object there.
     pub keys_of: bool,
 }

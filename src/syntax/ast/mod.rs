@@ -1,7 +1,7 @@
 //! A policy file as it was written.
 //!
-//! The tree keeps what the author wrote, in the author's order, with spans; it knows nothing of
-//! what a name means. Its shapes follow the grammar in `grammar/policy.pest`.
+//! The tree keeps the author's text and order, with spans, and doesn't know the meaning of names.
+//! Its shapes follow the grammar in `grammar/policy.pest`.
 
 mod apis;
 mod conditions;
@@ -19,7 +19,7 @@ pub use tests::{
 
 use crate::source::{FileId, Span, Spanned};
 
-/// A bare word: a name of the policy or of the language.
+/// A bare word: a name of the policy or a keyword.
 pub type Name = Spanned<String>;
 
 /// One file.
@@ -29,10 +29,10 @@ pub struct Document {
     pub file: FileId,
     /// Its declarations, without those that could not be parsed.
     pub items: Vec<Item>,
-    /// What the errors of syntax left out, so that its absence is not reported again. Other things
-    /// may be missing too.
+    /// Declarations that syntax errors have left out, so that their absence isn't reported again.
+    /// The list may be incomplete.
     pub lost: Lost,
-    /// Private, so that only the parser says that it has understood everything.
+    /// Private, so that only the parser can say that it has parsed everything.
     whole: bool,
 }
 
@@ -46,9 +46,9 @@ impl Document {
         }
     }
 
-    /// Whether everything in the file was understood. A policy of a file with a guard that could not
-    /// be parsed would allow what the guard denies, so [`check`](crate::check::check) makes a model
-    /// of whole documents only.
+    /// Whether the complete file was parsed. Without a guard that couldn't be parsed, a policy
+    /// would allow what the guard denies, so [`check`](crate::check::check) makes a model only from
+    /// complete documents.
     pub fn is_whole(&self) -> bool {
         self.whole
     }
@@ -64,13 +64,13 @@ impl Document {
     }
 }
 
-/// What errors of syntax left out of a document, as far as it is known: that it is missing is no
-/// error of its own.
+/// The parts that syntax errors have left out of a document, as far as they are known. That they
+/// are missing isn't another error.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lost {
     /// Blocks that lack a statement.
     pub blocks: Vec<Span>,
-    /// Names of declarations and claims that are not there.
+    /// Names of missing declarations and claims.
     pub names: Vec<String>,
 }
 
@@ -93,7 +93,7 @@ pub enum Item {
     Test(TestBlock),
 }
 
-/// A type as it is written.
+/// A type as it is written in a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TypeName {
     /// `string`
@@ -118,7 +118,7 @@ pub enum TypeName {
     ListOfAddress,
 }
 
-/// Where a claim is in the claims set: member names from the outside in.
+/// The place of a claim in the claims set: member names from the outside in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClaimPath {
     /// The whole path.
@@ -130,14 +130,14 @@ pub struct ClaimPath {
 /// A value that is known at load: a literal, or the name of a `param`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Term {
-    /// Written out.
+    /// A literal.
     Literal(Spanned<Literal>),
     /// The name of a `param` (or, where methods are expected, of a method).
     Name(Name),
 }
 
 impl Term {
-    /// Where it stands.
+    /// Its place.
     pub fn span(&self) -> Span {
         match self {
             Term::Literal(literal) => literal.span,
@@ -166,7 +166,7 @@ pub struct Let {
     pub span: Span,
     /// Its name.
     pub name: Name,
-    /// What it stands for.
+    /// The named condition.
     pub condition: Condition,
 }
 
@@ -179,11 +179,11 @@ pub struct Set {
     pub name: Name,
     /// Its members.
     pub value: SetValue,
-    /// Whether `may be empty` is said.
+    /// Whether it has `may be empty`.
     pub may_be_empty: bool,
 }
 
-/// Where a set's members come from.
+/// The source of a set's members.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SetValue {
     /// `[ … ]`

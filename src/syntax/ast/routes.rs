@@ -1,4 +1,4 @@
-//! Routes, the blocks that they stand in, and guards.
+//! Routes, their blocks, and guards.
 
 use crate::source::{Span, Spanned};
 
@@ -22,27 +22,27 @@ pub struct Route {
     pub methods: Methods,
     /// The path.
     pub path: Path,
-    /// What it asks for; `None` where an enclosing `under` says it.
+    /// Its access; `None` if an enclosing `under` determines it.
     pub access: Option<Access>,
-    /// `instead`, where it stands.
+    /// The place of `instead`, if there is one.
     pub instead: Option<Span>,
 }
 
 /// `GET, POST` or `* [except GET]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Methods {
-    /// The whole.
+    /// The place of the methods.
     pub span: Span,
     /// `None` for `*`.
     pub names: Option<Vec<Name>>,
-    /// What `* except` leaves out (guards only).
+    /// The methods after `* except` (guards only).
     pub except: Vec<Name>,
 }
 
 /// A path template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// The whole.
+    /// The place of the path.
     pub span: Span,
     /// Its segments.
     pub segments: Vec<Segment>,
@@ -59,25 +59,25 @@ pub enum Segment {
     Parameter {
         /// The whole segment.
         span: Span,
-        /// What stands before the brace.
+        /// The text before the brace.
         prefix: String,
         /// The name.
         name: Name,
-        /// What stands behind the brace.
+        /// The text after the brace.
         suffix: String,
     },
 }
 
-/// What a route asks for.
+/// The access of a route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Access {
-    /// The whole, `instead` apart.
+    /// Its place, without `instead`.
     pub span: Span,
-    /// What it says.
+    /// Its kind.
     pub kind: AccessKind,
 }
 
-/// What an access says.
+/// The kind of an access.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AccessKind {
     /// `public`
@@ -99,9 +99,9 @@ pub enum AccessKind {
 pub struct Under {
     /// The whole block.
     pub span: Span,
-    /// The path that its routes' paths are put behind.
+    /// The path that is put before its routes' paths.
     pub path: Path,
-    /// What everything on and below that path needs.
+    /// The condition on all requests on and below that path.
     pub requires: Option<Condition>,
     /// Its routes.
     pub items: Vec<RouteItem>,
@@ -118,7 +118,7 @@ pub struct Guard {
     pub path: Path,
     /// `None` for `of all`.
     pub apis: Option<Vec<Name>>,
-    /// `except public`, where it stands.
+    /// The place of `except public`, if there is one.
     pub except_public: Option<Span>,
     /// `None` for `denied`.
     pub requires: Option<Condition>,

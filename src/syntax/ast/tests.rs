@@ -9,7 +9,7 @@ use super::Name;
 pub struct TestBlock {
     /// The whole declaration.
     pub span: Span,
-    /// What it is called.
+    /// Its name.
     pub name: Spanned<String>,
     /// Its tokens and expectations, in order.
     pub steps: Vec<TestStep>,
@@ -27,11 +27,11 @@ pub enum TestStep {
 /// `token NAME = ISSUER { NAME VALUE … }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestToken {
-    /// The whole.
+    /// The place of the token.
     pub span: Span,
     /// The name that expectations use.
     pub name: Name,
-    /// Who would have signed it.
+    /// Its issuer.
     pub issuer: Name,
     /// Its claims, in order.
     pub claims: Vec<TestClaim>,
@@ -46,7 +46,7 @@ pub struct TestClaim {
     pub value: Spanned<TestValue>,
 }
 
-/// How a test names a claim.
+/// The name of a claim in a test.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TestClaimName {
     /// A claim known to the issuer, or one of `iss aud exp nbf iat scope scp typ`.
@@ -77,7 +77,7 @@ pub enum TestValue {
 /// `METHOD TARGET [with NAME] [, header "a" "b"] [, from "…"] [, at "…"] is …`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
-    /// The whole.
+    /// The place of the line.
     pub span: Span,
     /// The method.
     pub method: Name,
@@ -91,16 +91,16 @@ pub struct Expectation {
     pub address: Option<Spanned<String>>,
     /// The time.
     pub at: Option<Spanned<String>>,
-    /// What is expected.
+    /// The expected decision.
     pub outcome: Outcome,
 }
 
-/// What a test expects.
+/// The expected decision.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// `is allowed [forwards "header" "value"]…`
     Allowed {
-        /// Headers that the upstream must get: name and value.
+        /// Headers for the upstream: name and value.
         forwards: Vec<(Spanned<String>, Spanned<String>)>,
     },
     /// `is denied [by CODE]`

@@ -9,7 +9,7 @@ use crate::syntax::ast::{
     Comparison, Condition, ConditionKind, List, Name, Operand, ScopeTest, Term, Test,
 };
 
-/// The condition among the parts of a node.
+/// The condition among the children of a node.
 pub(super) fn condition_in(node: &Node, notes: &mut Notes) -> Option<Condition> {
     condition(&node.child(Rule::condition)?, notes, 0)
 }
@@ -44,8 +44,8 @@ fn condition(node: &Node, notes: &mut Notes, depth: usize) -> Option<Condition> 
     })
 }
 
-/// `not` and what it denies. Nesting is counted over the whole condition, `not` and parentheses
-/// alike, so that what walks the tree later can do so by recursion.
+/// `not` and its operand. Nesting is counted over the whole condition, including `not` and
+/// parentheses, so that later stages can walk the tree recursively.
 fn operand(node: &Node, notes: &mut Notes, depth: usize) -> Option<Condition> {
     let nots: Vec<Node> = node
         .children()
@@ -78,7 +78,8 @@ fn operand(node: &Node, notes: &mut Notes, depth: usize) -> Option<Condition> {
     }))
 }
 
-/// Nobody should have to remember which of the two binds closer.
+/// An `and` next to an `or` without parentheses. Readers shouldn't have to remember which one binds
+/// tighter.
 fn mixed(node: &Node, first: &Node, other: &Node) -> Diagnostic {
     Diagnostic::new(
         Code::MixedAndOr,
@@ -94,7 +95,7 @@ fn mixed(node: &Node, first: &Node, other: &Node) -> Diagnostic {
     ))
 }
 
-/// The condition with parentheses around what `closer` joins.
+/// The condition with parentheses around the operands of `closer`.
 fn grouped(node: &Node, closer: &str) -> String {
     let mut groups: Vec<Vec<String>> = vec![Vec::new()];
     let mut looser = "";
@@ -122,7 +123,7 @@ fn grouped(node: &Node, closer: &str) -> String {
     groups.join(&format!(" {looser} "))
 }
 
-/// An operand on one line, cut where it is long.
+/// An operand on one line, shortened if it is long.
 fn shortened(text: &str) -> String {
     const MOST: usize = 40;
     let line = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");

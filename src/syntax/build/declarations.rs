@@ -10,7 +10,7 @@ use crate::syntax::ast::{Guard, Let, Param, ParamDefault, Set, SetValue};
 /// The only version of the language so far.
 const VERSION: &str = "1";
 
-/// `language 1`; `first` says whether nothing stands before it.
+/// `language 1`. `first` says whether it is the first statement.
 pub(in crate::syntax) fn language(node: &Node, first: bool, notes: &mut Notes) -> Option<()> {
     let version = node.child(Rule::numeric)?;
     if !first {

@@ -1,4 +1,4 @@
-//! What stands in an issuer.
+//! The contents of an issuer.
 
 use super::literals::{claim_path_in, name, term_in, terms, type_in, word};
 use super::{Node, Notes, Rule};
@@ -9,7 +9,7 @@ pub(in crate::syntax) fn issuer_name(node: &Node, notes: &mut Notes) -> Option<N
     Some(name(&node.child(Rule::name)?, notes))
 }
 
-/// One setting, `claims` apart.
+/// One setting, except `claims`.
 pub(in crate::syntax) fn issuer_setting(node: &Node, notes: &mut Notes) -> Option<IssuerSetting> {
     Some(match node.rule() {
         Rule::url => IssuerSetting::Url(term_in(node, notes)?),
@@ -50,7 +50,7 @@ fn keys(node: &Node, notes: &mut Notes) -> Option<IssuerSetting> {
     })
 }
 
-/// `sender dpop|mtls [optional|required]`; without a word it is required.
+/// `sender dpop|mtls [optional|required]`; the default is required.
 pub(super) fn sender(node: &Node) -> Option<Sender> {
     let method = match node.children().nth(1)?.rule() {
         Rule::k_dpop => SenderMethod::Dpop,

@@ -4,15 +4,15 @@ use super::{Node, Notes, Rule};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{ClaimPath, List, Literal, Name, Term, TypeName};
 
-/// The largest integer that every JSON implementation holds exactly (RFC 8259, section 6).
+/// The largest integer that every JSON implementation represents exactly (RFC 8259, section 6).
 const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// A word as it stands.
+/// A word, unchanged.
 pub(super) fn word(node: &Node) -> Name {
     Spanned::new(node.text().to_owned(), node.span())
 }
 
-/// A word that names something of the policy: a letter, then letters, digits, `_`.
+/// A word that is a name of the policy: a letter, then letters, digits, `_`.
 pub(super) fn name(node: &Node, notes: &mut Notes) -> Name {
     let text = node.text();
     if let Some(odd) = text.chars().find(|c| !is_name_part(*c)) {
@@ -32,12 +32,12 @@ pub(in crate::syntax) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name_part)
 }
 
-/// Whether a character may stand in a name.
+/// Whether a character may be part of a name.
 pub(super) fn is_name_part(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// All names among the parts of a node.
+/// All names among the children of a node.
 pub(super) fn names(node: &Node, notes: &mut Notes) -> Vec<Name> {
     node.children()
         .filter(|child| child.rule() == Rule::name)
@@ -127,7 +127,7 @@ pub(super) fn numeric(node: &Node, notes: &mut Notes) -> Spanned<Literal> {
     Spanned::new(literal, span)
 }
 
-/// The seconds of a duration; what is no duration is reported.
+/// The seconds of a duration. Reports a text that isn't one.
 pub(super) fn duration(node: &Node, notes: &mut Notes) -> u64 {
     let reported = notes.diagnostics.len();
     match numeric(node, notes).node {
@@ -225,12 +225,12 @@ pub(super) fn term(node: &Node, notes: &mut Notes) -> Option<Term> {
     }
 }
 
-/// The first term among the parts of a node.
+/// The first term among the children of a node.
 pub(super) fn term_in(node: &Node, notes: &mut Notes) -> Option<Term> {
     term(&node.child(Rule::term)?, notes)
 }
 
-/// All terms among the parts of a node.
+/// All terms among the children of a node.
 pub(super) fn terms(node: &Node, notes: &mut Notes) -> Option<Vec<Term>> {
     let mut terms: Vec<Term> = node
         .children()
@@ -246,7 +246,7 @@ pub(super) fn items(node: &Node, notes: &mut Notes) -> Option<Spanned<Vec<Term>>
     Some(Spanned::new(terms(node, notes)?, node.span()))
 }
 
-/// The list among the parts of a node: `[…]`, or the name of a set.
+/// The list among the children of a node: `[…]`, or the name of a set.
 pub(super) fn list_in(node: &Node, notes: &mut Notes) -> Option<List> {
     let part = node.child(Rule::list)?.only()?;
     match part.rule() {
@@ -256,7 +256,7 @@ pub(super) fn list_in(node: &Node, notes: &mut Notes) -> Option<List> {
     }
 }
 
-/// The claim path among the parts of a node.
+/// The claim path among the children of a node.
 pub(super) fn claim_path_in(node: &Node, notes: &mut Notes) -> Option<ClaimPath> {
     let path = node.child(Rule::claim_path)?;
     let members = path
@@ -283,7 +283,7 @@ pub(super) fn claim_path_in(node: &Node, notes: &mut Notes) -> Option<ClaimPath>
     })
 }
 
-/// The type among the parts of a node.
+/// The type among the children of a node.
 pub(super) fn type_in(node: &Node) -> Option<Spanned<TypeName>> {
     let node = node.child(Rule::type_name)?;
     let part = node.only()?;

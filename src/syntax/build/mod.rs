@@ -1,9 +1,9 @@
-//! Builds the tree from what the grammar read.
+//! Builds the tree from the nodes of the grammar.
 //!
 //! Each file here has one subject. A function takes the node of a rule and returns its part of the
-//! tree; it returns `None` only for a node that the grammar can't produce, and the reader reports
-//! that rather than leave a statement out. A fault within a part (a number that is too large, a
-//! path with `%20`) is reported here, at its place, and replaced by something harmless.
+//! tree. It returns `None` only for a node that the grammar can't produce, and the reader reports
+//! that instead of leaving a statement out. An error within a part (a number that is too large, a
+//! path with `%20`) is reported here, at its place, and replaced with something harmless.
 
 mod apis;
 mod conditions;
@@ -30,27 +30,27 @@ use super::parse::{Node, Rule};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 
-/// What building says beside the tree.
+/// The diagnostics of building.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// What is wrong.
+    /// The errors so far.
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl Notes {
-    /// Reports something, up to the number of errors that a file is granted.
+    /// Reports an error, up to the limit for a file.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() <= MAX_ERRORS {
             self.diagnostics.push(diagnostic);
         }
     }
 
-    /// Reports what is wrong with a part.
+    /// Reports an error in a part.
     fn wrong(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.report(Diagnostic::new(Code::Syntax, span, message).help(help));
     }
 
-    /// The same, with the edit that would do.
+    /// The same, with an edit that fixes it.
     fn wrong_with(
         &mut self,
         span: Span,

@@ -1,6 +1,6 @@
 //! Path templates.
 //!
-//! The grammar takes a path as one word, so that what is wrong in it is said about its segment.
+//! The grammar reads a path as one word, so that an error in it can point at the segment.
 
 use super::literals::is_name;
 use super::{Node, Notes};
@@ -54,12 +54,12 @@ pub(super) fn path(node: &Node, notes: &mut Notes) -> Path {
             }
         }
     }
-    // A hundred thousand routes have as many paths: what growing left unused would add up.
+    // There may be 100,000 routes, so unused capacity in each path would add up.
     path.segments.shrink_to_fit();
     path
 }
 
-/// Whether a path holds what only a regular expression does.
+/// Whether a path contains syntax of regular expressions.
 fn is_regex(path: &str) -> bool {
     [
         ".*", "[^", "[0-9", "[a-z", "[A-Z", "\\d", "\\w", "(?", ")?", "]+", "]*",
@@ -82,7 +82,7 @@ fn part(span: Span, offset: usize, length: usize) -> Span {
 fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
     match text {
         "" => {
-            // An empty place cannot be underlined: the two slashes can.
+            // An empty segment can't be underlined, but the two slashes can.
             let slashes = Span {
                 start: span.start.saturating_sub(1),
                 end: span.end.saturating_add(1),
@@ -153,7 +153,7 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
     literal(prefix, span, 0, notes);
     parameter(name, part(span, prefix.len() + 1, name.len()), span, notes)?;
     if literal(suffix, span, prefix.len() + name.len() + 2, notes) && !suffix.is_empty() {
-        // The value of the parameter is not known; any text shows what follows it.
+        // The value of the parameter is unknown; any text shows what is wrong after it.
         never_asked(&format!("x{suffix}"), text, span, notes)?;
     }
     Some(Segment::Parameter {
@@ -188,7 +188,7 @@ fn parameter(name: &str, place: Span, segment: Span, notes: &mut Notes) -> Optio
     None
 }
 
-/// Says that no request asks for a segment, because it is ambiguous.
+/// Reports a segment that no request can have, because it is ambiguous.
 fn never_asked(example: &str, text: &str, span: Span, notes: &mut Notes) -> Option<()> {
     let Some(what) = unclear(example) else {
         return Some(());
@@ -201,7 +201,7 @@ fn never_asked(example: &str, text: &str, span: Span, notes: &mut Notes) -> Opti
     None
 }
 
-/// Checks the characters of literal text, which is written decoded; whether all may stand there.
+/// Checks the characters of a literal, which is written decoded. Returns whether all are allowed.
 fn literal(text: &str, segment: Span, offset: usize, notes: &mut Notes) -> bool {
     let Some((at, odd)) = text.char_indices().find(|(_, c)| !is_literal(*c)) else {
         return true;
@@ -254,7 +254,7 @@ fn literal(text: &str, segment: Span, offset: usize, notes: &mut Notes) -> bool 
     false
 }
 
-/// Whether a character can stand in the literal part of a path.
+/// Whether a character is allowed in the literal part of a path.
 pub(crate) fn is_literal(c: char) -> bool {
     if c.is_ascii() {
         c.is_ascii_alphanumeric() || "-._~!$&'()+=:@".contains(c)

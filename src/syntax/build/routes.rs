@@ -31,7 +31,7 @@ pub(in crate::syntax) fn route(node: &Node, notes: &mut Notes) -> Option<Route> 
     })
 }
 
-/// What stands before the brace of `under PATH [requires CONDITION] {`.
+/// The part before the brace of `under PATH [requires CONDITION] {`.
 pub(in crate::syntax) fn under(
     node: &Node,
     notes: &mut Notes,
@@ -39,7 +39,7 @@ pub(in crate::syntax) fn under(
     Some((path_in(node, notes)?, requires_in(node, notes)?))
 }
 
-/// The condition of the `requires` among the parts of a node, if there is one.
+/// The condition of the `requires` among the children of a node, if there is one.
 pub(super) fn requires_in(node: &Node, notes: &mut Notes) -> Option<Option<Condition>> {
     match node.child(Rule::requires) {
         Some(requires) => condition_in(&requires, notes).map(Some),
@@ -47,12 +47,12 @@ pub(super) fn requires_in(node: &Node, notes: &mut Notes) -> Option<Option<Condi
     }
 }
 
-/// The path among the parts of a node.
+/// The path among the children of a node.
 pub(super) fn path_in(node: &Node, notes: &mut Notes) -> Option<Path> {
     Some(path(&node.child(Rule::path)?, notes))
 }
 
-/// The methods among the parts of a node.
+/// The methods among the children of a node.
 pub(super) fn methods_in(node: &Node, notes: &mut Notes) -> Option<Methods> {
     let node = node.child(Rule::methods)?;
     let mut named: Vec<Name> = node
@@ -74,8 +74,8 @@ pub(super) fn methods_in(node: &Node, notes: &mut Notes) -> Option<Methods> {
     })
 }
 
-/// A method, which has to be a registered one: a request with another is malformed, so that a
-/// rule for it could never hold.
+/// A method, which must be registered. A request with another one is malformed, so a rule for it
+/// would never apply.
 pub(super) fn method(node: &Node, notes: &mut Notes) -> Name {
     let name = word(node);
     if Method::parse(&name.node).is_none() {

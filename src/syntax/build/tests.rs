@@ -1,4 +1,4 @@
-//! What stands in a `test` block.
+//! The contents of a `test` block.
 
 use super::literals::{duration, name, numeric, string, word};
 use super::{Node, Notes, Rule};
@@ -34,7 +34,7 @@ pub(in crate::syntax) fn test_claim(node: &Node, notes: &mut Notes) -> Option<Te
     })
 }
 
-/// A value; lists nest no deeper than the scan lets brackets do.
+/// A value. The scan bounds the nesting of lists.
 fn value(node: &Node, notes: &mut Notes) -> Option<Spanned<TestValue>> {
     let part = node.only()?;
     let value = match part.rule() {

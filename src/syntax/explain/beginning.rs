@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::suggest::nearest;
 use crate::pattern::Method;
 
-/// The first word of the statement is wrong, or the whole is of another block.
+/// The first word of the statement is wrong, or the statement belongs in another block.
 pub(super) fn unknown(site: &Site<'_>) -> Option<Diagnostic> {
     let first = token_at(site.text, site.start)?;
     if let Some(error) = continuation(site, first) {
@@ -22,7 +22,7 @@ pub(super) fn unknown(site: &Site<'_>) -> Option<Diagnostic> {
     Some(unknown_first(site, first))
 }
 
-/// A route's method can be any word, so that the grammar stops behind it.
+/// Any word could be a method, so the grammar stops after it.
 fn misread_as_route(site: &Site<'_>, first: Token<'_>) -> bool {
     let Some(word) = first.word() else {
         return false;
@@ -34,13 +34,13 @@ fn misread_as_route(site: &Site<'_>, first: Token<'_>) -> bool {
             let begins = site.before.len() == 1 || block || !site.before.iter().any(method);
             begins && Method::parse(word).is_none()
         }
-        // A test may send a method in small letters, to see it refused.
+        // A test may send a method in lower case, to see that it is refused.
         Context::Test => Method::parse(&word.to_ascii_uppercase()).is_none(),
         _ => false,
     }
 }
 
-/// What looks like a claim of its own, but goes on with the line: `org_id string form "x"`
+/// A line that looks like another claim, but continues the previous one: `org_id string form "x"`
 fn continuation(site: &Site<'_>, first: Token<'_>) -> Option<Diagnostic> {
     let word = first.word()?;
     if !site.goes_on || site.context != Context::Claims {
@@ -69,7 +69,7 @@ fn unknown_first(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
     );
     let in_api = matches!(site.context, Context::Api | Context::Under);
     let next = token_at(site.text, first.end());
-    // A call, a member or a key of other languages: `app.get(…)`, `path: /a`.
+    // A call, a member or a key, as in other languages: `app.get(…)`, `path: /a`.
     let touched = next
         .is_some_and(|next| next.start == first.end() && ["(", ".", ":", "<"].contains(&next.text));
     let is_setting = site.context.keywords().contains(&first.text);
@@ -102,7 +102,7 @@ fn unknown_first(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
     }
 }
 
-/// What a route looks like.
+/// The form of a route.
 const ROUTE: &str = "a route is one line, `METHODS PATH ACCESS`, such as `GET /orders requires scope \
                      \"read\"`; comments begin with `#`";
 
@@ -153,7 +153,7 @@ fn word(site: &Site<'_>, first: Token<'_>) -> Diagnostic {
     }
 }
 
-/// Which other block a word begins a statement of.
+/// The other block in which a word begins a statement.
 fn elsewhere(here: Context, word: &str) -> Option<(&'static str, &'static str)> {
     let places = [
         (Context::Issuer, "in `issuer NAME { … }`"),
@@ -208,7 +208,7 @@ fn foreign(context: Context, word: &str) -> Option<&'static str> {
     })
 }
 
-/// What a block is made of.
+/// The contents of a block.
 fn hint(context: Context) -> &'static str {
     match context {
         Context::Top | Context::Unknown => {

@@ -12,7 +12,8 @@ pub(in super::super) fn unopened(brace: Span) -> Diagnostic {
         .help("remove it, or check whether a block above is closed too early")
 }
 
-/// A block without its closing brace; `declaration` is what stands there instead, if not the end.
+/// A block without its closing brace. `declaration` is the text in its place, if it isn't the end
+/// of the file.
 pub(in super::super) fn unclosed(
     opening: Span,
     suspect: Option<(Span, Span)>,
@@ -51,7 +52,7 @@ pub(super) fn route_with_a_block(site: &Site<'_>) -> Option<Diagnostic> {
     )
 }
 
-/// A list or a parenthesis that something else follows.
+/// A list or a parenthesis that isn't closed.
 pub(super) fn bracket_not_closed(site: &Site<'_>) -> Option<Diagnostic> {
     if !site.expects(Rule::rbracket) && !site.expects(Rule::rparen) {
         return None;

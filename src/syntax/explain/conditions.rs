@@ -126,7 +126,7 @@ pub(super) fn domain_of_address(site: &Site<'_>) -> Option<Diagnostic> {
     })
 }
 
-/// A bare word as a condition, and then what no condition goes on with: `scop "x"`,
+/// A bare word as a condition, followed by something that can't follow a condition: `scop "x"`,
 /// `plan == "pro"`, `jwt.roles contains "x"`
 pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {
     let found = site.found?;
@@ -187,7 +187,7 @@ pub(super) fn not_a_condition(site: &Site<'_>) -> Option<Diagnostic> {
     })
 }
 
-/// Whether the token before what was found stands where a condition begins.
+/// Whether the token before the found one is where a condition begins.
 pub(super) fn stands_as_condition(site: &Site<'_>) -> bool {
     site.before_previous()
         .is_some_and(|token| ["requires", "if", "and", "or", "not", "(", "="].contains(&token.text))
@@ -197,7 +197,7 @@ fn is_connective(word: &str) -> bool {
     ["and", "or", "instead", "requires"].contains(&word) || nearest(word, ["and", "or"]).is_some()
 }
 
-/// A keyword of conditions without what belongs to it: `requires path == "x"`
+/// A keyword of conditions without the rest of its test: `requires path == "x"`
 pub(super) fn claim_missing(site: &Site<'_>) -> Option<Diagnostic> {
     if !site.expects_condition() || site.line_ends() {
         return None;

@@ -1,4 +1,4 @@
-//! What the grammar would have accepted, in the words of the language.
+//! Describes what the grammar would have accepted, in the words of the language.
 
 use super::super::context::Context;
 use super::super::parse::Rule;
@@ -9,10 +9,10 @@ pub(super) const ATOMS: &[&str] = &[
     "query",
 ];
 
-/// The words for what a route asks for.
+/// The words that begin an access.
 pub(super) const ACCESS: &[&str] = &["public", "authenticated", "requires", "denied"];
 
-/// The words for what is asked of a value.
+/// The words that begin a test.
 pub(super) const TESTS: &[&str] = &["in", "contains", "starts", "ends", "present", "absent"];
 
 /// The types.
@@ -20,10 +20,10 @@ pub(super) const TYPES: &[&str] = &[
     "string", "number", "boolean", "time", "words", "list", "duration", "address",
 ];
 
-/// All that was expected as a phrase: "`and`, `or` or the next route".
+/// Everything that was expected, as a phrase: "`and`, `or` or the next route".
 pub(super) fn phrase(context: Context, expected: &[Rule]) -> String {
     let mut parts: Vec<String> = Vec::new();
-    // `instead` ends an access: where one is still to come, it only distracts.
+    // `instead` ends an access, so it only distracts if the access is still missing.
     let access = expected.contains(&Rule::access);
     // A condition may begin with either.
     let condition = expected
@@ -42,7 +42,7 @@ pub(super) fn phrase(context: Context, expected: &[Rule]) -> String {
             }
         }
     }
-    // What ends a statement is named behind what goes on with it.
+    // First what could continue the statement, then what could end it.
     if let Some(at) = parts.iter().position(|part| part == "`instead`") {
         let instead = parts.remove(at);
         parts.push(instead);
@@ -57,7 +57,7 @@ pub(super) fn phrase(context: Context, expected: &[Rule]) -> String {
     }
 }
 
-/// The keywords among what was expected, for finding the one that was meant.
+/// The expected keywords, for finding the one that was meant.
 pub(in super::super) fn keywords(expected: &[Rule]) -> Vec<String> {
     expected
         .iter()
@@ -92,7 +92,7 @@ fn listed(words: &[&str], one_more: &str) -> Vec<String> {
         .collect()
 }
 
-/// What an error calls a rule: words of the language in backticks, or a description.
+/// The words for a rule in errors: keywords in backticks, or a description.
 fn words(rule: Rule) -> Vec<String> {
     let fixed: &[&str] = match rule {
         Rule::connective => &["`and`", "`or`"],
@@ -143,7 +143,7 @@ fn words(rule: Rule) -> Vec<String> {
     }
 }
 
-/// The word or sign that a rule is, if it is just that one.
+/// The word or sign of a rule that consists of just one.
 pub(super) fn fixed_word(rule: Rule) -> Option<String> {
     let words = words(rule);
     let [word] = words.as_slice() else {
@@ -153,7 +153,7 @@ pub(super) fn fixed_word(rule: Rule) -> Option<String> {
     Some(inner.to_owned())
 }
 
-/// A keyword's rule is named for it.
+/// The keyword of a rule, whose name is derived from it.
 fn keyword(rule: Rule) -> Option<String> {
     let name = format!("{rule:?}");
     let word = name.strip_prefix("k_")?.replace('_', "-");

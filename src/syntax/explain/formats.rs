@@ -1,12 +1,12 @@
-//! Whole files that are written in another format.
+//! Files in another format.
 //!
-//! Each of their lines would be an error of its own, and none of them would say what is wrong: so
-//! the first line decides, and one error stands for all.
+//! Each of their lines would be an error, and none would say what is wrong. So the first line
+//! decides, and there is one error for the whole file.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
-/// What a file is that begins as no policy does.
+/// The format of a file that doesn't begin like a policy.
 pub(in super::super) fn foreign(file: FileId, text: &str) -> Option<Diagnostic> {
     let mut lines = text
         .lines()

@@ -81,15 +81,15 @@ pub(super) fn data_without_quotes(site: &Site<'_>) -> Option<Diagnostic> {
     )
 }
 
-/// Whether a value has to stand here, and what stands here is no value.
+/// Whether a value must be here, and the found token isn't one.
 fn wants_data(site: &Site<'_>, found: Token<'_>) -> bool {
     let text = site.expects(Rule::string) || site.expects(Rule::test_value);
     let value = text || site.expects(Rule::term) || site.expects(Rule::value);
     match found.kind {
-        // A URL is never anything but data.
+        // A URL is always data.
         Kind::Raw => value || found.text.contains("://"),
         Kind::Number => text && !site.expects(Rule::test_value),
-        // Where a value may be a name, the word is a keyword, or the beginning of a longer word.
+        // If a name is possible here too, the word is a keyword, or the beginning of a longer word.
         Kind::Word if text => !CONTINUATIONS.contains(&found.text),
         Kind::Word => {
             value
@@ -100,7 +100,7 @@ fn wants_data(site: &Site<'_>, found: Token<'_>) -> bool {
     }
 }
 
-/// Whether a token that touches a word makes it longer than a name can be.
+/// Whether a token that touches a word shows that the word isn't a name.
 fn joins(token: Token<'_>) -> bool {
     token.kind == Kind::Raw || [":", ".", "@", "+", "%", "-"].contains(&token.text)
 }
@@ -154,7 +154,7 @@ pub(super) fn quotes_around_a_name(site: &Site<'_>) -> Option<Diagnostic> {
     Some(error.help("a bare word is a name, quotes are for data"))
 }
 
-/// How a claim gets a name that conditions can use.
+/// How to declare a claim so that conditions can name it.
 fn claim_needs_a_name(site: &Site<'_>, path: &str, end: usize) -> String {
     let is_list = token_at(site.text, end).is_none_or(|next| next.text == "contains");
     format!(
@@ -184,8 +184,8 @@ pub(super) fn comma_missing(site: &Site<'_>) -> Option<Diagnostic> {
     if !site.expects(Rule::comma) || !like || site.line_ends() {
         return None;
     }
-    // A word is taken for another item only where nothing else could follow: a method before its
-    // path, a name in a list.
+    // A word counts as another element only if nothing else is possible: a method before its path,
+    // a name in a list.
     if found.kind == Kind::Word
         && !(Method::parse(found.text).is_some()
             || site.expects(Rule::rbracket)

@@ -1,8 +1,8 @@
-//! Messages for what the grammar refused.
+//! Messages for text that the grammar rejects.
 //!
-//! The grammar reports how far it got and what it would have accepted there. That is never enough
-//! for a person. So common mistakes are looked for first, the commonest first, and the bare
-//! "expected this, found that" is the last resort.
+//! The grammar reports how far it got and what it would have accepted there, which isn't enough for
+//! people. So common mistakes are looked for first, in order of frequency. "expected this, found
+//! that" is the last resort.
 
 mod beginning;
 mod blocks;
@@ -27,19 +27,19 @@ use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
-/// A statement that could not be read.
+/// A statement that couldn't be parsed.
 pub(super) struct Broken<'a> {
     /// Its file.
     pub(super) file: FileId,
     /// The text of the file, scanned.
     pub(super) text: &'a str,
-    /// What stands around it.
+    /// The block around it.
     pub(super) context: Context,
-    /// Where it begins.
+    /// Its start.
     pub(super) start: usize,
-    /// How far the grammar came.
+    /// How far the grammar got.
     pub(super) failure: &'a Failure,
-    /// Whether it begins on the line on which the statement before it ends.
+    /// Whether it begins on the last line of the statement before it.
     pub(super) goes_on: bool,
 }
 
@@ -53,11 +53,11 @@ struct Site<'a> {
     expected: &'a [Rule],
     /// The tokens of the statement before that place.
     before: Vec<Token<'a>>,
-    /// What stands there; `None` at the end of the file.
+    /// The token there; `None` at the end of the file.
     found: Option<Token<'a>>,
 }
 
-/// What people write by mistake, in the order in which it is looked for.
+/// The common mistakes, in the order in which they are looked for.
 const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
     beginning::unknown,
     others::comment_behind,
@@ -116,12 +116,12 @@ const MISTAKES: &[fn(&Site<'_>) -> Option<Diagnostic>] = &[
 ];
 
 impl<'a> Broken<'a> {
-    /// What is wrong with it.
+    /// The diagnostic for it.
     pub(super) fn explain(&self) -> Diagnostic {
         let mut before: Vec<Token<'_>> = tokens(self.text, self.start)
             .take_while(|token| token.start < self.failure.at)
             .collect();
-        // The grammar may stop inside of what is one word to people, such as a URL.
+        // The grammar may stop inside a text that people see as one word, such as a URL.
         let found = match before.pop_if(|token| token.end() > self.failure.at) {
             Some(whole) => Some(whole),
             None => token_at(self.text, self.failure.at),
@@ -144,7 +144,7 @@ impl<'a> Broken<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// The token before the one that was found.
+    /// The token before the found one.
     fn previous(&self) -> Option<Token<'a>> {
         self.before.last().copied()
     }
@@ -154,7 +154,7 @@ impl<'a> Site<'a> {
         self.before.iter().rev().nth(1).copied()
     }
 
-    /// What was found, if it is a word.
+    /// The found token, if it is a word.
     fn word(&self) -> Option<&'a str> {
         self.found?.word()
     }
@@ -167,13 +167,13 @@ impl<'a> Site<'a> {
         self.expects(Rule::condition) || self.expects(Rule::operand) || self.expects(Rule::atom)
     }
 
-    /// Whether a condition is complete here, so that what was found does not go on with it.
+    /// Whether a condition is complete before the found token, which doesn't continue it.
     fn behind_condition(&self) -> bool {
         self.expects(Rule::connective)
     }
 
-    /// Whether what was found stands on a later line than what is before it, or is the end: then
-    /// the fault is that something is missing behind that.
+    /// Whether the found token is on a later line than the previous one, or is the end of the file.
+    /// Then something is missing after the previous one.
     fn line_ends(&self) -> bool {
         match (self.previous(), self.found) {
             (Some(previous), Some(found)) => self
@@ -184,7 +184,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Whether what was found stands right behind what is before it, without a blank.
+    /// Whether the found token follows the previous one without a blank.
     fn touches(&self) -> bool {
         matches!(
             (self.previous(), self.found),
@@ -205,7 +205,7 @@ impl<'a> Site<'a> {
         self.span(token.start, token.end())
     }
 
-    /// An error at what was found.
+    /// An error at the found token.
     fn error(&self, message: impl Into<String>) -> Diagnostic {
         let span = match (self.found, self.previous()) {
             (Some(found), _) => self.place(found),
@@ -220,7 +220,7 @@ impl<'a> Site<'a> {
         Diagnostic::new(Code::Syntax, self.place(token), message)
     }
 
-    /// An error at another token, with the edit that would do.
+    /// An error at another token, with an edit that fixes it.
     fn replace(
         &self,
         token: Token<'_>,
@@ -231,13 +231,13 @@ impl<'a> Site<'a> {
         Diagnostic::new(Code::Syntax, span, message).suggest(span, replacement)
     }
 
-    /// An error at what was found, and the edit that puts something before it.
+    /// An error at the found token, with an edit that inserts text before it.
     fn insert(&self, message: impl Into<String>, text: &str) -> Diagnostic {
         let at = self.found.map_or(self.text.len(), |found| found.start);
         self.error(message).suggest(self.span(at, at), text)
     }
 
-    /// The one word or sign that had to stand here, if what follows it stands here already.
+    /// The one word or sign that is missing here, if the text after it is already there.
     fn missing_word(&self) -> Option<String> {
         let found = self.found.filter(|found| {
             let sign = found.kind == Kind::Sign && !["[", "(", "{"].contains(&found.text);
@@ -252,7 +252,7 @@ impl<'a> Site<'a> {
         expected::fixed_word(*one)
     }
 
-    /// What can stand here, for an error that knows nothing better.
+    /// What is possible here, for an error without a better help.
     fn general_help(&self) -> Option<&'static str> {
         if self.expects_condition() {
             Some(
@@ -272,7 +272,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// A word that is nearly the right one; otherwise what was expected and what was found.
+    /// The error for a misspelt word; otherwise what was expected and what was found.
     fn misspelt_or_plain(&self) -> Diagnostic {
         let error = self.misspelt_or_bare();
         match self.general_help() {
@@ -319,7 +319,7 @@ impl<'a> Site<'a> {
     }
 }
 
-/// A token as an error shows it: on one line, cut where it is long.
+/// A token in an error: on one line, shortened if it is long.
 fn shown(token: Token<'_>) -> String {
     const MOST: usize = 60;
     if token.text.chars().count() <= MOST {

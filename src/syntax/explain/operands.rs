@@ -1,4 +1,4 @@
-//! Operands and values as other tools write them: `header["X"]`, `{id}`, `address "10.0.0.0/8"`,
+//! Operands and values in the syntax of other tools: `header["X"]`, `{id}`, `address "10.0.0.0/8"`,
 //! `"admin" in roles`.
 
 use super::super::build::is_name;
@@ -10,13 +10,13 @@ use super::{Site, shown};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::pattern::Method;
 
-/// Words that other tools use for "any valid token".
+/// Words for "any valid token" in other tools.
 const ANY_TOKEN: &[&str] = &[
     "token", "login", "jwt", "bearer", "auth", "user", "valid", "any", "a", "logged", "signed",
     "session", "identity", "oauth2", "oidc",
 ];
 
-/// Whether a word by itself asks for any valid token in other tools.
+/// Whether a word alone means any valid token in other tools.
 pub(in super::super) fn means_any_token(word: &str) -> bool {
     ANY_TOKEN.contains(&word)
 }
@@ -229,7 +229,7 @@ pub(super) fn address_without_quotes(site: &Site<'_>) -> Option<Diagnostic> {
     Some(address(site, found, error))
 }
 
-/// The list that an address or a range was meant to be.
+/// A list with the address or range that was probably meant.
 fn address(site: &Site<'_>, found: Token<'_>, error: Diagnostic) -> Diagnostic {
     let (values, end) = match found.kind {
         Kind::String => strings(site.text, found),

@@ -1,4 +1,4 @@
-//! Conditions, accesses and paths as other tools write them: functions, roles, regular
+//! Conditions, accesses and paths in the syntax of other tools: functions, roles, regular
 //! expressions, arrows, comments.
 
 use super::super::build::is_name;
@@ -172,7 +172,7 @@ pub(super) fn call(site: &Site<'_>) -> Option<Diagnostic> {
         )
     };
     let word = name.word()?;
-    // `requires(…)` and `not(…)` are the language's own.
+    // `requires(…)` and `not(…)` are valid in this language.
     let is_keyword = parse(Rule::name, site.file, word, 0).is_err();
     let is_known = ACCESS.contains(&word) || word == "scope";
     if is_keyword && !is_known || word == "requires" {
@@ -226,7 +226,7 @@ enum Meant {
     Condition(String),
 }
 
-/// What a function of other tools says.
+/// The meaning of a function of other tools.
 fn meaning(function: &str, values: &[&str]) -> Option<Meant> {
     let quoted = |prefix: &str| -> Vec<String> {
         values
@@ -479,7 +479,7 @@ pub(super) fn comma_at_the_end(site: &Site<'_>) -> Option<Diagnostic> {
     })
 }
 
-/// The strings from a token on, with or without commas between them, and where they end.
+/// The strings from a token on, with or without commas between them, and their end.
 pub(super) fn strings<'a>(text: &'a str, first: Token<'a>) -> (Vec<&'a str>, usize) {
     let mut found = Vec::new();
     let mut end = first.start;
@@ -503,7 +503,7 @@ pub(super) fn strings<'a>(text: &'a str, first: Token<'a>) -> (Vec<&'a str>, usi
     (found, end)
 }
 
-/// A line that gives a claim a name: `groups list of string from "cognito:groups"`.
+/// A line that declares a claim: `groups list of string from "cognito:groups"`.
 pub(super) fn declaration_of(path: &str, is_list: bool) -> String {
     let last = path
         .trim_end_matches(['/', '.'])

@@ -155,7 +155,7 @@ pub(super) fn colon_or_semicolon(site: &Site<'_>) -> Option<Diagnostic> {
     None
 }
 
-/// Whether a token is a word of the language, and so no name.
+/// Whether a token is a keyword, and so not a name.
 fn is_keyword(site: &Site<'_>, token: Token<'_>) -> bool {
     token
         .word()

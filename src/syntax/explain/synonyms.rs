@@ -1,7 +1,7 @@
-//! Words from other languages, and their names here.
+//! Words of other languages, and their equivalents here.
 
-/// For what a route asks for. A word that says not to whom is taken as the stricter: what is
-/// suggested is often taken over without a second look.
+/// Words for accesses. An ambiguous word gets the stricter meaning, since suggestions are often
+/// applied without a second look.
 pub(super) const ACCESS: &[(&str, &str)] = &[
     ("allow", "authenticated"),
     ("allowed", "authenticated"),
@@ -28,7 +28,7 @@ pub(super) const ACCESS: &[(&str, &str)] = &[
     ("reject", "denied"),
 ];
 
-/// For what is asked of a value.
+/// Words for tests.
 pub(super) const TESTS: &[(&str, &str)] = &[
     ("eq", "=="),
     ("equal", "=="),
@@ -54,7 +54,7 @@ pub(super) const TESTS: &[(&str, &str)] = &[
     ("ends_with", "ends with"),
 ];
 
-/// For kinds of condition.
+/// Words for kinds of condition.
 pub(super) const CONDITIONS: &[(&str, &str)] = &[
     ("scopes", "scope"),
     ("permission", "scope"),
@@ -67,7 +67,7 @@ pub(super) const CONDITIONS: &[(&str, &str)] = &[
     ("verb", "method"),
 ];
 
-/// For types.
+/// Words for types.
 pub(super) const TYPES: &[(&str, &str)] = &[
     ("array", "list of string"),
     ("strings", "list of string"),
@@ -85,7 +85,7 @@ pub(super) const TYPES: &[(&str, &str)] = &[
     ("cidr", "address"),
 ];
 
-/// For what a test expects.
+/// Words for the expected decision of a test.
 pub(super) const OUTCOMES: &[(&str, &str)] = &[
     ("allow", "allowed"),
     ("accepted", "allowed"),
@@ -97,7 +97,7 @@ pub(super) const OUTCOMES: &[(&str, &str)] = &[
     ("rejected", "denied"),
 ];
 
-/// What the word is called here.
+/// The equivalent of a word.
 pub(super) fn meant(word: &str, table: &[(&str, &'static str)]) -> Option<&'static str> {
     table
         .iter()
@@ -105,7 +105,7 @@ pub(super) fn meant(word: &str, table: &[(&str, &'static str)]) -> Option<&'stat
         .map(|(_, here)| *here)
 }
 
-/// Words that other tools test by themselves, the claim that holds it, and whether that is a list.
+/// Words that other tools test directly, the claim with that value, and whether it is a list.
 pub(super) const CLAIMS: &[(&str, &str, bool)] = &[
     ("role", "roles", true),
     ("roles", "roles", true),
@@ -119,7 +119,7 @@ pub(super) const CLAIMS: &[(&str, &str, bool)] = &[
     ("sub", "sub", false),
 ];
 
-/// Whether other tools test such a word by itself, and it is a claim here.
+/// Whether other tools test such a word directly, and it is a claim here.
 pub(super) fn is_claim_of_others(word: &str) -> bool {
     CLAIMS.iter().any(|(foreign, ..)| *foreign == word)
 }

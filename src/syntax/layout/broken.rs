@@ -1,8 +1,8 @@
-//! A statement on several lines: too long for one, or with comments inside.
+//! A statement on several lines, because it is too long for one or has comments inside.
 //!
-//! What encloses is broken before what it encloses: clauses (`requires …`), then conditions before
-//! each `and` and `or`, then parentheses and lists, one element a line. A comment keeps its place
-//! between two words, whatever that does to the line.
+//! Outer parts are broken before inner ones: clauses (`requires …`), then conditions before each
+//! `and` and `or`, then parentheses and lists, one element per line. A comment keeps its place
+//! between two words, whatever the effect on the line.
 
 use super::lines::Line;
 use super::marks::{self, Mark};
@@ -37,7 +37,7 @@ pub(super) fn lines(entry: &Entry<'_>, indent: usize) -> Vec<Line> {
     lines
 }
 
-/// Words as they stand on one line.
+/// Words on one line.
 pub(super) fn flat<'w>(words: impl IntoIterator<Item = &'w Word<'w>>) -> String {
     let mut text = String::new();
     let mut before = None;
@@ -51,14 +51,14 @@ pub(super) fn flat<'w>(words: impl IntoIterator<Item = &'w Word<'w>>) -> String 
     text
 }
 
-/// Whether a blank stands between two words.
+/// Whether there is a blank between two words.
 fn is_apart(before: Option<Sort>, word: Sort) -> bool {
     before.is_some_and(|before| before != Sort::Open) && !matches!(word, Sort::Comma | Sort::Close)
 }
 
 type Range = std::ops::Range<usize>;
 
-/// Words in brackets: the brackets, and what stands between commas.
+/// Words in brackets, split at commas.
 struct Group {
     open: usize,
     items: Vec<Range>,
@@ -71,9 +71,9 @@ struct Breaker<'e> {
     base: usize,
     lines: Vec<Line>,
     line: Line,
-    /// The word written last on that line.
+    /// The last word on that line.
     before: Option<Sort>,
-    /// How many words' comments have been written.
+    /// The number of words whose comments have been written.
     commented: usize,
 }
 
@@ -108,7 +108,8 @@ impl<'e> Breaker<'e> {
         }
     }
 
-    /// Words with `and` or `or` between them, if there are any; `tail` is what follows on the line.
+    /// Words with `and` or `or` between them, if there are any. `tail` is the width of the text
+    /// that follows on the line.
     fn condition(&mut self, range: Range, indent: usize, tail: usize) {
         if self.fits(range.clone(), tail) {
             return self.write(range, indent);
@@ -149,8 +150,8 @@ impl<'e> Breaker<'e> {
         }
     }
 
-    /// Brackets with what stands in them on lines of its own. What follows an opening bracket is
-    /// indented from the line on which that stands.
+    /// Brackets with their contents on separate lines, indented from the line of the opening
+    /// bracket.
     fn spread(&mut self, group: &Group, indent: usize) {
         self.write(group.open..group.open + 1, indent);
         let outer = self.line.indent;
@@ -173,7 +174,7 @@ impl<'e> Breaker<'e> {
         self.write(group.close..group.close + 1, outer);
     }
 
-    /// The brackets that open at a word, if they do and close before `end`.
+    /// The brackets that open at a word, if they close before `end`.
     fn group(&self, at: usize, end: usize) -> Option<Group> {
         if self.sort(at) != Sort::Open {
             return None;
@@ -198,7 +199,7 @@ impl<'e> Breaker<'e> {
         None
     }
 
-    /// The words of a range that no brackets enclose.
+    /// The words of a range that are outside brackets.
     fn outside_brackets(&self, range: Range) -> Vec<usize> {
         let mut depth = 0_usize;
         range
@@ -213,8 +214,8 @@ impl<'e> Breaker<'e> {
             .collect()
     }
 
-    /// Whether words fit on the line that is being written: no comment stands between them, no
-    /// list is to be spread, and there is room.
+    /// Whether words fit on the current line: there is no comment between them, no list to spread,
+    /// and enough room.
     fn fits(&self, range: Range, tail: usize) -> bool {
         let free = |at: usize, word: &Word<'_>| {
             !word.spread && (word.comments.is_empty() || at < self.commented)
@@ -231,12 +232,12 @@ impl<'e> Breaker<'e> {
         end + tail <= LIMIT
     }
 
-    /// Where the line that is being written ends.
+    /// The end of the current line.
     fn end(&self) -> usize {
         self.line.indent + width(&self.line.text)
     }
 
-    /// Where a word begins that is written behind `before`, which ends at `end`.
+    /// The position of a word after `before`, which ends at `end`.
     fn place(&self, at: usize, word: Sort, before: Option<Sort>, end: usize) -> usize {
         let column = self.marks.get(at).and_then(|mark| mark.column);
         match column {
@@ -249,7 +250,7 @@ impl<'e> Breaker<'e> {
         }
     }
 
-    /// Writes words onto the line; where a comment stands before one, a new line begins.
+    /// Writes words to the line. A comment before a word begins a new line.
     fn write(&mut self, range: Range, indent: usize) {
         for (at, word) in range.clone().zip(self.words(range)) {
             if at >= self.commented && !word.comments.is_empty() {
@@ -277,8 +278,8 @@ impl<'e> Breaker<'e> {
         self.before = None;
     }
 
-    /// Writes the comments before a word, each on its own line, but for one that stands behind the
-    /// word before.
+    /// Writes the comments before a word, each on its own line, except one that belongs on the line
+    /// of the previous word.
     fn comments(&mut self, word: usize, indent: usize, keep_blank: bool) {
         let Some(next) = self.entry.words.get(word) else {
             return;
@@ -306,7 +307,7 @@ impl<'e> Breaker<'e> {
     }
 }
 
-/// A range cut before each of these places.
+/// A range, cut before each of these positions.
 fn cut(range: Range, places: impl IntoIterator<Item = usize>) -> Vec<Range> {
     let mut pieces = Vec::new();
     let mut start = range.start;
@@ -318,7 +319,7 @@ fn cut(range: Range, places: impl IntoIterator<Item = usize>) -> Vec<Range> {
     pieces
 }
 
-/// What stands between commas.
+/// The parts between commas.
 fn items(range: Range, commas: &[usize]) -> Vec<Range> {
     if range.is_empty() {
         return Vec::new();

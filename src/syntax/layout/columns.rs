@@ -1,26 +1,26 @@
-//! Columns: where a statement's words may be set apart, and how far.
+//! Columns: which words of a statement are aligned, and where.
 //!
-//! Statements of one kind that follow each other without a blank line are a run, and have their
-//! columns in common; so a change moves at most the lines of its own run. What moves least is
-//! best: a column that begins at a fixed place wherever it can does not move at all, and one line
-//! that is far longer than the others does not push them away.
+//! Consecutive statements of one kind without a blank line between them are a run, and share their
+//! columns, so a change moves at most the lines of its own run. The layout moves as little as
+//! possible: a column at a fixed position doesn't move at all, and one line that is much longer
+//! than the others doesn't push them to the right.
 
 use super::LIMIT;
 use super::sheet::{Kind, width};
 
-/// Where a column begins.
+/// The position of a column.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
-    /// How many blanks stand before it at least.
+    /// The minimum number of blanks before it.
     gap: usize,
-    /// Where it begins at least: behind the indentation, or in the line if `absolute`.
+    /// The minimum position: after the indentation, or on the line if `absolute`.
     least: usize,
-    /// Where it begins at most, for what is longer goes on behind its own gap.
+    /// The maximum position. A longer cell is followed by its own gap.
     most: usize,
-    /// Whether the two are counted from the line's beginning, so that blocks and what stands
-    /// around them have the column in common.
+    /// Whether both are counted from the beginning of the line, so that blocks and the lines around
+    /// them share the column.
     absolute: bool,
-    /// It begins so many columns behind `least`, or a multiple of that.
+    /// The step: the column is at `least`, or a multiple of this after it.
     step: usize,
 }
 
@@ -44,14 +44,14 @@ const fn at_least(least: usize, most: usize) -> Column {
     }
 }
 
-/// `url         "…"`: as wide as `algorithms`, the longest of the common ones.
+/// `url         "…"`: as wide as `algorithms`, the longest common setting.
 const ISSUER_SETTING: &[Column] = &[at_least(12, 20)];
-/// `host      "…"`: as wide as `audience`; and the claims that are forwarded.
+/// `host      "…"`: as wide as `audience`; and forwarded claims.
 const API_SETTING: &[Column] = &[at_least(10, 20), apart(1, 40)];
 /// `roles  list of string  from "…"`
 const CLAIM: &[Column] = &[apart(2, 32), apart(2, 60)];
-/// `GET     /orders               requires …`: methods as wide as `DELETE`, and longer ones push
-/// only their own path; the access where paths of a usual length leave room.
+/// `GET     /orders               requires …`: methods are as wide as `DELETE`, and longer ones
+/// push only their own path. The access has a fixed column for paths of usual length.
 const ROUTE: &[Column] = &[
     Column {
         gap: 1,
@@ -79,7 +79,7 @@ const EXPECTATION: &[Column] = &[apart(1, 16), apart(2, 80), apart(2, LIMIT)];
 /// `sub  "alice"`
 const TEST_CLAIM: &[Column] = &[apart(2, 40)];
 
-/// The columns of a kind of statement behind its first word; the last stands for all further ones.
+/// The columns of a kind of statement after its first word. The last one repeats for further words.
 pub(super) fn columns(kind: Kind) -> &'static [Column] {
     match kind {
         Kind::IssuerSetting => ISSUER_SETTING,
@@ -101,14 +101,14 @@ pub(super) fn columns(kind: Kind) -> &'static [Column] {
     }
 }
 
-/// The column of that number, counted from 1.
+/// The column with this number, counted from 1.
 fn column(kind: Kind, number: usize) -> Column {
     let all = columns(kind);
     let last = all.last().copied().unwrap_or(apart(1, 0));
     all.get(number.saturating_sub(1)).copied().unwrap_or(last)
 }
 
-/// Where a column of a line begins that stands for itself, where the text before it ends at `end`.
+/// The position of a column on a line by itself, if the text before it ends at `end`.
 pub(super) fn alone(kind: Kind, number: usize, indent: usize, end: usize) -> usize {
     let column = column(kind, number);
     let least = if column.absolute {
@@ -119,33 +119,33 @@ pub(super) fn alone(kind: Kind, number: usize, indent: usize, end: usize) -> usi
     least.max(end + column.gap)
 }
 
-/// What stands in one column of a line.
+/// The text in one column of a line.
 #[derive(Debug)]
 pub(super) struct Cell {
-    /// Which column, the first being 0.
+    /// The number of the column, starting at 0.
     pub(super) column: usize,
     /// The text.
     pub(super) text: String,
-    /// What it is about: a column is shared only as long as lines say the same things in the same
-    /// order. Empty where that is always so.
+    /// The subject of the cell. Lines share a column only if they have the same subjects in the
+    /// same order. Empty if the subject doesn't matter.
     pub(super) about: String,
 }
 
-/// A statement on one line, in cells.
+/// A statement on one line, as cells.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// What it is.
+    /// Its kind.
     pub(super) kind: Kind,
-    /// How far it is indented.
+    /// Its indentation.
     pub(super) indent: usize,
     /// Its cells, by column.
     pub(super) cells: Vec<Cell>,
-    /// Where its cells begin, as far as they have been placed.
+    /// The positions of the cells that have been placed.
     places: Vec<usize>,
 }
 
 impl Row {
-    /// A row whose cells are not placed.
+    /// A row without placed cells.
     pub(super) fn new(kind: Kind, indent: usize, cells: Vec<Cell>) -> Self {
         Self {
             kind,
@@ -155,12 +155,12 @@ impl Row {
         }
     }
 
-    /// Whether it fits on a line, whatever stands beside it.
+    /// Whether it fits on a line by itself.
     pub(super) fn fits(&self) -> bool {
         self.end_from(1, self.indent + self.width_of(0)) <= LIMIT
     }
 
-    /// The row as a line, its indentation apart.
+    /// The text of the row, without its indentation.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let mut end = self.indent;
@@ -180,25 +180,25 @@ impl Row {
         self.cells.get(at).map_or(0, |cell| width(&cell.text))
     }
 
-    /// Where the row ends if the cells from one on stand as they would alone.
+    /// The end of the row if the cells from this one on are placed as on a line by itself.
     fn end_from(&self, first: usize, end: usize) -> usize {
         self.cells.iter().skip(first).fold(end, |end, cell| {
             alone(self.kind, cell.column, self.indent, end) + width(&cell.text)
         })
     }
 
-    /// Where the text before the next cell ends.
+    /// The end of the text before the next cell.
     fn end(&self) -> usize {
         let last = self.places.len().saturating_sub(1);
         self.places.last().copied().unwrap_or(0) + self.width_of(last)
     }
 
-    /// The cell that is to be placed next.
+    /// The next cell to place.
     fn next(&self) -> Option<&Cell> {
         self.cells.get(self.places.len())
     }
 
-    /// Where the next cell may begin at most, so that the row still fits on its line.
+    /// The maximum position of the next cell with which the row still fits on its line.
     fn room(&self) -> usize {
         let (next, end) = (self.places.len(), self.end());
         let alone = self
@@ -207,7 +207,7 @@ impl Row {
         (LIMIT + alone).saturating_sub(self.end_from(next, end))
     }
 
-    /// What the next cell is about, and all before it.
+    /// The subjects of the next cell and all before it.
     fn about(&self) -> impl Iterator<Item = &str> {
         self.cells
             .iter()

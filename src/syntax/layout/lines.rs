@@ -5,11 +5,11 @@ use super::sheet::width;
 /// One line of the text.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// How far it is indented.
+    /// Its indentation.
     pub(super) indent: usize,
-    /// What stands on it, the comment apart; of a line that is a comment alone, the comment.
+    /// Its text without the comment. On a line with only a comment, the comment.
     pub(super) text: String,
-    /// The comment behind it.
+    /// The comment after the text.
     pub(super) comment: Option<String>,
 }
 
@@ -27,28 +27,27 @@ impl Line {
         self.indent + width(&self.text)
     }
 
-    /// Whether the line opens or closes something: a comment behind it is about more than the line,
-    /// and stands close to it.
+    /// Whether the line opens or closes something. A comment after it is about more than the line,
+    /// and is placed close to it.
     fn is_edge(&self) -> bool {
         self.text.ends_with(['{', '[', '(']) || self.text.starts_with(['}', ']', ')'])
     }
 }
 
-/// A comment stands at least so far behind the text of its line.
+/// The minimum distance between the text of a line and its comment.
 const GAP: usize = 2;
 
-/// Comments begin at such columns, counted from `COMMENT_OFFSET`: so most of them stand where those
-/// of the lines above do, and stay there.
+/// The distance between comment columns, counted from `OFFSET`. Most comments have the column of
+/// the lines above, and stay there.
 const STEP: usize = 8;
 
-/// Where the first of those columns is.
+/// The first of these columns.
 const OFFSET: usize = 4;
 
-/// Beyond this, a comment moves no other.
+/// A comment beyond this position doesn't move others.
 const FURTHEST: usize = 68;
 
-/// The lines as text. Comments behind lines that follow each other, equally indented, begin at one
-/// column.
+/// The text of all lines. Comments on consecutive lines with the same indentation are aligned.
 pub(super) fn text(lines: &[Line]) -> String {
     let mut text = String::new();
     let mut rest = lines;
@@ -72,7 +71,7 @@ pub(super) fn text(lines: &[Line]) -> String {
     text
 }
 
-/// The first column for comments at or behind a place.
+/// The first comment column at or after a position.
 fn stop(place: usize) -> usize {
     OFFSET + place.saturating_sub(OFFSET).next_multiple_of(STEP)
 }

@@ -1,8 +1,8 @@
-//! Where the words of a statement begin a column, and where its lines may be broken.
+//! Marks the words of a statement where columns begin, and where lines may be broken.
 
 use super::sheet::{Kind, Sort, Word};
 
-/// What a layout may do before a word.
+/// What the layout may do before a word.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// The column that begins here.
@@ -14,16 +14,16 @@ pub(super) struct Mark {
 /// Whether a line may begin at a word.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Line {
-    /// Only where a comment leaves no choice.
+    /// Only if a comment forces it.
     #[default]
     No,
-    /// Where the statement does not fit on one line.
+    /// If the statement doesn't fit on one line.
     Clause,
-    /// Where its clause does not fit on one line either.
+    /// If its clause doesn't fit on one line either.
     Part,
 }
 
-/// The marks of a statement's words, one a word.
+/// The marks of a statement's words, one for each.
 pub(super) fn marks(kind: Kind, words: &[Word<'_>]) -> Vec<Mark> {
     let mut marks = Marks(vec![Mark::default(); words.len()]);
     let find = |from: usize, text: &str| {
@@ -58,7 +58,7 @@ pub(super) fn marks(kind: Kind, words: &[Word<'_>]) -> Vec<Mark> {
     marks.0
 }
 
-/// How many words name a setting: the rest is its value.
+/// The number of words that name a setting. The rest is its value.
 fn name_of_setting(words: &[Word<'_>]) -> usize {
     let word = |at: usize| words.get(at).map_or("", |word| &*word.text);
     match (word(0), word(1), word(2)) {
@@ -86,7 +86,7 @@ impl Marks {
         }
     }
 
-    /// A name and a value; a value that is a list may go on line by line.
+    /// A name and a value. A value that is a list may span lines.
     fn setting(&mut self, words: &[Word<'_>]) {
         let value = name_of_setting(words);
         self.column(Some(value), 1);

@@ -1,10 +1,9 @@
-//! The one layout of a policy.
+//! The layout of policies.
 //!
-//! A text goes through a *sheet*: statements as words, with comments and blank lines where they
-//! stood. The words are printed as they were written and in the order in which they stood; what
-//! the printer chooses is the white space between them. So a layout cannot change what a policy
-//! says, and cannot lose a comment. A tree without a text becomes a sheet too, so that both are
-//! printed by the same hand.
+//! A text becomes a *sheet*: statements as words, with comments and blank lines in their places.
+//! The words are printed unchanged and in their order; the printer only chooses the white space
+//! between them. So a layout can't change the meaning of a policy, and can't lose a comment. A tree
+//! without a text becomes a sheet too, so that the same printer writes both.
 
 mod broken;
 mod columns;
@@ -21,21 +20,21 @@ use super::{MAX_FILE_BYTES, parse};
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::source::{FileId, Sources};
 
-/// How far what stands in a block is indented.
+/// The indentation of a block's contents.
 const INDENT: usize = 4;
 
-/// How long a line gets, comments behind it apart: what two windows beside each other, or a
+/// The maximum length of a line without its comment: as much as two windows side by side, or a
 /// review, show without scrolling.
 const LIMIT: usize = 110;
 
-/// A file in the one layout, or what keeps it from being read.
+/// A file in the layout, or its errors.
 ///
-/// The layout of a layout is itself. Comments stay where they are between words and statements, a
-/// blank line between statements stays one. Line ends become LF.
+/// Formatting is idempotent. Comments keep their places between words and statements, and a blank
+/// line between statements stays. Line ends become LF.
 ///
 /// # Errors
 ///
-/// The errors of a text that is no policy file: there is no layout of what cannot be read.
+/// The errors of a text that can't be parsed: such a text has no layout.
 pub fn layout(sources: &Sources, file: FileId) -> Result<String, Vec<Diagnostic>> {
     let (_, diagnostics) = parse(sources, file);
     if has_errors(&diagnostics) {
@@ -49,14 +48,14 @@ pub fn layout(sources: &Sources, file: FileId) -> Result<String, Vec<Diagnostic>
     }
 }
 
-/// Writes a document in the one layout. A tree holds no comments and no blank lines but those that
-/// the layout itself sets.
+/// Writes a document in the layout. A tree has no comments, and only the blank lines that the
+/// layout sets.
 pub fn format(document: &Document) -> String {
     print::print(&write::sheet(document))
 }
 
-/// Whether two texts are the same policy file but for white space: the same tree, and the same
-/// comments in the same order. A text with errors is the same as no other.
+/// Whether two texts are the same policy file except for white space: the same tree, and the same
+/// comments in the same order. A text with errors is never the same as another.
 pub fn is_relaid(before: &str, after: &str) -> bool {
     match (content(before), content(after)) {
         (Some(before), Some(after)) => before == after,
@@ -64,7 +63,7 @@ pub fn is_relaid(before: &str, after: &str) -> bool {
     }
 }
 
-/// What a layout must not change: the tree, as text, and the comments.
+/// The contents that a layout must not change: the tree, as text, and the comments.
 fn content(text: &str) -> Option<(String, Vec<&str>)> {
     if text.len() > MAX_FILE_BYTES {
         return None;

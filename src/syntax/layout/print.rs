@@ -1,4 +1,4 @@
-//! Sheet to text: the one layout.
+//! Prints a sheet.
 
 use super::broken::{self, flat};
 use super::columns::{self, Cell, Row};
@@ -14,7 +14,7 @@ pub(super) fn print(file: &Block<'_>) -> String {
     lines::text(&lines)
 }
 
-/// How a statement is printed.
+/// The form in which a statement is printed.
 enum Shape {
     /// On one line, with its block if it has one.
     Row(Row),
@@ -22,7 +22,7 @@ enum Shape {
     Lines,
 }
 
-/// Prints what stands in a block.
+/// Prints the contents of a block.
 fn block(block: &Block<'_>, indent: usize, lines: &mut Vec<Line>) {
     let mut shapes: Vec<Shape> = block
         .entries
@@ -47,7 +47,7 @@ fn block(block: &Block<'_>, indent: usize, lines: &mut Vec<Line>) {
     comments(&block.last, block.entries.is_empty(), indent, lines);
 }
 
-/// Whether a blank line stands between a statement and the one before it, comments aside.
+/// Whether there is a blank line between a statement and the previous one, not counting comments.
 fn is_apart(entries: &[Entry<'_>], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| entries.get(before));
     let (Some(before), Some(entry)) = (before, entries.get(at)) else {
@@ -58,7 +58,7 @@ fn is_apart(entries: &[Entry<'_>], at: usize) -> bool {
         || is_parted(before.kind, entry.kind)
 }
 
-/// Whether a blank line always stands between statements of these kinds.
+/// Whether there is always a blank line between statements of these kinds.
 fn is_parted(before: Kind, after: Kind) -> bool {
     let large = |kind| {
         matches!(
@@ -75,8 +75,8 @@ fn is_parted(before: Kind, after: Kind) -> bool {
         || differ(Kind::Token, Kind::Expectation)
 }
 
-/// Gives runs of rows their columns: rows of a kind without a blank line, or a statement on several
-/// lines, between.
+/// Aligns runs of rows: rows of a kind without a blank line, or a statement on several lines,
+/// between them.
 fn align(block: &Block<'_>, apart: &[bool], shapes: &mut [Shape]) {
     let mut run: Vec<&mut Row> = Vec::new();
     let mut kind = None;
@@ -94,7 +94,7 @@ fn align(block: &Block<'_>, apart: &[bool], shapes: &mut [Shape]) {
     columns::align(&mut run);
 }
 
-/// What stands above a statement: blank lines and comments.
+/// Blank lines and comments above a statement.
 fn above(entry: &Entry<'_>, first: bool, apart: bool, indent: usize, lines: &mut Vec<Line>) {
     let written = entry.blank_before || entry.comments.iter().any(|comment| comment.blank_before);
     if apart && !written {
@@ -106,7 +106,7 @@ fn above(entry: &Entry<'_>, first: bool, apart: bool, indent: usize, lines: &mut
     }
 }
 
-/// Comments on lines of their own; no blank line comes first in a block.
+/// Comments on lines of their own. A block doesn't begin with a blank line.
 fn comments(comments: &[Comment<'_>], first: bool, indent: usize, lines: &mut Vec<Line>) {
     for (at, comment) in comments.iter().enumerate() {
         if comment.blank_before && !(first && at == 0) {
@@ -128,7 +128,8 @@ fn several(entry: &Entry<'_>, indent: usize, lines: &mut Vec<Line>) {
         lines.append(&mut head);
         return;
     };
-    // A brace behind several lines would hide where the head ends and the block begins.
+    // With a brace after several lines, readers couldn't see where the head ends and the block
+    // begins.
     if head.len() > 1 {
         head.push(Line::new(indent, "{"));
     } else if let Some(line) = head.last_mut() {
@@ -148,7 +149,7 @@ fn several(entry: &Entry<'_>, indent: usize, lines: &mut Vec<Line>) {
     lines.push(Line::new(indent, "}"));
 }
 
-/// The head of a block, if it fits on its line.
+/// The head of a block, if it fits on one line.
 fn one_line(entry: &Entry<'_>, indent: usize) -> Option<Line> {
     entry.block.as_ref()?;
     let text = flat(&entry.words);
@@ -156,7 +157,7 @@ fn one_line(entry: &Entry<'_>, indent: usize) -> Option<Line> {
     (width(&text) <= room).then(|| Line::new(indent, text))
 }
 
-/// Whether nothing about the words themselves asks for several lines.
+/// Whether the words themselves don't force several lines.
 fn is_plain(words: &[Word<'_>]) -> bool {
     words
         .iter()
@@ -178,11 +179,11 @@ fn shape(entry: &Entry<'_>, indent: usize) -> Shape {
         .map_or(Shape::Lines, Shape::Row)
 }
 
-/// The cells of a statement that may stand on one line.
+/// The cells of a statement that may be on one line.
 fn cells(entry: &Entry<'_>) -> Option<Vec<Cell>> {
     let marks = marks::marks(entry.kind, &entry.words);
-    // What a guard asks for has a line of its own: the head is long enough, and what a reader
-    // looks for is what it asks.
+    // The condition of a guard has its own line: the head is long enough, and the condition is what
+    // readers look for.
     let is_clause = |mark: &marks::Mark| mark.line == marks::Line::Clause;
     if entry.kind == Kind::Guard && marks.iter().any(is_clause) {
         return None;
@@ -206,8 +207,8 @@ fn cells(entry: &Entry<'_>) -> Option<Vec<Cell>> {
     Some(cells)
 }
 
-/// A token of a test with its claims on one line, unless its author wants them below each other
-/// or there is a comment to keep.
+/// A test's token with its claims on one line, unless its author put them on separate lines or
+/// there is a comment to keep.
 fn token(entry: &Entry<'_>, block: &Block<'_>) -> Option<Vec<Cell>> {
     let mut row = cells(entry)?;
     let plain = block.opened.is_none()

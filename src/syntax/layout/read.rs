@@ -1,8 +1,8 @@
-//! Text to sheet: which words and comments stand where in a text that has no error.
+//! From a text without errors to a sheet.
 //!
 //! The tree drops what a layout has to keep: comments, blank lines, the author's way to write a
-//! duration. So the words are taken from the grammar's own nodes, and each comment goes to the
-//! word that it stands before; nothing is left out, whatever is added to the language.
+//! duration. So the words are taken from the grammar's own nodes, and each comment goes to the word
+//! after it. Nothing is left out, whatever is added to the language.
 
 use super::sheet::{Block, Comment, Entry, Kind, Sort, Word};
 use crate::source::FileId;
@@ -11,7 +11,7 @@ use crate::syntax::parse::{Node, Rule, parse};
 use crate::syntax::scan::Scanned;
 use crate::syntax::tokens::token_at;
 
-/// Reads a text that `syntax::parse` has found nothing wrong with; of another, `None`.
+/// Reads a text in which `syntax::parse` has found no error; returns `None` for any other.
 pub(super) fn read<'a>(file: FileId, source: &'a str, scanned: &'a Scanned) -> Option<Block<'a>> {
     let mut reader = Reader {
         source,
@@ -34,22 +34,22 @@ struct Reader<'a> {
     source: &'a str,
     /// The text without its comments.
     text: &'a str,
-    /// The comments that have not been reached.
+    /// The remaining comments.
     comments: std::iter::Peekable<std::slice::Iter<'a, std::ops::Range<usize>>>,
-    /// Where the last word or comment ended.
+    /// The end of the last word or comment.
     end: usize,
-    /// The blocks that are open, the outer ones first.
+    /// The open blocks, the outer ones first.
     open: Vec<Open<'a>>,
     file: Open<'a>,
 }
 
-/// A block whose end has not been reached.
+/// A block that isn't closed yet.
 struct Open<'a> {
-    /// What opened it; `None` for the file.
+    /// The statement that opened it; `None` for the file.
     entry: Option<Entry<'a>>,
     context: Context,
     block: Block<'a>,
-    /// Comments that stood before the brace and come first in the block.
+    /// Comments before the brace, which come first in the block.
     pending: Vec<Comment<'a>>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         if node.rule() == Rule::request_part
             && words.last().is_some_and(|word| word.sort != Sort::Comma)
         {
-            // It may be left out; in the one layout it stands.
+            // The comma may be left out, but the layout has it.
             words.push(Word::new(",", Sort::Comma));
         }
         let mut children = node.children().peekable();
@@ -114,8 +114,8 @@ impl<'a> Reader<'a> {
         push(words, word);
     }
 
-    /// The comments before a place that no word has yet, and whether a blank line stands between
-    /// the last of them, or what was before, and the place.
+    /// The comments before a position that no word has yet, and whether there is a blank line
+    /// between the last of them, or the previous word, and the position.
     fn before(&mut self, place: usize) -> (Vec<Comment<'a>>, bool) {
         let mut comments = Vec::new();
         while let Some(range) = self.comments.next_if(|range| range.start < place) {
@@ -134,14 +134,14 @@ impl<'a> Reader<'a> {
         (comments, self.lines_to(place) > 1)
     }
 
-    /// How many line ends stand between what was read last and a place.
+    /// The number of line ends between the last word or comment and a position.
     fn lines_to(&self, place: usize) -> usize {
         let between = self.source.get(self.end..place).unwrap_or_default();
         between.bytes().filter(|byte| *byte == b'\n').count()
     }
 
-    /// Takes away the comment that stands on the line of what was before, and gives it to that;
-    /// the others stand on lines of their own.
+    /// Gives the comment on the line of the previous word to that word. The others have lines of
+    /// their own.
     fn own_lines(&mut self, mut comments: Vec<Comment<'a>>) -> Vec<Comment<'a>> {
         let open = self.open.last_mut().unwrap_or(&mut self.file);
         if comments.first().is_some_and(|comment| comment.same_line) {
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
                 Some(entry) => &mut entry.trailing,
                 None => &mut open.block.opened,
             };
-            // What stood before the brace comes first.
+            // Comments before the brace come first.
             if slot.is_none() && open.pending.is_empty() {
                 *slot = Some(comments.remove(0).text);
             }
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A statement that ends in the opening brace of a block; `end` is behind that.
+    /// A statement that ends in the opening brace of a block; `end` is after the brace.
     fn open(
         &mut self,
         kind: Kind,
@@ -213,8 +213,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Adds a word. Comments go where a line can end: behind a comma, before `and`; and a comma before
-/// a closing bracket is a wish, not a word.
+/// Adds a word. Comments go to places where a line can end: after a comma, before `and`. A comma
+/// before a closing bracket is a layout choice, not a word.
 fn push<'a>(words: &mut Vec<Word<'a>>, mut word: Word<'a>) {
     if let Some(comma) = words.pop_if(|last| last.sort == Sort::Comma) {
         let mut comments = comma.comments;
@@ -234,7 +234,7 @@ fn push<'a>(words: &mut Vec<Word<'a>>, mut word: Word<'a>) {
     words.push(word);
 }
 
-/// Whether what a rule reads is one word, whatever parts it has.
+/// Whether the text of a rule is one word, even if it has parts.
 fn is_word(rule: Rule) -> bool {
     matches!(
         rule,
@@ -242,7 +242,7 @@ fn is_word(rule: Rule) -> bool {
     )
 }
 
-/// The statement that a rule reads and the block that it opens, if it opens one.
+/// The statement of a rule and the block that it opens, if it opens one.
 fn opens(rule: Rule) -> Option<(Kind, Context)> {
     Some(match rule {
         Rule::issuer_open => (Kind::Issuer, Context::Issuer),
@@ -255,7 +255,7 @@ fn opens(rule: Rule) -> Option<(Kind, Context)> {
     })
 }
 
-/// The statement that a rule reads which opens no block.
+/// The statement of a rule that opens no block.
 fn kind(rule: Rule, context: Context) -> Option<Kind> {
     Some(match rule {
         Rule::language => Kind::Language,

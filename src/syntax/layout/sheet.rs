@@ -1,25 +1,25 @@
-//! What a layout is made of: statements as words, with the comments that stand before each word.
+//! The input of the printer: statements as words, with the comments before each word.
 //!
-//! A sheet comes from a text ([`super::read`]) or from a tree ([`super::write`]). Nothing in it says
-//! where a word is to stand: that is for the printer, which is why there is only one.
+//! A sheet comes from a text ([`super::read`]) or from a tree ([`super::write`]). It doesn't say
+//! where words are placed. That is the task of the printer, so there is only one.
 
 use std::borrow::Cow;
 
 /// A comment, from its `#` on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Comment<'a> {
-    /// Its text, without blanks at its end.
+    /// Its text, without trailing blanks.
     pub(super) text: &'a str,
-    /// Whether it stands on the line of the word before it.
+    /// Whether it is on the line of the previous word.
     pub(super) same_line: bool,
-    /// Whether a blank line stands before it.
+    /// Whether there is a blank line before it.
     pub(super) blank_before: bool,
 }
 
-/// What a word is to the words beside it.
+/// How a word relates to its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
-    /// A word like any other.
+    /// A plain word.
     Plain,
     /// `,`
     Comma,
@@ -34,16 +34,16 @@ pub(super) enum Sort {
 /// A word or a sign.
 #[derive(Debug, Clone)]
 pub(super) struct Word<'a> {
-    /// As it is written.
+    /// Its text.
     pub(super) text: Cow<'a, str>,
-    /// What it is.
+    /// Its sort.
     pub(super) sort: Sort,
-    /// The comments between the word before and this one.
+    /// The comments between the previous word and this one.
     pub(super) comments: Vec<Comment<'a>>,
-    /// Whether a blank line stands before it, behind its comments.
+    /// Whether there is a blank line before it, after its comments.
     pub(super) blank_before: bool,
-    /// For a closing bracket: whether a comma stood before it, by which an author says that the
-    /// list is to stay one element a line.
+    /// For a closing bracket: whether there was a comma before it, with which an author keeps the
+    /// list on several lines.
     pub(super) spread: bool,
 }
 
@@ -59,18 +59,18 @@ impl<'a> Word<'a> {
         }
     }
 
-    /// How many columns it takes.
+    /// Its width in columns.
     pub(super) fn width(&self) -> usize {
         width(&self.text)
     }
 
-    /// Whether it is this word, and not a string or a name of the same letters in quotes.
+    /// Whether it is this word, and not a string with the same letters.
     pub(super) fn is(&self, text: &str) -> bool {
         self.text == text
     }
 }
 
-/// How many columns a text takes.
+/// The width of a text in columns.
 pub(super) fn width(text: &str) -> usize {
     if text.is_ascii() {
         text.len()
@@ -79,7 +79,7 @@ pub(super) fn width(text: &str) -> usize {
     }
 }
 
-/// What a statement is.
+/// The kind of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `language 1`
@@ -119,17 +119,17 @@ pub(super) enum Kind {
 /// A statement, with its block if it opens one.
 #[derive(Debug, Clone)]
 pub(super) struct Entry<'a> {
-    /// What it is.
+    /// Its kind.
     pub(super) kind: Kind,
     /// The comments above it.
     pub(super) comments: Vec<Comment<'a>>,
-    /// Whether a blank line stands before it, behind those comments.
+    /// Whether there is a blank line before it, after those comments.
     pub(super) blank_before: bool,
-    /// Its words, braces apart. The first has no comments of its own.
+    /// Its words without braces. The first has no comments of its own.
     pub(super) words: Vec<Word<'a>>,
-    /// What stands between its braces.
+    /// The contents of its braces.
     pub(super) block: Option<Block<'a>>,
-    /// The comment behind it, on its last line.
+    /// The comment at the end of its last line.
     pub(super) trailing: Option<&'a str>,
 }
 
@@ -156,21 +156,21 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// What stands between braces, or in a file.
+/// The contents of braces, or of a file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Block<'a> {
-    /// The comment behind the opening brace, on its line.
+    /// The comment on the line of the opening brace.
     pub(super) opened: Option<&'a str>,
     /// The statements.
     pub(super) entries: Vec<Entry<'a>>,
-    /// The comments behind the last statement.
+    /// The comments after the last statement.
     pub(super) last: Vec<Comment<'a>>,
-    /// Whether the author began a new line behind the brace.
+    /// Whether the author began a new line after the brace.
     pub(super) spread: bool,
 }
 
 impl Block<'_> {
-    /// Whether nothing stands in it.
+    /// Whether it has no contents.
     pub(super) fn is_empty(&self) -> bool {
         self.opened.is_none() && self.entries.is_empty() && self.last.is_empty()
     }

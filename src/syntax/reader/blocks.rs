@@ -1,4 +1,4 @@
-//! Blocks: opens them, fills them with their statements, closes them.
+//! Blocks: opens them, fills them with statements, closes them.
 
 use super::super::MAX_NESTING;
 use super::super::ast::{
@@ -13,19 +13,19 @@ use super::Reader;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Span, Spanned};
 
-/// A block whose closing brace has not been reached.
+/// A block that isn't closed yet.
 pub(super) struct Block {
-    /// What opened it.
+    /// The place of its opening.
     pub(super) opening: Span,
-    /// The place of a closing brace inside it that stands under another line than its opening:
-    /// if a brace is missing later, it is likely missing there.
+    /// The place of a closing brace inside it that is indented like a different line than its
+    /// opening. If a brace is missing later, it is probably missing there.
     pub(super) suspect: Option<(Span, Span)>,
-    /// Whether a statement in it could not be read.
+    /// Whether a statement in it couldn't be parsed.
     pub(super) is_incomplete: bool,
     pub(super) body: Body,
 }
 
-/// What has been read of a block.
+/// The contents of a block so far.
 pub(super) enum Body {
     Issuer(Name, Vec<Spanned<IssuerSetting>>),
     Claims(Vec<ClaimDeclaration>),
@@ -33,10 +33,10 @@ pub(super) enum Body {
     Under(Path, Option<Condition>, Vec<RouteItem>),
     Test(Spanned<String>, Vec<TestStep>),
     Token(Name, Name, Vec<TestClaim>),
-    /// A block whose opening is broken: read for its errors alone.
+    /// A block whose opening is broken: only its errors are collected.
     Broken(Context),
-    /// A block that the language doesn't have, with how many more are open in it: what is in it is
-    /// not read, so it may nest as deep as it likes.
+    /// A block that the language doesn't have, with the number of further open blocks in it. Its
+    /// contents are skipped, so it may nest to any depth.
     Unknown(usize),
 }
 
@@ -55,7 +55,7 @@ impl Body {
     }
 }
 
-/// What a statement adds to the block around it.
+/// The part that a statement adds to the block around it.
 enum Part {
     Item(Item),
     IssuerSetting(Spanned<IssuerSetting>),
@@ -103,8 +103,8 @@ impl<'a> Reader<'a> {
             Rule::route => {
                 let before = notes.diagnostics.len();
                 let route = build::route(node, notes)?;
-                // With another path or method it would be another route: that this one overlaps
-                // others, or lacks something, is no second error.
+                // With another path or method it would be a different route. That it overlaps
+                // others, or lacks something, isn't a second error.
                 let head = route.methods.span.to(route.path.span);
                 let is_wrong = |error: &Diagnostic| {
                     error
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
                         .is_some_and(|label| label.span.start < head.end)
                 };
                 if notes.diagnostics.iter().skip(before).any(is_wrong) {
-                    // What begins with no method at all is no route, whatever follows.
+                    // A line that doesn't begin with a method isn't a route, whatever follows.
                     let is_no_route = notes.diagnostics.get(before).is_some_and(|first| {
                         first.suggestion.is_none()
                             && first
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
         self.add(part)
     }
 
-    /// Adds a part to the innermost block; a part of a broken block has no place and is dropped.
+    /// Adds a part to the innermost block. A part of a broken block is dropped.
     fn add(&mut self, part: Part) -> Option<()> {
         match (self.blocks.last_mut().map(|block| &mut block.body), part) {
             (None, Part::Item(item)) => self.items.push(item),
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
         let body = if depth <= MAX_NESTING {
             body
         } else {
-            // One report is enough, and what is in the block is not worth reading.
+            // One report is enough, and the contents of the block aren't worth parsing.
             if depth == MAX_NESTING + 1 {
                 self.notes.report(
                     Diagnostic::new(
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Closes the innermost block, at its brace or where the file ends without one.
+    /// Closes the innermost block, at its brace or at the end of the file.
     pub(super) fn close_block(&mut self, brace: Option<Span>) {
         let Some(block) = self.blocks.pop() else {
             return;
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
                 Part::IssuerSetting(Spanned::new(IssuerSetting::Claims(claims), span))
             }
             Body::Api(name, settings, mut routes) => {
-                // What growing left unused adds up, with a hundred thousand routes.
+                // With 100,000 routes, unused capacity adds up.
                 routes.shrink_to_fit();
                 Part::Item(Item::Api(Api {
                     span,

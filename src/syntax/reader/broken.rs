@@ -1,4 +1,5 @@
-//! Unreadable text: reported once, and skipped up to where the next statement seems to begin.
+//! Text that can't be parsed: reported once, and skipped up to the probable start of the next
+//! statement.
 
 use super::super::ast::RouteItem;
 use super::super::context::{CONTINUATIONS, Context, DECLARATIONS, continues};
@@ -11,11 +12,11 @@ use crate::diagnostic::suggest::nearest;
 use crate::pattern::Method;
 use crate::source::Span;
 
-/// How the access of a route begins.
+/// The first words of accesses.
 const ACCESSES: [&str; 4] = ["public", "authenticated", "requires", "denied"];
 
 impl<'a> Reader<'a> {
-    /// Reports a statement that cannot be read, and goes on behind it.
+    /// Reports a statement that can't be parsed, and continues after it.
     pub(super) fn broken(&mut self, context: Context, start: usize, failure: &Failure) {
         let first = token_at(self.text, start);
         if let Some(first) = first
@@ -55,8 +56,7 @@ impl<'a> Reader<'a> {
         }
         self.at = end;
         self.last_end = end;
-        // Where only the brace is missing, the block is there all the same; a token of a test may
-        // have been meant without one.
+        // If only the brace is missing, there is still a block. A token of a test may not need one.
         let missing =
             brace.is_none() && failure.expected.contains(&Rule::open) && context != Context::Test;
         if let Some(brace) = brace {
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the block is that a broken statement opens.
+    /// The kind of block that a broken statement opens.
     fn broken_block(&self, context: Context, start: usize) -> Body {
         let first = token_at(self.text, start).and_then(|token| token.word());
         Body::Broken(match (context, first) {
@@ -90,14 +90,14 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Whether the block that was just opened holds the access of a route, or nothing:
+    /// Whether the block that was just opened contains the access of a route, or nothing:
     /// `GET /a { public }`.
     fn holds_an_access(&self) -> bool {
         token_at(self.text, self.at)
             .is_none_or(|token| token.is_sign("}") || ACCESSES.contains(&token.text))
     }
 
-    /// Where a broken statement ends: before a brace, or before a line that begins like another
+    /// The end of a broken statement: before a brace, or before a line that begins like another
     /// statement.
     pub(super) fn statement_end(&self, from: usize, context: Context) -> usize {
         let mut ahead = tokens(self.text, from).peekable();
@@ -118,8 +118,8 @@ impl<'a> Reader<'a> {
         self.text.len()
     }
 
-    /// Whether a line of YAML begins here, `- path: /a` or `access: public`, whose words begin no
-    /// statement.
+    /// Whether a line of YAML begins here, `- path: /a` or `access: public`, whose words don't
+    /// begin a statement.
     fn is_yaml(&self, at: usize, context: Context) -> bool {
         let mut ahead = tokens(self.text, at);
         let first = ahead.next();
@@ -142,8 +142,8 @@ impl<'a> Reader<'a> {
         self.reported.get(after).is_some_and(|at| *at < end)
     }
 
-    /// Takes the statement back that was just read: what is broken behind it is a part of it. That
-    /// it lacks an access, or that a word in it is unknown, is then no news.
+    /// Removes the statement that was just parsed, because the broken text after it is a part of
+    /// it. A missing access or an unknown word in it is then not another error.
     pub(super) fn drop_last(&mut self) {
         let ends = |span: Span| span.end as usize == self.last_end;
         match self.blocks.last_mut().map(|block| &mut block.body) {
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes that a statement is not in the tree.
+    /// Records that a statement is missing from the tree.
     pub(super) fn lose(&mut self, context: Context, start: usize) {
         for block in &mut self.blocks {
             block.is_incomplete = true;
@@ -176,8 +176,8 @@ impl<'a> Reader<'a> {
         self.lost.names.extend(name.map(str::to_owned));
     }
 
-    /// Where a statement begins that goes on with `first` though it is complete without it, as in
-    /// `GET /a requires valid token`.
+    /// The start of a statement that continues with `first` although it is complete without it, as
+    /// in `GET /a requires valid token`.
     fn begins_before(&self, first: Token<'a>, context: Context) -> Option<usize> {
         let is_method = first
             .word()
@@ -203,8 +203,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where braces end that stand on one line in a condition, as in `claim sub == {id}`: they open
-    /// no block.
+    /// The end of braces on one line in a condition, as in `claim sub == {id}`, which don't open a
+    /// block.
     fn braces_in_condition(&self, failure: &Failure) -> Option<usize> {
         let wants_value = [
             Rule::value,
@@ -239,8 +239,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a declaration begins with this token, as far as a glance tells: claims and tokens
-    /// may have such names too.
+    /// Whether a declaration seems to begin with this token. Claims and tokens may have such names
+    /// too.
     pub(super) fn declaration_begins(&self, token: Token<'a>) -> bool {
         if !self.begins_line(token) {
             return false;
@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a statement begins on the line on which the one before it ends.
+    /// Whether a statement begins on the last line of the statement before it.
     fn goes_on(&self, start: usize) -> bool {
         self.last_end > 0
             && self

@@ -1,8 +1,8 @@
 //! Goes through a file statement by statement, with the open blocks on a stack.
 //!
-//! An unreadable statement is reported once and skipped up to where the next one seems to begin,
-//! and a block whose opening is broken is still read inside. So one run reports everything that is
-//! wrong with a file, and whatever is right reaches the tree.
+//! A statement that can't be parsed is reported once and skipped up to the probable start of the
+//! next one. A block whose opening is broken is still read inside. So one run reports everything
+//! that is wrong with a file, and every correct statement reaches the tree.
 
 mod blocks;
 mod broken;
@@ -39,15 +39,15 @@ pub(super) fn read(
     (document, notes.diagnostics)
 }
 
-/// Where the reader is at the end of a text.
+/// The state of the reader at the end of a text.
 pub(super) struct End {
-    /// What stands around a new statement.
+    /// The block for a new statement.
     pub(super) context: Context,
-    /// The last statement: what stands around it, and where it begins.
+    /// The last statement: its block, and its start.
     pub(super) last: Option<(Context, usize)>,
 }
 
-/// Reads a text that breaks off, for what may come next.
+/// Reads an incomplete text, to find out what may come next.
 pub(super) fn end(file: FileId, source: &Source, scanned: &Scanned) -> End {
     let mut reader = Reader::new(file, source, scanned);
     reader.run();
@@ -61,15 +61,15 @@ struct Reader<'a> {
     file: FileId,
     source: &'a Source,
     text: &'a str,
-    /// Where the scan has reported something, in order.
+    /// Offsets at which the scan has reported an error, in order.
     reported: &'a [usize],
-    /// Where the next statement begins, blanks apart.
+    /// The start of the next statement, without blanks.
     at: usize,
-    /// Where the last statement ended.
+    /// The end of the last statement.
     last_end: usize,
     /// Whether nothing has been read yet.
     first: bool,
-    /// The last statement: what stands around it, and where it begins.
+    /// The last statement: its block, and its start.
     last: Option<(Context, usize)>,
     blocks: Vec<Block>,
     items: Vec<Item>,
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Closes what is open at the end of the file.
+    /// Closes the open blocks at the end of the file.
     fn finish(&mut self) {
         if let Some(block) = self.blocks.last() {
             let error = explain::unclosed(block.opening, block.suspect, None);
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Too much is wrong to go on.
+    /// Stops because there are too many errors.
     fn give_up(&mut self, place: Span) {
         self.notes.diagnostics.truncate(MAX_ERRORS);
         self.notes.report(
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Adds a statement to the tree, and looks whether another one follows.
+    /// Adds a statement to the tree, and checks whether another one follows.
     fn take(&mut self, node: &Node<'a>, context: Context) {
         let start = self.at;
         self.at = node.span().end as usize;
@@ -175,7 +175,8 @@ impl<'a> Reader<'a> {
         }
         let notes = self.notes.diagnostics.len();
         if self.build(node).is_none() {
-            // INVARIANT: no statement is left out in silence; a policy without it could be laxer.
+            // INVARIANT: no statement is left out silently, since a policy without it could be less
+            // strict.
             self.notes.report(Diagnostic::new(
                 Code::Syntax,
                 node.span(),
@@ -202,7 +203,7 @@ impl<'a> Reader<'a> {
         let failure = self.failure_in(context, start, end, next);
         self.drop_last();
         if self.notes.diagnostics.len() > notes {
-            // What is wrong inside of it was said, and is the likelier cause.
+            // An error inside it was reported, and is the more likely cause.
             self.complete_reported(context, self.span(start, end));
             self.lose(context, start);
             self.at = end;
@@ -212,9 +213,9 @@ impl<'a> Reader<'a> {
         self.broken(context, start, &failure);
     }
 
-    /// Where and why the grammar does not go on: the statement that begins at `start` is complete
-    /// before `next`, but `next` begins no other. The grammar may have come further than that: an
-    /// access that is broken inside leaves a route that is complete without it.
+    /// Where and why the grammar stops: the statement that begins at `start` is complete before
+    /// `next`, but `next` doesn't begin another. The grammar may have got further than that: an
+    /// access with an error inside leaves a route that is complete without it.
     fn failure_in(&self, context: Context, start: usize, end: usize, next: Token<'a>) -> Failure {
         let text = self.text.get(..end).unwrap_or(self.text);
         match parse(context.lone_statement(), self.file, text, start) {
@@ -238,13 +239,13 @@ impl<'a> Reader<'a> {
         self.span(token.start, token.end())
     }
 
-    /// Whether nothing but blanks stands before a token on its line.
+    /// Whether there are only blanks before a token on its line.
     fn begins_line(&self, token: Token<'_>) -> bool {
         self.indentation(token.start).is_some()
     }
 
-    /// How many blanks stand before what begins a line. It looks no further back than they reach,
-    /// for a line may be as long as a file.
+    /// The number of blanks before the first word of a line. It looks back no further than the
+    /// blanks, since a line may be as long as a file.
     fn indentation(&self, at: usize) -> Option<usize> {
         let before = self.source.text.get(..at)?;
         let line = before.trim_end_matches([' ', '\t']);
@@ -252,7 +253,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A place in a file, which is far smaller than 4 GiB.
+/// An offset in a file, which is always far smaller than 4 GiB.
 fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

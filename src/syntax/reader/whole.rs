@@ -1,8 +1,8 @@
-//! Suggestions that are whole: once applied, they leave no error in their statement.
+//! Complete suggestions: applied, they leave no error in their statement.
 //!
-//! People apply a suggestion with one key and take its result for right. One that only leads to the
-//! next error is no help, so each is tried out here: what is still wrong afterwards is corrected
-//! with it, if that has a suggestion of its own, and otherwise nothing is offered.
+//! People apply a suggestion with one key and trust the result. A suggestion that only leads to the
+//! next error doesn't help. So each is tried out here: remaining errors are corrected with it, if
+//! they have suggestions too, and otherwise nothing is offered.
 
 use super::super::context::Context;
 use super::super::scan::scan;
@@ -11,16 +11,16 @@ use super::blocks::{Block, Body};
 use crate::diagnostic::{Diagnostic, Suggestion};
 use crate::source::{Sources, Span};
 
-/// The longest statement in which a suggestion is tried out, in bytes. Longer ones are lists of
-/// thousands of members, and trying them again for each error would cost seconds.
+/// The maximum length of a statement in which suggestions are tried out, in bytes. Longer ones are
+/// lists of thousands of members, and trying them again for each error would take seconds.
 const LONGEST: usize = 8_192;
 
-/// How many corrections a suggestion may be made of: more mistakes in one statement are not typing
-/// errors, and what it was meant to be is a guess.
+/// The maximum number of corrections in a suggestion. With more mistakes in one statement, its
+/// meaning can only be guessed.
 const MOST_CORRECTIONS: usize = 8;
 
 impl Reader<'_> {
-    /// A report about a statement that can't be read, with a suggestion after which it can.
+    /// A report about a statement that can't be parsed, with a suggestion that makes it valid.
     pub(super) fn with_whole_suggestion(
         &self,
         mut error: Diagnostic,
@@ -37,8 +37,7 @@ impl Reader<'_> {
         error
     }
 
-    /// Completes the suggestions of what the scan reported in a statement that can't be read, or
-    /// takes them away.
+    /// Completes or removes the suggestions of the scan in a statement that can't be parsed.
     pub(super) fn complete_reported(&mut self, context: Context, statement: Span) {
         if self.is_trial {
             return;
@@ -48,7 +47,7 @@ impl Reader<'_> {
                 statement.start <= label.span.start && label.span.start <= statement.end
             })
         };
-        // What was made harmless may be more than the grammar read of the statement.
+        // The grammar may have read less of the statement than the scan made harmless.
         let end = self
             .notes
             .diagnostics
@@ -75,8 +74,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes the suggestions away, of reports about a statement that was read, that would leave as
-    /// much wrong as before.
+    /// Removes suggestions about a parsed statement that would leave as many errors as before.
     pub(super) fn keep_whole_suggestions(
         &mut self,
         from: usize,
@@ -111,7 +109,7 @@ impl Reader<'_> {
             .filter(|text| text.len() <= LONGEST)
     }
 
-    /// A suggestion with everything else that has to be corrected in the statement.
+    /// A suggestion with all other corrections that the statement needs.
     fn completed(
         &self,
         suggestion: Suggestion,
@@ -135,7 +133,7 @@ impl Reader<'_> {
         None
     }
 
-    /// What is wrong with the text of one statement.
+    /// The errors in the text of one statement.
     fn wrong_with(&self, text: &str, context: Context) -> Vec<Diagnostic> {
         let mut sources = Sources::new();
         let file = sources.add("", text);
@@ -166,7 +164,7 @@ impl Reader<'_> {
     }
 }
 
-/// Edits the text of a statement that begins at `start`.
+/// Applies an edit to the text of a statement that begins at `start`.
 fn apply(text: &mut String, suggestion: &Suggestion, start: u32) -> Option<()> {
     let from = suggestion.span.start.checked_sub(start)? as usize;
     let to = suggestion.span.end.checked_sub(start)? as usize;
@@ -175,7 +173,7 @@ fn apply(text: &mut String, suggestion: &Suggestion, start: u32) -> Option<()> {
     Some(())
 }
 
-/// The one edit that makes `after` of `before`.
+/// The one edit that turns `before` into `after`.
 fn difference(before: &str, after: &str, statement: Span) -> Option<Suggestion> {
     let same = |(a, b): &(char, char)| a == b;
     let length = |pairs: &mut dyn Iterator<Item = (char, char)>| -> usize {

@@ -1,11 +1,11 @@
-//! Whether a string satisfies its bits and questions.
+//! Whether a string agrees with its bits and questions.
 
 use super::super::super::cells::texts::TextQuestion;
 use super::super::super::domains::{Domain, Holding};
 use super::super::super::vocabulary::Part;
 use super::super::Way;
 
-/// Whether a list can hold a text, or be without it.
+/// Whether a list can contain, or not contain, a text.
 pub(super) fn list_fits(way: &Way, holdings: &[Holding<String>], text: &str, holds: bool) -> bool {
     let holding = holdings
         .iter()
@@ -26,7 +26,7 @@ pub(super) fn list_fits(way: &Way, holdings: &[Holding<String>], text: &str, hol
     }
 }
 
-/// Whether a text has the words that its bits say, and no others.
+/// Whether a text has exactly the words that its bits require.
 pub(super) fn words_fit(way: &Way, domain: &Domain, text: &str) -> bool {
     domain.words.iter().all(|holding| {
         let held = |word: &String| text.split(' ').any(|one| one == word);
@@ -40,7 +40,7 @@ pub(super) fn words_fit(way: &Way, domain: &Domain, text: &str) -> bool {
     })
 }
 
-/// What is asked of a part, where something is asked of the whole.
+/// A question about the whole text, converted into one about a part.
 pub(super) fn of_part(question: &TextQuestion, part: &Part) -> Option<TextQuestion> {
     if part.before.is_empty() && part.behind.is_empty() {
         return Some(question.clone());

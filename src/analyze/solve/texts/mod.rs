@@ -1,10 +1,10 @@
 //! Strings that depend on each other: equality, prefixes and suffixes, membership in lists.
 //!
-//! Strings that must be equal form a class, which has to satisfy everything its members must. For
-//! each class some candidates are tried: where any string will do, one more than there are classes,
-//! so that strings that must differ can. This is exact for equality and lists. If a string is a
-//! prefix or suffix of another, or case is ignored, the candidates may not cover everything; then
-//! no claim is made.
+//! Strings that must be equal form a class, which has to satisfy everything that its members must.
+//! For each class some candidates are tried. If any string is possible, there is one more candidate
+//! than there are classes, so that strings that must differ can. This is exact for equality and
+//! lists. If a string is a prefix or suffix of another, or case is ignored, the candidates may not
+//! cover everything. Then a failed search proves nothing, and reports no contradiction.
 
 mod fitting;
 mod search;
@@ -18,23 +18,23 @@ use super::{Conflict, Settled, Solver, Way, components};
 
 use search::Search;
 
-/// Texts that were found.
+/// The texts that were found.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// What a value is.
+    /// The shape of each value.
     pub shapes: HashMap<ValueId, Shape>,
     /// The texts.
     pub values: HashMap<ValueId, String>,
-    /// What lists hold beside.
+    /// The elements that lists must also contain.
     pub held: HashMap<ValueId, Vec<String>>,
-    /// What they must not hold.
+    /// The elements that lists must not contain.
     pub not_held: HashMap<ValueId, Vec<String>>,
 }
 
-/// The most texts of one class that are tried.
+/// The maximum number of candidates for one class.
 const MAX_TRIED: usize = 64;
 
-/// Finds the texts of all relations.
+/// Finds texts that satisfy all relations.
 pub(super) fn solve(
     solver: &Solver<'_>,
     way: &Way,
@@ -53,12 +53,12 @@ pub(super) fn solve(
     Ok(texts)
 }
 
-/// What a list is taken to be.
+/// How a list is represented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListAs {
     /// A list of this shape.
     Whole(Shape),
-    /// A string that stands for a list of itself.
+    /// A string that counts as a list of one.
     Alone,
     /// Empty.
     Empty,
@@ -108,7 +108,7 @@ fn solve_component(
     })
 }
 
-/// Tries each way in which lists can be lists.
+/// Tries every representation of the lists.
 #[expect(
     clippy::too_many_arguments,
     reason = "the state of a search, passed down as it is"
@@ -149,7 +149,7 @@ fn take_lists(
             ways.push(way);
         }
     }
-    // A list as such leaves the most open.
+    // A proper list restricts the search least.
     ways.sort_by_key(|way| match way {
         ListAs::Whole(Shape::Elements | Shape::Object | Shape::Scopes) => 0,
         ListAs::Whole(_) => 1,

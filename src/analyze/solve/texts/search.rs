@@ -15,7 +15,7 @@ use crate::pattern::fold;
 #[derive(Debug, Default)]
 struct Class {
     parts: Vec<Part>,
-    /// Those that are equal to the others whatever their case.
+    /// Texts that are equal to the others regardless of case.
     loose: Vec<Part>,
 }
 
@@ -25,9 +25,10 @@ pub(super) struct Search<'s> {
     relations: &'s [Settled<'s>],
     lists: HashMap<(ValueId, View), ListAs>,
     classes: Vec<Class>,
-    /// Whether one value stands in several parts, or case is ignored: then failing proves nothing.
+    /// Whether a value is involved in several parts, or case is ignored. Then a failed search
+    /// proves nothing.
     loose: bool,
-    /// Whether some text begins or ends with another.
+    /// Whether a text begins or ends with another one.
     affixes: bool,
 }
 
@@ -59,7 +60,7 @@ impl<'s> Search<'s> {
                     search.loose |= folded;
                 }
                 Relation::Begins { text, with, folded } | Relation::Ends { text, with, folded } => {
-                    // The shorter one is chosen first.
+                    // Choose the shorter text first.
                     all.extend([with.clone(), text.clone()]);
                     search.affixes = true;
                     search.loose |= folded;
@@ -122,7 +123,7 @@ impl<'s> Search<'s> {
                 apart
             });
             if folded {
-                // The path is in lower case; what is equal to it need not be.
+                // The path is in lower case, but a text that equals it needn't be.
                 for part in [a, b] {
                     if !self.is_path(&part) {
                         joined.loose.push(part);
@@ -208,7 +209,7 @@ impl<'s> Search<'s> {
         false
     }
 
-    /// The texts that are tried for a class. `whole` becomes false where there are others.
+    /// The candidates for a class. `whole` becomes false if there are others.
     fn tried(&self, class: &Class, found: &[String], whole: &mut bool) -> Vec<String> {
         let mut asked: Vec<TextQuestion> = Vec::new();
         for part in &class.parts {
@@ -266,7 +267,7 @@ impl<'s> Search<'s> {
         tried
     }
 
-    /// What relations ask of a class, once others are found.
+    /// The questions that relations imply for a class, given the texts found so far.
     fn ask_of_relations(&self, class: &Class, found: &[String], asked: &mut Vec<TextQuestion>) {
         for (_, relation, _) in self.relations {
             match relation {
@@ -313,7 +314,7 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// Beginnings (or ends) of what a text is asked about: what it may begin with.
+    /// Beginnings (or ends) of a text, from the questions about it.
     fn ask_for_affixes(&self, text: &Part, begins: bool, asked: &mut Vec<TextQuestion>) {
         let Some(value) = self.solver.vocabulary.values().get(text.value) else {
             return;
@@ -339,7 +340,7 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// The whole text of a value whose part is this, and its shape; `None` where it can't be.
+    /// The whole text of a value if this is its part, and its shape; `None` if that is impossible.
     fn place(&self, class: &Class, part: &Part, text: &str) -> Option<(String, Shape)> {
         let domain = self.solver.domains.values.get(part.value)?;
         let value = self.solver.vocabulary.values().get(part.value)?;
@@ -382,7 +383,7 @@ impl<'s> Search<'s> {
             .find_map(|one| try_one(&one))
     }
 
-    /// The text of a part, if it is found.
+    /// The text of a part, if it has been found.
     fn text<'f>(&self, found: &'f [String], part: &Part) -> Option<&'f str> {
         let class = self
             .classes
@@ -391,7 +392,7 @@ impl<'s> Search<'s> {
         found.get(class).map(String::as_str)
     }
 
-    /// What lists hold and do not hold, as far as texts are found.
+    /// The elements that lists must and must not contain, for the texts found so far.
     fn held(&self, found: &[String]) -> Vec<(ValueId, String, bool, ListAs)> {
         self.relations
             .iter()
@@ -408,7 +409,7 @@ impl<'s> Search<'s> {
             .collect()
     }
 
-    /// Whether all relations hold, as far as texts are found.
+    /// Whether the texts found so far satisfy all relations.
     fn fits(&self, found: &[String]) -> bool {
         let related = self.relations.iter().all(|(_, relation, holds)| {
             let (a, b, how): (_, _, fn(&str, &str) -> bool) = match relation {
@@ -458,7 +459,7 @@ impl<'s> Search<'s> {
             })
     }
 
-    /// Whether the parts of each value are parts of one text.
+    /// Whether the parts of each value belong to the same text.
     fn one_text_a_value(&self, found: &[String]) -> bool {
         let mut wholes: HashMap<ValueId, String> = HashMap::new();
         self.classes.iter().zip(found).all(|(class, text)| {
@@ -472,7 +473,7 @@ impl<'s> Search<'s> {
         })
     }
 
-    /// Whether lists can hold a text, or be without it, as far as their own bits say.
+    /// Whether the bits of the lists allow them to contain, or not to contain, a text.
     fn lists_fit(&self, class: &Class, text: &str) -> bool {
         self.relations.iter().all(|(_, relation, holds)| {
             let Relation::Holds {

@@ -5,7 +5,7 @@ use crate::syntax::ast::{Comparison, Condition, ConditionKind, List, Operand, Sc
 use crate::syntax::layout::sheet::{Sort, Word};
 
 impl<'a> Words<'a> {
-    /// A condition; what is made of several parts stands in parentheses inside another one.
+    /// A condition. A compound one inside another is put in parentheses.
     pub(super) fn condition(&mut self, given: &'a Condition) -> &mut Self {
         match &given.kind {
             ConditionKind::And(all) => self.several(all, "and"),

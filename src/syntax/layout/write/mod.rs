@@ -1,4 +1,4 @@
-//! Tree to sheet: the words that a tree would be read from.
+//! From a tree to a sheet.
 
 use super::sheet::{Block, Entry, Kind, Sort, Word};
 use crate::syntax::ast::{
@@ -24,7 +24,7 @@ pub(super) fn sheet(document: &Document) -> Block<'_> {
 struct Words<'a>(Vec<Word<'a>>);
 
 impl<'a> Words<'a> {
-    /// Words of the language, with blanks between them.
+    /// Adds keywords, separated by blanks.
     fn say(&mut self, words: &'static str) -> &mut Self {
         for word in words.split(' ') {
             self.0.push(Word::new(word, Sort::Plain));
@@ -32,19 +32,19 @@ impl<'a> Words<'a> {
         self
     }
 
-    /// A name.
+    /// Adds a name.
     fn name(&mut self, name: &'a Name) -> &mut Self {
         self.0.push(Word::new(&*name.node, Sort::Plain));
         self
     }
 
-    /// A word that is made.
+    /// Adds a word.
     fn made(&mut self, word: String) -> &mut Self {
         self.0.push(Word::new(word, Sort::Plain));
         self
     }
 
-    /// A string in quotes.
+    /// Adds a string in quotes.
     fn quoted(&mut self, text: &str) -> &mut Self {
         self.made(quoted(text))
     }
@@ -54,7 +54,7 @@ impl<'a> Words<'a> {
         self
     }
 
-    /// Things with commas between them.
+    /// Adds items, separated by commas.
     fn list<T>(&mut self, items: &'a [T], mut one: impl FnMut(&mut Self, &'a T)) -> &mut Self {
         for (at, item) in items.iter().enumerate() {
             if at > 0 {
@@ -65,7 +65,7 @@ impl<'a> Words<'a> {
         self
     }
 
-    /// The same in brackets.
+    /// Adds items in brackets.
     fn bracketed<T>(&mut self, items: &'a [T], one: impl FnMut(&mut Self, &'a T)) -> &mut Self {
         self.sign("[", Sort::Open)
             .list(items, one)
@@ -91,7 +91,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The statement.
+    /// Returns the statement.
     fn entry(&mut self, kind: Kind) -> Entry<'a> {
         Entry::new(kind, std::mem::take(&mut self.0))
     }
@@ -433,7 +433,7 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// A duration in the largest unit that it is a multiple of.
+/// A duration in the largest unit that gives an integer.
 fn duration(seconds: u64) -> String {
     for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60)] {
         if seconds > 0 && seconds.is_multiple_of(length) {
