@@ -5,7 +5,8 @@
 //! library: make a policy of its text, verify a token, decide a request. The core is
 //! synchronous, does no I/O, reads no clock and has no global state. The same policy and the same
 //! request always give the same decision, to the byte. Whatever reads files, sockets and the time is
-//! behind the feature `daemon`, which is on by default; an embedder turns it off.
+//! behind the features `runtime` and `daemon`, which are on by default; an embedder turns them off, or
+//! takes `runtime` alone.
 //!
 //! # A first decision
 //!
@@ -86,7 +87,7 @@ pub mod headers;
 pub mod json;
 pub mod judge;
 pub mod keys;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "runtime")]
 pub mod load;
 #[cfg(feature = "lsp")]
 pub mod lsp;
@@ -96,6 +97,8 @@ pub mod openapi;
 pub mod pattern;
 pub mod policy;
 pub mod reason;
+#[cfg(feature = "runtime")]
+pub mod runtime;
 pub mod settings;
 pub mod source;
 pub mod suite;

@@ -7,10 +7,10 @@ use clap::Args;
 use super::Ended;
 use super::output::{self, Exit, Failure, FindingsFormat, Paint, count};
 use super::policy::{self, ParamArguments};
-use crate::daemon::config::Config;
-use crate::daemon::{self, introspect};
 use crate::diagnostic::{self, render};
 use crate::load::Loaded;
+use crate::runtime::config::Config;
+use crate::runtime::{self, introspect};
 
 /// Report what is wrong with a policy, and what a reviewer should look at.
 ///
@@ -84,7 +84,7 @@ fn lacks(loaded: &Loaded, config: Option<&Config>) -> bool {
     let (Some(model), Some(config)) = (&loaded.checked.model, config) else {
         return false;
     };
-    for sentence in daemon::unmet(model, config) {
+    for sentence in runtime::unmet(model, config) {
         output::eprint_all(&format!("warning: {sentence}\n"));
     }
     let missing = introspect::unconfigured(model, &config.introspection);

@@ -7,7 +7,8 @@ use clap::Args;
 use super::Ended;
 use super::output::{Exit, Failure};
 use super::policy::{self, ParamArguments};
-use crate::daemon::{self, StartError, config};
+use crate::daemon::{self, StartError};
+use crate::runtime::{OpenError, Options, config};
 
 /// Run the daemon that a proxy asks about each request.
 ///
@@ -36,11 +37,11 @@ pub struct Arguments {
 
 /// Runs until a signal.
 pub fn run(arguments: &Arguments) -> Ended {
-    let options = daemon::Options {
+    let options = Options {
         config_file: config_file(arguments.config.as_deref()),
         policy: given(&arguments.policy),
         load: arguments.params.options(),
-        ..daemon::Options::default()
+        ..Options::default()
     };
     daemon::run(options, |_| {}).map_err(failure)?;
     Ok(Exit::Good)
@@ -62,16 +63,18 @@ pub fn given(policy: &[PathBuf]) -> Option<Vec<PathBuf>> {
 /// Why it did not start.
 pub fn failure(error: StartError) -> Failure {
     match error {
-        StartError::Policy(loaded) => policy::refuse(&loaded),
-        fault @ (StartError::Source(_)
-        | StartError::Fetching(_)
-        | StartError::Dpop(_)
-        | StartError::Build(_)
+        StartError::Open(OpenError::Policy(loaded)) => policy::refuse(&loaded),
+        fault @ (StartError::Open(
+            OpenError::Source(_)
+            | OpenError::Fetching(_)
+            | OpenError::Dpop(_)
+            | OpenError::Build(_)
+            | OpenError::DecisionLog(_)
+            | OpenError::Random(_),
+        )
         | StartError::Fault(_)
         | StartError::Listener(_)
-        | StartError::DecisionLog(_)
         | StartError::Log(_)
-        | StartError::Random(_)
         | StartError::Runtime(_)
         | StartError::Signals(_)) => Failure::new(fault.to_string()),
     }

@@ -10,20 +10,21 @@ use axum::routing::{get, post};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::Daemon;
-use super::metrics::{self, ReloadResult};
-use super::reload::{self, Cause};
+use crate::runtime::Authorizer;
+use crate::runtime::clock::rfc3339;
+use crate::runtime::metrics::{self, ReloadResult};
+use crate::runtime::reload::{self, Cause};
 use crate::text::escape_json;
 
 /// The services behind the listener `admin`.
-pub fn router(daemon: Arc<Daemon>) -> Router {
+pub fn router(authorizer: Arc<Authorizer>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
         .route("/policy", get(policy))
         .route("/reload", post(reload_now))
-        .with_state(daemon)
+        .with_state(authorizer)
 }
 
 /// That there is an answer is the answer.
@@ -31,16 +32,16 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-async fn readyz(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
-    if daemon.is_ready() {
+async fn readyz(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
+    if authorizer.is_ready() {
         text(StatusCode::OK, "ready\n")
     } else {
         text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
     }
 }
 
-async fn metrics_text(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
-    let mut response = Response::new(Body::from(daemon.metrics().text()));
+async fn metrics_text(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
+    let mut response = Response::new(Body::from(authorizer.metrics().text()));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static(metrics::CONTENT_TYPE),
@@ -48,38 +49,38 @@ async fn metrics_text(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
     response
 }
 
-async fn policy(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
-    answer(StatusCode::OK, &state(&daemon))
+async fn policy(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
+    answer(StatusCode::OK, &state(&authorizer))
 }
 
 /// Reloads, and says what came of it: 200 with `changed` or `unchanged`, 422 with the errors of a
 /// policy that is not taken, 409 while a file of it is open for writing.
-async fn reload_now(State(daemon): State<Arc<Daemon>>) -> Response<Body> {
-    let result = reload::now(&daemon, Cause::Asked).await.result;
+async fn reload_now(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
+    let result = reload::now(&authorizer, Cause::Asked).await.result;
     let status = match result {
         ReloadResult::Changed | ReloadResult::Unchanged => StatusCode::OK,
         ReloadResult::Failed => StatusCode::UNPROCESSABLE_ENTITY,
         ReloadResult::Held => StatusCode::CONFLICT,
     };
     let mut body = json!({ "result": result.as_str() });
-    if let (Value::Object(body), Value::Object(state)) = (&mut body, state(&daemon)) {
+    if let (Value::Object(body), Value::Object(state)) = (&mut body, state(&authorizer)) {
         body.extend(state);
     }
     answer(status, &body)
 }
 
 /// The policy in force and what is wrong with the one in the files, if anything is.
-fn state(daemon: &Daemon) -> Value {
-    let snapshot = daemon.snapshot();
-    let last_error = daemon.last_error().map(|error| {
+fn state(authorizer: &Authorizer) -> Value {
+    let snapshot = authorizer.snapshot();
+    let last_error = authorizer.last_error().map(|error| {
         json!({
-            "at": super::log::rfc3339(error.at),
+            "at": rfc3339(error.at),
             "message": error.message,
         })
     });
     json!({
         "revision": snapshot.revision,
-        "loaded_at": super::log::rfc3339(snapshot.loaded_at),
+        "loaded_at": rfc3339(snapshot.loaded_at),
         "files": snapshot
             .files
             .iter()

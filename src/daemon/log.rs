@@ -1,34 +1,21 @@
 //! The daemon's own log: structured, as text or JSON, on standard error.
 
 use std::io::{self, Write};
-use std::time::SystemTime;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{Layer, Registry};
 
-use super::config::{Level, Log, LogFormat};
+use crate::runtime::LevelSwitch;
+use crate::runtime::config::{Level, Log, LogFormat};
 use crate::text::{escape_json, visible, visible_report};
 
-/// Changes the level while the daemon runs.
-#[derive(Debug, Clone)]
-pub struct LogLevel(reload::Handle<Targets, Registry>);
-
-impl LogLevel {
-    /// Sets the level.
-    pub fn set(&self, level: Level) {
-        // It fails only where the subscriber is gone, and then nothing is logged anyway.
-        let _ = self.0.reload(targets(level));
-    }
-}
-
-/// Begins to log; once a process, and an error from then on.
-pub fn start(config: &Log) -> Result<LogLevel, TryInitError> {
+/// Begins to log; once a process, and an error from then on. Gives what changes the level while the
+/// daemon runs.
+pub fn start(config: &Log) -> Result<LevelSwitch, TryInitError> {
     let (filter, handle) = reload::Layer::new(targets(config.level));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !no_color();
     let form = match config.format {
@@ -50,7 +37,10 @@ pub fn start(config: &Log) -> Result<LogLevel, TryInitError> {
         .with(filter)
         .with(lines)
         .try_init()?;
-    Ok(LogLevel(handle))
+    Ok(LevelSwitch::new(move |level| {
+        // It fails only where the subscriber is gone, and then nothing is logged anyway.
+        let _ = handle.reload(targets(level));
+    }))
 }
 
 /// What the lines of the log are.
@@ -104,13 +94,6 @@ fn targets(level: Level) -> Targets {
     Targets::new()
         .with_target("portcullis", own)
         .with_default(others)
-}
-
-/// A point in time as RFC 3339 writes it, in UTC.
-pub fn rfc3339(at: SystemTime) -> String {
-    OffsetDateTime::from(at)
-        .format(&Rfc3339)
-        .unwrap_or_else(|_| "-".to_owned())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Version, header};
 
-use super::config::{Address, Listener};
+use crate::runtime::config::{Address, Listener};
 use crate::text::quoted;
 
 /// What a browser adds to a request that a page makes, and a program has no reason to send.
@@ -153,7 +153,7 @@ fn without_port(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::config::Tls;
+    use crate::runtime::config::Tls;
 
     fn listener(address: &str) -> Listener {
         let address = Address::try_from(address.to_owned()).expect("an address");

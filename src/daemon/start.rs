@@ -5,148 +5,66 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use axum::middleware::from_fn_with_state;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, watch as value};
+use tokio::sync::watch as value;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tonic_health::server::HealthReporter;
 use tracing_subscriber::util::TryInitError;
 
 use super::adapter::{self, grpc, pdp};
-use super::cache::Cache;
-use super::config::{Callers, Config, ListenerId};
-use super::decision_log::LogError;
-use super::dpop::{Dpop, DpopError};
-use super::keys::{ClientError, Room, Store};
-use super::listen::{Bound, OpenError};
-use super::log::{self, LogLevel};
-use super::metrics::{Metrics, ReloadResult};
-use super::notices::Notices;
+use super::admin;
+use super::listen::{self, Bound};
+use super::log;
 use super::pages::{self, Names};
-use super::pipeline::Ids;
-use super::random::NoRandom;
-use super::reload::{self, Cause};
-use super::watcher::Watcher;
 use super::workers::Workers;
-use super::writers::Writers;
-use super::{
-    BuildError, Daemon, Good, Known, Snapshot, Source, SourceError, admin, decision_log,
-    introspect, watch,
-};
-use crate::load::{self, FileEntry, Loaded};
-
-/// How long the first fetch of keys may keep the daemon from being ready: a provider that is down
-/// must not keep up those who do not need it.
-const FIRST_KEYS: Duration = Duration::from_secs(5);
+use crate::runtime::config::{Callers, Config, ListenerId};
+use crate::runtime::metrics::ReloadResult;
+use crate::runtime::reload::{self, Cause};
+use crate::runtime::{Authorizer, OpenError, Options, Prepared, SourceError};
 
 /// The threads for what serves no connection of a proxy: fetching keys, asking issuers, reloads,
 /// `admin`. One that is busy keeps nobody else from going on.
 const BACKGROUND_THREADS: usize = 2;
 
-/// What to start.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// The configuration where there is no file.
-    pub base: Config,
-    /// The configuration's file, which is read at start and watched.
-    pub config_file: Option<PathBuf>,
-    /// The policy's paths, if they are not the configuration's.
-    pub policy: Option<Vec<PathBuf>>,
-    /// How the policy is loaded; the configuration's parameters are added.
-    pub load: load::Options,
-    /// Who observes each decision.
-    pub watcher: Option<Watcher>,
-}
-
 /// Why the daemon did not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// The policy has errors: they are in its diagnostics.
-    Policy(Box<Loaded>),
-    /// The configuration can't be read.
-    Source(SourceError),
-    /// Nothing can be fetched with it.
-    Fetching(ClientError),
-    /// DPoP proofs can't be checked with it.
-    Dpop(DpopError),
-    /// The policy can't be in force with it.
-    Build(BuildError),
+    /// The policy can't be put to work.
+    Open(OpenError),
     /// A fault inside, while the policy was read.
     Fault(JoinError),
     /// A listener can't be opened.
-    Listener(OpenError),
-    /// The decision log can't be written.
-    DecisionLog(LogError),
+    Listener(listen::OpenError),
     /// The process logs already.
     Log(TryInitError),
-    /// The system gives no random numbers.
-    Random(NoRandom),
     /// The system gives no threads.
     Runtime(io::Error),
     /// Signals can't be waited for.
     Signals(io::Error),
 }
 
-impl From<SourceError> for StartError {
-    fn from(fault: SourceError) -> StartError {
-        StartError::Source(fault)
-    }
-}
-
-impl From<ClientError> for StartError {
-    fn from(fault: ClientError) -> StartError {
-        StartError::Fetching(fault)
-    }
-}
-
-impl From<DpopError> for StartError {
-    fn from(fault: DpopError) -> StartError {
-        StartError::Dpop(fault)
-    }
-}
-
-impl From<BuildError> for StartError {
-    fn from(fault: BuildError) -> StartError {
-        StartError::Build(fault)
-    }
-}
-
 impl From<OpenError> for StartError {
     fn from(fault: OpenError) -> StartError {
+        StartError::Open(fault)
+    }
+}
+
+impl From<listen::OpenError> for StartError {
+    fn from(fault: listen::OpenError) -> StartError {
         StartError::Listener(fault)
-    }
-}
-
-impl From<LogError> for StartError {
-    fn from(fault: LogError) -> StartError {
-        StartError::DecisionLog(fault)
-    }
-}
-
-impl From<NoRandom> for StartError {
-    fn from(fault: NoRandom) -> StartError {
-        StartError::Random(fault)
     }
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::Policy(loaded) => f.write_str(&reload::errors(loaded)),
-            StartError::Source(fault) => write!(f, "{fault}"),
-            StartError::Fetching(fault) => write!(f, "{fault}"),
-            StartError::Dpop(fault) => write!(f, "{fault}"),
-            StartError::Build(fault) => write!(f, "{fault}"),
+            StartError::Open(fault) => write!(f, "{fault}"),
             StartError::Fault(fault) => write!(f, "{fault}"),
             StartError::Listener(fault) => write!(f, "{fault}"),
-            StartError::DecisionLog(fault) => write!(f, "{fault}"),
             StartError::Log(fault) => write!(f, "can't begin to log: {fault}"),
-            StartError::Random(fault) => write!(f, "{fault}"),
             StartError::Signals(fault) => write!(f, "{fault}"),
             StartError::Runtime(fault) => write!(f, "can't start the runtime: {fault}"),
         }
@@ -157,7 +75,7 @@ impl std::error::Error for StartError {}
 
 /// A daemon that was started.
 pub struct Running {
-    daemon: Arc<Daemon>,
+    authorizer: Arc<Authorizer>,
     health: HealthReporter,
     addresses: Vec<(&'static str, String)>,
     stop: value::Sender<bool>,
@@ -167,82 +85,15 @@ pub struct Running {
 
 /// Starts a daemon within a Tokio runtime. It answers as soon as this returns.
 pub async fn start(options: Options) -> Result<Running, StartError> {
-    start_with(options, None).await
-}
-
-async fn start_with(options: Options, level: Option<LogLevel>) -> Result<Running, StartError> {
-    let watcher = options.watcher;
-    let source = Source {
-        base: options.base,
-        file: options.config_file,
-        policy: options.policy,
-        load: options.load,
-        level,
-    };
-    let wanted = source.read()?;
-    let config = wanted.config;
-    let (paths, load) = (config.policy.0.clone(), wanted.load);
-    let loaded = tokio::task::spawn_blocking(move || load::load(&paths, &load, false))
+    let prepared = tokio::task::spawn_blocking(move || Prepared::read(options))
         .await
-        .map_err(StartError::Fault)?;
-    if loaded.has_errors() {
-        return Err(StartError::Policy(Box::new(loaded)));
-    }
-    open(config, wanted.file, source, loaded, watcher).await
-}
-
-async fn open(
-    config: Config,
-    file: Option<FileEntry>,
-    source: Source,
-    loaded: Loaded,
-    watcher: Option<Watcher>,
-) -> Result<Running, StartError> {
+        .map_err(StartError::Fault)??;
+    let listening = prepared.config().listeners.clone();
     let mut bound = Vec::new();
-    for (id, listener) in config.listeners.iter() {
+    for (id, listener) in listening.iter() {
         bound.push(Bound::open(id, listener).await?);
     }
-    let metrics = Arc::new(Metrics::new());
-    let notices = Arc::new(Notices::default());
-    let keys = Store::new(&config.keys, metrics.clone())?;
-    let introspect = introspect::Store::new(&config.keys, metrics.clone(), notices.clone())?;
-    let known = Known {
-        good: Good::of(&loaded, file),
-        tried: loaded.reach.clone(),
-        held: None,
-    };
-    let snapshot = Snapshot::build(loaded, &keys, &introspect, &config)?;
-    let limits = config.limits.clone();
-    let watched = config.reload.watch;
-    let daemon = Arc::new(Daemon {
-        snapshot: ArcSwap::from_pointee(snapshot),
-        keys,
-        introspect,
-        tokens: Cache::new(&config.cache, metrics.clone())?,
-        dpop: Dpop::new(&config.dpop)?,
-        metrics,
-        notices: notices.clone(),
-        watcher,
-        decision_log: decision_log::Log::open(&config.log.decisions)?,
-        ids: Ids::new()?,
-        room: Semaphore::new(limits.decisions),
-        waiting: Room::new(limits.decisions.div_ceil(2)),
-        ready: value::Sender::new(false),
-        last_error: Mutex::new(None),
-        reloading: tokio::sync::Mutex::new(()),
-        known: Mutex::new(known),
-        writers: Writers::default(),
-        source,
-        settings: ArcSwap::from_pointee(config),
-    });
-    let snapshot = daemon.snapshot();
-    daemon.count_policy(&snapshot);
-    daemon.metrics.reload(ReloadResult::Changed);
-    tracing::info!(
-        revision = %snapshot.revision,
-        files = snapshot.files.len(),
-        "the policy is in force"
-    );
+    let authorizer = Arc::new(prepared.open()?);
 
     let health = HealthReporter::new();
     grpc::set_health(&health, false).await;
@@ -250,14 +101,13 @@ async fn open(
     let workers = Arc::new(Workers::start().map_err(StartError::Runtime)?);
     let mut listeners = JoinSet::new();
     let mut addresses = Vec::new();
-    let listening = daemon.settings().listeners.clone();
     for bound in bound {
         let (id, address) = (bound.id, bound.address());
         let router = match id {
-            ListenerId::Grpc => grpc::router(daemon.clone(), health.clone()),
-            ListenerId::Http => adapter::router(daemon.clone()),
-            ListenerId::Pdp => pdp::router(daemon.clone()),
-            ListenerId::Admin => admin::router(daemon.clone()),
+            ListenerId::Grpc => grpc::router(authorizer.clone(), health.clone()),
+            ListenerId::Http => adapter::router(authorizer.clone()),
+            ListenerId::Pdp => pdp::router(authorizer.clone()),
+            ListenerId::Admin => admin::router(authorizer.clone()),
         };
         let router = match id.kind().callers {
             Callers::Proxies => router,
@@ -276,16 +126,15 @@ async fn open(
             // A reload, or the text of all metrics, must not keep decisions waiting.
             ListenerId::Admin => None,
         };
-        let (limits, notices) = (limits.clone(), notices.clone());
+        let limits = authorizer.settings().limits.clone();
+        let notices = authorizer.notices().clone();
         listeners.spawn(bound.run(router, limits, notices, workers, stop.subscribe()));
     }
     let mut background =
-        vec![tokio::spawn(get_ready(daemon.clone(), health.clone())).abort_handle()];
-    if watched {
-        background.push(tokio::spawn(watch::run(daemon.clone())).abort_handle());
-    }
+        vec![tokio::spawn(get_ready(authorizer.clone(), health.clone())).abort_handle()];
+    background.extend(authorizer.watch());
     Ok(Running {
-        daemon,
+        authorizer,
         health,
         addresses,
         stop,
@@ -295,18 +144,10 @@ async fn open(
 }
 
 /// Ready is who has asked for every issuer's keys once.
-async fn get_ready(daemon: Arc<Daemon>, health: HealthReporter) {
-    if tokio::time::timeout(FIRST_KEYS, daemon.snapshot().keys_tried())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "some issuers' keys have not arrived yet; their tokens are denied until \
-        they do"
-        );
-    }
+async fn get_ready(authorizer: Arc<Authorizer>, health: HealthReporter) {
+    authorizer.first_keys().await;
     grpc::set_health(&health, true).await;
-    daemon.ready.send_replace(true);
+    authorizer.set_ready(true);
     tracing::info!("ready");
 }
 
@@ -319,35 +160,26 @@ impl Running {
             .map(|(_, address)| address.as_str())
     }
 
-    #[cfg(test)]
-    pub(super) fn daemon(&self) -> Arc<Daemon> {
-        self.daemon.clone()
-    }
-
     /// Waits until it is ready to decide.
     pub async fn ready(&self) {
-        let mut ready = self.daemon.ready.subscribe();
-        // The sender lives as long as the daemon.
-        let _ = ready.wait_for(|ready| *ready).await;
+        self.authorizer.ready().await;
     }
 
     /// Reads the policy again, as SIGHUP and `POST /reload` do.
     pub async fn reload(&self) -> ReloadResult {
-        reload::now(&self.daemon, Cause::Asked).await.result
+        reload::now(&self.authorizer, Cause::Asked).await.result
     }
 
     /// Ends it: nobody new is let in, what is in flight finishes, at most for the drain time.
     pub async fn shutdown(self) {
-        self.daemon.ready.send_replace(false);
+        self.authorizer.set_ready(false);
         grpc::set_health(&self.health, false).await;
         for task in &self.background {
             task.abort();
         }
         self.stop.send_replace(true);
         self.listeners.join_all().await;
-        if let Some(log) = &self.daemon.decision_log {
-            log.close();
-        }
+        self.authorizer.close();
     }
 }
 
@@ -356,9 +188,15 @@ impl Running {
 pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), StartError> {
     let config = match &options.config_file {
         None => options.base.clone(),
-        Some(file) => Config::read(file).map_err(SourceError::Config)?,
+        Some(file) => {
+            Config::read(file).map_err(|fault| OpenError::Source(SourceError::Config(fault)))?
+        }
     };
     let level = log::start(&config.log).map_err(StartError::Log)?;
+    let options = Options {
+        level: Some(level),
+        ..options
+    };
     log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(BACKGROUND_THREADS)
@@ -368,12 +206,12 @@ pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), Start
     runtime.block_on(async {
         // Before anything else: a signal that comes early must not end the process unasked.
         let mut signals = Signals::new().map_err(StartError::Signals)?;
-        let running = start_with(options, Some(level)).await?;
+        let running = start(options).await?;
         started(&running);
         while signals.next().await == Asked::Reload {
             // A reload may take a while, and a further signal must not wait for it.
-            let daemon = running.daemon.clone();
-            tokio::spawn(async move { reload::now(&daemon, Cause::Asked).await });
+            let authorizer = running.authorizer.clone();
+            tokio::spawn(async move { reload::now(&authorizer, Cause::Asked).await });
         }
         tracing::info!("shutting down: requests in flight finish first");
         running.shutdown().await;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::daemon::config::{Config, DEFAULT_FILE};
 use crate::load::real;
+use crate::runtime::config::{Config, DEFAULT_FILE};
 
 /// The policy of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,10 +20,11 @@ use super::Ended;
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::ParamArguments;
 use super::serve;
-use crate::daemon::config::{Address, Config, Explain};
 use crate::daemon::listen::{OpenError, OpenFault};
-use crate::daemon::{self, Running, StartError, Watcher};
+use crate::daemon::{self, Running, StartError};
 use crate::load;
+use crate::runtime::config::{Address, Config, Explain};
+use crate::runtime::{Options, Watcher};
 use issuer::{About, Issuer};
 
 /// Try a policy on this machine, with a built-in token issuer.
@@ -107,12 +108,13 @@ pub fn run(arguments: &Arguments) -> Ended {
             .map_err(|error| Failure::new(error.to_string()))?,
         paint,
     };
-    let options = daemon::Options {
+    let options = Options {
         base: config,
         config_file: None,
         policy: Some(paths),
         load,
         watcher: Some(Watcher::new(move |seen| printer.tell(seen))),
+        level: None,
     };
     daemon::run(options, move |running| {
         tokio::spawn(issuer::serve(listener, issuer, about));

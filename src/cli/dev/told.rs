@@ -13,11 +13,11 @@ use serde_json::Value;
 use super::example::quoted;
 use super::issuer::KEY_ID;
 use crate::cli::output::{Paint, printable};
-use crate::daemon::Seen;
-use crate::daemon::adapter::Original;
 use crate::engine::{Policy, Presented};
 use crate::model::Condition;
 use crate::reason::Reason;
+use crate::runtime::Seen;
+use crate::runtime::original::Original;
 use crate::settings::{Demand, TokenPlace};
 use crate::token::Jws;
 

@@ -23,7 +23,7 @@ use super::Ended;
 use super::output::{self, Exit, Failure};
 use super::policy::{self, ParamArguments};
 use super::serve;
-use crate::daemon::config::{Config, ListenerId};
+use crate::runtime::config::{Config, ListenerId};
 
 /// Write the proxy's configuration for a policy.
 ///

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::{Address, Certificate, Needs, Part, Told, capitalised, underscored};
 use crate::answer::{Explain, page};
 use crate::cli::output::Failure;
-use crate::daemon::config::Config;
+use crate::runtime::config::Config;
 
 /// The part that is asked for, or those of `http { }` and `server { }`, each under a line that says
 /// where it goes.

@@ -4,8 +4,8 @@
 use super::needs::Needs;
 use super::{Over, Proxy};
 use crate::cli::output::Failure;
-use crate::daemon::config::{Adapters, ClientAddress, ClientCertificate, Scheme};
 use crate::headers::{self, CONTRADICTING, Contradicting};
+use crate::runtime::config::{Adapters, ClientAddress, ClientCertificate, Scheme};
 
 /// The headers that portcullis believes behind this proxy, in lower case.
 #[derive(Debug, Default, PartialEq, Eq)]

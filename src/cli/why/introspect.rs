@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::super::output::Failure;
 use super::told::Told;
-use crate::daemon::config::Config;
-use crate::daemon::introspect::Store;
-use crate::daemon::metrics::Metrics;
 use crate::engine::Policy;
 use crate::judge::{Introspect, Judging};
+use crate::runtime::config::Config;
+use crate::runtime::introspect::Store;
+use crate::runtime::metrics::Metrics;
 use crate::settings::IssuerId;
 
 /// The policy is the only one there is.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::output::Failure;
-use crate::daemon::config;
-use crate::daemon::keys::{self, Fetcher, Places};
 use crate::keys::{KeySet, Keys};
 use crate::load::Loaded;
 use crate::model::KeySource;
+use crate::runtime::config;
+use crate::runtime::keys::{self, Fetcher, Places};
 use crate::settings::{IssuerId, KeyOwner, Tenant};
 
 /// The keys that are there.

@@ -21,11 +21,11 @@ use super::output::{self, Exit, Failure, Format, Paint};
 use super::policy::{self, ParamArguments};
 use super::{mint, time};
 use crate::answer;
-use crate::daemon::config::Config;
 use crate::diagnostic::suggest;
 use crate::engine::{self, Fault, Request};
 use crate::pattern::Method;
 use crate::reason::Reason;
+use crate::runtime::config::Config;
 
 use token::{Asking, Source};
 use told::Told;

@@ -13,13 +13,13 @@ use super::keys::Fetched;
 use super::told::Told;
 use super::{Arguments, introspect};
 use crate::daemon::adapter;
-use crate::daemon::config::Config;
 use crate::engine::{Evidence, Fault, Policy, Presented, Request};
 use crate::json::Json;
 use crate::judge::{self, Client, Judged, Judging};
 use crate::keys::Thumbprint;
 use crate::load::Loaded;
 use crate::reason::Reason;
+use crate::runtime::config::Config;
 use crate::token::{self, Demands};
 
 /// How much is read of a file that should hold a token: more than the longest token, so that one

@@ -7,8 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::original::Malformed;
 use crate::keys::Thumbprint;
+use crate::runtime::original::Malformed;
 
 /// The most bytes of a certificate's text; proxies take no larger headers.
 const MAX_BYTES: usize = 64 * 1024;

@@ -6,12 +6,14 @@
 use http::Version;
 use http::request::Parts;
 
-use super::contradicting;
-use super::original::{self, Malformed, Original};
+use super::presented;
 use super::row::{ByHttp, Path, Place, Reader, Row};
 use super::sources;
-use crate::daemon::config::{Adapters, ListenerId};
 use crate::daemon::listen::RequestLine;
+use crate::runtime::config::Adapters;
+use crate::runtime::contradicting;
+use crate::runtime::metrics::Adapter;
+use crate::runtime::original::{Malformed, Original};
 
 /// What Envoy puts before the path.
 const PREFIX: &str = "/envoy";
@@ -20,7 +22,6 @@ const HOST: &str = "host";
 
 /// This adapter's row.
 pub const ROW: Row = Row {
-    listener: ListenerId::Http,
     path: Path::Before(PREFIX),
     method: Place::RequestLine,
     target: Place::RequestLine,
@@ -59,14 +60,14 @@ fn read<'a>(
     let target = target
         .strip_prefix(PREFIX.as_bytes())
         .ok_or_else(|| Malformed::new("the target is not a path".to_owned()))?;
-    let sent = original::headers(headers, &own);
-    contradicting::refuse(&sent, &config.trusted())?;
+    let sent = presented::headers(headers, &own);
+    contradicting::refuse(&sent, Adapter::envoy, &config.trusted())?;
     Ok(Original {
         method: std::str::from_utf8(method)
             .map_err(|_| Malformed::new("the method is not ASCII".to_owned()))?,
         target,
         scheme,
-        host: Some(original::one(headers, HOST)?),
+        host: Some(presented::one(headers, HOST)?),
         headers: sent,
         address,
         certificate,

@@ -2,12 +2,13 @@
 
 use http::request::Parts;
 
-use super::original::{self, Malformed, Original};
+use super::presented;
 use super::row::{ByHttp, Path, Place, Reader, Row};
 use super::sources;
-use crate::daemon::config::{Adapters, ListenerId};
 use crate::daemon::listen::RequestLine;
 use crate::engine::ANSWERED_PREFLIGHT;
+use crate::runtime::config::Adapters;
+use crate::runtime::original::{self, Malformed, Original};
 
 const METHOD: &str = "x-forwarded-method";
 const SCHEME: &str = "x-forwarded-proto";
@@ -16,7 +17,6 @@ const TARGET: &str = "x-forwarded-uri";
 
 /// This adapter's row.
 pub const ROW: Row = Row {
-    listener: ListenerId::Http,
     path: Path::At("/forward"),
     method: Place::Header(METHOD),
     target: Place::Header(TARGET),
@@ -43,11 +43,11 @@ fn read<'a>(
     let address = sources::address(headers, &config.address, &mut own)?;
     let certificate = sources::certificate(headers, &config.certificate, &mut own)?;
     Ok(Original {
-        method: original::one(headers, METHOD)?,
-        target: original::one_target(headers, TARGET)?,
-        scheme: Some(original::scheme(original::one(headers, SCHEME)?, SCHEME)?),
-        host: Some(original::one(headers, HOST)?),
-        headers: original::headers(headers, &own),
+        method: presented::one(headers, METHOD)?,
+        target: presented::one_target(headers, TARGET)?,
+        scheme: Some(original::scheme(presented::one(headers, SCHEME)?, SCHEME)?),
+        host: Some(presented::one(headers, HOST)?),
+        headers: presented::headers(headers, &own),
         address,
         certificate,
         masked: false,

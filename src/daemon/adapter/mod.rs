@@ -4,13 +4,12 @@
 //! what a client can send must not be taken for what a proxy says.
 
 mod certificate;
-mod contradicting;
 mod envoy_http;
 mod forward;
 pub mod grpc;
 mod nginx;
-mod original;
 pub mod pdp;
+mod presented;
 mod row;
 mod sources;
 mod table;
@@ -28,17 +27,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 use http_body_util::BodyExt;
 
 pub use certificate::read as read_certificate;
-pub use original::{Malformed, Original};
 pub use row::{Path, Place, Row};
 pub use table::row;
 
-use crate::daemon::Daemon;
-use crate::daemon::config::ListenerId;
-use crate::daemon::decided::Decided;
 use crate::daemon::listen::RequestLine;
-use crate::daemon::metrics::Adapter;
-use crate::daemon::notices::Notice;
 use crate::engine::Decision;
+use crate::runtime::Authorizer;
+use crate::runtime::config::ListenerId;
+use crate::runtime::contradicting;
+use crate::runtime::decided::Decided;
+use crate::runtime::metrics::Adapter;
+use crate::runtime::notices::Notice;
 use row::ByHttp;
 
 /// How long an answer waits for the next part of a request's body. One that the proxy sends arrives
@@ -49,16 +48,19 @@ const BODY_PATIENCE: Duration = Duration::from_millis(5);
 const ENVOY_REMOVE: &str = "x-envoy-auth-headers-to-remove";
 
 /// The services behind the listener `http`.
-pub fn router(daemon: Arc<Daemon>) -> Router {
+pub fn router(authorizer: Arc<Authorizer>) -> Router {
     // One fallback and no route: a router would decode paths before an adapter sees them.
-    Router::new().fallback(answer).with_state(daemon)
+    Router::new().fallback(answer).with_state(authorizer)
 }
 
-async fn answer(State(daemon): State<Arc<Daemon>>, request: Request<Body>) -> Response<Body> {
+async fn answer(
+    State(authorizer): State<Arc<Authorizer>>,
+    request: Request<Body>,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some((adapter, by)) = table::at(parts.uri.path()) else {
         let path = parts.uri.path();
-        daemon.notices().say(if path == grpc::CHECK {
+        authorizer.notices().say(if path == grpc::CHECK {
             Notice::GrpcAtHttp
         } else {
             Notice::UnknownPath {
@@ -69,11 +71,11 @@ async fn answer(State(daemon): State<Arc<Daemon>>, request: Request<Body>) -> Re
         return plain(StatusCode::NOT_FOUND);
     };
     let started = Instant::now();
-    let mut response = decide(&daemon, adapter, by, &parts).await;
+    let mut response = decide(&authorizer, adapter, by, &parts).await;
     // A body is no part of a decision. It is read so that the connection's next request begins
     // where this one ends; if it isn't there, the connection ends with the answer. What the client
     // said of a body that the proxy doesn't send (`Content-Length`) must not delay the answer.
-    if !drain(body, &daemon, started).await {
+    if !drain(body, &authorizer, started).await {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -81,18 +83,23 @@ async fn answer(State(daemon): State<Arc<Daemon>>, request: Request<Body>) -> Re
     response
 }
 
-async fn decide(daemon: &Daemon, adapter: Adapter, by: &ByHttp, parts: &Parts) -> Response<Body> {
-    let settings = daemon.settings();
+async fn decide(
+    authorizer: &Authorizer,
+    adapter: Adapter,
+    by: &ByHttp,
+    parts: &Parts,
+) -> Response<Body> {
+    let settings = authorizer.settings();
     let line = parts.extensions.get::<RequestLine>();
     if by.is_envoy {
-        waits::by_http(daemon, &parts.headers);
+        waits::by_http(authorizer, &parts.headers);
     }
     let read = || (by.read)(parts, line, &settings.adapters);
-    daemon
+    authorizer
         .decide(adapter, read, |decided| {
             let sent = parts.headers.keys().map(HeaderName::as_str);
             let contradicting = if by.is_envoy {
-                contradicting::removed(sent, &settings.adapters.envoy.trusted())
+                contradicting::removed(sent, adapter, &settings.adapters.envoy.trusted())
             } else {
                 Vec::new()
             };
@@ -158,8 +165,8 @@ fn plain(status: StatusCode) -> Response<Body> {
 
 /// Reads a body to its end and forgets it; false if it is too large, or not there in time: an answer
 /// waits for the next part of a body for [`BODY_PATIENCE`], and never beyond the deadline.
-async fn drain(mut body: Body, daemon: &Daemon, started: Instant) -> bool {
-    let settings = daemon.settings();
+async fn drain(mut body: Body, authorizer: &Authorizer, started: Instant) -> bool {
+    let settings = authorizer.settings();
     let deadline = started + settings.deadline.get();
     let mut left = settings.limits.body_bytes;
     while !body.is_end_stream() {

@@ -5,11 +5,12 @@
 
 use http::request::Parts;
 
-use super::original::{self, Malformed, Original};
+use super::presented;
 use super::row::{ByHttp, Path, Place, Reader, Row};
 use super::sources;
-use crate::daemon::config::{Adapters, ListenerId};
 use crate::daemon::listen::RequestLine;
+use crate::runtime::config::Adapters;
+use crate::runtime::original::{Malformed, Original};
 
 const METHOD: &str = "x-original-method";
 const TARGET: &str = "x-original-uri";
@@ -17,7 +18,6 @@ const HOST: &str = "x-original-host";
 
 /// This adapter's row.
 pub const ROW: Row = Row {
-    listener: ListenerId::Http,
     path: Path::At("/nginx"),
     method: Place::Header(METHOD),
     target: Place::Header(TARGET),
@@ -45,11 +45,11 @@ fn read<'a>(
     let address = sources::address(headers, &config.address, &mut own)?;
     let certificate = sources::certificate(headers, &config.certificate, &mut own)?;
     Ok(Original {
-        method: original::one(headers, METHOD)?,
-        target: original::one_target(headers, TARGET)?,
+        method: presented::one(headers, METHOD)?,
+        target: presented::one_target(headers, TARGET)?,
         scheme,
-        host: Some(original::one(headers, HOST)?),
-        headers: original::headers(headers, &own),
+        host: Some(presented::one(headers, HOST)?),
+        headers: presented::headers(headers, &own),
         address,
         certificate,
         masked: false,

@@ -13,13 +13,13 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::certificate;
-use super::original::{self, Malformed, Original};
 use super::row::{Path, Place, Reader, Row};
 use crate::answer::Explanation;
-use crate::daemon::Daemon;
-use crate::daemon::config::ListenerId;
-use crate::daemon::metrics::Adapter;
-use crate::daemon::notices::Notice;
+use crate::runtime::Authorizer;
+use crate::runtime::config::ListenerId;
+use crate::runtime::metrics::Adapter;
+use crate::runtime::notices::Notice;
+use crate::runtime::original::{self, Malformed, Original};
 use crate::text::escape_json;
 
 /// Where a decision is asked for.
@@ -27,7 +27,6 @@ const CHECK: &str = "/v1/check";
 
 /// This adapter's row.
 pub const ROW: Row = Row {
-    listener: ListenerId::Pdp,
     path: Path::At(CHECK),
     method: Place::Field("method"),
     target: Place::Field("url"),
@@ -39,11 +38,11 @@ pub const ROW: Row = Row {
 };
 
 /// The services behind the listener `pdp`.
-pub fn router(daemon: Arc<Daemon>) -> Router {
+pub fn router(authorizer: Arc<Authorizer>) -> Router {
     Router::new()
         .route(CHECK, post(check))
         .fallback(unknown)
-        .with_state(daemon)
+        .with_state(authorizer)
 }
 
 /// One request to decide.
@@ -126,16 +125,16 @@ impl<'de> Deserialize<'de> for Questions {
     }
 }
 
-async fn unknown(State(daemon): State<Arc<Daemon>>, uri: Uri) -> StatusCode {
-    daemon.notices().say(Notice::UnknownPath {
+async fn unknown(State(authorizer): State<Arc<Authorizer>>, uri: Uri) -> StatusCode {
+    authorizer.notices().say(Notice::UnknownPath {
         listener: ListenerId::Pdp.as_str(),
         path: uri.path(),
     });
     StatusCode::NOT_FOUND
 }
 
-async fn check(State(daemon): State<Arc<Daemon>>, body: Body) -> Response<Body> {
-    let settings = daemon.settings();
+async fn check(State(authorizer): State<Arc<Authorizer>>, body: Body) -> Response<Body> {
+    let settings = authorizer.settings();
     let limits = &settings.limits;
     let whole = axum::body::to_bytes(body, limits.body_bytes);
     let body = match tokio::time::timeout(limits.header_timeout.get(), whole).await {
@@ -154,7 +153,7 @@ async fn check(State(daemon): State<Arc<Daemon>>, body: Body) -> Response<Body> 
         Err(fault) => return refused(StatusCode::BAD_REQUEST, &fault.to_string()),
     };
     match questions {
-        Questions::One(question) => answered(&decide(&daemon, &question).await),
+        Questions::One(question) => answered(&decide(&authorizer, &question).await),
         Questions::Many(questions) => {
             let limit = limits.batch;
             if questions.len() > limit {
@@ -163,7 +162,7 @@ async fn check(State(daemon): State<Arc<Daemon>>, body: Body) -> Response<Body> 
             }
             let mut answers = Vec::with_capacity(questions.len());
             for question in &questions {
-                answers.push(decide(&daemon, question).await);
+                answers.push(decide(&authorizer, question).await);
             }
             answered(&answers)
         }
@@ -174,8 +173,8 @@ fn answered(answer: &impl Serialize) -> Response<Body> {
     json(StatusCode::OK, "application/json", answer)
 }
 
-async fn decide(daemon: &Daemon, question: &Question) -> Explanation {
-    daemon
+async fn decide(authorizer: &Authorizer, question: &Question) -> Explanation {
+    authorizer
         .decide(
             Adapter::pdp,
             || read(question),

@@ -3,16 +3,14 @@
 
 use http::request::Parts;
 
-use super::original::{Malformed, Original};
-use crate::daemon::config::{Adapters, ListenerId};
 use crate::daemon::listen::RequestLine;
+use crate::runtime::config::Adapters;
+use crate::runtime::original::{Malformed, Original};
 
 /// One adapter.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// Where it is asked.
-    pub listener: ListenerId,
-    /// At which path there.
+    /// At which path it is asked.
     pub path: Path,
     /// Where the method is.
     pub method: Place,

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use http::HeaderMap;
 
 use super::certificate;
-use super::original::{self, Malformed};
-use crate::daemon::config::{ClientAddress, ClientCertificate, Scheme};
+use super::presented;
 use crate::keys::Thumbprint;
+use crate::runtime::config::{ClientAddress, ClientCertificate, Scheme};
+use crate::runtime::original::{self, Malformed};
 
 /// The scheme of the original request; its header, if it has one, becomes the adapter's own.
 ///
@@ -22,7 +23,7 @@ pub fn scheme<'a>(
         Scheme::Fixed(scheme) => Ok(Some(scheme)),
         Scheme::Header(name) => {
             own.push(name);
-            original::scheme(original::one(headers, name)?, name).map(Some)
+            original::scheme(presented::one(headers, name)?, name).map(Some)
         }
     }
 }
@@ -37,7 +38,7 @@ pub fn address<'a>(
         ClientAddress::Missing | ClientAddress::Attribute => Ok(None),
         ClientAddress::Header(name) => {
             own.push(name);
-            original::address(original::one(headers, name)?, name).map(Some)
+            original::address(presented::one(headers, name)?, name).map(Some)
         }
     }
 }

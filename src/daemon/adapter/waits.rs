@@ -6,33 +6,37 @@ use std::time::Duration;
 use http::HeaderMap;
 use tonic::metadata::MetadataMap;
 
-use crate::daemon::Daemon;
-use crate::daemon::metrics::Adapter;
-use crate::daemon::notices::Notice;
+use crate::runtime::Authorizer;
+use crate::runtime::metrics::Adapter;
+use crate::runtime::notices::Notice;
 
 /// Says it to the operator where Envoy, asking over HTTP, does not wait long enough.
-pub fn by_http(daemon: &Daemon, headers: &HeaderMap) {
+pub fn by_http(authorizer: &Authorizer, headers: &HeaderMap) {
     let millis = headers
         .get("x-envoy-expected-rq-timeout-ms")
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse().ok());
-    compare(daemon, Adapter::envoy, millis.map(Duration::from_millis));
+    compare(
+        authorizer,
+        Adapter::envoy,
+        millis.map(Duration::from_millis),
+    );
 }
 
 /// Says it to the operator where Envoy, asking over gRPC, does not wait long enough.
-pub fn by_grpc(daemon: &Daemon, metadata: &MetadataMap) {
+pub fn by_grpc(authorizer: &Authorizer, metadata: &MetadataMap) {
     let waits = metadata
         .get("grpc-timeout")
         .and_then(|value| value.to_str().ok())
         .and_then(grpc_timeout);
-    compare(daemon, Adapter::grpc, waits);
+    compare(authorizer, Adapter::grpc, waits);
 }
 
-fn compare(daemon: &Daemon, adapter: Adapter, waits: Option<Duration>) {
-    let deadline = daemon.settings().deadline;
+fn compare(authorizer: &Authorizer, adapter: Adapter, waits: Option<Duration>) {
+    let deadline = authorizer.settings().deadline;
     // Zero is no timeout to Envoy.
     if let Some(waits) = waits.filter(|waits| !waits.is_zero() && *waits <= deadline.get()) {
-        daemon.notices().say(Notice::Deadline {
+        authorizer.notices().say(Notice::Deadline {
             adapter,
             waits,
             deadline,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
-use crate::daemon::config::Address;
+use crate::runtime::config::Address;
 
 /// Who may use a Unix socket: the daemon's user and group. The proxy must be in that group.
 const SOCKET_MODE: u32 = 0o660;

@@ -28,9 +28,9 @@ pub use bind::{Socket, Stream};
 pub use tls::TlsError;
 pub use wire::RequestLine;
 
-use crate::daemon::config::{Address, Limits, Listener, ListenerId, Protocol};
-use crate::daemon::notices::{Notice, Notices};
 use crate::daemon::workers::Workers;
+use crate::runtime::config::{Address, Limits, Listener, ListenerId, Protocol};
+use crate::runtime::notices::{Notice, Notices};
 use idle::Connections;
 use wire::{Watch, Wire};
 

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::Protocol;
-use crate::daemon::config::Tls;
+use crate::runtime::config::Tls;
 
 /// Reads certificate, key and client authorities.
 pub fn acceptor(tls: &Tls, protocol: Protocol) -> Result<TlsAcceptor, TlsError> {

@@ -319,8 +319,8 @@ fn unsigned_means_without_the_signature_alone() {
 /// What takes claims without a signature is for questions, never for requests.
 #[test]
 fn the_daemon_knows_of_no_unsigned_token() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/daemon");
-    let mut folders = vec![folder];
+    let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![sources.join("daemon"), sources.join("runtime")];
     let mut read = 0;
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder") {

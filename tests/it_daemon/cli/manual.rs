@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use portcullis::daemon::config::Config;
 use portcullis::reason::Reason;
+use portcullis::runtime::config::Config;
 
 use super::support::{portcullis, run};
 use crate::support::manual::{fenced, pages};

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use portcullis::daemon::config::{Config, Keys};
-use portcullis::daemon::keys::{Fetcher, Place, fetch};
+use portcullis::runtime::config::{Config, Keys};
+use portcullis::runtime::keys::{Fetcher, Place, fetch};
 use serde_json::json;
 
 use super::harness::{Http, exchange, valid};

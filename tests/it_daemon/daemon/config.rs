@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portcullis::daemon::config::{Address, Config, DecisionLog, Explain, Level, Span};
+use portcullis::runtime::config::{Address, Config, DecisionLog, Explain, Level, Span};
 use serde_yaml::Value;
 
 fn refused(text: &str, saying: &[&str]) {

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use portcullis::daemon::config::Config;
-use portcullis::daemon::{Options, Running, start};
+use portcullis::daemon::{Running, start};
+use portcullis::runtime::Options;
+use portcullis::runtime::config::Config;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

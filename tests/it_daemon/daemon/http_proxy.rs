@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use portcullis::daemon::config::{Config, Keys, Span};
-use portcullis::daemon::keys::{Fetcher, Place, fetch};
+use portcullis::runtime::config::{Config, Keys, Span};
+use portcullis::runtime::keys::{Fetcher, Place, fetch};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

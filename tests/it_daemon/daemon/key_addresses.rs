@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use portcullis::daemon::config::{Keys, Span};
-use portcullis::daemon::keys::{Fetcher, Named, Place, Store};
-use portcullis::daemon::metrics::Metrics;
+use portcullis::runtime::config::{Keys, Span};
+use portcullis::runtime::keys::{Fetcher, Named, Place, Store};
+use portcullis::runtime::metrics::Metrics;
 
 use super::keys::{config, found, keys};
 use super::provider::{Behaviour, Provider};

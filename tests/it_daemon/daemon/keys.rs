@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::daemon::config::{Config, Keys, Span};
-use portcullis::daemon::keys::{Fetcher, IssuerKeys, Origin, Place, Store, fetch};
-use portcullis::daemon::metrics::Metrics;
 use portcullis::keys::Algorithm;
+use portcullis::runtime::config::{Config, Keys, Span};
+use portcullis::runtime::keys::{Fetcher, IssuerKeys, Origin, Place, Store, fetch};
+use portcullis::runtime::metrics::Metrics;
 use serde_json::Value;
 
 use super::provider::{Behaviour, Provider};

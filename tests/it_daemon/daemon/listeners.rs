@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use portcullis::daemon::config::Config;
-use portcullis::daemon::{Options, StartError, start};
+use portcullis::daemon::{StartError, start};
+use portcullis::runtime::config::Config;
+use portcullis::runtime::{OpenError, Options};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -94,7 +95,7 @@ async fn a_certificate_that_can_not_be_read_keeps_the_daemon_from_starting() {
 /// Why a daemon does not start, where that is not the policy's fault.
 async fn refused_start(options: Options) -> String {
     match start(options).await {
-        Err(fault @ StartError::Policy(_)) => panic!("the policy: {fault}"),
+        Err(fault @ StartError::Open(OpenError::Policy(_))) => panic!("the policy: {fault}"),
         Err(fault) => fault.to_string(),
         Ok(_) => panic!("it started"),
     }

@@ -336,7 +336,7 @@ async fn the_manual_has_every_metric() {
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
         .map(str::to_owned)
         .collect();
-    let registered: BTreeSet<String> = include_str!("../../../src/daemon/metrics.rs")
+    let registered: BTreeSet<String> = include_str!("../../../src/runtime/metrics.rs")
         .split("registry.register(")
         .skip(1)
         .filter_map(|rest| rest.split('"').nth(1))

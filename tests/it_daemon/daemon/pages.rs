@@ -169,7 +169,7 @@ async fn a_unix_socket_has_no_name() {
 
 #[test]
 fn names_are_plain_and_for_two_listeners() {
-    use portcullis::daemon::config::Config;
+    use portcullis::runtime::config::Config;
     for (text, said) in [
         (
             "listeners: {http: {address: \"127.0.0.1:1\", hosts: [a.example]}}",

@@ -1,8 +1,9 @@
 //! Keys over plain HTTP: the policy asks for it, the configuration allows it, or nobody does it.
 
-use portcullis::daemon::config::{Config, Keys, Span};
-use portcullis::daemon::keys::{Fetcher, Place, fetch};
-use portcullis::daemon::{Options, start};
+use portcullis::daemon::start;
+use portcullis::runtime::Options;
+use portcullis::runtime::config::{Config, Keys, Span};
+use portcullis::runtime::keys::{Fetcher, Place, fetch};
 use serde_json::json;
 
 use super::harness::{Http, Testbed, configuration, valid};

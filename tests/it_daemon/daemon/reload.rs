@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use portcullis::daemon::config::Config;
-use portcullis::daemon::metrics::ReloadResult;
-use portcullis::daemon::{Options, start};
+use portcullis::daemon::start;
+use portcullis::runtime::Options;
+use portcullis::runtime::config::Config;
+use portcullis::runtime::metrics::ReloadResult;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

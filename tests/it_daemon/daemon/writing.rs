@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use portcullis::daemon::metrics::ReloadResult;
+use portcullis::runtime::metrics::ReloadResult;
 use serde_json::json;
 
 use super::harness::{Http, Testbed, until};
@@ -292,10 +292,10 @@ async fn every_link_on_the_way_is_watched() {
     let config = super::harness::configuration(
         "reload: {hold: 1h}\nadapters: {nginx: {address: \"header:x-real-ip\"}}\n",
     );
-    let running = portcullis::daemon::start(portcullis::daemon::Options {
-        base: portcullis::daemon::config::Config::parse(&config).expect("a configuration"),
+    let running = portcullis::daemon::start(portcullis::runtime::Options {
+        base: portcullis::runtime::config::Config::parse(&config).expect("a configuration"),
         policy: Some(vec![root.join("current/policies")]),
-        ..portcullis::daemon::Options::default()
+        ..portcullis::runtime::Options::default()
     })
     .await
     .unwrap_or_else(|fault| panic!("{fault}"));

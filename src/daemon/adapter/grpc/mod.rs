@@ -32,18 +32,16 @@ use streams::Streams;
 
 use super::row::{Path, Place, Reader, Row};
 use super::waits;
-use crate::daemon::Daemon;
-use crate::daemon::adapter::contradicting;
-use crate::daemon::config::ListenerId;
-use crate::daemon::decided::Decided;
-use crate::daemon::metrics::Adapter;
+use crate::runtime::Authorizer;
+use crate::runtime::contradicting;
+use crate::runtime::decided::Decided;
+use crate::runtime::metrics::Adapter;
 
 /// The path of the one method.
 pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
 /// This adapter's row.
 pub const ROW: Row = Row {
-    listener: ListenerId::Grpc,
     path: Path::At(CHECK),
     method: Place::CheckRequest,
     target: Place::CheckRequest,
@@ -61,14 +59,17 @@ const SERVICE: &str = "envoy.service.auth.v3.Authorization";
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
 /// The service behind the listener `grpc`.
-pub fn router(daemon: Arc<Daemon>, health: HealthReporter) -> Router {
-    let streams = Streams::new(daemon.settings().limits.streams);
+pub fn router(authorizer: Arc<Authorizer>, health: HealthReporter) -> Router {
+    let streams = Streams::new(authorizer.settings().limits.streams);
     let health = HealthService::from_health_reporter(health);
     Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
         .prepare()
         .into_axum_router()
         .layer(middleware::from_fn_with_state(
-            Guard { daemon, streams },
+            Guard {
+                authorizer,
+                streams,
+            },
             never_an_error,
         ))
 }
@@ -86,15 +87,15 @@ pub async fn set_health(health: &HealthReporter, serving: bool) {
 }
 
 /// The one method of the service.
-struct Check(Arc<Daemon>);
+struct Check(Arc<Authorizer>);
 
 impl UnaryService<CheckRequest> for Check {
     type Response = CheckResponse;
     type Future = Pin<Box<dyn Future<Output = Checked> + Send>>;
 
     fn call(&mut self, request: tonic::Request<CheckRequest>) -> Self::Future {
-        let daemon = self.0.clone();
-        Box::pin(async move { Ok(check(&daemon, request).await) })
+        let authorizer = self.0.clone();
+        Box::pin(async move { Ok(check(&authorizer, request).await) })
     }
 }
 
@@ -102,23 +103,23 @@ impl UnaryService<CheckRequest> for Check {
 type Checked = Result<tonic::Response<CheckResponse>, tonic::Status>;
 
 async fn check(
-    daemon: &Daemon,
+    authorizer: &Authorizer,
     request: tonic::Request<CheckRequest>,
 ) -> tonic::Response<CheckResponse> {
     if request.extensions().get::<Overloaded>().is_some() {
         // A denial removes nothing.
-        return daemon.overloaded(Adapter::grpc, |decided| respond(decided, &[]));
+        return authorizer.overloaded(Adapter::grpc, |decided| respond(decided, &[]));
     }
-    waits::by_grpc(daemon, request.metadata());
+    waits::by_grpc(authorizer, request.metadata());
     let check = request.into_inner();
-    let settings = daemon.settings();
+    let settings = authorizer.settings();
     let read = || read::read(&check, &settings.adapters.grpc);
-    daemon
+    authorizer
         .decide(Adapter::grpc, read, |decided| {
             let trusted = settings.adapters.grpc.trusted();
             respond(
                 decided,
-                &contradicting::removed(read::names(&check), &trusted),
+                &contradicting::removed(read::names(&check), Adapter::grpc, &trusted),
             )
         })
         .await
@@ -155,23 +156,23 @@ fn copy_own_headers(headers: &[(&'static str, String)], metadata: &mut MetadataM
 /// What sees to it that a Check is answered.
 #[derive(Clone)]
 struct Guard {
-    daemon: Arc<Daemon>,
+    authorizer: Arc<Authorizer>,
     streams: Streams,
 }
 
 impl Guard {
     /// How long a message may take to arrive and be answered.
     fn patience(&self) -> Duration {
-        let settings = self.daemon.settings();
+        let settings = self.authorizer.settings();
         settings.limits.header_timeout.get() + settings.deadline.get()
     }
 
     /// Answers a Check; with a gRPC error where it can't be read.
     async fn answer(&self, check: Request) -> Response {
-        let limit = self.daemon.settings().limits.body_bytes;
+        let limit = self.authorizer.settings().limits.body_bytes;
         Grpc::new(ProstCodec::default())
             .max_decoding_message_size(limit)
-            .unary(Check(self.daemon.clone()), check)
+            .unary(Check(self.authorizer.clone()), check)
             .await
             .map(Body::new)
     }

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use super::messages::{CheckRequest, HeaderMap, HttpRequest};
-use crate::daemon::adapter::original::{self, Malformed, Original};
-use crate::daemon::adapter::{certificate, contradicting, sources};
-use crate::daemon::config::{ClientAddress, ClientCertificate, GrpcSources, Scheme};
+use crate::daemon::adapter::{certificate, sources};
 use crate::keys::Thumbprint;
+use crate::runtime::config::{ClientAddress, ClientCertificate, GrpcSources, Scheme};
+use crate::runtime::contradicting;
+use crate::runtime::metrics::Adapter;
+use crate::runtime::original::{self, Malformed, Original};
 
 /// Reads the original request.
 ///
@@ -70,7 +72,7 @@ pub fn read<'a>(
         }
     };
     original.headers.retain(|(name, _)| !own.contains(name));
-    contradicting::refuse(&original.headers, &config.trusted())?;
+    contradicting::refuse(&original.headers, Adapter::grpc, &config.trusted())?;
     Ok(original)
 }
 

@@ -11,8 +11,8 @@ use super::messages::{
     HttpResponse, HttpStatus, OkHttpResponse, Status,
 };
 use crate::answer::Answer;
-use crate::daemon::decided::DPOP_NONCE;
 use crate::engine::Decision;
+use crate::runtime::decided::DPOP_NONCE;
 
 /// `google.rpc.Code.OK`.
 const OK: i32 = 0;

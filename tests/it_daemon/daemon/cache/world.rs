@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use portcullis::daemon::cache::{Cache, Under};
-use portcullis::daemon::config;
-use portcullis::daemon::metrics::Metrics;
 use portcullis::engine::{self, Fault, Policy, Request};
 use portcullis::judge::{self, Client, Judging};
 use portcullis::keys::{KeySet, Keys, Provenance, parse};
+use portcullis::runtime::cache::{Cache, Under};
+use portcullis::runtime::config;
+use portcullis::runtime::metrics::Metrics;
 use portcullis::settings::{IssuerId, Tenant};
 use portcullis::token::Verified;
 use serde_json::{Value, json};

@@ -201,7 +201,7 @@ async fn a_secret_that_is_refused_is_read_again() {
 
 #[tokio::test]
 async fn what_a_client_lacks_is_said() {
-    use portcullis::daemon::config::Config;
+    use portcullis::runtime::config::Config;
     for (client, said) in [
         (
             "client_id: \"\", secret_env: X",
@@ -263,10 +263,10 @@ async fn what_a_client_lacks_is_said() {
             "listeners: {{grpc: off, http: off, pdp: off, admin: off}}\nintrospection: {{ issuers: {{ acme: {{ client_id: a, method: private_key_jwt, key_file: {}{more} }} }} }}",
             file.display()
         );
-        let result = portcullis::daemon::start(portcullis::daemon::Options {
+        let result = portcullis::daemon::start(portcullis::runtime::Options {
             base: Config::parse(&config).expect("a configuration"),
             policy: Some(vec![folder.path().join("a.gate")]),
-            ..portcullis::daemon::Options::default()
+            ..portcullis::runtime::Options::default()
         })
         .await;
         let fault = result.err().expect("it does not start").to_string();

@@ -8,8 +8,9 @@ mod property;
 
 use std::fs;
 
-use portcullis::daemon::config::Config;
-use portcullis::daemon::{Options, start};
+use portcullis::daemon::start;
+use portcullis::runtime::Options;
+use portcullis::runtime::config::Config;
 use serde_json::json;
 
 use super::harness::{Answer, Http, Testbed, exchange, until};

@@ -1,0 +1,62 @@
+//! What the adapters read of the headers that a proxy sends.
+
+use http::HeaderMap;
+use memchr::memchr2;
+
+use crate::runtime::original::Malformed;
+
+/// The value of a header of the adapter's protocol: there once, printable ASCII.
+///
+/// A proxy that sets it replaces what the client sent; where it appended instead, there are two
+/// values, and either could be the client's.
+pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Malformed> {
+    let bytes = one_raw(headers, name)?;
+    let text = std::str::from_utf8(bytes)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| (0x20..0x7f).contains(&byte)))
+        .ok_or_else(|| Malformed::new(format!("the header `{name}` is not printable ASCII")))?;
+    if text.contains(',') {
+        return Err(Malformed::header(name, "has several values"));
+    }
+    Ok(text)
+}
+
+/// A request target in a header of the adapter's protocol: there once, its bytes as they are.
+///
+/// A comma may stand in a target, but not before a blank, which no target holds, nor, in the
+/// path, before a slash: that is two targets joined.
+pub fn one_target<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed> {
+    let target = one_raw(headers, name)?;
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+    let blank = memchr2(b' ', b'\t', target).is_some();
+    if blank || path.windows(2).any(|pair| pair == b",/") {
+        return Err(Malformed::header(
+            name,
+            "has several values, or a blank in it",
+        ));
+    }
+    Ok(target)
+}
+
+fn one_raw<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed> {
+    let mut values = headers.get_all(name).iter();
+    let value = values
+        .next()
+        .ok_or_else(|| Malformed::header(name, "is missing"))?;
+    if values.next().is_some() {
+        return Err(Malformed::header(name, "occurs more than once"));
+    }
+    if value.is_empty() {
+        return Err(Malformed::header(name, "is empty"));
+    }
+    Ok(value.as_bytes())
+}
+
+/// The client's headers: all but the adapter's own and `Host`, which has been read already.
+pub fn headers<'a>(headers: &'a HeaderMap, own: &[&str]) -> Vec<(&'a str, &'a [u8])> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .filter(|(name, _)| *name != "host" && !own.contains(name))
+        .collect()
+}

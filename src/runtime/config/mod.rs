@@ -1,0 +1,466 @@
+//! `portcullis.yaml`: everything about the daemon that is not policy.
+//!
+//! An unknown field is an error, so that a typo can't quietly leave a default in force. Every
+//! field has a default, is described here and in `docs/configuration.md`, and a test holds the
+//! two together.
+
+mod adapters;
+mod cache;
+mod dpop;
+mod duration;
+pub mod introspection;
+mod keys;
+mod listeners;
+mod read;
+mod sources;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use adapters::{
+    AdapterSettings, Adapters, EnvoySources, ForwardSources, GrpcSources, ModuleSources,
+    SentForwardHeaders, Sources,
+};
+pub use cache::Cache;
+pub use dpop::Dpop;
+pub use duration::Span;
+pub use introspection::Introspection;
+pub use keys::Keys;
+pub use listeners::{
+    Address, Callers, Listener, ListenerId, ListenerKind, ListenerSetting, Listeners, Protocol,
+    Tls, asked_at,
+};
+use read::Lines;
+pub use sources::{ClientAddress, ClientCertificate, Scheme};
+
+use crate::answer;
+
+/// The largest configuration that is read; a real one has some kilobytes.
+pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
+
+/// The name that `serve` looks for in the current folder.
+pub const DEFAULT_FILE: &str = "portcullis.yaml";
+
+/// The whole of `portcullis.yaml`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The policy: folders or files.
+    pub policy: Paths,
+    /// Values of the policy's `param`s, by name; the command line and the environment come first.
+    pub params: BTreeMap<String, Param>,
+    /// How much a denial says beyond its code.
+    pub explain: Explain,
+    /// The URL below which each reason has its page, for the `type` of a denial's body.
+    pub docs: Option<String>,
+    /// How long a decision may take; beyond it, it is a denial (`internal`). Envoy waits 200 ms.
+    pub deadline: Span,
+    /// Where the daemon listens.
+    pub listeners: Listeners,
+    /// What each adapter learns from its proxy beyond the request.
+    pub adapters: Adapters,
+    /// What is asked of DPoP proofs, where a policy takes them.
+    pub dpop: Dpop,
+    /// How issuers' keys are fetched.
+    pub keys: Keys,
+    /// How opaque tokens are introspected.
+    pub introspection: Introspection,
+    /// How many verified tokens are kept.
+    pub cache: Cache,
+    /// Limits on connections and requests.
+    pub limits: Limits,
+    /// How the policy's files are watched.
+    pub reload: Reload,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            policy: Paths(vec![PathBuf::from("policies")]),
+            params: BTreeMap::new(),
+            explain: Explain::Reason,
+            docs: None,
+            deadline: Span::from_millis(150),
+            listeners: Listeners::default(),
+            adapters: Adapters::default(),
+            dpop: Dpop::default(),
+            keys: Keys::default(),
+            introspection: Introspection::default(),
+            cache: Cache::default(),
+            limits: Limits::default(),
+            reload: Reload::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// One path or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Paths(pub Vec<PathBuf>);
+
+impl<'de> Deserialize<'de> for Paths {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Paths;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path or a list of paths")
+            }
+            fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Paths, E> {
+                Ok(Paths(vec![PathBuf::from(path)]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<Paths, A::Error> {
+                let mut paths = Vec::new();
+                while let Some(path) = seq.next_element::<PathBuf>()? {
+                    paths.push(path);
+                }
+                Ok(Paths(paths))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// The value of a `param`, as text; YAML's numbers and booleans are taken as they are written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Param(pub String);
+
+impl<'de> Deserialize<'de> for Param {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Param;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, a number or a boolean")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Param, E> {
+                Ok(Param(text.to_owned()))
+            }
+            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Param, E> {
+                Ok(Param(value.to_string()))
+            }
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Param, E> {
+                Ok(Param(value.to_string()))
+            }
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Param, E> {
+                Ok(Param(value.to_string()))
+            }
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Param, E> {
+                Ok(Param(value.to_string()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// How much a denial says beyond its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Explain {
+    /// Nothing but status and challenge.
+    None,
+    /// The reason's code and one general sentence.
+    Reason,
+    /// Also the hint: what exactly was wrong, and what would do.
+    Full,
+}
+
+impl Explain {
+    /// The same, for the code that words denials.
+    pub fn told(self) -> answer::Explain {
+        match self {
+            Explain::None => answer::Explain::None,
+            Explain::Reason => answer::Explain::Reason,
+            Explain::Full => answer::Explain::Full,
+        }
+    }
+}
+
+/// Limits on connections and requests.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// How many connections each listener has open at once; a further one takes the place of the
+    /// one that has been idle longest, or waits.
+    pub connections: usize,
+    /// How many decisions are under way at once; further requests are denied (`internal`).
+    pub decisions: usize,
+    /// How many calls are open at once over all connections of the listener `grpc`; further ones
+    /// are denied (`internal`).
+    pub streams: usize,
+    /// The size of a request's line and headers together, in bytes.
+    pub header_bytes: usize,
+    /// How many headers a request may have.
+    pub headers: usize,
+    /// The size of a request's body at `pdp`, and of a gRPC message, in bytes.
+    pub body_bytes: usize,
+    /// How many requests one call of `POST /v1/check` may hold.
+    pub batch: usize,
+    /// How long a request's headers (or a TLS handshake) may take to arrive, from their first byte.
+    pub header_timeout: Span,
+    /// How long a connection may stay open between two requests.
+    pub idle_timeout: Span,
+    /// How long requests in flight may go on after SIGTERM.
+    pub drain: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 4096,
+            decisions: 1024,
+            streams: 2048,
+            header_bytes: 128 * 1024,
+            headers: 200,
+            body_bytes: 1024 * 1024,
+            batch: 1000,
+            header_timeout: Span::from_secs(10),
+            idle_timeout: Span::from_secs(60 * 60),
+            drain: Span::from_secs(10),
+        }
+    }
+}
+
+/// How the policy's files are watched.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reload {
+    /// Whether the folders are watched; SIGHUP and `POST /reload` always work.
+    pub watch: bool,
+    /// How far two reads of all files must lie apart that both see the same.
+    pub settle: Span,
+    /// How long what has become less must stay so before it is taken, where nothing tells that it
+    /// is meant, and how long a file may stay open for writing before it is read all the same.
+    pub hold: Span,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Reload {
+            watch: true,
+            settle: Span::from_millis(100),
+            hold: Span::from_secs(10),
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// The least severe messages that are logged.
+    pub level: Level,
+    /// Lines for people, or JSON.
+    pub format: LogFormat,
+    /// Where the decision log goes: `off`, `stdout`, or a file that lines are appended to.
+    pub decisions: DecisionLog,
+    /// Claims that the decision log holds beside `sub`, the client and `jti`.
+    pub claims: Vec<String>,
+}
+
+/// How severe a message must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// What needs somebody's attention now.
+    Error,
+    /// And what will need it.
+    Warn,
+    /// And what happens once: starts, reloads, key refreshes.
+    #[default]
+    Info,
+    /// And every denial.
+    Debug,
+    /// And what the libraries say.
+    Trace,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where the decision log goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(from = "String", into = "String")]
+pub enum DecisionLog {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// To standard output.
+    Stdout,
+    /// To this file.
+    File(PathBuf),
+}
+
+impl From<String> for DecisionLog {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "off" => DecisionLog::Off,
+            "stdout" => DecisionLog::Stdout,
+            _ => DecisionLog::File(PathBuf::from(text)),
+        }
+    }
+}
+
+impl From<DecisionLog> for String {
+    fn from(log: DecisionLog) -> Self {
+        match log {
+            DecisionLog::Off => "off".to_owned(),
+            DecisionLog::Stdout => "stdout".to_owned(),
+            DecisionLog::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong, with line and column where they are known.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads a configuration. Relative paths in it are taken from the file's folder.
+    pub fn read(file: &Path) -> Result<Config, ConfigError> {
+        let error = |message: String| ConfigError {
+            file: file.to_owned(),
+            message,
+        };
+        let length = std::fs::metadata(file)
+            .map_err(|fault| error(fault.to_string()))?
+            .len();
+        if length > MAX_CONFIG_BYTES {
+            return Err(error(format!(
+                "the file has {length} bytes, at most {MAX_CONFIG_BYTES} are read"
+            )));
+        }
+        let text = std::fs::read_to_string(file).map_err(|fault| error(fault.to_string()))?;
+        let mut config = Config::parse(&text).map_err(error)?;
+        if let Some(folder) = file.parent() {
+            config.resolve(folder);
+        }
+        Ok(config)
+    }
+
+    /// Reads a configuration from its text; an empty one is the default.
+    pub fn parse(text: &str) -> Result<Config, String> {
+        let blank = text.lines().all(|line| {
+            let line = line.trim_start();
+            line.is_empty() || line.starts_with('#')
+        });
+        if blank {
+            return Ok(Config::default());
+        }
+        let lines = Lines::of(text)?;
+        let config: Config = read::from_yaml(text, &lines)?;
+        config.validate().map_err(|fault| lines.locate(&fault))?;
+        Ok(config)
+    }
+
+    /// The values of the policy's parameters, by name.
+    pub fn param_values(&self) -> BTreeMap<String, String> {
+        let text = |(name, value): (&String, &Param)| (name.clone(), value.0.clone());
+        self.params.iter().map(text).collect()
+    }
+
+    /// What can't be seen field by field. A message begins with the field and a colon.
+    fn validate(&self) -> Result<(), String> {
+        for (id, listener) in self.listeners.iter() {
+            listener
+                .validate(id)
+                .map_err(|fault| format!("listeners.{}: {fault}", id.as_str()))?;
+        }
+        if let Some(docs) = &self.docs {
+            let web = docs.starts_with("https://") || docs.starts_with("http://");
+            let plain = docs.bytes().all(|byte| byte.is_ascii_graphic());
+            if !web || !plain || docs.contains(['?', '#', '"', '\\']) {
+                return Err(format!(
+                    "docs: `{docs}` is not the URL of a folder of pages, such as \
+                     `https://docs.example.com/reasons`"
+                ));
+            }
+        }
+        self.adapters.validate()?;
+        self.dpop.validate()?;
+        self.introspection.validate()?;
+        self.keys.validate()?;
+        if self.policy.0.is_empty() {
+            return Err("policy: no path is named".to_owned());
+        }
+        let above_zero = [
+            ("deadline", !self.deadline.get().is_zero()),
+            ("dpop.max_proofs", self.dpop.max_proofs > 0),
+            (
+                "introspection.timeout",
+                !self.introspection.timeout.get().is_zero(),
+            ),
+            ("introspection.in_flight", self.introspection.in_flight > 0),
+            ("limits.connections", self.limits.connections > 0),
+            ("limits.decisions", self.limits.decisions > 0),
+            ("limits.streams", self.limits.streams > 0),
+            ("limits.headers", self.limits.headers > 0),
+            ("limits.body_bytes", self.limits.body_bytes > 0),
+            ("limits.batch", self.limits.batch > 0),
+            (
+                "limits.header_timeout",
+                !self.limits.header_timeout.get().is_zero(),
+            ),
+            (
+                "limits.idle_timeout",
+                !self.limits.idle_timeout.get().is_zero(),
+            ),
+        ];
+        if let Some((field, _)) = above_zero.iter().find(|(_, fine)| !fine) {
+            return Err(format!("{field}: must be more than 0"));
+        }
+        if self.limits.header_bytes < MIN_HEADER_BYTES {
+            return Err(format!(
+                "limits.header_bytes: must be at least {MIN_HEADER_BYTES}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        for path in &mut self.policy.0 {
+            *path = folder.join(&*path);
+        }
+        if let DecisionLog::File(path) = &mut self.log.decisions {
+            *path = folder.join(&*path);
+        }
+        self.dpop.resolve(folder);
+        self.introspection.resolve(folder);
+        self.keys.resolve(folder);
+        self.listeners.resolve(folder);
+    }
+}
+
+/// Below this, no request of a real proxy fits, and the HTTP server's buffer has no room.
+const MIN_HEADER_BYTES: usize = 8 * 1024;

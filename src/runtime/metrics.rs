@@ -1,0 +1,405 @@
+//! What `/metrics` shows (Prometheus, OpenMetrics text format).
+//!
+//! Label values are names from the policy or from this program, never from a request, so the policy
+//! bounds the number of series. A reload removes the series of routes that it removed.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// The bounds of the latency histogram, in seconds: from a decision on a known token to beyond
+/// the longest sensible deadline.
+const LATENCY: [f64; 14] = [
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01,
+    0.05, 0.15, 0.5, 1.0,
+];
+
+/// The most series of decisions. Routes that overlap are counted under their joined names, so there
+/// can be more combinations than routes; beyond this limit, decisions are counted without a route.
+const MAX_SERIES: usize = 20_000;
+
+/// The media type of [`Metrics::text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+listed! {
+    /// Which interface was asked.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelValue)]
+    #[expect(non_camel_case_types, reason = "the names are the label's values")]
+    Adapter {
+        /// Envoy over gRPC.
+        grpc = "grpc",
+        /// nginx.
+        nginx = "nginx",
+        /// Traefik and Caddy.
+        forward = "forward",
+        /// Envoy over HTTP.
+        envoy = "envoy",
+        /// The JSON interface.
+        pdp = "pdp",
+        /// The module inside Envoy.
+        envoy_module = "envoy_module",
+        /// The module inside nginx.
+        nginx_module = "nginx_module",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
+struct DecisionLabels {
+    api: String,
+    route: String,
+    decision: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AdapterLabel {
+    adapter: Adapter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+/// The introspection counters of one issuer. They are looked up once, since every request counts.
+#[derive(Debug)]
+pub struct Introspections {
+    /// The issuer answered that the token is active.
+    pub active: Counter,
+    /// The issuer answered that the token is not active.
+    pub inactive: Counter,
+    /// The issuer did not answer, or not properly.
+    pub failure: Counter,
+    /// The result was in the cache.
+    pub kept: Counter,
+    /// Too many requests were waiting for this issuer.
+    pub refused: Counter,
+    /// The request's deadline passed before the answer came.
+    pub late: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabels {
+    issuer: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RevisionLabel {
+    revision: String,
+}
+
+/// How a reload ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReloadResult {
+    /// A new policy is in force.
+    Changed,
+    /// Nothing had changed.
+    Unchanged,
+    /// The policy in force stays, because the new one has errors.
+    Failed,
+    /// The policy in force stays for now: a file is open for writing, or has less than before.
+    Held,
+}
+
+impl ReloadResult {
+    /// Its name in metrics and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReloadResult::Changed => "changed",
+            ReloadResult::Unchanged => "unchanged",
+            ReloadResult::Failed => "failed",
+            ReloadResult::Held => "held",
+        }
+    }
+}
+
+/// How the verification of a token went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// It was verified before.
+    Hit,
+    /// It was found bad a short while ago.
+    Bad,
+    /// It waited for a concurrent request's verification of the same token.
+    Shared,
+    /// It was verified.
+    Miss,
+}
+
+/// A counter for each [`Lookup`]. They are looked up once, since every request counts.
+#[derive(Debug, Default)]
+struct Lookups {
+    hit: Counter,
+    bad: Counter,
+    shared: Counter,
+    miss: Counter,
+}
+
+/// The counters of one daemon.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    decisions: Family<DecisionLabels, Counter>,
+    latency: Family<AdapterLabel, Histogram, fn() -> Histogram>,
+    reloads: Family<ResultLabel, Counter>,
+    last_success: Gauge,
+    last_failed: Gauge,
+    policy: Family<RevisionLabel, Gauge>,
+    key_refreshes: Family<KeyLabels, Counter>,
+    introspections: Family<KeyLabels, Counter>,
+    introspection_lookups: Family<KeyLabels, Counter>,
+    dropped_log_lines: Counter,
+    lookups: Lookups,
+    tokens: Gauge,
+    token_bytes: Gauge,
+    series: Mutex<BTreeSet<DecisionLabels>>,
+}
+
+fn latency_histogram() -> Histogram {
+    Histogram::new(LATENCY)
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics::new()
+    }
+}
+
+impl Metrics {
+    /// Counters at zero.
+    pub fn new() -> Metrics {
+        let mut registry = Registry::with_prefix("portcullis");
+        let metrics = Metrics {
+            decisions: Family::default(),
+            latency: Family::new_with_constructor(latency_histogram as fn() -> Histogram),
+            reloads: Family::default(),
+            last_success: Gauge::default(),
+            last_failed: Gauge::default(),
+            policy: Family::default(),
+            key_refreshes: Family::default(),
+            introspections: Family::default(),
+            introspection_lookups: Family::default(),
+            dropped_log_lines: Counter::default(),
+            lookups: Lookups::default(),
+            tokens: Gauge::default(),
+            token_bytes: Gauge::default(),
+            series: Mutex::default(),
+            registry: Registry::default(),
+        };
+        registry.register(
+            "decisions",
+            "Decisions by API, route, outcome and reason; the route is empty if none matched",
+            metrics.decisions.clone(),
+        );
+        registry.register(
+            "decision_duration_seconds",
+            "How long decisions took, by adapter",
+            metrics.latency.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Loads of the policy by result: changed, unchanged, failed, held",
+            metrics.reloads.clone(),
+        );
+        registry.register(
+            "policy_loaded_timestamp_seconds",
+            "When the policy in force was loaded, in Unix time",
+            metrics.last_success.clone(),
+        );
+        registry.register(
+            "policy_last_load_failed",
+            "1 while an older policy is in force than the one in the files, else 0",
+            metrics.last_failed.clone(),
+        );
+        registry.register(
+            "policy_info",
+            "The revision of the policy in force",
+            metrics.policy.clone(),
+        );
+        registry.register(
+            "key_refreshes",
+            "Fetches of issuers' keys by issuer and result: success, failure",
+            metrics.key_refreshes.clone(),
+        );
+        registry.register(
+            "introspections",
+            "Introspection calls by issuer and result: active, inactive, failure",
+            metrics.introspections.clone(),
+        );
+        registry.register(
+            "introspection_lookups",
+            "Requests that did not get the result of an introspection call, by issuer and result: kept, refused, late",
+            metrics.introspection_lookups.clone(),
+        );
+        registry.register(
+            "decision_log_dropped_lines",
+            "Lines of the decision log that were dropped because the queue was full",
+            metrics.dropped_log_lines.clone(),
+        );
+        registry.register(
+            "token_cache_entries",
+            "Verified tokens in the cache",
+            metrics.tokens.clone(),
+        );
+        registry.register(
+            "token_cache_bytes",
+            "Memory that the verified tokens in the cache take, in bytes",
+            metrics.token_bytes.clone(),
+        );
+        let lookups = Family::<ResultLabel, Counter>::default();
+        let of = |result| lookups.get_or_create(&ResultLabel { result }).clone();
+        let counters = Lookups {
+            hit: of("hit"),
+            bad: of("bad"),
+            shared: of("shared"),
+            miss: of("miss"),
+        };
+        registry.register(
+            "token_cache_lookups",
+            "Lookups of tokens in the cache by result: hit, bad (known to be invalid), shared (with a concurrent request), miss",
+            lookups,
+        );
+        Metrics {
+            registry,
+            lookups: counters,
+            ..metrics
+        }
+    }
+
+    /// Counts a decision. `reason` is empty on allow.
+    pub fn decision(
+        &self,
+        adapter: Adapter,
+        api: &str,
+        route: &str,
+        reason: Option<&'static str>,
+        took: Duration,
+    ) {
+        let mut labels = DecisionLabels {
+            api: api.to_owned(),
+            route: route.to_owned(),
+            decision: if reason.is_none() { "allow" } else { "deny" },
+            reason: reason.unwrap_or(""),
+        };
+        let known = self.decisions.get(&labels).map(|counter| counter.inc());
+        if known.is_none() {
+            let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+            if series.len() >= MAX_SERIES {
+                labels.route.clear();
+            }
+            series.insert(labels.clone());
+            self.decisions.get_or_create(&labels).inc();
+        }
+        self.latency
+            .get_or_create(&AdapterLabel { adapter })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a load of the policy.
+    pub fn reload(&self, result: ReloadResult) {
+        self.reloads
+            .get_or_create(&ResultLabel {
+                result: result.as_str(),
+            })
+            .inc();
+        let failed = match result {
+            ReloadResult::Changed | ReloadResult::Unchanged => 0,
+            ReloadResult::Failed | ReloadResult::Held => 1,
+        };
+        self.last_failed.set(failed);
+    }
+
+    /// Notes that another policy is in force, and forgets what only older ones had.
+    pub fn policy(
+        &self,
+        revision: &str,
+        loaded: SystemTime,
+        has_route: impl Fn(&str, &str) -> bool,
+    ) {
+        let seconds = loaded
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        self.last_success
+            .set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        self.policy.clear();
+        self.policy
+            .get_or_create(&RevisionLabel {
+                revision: revision.to_owned(),
+            })
+            .set(1);
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.retain(|labels| {
+            let stays = labels.api.is_empty() || has_route(&labels.api, &labels.route);
+            if !stays {
+                self.decisions.remove(labels);
+            }
+            stays
+        });
+    }
+
+    /// Counts a fetch of an issuer's keys.
+    pub fn key_refresh(&self, issuer: &str, success: bool) {
+        self.key_refreshes
+            .get_or_create(&KeyLabels {
+                issuer: issuer.to_owned(),
+                result: if success { "success" } else { "failure" },
+            })
+            .inc();
+    }
+
+    /// The counters of questions about an issuer's tokens.
+    pub fn introspections(&self, issuer: &str) -> Introspections {
+        let of = |family: &Family<KeyLabels, Counter>, result| {
+            let issuer = issuer.to_owned();
+            family.get_or_create_owned(&KeyLabels { issuer, result })
+        };
+        let (asked, other) = (&self.introspections, &self.introspection_lookups);
+        Introspections {
+            active: of(asked, "active"),
+            inactive: of(asked, "inactive"),
+            failure: of(asked, "failure"),
+            kept: of(other, "kept"),
+            refused: of(other, "refused"),
+            late: of(other, "late"),
+        }
+    }
+
+    /// Counts a line of the decision log that was dropped.
+    pub fn dropped_log_line(&self) {
+        self.dropped_log_lines.inc();
+    }
+
+    /// Counts the verification of a token.
+    pub fn token_lookup(&self, lookup: Lookup) {
+        let counter = match lookup {
+            Lookup::Hit => &self.lookups.hit,
+            Lookup::Bad => &self.lookups.bad,
+            Lookup::Shared => &self.lookups.shared,
+            Lookup::Miss => &self.lookups.miss,
+        };
+        counter.inc();
+    }
+
+    /// Adjusts the number and size of cached tokens by these differences.
+    pub fn tokens_kept(&self, entries: i64, bytes: i64) {
+        self.tokens.inc_by(entries);
+        self.token_bytes.inc_by(bytes);
+    }
+
+    /// Everything, as Prometheus reads it.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,263 @@
+//! A policy at work, in whatever process it decides: keys, reloads, introspection, caches, logs and metrics.
+//!
+//! It has a clock and files, and asks issuers, but opens no socket for others and never decides
+//! itself: the daemon's listeners and the modules inside proxies hand it requests, and `judge`
+//! decides them.
+
+/// An enumeration whose values have names and are all listed, so that a table over them can't leave
+/// one out.
+macro_rules! listed {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $value:ident = $text:literal,)* }) => {
+        $(#[$about])*
+        pub enum $name { $($(#[$doc])* $value,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [$name] = &[$($name::$value,)*];
+
+            /// Its name in configuration, metrics and logs.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$value => $text,)* }
+            }
+        }
+    };
+}
+
+pub mod cache;
+mod caught;
+pub(crate) mod clock;
+pub mod config;
+pub mod contradicting;
+pub mod decided;
+mod decision_log;
+mod dpop;
+pub mod introspect;
+pub mod keys;
+mod level;
+pub mod metrics;
+mod names;
+mod needs;
+pub mod notices;
+mod open;
+pub mod original;
+mod pipeline;
+mod random;
+pub mod reload;
+mod secret;
+mod snapshot;
+mod source;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod watcher;
+mod writers;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, watch as value};
+
+pub use level::LevelSwitch;
+pub use needs::unmet;
+pub use open::{OpenError, Options, Prepared};
+pub use random::NoRandom;
+pub use snapshot::{BuildError, Snapshot};
+pub use source::SourceError;
+pub use watcher::{Seen, Watcher};
+
+use crate::load::{FileEntry, Fingerprint, Loaded, Reach};
+use cache::Cache;
+use config::Config;
+use dpop::Dpop;
+use keys::Store;
+use metrics::Metrics;
+use notices::Notices;
+use pipeline::Ids;
+use reload::{Held, LastError};
+use source::Source;
+use writers::Writers;
+
+/// A policy at work: decides requests, and keeps itself up to date.
+#[derive(Debug)]
+pub struct Authorizer {
+    snapshot: ArcSwap<Snapshot>,
+    settings: ArcSwap<Config>,
+    keys: Store,
+    introspect: introspect::Store,
+    tokens: Cache,
+    dpop: Dpop,
+    metrics: Arc<Metrics>,
+    decision_log: Option<decision_log::Log>,
+    ids: Ids,
+    notices: Arc<Notices>,
+    /// Who observes each decision, if anybody.
+    watcher: Option<Watcher>,
+    /// Room for decisions under way.
+    room: Semaphore,
+    /// Room for those among them that wait for keys.
+    waiting: keys::Room,
+    ready: value::Sender<bool>,
+    last_error: Mutex<Option<LastError>>,
+    reloading: tokio::sync::Mutex<()>,
+    /// What is known of the policy's files.
+    known: Mutex<Known>,
+    /// What is known of those who write them.
+    writers: Writers,
+    source: Source,
+    /// Who changes the level of the log, if anybody does.
+    level: Option<LevelSwitch>,
+}
+
+/// What is known of the policy's files.
+#[derive(Debug)]
+struct Known {
+    /// As they were when the policy in force was read.
+    good: Good,
+    /// What the last load looked at.
+    tried: Reach,
+    /// What is not taken yet.
+    held: Option<Held>,
+}
+
+/// The files of a policy that was taken.
+#[derive(Debug, Clone)]
+struct Good {
+    fingerprint: Fingerprint,
+    reach: Reach,
+    /// The configuration's file.
+    config: Option<FileEntry>,
+}
+
+impl Good {
+    fn of(loaded: &Loaded, config: Option<FileEntry>) -> Good {
+        Good {
+            fingerprint: loaded.fingerprint,
+            reach: loaded.reach.clone(),
+            config,
+        }
+    }
+}
+
+impl Authorizer {
+    /// The policy in force.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The configuration in force.
+    pub fn settings(&self) -> Arc<Config> {
+        self.settings.load_full()
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What the operator has to fix.
+    pub fn notices(&self) -> &Arc<Notices> {
+        &self.notices
+    }
+
+    /// Whether every issuer's keys were asked for once.
+    pub fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
+    pub(crate) fn config_file(&self) -> Option<&Path> {
+        self.source.file.as_deref()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn last_error(&self) -> Option<LastError> {
+        self.error().clone()
+    }
+
+    fn set_last_error(&self, error: Option<LastError>) {
+        *self.error() = error;
+    }
+
+    fn has_last_error(&self, message: &str) -> bool {
+        self.error()
+            .as_ref()
+            .is_some_and(|error| error.message == message)
+    }
+
+    fn error(&self) -> std::sync::MutexGuard<'_, Option<LastError>> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes another configuration, as far as it can change while the daemon runs.
+    fn configure(&self, config: Config) {
+        let before = self.settings();
+        let fixed = [
+            ("listeners", before.listeners != config.listeners),
+            ("limits", before.limits != config.limits),
+            ("keys", before.keys != config.keys),
+            ("cache", before.cache != config.cache),
+            (
+                "dpop (all but ports, nonces, nonce_lifetime)",
+                before.dpop.fixed() != config.dpop.fixed(),
+            ),
+            ("reload", before.reload != config.reload),
+            ("log.format", before.log.format != config.log.format),
+            (
+                "log.decisions",
+                before.log.decisions != config.log.decisions,
+            ),
+        ];
+        for (field, _) in fixed.iter().filter(|(_, changed)| *changed) {
+            tracing::warn!("`{field}` has changed in the configuration; it needs a restart");
+        }
+        if let Some(level) = &self.level {
+            level.set(config.log.level);
+        }
+        if *before != config {
+            tracing::info!("another configuration is in force");
+            self.settings.store(Arc::new(config));
+        }
+    }
+
+    /// Puts another policy in force.
+    fn put_in_force(&self, snapshot: Snapshot) {
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(snapshot.clone());
+        self.count_policy(&snapshot);
+    }
+
+    /// Counts the policy in force, and logs what it needs but can't get, and what is trusted.
+    fn count_policy(&self, snapshot: &Snapshot) {
+        let settings = self.settings();
+        let model = snapshot.policy.model();
+        let unmet = needs::unmet(model, &settings);
+        let plain = model.issuers.iter().filter_map(keys::over_plain_http);
+        for sentence in needs::believed(&settings)
+            .into_iter()
+            .chain(unmet)
+            .chain(plain)
+        {
+            tracing::warn!("{sentence}");
+        }
+        let routes: BTreeSet<(&str, &str)> = snapshot
+            .policy
+            .apis()
+            .iter()
+            .flat_map(|api| {
+                let names = api.routes.iter().map(|route| route.name.as_str());
+                names.map(|name| (api.name.as_str(), name))
+            })
+            .collect();
+        let known = |api: &str, route: &str| {
+            route.is_empty() || route.split(" + ").all(|name| routes.contains(&(api, name)))
+        };
+        self.metrics
+            .policy(&snapshot.revision, snapshot.loaded_at, known);
+    }
+}

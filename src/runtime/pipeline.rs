@@ -1,0 +1,394 @@
+//! From a request to an answer, in the same way for every adapter.
+//!
+//! Whatever goes wrong here is a denial: a proxy's request that makes no sense, too much work at
+//! once, a missed deadline, an internal fault. `judge` has the order of the steps; here it gets what
+//! it needs, waiting where that has to be fetched or asked for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+
+use serde_json::Value;
+
+use super::cache::Under;
+use super::caught::caught;
+use super::clock::{numeric_date, rfc3339};
+use super::config::{Config, SentForwardHeaders};
+use super::decided::Decided;
+use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut};
+use super::metrics::Adapter;
+use super::notices::Notice;
+use super::original::{Malformed, Original};
+use super::random::{self, NoRandom};
+use super::watcher::Seen;
+use super::{Authorizer, Snapshot, dpop};
+use crate::engine::{self, Api, Decision, Fault, ProofError};
+use crate::judge::{self, AwaitKeys, Client, Judged, Judging};
+use crate::reason::Reason;
+use crate::settings::ClaimId;
+use crate::token::{Asked, Nonces as _, Verified};
+
+/// Which part of the deadline a request may wait for keys, or for who knows the proofs that were
+/// seen.
+const PATIENCE: f64 = 0.8;
+
+const OVERLOADED: &str = "too many requests are in progress";
+
+impl Authorizer {
+    /// Decides a request and answers it.
+    ///
+    /// `respond` makes the answer of a decision; after a fault inside, it makes that of the denial
+    /// that takes its place.
+    pub async fn decide<'r, R>(
+        &self,
+        adapter: Adapter,
+        read: impl FnOnce() -> Result<Original<'r>, Malformed>,
+        respond: impl Fn(&Decided<'_>) -> R,
+    ) -> R {
+        let exchange = self.exchange(adapter);
+        let outcome = caught(exchange.attempt(read, &respond)).await;
+        match outcome {
+            Some(response) => response,
+            None => {
+                let fault = Fault::new(Reason::Internal, "a fault inside portcullis");
+                exchange.refuse(&fault, None, &respond)
+            }
+        }
+    }
+
+    /// Denies a request unread, because too many are under way.
+    pub fn overloaded<R>(&self, adapter: Adapter, respond: impl Fn(&Decided<'_>) -> R) -> R {
+        let fault = Fault::new(Reason::Internal, OVERLOADED);
+        self.exchange(adapter).refuse(&fault, None, &respond)
+    }
+
+    fn exchange(&self, adapter: Adapter) -> Exchange<'_> {
+        Exchange {
+            authorizer: self,
+            adapter,
+            snapshot: self.snapshot(),
+            settings: self.settings(),
+            id: self.ids.next(),
+            started: Instant::now(),
+        }
+    }
+}
+
+/// One request under way.
+struct Exchange<'d> {
+    authorizer: &'d Authorizer,
+    adapter: Adapter,
+    snapshot: Arc<Snapshot>,
+    settings: Arc<Config>,
+    id: String,
+    started: Instant,
+}
+
+impl Exchange<'_> {
+    async fn attempt<'r, R>(
+        &self,
+        read: impl FnOnce() -> Result<Original<'r>, Malformed>,
+        respond: &impl Fn(&Decided<'_>) -> R,
+    ) -> R {
+        let original = match read() {
+            Ok(original) => original,
+            Err(Malformed { hint, header }) => {
+                if let Some(header) = header {
+                    self.authorizer.notices.say(Notice::Header {
+                        adapter: self.adapter,
+                        header: &header,
+                        fault: &hint,
+                    });
+                }
+                let fault = Fault::new(Reason::RequestMalformed, hint);
+                return self.refuse(&fault, None, respond);
+            }
+        };
+        if let Some(fault) = self.spoken_for(&original) {
+            return self.refuse(&fault, Some(&original), respond);
+        }
+        let Ok(_room) = self.authorizer.room.try_acquire() else {
+            let fault = Fault::new(Reason::Internal, OVERLOADED);
+            return self.refuse(&fault, Some(&original), respond);
+        };
+        let request = original.at(numeric_date(SystemTime::now()));
+        let nonces = self.authorizer.dpop.nonces(&self.settings, request.now);
+        let client = Client {
+            certificate: original.certificate,
+            demands: dpop::demands(&self.settings, &nonces),
+        };
+        let judging = judge::begin(&self.snapshot.policy, &request, client);
+        let judged = self.judged(judging, request.now).await;
+        if self.started.elapsed() > self.settings.deadline.get() {
+            let hint = format!("no decision within {}", self.settings.deadline);
+            let fault = Fault::new(Reason::Internal, hint);
+            return self.refuse(&fault, Some(&original), respond);
+        }
+        let decision = judged.decide();
+        let trace = || judged.explain();
+        let response = respond(&self.decided(&decision, &trace));
+        self.note(&decision, Some(&original), judged.verified());
+        response
+    }
+
+    /// What is at fault where a client sends what only portcullis may say of it, to a proxy from
+    /// which portcullis can't have it removed.
+    fn spoken_for(&self, original: &Original<'_>) -> Option<Fault> {
+        match self.settings.adapters.of(self.adapter).sent_forward_headers {
+            // Over gRPC, Envoy is told which headers to remove, and so is a program.
+            None | Some(SentForwardHeaders::RemovedByProxy) => return None,
+            Some(SentForwardHeaders::Refuse) => {}
+        }
+        let forwarded = self.snapshot.policy.identity_headers();
+        let (name, _) = original
+            .headers
+            .iter()
+            .find(|(name, _)| forwarded.iter().any(|forwarded| forwarded == name))?;
+        Some(Fault::new(
+            Reason::RequestMalformed,
+            format!("only the policy sets the header `{name}`; remove it from the request"),
+        ))
+    }
+
+    /// Denies without asking the policy.
+    fn refuse<R>(
+        &self,
+        fault: &Fault,
+        original: Option<&Original<'_>>,
+        respond: &impl Fn(&Decided<'_>) -> R,
+    ) -> R {
+        let decision = engine::refuse(&self.snapshot.policy, fault);
+        let response = respond(&self.decided(&decision, &Vec::new));
+        self.note(&decision, original, None);
+        response
+    }
+
+    fn decided<'d>(
+        &'d self,
+        decision: &'d Decision<'d>,
+        trace: &'d dyn Fn() -> Vec<engine::Step>,
+    ) -> Decided<'d> {
+        Decided {
+            decision,
+            id: &self.id,
+            nonce: self.next_nonce(decision),
+            settings: &self.settings,
+            trace,
+        }
+    }
+
+    /// Gives the request what it needs until it is judged.
+    async fn judged<'a>(&self, judging: Judging<'a>, now: f64) -> Judged<'a> {
+        let mut judging = judging;
+        loop {
+            judging = match judging {
+                Judging::Judged(judged) => return judged,
+                Judging::Verify(verify) => {
+                    let under = self.under(verify.api());
+                    let verified = self.authorizer.tokens.verify(verify.token(), &under).await;
+                    verify.answer(verified)
+                }
+                Judging::AwaitKeys(wanted) => {
+                    if self.awaited(&wanted).await {
+                        wanted.again()
+                    } else {
+                        wanted.give_up()
+                    }
+                }
+                Judging::Introspect(question) => {
+                    let (token, issuer) = (question.token(), question.issuer());
+                    let endpoints = &self.snapshot.endpoints;
+                    match endpoints.ask(token, issuer, self.patience()).await {
+                        Some(known) => {
+                            let Under {
+                                generation, policy, ..
+                            } = self.under(question.api());
+                            let verified = known.under(generation, policy, question.api(), issuer);
+                            question.answer(verified)
+                        }
+                        None => question.unanswered(),
+                    }
+                }
+                Judging::UseProof(once) => {
+                    let dpop = &self.authorizer.dpop;
+                    let used = dpop.take(once.proof(), now, self.patience()).await;
+                    Judging::Judged(once.answer(used))
+                }
+            };
+        }
+    }
+
+    /// What a token for an API is verified under.
+    fn under<'s>(&'s self, api: &'s Api) -> Under<'s> {
+        Under {
+            generation: self.snapshot.generation,
+            policy: &self.snapshot.policy,
+            api,
+            keys: &*self.snapshot,
+        }
+    }
+
+    /// Waits for keys, if they are fetched and there is room; otherwise it is false.
+    async fn awaited(&self, wanted: &AwaitKeys<'_>) -> bool {
+        let Some(awaited) = self.snapshot.awaited(wanted.owner()) else {
+            return false;
+        };
+        // Those who wait for one issuer's keys leave room for everybody else.
+        let Some(_seat) = awaited.seat(&self.authorizer.waiting) else {
+            return false;
+        };
+        let wait = async {
+            if wanted.are_missing() {
+                awaited.tried().await;
+            } else {
+                awaited.refresh_for_unknown_key().await;
+            }
+        };
+        // Of several places one may have answered in time, which is worth another look.
+        let _ = tokio::time::timeout_at(self.patience().into(), wait).await;
+        true
+    }
+
+    /// Until when a request may wait for others: the rest is for the answer, which says more than
+    /// that time ran out.
+    fn patience(&self) -> Instant {
+        self.started + self.settings.deadline.get().mul_f64(PATIENCE)
+    }
+
+    /// The nonce for the client's next DPoP proof (RFC 9449, sections 8.2 and 9).
+    fn next_nonce(&self, decision: &Decision<'_>) -> Option<String> {
+        let policy = &self.snapshot.policy;
+        let wanted = decision.token().is_some() || decision.status() == 401;
+        let takes_dpop = decision.api().is_some_and(|api| policy.schemes(api).dpop);
+        let now = numeric_date(SystemTime::now());
+        let nonces = self.authorizer.dpop.nonces(&self.settings, now);
+        let lacks_one = matches!(
+            decision,
+            Decision::Deny(denial) if denial.proof_error() == Some(ProofError::NonceWanted)
+        );
+        let asked = nonces.asked() != Asked::Nothing || lacks_one;
+        (asked && wanted && takes_dpop).then(|| nonces.next())
+    }
+
+    /// Counts and logs the decision.
+    fn note(
+        &self,
+        decision: &Decision<'_>,
+        original: Option<&Original<'_>>,
+        verified: Option<&Verified>,
+    ) {
+        let took = self.started.elapsed();
+        let reason = decision.reason();
+        let api = decision.api().map_or("", |api| api.name.as_str());
+        let route = decision.route().unwrap_or_default();
+        let code = reason.map(Reason::code);
+        self.authorizer
+            .metrics
+            .decision(self.adapter, api, &route, code, took);
+        if let Some(reason) = reason {
+            let (adapter, id) = (self.adapter.as_str(), &self.id);
+            let hint = decision.operator_hint().unwrap_or_default();
+            let hint = hint.as_ref();
+            if reason == Reason::Internal {
+                tracing::error!(adapter, %id, api, %route, hint, "denied because of an internal \
+                fault");
+            } else {
+                tracing::debug!(adapter, %id, api, %route, %reason, hint, "denied");
+            }
+        }
+        if let (Some(watcher), Some(original)) = (&self.authorizer.watcher, original) {
+            watcher.tell(&Seen {
+                policy: &self.snapshot.policy,
+                decision,
+                original,
+            });
+        }
+        if let Some(log) = &self.authorizer.decision_log {
+            let seen = decision.token();
+            let token = seen.filter(|token| token.verified);
+            let said = seen.filter(|token| !token.verified);
+            let written = log.put(&Line {
+                time: rfc3339(SystemTime::now()),
+                decision_id: &self.id,
+                policy: &self.snapshot.revision,
+                adapter: self.adapter.as_str(),
+                method: original.map(|original| cut(original.method, MAX_METHOD)),
+                host: original
+                    .and_then(|original| original.host)
+                    .map(|host| cut(host, MAX_HOST)),
+                path: original.map(|original| shown_path(original.target)),
+                api: decision.api().map(|api| api.name.as_str()),
+                route: Some(&*route).filter(|route| !route.is_empty()),
+                decision: if reason.is_none() { "allow" } else { "deny" },
+                reason: code,
+                hint: decision.hint(),
+                issuer: verified
+                    .map(|verified| verified.iss())
+                    .or_else(|| token.and_then(|token| token.issuer.as_deref())),
+                sub: token.and_then(|token| token.subject.as_deref()),
+                client: verified.and_then(|verified| verified.facts().client()),
+                jti: verified.and_then(|verified| verified.id()),
+                claims: verified.map_or_else(BTreeMap::new, |verified| self.logged(verified)),
+                unverified: said
+                    .filter(|said| said.issuer.is_some() || said.subject.is_some())
+                    .map(|said| Unverified {
+                        issuer: said.issuer.as_deref(),
+                        sub: said.subject.as_deref(),
+                    }),
+                latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            });
+            if !written {
+                self.authorizer.metrics.dropped_log_line();
+            }
+        }
+    }
+}
+
+impl Exchange<'_> {
+    /// The claims that the configuration lets into the log.
+    fn logged(&self, verified: &Verified) -> BTreeMap<&str, Value> {
+        let declared = &self.snapshot.policy.model().claims;
+        let named = |name: &String| {
+            (0..).zip(declared).find_map(|(at, claim)| {
+                let value = verified.facts().to_json(ClaimId(at));
+                value.filter(|_| claim.name == *name)
+            })
+        };
+        self.settings
+            .log
+            .claims
+            .iter()
+            .filter_map(|name| Some((name.as_str(), named(name)?)))
+            .collect()
+    }
+}
+
+/// The path of a target for a log line: never the query, which may hold a token.
+fn shown_path(target: &[u8]) -> String {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+    let path = path.get(..MAX_PATH).unwrap_or(path);
+    String::from_utf8_lossy(path).into_owned()
+}
+
+/// The numbers of decisions: different for each decision of each daemon.
+#[derive(Debug)]
+pub struct Ids {
+    run: String,
+    next: AtomicU64,
+}
+
+impl Ids {
+    /// Numbers that no other run of a daemon has.
+    pub fn new() -> Result<Ids, NoRandom> {
+        let run: [u8; 6] = random::bytes()?;
+        Ok(Ids {
+            run: run.iter().map(|byte| format!("{byte:02x}")).collect(),
+            next: AtomicU64::new(1),
+        })
+    }
+
+    fn next(&self) -> String {
+        format!("{}-{}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}

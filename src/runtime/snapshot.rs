@@ -1,0 +1,153 @@
+//! Everything that requests are decided by, at one moment.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use super::config::Config;
+use super::introspect::{self, EndpointErrors, Endpoints};
+use super::keys::{Awaited, Places, PlainHttp, Source as KeySource, Store};
+use crate::compile;
+use crate::engine::Policy;
+use crate::keys::{KeySet, Keys};
+use crate::load::{FileEntry, Loaded};
+use crate::settings::{IssuerId, KeyOwner, Tenant};
+
+/// The number of the next snapshot: what is kept of one is never taken for another's.
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// Everything that requests are decided by, at one moment. It is swapped whole: one request is
+/// decided by one policy.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Another one for each snapshot of this process.
+    pub(super) generation: u64,
+    pub(super) policy: Policy,
+    /// By the number of the issuer.
+    keys: Vec<IssuersKeys>,
+    /// Those of a development issuer, which verify tokens of every issuer.
+    built_in: Option<Arc<KeySet>>,
+    pub(super) endpoints: Endpoints,
+    /// The digest that tells whether another policy is the same.
+    pub(super) digest: String,
+    /// Its beginning, for people.
+    pub(crate) revision: String,
+    pub(crate) loaded_at: SystemTime,
+    pub(crate) files: Vec<FileEntry>,
+}
+
+/// Where an issuer's keys are.
+#[derive(Debug)]
+enum IssuersKeys {
+    /// Read with the policy.
+    Read(Arc<KeySet>),
+    /// Fetched.
+    Fetched(KeySource),
+}
+
+impl Snapshot {
+    /// Compiles a policy, and finds its issuers' keys and how they are asked about tokens.
+    pub(super) fn build(
+        loaded: Loaded,
+        store: &Store,
+        asked: &introspect::Store,
+        config: &Config,
+    ) -> Result<Snapshot, BuildError> {
+        let model = loaded.checked.model.ok_or(BuildError::NoModel)?;
+        let endpoints = asked
+            .endpoints(&model, config)
+            .map_err(BuildError::Endpoints)?;
+        let keys = model
+            .issuers
+            .iter()
+            .map(|issuer| {
+                Ok(match Places::of(issuer) {
+                    Places::Files(keys) => IssuersKeys::Read(Arc::clone(keys)),
+                    Places::Together(places) => {
+                        store.permits(issuer)?;
+                        IssuersKeys::Fetched(store.together(&issuer.name, places))
+                    }
+                    Places::OfTenants { prefix, suffix } => {
+                        store.permits(issuer)?;
+                        IssuersKeys::Fetched(store.tenants(&issuer.name, (prefix, suffix)))
+                    }
+                })
+            })
+            .collect::<Result<_, PlainHttp>>()
+            .map_err(BuildError::PlainHttp)?;
+        Ok(Snapshot {
+            endpoints,
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+            policy: compile::compile(model, loaded.sources),
+            keys,
+            digest: loaded.digest,
+            built_in: loaded.built_in,
+            revision: loaded.revision,
+            loaded_at: SystemTime::now(),
+            files: loaded.files,
+        })
+    }
+
+    fn issuer(&self, issuer: IssuerId) -> Option<&IssuersKeys> {
+        self.keys.get(usize::try_from(issuer.0).ok()?)
+    }
+
+    /// What to wait for where keys are wanting, if they are fetched.
+    pub(super) fn awaited(&self, owner: &KeyOwner) -> Option<Awaited<'_>> {
+        match self.issuer(owner.issuer)? {
+            IssuersKeys::Read(_) => None,
+            IssuersKeys::Fetched(keys) => keys.awaited(owner.tenant.as_ref()),
+        }
+    }
+
+    /// Waits until the first fetch of every issuer's keys has ended, well or not.
+    pub(super) async fn keys_tried(&self) {
+        for keys in &self.keys {
+            if let IssuersKeys::Fetched(keys) = keys {
+                keys.tried().await;
+            }
+        }
+    }
+}
+
+/// Why a policy that was checked can't be in force.
+#[derive(Debug)]
+pub enum BuildError {
+    /// It has errors.
+    NoModel,
+    /// Some of its issuers can't be asked about tokens.
+    Endpoints(EndpointErrors),
+    /// The keys of an issuer would come over plain HTTP.
+    PlainHttp(PlainHttp),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::NoModel => f.write_str("the policy could not be compiled"),
+            BuildError::Endpoints(errors) => write!(f, "{errors}"),
+            BuildError::PlainHttp(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl Keys for Snapshot {
+    fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>> {
+        let keys = match self.issuer(issuer)? {
+            IssuersKeys::Read(keys) => Some(keys.clone()),
+            IssuersKeys::Fetched(keys) => keys.current(tenant),
+        };
+        let Some(built_in) = &self.built_in else {
+            return keys;
+        };
+        let built_in = KeySet::clone(built_in);
+        Some(Arc::new(match keys {
+            Some(keys) => KeySet::union([KeySet::clone(&keys), built_in]),
+            // A token that none of these signed may be the provider's.
+            None => built_in.with_some_missing(),
+        }))
+    }
+}

@@ -1,0 +1,164 @@
+//! Faults that can't be provoked from outside.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say so and stop"
+)]
+
+use std::sync::Arc;
+
+use super::config::Config;
+use super::metrics::Adapter;
+use super::original::{Malformed, Original};
+use super::{Authorizer, Options, Prepared};
+use crate::reason::Reason;
+
+const POLICY: &str =
+    "api a { host \"a.example\" GET /page public if address in [\"192.0.2.0/24\"] }\n";
+
+async fn authorizer(config: &str) -> Arc<Authorizer> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.gate");
+    std::fs::write(&file, POLICY).expect("the policy");
+    let prepared = Prepared::read(Options {
+        base: Config::parse(config).expect("a configuration"),
+        policy: Some(vec![file]),
+        ..Options::default()
+    });
+    let opened = prepared.and_then(Prepared::open);
+    Arc::new(opened.unwrap_or_else(|fault| panic!("{fault}")))
+}
+
+fn page() -> Result<Original<'static>, Malformed> {
+    Ok(Original {
+        method: "GET",
+        target: b"/page",
+        scheme: None,
+        host: Some("a.example"),
+        headers: Vec::new(),
+        address: "192.0.2.1".parse().ok(),
+        certificate: None,
+        masked: false,
+    })
+}
+
+async fn reason(authorizer: &Arc<Authorizer>) -> Option<Reason> {
+    authorizer
+        .decide(Adapter::pdp, page, |decided| decided.decision.reason())
+        .await
+}
+
+#[tokio::test]
+async fn a_panic_in_one_request_is_its_denial() {
+    let authorizer = authorizer("").await;
+    assert_eq!(reason(&authorizer).await, None);
+    let reading = authorizer
+        .decide(
+            Adapter::pdp,
+            || panic!("while it is read"),
+            |decided| decided.decision.reason(),
+        )
+        .await;
+    assert_eq!(reading, Some(Reason::Internal));
+    let answering = authorizer
+        .decide(Adapter::pdp, page, |decided| {
+            assert!(!decided.decision.allowed(), "while it is answered");
+            decided.decision.reason()
+        })
+        .await;
+    assert_eq!(
+        answering,
+        Some(Reason::Internal),
+        "an allow that can't be told is none"
+    );
+    assert_eq!(
+        reason(&authorizer).await,
+        None,
+        "and the next is decided as ever"
+    );
+    assert!(authorizer.metrics().text().contains("reason=\"internal\""));
+}
+
+#[tokio::test]
+async fn a_full_house_denies() {
+    let authorizer = authorizer("limits: {decisions: 1}\n").await;
+    let held = authorizer.room.try_acquire().expect("room for one");
+    assert_eq!(reason(&authorizer).await, Some(Reason::Internal));
+    drop(held);
+    assert_eq!(reason(&authorizer).await, None);
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_denies() {
+    let authorizer = authorizer("deadline: 1ms\n").await;
+    let slow = || {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        page()
+    };
+    let reason = authorizer
+        .decide(Adapter::pdp, slow, |decided| decided.decision.reason())
+        .await;
+    assert_eq!(reason, Some(Reason::Internal));
+}
+
+/// The warnings about a policy and a configuration.
+fn unmet(policy: &str, config: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.gate");
+    std::fs::write(&file, policy).expect("the policy");
+    let loaded = crate::load::load(&[file], &crate::load::Options::default(), false);
+    let model = loaded.checked.model.expect("a model");
+    let config = Config::parse(config).expect("a configuration");
+    super::needs::unmet(&model, &config)
+}
+
+/// DPoP proofs need the scheme, which `forward` always has; bound certificates the certificate.
+#[test]
+fn what_bound_tokens_need_is_said() {
+    let policy = |sender: &str| {
+        format!(
+            "issuer i {{ url \"https://i.example/\" sender {sender} }}\n\
+             api a {{ host \"a.example\" issuer i audience \"x\" GET /page authenticated }}\n"
+        )
+    };
+    for (sender, field, adapters) in [
+        ("dpop optional", "scheme", &["grpc", "nginx", "envoy"][..]),
+        (
+            "mtls",
+            "certificate",
+            &["grpc", "nginx", "forward", "envoy"],
+        ),
+    ] {
+        let said = unmet(&policy(sender), "");
+        assert_eq!(said.len(), adapters.len(), "{said:?}");
+        for (sentence, adapter) in said.iter().zip(adapters) {
+            let named = format!("`adapters.{adapter}.{field}` names no source");
+            assert!(sentence.contains(&named), "{sentence}");
+        }
+    }
+    let config = "
+adapters:
+  grpc: { scheme: attribute, certificate: attribute }
+  nginx: { scheme: https, certificate: \"header:x-client-cert\" }
+  forward: { certificate: \"fingerprint:x-client-cert-sha256\" }
+  envoy: { scheme: https, certificate: xfcc }
+";
+    for sender in ["dpop", "mtls"] {
+        assert_eq!(unmet(&policy(sender), config), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_no_adapter_is_told_is_said() {
+    let unmet = |config: &str| unmet(POLICY, config);
+    assert_eq!(unmet("").len(), 4);
+    assert_eq!(unmet("listeners: {grpc: off}\n").len(), 3);
+    let named =
+        unmet("adapters: {nginx: {address: \"header:x-real-ip\"}}\nlisteners: {grpc: off}\n");
+    assert_eq!(named.len(), 2);
+    assert!(
+        named.iter().all(|sentence| !sentence.contains("nginx")),
+        "{named:?}"
+    );
+}
