@@ -1,4 +1,5 @@
-//! The claims set of a development token: names of the policy put where the issuer has them.
+//! The claims set of a development token: converts the policy's names to the places that the issuer
+//! declares.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -10,28 +11,28 @@ use crate::model::{Issuer, Model};
 use crate::settings::{Audience, ClaimId, IssuerId, IssuerUrl, TokenKind};
 use crate::value::ClaimType;
 
-/// Who a development token is about, where nobody says.
+/// The default subject of a development token.
 pub const SUBJECT: &str = "alice";
 
-/// The client that asked for a development token, where nobody says.
+/// The default client of a development token.
 const CLIENT: &str = "portcullis-dev";
 
-/// The names of a claims set that the language checks by itself; they stand at the top level.
+/// The claims that the language checks itself, which are at the top level of the claims set.
 const CHECKED_BY_ITSELF: [&str; 6] = ["iss", "aud", "exp", "nbf", "scope", "scp"];
 
-/// A claims set in the making.
+/// A claims set under construction.
 #[derive(Debug, Clone)]
 pub struct Claims<'m> {
     model: &'m Model,
     issuer: &'m Issuer,
     set: Map<String, Value>,
-    /// Whether `client_id` is only what stands there where nobody says.
+    /// Whether `client_id` is only the default.
     assumed_client: bool,
 }
 
 impl<'m> Claims<'m> {
-    /// What every token of the issuer has: its URL, its times, an audience of every API that
-    /// takes its tokens, a subject and a client.
+    /// The claims of every token of the issuer: its URL, times, an audience of every API that
+    /// accepts its tokens, a subject and a client.
     pub fn new(
         model: &'m Model,
         id: IssuerId,
@@ -72,7 +73,7 @@ impl<'m> Claims<'m> {
         claims
     }
 
-    /// The `typ` that the issuer's tokens have.
+    /// The `typ` of the issuer's tokens.
     pub fn typ(&self) -> &'static str {
         match self.issuer.tokens {
             TokenKind::Jwt | TokenKind::Access => "at+jwt",
@@ -80,7 +81,7 @@ impl<'m> Claims<'m> {
         }
     }
 
-    /// The audience, where the issuer has it.
+    /// Sets the audience, in the issuer's claim for it.
     pub fn audience(&mut self, names: &[&str]) {
         let value = match names {
             [] => return,
@@ -91,7 +92,7 @@ impl<'m> Claims<'m> {
         self.put(&path.unwrap_or_else(|| vec!["aud".to_owned()]), value);
     }
 
-    /// The scopes, separated by spaces, where the issuer has them.
+    /// Sets the scopes, separated by spaces, in the issuer's claim for them.
     pub fn scope(&mut self, scopes: &str) {
         let path = self.issuer.scopes_from.clone();
         self.put(
@@ -100,7 +101,7 @@ impl<'m> Claims<'m> {
         );
     }
 
-    /// The client, where the issuer has it.
+    /// Sets the client, in the issuer's claim for it.
     pub fn client(&mut self, client: &str) {
         self.assumed_client = false;
         match self.issuer.client_from.clone() {
@@ -109,7 +110,8 @@ impl<'m> Claims<'m> {
         }
     }
 
-    /// A claim that rules use, where the issuer has it; says whether the issuer has it at all.
+    /// Sets a claim of the policy, at the issuer's place for it. Returns whether the issuer has the
+    /// claim.
     pub fn claim(&mut self, claim: ClaimId, value: Value) -> bool {
         let Some(place) = self
             .issuer
@@ -138,13 +140,13 @@ impl<'m> Claims<'m> {
         true
     }
 
-    /// A claim as it is given on the command line: the name of a claim that rules use, one that
-    /// the language checks by itself, or any member of the claims set.
+    /// Sets a claim from the command line: the name of a claim of the policy, one that the language
+    /// checks itself, or any member of the claims set.
     ///
-    /// Comes back with a remark where the policy knows nothing of the name.
+    /// Returns a remark if the policy doesn't know the name.
     pub fn given(&mut self, name: &str, text: &str, now: i64) -> Result<Option<String>, Failure> {
         match name {
-            // A client that nobody gave must not contradict the one that somebody did.
+            // A default client must not contradict the given one.
             "azp" if self.assumed_client => {
                 self.set.remove("client_id");
             }
@@ -189,7 +191,7 @@ impl<'m> Claims<'m> {
         )))
     }
 
-    /// The claims set. The issuer's URL comes last, since a claim may be part of it.
+    /// The claims set. The issuer's URL is set last, since it may contain a claim.
     pub fn finish(mut self) -> Map<String, Value> {
         if self.set.contains_key("iss") {
             return self.set;
@@ -216,7 +218,7 @@ impl<'m> Claims<'m> {
         self.set
     }
 
-    /// Puts a value at a path; what stands in the way gives way.
+    /// Sets the value at a path, replacing anything that blocks it.
     fn put(&mut self, path: &[String], value: Value) {
         let Some((last, outer)) = path.split_last() else {
             return;
@@ -242,7 +244,7 @@ fn get<'v>(set: &'v Map<String, Value>, path: &[String]) -> Option<&'v Value> {
         .try_fold(set.get(first)?, |value, name| value.get(name))
 }
 
-/// A text as a value of the claim's type.
+/// Parses a text as a value of the claim's type.
 fn typed(name: &str, ty: ClaimType, text: &str, now: i64) -> Result<Value, Failure> {
     let wrong = || {
         Failure::new(format!(

@@ -1,4 +1,4 @@
-//! `portcullis completions`: what a shell needs to complete the command line.
+//! `portcullis completions`: prints a shell's completion script.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;

@@ -1,4 +1,4 @@
-//! `portcullis coverage`: an API's document beside its policy.
+//! `portcullis coverage`: compares an API's document with a policy.
 
 use std::path::PathBuf;
 
@@ -104,10 +104,10 @@ fn human(report: &Report, arguments: &Arguments, paint: Paint) -> String {
     text
 }
 
-/// How many operations of one finding are named.
+/// How many operations of a finding are named.
 const MAX_NAMED: usize = 3;
 
-/// A finding on a line: the operation and its place, the rule and its place, the difference.
+/// A finding on one line: the operation and its place, the rule and its place, the difference.
 fn line(finding: &Finding, arguments: &Arguments) -> String {
     let rule = finding
         .rule
@@ -115,7 +115,7 @@ fn line(finding: &Finding, arguments: &Arguments) -> String {
         .map(|rule| format!("`{}` ({})", rule.name, rule.place));
     let operations = operations(&finding.operations, arguments);
     match (finding.kind, rule) {
-        // These are about a rule first.
+        // These findings are mainly about a rule.
         (FindingKind::Broad, Some(rule)) => format!("{rule}: {}: {operations}", finding.message),
         (FindingKind::NoOperation, Some(rule)) => rule,
         (_, Some(rule)) => format!("{operations}: {rule}: {}", finding.message),

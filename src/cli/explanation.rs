@@ -1,5 +1,5 @@
-//! The explanation of a decision in words, as `why` and `test` show it: the rule that answered, the
-//! reason in a sentence, the token, what each condition came to, the headers.
+//! The explanation of a decision in words, for `why` and `test`: the rule, the reason in a
+//! sentence, the token, the result of each condition, the headers.
 
 use super::output::{Paint, printable};
 use super::wording;
@@ -8,17 +8,17 @@ use crate::engine::ANSWERED_PREFLIGHT;
 use crate::reason::Reason;
 use crate::source::Sources;
 
-/// A report in the making, part by part.
+/// A report that is built part by part.
 pub struct Report {
     text: String,
     paint: Paint,
 }
 
-/// How wide the names of the report's items are.
+/// The width of the names of items.
 const ITEM_WIDTH: usize = 7;
 
 impl Report {
-    /// Nothing is printed yet.
+    /// An empty report.
     pub fn new(paint: Paint) -> Report {
         Report {
             text: String::new(),
@@ -26,18 +26,18 @@ impl Report {
         }
     }
 
-    /// All that was said.
+    /// The complete text.
     pub fn finish(self) -> String {
         self.text
     }
 
-    /// A line.
+    /// Adds a line.
     pub fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }
 
-    /// A part, by its name.
+    /// Adds an item with its name.
     pub fn item(&mut self, name: &str, what: &str) {
         let name = self.paint.strong(format!("{name:ITEM_WIDTH$}"));
         self.line(&format!("\n  {name}{}", printable(what)));
@@ -47,7 +47,7 @@ impl Report {
         self.line(&format!("  {:ITEM_WIDTH$}{what}", ""));
     }
 
-    /// Allowed, or the reason of the denial.
+    /// Adds the outcome: allowed, or the reason of the denial.
     pub fn decision(&mut self, explanation: &Explanation) {
         let line = match explanation.reason {
             None if explanation.status == ANSWERED_PREFLIGHT => format!(
@@ -65,7 +65,7 @@ impl Report {
         self.line(&line);
     }
 
-    /// The route that answered, and the line of the policy that decided.
+    /// Adds the route that applied, and the line of the policy that decided.
     pub fn rule(&mut self, explanation: &Explanation, sources: &Sources) {
         let route = match (&explanation.route, &explanation.api) {
             (Some(route), Some(api)) => format!("{route}  of {api}"),
@@ -82,14 +82,14 @@ impl Report {
         }
     }
 
-    /// The reason in a sentence.
+    /// Adds the reason in a sentence.
     pub fn why(&mut self, explanation: &Explanation) {
         if let Some(hint) = &explanation.hint {
             self.item("why", hint);
         }
     }
 
-    /// What was seen of the token; `signature` is what was made of its signature.
+    /// Adds the facts about the token. `signature` says whether its signature was verified.
     pub fn token(&mut self, explanation: &Explanation, signature: Option<&str>) {
         let token = &explanation.token;
         let Some(kind) = token.kind else {
@@ -126,7 +126,7 @@ impl Report {
         );
     }
 
-    /// What each condition came to.
+    /// Adds the result of each condition.
     pub fn trace(&mut self, explanation: &Explanation) {
         if explanation.trace.is_empty() {
             return;
@@ -147,7 +147,8 @@ impl Report {
         }
     }
 
-    /// What the upstream (on allow) or the client (on deny, or of an answered preflight) gets to see.
+    /// Adds the headers for the upstream (on allow) or the client (on deny, or for an answered
+    /// preflight).
     pub fn headers(&mut self, explanation: &Explanation) {
         let headers = &explanation.headers.0;
         if headers.is_empty() {

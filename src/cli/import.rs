@@ -1,4 +1,4 @@
-//! `portcullis import`: a first policy from what describes an API already.
+//! `portcullis import`: generates a first policy from an API's description.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -54,7 +54,7 @@ pub struct Arguments {
     output: Option<PathBuf>,
 }
 
-/// What a policy can be made of.
+/// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum From {
     /// An OpenAPI document.
@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     Ok(Exit::Good)
 }
 
-/// The name of a file as the policy has it: that of a folder is this machine's own.
+/// The file's name in the policy, without its folder, which only this machine knows.
 fn name(path: &Path) -> String {
     if path.as_os_str() == "-" {
         return "a document".to_owned();

@@ -31,7 +31,7 @@ pub struct Arguments {
 /// Serves until the editor ends it.
 pub fn run(arguments: &Arguments) -> Ended {
     let mut params = arguments.params.params();
-    // One server serves many policies, and each takes the values of the parameters that it has.
+    // One server serves many policies. Each takes the values of the parameters that it declares.
     let given = std::mem::take(&mut params.arguments);
     params.environment.extend(given);
     let options = load::Options {

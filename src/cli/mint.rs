@@ -1,5 +1,5 @@
-//! The options that describe a token: the same for `portcullis token`, which has it signed, and
-//! for `portcullis why`, which only asks what would be.
+//! The options that describe a token, for `portcullis token`, which has it signed, and for
+//! `portcullis why`, which only assumes it.
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -12,10 +12,10 @@ use crate::diagnostic::suggest;
 use crate::model::{Issuer, Model};
 use crate::settings::IssuerId;
 
-/// How long a token is valid where nobody says, in seconds.
+/// The default lifetime of a token, in seconds.
 const LIFETIME: i64 = 60 * 60;
 
-/// A token, described by the names that the policy's rules use.
+/// A token, described with the names that the policy's rules use.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The token")]
 #[group(skip)]
@@ -47,16 +47,16 @@ fn lifetime(text: &str) -> Result<i64, String> {
 /// A token without its signature.
 #[derive(Debug, Clone)]
 pub struct Minted {
-    /// The header's `typ` that the issuer's tokens have.
+    /// The `typ` of the issuer's tokens.
     pub typ: &'static str,
     /// The claims set.
     pub claims: Map<String, Value>,
-    /// Remarks for the person who asked.
+    /// Remarks for the user.
     pub remarks: Vec<String>,
 }
 
 impl Arguments {
-    /// Whether any of them was given.
+    /// Whether any of these options was given.
     pub fn are_given(&self) -> bool {
         self.issuer.is_some()
             || self.scope.is_some()
@@ -66,7 +66,7 @@ impl Arguments {
             || !self.audience.is_empty()
     }
 
-    /// The token that they describe, as an issuer of the policy would make it.
+    /// The described token, as an issuer of the policy would make it.
     pub fn mint(&self, model: &Model, now: i64) -> Result<Minted, Failure> {
         let (id, issuer) = choose(model, self.issuer.as_deref())?;
         let lifetime = self.expires.unwrap_or(LIFETIME);
@@ -98,7 +98,7 @@ impl Arguments {
     }
 }
 
-/// A claim that is given several times is a list.
+/// A claim that is given several times becomes a list.
 fn merged(given: &[(String, String)]) -> Vec<(String, String)> {
     let mut merged: Vec<(String, String)> = Vec::new();
     for (name, value) in given {
@@ -110,7 +110,7 @@ fn merged(given: &[(String, String)]) -> Vec<(String, String)> {
     merged
 }
 
-/// The issuer of that name; the policy's only one where no name is given.
+/// The issuer of that name or, without a name, the policy's only one.
 fn choose<'m>(model: &'m Model, name: Option<&str>) -> Result<(IssuerId, &'m Issuer), Failure> {
     let mut issuers = (0_u32..).map(IssuerId).zip(&model.issuers);
     let names: Vec<&str> = model

@@ -1,7 +1,7 @@
-//! The command line: one file a verb.
+//! The command line: one file per command.
 //!
-//! A verb reads its arguments, does the job with the library, and says how it ended; what is
-//! printed where, and which exit code that is, is decided here and in `output` alone.
+//! A command parses its arguments, calls the library, and returns how it ended. Only this file and
+//! `output` decide where output goes and what the exit code is.
 
 mod check;
 mod claims;
@@ -39,7 +39,7 @@ use clap::{Parser, Subcommand};
 use crate::text::{is_unshowable, visible};
 use output::{Exit, Failure, Paint};
 
-/// How wide help gets on a wide terminal: longer lines are hard to follow.
+/// The maximum width of help. Longer lines are hard to read.
 const HELP_WIDTH: usize = 100;
 
 /// Says who may call which route of the APIs behind a proxy, and why not.
@@ -98,7 +98,7 @@ enum Verb {
     Completions(completions::Arguments),
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command of this process.
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -133,8 +133,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Says what is wrong with the command line. What it quotes may come from elsewhere: a script's file
-/// names, a request of a bug report.
+/// Reports an error in the command line. Quoted text may come from elsewhere: a script's file
+/// names, a request from a bug report.
 fn misused(error: &clap::Error) -> ExitCode {
     let styled = error.render();
     let mut text = if Paint::of(&io::stderr()).is_on() {
@@ -155,5 +155,5 @@ fn misused(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
 }
 
-/// The result of a verb.
+/// The result of a command.
 type Ended = Result<Exit, Failure>;

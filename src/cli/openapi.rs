@@ -1,4 +1,4 @@
-//! What the verbs over OpenAPI documents share: reading one.
+//! Reads OpenAPI documents, for the commands that need them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::output::Failure;
 use crate::openapi::{Document, DocumentError, Files, limits};
 
-/// Reads a document; `-` is standard input. `$ref`s are followed into files below `root`.
+/// Reads a document; `-` is standard input. `$ref`s may lead to files below `root`.
 pub fn read(path: &Path, root: Option<&Path>) -> Result<Document, Failure> {
     let shown = path.display();
     let failed = |error: &dyn std::fmt::Display| {
@@ -38,7 +38,7 @@ fn as_failure(error: DocumentError, path: &Path, root: Option<&Path>) -> Failure
     }
 }
 
-/// A file of a document as a person finds it: `file` is a path below the root folder.
+/// The name of a document's file for people. `file` is a path below the root folder.
 pub fn shown(file: &Option<String>, document: &Path, root: Option<&Path>) -> String {
     match (file, root) {
         (Some(file), Some(root)) => root.join(file).display().to_string(),
@@ -47,7 +47,7 @@ pub fn shown(file: &Option<String>, document: &Path, root: Option<&Path>) -> Str
     }
 }
 
-/// The bytes of a document: one more than is read at most, to tell a larger one.
+/// The bytes of a document: at most one more than the limit, to detect a larger one.
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let most = limits::MAX_BYTES as u64 + 1;
     let mut bytes = Vec::new();
@@ -59,9 +59,9 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The folder whose files a document may refer to.
+/// The folder with the files that a document may refer to.
 struct Folder {
-    /// Its real path: no link of it is left.
+    /// Its real path, without links.
     real: PathBuf,
 }
 
@@ -80,8 +80,8 @@ impl Folder {
         Ok(Folder { real })
     }
 
-    /// The path of the document below the folder. What comes from standard input counts as a file
-    /// of the folder itself.
+    /// The path of the document below the folder. A document from standard input counts as a file
+    /// in that folder.
     fn name(&self, document: &Path) -> Result<String, String> {
         if document.as_os_str() == "-" {
             return Ok("-".to_owned());
@@ -99,7 +99,7 @@ impl Folder {
 }
 
 impl Files for Folder {
-    /// A link may lead anywhere, so the real path counts; a pipe or a device could block.
+    /// A link may lead anywhere, so the real path counts. Reading a pipe or a device could block.
     fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, String> {
         let told = |error: io::Error| error.to_string();
         let real = self.real.join(name).canonicalize().map_err(told)?;

@@ -1,4 +1,4 @@
-//! How a command speaks: what it prints where, in which format, in which colours.
+//! The output of commands: streams, formats and colours.
 
 use std::borrow::Cow;
 use std::env;
@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::text::{escape_json, visible, visible_report};
 
-/// How a command ends when it did its job. What keeps it from that is a [`Failure`].
+/// How a command that did its job ended. A command that couldn't returns a [`Failure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// As hoped.
+    /// Success.
     Good,
     /// A negative answer: denied, or a policy with errors.
     Negative,
@@ -35,7 +35,7 @@ const COULD_NOT: u8 = 2;
 /// The exit code of a negative answer.
 const NEGATIVE: u8 = 1;
 
-/// Why a command could not do its job: usage, I/O, network.
+/// Why a command couldn't do its job: usage, I/O, network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     message: String,
@@ -44,7 +44,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure for this cause: lower case, no full stop.
+    /// A failure with this cause, in lower case and without a full stop.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -53,7 +53,7 @@ impl Failure {
         }
     }
 
-    /// A failure, with advice if there is any.
+    /// A failure with advice, if there is any.
     pub fn of(message: impl Into<String>, help: Option<String>) -> Self {
         Self {
             help,
@@ -61,7 +61,7 @@ impl Failure {
         }
     }
 
-    /// A failure of which everything was said on standard error already.
+    /// A failure that was already reported on standard error.
     pub fn said() -> Self {
         Self::new("")
     }
@@ -90,7 +90,7 @@ impl Failure {
         self
     }
 
-    /// Says it on standard error.
+    /// Reports it on standard error.
     pub fn report(&self) {
         if self.message.is_empty() {
             return;
@@ -115,7 +115,7 @@ pub enum Format {
     Json,
 }
 
-/// The format of a report that says where in the policy something is.
+/// The format of a report about places in the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum FindingsFormat {
     /// For people.
@@ -129,14 +129,14 @@ pub enum FindingsFormat {
     Sarif,
 }
 
-/// Colours, where they are wanted: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+/// Whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paint {
     on: bool,
 }
 
 impl Paint {
-    /// What suits this stream.
+    /// The setting for this stream.
     pub fn of(stream: &impl IsTerminal) -> Paint {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
@@ -145,32 +145,32 @@ impl Paint {
         }
     }
 
-    /// Whether colours are wanted.
+    /// Whether colours are used.
     pub fn is_on(self) -> bool {
         self.on
     }
 
-    /// Something good.
+    /// Text for something good.
     pub fn good(self, text: impl fmt::Display) -> String {
         self.wrap("1;32", text)
     }
 
-    /// Something bad.
+    /// Text for something bad.
     pub fn bad(self, text: impl fmt::Display) -> String {
         self.wrap("1;31", text)
     }
 
-    /// Something to look at.
+    /// Text for something to look at.
     pub fn note(self, text: impl fmt::Display) -> String {
         self.wrap("33", text)
     }
 
-    /// A heading.
+    /// Text for a heading.
     pub fn strong(self, text: impl fmt::Display) -> String {
         self.wrap("1", text)
     }
 
-    /// Something beside the point.
+    /// Text for a side remark.
     pub fn faint(self, text: impl fmt::Display) -> String {
         self.wrap("2", text)
     }
@@ -184,13 +184,13 @@ impl Paint {
     }
 }
 
-/// Prints a report, as the terminal or the log that shows it can bear: whatever it quotes. A reader
-/// that went away (`portcullis routes … | head`) is no failure.
+/// Prints a report, with quoted text made safe for terminals and logs. A reader that has gone
+/// (`portcullis routes … | head`) isn't a failure.
 pub fn print_all(text: &str) -> Result<(), Failure> {
     print_exactly(&fit(text, Paint::of(&io::stdout())))
 }
 
-/// Prints a text that is the result itself, to the byte: a policy, a configuration, a script.
+/// Prints a result unchanged, to the byte: a policy, a configuration, a script.
 pub fn print_exactly(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout
@@ -204,7 +204,7 @@ pub fn print_exactly(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints to standard error. Where that is not possible there is nowhere left to say so.
+/// Prints to standard error. If that fails, there is nowhere to report it.
 pub fn eprint_all(text: &str) {
     let text = fit(text, Paint::of(&io::stderr()));
     let mut stderr = io::stderr().lock();
@@ -213,19 +213,19 @@ pub fn eprint_all(text: &str) {
         .and_then(|()| stderr.flush());
 }
 
-/// A text of ours with what it quotes made visible.
+/// Our own text, with its quotations made visible.
 fn fit(text: &str, paint: Paint) -> Cow<'_, str> {
     visible_report(text, paint.is_on())
 }
 
-/// A JSON report, indented, with a line end; fields in the order that its type has them.
+/// An indented JSON report with a line end. Fields have the order of their type.
 pub fn json(report: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(report)
         .map(|text| escape_json(&text).into_owned() + "\n")
         .map_err(|error| Failure::new(format!("the report cannot be put into JSON: {error}")))
 }
 
-/// How many there are of something, in words.
+/// A count with its noun.
 pub fn count(count: usize, one: &str) -> String {
     match count {
         1 => format!("1 {one}"),
@@ -233,7 +233,7 @@ pub fn count(count: usize, one: &str) -> String {
     }
 }
 
-/// A text of others on one line of a report.
+/// A foreign text on one line of a report.
 pub fn printable(text: &str) -> String {
     visible(text).into_owned()
 }

@@ -1,5 +1,5 @@
-//! What the verbs that load a policy share: the `--param` option, policies in a revision of git,
-//! and how a policy with errors is reported.
+//! Helpers for commands that load a policy: the `--param` option, policies in a git revision, and
+//! reports about policies with errors.
 
 use std::env;
 use std::io;
@@ -24,7 +24,7 @@ pub struct ParamArguments {
 }
 
 impl ParamArguments {
-    /// The parameters, with those of the environment.
+    /// The parameters, including those of the environment.
     pub fn params(&self) -> Params {
         Params {
             arguments: self.params.iter().cloned().collect(),
@@ -33,12 +33,12 @@ impl ParamArguments {
         .with_environment(env::vars_os())
     }
 
-    /// Those of the command line, in order.
+    /// The parameters of the command line, in order.
     pub fn given(&self) -> &[(String, String)] {
         &self.params
     }
 
-    /// How to load with them.
+    /// The load options with these parameters.
     pub fn options(&self) -> load::Options {
         load::Options {
             params: self.params(),
@@ -47,7 +47,7 @@ impl ParamArguments {
     }
 }
 
-/// Splits `NAME=VALUE`.
+/// Parses `NAME=VALUE`.
 pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -55,7 +55,7 @@ pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Loads what the arguments name: folders and files, or one policy in a revision of git.
+/// Loads the policy that the arguments name: folders and files, or one policy in a git revision.
 pub fn load(
     paths: &[PathBuf],
     options: &load::Options,
@@ -75,7 +75,7 @@ pub fn load(
     }
 }
 
-/// Loads a policy to read; with errors there is nothing to read, and they are printed.
+/// Loads a policy to read it. Errors are printed and make this fail.
 pub fn load_model(paths: &[PathBuf], options: &load::Options) -> Result<Loaded, Failure> {
     let loaded = load(paths, options, false)?;
     if loaded.has_errors() {
@@ -84,7 +84,7 @@ pub fn load_model(paths: &[PathBuf], options: &load::Options) -> Result<Loaded, 
     Ok(loaded)
 }
 
-/// Loads a policy to decide by; with errors as [`load_model`].
+/// Loads a policy to decide with it. Handles errors like [`load_model`].
 pub fn load_policy(
     paths: &[PathBuf],
     options: &load::Options,
@@ -96,7 +96,7 @@ pub fn load_policy(
     }
 }
 
-/// Loads a policy with its tests, to run them; with errors as [`load_model`].
+/// Loads a policy with its tests, to run them. Handles errors like [`load_model`].
 pub fn load_tests(
     paths: &[PathBuf],
     options: &load::Options,
@@ -109,7 +109,7 @@ pub fn load_tests(
 }
 
 /// Prints the errors of a policy. A policy with errors is a negative answer (exit code 1); one that
-/// cannot be read is no answer (2).
+/// can't be read is no answer (2).
 pub fn refuse(loaded: &Loaded) -> Failure {
     let errors: Vec<Diagnostic> = loaded
         .checked
@@ -126,7 +126,7 @@ pub fn refuse(loaded: &Loaded) -> Failure {
     }
 }
 
-/// Whether a path that was given, or a file below it, cannot be read.
+/// Whether a given path, or a file below it, can't be read.
 pub fn is_unreadable(diagnostics: &[Diagnostic]) -> bool {
     diagnostics
         .iter()

@@ -1,4 +1,4 @@
-//! `portcullis routes`: what every route needs, as a person or a script reads it.
+//! `portcullis routes`: every route and its requirements, for people and scripts.
 
 use std::path::PathBuf;
 
@@ -51,8 +51,8 @@ fn apis(model: &Model) -> impl Iterator<Item = (ApiId, &Api)> {
     (0_u32..).map(ApiId).zip(&model.apis)
 }
 
-/// The guards that bear on a route, in the order in which they are asked. Where all is denied
-/// already there are none.
+/// The guards that apply to a route, in the order of evaluation; none if the route is denied
+/// anyway.
 fn guards<'m>(
     model: &'m Model,
     api: ApiId,
@@ -74,10 +74,10 @@ fn issuers<'m>(model: &'m Model, api: &Api) -> Vec<&'m str> {
         .collect()
 }
 
-/// How wide the column of needs gets for all rows, in characters.
+/// The maximum width of the requirements column, in characters.
 const MAX_NEEDS_WIDTH: usize = 60;
 
-/// One line of the table: the routes that one line of the policy stands for.
+/// One line of the table: the routes of one line of the policy.
 struct Row {
     span: Span,
     methods: String,
@@ -106,7 +106,7 @@ fn human(loaded: &Loaded, paint: Paint) -> String {
         let width = |of: fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
         let methods = width(|row| row.methods.chars().count());
         let path = width(|row| row.path.chars().count());
-        // One long condition moves no other line's place out of sight.
+        // One long condition must not push the places of other lines out of sight.
         let needs = width(|row| row.needs.first().map_or(0, |need| need.chars().count()))
             .min(MAX_NEEDS_WIDTH);
         for row in &rows {
@@ -147,7 +147,8 @@ fn rows(loaded: &Loaded, model: &Model, id: ApiId, api: &Api) -> Vec<Row> {
         let (methods, path) = wording::methods_and_path(route);
         let needs = needs(&loaded.sources, model, id, route);
         match rows.last_mut() {
-            // One line of the policy with several methods: one row, where they need the same.
+            // One line of the policy with several methods is one row, if they have the same
+            // requirements.
             Some(row) if row.span == route.span && row.needs == needs => {
                 row.methods = format!("{}, {methods}", row.methods);
             }

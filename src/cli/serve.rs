@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     Ok(Exit::Good)
 }
 
-/// The configuration's file: the one that is named, else the one that lies there.
+/// The configuration file: the given one, otherwise the default if it exists.
 pub fn config_file(named: Option<&Path>) -> Option<PathBuf> {
     match named {
         Some(path) => Some(path.to_owned()),
@@ -55,12 +55,12 @@ pub fn config_file(named: Option<&Path>) -> Option<PathBuf> {
     }
 }
 
-/// The policy's paths, if there are any.
+/// The policy's paths, if any were given.
 pub fn given(policy: &[PathBuf]) -> Option<Vec<PathBuf>> {
     (!policy.is_empty()).then(|| policy.to_vec())
 }
 
-/// Why it did not start.
+/// Why it didn't start.
 pub fn failure(error: StartError) -> Failure {
     match error {
         StartError::Open(OpenError::Policy(loaded)) => policy::refuse(&loaded),

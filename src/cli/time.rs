@@ -1,4 +1,4 @@
-//! Times and durations as people write them on a command line.
+//! Times and durations on the command line.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,7 +33,7 @@ pub fn rfc3339(text: &str) -> Option<f64> {
     Some(nanoseconds as f64 / 1e9)
 }
 
-/// A time of a command line: as RFC 3339 has it, or a NumericDate, which is exact.
+/// A time on the command line: in RFC 3339 format, or an exact NumericDate.
 pub fn at(text: &str) -> Result<f64, String> {
     let number = || {
         let digits = text
@@ -47,8 +47,8 @@ pub fn at(text: &str) -> Result<f64, String> {
     })
 }
 
-/// A NumericDate as [`at`] reads it back, to the last bit: RFC 3339 where it is a whole second of
-/// a year of four digits.
+/// A NumericDate in a form that [`at`] reads back exactly: RFC 3339 if it is a whole second of a
+/// four-digit year.
 pub fn shown(at: f64) -> String {
     let seconds = whole_seconds(at);
     #[expect(
@@ -64,7 +64,7 @@ pub fn shown(at: f64) -> String {
         .unwrap_or_else(|| at.to_string())
 }
 
-/// A duration as the policy language writes it: digits and one of `s m h d`.
+/// A duration as in the policy language: digits and one of `s m h d`.
 pub fn duration(text: &str) -> Option<i64> {
     let unit = match text.chars().last()? {
         's' => 1,

@@ -1,4 +1,4 @@
-//! `portcullis token`: a token of the running development issuer.
+//! `portcullis token`: gets a token from the running development issuer.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ use super::policy::{self, ParamArguments};
 use super::time;
 use crate::load::Loaded;
 
-/// How long the development issuer may take to answer: it is on this machine, and signing takes a
-/// fraction of a millisecond.
+/// The timeout for the development issuer. It is on this machine, and signing takes a fraction of a
+/// millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Print a token of the running `portcullis dev`.
@@ -89,7 +89,7 @@ fn load(arguments: &Arguments, about: About) -> Result<Loaded, Failure> {
     if !arguments.policy.is_empty() {
         return policy::load_model(&arguments.policy, &options);
     }
-    // What `dev` was given counts as the configuration: an argument here wins.
+    // The values given to `dev` count as the configuration, so an argument here takes precedence.
     options.params.configuration = about.params;
     let paths: Vec<PathBuf> = about.policy.into_iter().map(PathBuf::from).collect();
     policy::load_model(&paths, &options)
@@ -104,7 +104,7 @@ struct Dev {
 impl Dev {
     fn new(address: SocketAddr) -> Result<Dev, Failure> {
         let client = reqwest::Client::builder()
-            // It is on this machine; a proxy of the environment has no business in between.
+            // It is on this machine, so no proxy from the environment is used.
             .no_proxy()
             .timeout(PATIENCE)
             .build()

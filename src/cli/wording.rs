@@ -1,16 +1,16 @@
-//! What a policy says, in its own words: the text of conditions, routes and guards, on one line.
+//! Texts of conditions, routes and guards in the words of the policy, on one line.
 
 use crate::model::{Access, Condition, ConditionKind, Guard, Host, Route};
 use crate::pattern::HostPattern;
 use crate::settings::Demand;
 use crate::source::{self, Sources, Span};
 
-/// The text at a span as one line: comments left out, blanks and line ends as one space.
+/// The text of a span on one line, without comments, and with single spaces.
 pub fn one_line(sources: &Sources, span: Span) -> String {
     source::one_line(sources.text(span))
 }
 
-/// The text of a line, by `file:line`.
+/// The text of a line, given as `file:line`.
 pub fn source_line<'s>(sources: &'s Sources, place: &str) -> Option<&'s str> {
     let (file, line) = place.rsplit_once(':')?;
     let line: usize = line.parse().ok()?;
@@ -20,7 +20,7 @@ pub fn source_line<'s>(sources: &'s Sources, place: &str) -> Option<&'s str> {
         .and_then(|(_, source)| source.text.lines().nth(line.checked_sub(1)?))
 }
 
-/// A condition with every `let` written out, so that it can be read without the policy at hand.
+/// A condition with all its `let`s expanded, so that it can be read without the policy.
 pub fn condition(sources: &Sources, condition: &Condition) -> String {
     let joined = |parts: &[Condition], word: &str| {
         parts
@@ -47,7 +47,7 @@ fn nested(sources: &Sources, inner: &Condition) -> String {
     }
 }
 
-/// The word for what a route asks for, and its condition if it has one.
+/// The word of a route's access, and its condition if it has one.
 pub fn access(sources: &Sources, access: &Access) -> (&'static str, Option<String>) {
     let Access::Permitted {
         demand,
@@ -69,12 +69,12 @@ pub fn access(sources: &Sources, access: &Access) -> (&'static str, Option<Strin
     )
 }
 
-/// The methods and the path of a route, as its name has them.
+/// The methods and the path in a route's name.
 pub fn methods_and_path(route: &Route) -> (&str, &str) {
     route.name.split_once(' ').unwrap_or(("", &route.name))
 }
 
-/// A host as a policy writes it.
+/// A host as it is written in policies.
 pub fn host(host: &Host) -> String {
     match (&host.pattern, &host.label) {
         (HostPattern::Exact(exact), _) => exact.clone(),
@@ -84,18 +84,18 @@ pub fn host(host: &Host) -> String {
     }
 }
 
-/// How a guard bears on a route.
+/// Whether a guard applies to a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bearing {
-    /// It holds for every request of the route.
+    /// It applies to every request of the route.
     Always,
-    /// It holds for some requests of the route.
+    /// It applies to some requests of the route.
     Sometimes,
-    /// It never holds for it.
+    /// It never applies.
     Never,
 }
 
-/// How a guard bears on a route of the same API.
+/// Whether a guard applies to a route of the same API.
 pub fn bearing(guard: &Guard, route: &Route) -> Bearing {
     let overlaps = !guard.methods.intersection(route.methods).is_empty()
         && guard.path.common(&route.path).is_some();

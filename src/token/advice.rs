@@ -1,6 +1,6 @@
 //! How to get the right token, by provider.
 //!
-//! The same mistake, a token for the wrong thing, is corrected with a different parameter at each
+//! The same mistake, a token for something else, is corrected with a different parameter at each
 //! provider.
 
 use super::issuer::written;
@@ -9,7 +9,7 @@ use crate::engine::Issuer;
 use crate::settings::TokenKind;
 use crate::text::quoted;
 
-/// What to ask the provider for, to get an access token for this audience.
+/// How to request an access token for this audience from the provider.
 pub(super) fn ask_for(issuer: Option<&Issuer>, audience: Option<&str>) -> String {
     let provider = issuer.map_or(Provider::Other, |issuer| {
         Provider::of(&written(&issuer.url))

@@ -1,14 +1,14 @@
-//! Reuses a cached verification.
+//! Decides whether a cached verification can be reused.
 //!
-//! What [`verify`](super::verify) finds depends on the token, the policy, the issuers that the API
-//! accepts and the key that the token names. A cached result must not be used unless all of them
-//! are unchanged; the cache compares the policy, and the rest is compared here.
+//! The result of [`verify`](super::verify) depends on the token, the policy, the issuers that the
+//! API accepts and the key that the token names. A cached result must not be used unless all of
+//! them are unchanged. The cache compares the policy, and the rest is compared here.
 
 use super::{Verified, issuer};
 use crate::engine::{Api, Policy};
 use crate::keys::{Algorithm, Keys, MAX_TRIED};
 
-/// How the header names the key.
+/// The key and algorithm in the header.
 #[derive(Debug)]
 pub(super) struct Named {
     /// `kid`
@@ -18,11 +18,11 @@ pub(super) struct Named {
 }
 
 impl Verified {
-    /// Whether verifying the same token anew, for this API and with these keys, would give the
-    /// same. `policy` is the one that it was verified under.
+    /// Whether verifying the same token again, for this API and with these keys, would give the
+    /// same result. `policy` is the one with which it was verified.
     ///
-    /// The key must be one that would be tried on the token *now*: a set in which the `kid` has
-    /// gone, or has come to stand for another key, would refuse the token.
+    /// The key must be one that would be tried *now*: if the set no longer has its `kid`, or has
+    /// another key with it, the token would be refused.
     pub fn holds(&self, policy: &Policy, api: &Api, keys: &dyn Keys) -> bool {
         let (Some(key), Some(named)) = (self.key, &self.named) else {
             return false;
@@ -37,7 +37,7 @@ impl Verified {
                 })
     }
 
-    /// How many bytes it takes, about.
+    /// The approximate size in bytes.
     pub fn bytes(&self) -> usize {
         let id = self.named.as_ref().and_then(|named| named.id.as_ref());
         let texts = [self.subject.as_ref(), self.id.as_ref(), id];

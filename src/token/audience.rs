@@ -1,4 +1,4 @@
-//! Which API a token is for.
+//! Checks the audience of a token.
 
 use super::advice;
 use super::issuer::written;
@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::settings::Audience;
 use crate::text::quoted;
 
-/// How many audiences a hint names on each side.
+/// How many audiences of each side a hint names.
 const MAX_SHOWN: usize = 4;
 
 /// Microsoft Graph, as an audience.
@@ -20,9 +20,9 @@ const GRAPH: [&str; 4] = [
     "https://microsoftgraph.chinacloudapi.cn",
 ];
 
-/// The audiences of a token: `aud`, and where there is none, what the issuer puts in its place.
+/// The audiences of a token: `aud` or, if there is none, the claim that the issuer uses instead.
 ///
-/// A token that has an `aud` is for that alone, whatever its other claims say.
+/// If a token has an `aud`, its other claims don't matter.
 pub(super) fn of_token(
     registered: &[&str],
     claims: &Json<'_>,
@@ -34,7 +34,7 @@ pub(super) fn of_token(
     }
     match from.and_then(|path| claims.at(path)) {
         Some(Json::String(audience)) => vec![audience.clone().into_owned()],
-        // One that is no string makes the list another thing than a list of audiences.
+        // With an element that isn't a string, the list isn't a list of audiences.
         Some(Json::Array(audiences)) => audiences
             .iter()
             .map(|audience| audience.as_str().map(str::to_owned))
@@ -44,7 +44,7 @@ pub(super) fn of_token(
     }
 }
 
-/// The audience that a client should ask for: the API's first, else the issuer's own.
+/// The audience that a client should request: the API's first, otherwise the issuer's.
 pub(super) fn wanted<'p>(api: &'p Api, issuer: Option<&'p Issuer>) -> Option<&'p str> {
     let own = match &api.audience {
         Audience::OneOf(audiences) => audiences.first(),
@@ -53,8 +53,8 @@ pub(super) fn wanted<'p>(api: &'p Api, issuer: Option<&'p Issuer>) -> Option<&'p
     own.or_else(|| issuer?.audience.first()).map(String::as_str)
 }
 
-/// A token must be for one of the API's audiences, and for one of those that its issuer's tokens
-/// must have beside (RFC 7519, section 4.1.3; RFC 8725, section 3.9).
+/// A token must have one of the API's audiences, and one of those that its issuer requires in
+/// addition (RFC 7519, section 4.1.3; RFC 8725, section 3.9).
 pub(super) fn check(audiences: &[String], api: &Api, issuer: &Issuer) -> Result<(), Fault> {
     let holds_one_of =
         |wanted: &[String]| audiences.iter().any(|audience| wanted.contains(audience));
@@ -112,8 +112,8 @@ fn list(audiences: &[String]) -> String {
     shown.join(", ")
 }
 
-/// The fault of a token for Microsoft Graph that Entra issued, at an API that takes Entra's: it is
-/// of version 1, whatever the API's own are, and of use to Graph alone.
+/// The fault of a token for Microsoft Graph, at an API that accepts Entra's tokens. It always has
+/// version 1, whatever the API's tokens have, and only Graph can verify it.
 pub(super) fn for_graph(
     policy: &Policy,
     api: &Api,
@@ -134,7 +134,7 @@ pub(super) fn for_graph(
     check(&audiences, api, issuer).err()
 }
 
-/// What a token is for that is for services of the provider alone.
+/// The provider's own service that a token is for, if it is for nothing else.
 fn providers_own(audiences: &[String], issuer_url: &str) -> Option<&'static str> {
     let provider = Provider::of(issuer_url);
     let service = |audience: &String| {
@@ -160,7 +160,7 @@ fn providers_own(audiences: &[String], issuer_url: &str) -> Option<&'static str>
     services?.first().copied()
 }
 
-/// The Application ID URI of an API at Entra, against its client ID.
+/// Compares the Application ID URI of an API at Entra with its client ID.
 fn differ_by_the_scheme(audiences: &[String], wanted: &[String]) -> bool {
     fn bare(audience: &str) -> &str {
         audience.strip_prefix("api://").unwrap_or(audience)

@@ -4,12 +4,12 @@ use super::faults::malformed;
 use crate::engine::Fault;
 use crate::json::Json;
 
-/// The registered claims of a claims set; `None` for one that is not there.
+/// The registered claims of a claims set; `None` for an absent one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Registered<'c> {
     pub(super) issuer: Option<&'c str>,
     pub(super) subject: Option<&'c str>,
-    /// Empty where there is no `aud`, or an empty array.
+    /// Empty if there is no `aud`, or an empty array.
     pub(super) audiences: Vec<&'c str>,
     pub(super) expires: Option<f64>,
     pub(super) not_before: Option<f64>,
@@ -18,8 +18,8 @@ pub(super) struct Registered<'c> {
 }
 
 impl<'c> Registered<'c> {
-    /// Reads them. One that is null or of another type makes the token malformed: what one
-    /// reader takes for missing, another may take for a value.
+    /// Reads the claims. One that is null or has the wrong type makes the token malformed: one
+    /// program might treat it as missing, another as a value.
     pub(super) fn read(claims: &'c Json<'_>) -> Result<Registered<'c>, Fault> {
         if claims.as_object().is_none() {
             return Err(malformed(format!(
@@ -54,7 +54,8 @@ fn text<'c>(claims: &'c Json<'_>, name: &str) -> Result<Option<&'c str>, Fault> 
     }
 }
 
-/// A NumericDate (RFC 7519, section 2). One beyond 2^53-1 is refused: it would never pass.
+/// A NumericDate (RFC 7519, section 2). One beyond 2^53-1 is refused, since it would never be
+/// valid.
 fn time(claims: &Json<'_>, name: &str) -> Result<Option<f64>, Fault> {
     match claims.get(name) {
         None => Ok(None),

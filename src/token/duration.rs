@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Seconds(pub(super) f64);
 
-/// Beyond this (some 3,000 years) a duration is not worth telling.
+/// Longer durations (about 3,000 years) aren't shown.
 const MOST: f64 = 1e11;
 
 impl fmt::Display for Seconds {

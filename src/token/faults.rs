@@ -1,4 +1,4 @@
-//! Faults of a token that more than one part of reading it finds.
+//! Faults that several parts of the token path report.
 
 use crate::engine::{Fault, SeenKind};
 use crate::reason::Reason;

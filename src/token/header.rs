@@ -1,7 +1,7 @@
 //! The header of a signed token (RFC 7515, section 4).
 //!
-//! What a token says of the key that signed it is worth nothing: `jwk`, `jku`, `x5c`, `x5u` are
-//! not looked at (RFC 8725, section 3.10). The `kid` only chooses among the issuer's own keys.
+//! The header's information about its own key is never trusted: `jwk`, `jku`, `x5c`, `x5u` are
+//! ignored (RFC 8725, section 3.10). The `kid` only chooses among the issuer's own keys.
 
 use super::faults::{encrypted, malformed};
 use crate::engine::Fault;
@@ -9,10 +9,10 @@ use crate::json::Json;
 use crate::reason::Reason;
 use crate::text::quoted;
 
-/// The most bytes of a `kid`: as many as a key of a set may have.
+/// The maximum length of a `kid` in bytes, the same as for keys in a set.
 const MAX_KEY_ID_BYTES: usize = crate::keys::MAX_ID_BYTES;
 
-/// What is used of a header.
+/// The parts of a header that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     algorithm: String,
@@ -22,7 +22,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads a header, and refuses what asks for more than is understood.
+    /// Parses a header, and refuses one that requires unsupported extensions.
     pub(super) fn read(bytes: &[u8]) -> Result<Header, Fault> {
         let header = Json::parse(bytes)
             .map_err(|error| malformed(format!("the header is not JSON: {error}")))?;
@@ -61,7 +61,7 @@ impl Header {
         })
     }
 
-    /// `alg`, as it is written.
+    /// `alg`, unchanged.
     pub fn algorithm(&self) -> &str {
         &self.algorithm
     }
@@ -71,13 +71,13 @@ impl Header {
         self.key_id.as_deref()
     }
 
-    /// `typ`, as it is written.
+    /// `typ`, unchanged.
     pub fn typ(&self) -> Option<&str> {
         self.typ.as_deref()
     }
 
-    /// Whether there is a `nonce`: Microsoft signs tokens for its own APIs with one that is
-    /// hashed, so that nobody else can verify them.
+    /// Whether there is a `nonce`. Microsoft signs tokens for its own APIs with a hashed nonce, so
+    /// that nobody else can verify them.
     pub(super) fn has_nonce(&self) -> bool {
         self.nonce
     }
@@ -95,7 +95,7 @@ fn text<'j>(header: &'j Json<'_>, name: &str) -> Result<Option<&'j str>, Fault> 
     }
 }
 
-/// No extension is understood, so none may be critical (RFC 7515, section 4.1.11). An unencoded
+/// No extensions are supported, so none may be critical (RFC 7515, section 4.1.11). An unencoded
 /// payload is one (RFC 7797, section 6), which JWTs must not use (section 7).
 fn critical(header: &Json<'_>) -> Result<(), Fault> {
     let what = match (header.get("crit"), header.get("b64")) {

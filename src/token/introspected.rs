@@ -1,9 +1,9 @@
-//! What an issuer says about an opaque token (RFC 7662).
+//! Introspection results for opaque tokens (RFC 7662).
 //!
 //! The endpoint is called over TLS, at its URL in the policy, and answers with the claims that a
-//! JWT would carry. From there on, the token is treated like any other: issuer, audience, times and
-//! sender are checked by the same code. In place of a signature, the issuer itself has said so, and
-//! said `active`; how long that counts is up to the cache.
+//! JWT would have. From there on, the token is treated like any other: the same code checks issuer,
+//! audience, times and sender. Instead of a signature, there is the issuer's own statement that the
+//! token is active. The cache decides how long that is used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,18 +19,18 @@ use crate::reason::Reason;
 use crate::settings::{IssuerId, IssuerUrl, TokenKind};
 use crate::text::quoted;
 
-/// The longest token that an issuer is asked about, in bytes. Random strings have some dozen;
-/// the longest in use, macaroons and tokens that are encrypted in ways of their own, a few
-/// thousand. It bounds what somebody can make this daemon send to others.
+/// The maximum length of a token that is introspected, in bytes. Random strings have a few dozen;
+/// the longest in use, macaroons and tokens with custom encryption, have a few thousand. The limit
+/// bounds what somebody can make this daemon send to others.
 pub const MAX_ASKED_BYTES: usize = 8 * 1024;
 
-/// The largest answer, in bytes: the claims of the largest token.
+/// The maximum size of an answer, in bytes: enough for the claims of the largest token.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// The issuer to ask what a token is worth to an API: where it is no JWT, and one of the API's
-/// issuers introspects. There is one such issuer at most.
+/// The issuer to ask about a token: the token isn't a JWT, and one of the API's issuers has
+/// introspection. There is at most one such issuer.
 ///
-/// A token that nobody is to be bothered with is [`Reason::TokenMalformed`].
+/// A token that can't be valid anywhere is [`Reason::TokenMalformed`].
 pub fn whom_to_ask(token: &str, policy: &Policy, api: &Api) -> Result<Option<IssuerId>, Fault> {
     let introspects = |id: &&IssuerId| {
         let issuer = policy.issuer(**id);
@@ -49,7 +49,7 @@ pub fn whom_to_ask(token: &str, policy: &Policy, api: &Api) -> Result<Option<Iss
             token.len()
         )));
     }
-    // RFC 6749, appendix A.12; a blank, which it lets through, no server issues.
+    // RFC 6749, appendix A.12. It also allows a blank, but no server issues tokens with one.
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(malformed(
             "the token is opaque and contains characters that no access token can have",
@@ -58,7 +58,7 @@ pub fn whom_to_ask(token: &str, policy: &Policy, api: &Api) -> Result<Option<Iss
     Ok(Some(id))
 }
 
-/// An answer of an introspection endpoint (RFC 7662, section 2.2), found to be one.
+/// A valid answer of an introspection endpoint (RFC 7662, section 2.2).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Introspection {
     body: Vec<u8>,
@@ -67,9 +67,9 @@ pub struct Introspection {
 }
 
 impl Introspection {
-    /// Reads an answer: an object, no member twice, with a Boolean `active`, and every registered
-    /// claim of its type. What is not so is nothing to be relied on in any part; the error says
-    /// what is wrong.
+    /// Parses an answer: an object without duplicate members, with a Boolean `active`, and with the
+    /// right type for every registered claim. Otherwise no part of it can be relied on, and the
+    /// error says what is wrong.
     pub fn read(body: &[u8]) -> Result<Introspection, String> {
         let bounds = Bounds {
             bytes: MAX_ANSWER_BYTES,
@@ -90,7 +90,7 @@ impl Introspection {
             }
             None => return Err("the answer has no `active`".to_owned()),
         };
-        // Of a token that is not active nothing else matters.
+        // If the token isn't active, nothing else matters.
         let expires = if active {
             check_members(&claims)?
         } else {
@@ -103,7 +103,7 @@ impl Introspection {
         })
     }
 
-    /// Whether the token is good, as far as its issuer knows.
+    /// Whether the token is active, according to its issuer.
     pub fn is_active(&self) -> bool {
         self.active
     }
@@ -113,13 +113,13 @@ impl Introspection {
         self.expires
     }
 
-    /// How many bytes it takes, about.
+    /// The approximate size in bytes.
     pub fn bytes(&self) -> usize {
         size_of::<Introspection>() + self.body.capacity()
     }
 }
 
-/// Says what is of the wrong type; otherwise gives `exp`.
+/// Checks the types, and returns `exp`.
 fn check_members(claims: &Json<'_>) -> Result<Option<f64>, String> {
     match claims.get("token_type") {
         None | Some(Json::String(_) | Json::Null) => {}
@@ -134,10 +134,10 @@ fn check_members(claims: &Json<'_>) -> Result<Option<f64>, String> {
     Ok(registered.expires)
 }
 
-/// Takes what an issuer of an API has said of a token as the token's claims.
+/// Treats the answer of an API's issuer as the token's claims.
 ///
-/// Whoever calls this has the answer from the issuer's own endpoint. As in [`super::verify`], the
-/// result holds for every API that takes the tokens of this issuer, and [`super::admit`] asks the
+/// The caller got the answer from the issuer's own endpoint. As with [`super::verify`], the result
+/// is valid for every API that accepts the tokens of this issuer, and [`super::admit`] checks the
 /// rest.
 pub fn introspected(
     answer: &Introspection,
@@ -159,7 +159,7 @@ pub fn introspected(
     if !answer.active {
         return Err(revoked(issuer));
     }
-    // RFC 7662 lets the issuer leave out its own name.
+    // RFC 7662 lets the issuer leave its own name out.
     if claims.get("iss").is_none()
         && let (IssuerUrl::Exact(url), Json::Object(members)) = (&issuer.url, &mut claims)
     {
@@ -185,11 +185,12 @@ pub fn introspected(
     let examined = Examined {
         iss,
         kind: SeenKind::Opaque,
-        // That it is active is the issuer's verdict; a JWT has nobody who could take it back.
+        // The issuer says that it is active, so it may lack an expiry. A JWT can't be revoked this
+        // way.
         expires: registered.expires.unwrap_or(f64::INFINITY),
         issuer_id: id,
         issuer,
-        // It was asked itself, and no key was.
+        // The issuer itself was asked, so no key was used.
         tenant: None,
         registered: registered.clone(),
     };
@@ -210,7 +211,7 @@ fn revoked(issuer: &Issuer) -> Fault {
     fault
 }
 
-/// `iss`, which must be the issuer's that was asked: one provider can't speak for another.
+/// `iss`, which must be that of the introspecting issuer: one provider can't speak for another.
 fn whose<'c>(iss: Option<&'c str>, issuer: &Issuer, claims: &Json<'_>) -> Result<&'c str, Fault> {
     match iss {
         Some(iss) if issuer::fits(&issuer.url, iss, claims) => Ok(iss),
@@ -233,8 +234,8 @@ fn whose<'c>(iss: Option<&'c str>, issuer: &Issuer, claims: &Json<'_>) -> Result
     }
 }
 
-/// `token_type`, as at the token endpoint (RFC 6749, section 5.1; RFC 9449, section 6.2). Names
-/// compare without case.
+/// `token_type`, as at the token endpoint (RFC 6749, section 5.1; RFC 9449, section 6.2). It is
+/// compared without case.
 fn check_type(claims: &Json<'_>, issuer: &Issuer) -> Result<(), Fault> {
     let named = claims.get("token_type").and_then(Json::as_str);
     let is = |name: &str| named.is_some_and(|named| named.eq_ignore_ascii_case(name));
@@ -247,7 +248,7 @@ fn check_type(claims: &Json<'_>, issuer: &Issuer) -> Result<(), Fault> {
             ),
         )),
         None => Ok(()),
-        // The last is what some servers say in place of the first.
+        // Some servers use the last one instead of the first.
         Some(_) if is("Bearer") || is("access_token") => Ok(()),
         Some(_) if is("DPoP") => match Confirmation::of(claims) {
             Some(confirmation) if confirmation.key != Member::Absent => Ok(()),

@@ -1,4 +1,4 @@
-//! Which issuer a token is from: `iss` against the issuers that an API accepts.
+//! Finds the issuer of a token: compares `iss` with the issuers that an API accepts.
 
 use super::provider::{Provider, after_scheme};
 use crate::engine::{Api, Fault, Issuer, Policy};
@@ -7,11 +7,11 @@ use crate::reason::Reason;
 use crate::settings::{IssuerId, IssuerUrl, MAX_TENANT_BYTES, Tenant};
 use crate::text::quoted;
 
-/// How many known issuers a hint names.
+/// How many accepted issuers a hint names.
 const MAX_SHOWN: usize = 4;
 
-/// The issuer of an API whose URL is `iss`, exactly (RFC 7519, section 4.1.1; RFC 8725, section
-/// 3.8). Two issuers never have one URL; an exact one goes before one for many tenants.
+/// The issuer of an API whose URL is exactly `iss` (RFC 7519, section 4.1.1; RFC 8725, section
+/// 3.8). No two issuers have the same URL, and an exact one is preferred to one with a tenant.
 pub(super) fn find<'p>(
     policy: &'p Policy,
     api: &Api,
@@ -33,7 +33,7 @@ pub(super) fn find<'p>(
         })
 }
 
-/// Whether an issuer's tokens have this `iss`, beside these claims.
+/// Whether tokens of an issuer can have this `iss`, with these claims.
 pub(super) fn fits(url: &IssuerUrl, iss: &str, claims: &Json<'_>) -> bool {
     match url {
         IssuerUrl::Exact(url) => url == iss,
@@ -46,8 +46,8 @@ pub(super) fn fits(url: &IssuerUrl, iss: &str, claims: &Json<'_>) -> bool {
     }
 }
 
-/// Whether [`find`] finds this issuer for an API in a token of this `iss`, if it has found it in
-/// the same token for some API: the claim that names the tenant was right then.
+/// Whether [`find`] finds this issuer for an API in a token with this `iss`, after it has found it
+/// in the same token for another API. The claim that names the tenant was right then.
 pub(super) fn finds_again(policy: &Policy, api: &Api, iss: &str, id: IssuerId) -> bool {
     let mut first_tenant = None;
     for known in &api.issuers {
@@ -64,8 +64,8 @@ pub(super) fn finds_again(policy: &Policy, api: &Api, iss: &str, id: IssuerId) -
     first_tenant == Some(id)
 }
 
-/// The tenant whose keys a token of this `iss` must be signed with, where each has its own. What
-/// can't be asked for is no tenant: nothing else may come into the URL of a key set.
+/// The tenant whose keys must verify a token with this `iss`, if each tenant has its own. Any text
+/// that isn't a valid tenant name is refused, so that nothing else gets into the URL of a key set.
 pub(super) fn key_tenant(issuer: &Issuer, iss: &str) -> Result<Option<Tenant>, Fault> {
     let IssuerUrl::Tenant { prefix, suffix, .. } = &issuer.url else {
         return Ok(None);
@@ -87,14 +87,14 @@ pub(super) fn key_tenant(issuer: &Issuer, iss: &str) -> Result<Option<Tenant>, F
     })
 }
 
-/// The segment of a URL for many tenants.
+/// The tenant's segment of a URL.
 fn tenant<'i>(iss: &'i str, prefix: &str, suffix: &str) -> Option<&'i str> {
     iss.strip_prefix(prefix)?
         .strip_suffix(suffix)
         .filter(|tenant| !tenant.is_empty() && !tenant.contains(['/', '?', '#']))
 }
 
-/// An issuer's URL as a policy writes it.
+/// An issuer's URL as it is written in policies.
 pub(super) fn written(url: &IssuerUrl) -> String {
     match url {
         IssuerUrl::Exact(url) => url.clone(),
@@ -106,7 +106,7 @@ pub(super) fn written(url: &IssuerUrl) -> String {
     }
 }
 
-/// The fault of a token of none of an API's issuers: both sides, and what sets them apart.
+/// The fault of a token whose issuer the API doesn't accept: both URLs, and how they differ.
 pub(super) fn unknown(policy: &Policy, api: &Api, iss: Option<&str>, claims: &Json<'_>) -> Fault {
     let known: Vec<&Issuer> = api
         .issuers
@@ -141,7 +141,7 @@ pub(super) fn unknown(policy: &Policy, api: &Api, iss: Option<&str>, claims: &Js
     Fault::new(Reason::TokenUnknownIssuer, hint)
 }
 
-/// What more can be said of an issuer that is near none of the API's.
+/// Additional advice about an issuer that isn't similar to any of the API's.
 fn aside(policy: &Policy, iss: &str, known: &[&Issuer]) -> String {
     let elsewhere = policy
         .issuers()
@@ -157,7 +157,7 @@ fn aside(policy: &Policy, iss: &str, known: &[&Issuer]) -> String {
         .to_owned()
 }
 
-/// How another issuer of the same provider comes about.
+/// Why a provider's token may have another issuer.
 fn of_provider(known: &str, iss: &str) -> Option<&'static str> {
     let provider = Provider::of(known);
     if provider != Provider::of(iss) {
@@ -193,7 +193,7 @@ fn of_provider(known: &str, iss: &str) -> Option<&'static str> {
     })
 }
 
-/// The version of an Entra issuer's tokens, where the URL tells it.
+/// The version of an Entra issuer's tokens, if its URL shows it.
 fn entra_version(url: &str) -> Option<u8> {
     if url.ends_with("/v2.0") {
         Some(2)
@@ -211,7 +211,7 @@ fn realm(url: &str) -> Option<&str> {
         .map(|(_, realm)| realm)
 }
 
-/// How a known URL differs, where it nearly is `iss`: a sentence that names it.
+/// How an accepted URL differs from a similar `iss`: a sentence that names it.
 fn near(url: &IssuerUrl, iss: &str, claims: &Json<'_>) -> Option<String> {
     let shown = quoted(&written(url));
     match url {
@@ -246,7 +246,8 @@ fn differs(shown: &str, differences: &str) -> String {
     format!("it differs from {shown} in {differences}, and the two must match exactly")
 }
 
-/// What sets two URLs apart that are the same to a careless eye; `None` where it is more.
+/// The difference between two URLs that look the same at first sight; `None` if they differ in
+/// more.
 fn differences(known: &str, iss: &str) -> Option<String> {
     let scheme = |url: &str| {
         url.split_once("://")

@@ -1,8 +1,8 @@
 //! Parses a signed token: strict compact serialization (RFC 7515, section 7.1).
 //!
-//! Two readers of one token must never see two tokens. So there is one way to write each part, and
-//! anything else is refused, however clear its meaning: no padding, no white space, no stray bits
-//! after the last byte, no duplicate member.
+//! Two programs must never read different tokens from the same text. So only one encoding of each
+//! part is accepted, even if the meaning of another would be clear: no padding, no white space, no
+//! stray bits after the last byte, no duplicate member.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,23 +15,23 @@ use crate::keys::{Algorithm, Key, KeySet, MAX_TRIED, NoKey};
 use crate::reason::Reason;
 use crate::text::quoted;
 
-/// The longest token, in bytes. Proxies pass 8 to 60 KiB of headers; a token with hundreds of
-/// groups has 20.
+/// The maximum length of a token in bytes. Proxies pass on 8 to 60 KiB of headers; a token with
+/// hundreds of groups has 20.
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
-/// A JSON Web Signature that is well formed. Nothing in it is to be trusted until
-/// [`Jws::verify`] has found its key.
+/// A well-formed JSON Web Signature. Don't trust anything in it until [`Jws::verify`] has found its
+/// key.
 #[derive(Debug)]
 pub struct Jws<'t> {
     header: Header,
     payload: Vec<u8>,
     signature: Vec<u8>,
-    /// What is signed: the first two parts as they were sent.
+    /// The signed text: the first two parts, unchanged.
     message: &'t str,
 }
 
 impl<'t> Jws<'t> {
-    /// Takes a token apart. A token that can't be a JWT is [`Reason::TokenOpaque`], a JWE is
+    /// Parses a token. A token that can't be a JWT is [`Reason::TokenOpaque`], a JWE is
     /// [`Reason::TokenEncrypted`], and a damaged JWT is [`Reason::TokenMalformed`], with what is
     /// wrong.
     pub fn read(token: &'t str) -> Result<Jws<'t>, Fault> {
@@ -71,33 +71,33 @@ impl<'t> Jws<'t> {
         &self.header
     }
 
-    /// The header as it was sent, base64url.
+    /// The header in base64url, unchanged.
     pub(super) fn encoded_header(&self) -> &'t str {
         self.message
             .split_once('.')
             .map_or("", |(header, _)| header)
     }
 
-    /// Whether a key has signed it, by an algorithm that the caller has chosen.
+    /// Whether a key has signed it, with an algorithm that the caller has chosen.
     #[must_use]
     pub(super) fn signed_by(&self, key: &Key, algorithm: Algorithm) -> bool {
         key.verifies(algorithm, self.message.as_bytes(), &self.signature)
     }
 
-    /// What is signed, decoded.
+    /// The decoded payload.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// The same as it was sent, base64url.
+    /// The payload in base64url, unchanged.
     pub fn encoded_payload(&self) -> &'t str {
         self.message
             .split_once('.')
             .map_or("", |(_, payload)| payload)
     }
 
-    /// The header's algorithm, which must be one of these.
-    /// The policy decides which algorithms are allowed, never the token (RFC 8725, section 3.1).
+    /// The header's algorithm, which must be one of these. The policy decides which algorithms are
+    /// allowed, never the token (RFC 8725, section 3.1).
     pub fn algorithm(&self, allowed: &[Algorithm]) -> Result<Algorithm, Fault> {
         let named = self.header.algorithm();
         if let Some(algorithm) = Algorithm::parse(named)
@@ -126,8 +126,8 @@ impl<'t> Jws<'t> {
         Err(Fault::new(Reason::TokenAlgorithm, hint))
     }
 
-    /// The key that signed it: one of those that fit its header, by an algorithm of these. `owner`
-    /// is whose keys they are, for the hint.
+    /// The key that signed it, among those that match its header, with one of these algorithms.
+    /// `owner` names the keys in the hint.
     pub fn verify<'k>(
         &self,
         allowed: &[Algorithm],
@@ -137,8 +137,9 @@ impl<'t> Jws<'t> {
         let algorithm = self.algorithm(allowed)?;
         let id = self.header.key_id();
         let mut fitting = 0;
-        // Several keys may fit: a rotation can leave two without `kid`, or one `kid` for two (RFC
-        // 7517, section 4.5). The bound keeps a token from costing a signature check for each key.
+        // Several keys may match: a rotation can leave two without `kid`, or two with the same
+        // `kid` (RFC 7517, section 4.5). The limit keeps a token from causing a signature check for
+        // every key.
         let signer = keys
             .fitting(id, algorithm)
             .inspect(|_| fitting += 1)
@@ -151,8 +152,8 @@ impl<'t> Jws<'t> {
         }
     }
 
-    /// Whether newer keys than these may have signed it, where [`Jws::verify`] found this fault. A
-    /// `kid` names a key for good; without one, a key that is not known yet may have signed.
+    /// Whether newer keys may verify the token after [`Jws::verify`] returned this fault. A `kid`
+    /// always names the same key. Without one, an unknown key may have signed.
     pub(super) fn newer_keys_may_help(&self, fault: &Fault, keys: &KeySet) -> bool {
         let names_none = || keys.binding(self.header.key_id()).is_none();
         fault.reason == Reason::TokenUnknownKey
@@ -175,7 +176,7 @@ fn no_key(why: &NoKey, id: Option<&str>, algorithm: Algorithm, owner: &str) -> F
     Fault::new(Reason::TokenUnknownKey, hint)
 }
 
-/// The fault of a token that none of the keys has signed which fit it.
+/// The fault of a token that none of the matching keys has signed.
 fn not_signed(keys: &KeySet, id: Option<&str>, algorithm: Algorithm, owner: &str) -> Fault {
     let fitting: Vec<&Key> = keys.fitting(id, algorithm).collect();
     let whose = match fitting.as_slice() {
@@ -203,7 +204,7 @@ fn not_signed(keys: &KeySet, id: Option<&str>, algorithm: Algorithm, owner: &str
     Fault::new(Reason::TokenBadSignature, hint)
 }
 
-/// Whether a token can be no JWT, as [`Jws::read`] says it: [`Reason::TokenOpaque`].
+/// Whether a token can't be a JWT, for which [`Jws::read`] returns [`Reason::TokenOpaque`].
 pub(super) fn is_opaque(token: &str) -> bool {
     token.len() <= MAX_TOKEN_BYTES
         && three_parts(token).is_err_and(|fault| fault.reason == Reason::TokenOpaque)
@@ -234,10 +235,10 @@ fn three_parts(token: &str) -> Result<[&str; 3], Fault> {
     }
 }
 
-/// Whether a token of three parts is meant as a JWT, by the first of them: it is JSON, or begins
-/// like a header and was damaged on its way. Opaque tokens have dots too, such as Entra's refresh
-/// tokens and some of Google's access tokens; what holds characters that no token has (RFC 6750,
-/// section 2.1), a quote or a blank, was copied with more than the token.
+/// Whether a token of three parts is meant as a JWT: its first part is JSON, or begins like a
+/// header and was damaged. Opaque tokens have dots too, such as Entra's refresh tokens and some of
+/// Google's access tokens. Text with characters that no token has (RFC 6750, section 2.1), such as
+/// a quote or a blank, was copied together with something else.
 fn is_meant_as_jwt(token: &str, header: &str) -> bool {
     let of_tokens = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
     header.is_empty()
@@ -262,7 +263,7 @@ fn is_encrypted(header: &str) -> bool {
 }
 
 /// Whether a part begins like a JSON object in base64: `{`, then `"`, `}` or a blank. Four
-/// characters tell; a random token passes once in some 16,000 times.
+/// characters are enough to tell. A random token passes about once in 16,000 times.
 fn begins_like_a_header(part: &str) -> bool {
     let bytes = part.as_bytes();
     let start = bytes.get(..4).unwrap_or(bytes);
@@ -281,7 +282,7 @@ fn decode(part: &str, encoded: &str) -> Result<Vec<u8>, Fault> {
         .map_err(|_| not_base64url(part, encoded))
 }
 
-/// Says what is wrong with a part that isn't base64url.
+/// The fault of a part that isn't base64url.
 fn not_base64url(part: &str, encoded: &str) -> Fault {
     let foreign = encoded
         .char_indices()

@@ -1,8 +1,8 @@
-//! What a token is for: access, or something that an API must refuse.
+//! Recognises the kind of a token: an access token, or one that an API must refuse.
 //!
 //! An ID token is signed with the same keys as an access token and is a perfectly valid JWT. It
-//! tells a client who signed in; an API that accepts it as an access token can be used by any
-//! client that gets hold of one. The signs are those that providers leave.
+//! tells a client who signed in. If an API accepts it as an access token, any client that gets hold
+//! of one can use the API. The signs are those that providers put into tokens.
 
 use super::claims::Registered;
 use crate::engine::SeenKind;
@@ -10,13 +10,13 @@ use crate::json::Json;
 use crate::settings::TokenKind;
 use crate::text::quoted;
 
-/// What a token was recognised as, and by what.
+/// The recognised kind of a token, and the sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recognised {
     pub(super) kind: SeenKind,
     /// The sign, for a hint: `it has ...`.
     pub(super) sign: String,
-    /// Whether another kind of token would never have the sign.
+    /// Whether tokens of other kinds never have this sign.
     pub(super) certain: bool,
 }
 
@@ -30,7 +30,7 @@ impl Recognised {
     }
 }
 
-/// Recognises a token. `scopes_from` is where its issuer puts scopes, if not in `scope` or `scp`.
+/// Recognises a token. `scopes_from` is the path of its issuer's scopes, if not `scope` or `scp`.
 pub(super) fn recognise(
     typ: Option<&str>,
     claims: &Json<'_>,
@@ -51,7 +51,7 @@ pub(super) fn recognise(
         .unwrap_or_else(|| Recognised::new(SeenKind::Unknown, "nothing tells its kind"))
 }
 
-/// A claim whose value is one of these, whatever the case.
+/// A claim with one of these values, regardless of case.
 fn says(claims: &Json<'_>, name: &str, values: &[&str]) -> Option<String> {
     let value = claims.get(name)?.as_str()?;
     values
@@ -60,7 +60,7 @@ fn says(claims: &Json<'_>, name: &str, values: &[&str]) -> Option<String> {
         .then(|| format!("its claim `{name}` is {}", quoted(value)))
 }
 
-/// A claim that is there, and not null.
+/// A claim that is present and not null.
 fn there<'n>(claims: &Json<'_>, names: &[&'n str]) -> Option<&'n str> {
     names
         .iter()
@@ -69,7 +69,7 @@ fn there<'n>(claims: &Json<'_>, names: &[&'n str]) -> Option<&'n str> {
 }
 
 /// Keycloak's `typ` (offline tokens are refresh tokens that don't expire), the `token_use`,
-/// `token_type` and `type` of others, and explicit typing (RFC 8725, section 3.11).
+/// `token_type` and `type` of other providers, and explicit typing (RFC 8725, section 3.11).
 fn refresh(typ: Option<&str>, claims: &Json<'_>) -> Option<Recognised> {
     let sign = match typ.map(media_type) {
         Some("refresh+jwt" | "rt+jwt") => Some("its `typ` says so".to_owned()),
@@ -82,7 +82,7 @@ fn refresh(typ: Option<&str>, claims: &Json<'_>) -> Option<Recognised> {
     sign.map(|sign| Recognised::new(SeenKind::Refresh, sign))
 }
 
-/// The signs that only an ID token has (OpenID Connect Core, section 3.1.3.6 and 3.3.2.11).
+/// The signs that only ID tokens have (OpenID Connect Core, section 3.1.3.6 and 3.3.2.11).
 fn id(typ: Option<&str>, claims: &Json<'_>) -> Option<Recognised> {
     if let Some(hash) = there(claims, &["at_hash", "c_hash"]) {
         return Some(Recognised::new(
@@ -97,8 +97,8 @@ fn id(typ: Option<&str>, claims: &Json<'_>) -> Option<Recognised> {
     .map(|sign| Recognised::new(SeenKind::Id, sign))
 }
 
-/// The signs that an access token may have too, but then with scopes: Keycloak before 25 puts
-/// `nonce` there, and a client may be an audience of its own.
+/// Signs that an access token may have too, but then together with scopes: Keycloak before 25 adds
+/// `nonce`, and a client may be its own audience.
 fn id_without_scopes(claims: &Json<'_>, registered: &Registered<'_>) -> Option<Recognised> {
     let sign = if there(claims, &["nonce"]).is_some() {
         "it has the claim `nonce` and no scopes".to_owned()
@@ -115,15 +115,15 @@ fn id_without_scopes(claims: &Json<'_>, registered: &Registered<'_>) -> Option<R
     Some(Recognised::new(SeenKind::Id, sign))
 }
 
-/// The signs that only an access token has. They outweigh those that both may have: a token of
-/// Keycloak before 25 that has `nonce`, and happens to have no scopes, says `typ: Bearer`.
+/// The signs that only access tokens have. They outweigh those that both may have: a token of
+/// Keycloak before 25 with `nonce` and without scopes has `typ: Bearer`.
 fn marked_as_access(typ: Option<&str>, claims: &Json<'_>) -> Option<Recognised> {
     if typ.map(media_type) == Some("at+jwt") {
         return Some(Recognised::new(SeenKind::Access, "its `typ` is `at+jwt`"));
     }
     says(claims, "token_use", &["access"])
         .or_else(|| says(claims, "typ", &["Bearer"]))
-        // How the client proved to Entra who it is, in version 2 and 1.
+        // How the client authenticated at Entra, in version 2 and 1.
         .or_else(|| {
             there(claims, &["azpacr", "appidacr"]).map(|name| format!("it has the claim `{name}`"))
         })
@@ -140,7 +140,7 @@ fn access(claims: &Json<'_>, scopes_from: Option<&[String]>) -> Option<Recognise
     })
 }
 
-/// Whether there is a scope, wherever this issuer or others put them.
+/// Whether there is a scope, in this issuer's claim or in others.
 fn has_scopes(claims: &Json<'_>, scopes_from: Option<&[String]>) -> bool {
     let some = |value: Option<&Json<'_>>| match value {
         Some(Json::String(text)) => !text.trim().is_empty(),
@@ -152,7 +152,7 @@ fn has_scopes(claims: &Json<'_>, scopes_from: Option<&[String]>) -> bool {
         || scopes_from.is_some_and(|path| some(claims.at(path)))
 }
 
-/// Whether a header's `typ` is one that an issuer's `tokens` takes.
+/// Whether an issuer's `tokens` setting accepts this `typ`.
 pub(super) fn typ_fits(typ: Option<&str>, wanted: TokenKind) -> bool {
     match (wanted, typ.map(media_type)) {
         (TokenKind::Jwt, None | Some("jwt" | "at+jwt"))
@@ -162,8 +162,9 @@ pub(super) fn typ_fits(typ: Option<&str>, wanted: TokenKind) -> bool {
     }
 }
 
-/// A `typ` as media types compare: without case, `application/` left out or not (RFC 7515,
-/// section 4.1.9; RFC 2045, section 5.1). Only types that are known are told apart.
+/// A `typ` in the form in which media types compare: without case, and with or without
+/// `application/` (RFC 7515, section 4.1.9; RFC 2045, section 5.1). Only known types are
+/// distinguished.
 fn media_type(typ: &str) -> &'static str {
     const KNOWN: [&str; 6] = [
         "jwt",

@@ -70,28 +70,28 @@ use kind::Recognised;
 use sender::Confirmation;
 use times::Tolerance;
 
-/// The most characters of `iss` and `sub` that a fault carries into logs and explanations.
+/// The maximum length of `iss` and `sub` in logs and explanations, in characters.
 const MAX_SEEN: usize = 256;
 
-/// A claim that only those tokens of Kubernetes have that lie in Secrets.
+/// A claim of the tokens that Kubernetes stores in Secrets, and of no others.
 const KUBERNETES_SECRET: &str = "kubernetes.io/serviceaccount/namespace";
 
-/// That a token was admitted, and what is still to be seen to.
+/// The result of an admission, and what remains to be checked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[must_use = "a proof that is not remembered can be used again"]
 pub enum Admitted {
-    /// Nothing.
+    /// Nothing remains.
     Wholly,
-    /// It came with a DPoP proof, which is good for one request: before that is let through,
-    /// whoever keeps the proofs that were seen must know it for a new one.
+    /// The token came with a DPoP proof, which is valid for one request. Before that request is let
+    /// through, the memory of proofs must confirm that the proof is new.
     Once(Proof),
 }
 
-/// A token whose signature was found good, and what is checked of it at each decision.
+/// A token with a valid signature, and the values that are checked at each decision.
 #[derive(Debug)]
 pub struct Verified {
     issuer: IssuerId,
-    /// Whose keys it was verified with, where each tenant of the issuer has its own.
+    /// The tenant whose keys verified it, if each tenant of the issuer has its own.
     tenant: Option<Tenant>,
     key: Option<Thumbprint>,
     named: Option<Named>,
@@ -101,24 +101,24 @@ pub struct Verified {
     id: Option<String>,
     times: Times,
     audiences: Vec<String>,
-    /// What it is bound to, where it is (`cnf`, RFC 7800).
+    /// The key or certificate that it is bound to, if any (`cnf`, RFC 7800).
     confirmation: Option<Confirmation>,
     facts: Facts,
 }
 
 impl Verified {
-    /// Who signed it.
+    /// Its issuer.
     pub fn issuer(&self) -> IssuerId {
         self.issuer
     }
 
-    /// Which key signed it; `None` for what was taken without a signature, such as what an issuer
-    /// has said of a token.
+    /// The key that signed it; `None` for a token without a verified signature, such as an
+    /// introspected one.
     pub fn key(&self) -> Option<Thumbprint> {
         self.key
     }
 
-    /// What it was recognised as.
+    /// Its kind.
     pub fn kind(&self) -> SeenKind {
         self.kind
     }
@@ -128,7 +128,7 @@ impl Verified {
         &self.iss
     }
 
-    /// When it may be used.
+    /// Its validity period.
     pub fn times(&self) -> Times {
         self.times
     }
@@ -143,25 +143,26 @@ impl Verified {
         self.id.as_deref()
     }
 
-    /// What it says.
+    /// Its facts.
     pub fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// A fault in how it was used, with what is seen of it.
+    /// Adds facts about the token to a fault in how it was used.
     pub fn tell(&self, mut fault: Fault) -> Fault {
         fault.kind = Some(self.kind);
         fault.issuer = Some(seen(&self.iss));
         fault.subject = self.subject.as_deref().map(seen);
-        // Without a key it is what the issuer's own endpoint has said, or what only explains.
+        // Without a key, the issuer's own endpoint has confirmed it, or it is only for an
+        // explanation.
         fault.verified = true;
         fault
     }
 }
 
-/// Verifies a token that came with a request for an API.
+/// Verifies the token of a request to an API.
 ///
-/// [`Fault::wanted_keys`] tells whoever has the keys to fetch them again and to ask once more.
+/// If [`Fault::wanted_keys`] is set, the caller can fetch these keys again and retry.
 pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Result<Verified, Fault> {
     let jws = Jws::read(token).map_err(|fault| with_advice(fault, policy, api))?;
     let claims = Json::parse(jws.payload()).map_err(|error| not_claims(jws.payload(), &error))?;
@@ -171,7 +172,7 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
     } = examined;
     let tell = |fault| examined.tell(fault);
 
-    // Before the keys: no outage hides that the algorithm is wrong.
+    // Check this before the keys: an outage must not hide a wrong algorithm.
     let algorithm = jws
         .algorithm(&issuer.algorithms)
         .map_err(|fault| tell(not_made_here(fault, issuer)))?;
@@ -199,7 +200,7 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
         .verify(&issuer.algorithms, &set, &issuer.name)
         .map_err(|fault| {
             let newer_may_help = jws.newer_keys_may_help(&fault, &set);
-            // One of those that are missing may have signed it.
+            // One of the missing keys may have signed it.
             if newer_may_help && set.misses_some() {
                 return unavailable("some");
             }
@@ -222,17 +223,17 @@ pub fn verify(token: &str, policy: &Policy, api: &Api, keys: &dyn Keys) -> Resul
     })
 }
 
-/// Takes a claims set as a token's, without a signature: to ask what a policy would decide, never
-/// to answer a request.
+/// Treats a claims set as a token's, without a signature. For asking what a policy would decide,
+/// never for answering a request.
 ///
-/// The header's `typ` is taken as what the issuer's `tokens` asks for; all else is checked as
-/// ever, but that an issuer which is asked about tokens (`keys introspect`) need not say when one
-/// ends.
+/// The header's `typ` is assumed to be the one that the issuer's `tokens` setting requires.
+/// Everything else is checked as usual, except that a token of an introspecting issuer
+/// (`keys introspect`) needs no expiry.
 pub fn from_claims(claims: &Json<'_>, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
     assumed(Typ::AsAsked, claims, policy, api)
 }
 
-/// Takes a claims set as [`from_claims`] does, from a token whose header has this `typ`.
+/// The same as [`from_claims`], for a token whose header has this `typ`.
 pub fn from_claims_with_typ(
     claims: &Json<'_>,
     typ: &str,
@@ -248,8 +249,8 @@ fn assumed(typ: Typ<'_>, claims: &Json<'_>, policy: &Policy, api: &Api) -> Resul
     Ok(examined.verified(None, policy, claims, &payload))
 }
 
-/// Takes a token without looking at its signature: to ask what a policy would decide where the
-/// keys can't be had, never to answer a request. All else is checked as ever.
+/// Reads a token without checking its signature. For asking what a policy would decide if the keys
+/// aren't available, never for answering a request. Everything else is checked as usual.
 pub fn unsigned(token: &str, policy: &Policy, api: &Api) -> Result<Verified, Fault> {
     let jws = Jws::read(token).map_err(|fault| with_advice(fault, policy, api))?;
     let claims = Json::parse(jws.payload()).map_err(|error| not_claims(jws.payload(), &error))?;
@@ -259,7 +260,7 @@ pub fn unsigned(token: &str, policy: &Policy, api: &Api) -> Result<Verified, Fau
     Ok(examined.verified(None, policy, &claims, jws.encoded_payload()))
 }
 
-/// Admits a verified token to an API at a time, a NumericDate, from who sends it.
+/// Admits a verified token to an API at this time, a NumericDate, from this sender.
 pub fn admit(
     verified: &Verified,
     policy: &Policy,
@@ -293,13 +294,13 @@ pub fn admit(
 /// The header's `typ`.
 #[derive(Debug, Clone, Copy)]
 enum Typ<'t> {
-    /// What the header has.
+    /// That of the header.
     Is(Option<&'t str>),
-    /// What the issuer's `tokens` asks for: there is no header.
+    /// The one that the issuer's `tokens` setting requires, since there is no header.
     AsAsked,
 }
 
-/// A claims set that has passed every check that needs neither key nor clock.
+/// A claims set that has passed every check that needs neither a key nor a clock.
 struct Examined<'c, 'p> {
     registered: Registered<'c>,
     iss: &'c str,
@@ -307,7 +308,7 @@ struct Examined<'c, 'p> {
     expires: f64,
     issuer_id: IssuerId,
     issuer: &'p Issuer,
-    /// Whose keys it must be signed with, where each tenant of the issuer has its own.
+    /// The tenant whose keys must verify it, if each tenant of the issuer has its own.
     tenant: Option<Tenant>,
 }
 
@@ -339,7 +340,7 @@ impl<'c, 'p> Examined<'c, 'p> {
             None => issuers(policy, api).all(|issuer| issuer.tokens == TokenKind::Id),
         };
         refuse_other_kinds(&recognised, wants_id, policy, api, issuer).map_err(tell)?;
-        // Claims without a header can be what an issuer answers that is asked about a token.
+        // Claims without a header can be the answer of an introspecting issuer.
         let asked = given.is_none() && issuer.is_some_and(|issuer| issuer.introspect.is_some());
         let expires = registered
             .expires
@@ -383,7 +384,7 @@ impl<'c, 'p> Examined<'c, 'p> {
         })
     }
 
-    /// What the token is for.
+    /// The audiences of the token.
     fn audiences(&self, claims: &Json<'_>) -> Vec<String> {
         audience::of_token(
             &self.registered.audiences,
@@ -392,14 +393,14 @@ impl<'c, 'p> Examined<'c, 'p> {
         )
     }
 
-    /// A fault, with what is seen of the token.
+    /// Adds facts about the token to a fault.
     fn tell(&self, fault: Fault) -> Fault {
         tell(fault, self.kind, &self.registered)
     }
 
-    /// INVARIANT: only called with a key whose signature has been found good; or without a key
-    /// for what the issuer's own endpoint has said of a token, or by what is never asked for a
-    /// request. Nothing else makes facts of claims.
+    /// INVARIANT: only called with a key that has verified the signature. Or without a key, for the
+    /// answer of the issuer's own endpoint, or for a token that doesn't answer a request. Nothing
+    /// else turns claims into facts.
     fn verified(
         &self,
         key: Option<Thumbprint>,
@@ -429,24 +430,24 @@ impl<'c, 'p> Examined<'c, 'p> {
     }
 }
 
-/// The issuers whose tokens an API takes.
+/// The issuers whose tokens an API accepts.
 fn issuers<'p>(policy: &'p Policy, api: &'p Api) -> impl Iterator<Item = &'p Issuer> {
     api.issuers.iter().filter_map(|id| policy.issuer(*id))
 }
 
-/// The API's issuer, where it takes the tokens of one only.
+/// The API's issuer, if it has only one.
 fn only_issuer<'p>(policy: &'p Policy, api: &'p Api) -> Option<&'p Issuer> {
     let mut issuers = issuers(policy, api);
     issuers.next().filter(|_| issuers.next().is_none())
 }
 
-/// How to get a token that would do, from this issuer or the only one there is.
+/// How to get a suitable token, from this issuer or the only one there is.
 fn advice(policy: &Policy, api: &Api, issuer: Option<&Issuer>) -> String {
     let issuer = issuer.or_else(|| only_issuer(policy, api));
     advice::ask_for(issuer, audience::wanted(api, issuer))
 }
 
-/// A fault, with what is seen of the token.
+/// Adds facts about the token to a fault.
 fn tell(mut fault: Fault, kind: SeenKind, registered: &Registered<'_>) -> Fault {
     fault.kind = Some(kind);
     fault.issuer = registered.issuer.map(seen);
@@ -454,12 +455,12 @@ fn tell(mut fault: Fault, kind: SeenKind, registered: &Registered<'_>) -> Fault 
     fault
 }
 
-/// As much of a claim as logs and explanations carry of it.
+/// The part of a claim that goes into logs and explanations.
 fn seen(text: &str) -> String {
     text.chars().take(MAX_SEEN).collect()
 }
 
-/// Refuses what is recognised as another kind of token than the one that is wanted.
+/// Refuses a token of another kind than the accepted one.
 fn refuse_other_kinds(
     recognised: &Recognised,
     wants_id: bool,
@@ -493,8 +494,7 @@ fn refuse_other_kinds(
     }
 }
 
-/// What whoever runs the policy can do where a provider's access tokens can't be told from ID
-/// tokens.
+/// Advice for the operator if a provider's access tokens can't be told from ID tokens.
 fn takes_id_tokens(issuer: Option<&Issuer>) -> String {
     let issuer = issuer.map_or_else(
         || "the issuer".to_owned(),
@@ -523,7 +523,7 @@ fn wrong_type(typ: Option<&str>, issuer: &Issuer) -> Fault {
     )
 }
 
-/// Says to the bearer of an opaque or encrypted token what to ask for instead.
+/// Adds advice for the sender of an opaque or encrypted token on what to request instead.
 fn with_advice(mut fault: Fault, policy: &Policy, api: &Api) -> Fault {
     let mut issuers = issuers(policy, api);
     if fault.reason == Reason::TokenOpaque
@@ -540,8 +540,8 @@ fn with_advice(mut fault: Fault, policy: &Policy, api: &Api) -> Fault {
     fault
 }
 
-/// Says to the bearer of a provider's token that the development issuer stands in the provider's
-/// place: what is wrong with the token otherwise is not what has to be done.
+/// Tells the sender of a provider's token that the development issuer takes the provider's place.
+/// Other faults of the token don't matter then.
 fn not_made_here(mut fault: Fault, issuer: &Issuer) -> Fault {
     if issuer.built_in {
         fault.hint = format!(
@@ -554,7 +554,7 @@ fn not_made_here(mut fault: Fault, issuer: &Issuer) -> Fault {
     fault
 }
 
-/// What is wrong with a payload that isn't JSON.
+/// The fault of a payload that isn't JSON.
 fn not_claims(payload: &[u8], error: &JsonError) -> Fault {
     faults::malformed(if payload.is_empty() {
         "the token has no payload: detached content (RFC 7515, appendix F) is not a JWT".to_owned()
@@ -565,8 +565,8 @@ fn not_claims(payload: &[u8], error: &JsonError) -> Fault {
     })
 }
 
-/// A signature that nobody but the provider's own service can verify is no forgery: then the
-/// audience says more than the signature does. It is a denial all the same.
+/// A signature that only the provider's own service can verify isn't a forgery, so the audience
+/// explains more. It is a denial in either case.
 fn unverifiable(
     fault: Fault,
     jws: &Jws<'_>,

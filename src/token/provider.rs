@@ -1,9 +1,10 @@
-//! Which provider an issuer is, as far as its URL tells.
+//! Recognises the provider of an issuer by its URL.
 
-/// The issuer of the tokens that Kubernetes keeps in Secrets, which have neither audience nor end.
+/// The issuer of the tokens that Kubernetes stores in Secrets, which have neither an audience nor
+/// an expiry.
 const KUBERNETES_LEGACY: &str = "kubernetes/serviceaccount";
 
-/// A provider, as far as its issuer URL tells.
+/// A provider, as its issuer URL shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Provider {
     Auth0,

@@ -15,19 +15,19 @@ pub struct Times {
     pub issued_at: Option<f64>,
 }
 
-/// What an issuer's clock is allowed.
+/// The tolerances of an issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tolerance {
-    /// How far it may be off, in seconds.
+    /// The leeway for its clock, in seconds.
     pub(super) leeway: u64,
-    /// How long ago a token may have been issued, in seconds.
+    /// The maximum age of a token, in seconds.
     pub(super) max_age: Option<u64>,
 }
 
 impl Times {
-    /// In time iff `nbf - leeway <= now < exp + leeway`, and, under a `max age`, issued at most so
-    /// long ago (`iat`, which is not in the future then, both within the leeway).
-    /// Every comparison is written so that NaN fails it.
+    /// Valid if and only if `nbf - leeway <= now < exp + leeway` and, with `max age`, the token was
+    /// issued at most that long ago. `iat` must then not be in the future, and both limits include
+    /// the leeway. Every comparison is written so that NaN fails it.
     pub(super) fn check(&self, tolerance: Tolerance, now: f64) -> Result<(), Fault> {
         let leeway = seconds(tolerance.leeway);
         let within = Seconds(leeway);
@@ -54,8 +54,8 @@ impl Times {
         }
         match (tolerance.max_age, self.issued_at) {
             (None, _) => Ok(()),
-            // The claim is required under a `max age`; a token without it comes this far only
-            // through a policy that changed meanwhile.
+            // `max age` requires the claim. A token without it gets here only if the policy has
+            // changed in between.
             (Some(max_age), issued_at) => {
                 check_age(issued_at.unwrap_or(f64::NEG_INFINITY), max_age, leeway, now)
             }

@@ -1,7 +1,7 @@
-//! Two requests to paste: one that the policy allows, one that it denies.
+//! Two requests to paste: one that the policy allows, and one that it denies.
 //!
-//! They are guessed from the policy's routes and then decided by the engine, so that what is said
-//! to be allowed is.
+//! They are guessed from the policy's routes and then decided by the engine, so their outcomes are
+//! true.
 
 use std::net::SocketAddr;
 
@@ -22,22 +22,22 @@ use crate::reason::Reason;
 use crate::settings::{ApiId, TokenPlace};
 use crate::token;
 
-/// How long the tokens of the guesses are valid, in seconds: the guess is decided at once.
+/// The lifetime of the tokens in guesses, in seconds. A guess is decided at once.
 const LIFETIME: i64 = 60;
 
 /// Prints examples as commands.
 pub struct Printer<'a> {
-    /// How this program was called.
+    /// The command with which this program was called.
     pub command: &'a str,
-    /// Where the `http` listener is.
+    /// The address of the `http` listener.
     pub http: Option<&'a str>,
-    /// Where `portcullis token` gets tokens.
+    /// The address at which `portcullis token` gets tokens.
     pub issuer_address: SocketAddr,
-    /// Colours.
+    /// Whether to use colours.
     pub paint: Paint,
 }
 
-/// A request, and what the engine says of it.
+/// A request, with the engine's decision.
 struct Example<'m> {
     api: &'m Api,
     route: &'m Route,
@@ -46,7 +46,7 @@ struct Example<'m> {
 }
 
 impl Printer<'_> {
-    /// The examples of a policy, as far as some are found.
+    /// The examples of a policy, if any are found.
     pub fn examples(&self, loaded: &Loaded) -> String {
         let (Some(model), Some(policy)) = (&loaded.checked.model, loaded.policy()) else {
             return String::new();
@@ -76,7 +76,7 @@ impl Printer<'_> {
         text
     }
 
-    /// The command for one example: the way in which Envoy asks over HTTP is the request itself.
+    /// The command for an example. It sends the request itself, as Envoy over HTTP does.
     fn curl(&self, http: &str, model: &Model, example: &Example<'_>) -> String {
         let wish = &example.wish;
         let query: Vec<String> = wish
@@ -107,7 +107,7 @@ impl Printer<'_> {
             .and_then(|token| self.token_header(model, example.api, token))
         {
             line.push_str(&format!(" \\\n       -H {header}"));
-            // What a page of the API's own would send, without which a cookie is not enough.
+            // The `Origin` of the API's own pages, without which a cookie isn't enough.
             let in_cookie = matches!(
                 example.api.token_places.first(),
                 Some(TokenPlace::Cookie(_))
@@ -121,7 +121,7 @@ impl Printer<'_> {
         line
     }
 
-    /// The header that carries the token, with a command in it that gets one.
+    /// The header with the token, which contains a command that gets one.
     fn token_header(&self, model: &Model, api: &Api, token: &WishedToken) -> Option<String> {
         let name = match api.token_places.first()? {
             TokenPlace::Authorization => "Authorization: Bearer ".to_owned(),
@@ -164,7 +164,7 @@ impl Printer<'_> {
     }
 }
 
-/// What the denied request lacks.
+/// What the denied request is missing.
 fn difference(allowed: &Example<'_>, denied: &Example<'_>) -> &'static str {
     match (&allowed.wish.token, &denied.wish.token) {
         (Some(_), None) => "the same without a token",
@@ -173,7 +173,7 @@ fn difference(allowed: &Example<'_>, denied: &Example<'_>) -> &'static str {
     }
 }
 
-/// An allowed request and one that is denied: the one that shows most, of those that are found.
+/// An allowed request and a denied one: the pair that shows most.
 fn pair<'m>(model: &'m Model, policy: &Policy) -> Option<(Example<'m>, Option<Example<'m>>)> {
     let mut best: Option<(u32, Example<'m>, Option<Example<'m>>)> = None;
     for (id, api) in (0_u32..).map(ApiId).zip(&model.apis) {
@@ -191,8 +191,8 @@ fn pair<'m>(model: &'m Model, policy: &Policy) -> Option<(Example<'m>, Option<Ex
     best.map(|(_, allowed, denied)| (allowed, denied))
 }
 
-/// How much a pair shows: a scope that is missing says more than a token that is; and the
-/// shorter the command, the better it reads.
+/// How much a pair shows. A missing scope shows more than a missing token, and a shorter command is
+/// easier to read.
 fn score(allowed: &Example<'_>, denied: Option<&Example<'_>>) -> u32 {
     let mut score = match denied.and_then(|denied| denied.reason) {
         Some(Reason::ScopeMissing) => 100,
@@ -239,7 +239,7 @@ fn allowed<'m>(
         })
 }
 
-/// The allowed request with something missing: the scopes, or else the token.
+/// The allowed request without its scopes or, if it has none, without its token.
 fn denied<'m>(model: &Model, policy: &Policy, allowed: &Example<'m>) -> Option<Example<'m>> {
     let token = allowed.wish.token.as_ref()?;
     let without_scopes = WishedToken {
@@ -265,7 +265,7 @@ fn denied<'m>(model: &Model, policy: &Policy, allowed: &Example<'m>) -> Option<E
     })
 }
 
-/// What the engine says: the reason of a denial, if it is one, and the route that answered.
+/// The engine's decision: the reason of a denial, and the route that applied.
 fn decide(model: &Model, policy: &Policy, wish: &Wish) -> Option<(Option<Reason>, String)> {
     let headers: Vec<(&str, &[u8])> = wish
         .headers
@@ -312,7 +312,7 @@ fn decide(model: &Model, policy: &Policy, wish: &Wish) -> Option<(Option<Reason>
     Some((decision.reason(), route))
 }
 
-/// The claims set that `portcullis token` would make of it.
+/// The claims set of the token that `portcullis token` would make.
 fn claims(model: &Model, token: &WishedToken, now: f64) -> Option<String> {
     let issuer = model.issuers.get(token.issuer.0 as usize)?;
     let seconds = time::whole_seconds(now);
@@ -337,7 +337,7 @@ fn claims(model: &Model, token: &WishedToken, now: f64) -> Option<String> {
     Some(Value::Object(claims.finish()).to_string())
 }
 
-/// A claim's value as `--claim` takes it.
+/// A claim's value in the form of `--claim`.
 fn plain(value: &Value) -> Option<String> {
     Some(match value {
         Value::String(text) => text.clone(),

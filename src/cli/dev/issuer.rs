@@ -1,8 +1,8 @@
 //! The development issuer: a key pair made at start, and a loopback endpoint that signs with it.
 //!
-//! It signs whatever it is asked to, wrong tokens included, so it must be of no use to anybody
-//! but the developer: its key is known to this one process, it listens on loopback alone, and it
-//! answers no web page.
+//! It signs everything that it is asked to, including wrong tokens, so only the developer must be
+//! able to use it. Only this process knows its key, it listens only on loopback, and it refuses
+//! requests from web pages.
 
 use std::fmt::Display;
 use std::net::{SocketAddr, TcpListener};
@@ -26,13 +26,13 @@ use crate::daemon::pages::{self, Names};
 use crate::keys::{self, Algorithm, Provenance};
 use crate::load::Development;
 
-/// Where the endpoint listens unless told otherwise: next to the daemon's own listeners.
+/// The default address of the endpoint, next to the daemon's own listeners.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:9194";
 
-/// The `kid` of the one key.
+/// The `kid` of the only key.
 pub const KEY_ID: &str = "portcullis-dev";
 
-/// What the key signs with.
+/// The algorithm of the key.
 const ALGORITHM: jsonwebtoken::Algorithm = jsonwebtoken::Algorithm::ES256;
 
 /// The development issuer.
@@ -42,7 +42,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer with a key of its own.
+    /// An issuer with a new key.
     pub fn new() -> Result<Issuer, Failure> {
         EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
             .and_then(|pair| pair.to_pkcs8v1())
@@ -52,8 +52,8 @@ impl Issuer {
             .map_err(|_| Failure::new("can't make a key: the system has no random numbers"))
     }
 
-    /// What the daemon verifies its tokens with: alone, or `beside` the keys of the policy's
-    /// issuers.
+    /// The keys with which the daemon verifies its tokens: alone, or `beside` the keys of the
+    /// policy's issuers.
     pub fn development(&self, beside: bool) -> Result<Development, Failure> {
         let fault =
             |error: &dyn Display| Failure::new(format!("the development key is unusable: {error}"));
@@ -80,16 +80,16 @@ impl Issuer {
     }
 }
 
-/// What `portcullis token` asks the endpoint about.
+/// The facts that `portcullis token` asks the endpoint for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct About {
     /// The policy that `dev` runs, as absolute paths.
     pub policy: Vec<String>,
-    /// The values of its parameters that were given to `dev`.
+    /// The parameter values that were given to `dev`.
     pub params: std::collections::BTreeMap<String, String>,
 }
 
-/// What is to be signed.
+/// A token to sign.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
     /// The header's `typ`.
@@ -105,7 +105,7 @@ pub struct Signed {
     pub token: String,
 }
 
-/// Binds the endpoint, on loopback alone.
+/// Binds the endpoint, only on loopback.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     if !address.ip().to_canonical().is_loopback() {
         return Err(Failure::new(format!(
@@ -126,7 +126,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         })
 }
 
-/// Answers until the task is dropped.
+/// Serves until the task is dropped.
 pub async fn serve(listener: TcpListener, issuer: Arc<Issuer>, about: About) {
     let about = Arc::new(about);
     let router = Router::new()
@@ -140,7 +140,7 @@ pub async fn serve(listener: TcpListener, issuer: Arc<Issuer>, about: About) {
         .route("/sign", post(sign))
         .layer(from_fn_with_state(Names::loopback(), pages::programs_alone))
         .with_state(issuer);
-    // Both end with an error only where the listener is gone, and then there is nobody to tell.
+    // Both fail only if the listener is gone, and then nobody can be told.
     if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
         let _ = axum::serve(listener, router).await;
     }

@@ -1,8 +1,8 @@
-//! Each decision of `dev` as lines for the developer: the outcome, the hint, and the command that
+//! Prints each decision of `dev` for the developer: the outcome, the hint, and the command that
 //! explains it again.
 //!
-//! The command holds no token. Where the token is one of `dev`'s own, its claims stand in it, which
-//! decide alike; where it is a provider's, the developer has it, and is told to put it into a file.
+//! The command contains no token. For one of `dev`'s own tokens it has the claims, which lead to
+//! the same decision. A provider's token has to be put into a file by the developer.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -21,13 +21,13 @@ use crate::runtime::original::Original;
 use crate::settings::{Demand, TokenPlace};
 use crate::token::Jws;
 
-/// How many decisions may wait to be printed; further ones are not.
+/// How many decisions may wait to be printed. Further ones are dropped.
 const WAITING: usize = 256;
 
-/// The longest command that is worth pasting, in bytes.
+/// The maximum length of a command that is worth pasting, in bytes.
 const MAX_COMMAND: usize = 4096;
 
-/// Prints decisions, from a thread of its own: a terminal that stands still keeps no request waiting.
+/// Prints decisions on a separate thread, so that a blocked terminal delays no request.
 #[derive(Debug)]
 pub struct Printer {
     lines: SyncSender<String>,
@@ -35,14 +35,14 @@ pub struct Printer {
     paint: Paint,
 }
 
-/// What `portcullis why` has to be called with.
+/// The arguments of `portcullis why`.
 #[derive(Debug)]
 pub struct Command {
-    /// How this program is called, from any folder.
+    /// The command of this program, from any folder.
     pub program: String,
-    /// The policy's one path, absolute; `why` takes no more than one.
+    /// The policy's only path, absolute. `why` accepts only one.
     pub policy: Option<String>,
-    /// The values of parameters that were given.
+    /// The parameter values that were given.
     pub params: Vec<(String, String)>,
 }
 
@@ -53,7 +53,7 @@ impl Printer {
         std::thread::spawn(move || {
             let mut out = std::io::stdout();
             for line in waiting {
-                // A reader of standard output that went away does not end the daemon.
+                // The daemon continues if the reader of standard output has gone.
                 let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
             }
         });
@@ -66,7 +66,7 @@ impl Printer {
 
     /// Prints a decision.
     pub fn tell(&self, seen: &Seen<'_>) {
-        // Where the terminal does not keep up, a line that is missing costs less than a request.
+        // If the terminal can't keep up, a missing line costs less than a request.
         let _ = self.lines.try_send(self.text(seen));
     }
 
@@ -95,7 +95,7 @@ impl Printer {
     }
 }
 
-/// Method and URL, without a query that may hold a token.
+/// Method and URL, without a query, which may contain a token.
 fn request(seen: &Seen<'_>) -> String {
     let original = seen.original;
     let mut target = String::from_utf8_lossy(original.target).into_owned();
@@ -118,10 +118,10 @@ fn query_may_hold_a_token(policy: &Policy) -> bool {
 }
 
 impl Command {
-    /// The command that decides the request again; `None` where no command would.
+    /// The command that repeats the decision; `None` if no command can.
     fn why(&self, policy: &Policy, original: &Original<'_>, reason: Reason) -> Option<String> {
         let decides_again = match reason {
-            // Of what the proxy sent nothing is left, or of a fault that was here alone.
+            // The proxy's request is gone, or the fault was inside portcullis.
             Reason::RequestMalformed | Reason::Internal => false,
             Reason::RequestAmbiguousPath
             | Reason::RequestNoRoute
@@ -189,10 +189,10 @@ impl Command {
     }
 }
 
-/// How `why` gets the token: not at all if there is none, or if none is read. `None`
-/// where claims would not decide alike.
+/// The argument with the token for `why`; empty if there is no token, or none is read. `None` if
+/// claims would lead to another decision.
 fn token_argument(policy: &Policy, original: &Original<'_>, reason: Reason) -> Option<String> {
-    // What is decided before a token is looked at is decided so whatever the time.
+    // If the decision doesn't depend on a token, it doesn't depend on the time either.
     let request = original.at(0.0);
     let routed = policy.route(&request);
     if routed.demand() == Demand::None {
@@ -201,7 +201,7 @@ fn token_argument(policy: &Policy, original: &Original<'_>, reason: Reason) -> O
     let token = match routed.token() {
         Presented::Token(token, _) => token,
         Presented::Absent => return Some(String::new()),
-        // How it was sent is at fault, and that is in a header that may hold a token.
+        // The fault is in how the token was sent, in a header that may contain a token.
         Presented::Fault(_) => return None,
     };
     match own_claims(&token) {
@@ -211,7 +211,7 @@ fn token_argument(policy: &Policy, original: &Original<'_>, reason: Reason) -> O
     }
 }
 
-/// The claims of a token that `dev` has made, as the token says.
+/// The claims of a token that `dev` has issued, as the token has them.
 fn own_claims(token: &str) -> Option<Value> {
     let jws = Jws::read(token).ok()?;
     if jws.header().key_id() != Some(KEY_ID) {
@@ -220,7 +220,7 @@ fn own_claims(token: &str) -> Option<Value> {
     serde_json::from_slice(jws.payload()).ok()
 }
 
-/// Whether the reason is in the token's header or signature, which claims alone do not have.
+/// Whether the reason is in the token's header or signature, which claims alone don't show.
 fn is_of_the_header(reason: Reason) -> bool {
     matches!(
         reason,
@@ -234,7 +234,8 @@ fn is_of_the_header(reason: Reason) -> bool {
     )
 }
 
-/// Whether a header may decide: one that a rule reads, or CORS does. None that holds a secret is.
+/// Whether a header may influence the decision, because a rule or CORS reads it. Headers with
+/// secrets are excluded.
 fn is_read(policy: &Policy, name: &str) -> bool {
     if name == "origin" || name.starts_with("access-control-request-") {
         return true;
@@ -251,7 +252,7 @@ fn is_read(policy: &Policy, name: &str) -> bool {
     atoms.any(|(_, atom)| atom.header() == Some(name))
 }
 
-/// How a program is called from any folder: as it was, if that is a name to be looked up.
+/// How a program can be called from any folder: unchanged, if its name is looked up on the PATH.
 pub fn anywhere(program: &str) -> String {
     if program.contains('/') {
         super::absolute(Path::new(program))

@@ -1,4 +1,4 @@
-//! The command that confirms a change: `portcullis why` with the request that shows it.
+//! The command that confirms a change: `portcullis why` with the request that shows the change.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -33,7 +33,7 @@ pub fn why(witness: &Witness, policy: &Path, params: &[(String, String)]) -> Str
     printable(&words.join(" "))
 }
 
-/// A word as a shell reads it: bare where nothing in it is special, else in single quotes.
+/// A shell word: plain if it has no special characters, otherwise in single quotes.
 fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@+,=".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
@@ -42,7 +42,7 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// JSON in ASCII: beyond it stands what a terminal may not show as it is.
+/// JSON in ASCII, since a terminal may not show other characters unchanged.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
@@ -50,7 +50,7 @@ fn ascii(json: &str) -> String {
             text.push(character);
             continue;
         }
-        // Beyond ASCII there are only strings in JSON, where this is the same.
+        // In JSON, characters beyond ASCII occur only in strings, where this escape means the same.
         for unit in character.encode_utf16(&mut [0; 2]) {
             let _ = write!(text, "\\u{unit:04x}");
         }

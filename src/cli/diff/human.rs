@@ -1,4 +1,4 @@
-//! The difference as a reviewer would write it under a change.
+//! The report for people, as a reviewer would write it.
 
 use super::super::output::{Paint, printable};
 use super::{Compared, Side, by_weight, command, words};

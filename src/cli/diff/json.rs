@@ -1,4 +1,4 @@
-//! The difference for programs: these fields, in this order.
+//! The report for programs, with the fields in this order.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -1,18 +1,17 @@
-//! The difference as a comment on a pull request.
+//! The report as a comment on a pull request.
 //!
-//! What a policy says comes from whoever wrote it, which may be a stranger: it stands in code spans
-//! or is escaped, so that a comment has the markup that is written here and no other, and mentions
-//! nobody.
+//! Text from a policy may come from a stranger. It is put in code spans or escaped, so that a
+//! comment contains only the markup written here, and mentions nobody.
 
 use super::super::output::printable;
 use super::{Compared, Said, Side, by_weight, command, words};
 use crate::analyze::{Change, Difference, Effect, Witness};
 
-/// What the comment begins with, so that a workflow finds the one that it wrote before.
+/// The first line of the comment, by which a workflow finds its earlier comment.
 const MARKER: &str = "<!-- portcullis diff -->";
 
-/// How long a comment gets: GitHub takes 65,536 characters, GitLab more. What is left out is what
-/// matters least.
+/// The maximum length of a comment. GitHub accepts 65,536 characters, GitLab more. The least
+/// important changes are left out.
 const MAX_BYTES: usize = 60_000;
 
 /// The whole comment.
@@ -72,7 +71,7 @@ fn one(change: &Change, compared: &Compared<'_>) -> String {
     text
 }
 
-/// What one of the policies says, and in which words.
+/// The verdict of one policy, with its line.
 fn paragraph(name: &str, said: &Said<'_>) -> String {
     let verdict = &said.verdict;
     match &said.place {
@@ -88,11 +87,11 @@ fn shown(witness: &Witness, compared: &Compared<'_>) -> String {
     format!("To see it:\n\n{}", block("sh", &command))
 }
 
-/// A text as a code span: its fence is longer than any run of backticks in it.
+/// A text as a code span. Its fence is longer than any run of backticks in it.
 fn code(text: &str) -> String {
     let text = printable(text);
     let fence = "`".repeat(longest_run(&text) + 1);
-    // A blank keeps a backtick at an end apart from the fence.
+    // A blank separates a backtick at an end from the fence.
     let blank = if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() {
         " "
     } else {
@@ -115,10 +114,10 @@ fn longest_run(text: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// A sentence: what stands in backticks becomes code, all else loses any meaning as markup.
+/// A sentence: text in backticks becomes code, and everything else is escaped.
 fn inline(sentence: &str) -> String {
     let parts: Vec<&str> = sentence.split('`').collect();
-    // With one backtick too many the last part is no code.
+    // With an odd number of backticks, the last part isn't code.
     let pairs = parts.len() / 2 * 2 == parts.len();
     let mut text = String::new();
     for (at, part) in parts.iter().enumerate() {
@@ -132,8 +131,8 @@ fn inline(sentence: &str) -> String {
     text
 }
 
-/// Plain text: whatever may be markup is escaped, and an `@` is kept apart from the name behind it,
-/// so that nobody is called.
+/// Plain text: markup is escaped, and an `@` is separated from the name after it, so that nobody is
+/// mentioned.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for character in printable(text).chars() {

@@ -1,4 +1,4 @@
-//! `portcullis diff`: what two policies decide differently, shown by requests.
+//! `portcullis diff`: compares what two policies decide, and shows each difference with a request.
 
 mod command;
 mod human;
@@ -78,11 +78,11 @@ enum Format {
     Markdown,
 }
 
-/// Two policies, and what they are called on the command line.
+/// Two policies, with their names on the command line.
 struct Compared<'c> {
     new: &'c Path,
     sources: [&'c Sources; 2],
-    /// The values of parameters that were given, which `why` needs as well.
+    /// The given parameter values, which `why` needs too.
     params: &'c [(String, String)],
 }
 
@@ -93,16 +93,17 @@ enum Side {
     New,
 }
 
-/// What a policy says to the request that shows a change.
+/// A policy's verdict on the request that shows a change.
 struct Said<'c> {
     verdict: String,
-    /// Where it says so, and the line there.
+    /// The place that decides, and its line.
     place: Option<(String, &'c str)>,
 }
 
 impl Compared<'_> {
-    /// What a policy says; nothing where both say the same, since then something else changed. A
-    /// change that is no route's is shown by one of many, whose place would lead astray.
+    /// A policy's verdict; `None` if both have the same one, since then something else changed. A
+    /// change that isn't about a route is shown with one request of many, whose place would
+    /// mislead.
     fn said(&self, change: &Change, side: Side) -> Option<Said<'_>> {
         if change.old == change.new {
             return None;
@@ -174,9 +175,9 @@ fn load(path: &Path, options: &load::Options) -> Result<Loaded, Failure> {
     policy::load(&[path.to_owned()], options, false)
 }
 
-/// The policy, ready to be asked; where it has errors they are printed, and which side has them.
+/// The policy, ready to decide. If it has errors, they are printed with the side that has them.
 ///
-/// Here a policy with errors is no negative answer: whether the two differ was not found out.
+/// A policy with errors isn't a negative answer here, because the difference is unknown.
 fn ready(side: &str, path: &Path, loaded: &Loaded) -> Option<Policy> {
     let policy = loaded.policy();
     if policy.is_none() {
@@ -208,8 +209,8 @@ fn fails(fail_on: FailOn, difference: &Difference) -> bool {
     }
 }
 
-/// The changes as a reviewer wants them: first what may let more through, last what lets less
-/// through, and otherwise as they come.
+/// The changes in the order for a reviewer: first those that may loosen, last those that tighten,
+/// otherwise unchanged.
 fn by_weight(difference: &Difference) -> Vec<&Change> {
     let mut changes: Vec<&Change> = difference.changes.iter().collect();
     changes.sort_by_key(|change| words::weight(change));

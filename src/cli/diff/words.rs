@@ -1,8 +1,8 @@
-//! A change in words, for the reports that people read.
+//! A change in words, for reports for people.
 
 use crate::analyze::{Change, Effect, Kind, Verdict};
 
-/// What a reviewer should see first has the least.
+/// The sort key of a change. Changes that a reviewer should see first have the smallest.
 pub fn weight(change: &Change) -> u8 {
     match change.effect {
         Effect::Loosened => 0,
@@ -12,7 +12,7 @@ pub fn weight(change: &Change) -> u8 {
     }
 }
 
-/// How many changes there are, by effect: `3 changes: 1 loosened, 2 tightened`.
+/// The number of changes by effect: `3 changes: 1 loosened, 2 tightened`.
 pub fn count(changes: &[&Change]) -> String {
     let total = match changes.len() {
         1 => "1 change".to_owned(),
@@ -39,8 +39,8 @@ pub fn count(changes: &[&Change]) -> String {
     }
 }
 
-/// What a change does, in one sentence without a beginning and an end. Codes of reasons and what a
-/// policy says stand in backticks.
+/// The effect of a change, as a sentence without capital and full stop. Codes of reasons and text
+/// from a policy are in backticks.
 pub fn sentence(change: &Change) -> String {
     let moved = match (change.old, change.new) {
         (Verdict::Deny(reason), Verdict::Allow) => {
@@ -63,7 +63,7 @@ pub fn sentence(change: &Change) -> String {
         _ => "",
     };
     let about = change.about.as_deref().unwrap_or_default();
-    // What is forwarded or accepted instead is said by `about` already.
+    // `about` already describes the forwarded or accepted values.
     let moved = if about.is_empty() || change.old != change.new {
         format!("{moved}{also}")
     } else {
@@ -76,7 +76,7 @@ pub fn sentence(change: &Change) -> String {
     parts.join("; ")
 }
 
-/// What a policy says, for a column: `allowed`, `denied by request.no_route`.
+/// A verdict in a column: `allowed`, `denied by request.no_route`.
 pub fn verdict(verdict: Verdict) -> String {
     match verdict {
         Verdict::Allow => "allowed".to_owned(),

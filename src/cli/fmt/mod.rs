@@ -1,4 +1,4 @@
-//! `portcullis fmt`: puts policy files into the one layout.
+//! `portcullis fmt`: formats policy files.
 
 mod replace;
 
@@ -18,7 +18,7 @@ use crate::load::{self, Overlay, Parsed};
 use crate::source::{FileId, Sources};
 use crate::syntax::{self, MAX_FILE_BYTES};
 
-/// What stands for standard input.
+/// The argument for standard input.
 const STANDARD_INPUT: &str = "-";
 
 /// Format policy files.
@@ -46,7 +46,7 @@ pub struct Arguments {
     format: Format,
 }
 
-/// A file and what its layout came to.
+/// A file, with the result of formatting it.
 struct File<'p> {
     name: &'p str,
     path: &'p Path,
@@ -55,17 +55,17 @@ struct File<'p> {
 }
 
 enum State {
-    /// It is in the layout already.
+    /// It is formatted already.
     Good,
-    /// It has another text in the layout, this one.
+    /// Its formatted text differs from it.
     Differs(String),
     /// It has an error, which is reported.
     Wrong,
-    /// It could not be laid out, or not be written.
+    /// It couldn't be formatted, or not be written.
     Failed(Failure),
 }
 
-/// Lays out, or says what is not laid out.
+/// Formats, or reports what isn't formatted.
 pub fn run(arguments: &Arguments) -> Ended {
     let is_input = |path: &PathBuf| path.as_os_str() == STANDARD_INPUT;
     let piped = arguments.policy.iter().any(is_input);
@@ -114,7 +114,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     Ok(if negative { Exit::Negative } else { Exit::Good })
 }
 
-/// Reads standard input, as far as a policy file goes.
+/// Reads standard input, up to the size limit of a policy file.
 fn standard_input() -> Result<Parsed, Failure> {
     let mut bytes = Vec::new();
     let most = u64::try_from(MAX_FILE_BYTES).map_or(u64::MAX, |most| most + 1);
@@ -129,7 +129,7 @@ fn standard_input() -> Result<Parsed, Failure> {
     Ok(Parsed::of_text(STANDARD_INPUT, &text))
 }
 
-/// The files in their layout.
+/// All files, formatted.
 fn lay_out(parsed: &Parsed) -> Vec<File<'_>> {
     let sources = parsed.sources.iter().zip(&parsed.paths);
     sources
@@ -142,8 +142,8 @@ fn lay_out(parsed: &Parsed) -> Vec<File<'_>> {
         .collect()
 }
 
-/// What the layout of a file comes to. None is taken that says anything else than before: that is
-/// looked at here, so that a fault of the layout is found before it is written.
+/// The result of formatting a file. A result with another meaning is never used: this checks it, so
+/// that a bug in the layout is found before the file is written.
 fn state(sources: &Sources, file: FileId) -> State {
     let (name, text) = match sources.get(file) {
         Some(source) => (&*source.name, &*source.text),
@@ -162,7 +162,7 @@ fn state(sources: &Sources, file: FileId) -> State {
     }
 }
 
-/// Writes a file that differs from its layout.
+/// Writes a file that isn't formatted.
 fn write(file: &mut File<'_>) {
     if let State::Differs(text) = &file.state
         && let Err(error) = replace::replace(file.path, text)
@@ -206,11 +206,11 @@ fn human(arguments: &Arguments, files: &[File<'_>]) -> String {
     said
 }
 
-/// How long the shortest difference of one file is searched for: the search takes time that grows
-/// with the square of the lines that differ. What is found by then is a difference too.
+/// How long to search for the shortest diff of a file. The search takes quadratic time in the
+/// number of changed lines. After that, a longer diff is used.
 const SHORTEST_DIFFERENCE: Duration = Duration::from_secs(1);
 
-/// The difference between a file and its layout, as `patch` takes it.
+/// The diff between a file and its formatted text, in the format of `patch`.
 fn difference(file: &File<'_>, laid: &str, paint: Paint) -> String {
     let diff = TextDiff::configure()
         .timeout(SHORTEST_DIFFERENCE)
@@ -219,7 +219,7 @@ fn difference(file: &File<'_>, laid: &str, paint: Paint) -> String {
     if !io::stdout().is_terminal() {
         return text;
     }
-    // A comment holds whatever its author put there, and a terminal obeys some of it.
+    // A comment may contain anything, including escape sequences for the terminal.
     text.lines()
         .map(|line| {
             let shown = output::printable(&line.replace('\t', "    "));

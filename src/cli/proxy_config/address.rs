@@ -1,10 +1,10 @@
-//! Where portcullis listens, as the proxy sees it.
+//! The address of portcullis, as the proxy sees it.
 
 use std::net::SocketAddr;
 
 use crate::cli::output::Failure;
 
-/// Where portcullis listens.
+/// The address of portcullis.
 pub struct Address {
     pub host: String,
     pub port: u16,
@@ -37,7 +37,7 @@ impl Address {
         })
     }
 
-    /// As it stands in a URL: an IPv6 address in brackets.
+    /// The form in URLs: an IPv6 address is in brackets.
     pub fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)

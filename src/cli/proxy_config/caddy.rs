@@ -1,8 +1,9 @@
 //! Caddy: `forward_auth`.
 //!
-//! It hands a denial on whole. It copies the headers that are listed and removes none, so each
-//! name is removed first. Names with other characters than letters, digits and hyphens are removed
-//! altogether, as nginx does: to many frameworks they are other spellings of those with hyphens.
+//! Caddy passes a denial on unchanged. It copies the listed headers and removes none, so each name
+//! is removed first. Names with characters other than letters, digits and hyphens are removed
+//! altogether, as nginx does, since many frameworks treat them as other spellings of names with
+//! hyphens.
 
 use std::fmt::Write;
 
@@ -25,7 +26,7 @@ pub fn snippet(needs: &Needs, told: &Told, address: &Address) -> String {
     );
     snippet.push_str(ODD_NAMES);
     for character in ODD {
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = writeln!(snippet, "\trequest_header \"-*{character}*\"");
     }
     if !needs.forwarded.is_empty() {
@@ -135,7 +136,7 @@ const CONNECTION: &str = "
 \trequest_header @portcullis_no_websocket -Upgrade
 ";
 
-/// The header that shows the client's certificate, if there is one.
+/// The header with the client's certificate, if there is one.
 fn certificate(told: &Told) -> String {
     let (name, placeholder) = match &told.certificate {
         Some(Certificate::Whole(name)) => {
@@ -157,11 +158,11 @@ fn certificate(told: &Told) -> String {
     )
 }
 
-/// What Caddy sets by itself, on the way to portcullis and to the application, over what a client
-/// that is none of `trusted_proxies` sent.
+/// The headers that Caddy itself sets for portcullis and the application, replacing those of a
+/// client that isn't one of `trusted_proxies`.
 const SET_BY_CADDY: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
-/// The characters of a header's name (RFC 9110, section 5.6.2) beside letters, digits and `-`.
+/// The characters of header names (RFC 9110, section 5.6.2) other than letters, digits and `-`.
 const ODD: [char; 14] = [
     '!', '#', '$', '%', '&', '\'', '*', '+', '.', '^', '_', '`', '|', '~',
 ];

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Address, Certificate, Needs, Told};
 use crate::headers::Handling;
 
-/// Over gRPC no header depends on the policy: portcullis names them in its answer.
+/// Over gRPC, no header depends on the policy: portcullis names them in its response.
 pub fn grpc(needs: &Needs, told: &Told, address: &Address) -> String {
     let sanitize = sanitize(told);
     format!(
@@ -52,11 +52,11 @@ clusters:
     )
 }
 
-/// Over HTTP Envoy hands on, sets and removes only what is listed here.
+/// Over HTTP, Envoy passes on, sets and removes only the headers that are listed here.
 pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
     let exactly = |names: &[String]| {
         names.iter().fold(String::new(), |mut lines, name| {
-            // Writing to a string cannot fail.
+            // Writing to a string can't fail.
             let _ = writeln!(lines, "          - exact: {name}");
             lines
         })
@@ -178,9 +178,9 @@ http_connection_manager:
     headers_with_underscores_action: REJECT_REQUEST
 ";
 
-/// The headers by which a client could contradict what was judged, of one handling: Envoy removes
-/// some before it asks, sets some itself (`use_remote_address`), and hands on to portcullis those that
-/// it refuses.
+/// The headers with which a client could make an application serve another request, by their
+/// handling. Envoy removes some before it asks, sets some itself (`use_remote_address`), and passes
+/// those on that portcullis refuses.
 fn contradicting(needs: &Needs, told: &Told, handling: Handling) -> impl Iterator<Item = String> {
     told.contradicting(needs)
         .filter(move |header| header.with_envoy == handling)
@@ -200,7 +200,7 @@ fn mutations(told: &Told, removed: impl Iterator<Item = String>) -> String {
       request_mutations:
 ",
     );
-    // Writing to a string cannot fail.
+    // Writing to a string can't fail.
     for name in removed {
         let _ = writeln!(lines, "      - remove: {name}");
     }
@@ -217,7 +217,7 @@ fn mutations(told: &Told, removed: impl Iterator<Item = String>) -> String {
     lines
 }
 
-/// The headers that this filter sets, and what each holds.
+/// The headers that this filter sets, with their values.
 fn values(told: &Told) -> Vec<(&str, &'static str)> {
     let address = Some(("x-forwarded-for", ADDRESS));
     let named = told.address.as_deref().map(|name| (name, ADDRESS));
@@ -243,7 +243,7 @@ fn values(told: &Told) -> Vec<(&str, &'static str)> {
     all
 }
 
-/// What portcullis tells the client on an allow, in the same filter.
+/// The response headers of an allow, in the same filter.
 const RESPONSE: &str = "      response_mutations:
       # What portcullis says of pages takes the place of what the application says.
       - append:
@@ -256,10 +256,10 @@ const RESPONSE: &str = "      response_mutations:
       - remove: x-portcullis-allow-credentials
 ";
 
-/// The client's address, by itself: Envoy appends it to what the client wrote otherwise.
+/// Only the client's address. By default, Envoy appends it to the client's own header.
 const ADDRESS: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
 
-/// Makes the header for certificates Envoy's own.
+/// Makes Envoy set the header for certificates itself.
 fn sanitize(told: &Told) -> &'static str {
     match told.certificate {
         Some(Certificate::Xfcc) => {
@@ -272,7 +272,7 @@ fn sanitize(told: &Told) -> &'static str {
     }
 }
 
-/// Envoy lets no handshake through but those that are named.
+/// Envoy refuses every upgrade that isn't named.
 fn websocket(needs: &Needs) -> &'static str {
     if needs.websocket {
         "\

@@ -1,8 +1,8 @@
-//! `portcullis proxy-config`: what to put into a proxy's own configuration for a policy.
+//! `portcullis proxy-config`: the lines for a proxy's own configuration.
 //!
-//! A proxy sets, removes and hands on only the headers that its configuration lists, so the lists
-//! are made from the policy, and from what `portcullis.yaml` says that the proxy tells. `deploy/` has
-//! whole files, which the end-to-end tests run; these fragments say the same for any policy.
+//! A proxy sets, removes and passes on only the headers that its configuration lists. So the lists
+//! are generated from the policy, and from the headers that `portcullis.yaml` names. `deploy/` has
+//! complete files, which the end-to-end tests run. These fragments do the same for any policy.
 
 mod address;
 mod caddy;
@@ -156,7 +156,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     Ok(Exit::Good)
 }
 
-/// `x-user-id` as it is usually written, `X-User-Id`.
+/// `x-user-id` in its usual spelling, `X-User-Id`.
 fn capitalised(name: &str) -> String {
     let mut upper = true;
     name.chars()
@@ -172,7 +172,7 @@ fn capitalised(name: &str) -> String {
         .collect()
 }
 
-/// `x-user-id` as part of a variable's name, `x_user_id`.
+/// `x-user-id` as a part of a variable's name, `x_user_id`.
 fn underscored(name: &str) -> String {
     name.replace('-', "_")
 }

@@ -1,4 +1,4 @@
-//! What a policy needs of a proxy.
+//! The requirements of a policy on a proxy.
 
 use std::collections::BTreeSet;
 
@@ -6,30 +6,30 @@ use super::capitalised;
 use crate::model::{Access, Api, Condition, Forwarded, Model};
 use crate::settings::TokenPlace;
 
-/// What a policy needs of a proxy.
+/// The requirements of a policy on a proxy.
 pub struct Needs {
     /// The headers that the policy sets, in lower case, sorted.
     pub forwarded: Vec<String>,
     /// The headers that the policy reads, in lower case, sorted.
     pub read: Vec<String>,
-    /// The headers that tokens and their proofs come in, in lower case, sorted.
+    /// The headers with tokens and proofs, in lower case, sorted.
     pub token_headers: BTreeSet<String>,
-    /// The APIs that keep the token from the application, each with the headers that hold it.
+    /// The APIs that remove the token from requests, each with the headers to remove.
     token_kept_by: Vec<(String, Vec<String>)>,
     /// Whether all APIs do.
     pub token_kept: bool,
-    /// Whether tokens are taken that a page sends with the handshake of a WebSocket.
+    /// Whether tokens may be in WebSocket handshakes.
     pub websocket: bool,
-    /// Whether a whole claims set is forwarded, as large as the token that holds it.
+    /// Whether a complete claims set is forwarded, which is as large as its token.
     pub payload: bool,
     /// Whether portcullis answers the preflights of some API.
     pub preflights: bool,
-    /// Whether tokens are taken that are bound to the client's certificate.
+    /// Whether tokens that are bound to the client's certificate are accepted.
     pub certificate: bool,
 }
 
 impl Needs {
-    /// Reads them off a policy.
+    /// The requirements of this policy.
     pub fn of(model: &Model) -> Needs {
         let forwarded: BTreeSet<&str> = model
             .apis
@@ -37,7 +37,7 @@ impl Needs {
             .flat_map(|api| &api.forward)
             .map(|forward| forward.header.as_str())
             .collect();
-        // Without `cors` they tell a denied preflight from other requests, for its hint.
+        // Without `cors`, these headers tell a denied preflight from other requests, for its hint.
         let mut read =
             BTreeSet::from(["origin", "access-control-request-method"].map(str::to_owned));
         for api in &model.apis {
@@ -92,8 +92,8 @@ impl Needs {
             .collect()
     }
 
-    /// A comment where some APIs keep the token from the application and others do not: a
-    /// proxy's fragment cannot tell them apart.
+    /// A comment if only some APIs remove the token, since a proxy's fragment can't tell them
+    /// apart.
     pub fn token_remark(&self) -> Option<String> {
         if self.token_kept || self.token_kept_by.is_empty() {
             return None;
@@ -110,14 +110,14 @@ impl Needs {
     }
 }
 
-/// The headers that hold a token of the API and nothing else, in lower case.
+/// The headers that hold only a token of the API, in lower case.
 fn token_headers(api: &Api) -> Vec<String> {
     api.token_places
         .iter()
         .filter_map(|place| match place {
             TokenPlace::Authorization => Some("authorization".to_owned()),
             TokenPlace::Header(name) => Some(name.clone()),
-            // The checker lets no API have these and keep the token.
+            // The checker doesn't allow these places together with `forward no token`.
             TokenPlace::Cookie(_) | TokenPlace::Query(_) | TokenPlace::Subprotocol(_) => None,
         })
         .collect()
@@ -128,7 +128,7 @@ fn read_by_api(api: &Api, read: &mut BTreeSet<String>) {
         let headers: &[&str] = match place {
             TokenPlace::Authorization => &["authorization"],
             TokenPlace::Header(name) => &[name],
-            // Whose page sends it, and whether for a WebSocket.
+            // The page that sends it, and whether it is for a WebSocket.
             TokenPlace::Cookie(_) => &["cookie", "origin", "sec-websocket-version"],
             TokenPlace::Subprotocol(_) => &["sec-websocket-protocol"],
             TokenPlace::Query(_) => &[],

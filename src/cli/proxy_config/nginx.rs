@@ -1,7 +1,7 @@
 //! nginx: `auth_request`.
 //!
-//! It takes only 200, 401 and 403 as answers and passes on one challenge and no body; what else
-//! is to reach the client is carried by variables.
+//! It accepts only 200, 401 and 403 as answers, and passes on only one challenge and no body.
+//! Variables carry everything else to the client.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::answer::{Explain, page};
 use crate::cli::output::Failure;
 use crate::runtime::config::Config;
 
-/// The part that is asked for, or those of `http { }` and `server { }`, each under a line that says
+/// The requested part, or those for `http { }` and `server { }`, each with a heading that says
 /// where it goes.
 pub fn part(
     part: Option<Part>,
@@ -45,14 +45,14 @@ pub fn part(
     }
 }
 
-/// What the `type` of a denial's body is, as the daemon writes it.
+/// The `type` of a denial's body, as the daemon writes it.
 pub struct Types {
-    /// What stands before the reason's code; nothing where the client isn't told the reason.
+    /// The text before the reason's code; `None` if the client isn't told the reason.
     before_code: Option<String>,
 }
 
 impl Types {
-    /// As the configuration has it, or the defaults.
+    /// The setting of the configuration, or the default.
     pub fn of(config: Option<&Config>) -> Result<Types, Failure> {
         let defaults = Config::default();
         let config = config.unwrap_or(&defaults);
@@ -70,7 +70,7 @@ impl Types {
         })
     }
 
-    /// The members of a body that depend on the reason, in front of the others.
+    /// The members of a body that depend on the reason, which come first.
     fn members(&self) -> (String, &'static str) {
         match &self.before_code {
             Some(before) => (
@@ -82,8 +82,8 @@ impl Types {
     }
 }
 
-/// How nginx hands a request on. Each way has a directive of its own for the headers, and takes no
-/// notice of the others'.
+/// A way in which nginx passes requests on. Each has its own directive for headers, and ignores
+/// those of the others.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
     Proxy,
@@ -104,7 +104,7 @@ impl Pass {
         }
     }
 
-    /// What the names of its directives begin with.
+    /// The prefix of its directives.
     fn word(self) -> &'static str {
         match self {
             Pass::Proxy => "proxy",
@@ -115,13 +115,13 @@ impl Pass {
         }
     }
 
-    /// The line that sets a header over what the client sent, or, with an empty value, removes it.
+    /// The line that sets a header, replacing the client's own. An empty value removes it.
     fn set(self, name: &str, value: &str) -> String {
         let directive = self.directive();
         match self {
             Pass::Proxy | Pass::Grpc => format!("{directive} {} {value};\n", capitalised(name)),
-            // A parameter `HTTP_…` takes the place of the header of that name in any spelling that
-            // nginx lets through. Without `if_not_empty` an empty one would be there, empty.
+            // A parameter `HTTP_…` replaces the header of that name in any spelling that nginx
+            // accepts. Without `if_not_empty`, an empty parameter would be present.
             Pass::Fastcgi | Pass::Uwsgi | Pass::Scgi => format!(
                 "{directive} HTTP_{} {value} if_not_empty;\n",
                 underscored(name).to_ascii_uppercase()
@@ -130,10 +130,10 @@ impl Pass {
     }
 }
 
-/// What removes a header.
+/// The value that removes a header.
 const NOTHING: &str = "\"\"";
 
-/// The headers of the request as the application gets it.
+/// The headers of the request for the application.
 fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
     let mut lines = String::new();
     for name in &needs.forwarded {
@@ -146,7 +146,7 @@ fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
         lines += &pass.set(name, NOTHING);
     }
     if let Some(remark) = needs.token_remark() {
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = writeln!(
             lines,
             "# {remark}, as in\n#   {}",
@@ -183,7 +183,7 @@ fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
     lines
 }
 
-/// The headers that an application gets in any case.
+/// The headers that every application gets.
 const USUAL: [(&str, &str); 4] = [
     ("x-forwarded-for", "$remote_addr"),
     ("x-forwarded-host", "$http_host"),
@@ -191,8 +191,7 @@ const USUAL: [(&str, &str); 4] = [
     ("x-real-ip", "$remote_addr"),
 ];
 
-/// The headers that nginx sets, with the variable that each holds: those that portcullis is told,
-/// and these.
+/// The headers that nginx sets, with the variable of each: those that portcullis reads, and these.
 fn values<'t>(told: &'t Told, usual: &[(&'t str, &'t str)]) -> Vec<(&'t str, &'t str)> {
     let scheme = told.scheme.as_deref().map(|name| (name, "$scheme"));
     let address = told.address.as_deref().map(|name| (name, "$remote_addr"));
@@ -223,7 +222,7 @@ const CONTRADICTING: &str = "
 # path, method or client than the one that was judged.
 ";
 
-/// What stands in a location beside one of the directives that pass requests on.
+/// The lines beside one of the directives that pass requests on.
 fn location(pass: Pass, needs: &Needs, told: &Told) -> String {
     let directive = pass.directive();
     let beside = match pass {
@@ -242,7 +241,7 @@ fn location(pass: Pass, needs: &Needs, told: &Told) -> String {
     )
 }
 
-/// What stands in `http { }`.
+/// The lines for `http { }`.
 fn http(needs: &Needs, address: &Address) -> String {
     let websocket = if needs.websocket { WEBSOCKET_MAPS } else { "" };
     let large = if needs.payload { LARGE_HEADERS } else { "" };
@@ -297,12 +296,12 @@ map $portcullis_upgrade $portcullis_connection {
 }
 ";
 
-/// What stands in `server { }`.
+/// The lines for `server { }`.
 fn server(needs: &Needs, told: &Told, types: &Types) -> String {
     let mut kept = String::new();
     for name in &needs.forwarded {
         let variable = underscored(name);
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = writeln!(
             kept,
             "auth_request_set $portcullis_{variable} $upstream_http_{variable};"
@@ -400,14 +399,15 @@ const BUFFERS: &str = "    proxy_buffer_size 16k;
     proxy_buffers     4 16k;
 ";
 
-/// For what a token of the greatest size holds ([`crate::token::MAX_TOKEN_BYTES`]), beside the other headers.
+/// Enough for a token of the maximum size ([`crate::token::MAX_TOKEN_BYTES`]) and the other
+/// headers.
 const LARGE_BUFFERS: &str = "    # Room for `forward payload`: a token may have 64 KiB.
     proxy_buffer_size       72k;
     proxy_buffers           4 72k;
     proxy_busy_buffers_size 144k;
 ";
 
-/// `TYPE` and `REASON` are members of the bodies.
+/// `TYPE` and `REASON` are replaced with members of the bodies.
 const DENIALS: &str = "}
 
 # The client's answer to a denial: nginx drops the body of portcullis' own.

@@ -1,5 +1,5 @@
-//! What the proxy tells portcullis beyond the request: the headers that `adapters` in
-//! `portcullis.yaml` names, each of which the fragment must set over what the client sent.
+//! The facts that the proxy reports to portcullis: the headers that `adapters` in `portcullis.yaml`
+//! names. The fragment must set each of them, replacing the client's own.
 
 use super::needs::Needs;
 use super::{Over, Proxy};
@@ -7,18 +7,18 @@ use crate::cli::output::Failure;
 use crate::headers::{self, CONTRADICTING, Contradicting};
 use crate::runtime::config::{Adapters, ClientAddress, ClientCertificate, Scheme};
 
-/// The headers that portcullis believes behind this proxy, in lower case.
+/// The headers that portcullis trusts behind this proxy, in lower case.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// The scheme that the client used.
     pub scheme: Option<String>,
     /// The client's address.
     pub address: Option<String>,
-    /// The certificate that the client showed.
+    /// The client's certificate.
     pub certificate: Option<Certificate>,
 }
 
-/// How a header shows the client's certificate.
+/// The form of the header with the client's certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Certificate {
     /// The certificate itself.
@@ -29,8 +29,8 @@ pub enum Certificate {
     Xfcc,
 }
 
-/// Headers that frame a request or that the adapters themselves are told it in. What a proxy wrote
-/// there would be another request.
+/// Headers that frame a request, or from which the adapters themselves read it. A value from the
+/// proxy would make it another request.
 const FRAMING: [&str; 12] = [
     "host",
     "connection",
@@ -47,8 +47,8 @@ const FRAMING: [&str; 12] = [
 ];
 
 impl Told {
-    /// What the configuration names for the adapter, or, without a configuration, what the guides
-    /// name.
+    /// The headers that the configuration names for the adapter or, without a configuration, those
+    /// in the guides.
     pub fn of(
         adapters: Option<&Adapters>,
         proxy: Proxy,
@@ -109,8 +109,8 @@ impl Told {
         Ok(told)
     }
 
-    /// The headers by which a client could make the application believe in another host, path,
-    /// method or address than the one that was judged, but those that the policy or the proxy sets.
+    /// The headers with which a client could make the application believe in another host, path,
+    /// method or address, except those that the policy or the proxy sets.
     pub fn contradicting(&self, needs: &Needs) -> impl Iterator<Item = &'static Contradicting> {
         CONTRADICTING.iter().filter(|header| {
             let forwarded = needs
@@ -140,7 +140,7 @@ impl Told {
         }
     }
 
-    /// The headers by the field that names each.
+    /// The headers, with the field that names each.
     fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let certificate = self.certificate.as_ref().map(|certificate| {
             let name = match certificate {
@@ -168,7 +168,7 @@ impl Told {
         self.names().any(|told| headers::same(told, name))
     }
 
-    /// Whether the proxy has something to write into each.
+    /// Checks that the proxy can set each of them.
     fn can_be_set(&self, adapter: &str, proxy: Proxy) -> Result<(), Failure> {
         let cannot = |field: &str, what: &str, instead: &str| {
             Err(Failure::new(format!(
@@ -220,7 +220,7 @@ impl Told {
         }
     }
 
-    /// Whether each has a header of its own, that nothing else of the request or the policy needs.
+    /// Checks that no other part of the request or the policy needs any of these headers.
     fn is_free(&self, adapter: &str, needs: &Needs) -> Result<(), Failure> {
         for (at, (field, name)) in self.fields().enumerate() {
             let taken = |by: &str| {
@@ -263,8 +263,8 @@ impl Told {
     }
 }
 
-/// Where Traefik's `passTLSClientCert` shows the certificate.
+/// The header in which Traefik's `passTLSClientCert` sends the certificate.
 const TRAEFIK_CERTIFICATE: &str = "x-forwarded-tls-client-cert";
 
-/// Where Traefik shows the client's address, over what the client sent.
+/// The headers in which Traefik sends the client's address, replacing the client's own.
 const TRAEFIK_ADDRESS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];

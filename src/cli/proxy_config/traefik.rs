@@ -1,7 +1,8 @@
 //! Traefik: the ForwardAuth middleware, for the file provider.
 //!
-//! It hands a denial on whole. A name in `authResponseHeaders` is removed from what the client sent, and
-//! set where the answer has it; portcullis refuses the name's other spellings.
+//! Traefik passes a denial on unchanged. A name in `authResponseHeaders` is removed from the
+//! client's request, and set if the response has it. portcullis refuses other spellings of the
+//! name.
 
 use std::fmt::Write;
 
@@ -25,7 +26,7 @@ pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
         .contradicting(needs)
         .filter(|header| !SET_BY_TRAEFIK.contains(&header.name));
     for name in removed.flat_map(|header| spellings(header.name)) {
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = writeln!(document, "          {}: \"\"", capitalised(&name));
     }
     let _ = write!(
@@ -43,7 +44,7 @@ pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
             "        # The names that the policy sets: each is removed from what the client sent.\n        authResponseHeaders:\n",
         );
         for name in &needs.forwarded {
-            // Writing to a string cannot fail.
+            // Writing to a string can't fail.
             let _ = writeln!(document, "          - {}", capitalised(name));
         }
     }
@@ -96,8 +97,8 @@ const CLEAN: &str =
         customRequestHeaders:
 ";
 
-/// The name, and the name with each choice of its hyphens as underscores: Traefik can only remove names
-/// one by one.
+/// The name, and every spelling in which some of its hyphens are underscores. Traefik can only
+/// remove names one by one.
 fn spellings(name: &str) -> Vec<String> {
     let mut parts = name.split('-');
     let mut ways = vec![parts.next().unwrap_or_default().to_owned()];
@@ -110,7 +111,8 @@ fn spellings(name: &str) -> Vec<String> {
     ways
 }
 
-/// What an entry point sets by itself, over what a client that is none of its `trustedIPs` sent.
+/// The headers that an entry point itself sets, replacing those of a client that isn't one of its
+/// `trustedIPs`.
 const SET_BY_TRAEFIK: [&str; 6] = [
     "x-forwarded-for",
     "x-forwarded-host",

@@ -1,4 +1,4 @@
-//! Coverage in words, as JSON, as annotations, and as a tracefile.
+//! Coverage for people, as JSON, as annotations, and as a tracefile.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::diagnostic::Severity;
 use crate::diagnostic::render::Finding;
 use crate::suite::{Coverage, Item, Kind, Outcome};
 
-/// For people: how much was seen, and what was not.
+/// The report for people: how much was seen, and what wasn't.
 pub fn human(coverage: &Coverage, paint: Paint) -> String {
     let (seen, possible) = coverage.count(None);
     let mut text = format!(
@@ -53,7 +53,7 @@ pub fn human(coverage: &Coverage, paint: Paint) -> String {
     text
 }
 
-/// The longest that is still put in a column.
+/// The maximum width of a name in the column.
 const WIDEST: usize = 60;
 
 fn widest<'t>(texts: impl Iterator<Item = &'t String>) -> usize {
@@ -64,7 +64,7 @@ fn widest<'t>(texts: impl Iterator<Item = &'t String>) -> usize {
         .unwrap_or(0)
 }
 
-/// What an item is called: a guard also by its API, since it may be of several.
+/// The name of an item. A guard also has its API, since it may be one of several.
 fn shown(item: &Item) -> String {
     match (&item.api, item.kind) {
         (Some(api), Kind::Guard) => format!("{} of {api}", item.name),
@@ -72,13 +72,13 @@ fn shown(item: &Item) -> String {
     }
 }
 
-/// The outcomes that nobody saw, if there are any.
+/// The outcomes that no test has seen, if any.
 fn unseen(item: &Item) -> Option<String> {
     let unseen: Vec<&str> = item.unseen().map(Outcome::as_str).collect();
     (!unseen.is_empty()).then(|| unseen.join(", "))
 }
 
-/// What was not seen, as annotations.
+/// The unseen outcomes, as annotations.
 pub fn findings(coverage: &Coverage) -> Vec<Finding> {
     coverage
         .items
@@ -96,7 +96,7 @@ pub fn findings(coverage: &Coverage) -> Vec<Finding> {
         .collect()
 }
 
-/// Coverage as JSON; `docs/testing.md` says what is in it.
+/// Coverage as JSON. `docs/testing.md` describes the fields.
 #[derive(Serialize)]
 pub struct Object<'c> {
     seen: usize,
@@ -167,8 +167,8 @@ impl<'c> Condition<'c> {
     }
 }
 
-/// Coverage as a tracefile of lcov (`man geninfo`): each line with a rule or a test of a condition
-/// is a line of code, each outcome a branch.
+/// Coverage as an lcov tracefile (`man geninfo`): each line with a rule or a test of a condition is
+/// a line of code, and each outcome is a branch.
 pub fn lcov(coverage: &Coverage) -> String {
     let mut files: BTreeMap<&str, BTreeMap<u32, Vec<&Item>>> = BTreeMap::new();
     for item in &coverage.items {
@@ -182,7 +182,7 @@ pub fn lcov(coverage: &Coverage) -> String {
         for (line, items) in &lines {
             for (block, item) in items.iter().enumerate() {
                 for (branch, seen) in item.outcomes.iter().enumerate() {
-                    // A dash says that the line was never come by.
+                    // A dash means that the line was never reached.
                     let taken = match item.reached() {
                         0 => "-".to_owned(),
                         _ => seen.times.to_string(),

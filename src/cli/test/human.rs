@@ -1,4 +1,4 @@
-//! The report for people: a line a test, and for each failure what `why` would say.
+//! The report for people: one line per test, and the explanation of each failure.
 
 use super::super::explanation;
 use super::super::output::{Paint, count, printable};
@@ -22,7 +22,7 @@ pub fn report(report: &Report, sources: &Sources, paint: Paint) -> String {
     text
 }
 
-/// What became of a test.
+/// The result of a test.
 fn line(test: &Tested, paint: Paint) -> String {
     let mark = if test.failed() {
         paint.bad("FAILED")
@@ -32,7 +32,7 @@ fn line(test: &Tested, paint: Paint) -> String {
     format!("{mark}  {}\n", printable(&test.name))
 }
 
-/// What a failed expectation is, and why it came otherwise.
+/// A failed expectation, and why the decision was different.
 fn failed(
     test: &Tested,
     expected: &Expected,
@@ -64,7 +64,7 @@ fn failed(
     text
 }
 
-/// How many there were, and how many failed.
+/// The number of tests, and of failures.
 fn summary(report: &Report, paint: Paint) -> String {
     let (tests, expectations) = (report.tests.len(), report.expectations());
     let failed = report.failures().count();

@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         _ => false,
     };
     let failed = report.failed_tests() > 0;
-    // What a test notices can be told only where it is true of the policy as it stands.
+    // Whether a test notices a change is only meaningful if the test passes without it.
     let tried = (arguments.mutate && !failed).then(|| {
         let files = load::referenced(&loaded.sources);
         suite::mutants(&policy, &files, &loaded.params, &options)
@@ -106,7 +106,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     })
 }
 
-/// All that there is to report.
+/// Everything in the report.
 struct Whole<'r> {
     report: &'r Report,
     coverage: Option<&'r Coverage>,
@@ -114,7 +114,7 @@ struct Whole<'r> {
 }
 
 impl Whole<'_> {
-    /// The report in the format that is wanted.
+    /// Prints the report in the chosen format.
     fn print(&self, format: FindingsFormat, sources: &Sources) -> Result<String, Failure> {
         Ok(match format {
             FindingsFormat::Human => {
@@ -142,7 +142,7 @@ impl Whole<'_> {
     }
 }
 
-/// Writes a file, or to standard output where it is `-`; says whether it did the latter.
+/// Writes a file, or standard output for `-`. Returns whether it was standard output.
 fn write(path: &Path, text: &str) -> Result<bool, Failure> {
     if path == Path::new("-") {
         output::print_all(text)?;
@@ -153,8 +153,8 @@ fn write(path: &Path, text: &str) -> Result<bool, Failure> {
         .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
 }
 
-/// A policy without tests has none that fails, but whoever runs them should know; a filter that
-/// no name matches is a typo.
+/// A policy without tests is not a failure, but the user should know. A filter that matches no name
+/// is a typo.
 fn say_if_empty(arguments: &Arguments, report: &Report) -> Result<(), Failure> {
     if !report.tests.is_empty() {
         return Ok(());

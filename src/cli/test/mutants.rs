@@ -1,4 +1,4 @@
-//! Mutants in words, as JSON, and as annotations.
+//! Mutants for people, as JSON, and as annotations.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::diagnostic::Severity;
 use crate::diagnostic::render::Finding;
 use crate::suite::{Fate, MAX_MUTANTS, Mutant, Mutants};
 
-/// For people: the changes that no test notices, as changes of the source, and how many there were.
+/// The report for people: the changes that no test notices, as diffs of the source, and the counts.
 pub fn human(mutants: &Mutants, paint: Paint) -> String {
     let mut text = format!("\n{} ", paint.strong("mutants:"));
     let survivors = mutants.survivors().count();
@@ -89,7 +89,7 @@ fn survivor(mutant: &Mutant, paint: Paint) -> String {
     text
 }
 
-/// How near the tests come.
+/// How many tests reach the changed part.
 fn tested(mutant: &Mutant) -> String {
     match mutant.reached {
         0 => "no test reaches it".to_owned(),
@@ -120,7 +120,7 @@ pub fn findings(mutants: &Mutants) -> Vec<Finding> {
         .collect()
 }
 
-/// Mutants as JSON; `docs/testing.md` says what is in it.
+/// Mutants as JSON. `docs/testing.md` describes the fields.
 #[derive(Serialize)]
 pub struct Object<'m> {
     tried: usize,
@@ -150,7 +150,7 @@ struct Lines<'m> {
 }
 
 impl<'m> Object<'m> {
-    /// What became of the mutants.
+    /// The results of the mutants.
     pub fn of(mutants: &'m Mutants) -> Object<'m> {
         let changes = |wanted: fn(&Fate) -> bool| {
             mutants

@@ -8,7 +8,7 @@ use crate::diagnostic::Severity;
 use crate::diagnostic::render::Finding;
 use crate::suite::{Expected, Report, Tested};
 
-/// The report as JSON; `docs/testing.md` says what is in it.
+/// The report as JSON. `docs/testing.md` describes the fields.
 #[derive(Serialize)]
 pub struct Object<'r> {
     passed: usize,
@@ -44,7 +44,7 @@ struct Expectation<'r> {
 }
 
 impl<'r> Object<'r> {
-    /// The report of a run, and what else was asked for.
+    /// The report of a run, with the other requested reports.
     pub(super) fn of(whole: &Whole<'r>) -> Object<'r> {
         let report = whole.report;
         let failed = report.failed_tests();
@@ -92,7 +92,7 @@ impl<'r> Expectation<'r> {
     }
 }
 
-/// What failed, as annotations.
+/// The failures, as annotations.
 pub fn findings(report: &Report) -> Vec<Finding> {
     report
         .failures()

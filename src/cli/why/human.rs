@@ -1,5 +1,5 @@
-//! The answer as an expert would give it: the decision, the line of the policy that made it, the
-//! reason in a sentence, what each condition came to, and what to do.
+//! The answer for people: the decision, the line of the policy that made it, the reason in a
+//! sentence, the result of each condition, and what to do.
 
 use super::super::explanation::Report;
 use super::super::output::{Paint, printable};

@@ -12,13 +12,13 @@ use crate::runtime::introspect::Store;
 use crate::runtime::metrics::Metrics;
 use crate::settings::IssuerId;
 
-/// The policy is the only one there is.
+/// There is only one policy.
 const GENERATION: u64 = 0;
 
-/// What to do where the issuer can't be asked.
+/// What to do if the issuer can't be asked.
 const CLAIMS: &str = "`--claims` takes what it would answer";
 
-/// Nobody may be asked: nothing can be said of the token, not even that it is denied.
+/// Introspection isn't possible, so nothing is known about the token, not even that it is denied.
 pub fn nobody_asked(policy: &Policy, issuer: IssuerId) -> Failure {
     Failure::new(format!(
         "the token is opaque: only {} can say whether it is active, and with `--offline` nobody \
@@ -32,7 +32,7 @@ fn name(policy: &Policy, issuer: IssuerId) -> &str {
     policy.issuer(issuer).map_or("", |it| it.name.as_str())
 }
 
-/// Asks an issuer about a token.
+/// Introspects a token at its issuer.
 pub fn ask<'a>(
     question: Introspect<'a>,
     config: &Config,
@@ -62,7 +62,7 @@ pub fn ask<'a>(
             .of(declared, &config.introspection)
             .map_err(|error| Failure::new(error.to_string()))?
             .ok_or_else(|| Failure::new("the issuer does not introspect tokens"))?;
-        // The question has its own end; nobody else waits here.
+        // The call has its own timeout, and nobody else waits here.
         let patience = Instant::now() + config.introspection.timeout.get() * 2;
         Ok::<_, Failure>(endpoint.ask(question.token(), patience).await)
     });

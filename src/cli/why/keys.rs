@@ -1,5 +1,5 @@
-//! The keys of the issuers of a policy, for one question: files as they are, others when they are
-//! asked for.
+//! The keys of a policy's issuers, for one decision: those of files, and others that are fetched
+//! when needed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::runtime::config;
 use crate::runtime::keys::{self, Fetcher, Places};
 use crate::settings::{IssuerId, KeyOwner, Tenant};
 
-/// The keys that are there.
+/// The available keys.
 pub struct Fetched<'l> {
     loaded: &'l Loaded,
     config: &'l config::Keys,
@@ -20,7 +20,7 @@ pub struct Fetched<'l> {
 }
 
 impl<'l> Fetched<'l> {
-    /// Nothing is fetched yet.
+    /// Without fetched keys.
     pub fn new(loaded: &'l Loaded, config: &'l config::Keys) -> Self {
         Self {
             loaded,
@@ -34,7 +34,7 @@ impl<'l> Fetched<'l> {
         model.issuers.get(issuer.0 as usize)
     }
 
-    /// Fetches keys as the daemon would; comes back with what went wrong there.
+    /// Fetches keys as the daemon would. Returns what went wrong, if anything.
     pub fn fetch(&mut self, owner: &KeyOwner) -> Result<Result<(), String>, Failure> {
         let Some(declared) = self.source(owner.issuer) else {
             return Ok(Ok(()));

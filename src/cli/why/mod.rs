@@ -1,7 +1,7 @@
 //! `portcullis why`: decides one request and explains the answer.
 //!
-//! It goes the daemon's own way (`judge`), so what it says is what the daemon does; only where the
-//! token comes from differs.
+//! It takes the same steps as the daemon (`judge`), so its answer is the daemon's. Only the source
+//! of the token differs.
 
 mod human;
 mod introspect;
@@ -134,8 +134,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         masked: false,
     };
     let report = |decision: &engine::Decision<'_>, steps: &[engine::Step], told: &Told| {
-        // The client sees what the configuration lets it see; whoever runs this command sees
-        // everything.
+        // The client's view depends on the configuration. The user of this command sees everything.
         let mut explanation = answer::explanation(decision, steps, config.explain.told());
         explanation.hint = decision.operator_hint().map(Cow::into_owned);
         for remark in &told.remarks {
@@ -176,7 +175,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     report(&judged.decide(), &judged.explain(), &told)
 }
 
-/// Prints the page of a reason.
+/// Prints the manual page of a reason.
 fn page(code: &str) -> Ended {
     let reason = Reason::from_code(code).ok_or_else(|| {
         let failure = Failure::new(format!("there is no reason `{code}`"));

@@ -1,28 +1,28 @@
-//! The request as it stands on the command line.
+//! Parses the request on the command line.
 
 use super::super::output::Failure;
 use crate::daemon::adapter::pdp;
 use crate::load::Loaded;
 use crate::pattern::HostPattern;
 
-/// A request that was asked about.
+/// The request on the command line.
 #[derive(Debug)]
 pub struct Asked {
-    /// The method, as it was written.
+    /// The method, unchanged.
     pub method: String,
-    /// The scheme, where the URL has one.
+    /// The scheme, if the URL has one.
     pub scheme: Option<String>,
     /// The host.
     pub host: Option<String>,
-    /// The target: path and query, as they were written.
+    /// The target: path and query, unchanged.
     pub target: String,
-    /// What keeps it from being a request.
+    /// Why it isn't a valid request.
     pub malformed: Option<String>,
     headers: Vec<(String, String)>,
 }
 
 impl Asked {
-    /// Reads `METHOD URL`. A path alone goes to the policy's only host.
+    /// Parses `METHOD URL`. A path without a host gets the policy's only host.
     pub fn read(
         text: &str,
         loaded: &Loaded,
@@ -68,7 +68,7 @@ impl Asked {
         Ok(asked)
     }
 
-    /// The headers as the engine takes them.
+    /// The headers in the form that the engine reads.
     pub fn headers(&self) -> Vec<(&str, &[u8])> {
         self.headers
             .iter()
@@ -76,7 +76,7 @@ impl Asked {
             .collect()
     }
 
-    /// The request as it is shown.
+    /// The request for display.
     pub fn shown(&self) -> String {
         format!(
             "{} {}{}{}",
@@ -90,7 +90,7 @@ impl Asked {
     }
 }
 
-/// The host, where the policy protects exactly one.
+/// The host, if the policy has exactly one.
 fn only_host(loaded: &Loaded) -> Option<String> {
     let model = loaded.checked.model.as_ref()?;
     let mut hosts = model.apis.iter().flat_map(|api| &api.hosts);

@@ -1,4 +1,4 @@
-//! Where the token comes from, and what it is worth.
+//! The source of the token, and its verification.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,37 +22,37 @@ use crate::reason::Reason;
 use crate::runtime::config::Config;
 use crate::token::{self, Demands};
 
-/// How much is read of a file that should hold a token: more than the longest token, so that one
-/// that is too long is denied as such, as it would be by the daemon.
+/// How many bytes of a token file are read: more than the longest token, so that a longer one is
+/// denied for its length, as in the daemon.
 const MAX_READ: u64 = 4 << 20;
 
-/// Where the token comes from.
+/// The source of the token.
 pub enum Source {
-    /// From the request's own headers, if they have one.
+    /// The request's own headers, if they have one.
     Request {
-        /// Whether keys are not to be fetched.
+        /// Whether keys must not be fetched.
         offline: bool,
     },
-    /// This token.
+    /// A given token.
     Token {
         /// The token.
         token: String,
-        /// Whether keys are not to be fetched.
+        /// Whether keys must not be fetched.
         offline: bool,
-        /// Remarks for the person who asked.
+        /// A remark for the user.
         remark: Option<String>,
     },
-    /// These claims, without a signature.
+    /// Given claims, without a signature.
     Claims {
         /// A JSON object.
         json: String,
-        /// Remarks for the person who asked.
+        /// Remarks for the user.
         remarks: Vec<String>,
     },
 }
 
 impl Source {
-    /// What the arguments say.
+    /// The source that the arguments name.
     pub fn of(arguments: &Arguments, loaded: &Loaded, now: f64) -> Result<Source, Failure> {
         if let Some(given) = &arguments.token {
             let (token, remark) = read(given)?;
@@ -88,7 +88,7 @@ impl Source {
     }
 }
 
-/// The token that `--token` names, and a remark where that is not quite clear.
+/// The token that `--token` names, with a remark if the meaning isn't obvious.
 fn read(given: &str) -> Result<(String, Option<String>), Failure> {
     let failed = |what: &str, error: &io::Error| {
         Failure::new(format!("can't read a token from {what}: {error}"))
@@ -110,7 +110,7 @@ fn read(given: &str) -> Result<(String, Option<String>), Failure> {
             .help("`--token` takes a file that holds the token, - for standard input, or the token itself"));
     } else {
         bytes = given.as_bytes().to_vec();
-        // Every JWT begins so: base64url of `{"`.
+        // Every JWT begins this way: it is `{"` in base64url.
         if !given.starts_with("eyJ") {
             remark = Some(
                 "there is no file of that name; `--token` is taken as the token itself".to_owned(),
@@ -120,7 +120,7 @@ fn read(given: &str) -> Result<(String, Option<String>), Failure> {
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::new("what `--token` names is no text, and so no token"))?;
     let text = text.trim();
-    // As it is copied from a header or a log.
+    // It was copied from a header or a log.
     let text = text
         .strip_prefix("Authorization:")
         .map_or(text, str::trim_start);
@@ -132,17 +132,17 @@ fn read(given: &str) -> Result<(String, Option<String>), Failure> {
     Ok((token.to_owned(), remark))
 }
 
-/// The request that is asked about.
+/// The request to decide.
 pub struct Asking<'a> {
     /// The request itself.
     pub request: &'a Request<'a>,
-    /// How keys are fetched, and the client credentials for introspection.
+    /// The settings for fetching keys, and the client credentials for introspection.
     pub config: &'a Config,
     /// The certificate of the client's connection.
     pub certificate: Option<Thumbprint>,
 }
 
-/// Judges the request, with the token where the source says.
+/// Judges the request with the token from this source.
 pub fn judged<'a>(
     source: &'a Source,
     loaded: &Loaded,
@@ -200,8 +200,8 @@ pub fn judged<'a>(
 }
 
 impl Asking<'_> {
-    /// Gives the request what it needs until it is judged: the issuer's keys, those of files and
-    /// those that are fetched, or the issuer's own answer.
+    /// Completes the judgement with the issuer's keys, from files or fetched, or with the issuer's
+    /// introspection result.
     fn finish<'a>(
         &self,
         judging: Judging<'a>,
@@ -227,7 +227,7 @@ impl Asking<'_> {
                     }
                     verify.answer(verified.map(Arc::new))
                 }
-                // Those of a file are as they are.
+                // Keys from files can't be fetched again.
                 Judging::AwaitKeys(wanted) if !wanted.are_missing() => wanted.give_up(),
                 Judging::AwaitKeys(wanted) if offline => {
                     without_keys = true;
@@ -263,7 +263,7 @@ impl Asking<'_> {
     }
 }
 
-/// Reads the certificate that `--certificate` names.
+/// Reads the certificate from the file in `--certificate`.
 pub fn certificate(file: &Path) -> Result<Thumbprint, Failure> {
     let name = file.display().to_string();
     let failed =

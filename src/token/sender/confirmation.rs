@@ -1,17 +1,17 @@
-//! What a token is bound to: `cnf` (RFC 7800, section 3).
+//! The key or certificate that a token is bound to: `cnf` (RFC 7800, section 3).
 
 use super::refused;
 use crate::engine::Fault;
 use crate::json::Json;
 use crate::keys::Thumbprint;
 
-/// The methods of `cnf` that can be checked. Others are not understood, and ignored beside one
-/// that is (RFC 7800, section 3.1).
+/// The supported methods of `cnf`. Others are ignored next to a supported one (RFC 7800, section
+/// 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmation {
     /// `jkt`: the thumbprint of the client's key (RFC 9449, section 6.1).
     pub key: Member,
-    /// `x5t#S256`: that of its certificate (RFC 8705, section 3.1).
+    /// `x5t#S256`: the thumbprint of its certificate (RFC 8705, section 3.1).
     pub certificate: Member,
 }
 
@@ -22,13 +22,13 @@ pub enum Member {
     Absent,
     /// A SHA-256 thumbprint.
     Thumbprint(Thumbprint),
-    /// It is there, but isn't a thumbprint.
+    /// It is present, but isn't a thumbprint.
     Unreadable,
 }
 
 impl Confirmation {
-    /// Reads a token's `cnf`; `None` where it has none. One that is no object has no member that
-    /// can be checked, which is for the caller to refuse.
+    /// Reads a token's `cnf`; `None` if it has none. If it isn't an object, it has no supported
+    /// member, and the caller has to refuse it.
     pub fn of(claims: &Json<'_>) -> Option<Confirmation> {
         let cnf = claims.get("cnf").filter(|cnf| !cnf.is_null())?;
         let member = |name| match cnf.get(name) {
@@ -46,7 +46,7 @@ impl Confirmation {
 }
 
 impl Member {
-    /// The thumbprint, where the member is there.
+    /// The thumbprint, if the member is present.
     pub fn thumbprint(self, name: &str) -> Result<Option<Thumbprint>, Fault> {
         match self {
             Member::Absent => Ok(None),

@@ -1,9 +1,10 @@
-//! Sender-constrained tokens: what a token is bound to, and whether the sender has it.
+//! Sender-constrained tokens: the key or certificate that a token is bound to, and whether the
+//! sender has it.
 //!
-//! Whoever holds a bearer token can use it. A token that names a key of its holder (`cnf`, RFC
-//! 7800) also needs proof of that key: a signature in each request (DPoP, RFC 9449), or the
-//! certificate of the client's connection (RFC 8705). Accepting such a token without proof would
-//! defeat its purpose, so it is refused if the policy doesn't ask for the proof.
+//! Anybody who has a bearer token can use it. A token that is bound to a key (`cnf`, RFC 7800) also
+//! needs proof of that key: a signature in each request (DPoP, RFC 9449), or the certificate of the
+//! client's connection (RFC 8705). Accepting such a token without proof would defeat its purpose,
+//! so it is refused if the policy doesn't require the proof.
 
 mod confirmation;
 mod proof;
@@ -17,42 +18,43 @@ use crate::settings::{Binding, Senders};
 pub(super) use confirmation::{Confirmation, Member};
 pub use proof::{MAX_PROOF_BYTES, PROOF_AHEAD, PROOF_MAX_AGE, Proof};
 
-/// Who sends a token, as far as it is known.
+/// The sender of a token, as far as it is known.
 #[derive(Debug, Clone, Copy)]
 pub enum Sender<'a> {
-    /// Whoever the policy asks for: to ask what it would decide, never to answer a request.
+    /// The sender that the policy requires: for asking what it would decide, never for answering a
+    /// request.
     Assumed,
-    /// What a request shows.
+    /// The sender that a request shows.
     Shown(Shown<'a>),
 }
 
-/// What a request shows of who sends its token.
+/// The evidence about a token's sender in a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a> {
     /// The original request, as the proxy reports it.
     pub request: &'a Request<'a>,
-    /// The token, as it was sent.
+    /// The token, unchanged.
     pub token: &'a str,
-    /// By which scheme.
+    /// The scheme with which it was sent.
     pub scheme: Scheme,
     /// The certificate of the client's connection, from the one source that the daemon's
     /// configuration names.
     pub certificate: Option<Thumbprint>,
-    /// What is asked of proofs beyond the RFC.
+    /// Requirements on proofs beyond the RFC.
     pub demands: Demands<'a>,
 }
 
-/// What is asked of DPoP proofs beyond what RFC 9449 always asks.
+/// Requirements on DPoP proofs beyond those of RFC 9449.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Demands<'a> {
-    /// The ports at which clients reach the APIs, beside the scheme's own: the client writes the
-    /// one in `Host`, and another server may listen at it. `None` for any.
+    /// The ports at which clients reach the APIs, in addition to the scheme's default. The client
+    /// writes the port in `Host`, and another server may listen there. `None` allows any.
     pub ports: Option<&'a [u16]>,
-    /// The nonces that are given to clients (RFC 9449, section 9).
+    /// The nonces that clients get (RFC 9449, section 9).
     pub nonces: Option<&'a dyn Nonces>,
 }
 
-/// The nonces that are given to clients.
+/// The nonces that clients get.
 pub trait Nonces: std::fmt::Debug + Send + Sync {
     /// Until when a nonce is good, as a NumericDate; `None` for one that is not.
     fn good_until(&self, nonce: &str) -> Option<f64>;
@@ -61,25 +63,25 @@ pub trait Nonces: std::fmt::Debug + Send + Sync {
     /// accepted. One that isn't outdated need not be genuine.
     fn is_outdated(&self, nonce: &str) -> bool;
 
-    /// What a proof must have of them.
+    /// The requirement on proofs.
     fn asked(&self) -> Asked;
 }
 
-/// What a proof must have of the nonces that are given to clients.
+/// The requirement on the nonce of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// A nonce, which alone says when the proof was made: the client's clock need not be right.
+    /// A nonce, which alone says when the proof was made. The client's clock needn't be right.
     InsteadOfTheClock,
-    /// A nonce, and the client's clock has to be right as well.
+    /// A nonce, and the client's clock has to be right too.
     BesideTheClock,
     /// No nonce. One that is outdated is refused all the same: a proof that was used while nonces
     /// replaced the clock is remembered until its nonce ends, and may be dated later.
     Nothing,
 }
 
-/// Checks that the sender of a token has what it is bound to.
+/// Checks that the sender of a token has the key or certificate that it is bound to.
 ///
-/// Gives the DPoP proof, where there is one: it is good, but must not be good twice.
+/// Returns the DPoP proof, if there is one. It is valid, but must not be used twice.
 pub(super) fn check(
     confirmation: Option<&Confirmation>,
     senders: Senders,
@@ -123,7 +125,7 @@ pub(super) fn check(
     key.map(|key| proof::check(shown, key, now)).transpose()
 }
 
-/// What a token is bound to, where somebody asks for the proof of all of it.
+/// The key and certificate that a token is bound to, if the settings require proof of both.
 fn declared(
     confirmation: &Confirmation,
     senders: Senders,
@@ -157,8 +159,8 @@ fn declared(
     Ok((key, certificate))
 }
 
-/// The certificate of the connection must be the one that the token is bound to (RFC 8705,
-/// section 3). That the client has its private key is what the TLS handshake has shown.
+/// The certificate of the connection must be the one that the token is bound to (RFC 8705, section
+/// 3). The TLS handshake has shown that the client has its private key.
 fn check_certificate(bound: Thumbprint, shown: Option<Thumbprint>) -> Result<(), Fault> {
     match shown {
         Some(shown) if shown == bound => Ok(()),

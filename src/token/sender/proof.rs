@@ -14,22 +14,22 @@ use crate::token::jws::Jws;
 /// The header that holds the proof.
 const HEADER: &str = "dpop";
 
-/// The longest proof, in bytes: with the largest RSA key that is taken, and a long URL.
+/// The maximum length of a proof in bytes, with the largest supported RSA key and a long URL.
 pub const MAX_PROOF_BYTES: usize = 8 * 1024;
 
-/// How long ago a proof may have been made, in seconds. It is made for the request that it comes
-/// with, so that this need only cover the way and a clock that is behind. For so long each proof
-/// is remembered, since for so long it could be used again.
+/// The maximum age of a proof in seconds. It is made for the request that it comes with, so this
+/// only has to cover the network and a slow clock. Each proof is remembered for this time, since it
+/// could be used again.
 pub const PROOF_MAX_AGE: f64 = 60.0;
 
-/// How far ahead a client's clock may be, in seconds.
+/// How far in the future a client's clock may be, in seconds.
 pub const PROOF_AHEAD: f64 = 30.0;
 
-/// What the identity of a proof is hashed with, so that it is equal to no other hash.
+/// The domain of the hash of a proof's identity, so that it never equals another hash.
 const DOMAIN: &[u8] = b"portcullis DPoP proof 1\0";
 
-/// A proof that is good, once: who lets a request through must have made sure that this is the
-/// first time.
+/// A valid proof. A caller that lets a request through must make sure that the proof was not used
+/// before.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Proof {
     id: [u8; 32],
@@ -38,8 +38,8 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// A hash of the client's key and the proof's `jti`: the same for one that is sent again, and
-    /// for no other.
+    /// A hash of the client's key and the proof's `jti`. A proof that is sent again has the same
+    /// one, and no other proof does.
     pub fn id(&self) -> &[u8; 32] {
         &self.id
     }
@@ -49,12 +49,12 @@ impl Proof {
         self.key
     }
 
-    /// When it ceases to be good, as a NumericDate.
+    /// When it expires, as a NumericDate.
     pub fn expires(&self) -> f64 {
         self.expires
     }
 
-    /// What to say of one that was used before.
+    /// The fault of a proof that was used before.
     pub fn used_again() -> Fault {
         invalid(
             "the DPoP proof was used before (`jti`): make one for each request (RFC 9449, \
@@ -63,9 +63,9 @@ impl Proof {
     }
 }
 
-/// Checks the proof that comes with a token which is bound to a key.
+/// Checks the proof of a bound token.
 ///
-/// What costs little comes first: the signature is looked at when all else fits.
+/// Cheap checks come first, and the signature last.
 pub(super) fn check(shown: &Shown<'_>, bound: Thumbprint, now: f64) -> Result<Proof, Fault> {
     if shown.scheme != Scheme::Dpop {
         return Err(refused(
@@ -104,15 +104,15 @@ pub(super) fn check(shown: &Shown<'_>, bound: Thumbprint, now: f64) -> Result<Pr
     })
 }
 
-/// What is wrong with a proof.
+/// The fault of an invalid proof.
 fn invalid(hint: impl Into<String>) -> Fault {
     let mut fault = refused(hint);
     fault.proof = Some(ProofError::Invalid);
     fault
 }
 
-/// The header, which must be there once. No proof holds a comma, so that one is the sign of
-/// several that were joined.
+/// The header, which must occur once. A proof contains no comma, so a comma shows that several were
+/// joined.
 fn only_header<'r>(request: &Request<'r>) -> Result<&'r str, Fault> {
     let mut values = request.header(HEADER);
     let value = values.next().ok_or_else(|| {
@@ -134,7 +134,7 @@ fn only_header<'r>(request: &Request<'r>) -> Result<&'r str, Fault> {
         .map_err(|_| invalid("the DPoP proof is not ASCII"))
 }
 
-/// The key that the header holds, and the algorithm (RFC 9449, section 4.2).
+/// The key and the algorithm in the header (RFC 9449, section 4.2).
 fn signer(jws: &Jws<'_>) -> Result<(Algorithm, Key), Fault> {
     let header = jws.header();
     if header.typ() != Some("dpop+jwt") {
@@ -173,7 +173,7 @@ fn signer(jws: &Jws<'_>) -> Result<(Algorithm, Key), Fault> {
     Ok((algorithm, key))
 }
 
-/// What a proof says.
+/// The claims of a proof.
 struct Claims<'j> {
     id: &'j str,
     method: &'j str,
@@ -233,8 +233,8 @@ impl<'j> Claims<'j> {
         Ok(())
     }
 
-    /// Until when it is good. Where a nonce says when it was made, a client whose clock is wrong is
-    /// served as well (RFC 9449, section 4.3, step 11).
+    /// When it expires. If a nonce says when it was made, the client's clock may be wrong (RFC
+    /// 9449, section 4.3, step 11).
     fn fresh_until(&self, shown: &Shown<'_>, now: f64) -> Result<f64, Fault> {
         let until = match shown.demands.nonces {
             Some(nonces) => match nonces.asked() {
@@ -258,12 +258,12 @@ impl<'j> Claims<'j> {
                 -age
             )));
         }
-        // With its nonce it is good for longer as soon as nonces replace the clock.
+        // With its nonce, it would be valid for longer if nonces replaced the clock.
         let by_the_clock = self.issued_at + PROOF_MAX_AGE;
         Ok(until.map_or(by_the_clock, |until| until.max(by_the_clock)))
     }
 
-    /// Until when its nonce is good, where it needs none.
+    /// When its nonce expires, if it needs none.
     fn optional_nonce_until(&self, nonces: &dyn Nonces) -> Result<Option<f64>, Fault> {
         match self.nonce {
             Some(nonce) if nonces.is_outdated(nonce) => Err(self.wants_nonce()),
@@ -272,7 +272,7 @@ impl<'j> Claims<'j> {
         }
     }
 
-    /// Until when its nonce is good.
+    /// When its nonce expires.
     fn nonce_until(&self, nonces: &dyn Nonces) -> Result<f64, Fault> {
         self.nonce
             .and_then(|nonce| nonces.good_until(nonce))
@@ -293,8 +293,8 @@ impl<'j> Claims<'j> {
     }
 }
 
-/// The hash by which a proof is known again. The target is no part of it: a client that uses one
-/// `jti` for two requests is refused the second.
+/// The hash that identifies a proof. The target isn't part of it: a client that uses one `jti` for
+/// two requests is refused the second.
 fn identity(key: Thumbprint, id: &str) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(DOMAIN);

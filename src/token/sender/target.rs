@@ -1,15 +1,14 @@
 //! Whether a proof's `htu` is the URL of the request (RFC 9449, section 4.3, step 9).
 //!
-//! Both are brought into one form (RFC 3986, section 6.2.2 and 6.2.3): scheme and host without
-//! case, the scheme's own port left out, escapes of what needs none undone. Query and fragment are
-//! no part of it. What the request's side of it is, the proxy says: the scheme from the source
-//! that the configuration names, the host as one that the policy has, the port as one that the
-//! configuration lists.
+//! Both are normalised (RFC 3986, section 6.2.2 and 6.2.3): scheme and host in lower case, without
+//! the scheme's default port, and without unnecessary escapes. Query and fragment aren't compared.
+//! The proxy reports the request's side: the scheme from the configured source, the host as one of
+//! the policy's, the port as one of the configured ports.
 
 use crate::engine::Request;
 use crate::text::quoted;
 
-/// A URL as far as it is compared.
+/// The parts of a URL that are compared.
 #[derive(Debug, PartialEq, Eq)]
 struct Url {
     scheme: String,
@@ -18,7 +17,7 @@ struct Url {
     path: Vec<u8>,
 }
 
-/// An error says what does not fit.
+/// Compares `htu` with the request; the error says what differs.
 pub(super) fn check(htu: &str, request: &Request<'_>, ports: Option<&[u16]>) -> Result<(), String> {
     let scheme = request.scheme.ok_or(
         "the DPoP proof can't be checked: the request's scheme is not known, because the adapter \
@@ -57,7 +56,7 @@ impl Url {
     fn of(scheme: &str, authority: &str, path: &[u8]) -> Option<Url> {
         let scheme = scheme.to_ascii_lowercase();
         let (host, port) = match authority.rsplit_once(':') {
-            // Inside the brackets of an IPv6 address it is no port.
+            // Inside the brackets of an IPv6 address, a colon doesn't begin a port.
             Some((host, port)) if !port.contains(']') => (host, port),
             _ => (authority, ""),
         };
@@ -105,7 +104,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// What stands before query and fragment.
+/// The part before query and fragment.
 fn path_of(target: &[u8]) -> &[u8] {
     target
         .split(|byte| matches!(byte, b'?' | b'#'))
@@ -113,9 +112,9 @@ fn path_of(target: &[u8]) -> &[u8] {
         .unwrap_or(target)
 }
 
-/// The path with each octet written in one way: escapes of unreserved characters undone, the
-/// digits of the others in upper case (RFC 3986, section 6.2.2). Segments `.` and `..` stay as
-/// they are: no request has one.
+/// The normalised path: escapes of unreserved characters are decoded, and the digits of the others
+/// are in upper case (RFC 3986, section 6.2.2). Segments `.` and `..` stay, since no request has
+/// one.
 fn normal(path: &[u8]) -> Vec<u8> {
     let mut normal = Vec::with_capacity(path.len());
     let mut rest = path;
