@@ -1,4 +1,4 @@
-//! How long a decision on a verified token takes, by the number of routes; it must not grow.
+//! The time of a decision about a verified token, by the number of routes. It must not grow.
 
 #![allow(missing_docs, reason = "a benchmark is no interface")]
 #![allow(
@@ -26,7 +26,7 @@ const HEADERS: &[(&str, &[u8])] = &[
     ("x-forwarded-for", b"192.0.2.7"),
 ];
 
-/// The token's facts: those of an ordinary access token.
+/// The token's facts, as of an ordinary access token.
 fn facts(policy: &Policy, resource: usize) -> Facts {
     let claims = format!(
         r#"{{"iss":"https://acme.example/","sub":"auth0|5f7c8ec7c33c6c004bbafe82","aud":"https://api.example.com",

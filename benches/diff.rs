@@ -1,5 +1,5 @@
-//! How long the exact difference of two policies takes: many routes with an edit, and one condition
-//! of many atoms.
+//! The time of the exact difference of two policies: many routes with an edit, and one condition
+//! with many atoms.
 
 #![allow(missing_docs, reason = "a benchmark is no interface")]
 #![allow(
@@ -17,8 +17,8 @@ use portcullis::engine::Policy;
 
 const NOW: f64 = 1_780_315_200.0;
 
-/// Policies of so many routes: the same, with one route edited, and with a set edited that the guard
-/// over half of them uses.
+/// Policies with this many routes: equal ones, with one route edited, and with an edit in a set
+/// that the guard over half of them uses.
 fn by_routes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("diff");
     group.sample_size(10);

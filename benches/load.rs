@@ -1,4 +1,4 @@
-//! How long a policy takes to load: parsed, checked, compiled.
+//! The time to load a policy: to parse, check and compile it.
 
 #![allow(missing_docs, reason = "a benchmark is no interface")]
 #![allow(
@@ -13,7 +13,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use mimalloc::MiMalloc;
 
-/// The one of the daemon.
+/// The daemon's allocator.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

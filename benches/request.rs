@@ -1,7 +1,7 @@
-//! How long a request takes with its token: the first time, when its signature is checked, and
-//! again, when it is known; and how long a denial without a token takes, whatever the query. It is
-//! the daemon's way from headers to decision, by the same calls; reading the wire, the answer, the
-//! log and the metrics of the decision are not in it.
+//! The time of a request with its token: the first time, when the signature is checked, and again,
+//! when the token is cached. Also the time of a denial without a token, whatever the query. This is
+//! the daemon's way from headers to decision, with the same calls; it doesn't include reading from
+//! the network, the answer, the log and the decision's metrics.
 
 #![allow(missing_docs, reason = "a benchmark is no interface")]
 #![allow(
@@ -33,13 +33,13 @@ use portcullis::settings::{IssuerId, Tenant};
 use portcullis::token::Demands;
 use serde_json::json;
 
-/// The one of the daemon.
+/// The daemon's allocator.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 const NOW: f64 = 1_700_000_000.0;
 
-/// One set for every issuer.
+/// One key set for every issuer.
 struct Ring(Arc<KeySet>);
 
 impl Keys for Ring {
@@ -48,7 +48,7 @@ impl Keys for Ring {
     }
 }
 
-/// A daemon's part in it.
+/// The part of the daemon that is measured.
 struct Daemon {
     policy: Policy,
     keys: Ring,
@@ -67,7 +67,8 @@ impl Daemon {
         }
     }
 
-    /// Decides a request under the policy of that number: what is kept serves under its own alone.
+    /// Decides a request under the policy with that number: a cached result serves only its own
+    /// policy.
     fn allows(&self, target: &str, headers: &[(&str, &[u8])], generation: u64) -> bool {
         let request = Request {
             method: "GET",
@@ -95,7 +96,7 @@ impl Daemon {
             api: verify.api(),
             keys: &self.keys,
         };
-        // Nobody else asks for this token, so that there is nothing to wait for.
+        // No other request has this token, so there is nothing to wait for.
         let outcome = {
             let verifying = pin!(self.cache.verify(verify.token(), &under));
             verifying.poll(&mut Context::from_waker(Waker::noop()))
@@ -151,7 +152,7 @@ fn with_a_token(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A policy whose routes read the query, alone and beside what a token has to hold.
+/// A policy whose routes read the query, alone and together with conditions on the token.
 const QUERIES: &str = r#"
 issuer acme {
     url       "https://acme.example/"

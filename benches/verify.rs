@@ -1,5 +1,5 @@
-//! How long a signature takes, by algorithm: the whole way from a token's text to a key that
-//! signed it. A decision on a token that is cached needs none of it.
+//! The time to verify a signature, by algorithm: all the way from a token's text to the key that
+//! signed it. A decision about a cached token needs none of it.
 
 #![allow(
     missing_docs,
@@ -24,7 +24,7 @@ use portcullis::keys::{Algorithm, Provenance, parse};
 use portcullis::token::Jws;
 use serde_json::json;
 
-/// Claims as a provider issues them: some 400 bytes.
+/// Claims as a provider issues them: about 400 bytes.
 fn claims() -> serde_json::Value {
     json!({
         "iss": "https://acme.eu.auth0.com/",

@@ -1,4 +1,5 @@
-//! What the fuzzer calls, and the tests with the corpus: any bytes, and what must hold for them.
+//! The fuzzer's targets, also used by the tests of the corpus: any bytes, and the properties that
+//! must hold for them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -21,7 +22,7 @@ use portcullis::text::is_unshowable;
 use portcullis::token::{self, Admitted, Demands, Introspection, Sender, Shown};
 use portcullis::{answer, syntax};
 
-/// The secret of the fuzzed issuer: no secret at all, and only of use here.
+/// The secret of the fuzzed issuer: not secret at all, and only used here.
 const SECRET: &[u8; 32] = b"a secret for the fuzzer, no more";
 
 const NOW: f64 = 1_767_225_600.0;
@@ -74,7 +75,7 @@ static WORLD: LazyLock<(Policy, Ring)> = LazyLock::new(|| {
     (compile(model, Arc::new(sources)), Ring(Arc::new(set)))
 });
 
-/// Checks a policy; every file that it names holds the same.
+/// Checks a policy; every file that it names has the same contents.
 fn checked(text: &str, beside: &[u8]) -> (Sources, Checked) {
     let mut sources = Sources::new();
     let file = sources.add("policy.gate", text);
@@ -113,15 +114,15 @@ pub fn policy(bytes: &[u8]) {
     }
 }
 
-/// What stands between two policies.
+/// The separator between two policies.
 const BETWEEN: &str = "\n===\n";
 
-/// How long two policies together may be: what the analysis does is bounded, but its bounds are
-/// those of a whole policy, and a fuzzer wants many small ones.
+/// The longest text of two policies: the analysis is bounded, but its limits are those of whole
+/// policies, and a fuzzer needs many small ones.
 const MAX_PAIR_BYTES: usize = 4 << 10;
 
-/// Two policies are compared, or it is said what keeps them from it. What is reported is so, and is
-/// there the other way round too.
+/// Two policies are compared, or an error says why not. Reported changes are real, and appear in
+/// the other direction too.
 pub fn diff(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -168,7 +169,7 @@ pub fn diff(bytes: &[u8]) {
     );
 }
 
-/// Any policy has one layout: of the same words and comments, and its own layout.
+/// Any policy has one layout: with the same words and comments, and stable.
 pub fn fmt(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -227,7 +228,7 @@ fn ask(
     decision.allowed()
 }
 
-/// What is wrong with a token quotes it, but can be shown on a terminal and sent as a challenge.
+/// A token's fault quotes the token, but can be shown on a terminal and sent in a challenge.
 fn can_be_told(policy: &Policy, fault: &engine::Fault) {
     let hidden = fault.hint.chars().find(|shown| is_unshowable(*shown));
     assert_eq!(hidden, None, "{:?}", fault.hint);
@@ -240,7 +241,7 @@ fn can_be_told(policy: &Policy, fault: &engine::Fault) {
     ));
 }
 
-/// Any bytes are a request target or are refused; what can be read in two ways is never allowed.
+/// Any bytes are a request target or are refused; an ambiguous one is never allowed.
 pub fn path(bytes: &[u8]) {
     let (policy, _) = &*WORLD;
     for method in ["GET", "POST", "get", "CONNECT"] {
@@ -253,8 +254,8 @@ pub fn path(bytes: &[u8]) {
     }
 }
 
-/// The first segment of a path, if all of it can be read in one way only. Written without a look
-/// at how the engine reads paths.
+/// The first segment of a path, if all of it can be read in only one way. Written independently of
+/// the engine's reading of paths.
 fn only_reading(target: &[u8]) -> Option<Vec<u8>> {
     let path = target.split(|byte| *byte == b'?').next()?;
     let segments: Vec<&[u8]> = path
@@ -293,14 +294,14 @@ fn only_reading(target: &[u8]) -> Option<Vec<u8>> {
     first
 }
 
-/// No answer of an issuer passes that does not say `active`, and none does harm.
+/// No introspection answer passes without `active`, and none causes a panic.
 pub fn introspection(bytes: &[u8]) {
     let (policy, _) = &*WORLD;
     let Some(api) = policy.apis().first() else {
         return;
     };
     if let Ok(text) = std::str::from_utf8(bytes) {
-        // Whoever is asked, about whatever.
+        // Any issuer, any token.
         let _ = token::whom_to_ask(text, policy, api);
     }
     let Ok(answer) = Introspection::read(bytes) else {
@@ -334,7 +335,7 @@ pub fn introspection(bytes: &[u8]) {
     }
 }
 
-/// No bytes are a token that passes, and no claims that are signed do harm.
+/// No bytes are a valid token, and no signed claims cause a panic.
 pub fn token(bytes: &[u8]) {
     let (policy, keys) = &*WORLD;
     let Some(api) = policy.apis().first() else {
@@ -359,7 +360,7 @@ pub fn token(bytes: &[u8]) {
         let judged = judge::judge(policy, &request, Client::default(), keys);
         assert!(!judged.decide().allowed() || is_signed(text.trim()));
     }
-    // A header up to the first line end, the claims behind it, signed.
+    // A header up to the first line end, then the claims, signed.
     let (header, claims) = match bytes.iter().position(|byte| *byte == b'\n') {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
         None => (&br#"{"alg":"HS256"}"#[..], bytes),
@@ -393,7 +394,7 @@ pub fn token(bytes: &[u8]) {
     }
 }
 
-/// Whether the fuzzer has been handed a token that this target itself would sign.
+/// Whether the fuzzer's input is a token that this target itself would sign.
 fn is_signed(token: &str) -> bool {
     let Some((message, signature)) = token.rsplit_once('.') else {
         return false;
@@ -404,7 +405,7 @@ fn is_signed(token: &str) -> bool {
         .is_ok_and(|signature| hmac::verify(&key, message.as_bytes(), &signature).is_ok())
 }
 
-/// A policy that takes bound tokens, one of which the target's own key is for.
+/// A policy that accepts bound tokens, and one bound to the target's own key.
 static BOUND: LazyLock<(Policy, String)> = LazyLock::new(|| {
     let text = POLICY.replace("max age     1h", "sender      dpop");
     let (sources, checked) = checked(
@@ -419,7 +420,7 @@ static BOUND: LazyLock<(Policy, String)> = LazyLock::new(|| {
     (compile(model, Arc::new(sources)), claims)
 });
 
-/// The key of the client, as little a secret as [`SECRET`].
+/// The client's key, no more secret than [`SECRET`].
 static CLIENT: LazyLock<Ed25519KeyPair> = LazyLock::new(|| {
     Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed of the right length")
 });
@@ -437,8 +438,8 @@ fn client_thumbprint() -> keys::Thumbprint {
     keys::public_key(&jwk).expect("a public key").thumbprint()
 }
 
-/// No bytes are a proof that passes but one that the client's key has signed, for this request,
-/// this token and this time.
+/// No bytes are a valid proof, except one that the client's key has signed for this request, this
+/// token and this time.
 pub fn proof(bytes: &[u8]) {
     if let Ok(Admitted::Once(_)) = shown(bytes) {
         let text = String::from_utf8_lossy(bytes);
@@ -453,7 +454,7 @@ pub fn proof(bytes: &[u8]) {
             "a forged proof passed: {text}"
         );
     }
-    // A header up to the first line end, the claims behind it, signed.
+    // A header up to the first line end, then the claims, signed.
     let usual = format!(
         r#"{{"typ":"dpop+jwt","alg":"EdDSA","jwk":{}}}"#,
         client_jwk()
@@ -488,7 +489,7 @@ pub fn proof(bytes: &[u8]) {
     assert!((NOW - iat).abs() <= 60.0, "{iat}");
 }
 
-/// What becomes of a bound token with this proof.
+/// The outcome for a bound token with this proof.
 fn shown(proof: &[u8]) -> Result<Admitted, engine::Fault> {
     let (policy, claims) = &*BOUND;
     let api = policy.apis().first().expect("an API");
@@ -515,7 +516,7 @@ fn shown(proof: &[u8]) -> Result<Admitted, engine::Fault> {
         .inspect_err(|fault| can_be_told(policy, fault))
 }
 
-/// Any bytes are a key set or have a problem; no key fits an algorithm of another kind.
+/// Any bytes are a key set or have an error; no key fits an algorithm of another type.
 pub fn key_set(bytes: &[u8]) {
     for provenance in [Provenance::Published, Provenance::File] {
         let Ok(set) = keys::parse(bytes, provenance) else {

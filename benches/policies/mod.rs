@@ -1,4 +1,4 @@
-//! Policies of any size, as a team would write them.
+//! Policies of any size, similar to those of a team.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,10 +14,10 @@ use portcullis::syntax;
 /// Routes below one resource.
 const ROUTES_PER_RESOURCE: usize = 5;
 
-/// Resources in one file: files have a limit, and teams have files of their own.
+/// Resources in one file: files have a size limit, and teams have their own files.
 const RESOURCES_PER_FILE: usize = 5_000;
 
-/// A policy of one API with that many routes, as files.
+/// A policy of one API with this many routes, as files.
 pub fn texts(routes: usize) -> Vec<String> {
     let resources: Vec<usize> = (0..routes.div_ceil(ROUTES_PER_RESOURCE)).collect();
     let mut texts = vec![SETTINGS.to_owned()];

@@ -23,7 +23,7 @@ use mimalloc::MiMalloc;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-/// The one of the daemon.
+/// The daemon's allocator.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -1,5 +1,4 @@
-//! The listener `admin`: whether the daemon lives and is ready, what it counts, which policy is
-//! in force, and reloading it.
+//! The listener `admin`: health, readiness, metrics, the policy in force, and reloads.
 
 use std::sync::Arc;
 
@@ -27,7 +26,7 @@ pub fn router(authorizer: Arc<Authorizer>) -> Router {
         .with_state(authorizer)
 }
 
-/// That there is an answer is the answer.
+/// The answer itself shows that the daemon is alive.
 async fn healthz() -> &'static str {
     "ok\n"
 }
@@ -53,8 +52,8 @@ async fn policy(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
     answer(StatusCode::OK, &state(&authorizer))
 }
 
-/// Reloads, and says what came of it: 200 with `changed` or `unchanged`, 422 with the errors of a
-/// policy that is not taken, 409 while a file of it is open for writing.
+/// Reloads, and reports the outcome: 200 with `changed` or `unchanged`, 422 with the errors of a
+/// policy that isn't taken, 409 while one of its files is open for writing.
 async fn reload_now(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
     let result = reload::now(&authorizer, Cause::Asked).await.result;
     let status = match result {
@@ -69,7 +68,7 @@ async fn reload_now(State(authorizer): State<Arc<Authorizer>>) -> Response<Body>
     answer(status, &body)
 }
 
-/// The policy in force and what is wrong with the one in the files, if anything is.
+/// The policy in force, and the errors in the files, if there are any.
 fn state(authorizer: &Authorizer) -> Value {
     let snapshot = authorizer.snapshot();
     let last_error = authorizer.last_error().map(|error| {

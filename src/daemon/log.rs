@@ -13,8 +13,8 @@ use crate::runtime::LevelSwitch;
 use crate::runtime::config::{Level, Log, LogFormat};
 use crate::text::{escape_json, visible, visible_report};
 
-/// Begins to log; once a process, and an error from then on. Gives what changes the level while the
-/// daemon runs.
+/// Starts logging, once per process; a second call is an error. Returns the switch that changes the
+/// level while the daemon runs.
 pub fn start(config: &Log) -> Result<LevelSwitch, TryInitError> {
     let (filter, handle) = reload::Layer::new(targets(config.level));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !no_color();
@@ -38,12 +38,12 @@ pub fn start(config: &Log) -> Result<LevelSwitch, TryInitError> {
         .with(lines)
         .try_init()?;
     Ok(LevelSwitch::new(move |level| {
-        // It fails only where the subscriber is gone, and then nothing is logged anyway.
+        // It fails only if the subscriber no longer exists, and then nothing is logged anyway.
         let _ = handle.reload(targets(level));
     }))
 }
 
-/// What the lines of the log are.
+/// The form of the log's lines.
 #[derive(Debug, Clone, Copy)]
 enum Form {
     Text,
@@ -51,7 +51,7 @@ enum Form {
     Json,
 }
 
-/// Standard error, for one event at a time: an event is one line, whatever it quotes.
+/// Writes to standard error, one line per event, whatever the event quotes.
 struct Fit(Form);
 
 impl Write for Fit {
@@ -82,7 +82,7 @@ fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// What the libraries say is for those who look for a fault in one of them.
+/// The libraries' messages are for finding faults in them.
 fn targets(level: Level) -> Targets {
     let (own, others) = match level {
         Level::Error => (LevelFilter::ERROR, LevelFilter::ERROR),

@@ -1,7 +1,7 @@
-//! The daemon: listeners, adapters, its start and its end.
+//! The daemon: listeners, adapters, start and shutdown.
 //!
-//! It reads what proxies ask, hands it to the [`Authorizer`](crate::runtime::Authorizer), and answers
-//! in each proxy's own way. It must never decide.
+//! It reads what proxies ask, passes it to the [`Authorizer`](crate::runtime::Authorizer), and
+//! answers in each proxy's protocol. It must never decide.
 
 pub mod adapter;
 mod admin;

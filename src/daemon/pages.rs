@@ -1,11 +1,11 @@
-//! Keeps web pages away from listeners that answer programs.
+//! Keeps web pages away from listeners for programs.
 //!
-//! A page that a browser shows can send requests to addresses that only the browser's machine
-//! reaches: a form or a `fetch` to a loopback port (the browser then says so, in `Origin`,
-//! `Sec-Fetch-Site` or `Referer`), or, after the page's own name was pointed at that address (DNS
-//! rebinding), a request of its own origin, whose `Host` is the page's name. A rebinding needs a
-//! name: a `Host` that is an IP address is the address that the browser connected to, so probes and
-//! scrapers that use addresses are served. Over TLS a name is the certificate's, and over a Unix
+//! A page in a browser can send requests to addresses that only the browser's machine can reach. It
+//! can use a form or a `fetch` to a loopback port; the browser then reveals it in `Origin`,
+//! `Sec-Fetch-Site` or `Referer`. Or it can point its own name at that address (DNS rebinding);
+//! then the request has the page's own origin, and its `Host` is the page's name. Rebinding needs a
+//! name. If `Host` is an IP address, the browser connected to exactly that address, so probes and
+//! scrapers that use addresses are served. Over TLS, the certificate covers the name; over a Unix
 //! socket there are no pages.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,20 +20,20 @@ use http::{HeaderMap, StatusCode, Version, header};
 use crate::runtime::config::{Address, Listener};
 use crate::text::quoted;
 
-/// What a browser adds to a request that a page makes, and a program has no reason to send.
+/// Headers that a browser adds to a page's requests, and that a program has no reason to send.
 const OF_PAGES: [&str; 2] = ["origin", "referer"];
 
 /// Which names a listener answers to.
 #[derive(Debug, Clone)]
 pub struct Names {
-    /// Where names are written down, for the answer to who is refused.
+    /// Where names are configured, for the answer to a refused request.
     place: Option<&'static str>,
-    /// Names beside `localhost` and IP addresses, in lower case; `None` is any.
+    /// Names in addition to `localhost` and IP addresses, in lower case; `None` for any.
     names: Option<Arc<[String]>>,
 }
 
 impl Names {
-    /// Those of this machine alone.
+    /// The names of this machine only.
     pub fn loopback() -> Names {
         Names {
             place: None,
@@ -41,7 +41,7 @@ impl Names {
         }
     }
 
-    /// Those of a listener.
+    /// The names of a listener.
     pub fn of(place: &'static str, listener: &Listener) -> Names {
         let reached_by_pages = match listener.address {
             Address::Tcp(_) => listener.tls.is_none(),
@@ -71,7 +71,7 @@ impl Names {
     }
 }
 
-/// Refuses what a page sent, or may have sent.
+/// Refuses requests that a page sent, or may have sent.
 pub async fn programs_alone(State(names): State<Names>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match refused(&parts, &names) {
@@ -87,13 +87,13 @@ pub async fn programs_alone(State(names): State<Names>, request: Request, next: 
     }
 }
 
-/// Why a request is refused; `None` if it is not.
+/// Why a request is refused; `None` if it isn't.
 fn refused(parts: &Parts, names: &Names) -> Option<String> {
     let headers = &parts.headers;
     if let Some(name) = OF_PAGES.iter().find(|name| headers.contains_key(**name)) {
         return Some(format!("the request has the header `{name}`"));
     }
-    // Where a person typed the address, it is `none`.
+    // If a person typed the address, it is `none`.
     if headers
         .get_all("sec-fetch-site")
         .iter()
@@ -103,7 +103,7 @@ fn refused(parts: &Parts, names: &Names) -> Option<String> {
     }
     let host = match one_host(headers) {
         Err(()) => return Some("the request has more than one `host`".to_owned()),
-        // The target's own authority takes the header's place (RFC 9112, section 3.2.2).
+        // An authority in the target replaces the header (RFC 9112, section 3.2.2).
         Ok(host) => parts
             .uri
             .authority()
@@ -121,7 +121,7 @@ fn refused(parts: &Parts, names: &Names) -> Option<String> {
                 "{host} is neither an IP address nor `localhost`{known}"
             ))
         }
-        // Health checks by HTTP/1.0 have none; a browser always has one.
+        // HTTP/1.0 health checks have none; a browser always sends one.
         None if parts.version < Version::HTTP_11 => None,
         None => Some("the request has no `host`".to_owned()),
     }
@@ -137,7 +137,7 @@ fn one_host(headers: &HeaderMap) -> Result<Option<&str>, ()> {
     }
 }
 
-/// A host without the port behind it, whatever port it is: forwarded ports are others.
+/// A host without its port. The port isn't compared, since a forwarded port is another one.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port))

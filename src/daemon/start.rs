@@ -25,24 +25,24 @@ use crate::runtime::metrics::ReloadResult;
 use crate::runtime::reload::{self, Cause};
 use crate::runtime::{Authorizer, OpenError, Options, Prepared, SourceError};
 
-/// The threads for what serves no connection of a proxy: fetching keys, asking issuers, reloads,
-/// `admin`. One that is busy keeps nobody else from going on.
+/// The threads for work other than proxies' connections: fetching keys, asking issuers, reloads,
+/// `admin`. With two, a busy one doesn't block the rest.
 const BACKGROUND_THREADS: usize = 2;
 
-/// Why the daemon did not start.
+/// An error that keeps the daemon from starting.
 #[derive(Debug)]
 pub enum StartError {
     /// The policy can't be put to work.
     Open(OpenError),
-    /// A fault inside, while the policy was read.
+    /// An internal fault while the policy was read.
     Fault(JoinError),
     /// A listener can't be opened.
     Listener(listen::OpenError),
-    /// The process logs already.
+    /// Logging was already started in this process.
     Log(TryInitError),
-    /// The system gives no threads.
+    /// The system can't create threads.
     Runtime(io::Error),
-    /// Signals can't be waited for.
+    /// Signals can't be handled.
     Signals(io::Error),
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// A daemon that was started.
+/// A running daemon.
 pub struct Running {
     authorizer: Arc<Authorizer>,
     health: HealthReporter,
@@ -123,7 +123,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         addresses.push((name, address));
         let workers = match id {
             ListenerId::Grpc | ListenerId::Http | ListenerId::Pdp => Some(workers.clone()),
-            // A reload, or the text of all metrics, must not keep decisions waiting.
+            // A reload, or writing out all metrics, must not delay decisions.
             ListenerId::Admin => None,
         };
         let limits = authorizer.settings().limits.clone();
@@ -143,7 +143,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     })
 }
 
-/// Ready is who has asked for every issuer's keys once.
+/// The daemon is ready once every issuer's keys have been requested.
 async fn get_ready(authorizer: Arc<Authorizer>, health: HealthReporter) {
     authorizer.first_keys().await;
     grpc::set_health(&health, true).await;
@@ -152,7 +152,7 @@ async fn get_ready(authorizer: Arc<Authorizer>, health: HealthReporter) {
 }
 
 impl Running {
-    /// Where a listener listens, with the port that the system chose; `None` if it is off.
+    /// The address of a listener, with the port that the system chose; `None` if it is off.
     pub fn address(&self, name: &str) -> Option<&str> {
         self.addresses
             .iter()
@@ -170,7 +170,8 @@ impl Running {
         reload::now(&self.authorizer, Cause::Asked).await.result
     }
 
-    /// Ends it: nobody new is let in, what is in flight finishes, at most for the drain time.
+    /// Ends the daemon: it accepts no new connections, and requests in flight finish within the
+    /// drain time.
     pub async fn shutdown(self) {
         self.authorizer.set_ready(false);
         grpc::set_health(&self.health, false).await;
@@ -183,8 +184,8 @@ impl Running {
     }
 }
 
-/// Runs a daemon until SIGTERM or SIGINT, with a runtime and a log of its own. `started` is told
-/// when it answers.
+/// Runs a daemon until SIGTERM or SIGINT, with its own runtime and log. `started` is called when it
+/// answers.
 pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), StartError> {
     let config = match &options.config_file {
         None => options.base.clone(),
@@ -204,12 +205,12 @@ pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), Start
         .build()
         .map_err(StartError::Runtime)?;
     runtime.block_on(async {
-        // Before anything else: a signal that comes early must not end the process unasked.
+        // Before anything else: an early signal must not kill the process.
         let mut signals = Signals::new().map_err(StartError::Signals)?;
         let running = start(options).await?;
         started(&running);
         while signals.next().await == Asked::Reload {
-            // A reload may take a while, and a further signal must not wait for it.
+            // A reload may take a while, and another signal must not wait for it.
             let authorizer = running.authorizer.clone();
             tokio::spawn(async move { reload::now(&authorizer, Cause::Asked).await });
         }
@@ -220,7 +221,7 @@ pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), Start
     })
 }
 
-/// A panic is a line of the log like any other.
+/// Logs a panic as a line like any other.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -237,7 +238,7 @@ fn log_panics() {
     }));
 }
 
-/// What a signal asks for.
+/// The request of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Reload,

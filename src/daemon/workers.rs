@@ -1,12 +1,12 @@
-//! Threads that serve connections, each with a runtime of its own.
+//! Threads that serve connections, each with its own runtime.
 //!
-//! A connection stays on the thread that it was given to, with all its streams: answers that are ready
-//! together leave in one write, and nothing of a request is handed from core to core. A new connection
-//! goes to the thread with the fewest. That balances the few, busy connections of a proxy, which
-//! `SO_REUSEPORT` would spread by a hash of their ports, often several onto one thread.
+//! A connection stays on its thread, with all its streams: answers that are ready together leave in
+//! one write, and no part of a request moves from core to core. A new connection goes to the thread
+//! with the fewest. That balances the few, busy connections of a proxy; `SO_REUSEPORT` would spread
+//! them by a hash of their ports, often several onto one thread.
 //!
-//! What a thread serves must neither block nor take long: fetching keys, asking issuers and reloading
-//! run elsewhere.
+//! Work on these threads must neither block nor take long: fetching keys, asking issuers and
+//! reloading run elsewhere.
 
 use std::fmt;
 use std::io;
@@ -18,19 +18,19 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// The threads. They end, with whatever they still serve, when this is dropped.
+/// The threads. When this is dropped, they end with whatever they still serve.
 pub struct Workers(Vec<Worker>);
 
 struct Worker {
     runtime: Handle,
     /// How many connections it has.
     busy: Arc<AtomicUsize>,
-    /// Ends it when it is dropped.
+    /// Ends the thread when it is dropped.
     _stop: oneshot::Sender<()>,
 }
 
 impl Workers {
-    /// As many as the process may use cores.
+    /// As many threads as the process may use cores.
     pub fn start() -> io::Result<Workers> {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         (0..cores)
@@ -46,7 +46,7 @@ impl Workers {
             .iter()
             .min_by_key(|worker| worker.busy.load(Ordering::Relaxed))
         else {
-            // There is one core at least.
+            // There is at least one core.
             return;
         };
         let busy = Busy::one_more(&worker.busy);
@@ -82,7 +82,7 @@ impl fmt::Debug for Workers {
     }
 }
 
-/// A connection that counts; no longer when this is dropped, also by a panic.
+/// A counted connection, until this is dropped, even by a panic.
 struct Busy(Arc<AtomicUsize>);
 
 impl Busy {

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// Does work to its end; nothing comes of it where it panics.
+/// Runs a future to its end; `None` if it panics.
 ///
-/// What the work shares with others must bear that it stops half-way.
+/// State that it shares with others must stay consistent if it stops half-way.
 pub async fn caught<F: Future>(work: F) -> Option<F::Output> {
     let mut work = pin!(work);
     poll_fn(

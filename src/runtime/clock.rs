@@ -1,4 +1,4 @@
-//! The time, as tokens, proofs and logs write it.
+//! Times in the forms that tokens, proofs and logs use.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ pub fn numeric_date(time: SystemTime) -> f64 {
         .as_secs_f64()
 }
 
-/// A point in time as RFC 3339 writes it, in UTC.
+/// A point in time in the form of RFC 3339, in UTC.
 pub fn rfc3339(at: SystemTime) -> String {
     OffsetDateTime::from(at)
         .format(&Rfc3339)

@@ -1,9 +1,8 @@
-//! Headers that would have the application serve another request than the one that was judged
+//! Headers that would make the application serve another request than the judged one
 //! (`crate::headers::CONTRADICTING`).
 //!
-//! Envoy removes from a request what an answer names, and a module removes it itself. The other
-//! proxies' configurations have to. `trusted` headers are those that the configuration takes at their
-//! word.
+//! Envoy removes the headers that an answer names, and a module removes them itself. Other proxies
+//! must be configured to do so. `trusted` headers are those that the configuration believes.
 
 use std::borrow::Cow;
 
@@ -11,22 +10,22 @@ use super::metrics::Adapter;
 use super::original::Malformed;
 use crate::headers::{CONTRADICTING, Contradicting, Handling, same};
 
-/// What becomes of such a header, unless it is trusted.
+/// How such a header is handled unless it is trusted.
 pub fn handling(header: &Contradicting, adapter: Adapter) -> Handling {
     match adapter {
         Adapter::grpc | Adapter::envoy | Adapter::envoy_module => header.with_envoy,
-        // nginx sets none of them by itself. What its configuration sets for the application is
-        // not a header of the request, and stays.
+        // nginx sets none of them by itself. Those that its configuration sets for the application
+        // aren't headers of the request, and stay.
         Adapter::nginx_module => match header.with_envoy {
             Handling::Keep | Handling::Remove => Handling::Remove,
             Handling::Refuse => Handling::Refuse,
         },
-        // Their proxies' configurations remove and set them; a program sends what it likes.
+        // These proxies' configurations remove and set them; a program can send any.
         Adapter::nginx | Adapter::forward | Adapter::pdp => Handling::Keep,
     }
 }
 
-/// Refuses a request that asks for another method than the one that is judged.
+/// Refuses a request that asks for another method than the judged one.
 pub fn refuse(
     headers: &[(&str, &[u8])],
     adapter: Adapter,
@@ -44,8 +43,8 @@ pub fn refuse(
     Ok(())
 }
 
-/// The headers to remove: each that is not trusted, whether or not it was seen, and all of their
-/// spellings that were.
+/// The headers to remove: each that is not trusted, whether or not the request has it, in every
+/// spelling that the request uses.
 pub fn removed<'a>(
     sent: impl Iterator<Item = &'a str>,
     adapter: Adapter,

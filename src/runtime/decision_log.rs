@@ -1,4 +1,4 @@
-//! One JSON line for each decision, for audits and for trying another policy on yesterday's
+//! One JSON line for each decision, for audits and for testing another policy against yesterday's
 //! requests.
 //!
 //! A separate thread writes the lines: a slow disk delays no request. When the queue is full,
@@ -20,11 +20,11 @@ use serde_json::Value;
 use super::config::DecisionLog;
 use crate::text::escape_json;
 
-/// How many lines may wait to be written: a second's worth under load.
+/// How many lines may wait to be written: those of a second under load.
 const WAITING: usize = 16 * 1024;
 
-/// How many bytes may wait to be written. Most of a line is what the client sent, so their number
-/// alone bounds no memory.
+/// How many bytes may wait to be written. Clients determine most of a line, so the number of lines
+/// alone wouldn't bound the memory.
 const WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// The longest path in a line, in bytes; longer ones are cut.
@@ -36,53 +36,53 @@ pub const MAX_HOST: usize = 512;
 /// The longest method in a line, in bytes: longer than any that is registered.
 pub const MAX_METHOD: usize = 64;
 
-/// One decision. Nothing of it is the token, and of its claims only those that name who asked, and
-/// those that the configuration names.
+/// One decision. It never contains the token, and of the claims only those that identify the caller
+/// and those that the configuration names.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
     /// When, RFC 3339.
     pub time: String,
-    /// Its number, which the answer has too.
+    /// Its number, which the answer contains too.
     pub decision_id: &'a str,
     /// The revision of the policy.
     pub policy: &'a str,
-    /// Which interface was asked.
+    /// The adapter that was asked.
     pub adapter: &'static str,
-    /// The method, as it was sent, at most [`MAX_METHOD`] bytes of it.
+    /// The method as sent, cut after [`MAX_METHOD`] bytes.
     pub method: Option<&'a str>,
-    /// The host, as it was sent, at most [`MAX_HOST`] bytes of it.
+    /// The host as sent, cut after [`MAX_HOST`] bytes.
     pub host: Option<&'a str>,
-    /// The path without the query, as it was sent; what is not UTF-8 is replaced.
+    /// The path as sent, without the query; invalid UTF-8 is replaced.
     pub path: Option<String>,
     /// The API.
     pub api: Option<&'a str>,
-    /// The route; crossing ones are joined by ` + `.
+    /// The route; overlapping ones are joined by ` + `.
     pub route: Option<&'a str>,
     /// `allow` or `deny`.
     pub decision: &'static str,
-    /// The code of the reason.
+    /// The reason's code.
     pub reason: Option<&'static str>,
-    /// What was wrong and what to do, whatever `explain` lets the client see.
+    /// The hint: what was wrong and how to fix it, even if `explain` keeps it from the client.
     pub hint: Option<&'a str>,
-    /// Who issued the token: only where that was verified.
+    /// The token's issuer, if the token was verified.
     pub issuer: Option<&'a str>,
-    /// `sub`, likewise.
+    /// `sub`, if the token was verified.
     pub sub: Option<&'a str>,
     /// The OAuth client.
     pub client: Option<&'a str>,
     /// `jti`
     pub jti: Option<&'a str>,
-    /// The claims that `log.claims` names, as far as the token has them.
+    /// The claims listed in `log.claims`, if the token has them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<&'a str, Value>,
-    /// What a token says that was not verified.
+    /// What an unverified token claims.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unverified: Option<Unverified<'a>>,
-    /// How long it took.
+    /// The time that the decision took.
     pub latency_us: u64,
 }
 
-/// What a token says of itself that was not verified: anybody can have written it.
+/// The claims of an unverified token: anybody can have written them.
 #[derive(Debug, Serialize)]
 pub struct Unverified<'a> {
     /// `iss`
@@ -91,17 +91,17 @@ pub struct Unverified<'a> {
     pub sub: Option<&'a str>,
 }
 
-/// Where the lines go.
+/// A decision log.
 #[derive(Debug)]
 pub struct Log {
-    /// An empty one is the last.
+    /// An empty line is the last one.
     lines: SyncSender<Vec<u8>>,
-    /// How many bytes wait.
+    /// How many bytes are waiting.
     bytes: Arc<AtomicUsize>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Why there is no decision log.
+/// An error opening the decision log.
 #[derive(Debug)]
 pub enum LogError {
     /// Its file can't be written.
@@ -124,7 +124,7 @@ impl fmt::Display for LogError {
 impl std::error::Error for LogError {}
 
 impl Log {
-    /// Opens the log that the configuration wants; `None` where it wants none.
+    /// Opens the configured log; `None` if it is off.
     pub fn open(config: &DecisionLog) -> Result<Option<Log>, LogError> {
         let to: Box<dyn Write + Send> = match config {
             DecisionLog::Off => return Ok(None),
@@ -150,7 +150,7 @@ impl Log {
         }))
     }
 
-    /// Hands over a line; false where it was dropped.
+    /// Hands over a line; false if it was dropped.
     pub fn put(&self, line: &Line<'_>) -> bool {
         let Ok(json) = serde_json::to_string(line) else {
             return false;
@@ -167,7 +167,7 @@ impl Log {
         taken
     }
 
-    /// Writes what still waits, and ends.
+    /// Writes the waiting lines, and ends.
     pub fn close(&self) {
         let writer = self
             .writer
@@ -175,14 +175,14 @@ impl Log {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(writer) = writer {
-            // Both fail only where the thread has ended already.
+            // Both fail only if the thread has ended already.
             let _ = self.lines.send(Vec::new());
             let _ = writer.join();
         }
     }
 }
 
-/// Writes lines until the last; many at once where many wait.
+/// Writes lines until the last; several at once if several are waiting.
 fn write(to: Box<dyn Write + Send>, waiting: &Receiver<Vec<u8>>, bytes: &AtomicUsize) {
     let mut to = BufWriter::new(to);
     let mut failing = false;
@@ -201,7 +201,7 @@ fn write(to: Box<dyn Write + Send>, waiting: &Receiver<Vec<u8>>, bytes: &AtomicU
         }
         match result.and_then(|()| to.flush()) {
             Ok(()) => failing = false,
-            // Once: a full disk must not fill another one with messages.
+            // Logged once: a full disk must not fill another one with messages.
             Err(fault) if !failing => {
                 tracing::error!(%fault, "the decision log can't be written");
                 failing = true;
@@ -211,7 +211,7 @@ fn write(to: Box<dyn Write + Send>, waiting: &Receiver<Vec<u8>>, bytes: &AtomicU
     }
 }
 
-/// The beginning of a text, at most so many bytes of it.
+/// The beginning of a text, cut after this many bytes.
 pub fn cut(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len()))
         .rev()
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn lines_that_wait_are_bounded_in_bytes() {
-        // Nobody reads: the queue is the test's.
+        // Nothing reads the queue, so the test controls it.
         let (lines, waiting) = sync_channel(WAITING);
         let log = Log {
             lines,
@@ -259,7 +259,7 @@ mod tests {
         let host = "h".repeat(WAITING_BYTES / 4);
         let taken = (0..10).take_while(|_| log.put(&line(&host))).count();
         assert_eq!(taken, 3);
-        // One that fits still does, and what was dropped takes no room.
+        // A line that fits is still taken, and a dropped one takes no room.
         assert!(log.put(&line("h")));
         assert!(!log.put(&line(&host)));
         log.lines.send(Vec::new()).unwrap();

@@ -1,16 +1,16 @@
-//! Who changes the level of the log when the configuration does.
+//! Changes the log's level when the configuration changes.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::config::Level;
 
-/// What is called with the level of each configuration that is taken.
+/// Called with the level of each configuration that is taken.
 #[derive(Clone)]
 pub struct LevelSwitch(Arc<dyn Fn(Level) + Send + Sync>);
 
 impl LevelSwitch {
-    /// A switch that does this.
+    /// A switch that calls this function.
     pub fn new(set: impl Fn(Level) + Send + Sync + 'static) -> LevelSwitch {
         LevelSwitch(Arc::new(set))
     }

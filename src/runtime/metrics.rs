@@ -1,4 +1,4 @@
-//! What `/metrics` shows (Prometheus, OpenMetrics text format).
+//! The metrics at `/metrics` (Prometheus, OpenMetrics text format).
 //!
 //! Label values are names from the policy or from this program, never from a request, so the policy
 //! bounds the number of series. A reload removes the series of routes that it removed.
@@ -15,8 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// The bounds of the latency histogram, in seconds: from a decision on a known token to beyond
-/// the longest sensible deadline.
+/// The bounds of the latency histogram, in seconds: from a decision on a cached token to beyond the
+/// longest sensible deadline.
 const LATENCY: [f64; 14] = [
     0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01,
     0.05, 0.15, 0.5, 1.0,
@@ -30,7 +30,7 @@ const MAX_SERIES: usize = 20_000;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 listed! {
-    /// Which interface was asked.
+    /// An interface to a decision.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelValue)]
     #[expect(non_camel_case_types, reason = "the names are the label's values")]
     Adapter {
@@ -78,7 +78,7 @@ pub struct Introspections {
     pub inactive: Counter,
     /// The issuer did not answer, or not properly.
     pub failure: Counter,
-    /// The result was in the cache.
+    /// The result was cached.
     pub kept: Counter,
     /// Too many requests were waiting for this issuer.
     pub refused: Counter,
@@ -97,7 +97,7 @@ struct RevisionLabel {
     revision: String,
 }
 
-/// How a reload ended.
+/// The outcome of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReloadResult {
     /// A new policy is in force.
@@ -106,7 +106,7 @@ pub enum ReloadResult {
     Unchanged,
     /// The policy in force stays, because the new one has errors.
     Failed,
-    /// The policy in force stays for now: a file is open for writing, or has less than before.
+    /// The policy in force stays for now: a file is open for writing, or has lost content.
     Held,
 }
 
@@ -122,16 +122,16 @@ impl ReloadResult {
     }
 }
 
-/// How the verification of a token went.
+/// How a token's verification was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
-    /// It was verified before.
+    /// It was cached.
     Hit,
-    /// It was found bad a short while ago.
+    /// It was cached as invalid.
     Bad,
-    /// It waited for a concurrent request's verification of the same token.
+    /// It came from a concurrent request with the same token.
     Shared,
-    /// It was verified.
+    /// The token was verified now.
     Miss,
 }
 
@@ -144,7 +144,7 @@ struct Lookups {
     miss: Counter,
 }
 
-/// The counters of one daemon.
+/// The metrics of one daemon.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -175,7 +175,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counters at zero.
+    /// All at zero.
     pub fn new() -> Metrics {
         let mut registry = Registry::with_prefix("portcullis");
         let metrics = Metrics {
@@ -275,7 +275,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a decision. `reason` is empty on allow.
+    /// Counts a decision. `reason` is empty for an allow.
     pub fn decision(
         &self,
         adapter: Adapter,
@@ -318,7 +318,7 @@ impl Metrics {
         self.last_failed.set(failed);
     }
 
-    /// Notes that another policy is in force, and forgets what only older ones had.
+    /// Records another policy in force, and removes the series that only older ones had.
     pub fn policy(
         &self,
         revision: &str,
@@ -356,7 +356,7 @@ impl Metrics {
             .inc();
     }
 
-    /// The counters of questions about an issuer's tokens.
+    /// The introspection counters of an issuer.
     pub fn introspections(&self, issuer: &str) -> Introspections {
         let of = |family: &Family<KeyLabels, Counter>, result| {
             let issuer = issuer.to_owned();
@@ -373,7 +373,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a line of the decision log that was dropped.
+    /// Counts a dropped line of the decision log.
     pub fn dropped_log_line(&self) {
         self.dropped_log_lines.inc();
     }
@@ -395,10 +395,10 @@ impl Metrics {
         self.token_bytes.inc_by(bytes);
     }
 
-    /// Everything, as Prometheus reads it.
+    /// All metrics, in Prometheus's format.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string can't fail.
         let _ = encode(&mut text, &self.registry);
         text
     }

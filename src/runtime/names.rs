@@ -1,14 +1,14 @@
-//! The names that a path goes through on its way to a file.
+//! The names along a path to a file, through all its links.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// How many links are followed on the way to one file, as Linux does: more is a circle.
+/// How many links are followed to one file, as on Linux: more are a cycle.
 const MAX_LINKS: usize = 40;
 
-/// Every name that a path goes through, links and their targets included, each as a real folder and
-/// one name in it. A change of any of them may lead the path elsewhere. A path that leads nowhere
-/// gives the names up to the one that is not there, and those that would come behind it.
+/// Every name along a path, with links and their targets, each as a real folder and a name in it. A
+/// change of any of them may lead the path elsewhere. For a path that leads nowhere, the names up
+/// to the missing one, and those that would follow it.
 pub fn on_the_way(path: &Path) -> Vec<PathBuf> {
     let Ok(absolute) = std::path::absolute(path) else {
         return vec![path.to_owned()];
@@ -40,7 +40,7 @@ pub fn on_the_way(path: &Path) -> Vec<PathBuf> {
     names
 }
 
-/// The steps of a path, the first one last.
+/// The steps of a path, with the first one last.
 fn reversed(path: &Path) -> Vec<PathBuf> {
     path.components()
         .rev()

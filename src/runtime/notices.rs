@@ -1,9 +1,8 @@
-//! What an operator has to fix, as warnings: once a minute for each thing, however often it
-//! happens.
+//! Warnings for the operator, each at most once a minute, however often its cause occurs.
 //!
-//! A proxy that is set up wrongly fails on every request, and the requests are the clients'. So no
-//! warning is repeated for each of them, and nothing that a client sends makes a further entry
-//! here: an entry is named by the program, the policy or the configuration.
+//! If a proxy is set up wrongly, every request fails, and clients send the requests. So a warning
+//! isn't repeated for each of them, and nothing that a client sends creates an entry here: entries
+//! are named by the program, the policy or the configuration.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,15 +16,14 @@ use crate::text;
 /// How often the same warning is logged.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// How many things are remembered. There are some dozens, one for each header that an adapter reads
-/// and each issuer that is asked; a reload can bring others, which then take the oldest one's
-/// place.
+/// How many warnings are remembered. There are some dozens: one for each header that an adapter
+/// reads, and for each issuer that is asked. A reload can bring others, which replace the oldest.
 const MAX_REMEMBERED: usize = 256;
 
-/// Something that an operator has to fix.
+/// A problem that the operator has to fix.
 #[derive(Clone, Copy)]
 pub enum Notice<'a> {
-    /// A proxy does not set a header as its adapter reads it.
+    /// A proxy doesn't set a header as its adapter expects it.
     Header {
         /// The adapter.
         adapter: Adapter,
@@ -34,16 +32,16 @@ pub enum Notice<'a> {
         /// What is wrong with it.
         fault: &'a str,
     },
-    /// A request came for a path that no adapter has.
+    /// A request for a path that belongs to no adapter.
     UnknownPath {
         /// The listener.
         listener: &'static str,
         /// The request's path.
         path: &'a str,
     },
-    /// Envoy's gRPC came to a listener for HTTP/1.
+    /// A gRPC request from Envoy at a listener for HTTP/1.
     GrpcAtHttp,
-    /// A listener was spoken to in the other version of HTTP.
+    /// A listener received the other version of HTTP.
     OtherProtocol {
         /// The listener.
         listener: &'static str,
@@ -55,7 +53,7 @@ pub enum Notice<'a> {
         /// Why.
         fault: &'a str,
     },
-    /// A proxy does not wait as long as a decision may take.
+    /// A proxy gives up before a decision must be made.
     Deadline {
         /// The adapter.
         adapter: Adapter,
@@ -64,7 +62,7 @@ pub enum Notice<'a> {
         /// How long a decision may take.
         deadline: Span,
     },
-    /// An issuer's answer about a token came too late, or has not come yet.
+    /// An issuer's answer about a token came too late, or hasn't come yet.
     LateIntrospection {
         /// The issuer's name in the policy.
         issuer: &'a str,
@@ -78,22 +76,22 @@ pub enum Notice<'a> {
     },
 }
 
-/// What tells one thing from another: what it is, where, and the name of it.
+/// What tells warnings apart: their kind, place and name.
 type Key = (&'static str, &'static str, Box<str>);
 
-/// When something was said last, and how often it has happened since.
+/// When a warning was last logged, and how often its cause occurred since.
 #[derive(Debug)]
 struct Said {
     at: Instant,
     since: u64,
 }
 
-/// When each thing was said last.
+/// When each warning was last logged.
 #[derive(Debug, Default)]
 pub struct Notices(Mutex<HashMap<Key, Said>>);
 
 impl Notices {
-    /// Says it, unless it was said a short while ago; gives whether it was.
+    /// Logs a warning unless it was logged a short while ago; returns whether it was logged now.
     pub fn say(&self, notice: Notice<'_>) -> bool {
         match self.due(notice.key(), Instant::now()) {
             Some(repeated) => {
@@ -104,7 +102,7 @@ impl Notices {
         }
     }
 
-    /// How often the thing has happened unsaid, where it is to be said now.
+    /// How often it occurred without being logged, if it is due now.
     fn due(&self, key: Key, now: Instant) -> Option<u64> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(said) = all.get_mut(&key) {
@@ -213,12 +211,12 @@ impl Notice<'_> {
     }
 }
 
-/// Envoy is configured for gRPC, and asks at the port of the HTTP adapters.
+/// Envoy is configured for gRPC, but asks at the port of the HTTP adapters.
 const GRPC_AT_HTTP: &str = "gRPC came to the listener `http`, which speaks HTTP/1.1: point Envoy's \
                             `grpc_service` at the listener `grpc` instead; \
                             docs/guides/envoy.md";
 
-/// Where it says how to set up the proxy behind an adapter.
+/// Where the setup of an adapter's proxy is documented.
 fn remedy(adapter: Adapter) -> &'static str {
     match adapter {
         Adapter::nginx => {

@@ -1,4 +1,4 @@
-//! The original request, as whoever asks has read it.
+//! The original request, as the adapter has read it.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -6,22 +6,22 @@ use std::str::FromStr;
 use crate::engine::Request;
 use crate::keys::Thumbprint;
 
-/// The original request, borrowed from what the proxy sent.
+/// The original request, borrowed from the proxy's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Original<'a> {
-    /// The method, as it was sent.
+    /// The method as sent.
     pub method: &'a str,
     /// The request target, raw.
     pub target: &'a [u8],
-    /// The scheme, where the adapter has a source for it.
+    /// The scheme, if the adapter has a source for it.
     pub scheme: Option<&'a str>,
     /// The host, raw.
     pub host: Option<&'a str>,
-    /// The client's headers, names in lower case; none of the adapter's own.
+    /// The client's headers, with names in lower case, without those of the adapter's protocol.
     pub headers: Vec<(&'a str, &'a [u8])>,
-    /// The client's address, where the adapter has a source for it.
+    /// The client's address, if the adapter has a source for it.
     pub address: Option<IpAddr>,
-    /// The thumbprint of the client's certificate, where the adapter has a source for it and the
+    /// The thumbprint of the client's certificate, if the adapter has a source for it and the
     /// client showed one.
     pub certificate: Option<Thumbprint>,
     /// Whether a `!` in the path may stand for another byte.
@@ -29,7 +29,7 @@ pub struct Original<'a> {
 }
 
 impl Original<'_> {
-    /// As the engine takes it.
+    /// The request for the engine.
     pub fn at(&self, now: f64) -> Request<'_> {
         Request {
             method: self.method,
@@ -44,17 +44,17 @@ impl Original<'_> {
     }
 }
 
-/// What is wrong with what the proxy sent, for the one who configures it.
+/// A fault in the proxy's message, explained for the proxy's operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
     /// What is wrong.
     pub hint: String,
-    /// The header that the proxy does not set as the adapter reads it, where that is what is wrong.
+    /// The header that the proxy doesn't set as the adapter expects it, if that is the fault.
     pub header: Option<String>,
 }
 
 impl Malformed {
-    /// A request that makes no sense.
+    /// A fault with this hint.
     pub fn new(hint: impl Into<String>) -> Malformed {
         Malformed {
             hint: hint.into(),
@@ -62,8 +62,8 @@ impl Malformed {
         }
     }
 
-    /// A header that the proxy has to set on every request, and does not: `fault` says what is
-    /// wrong with it.
+    /// A header that the proxy has to set on every request, and doesn't; `fault` is what is wrong
+    /// with it.
     pub fn header(name: &str, fault: &str) -> Malformed {
         Malformed {
             hint: format!("the header `{name}` {fault}"),
@@ -72,17 +72,17 @@ impl Malformed {
     }
 }
 
-/// An address as a proxy writes it.
+/// An address in a proxy's message.
 pub fn address(text: &str, source: &str) -> Result<IpAddr, Malformed> {
     IpAddr::from_str(text.trim())
         .map_err(|_| Malformed::new(format!("`{source}` contains no IP address")))
 }
 
-/// A scheme as a proxy writes it.
+/// A scheme in a proxy's message.
 pub fn scheme<'a>(text: &'a str, source: &str) -> Result<&'a str, Malformed> {
     match text {
         "http" | "https" => Ok(text),
-        // What a proxy says of a WebSocket's handshake, which is a request like others.
+        // Some proxies report this for a WebSocket's handshake, which is a request like any other.
         "ws" => Ok("http"),
         "wss" => Ok("https"),
         _ => Err(Malformed::new(format!(

@@ -1,4 +1,4 @@
-//! Random bytes for keys and numbers of this process.
+//! Random bytes for this process's keys and numbers.
 
 use std::fmt;
 

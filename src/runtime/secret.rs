@@ -1,14 +1,14 @@
-//! The daemon's secrets. They come from files only, so none is printed with the configuration or
-//! committed with it.
+//! The daemon's secrets. They come only from files, so none is printed or committed with the
+//! configuration.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The most bytes of a file that holds a secret: a real one has less than a hundred.
+/// The largest file for a secret: a real one has less than a hundred bytes.
 const MAX_SECRET_BYTES: u64 = 4096;
 
-/// Reads a file that holds a secret; the end of its line is no part of it.
+/// Reads a file with a secret, without its line end.
 pub fn read(file: &Path) -> Result<String, SecretError> {
     let fault = |fault: Fault| SecretError {
         file: file.to_owned(),
@@ -23,7 +23,7 @@ pub fn read(file: &Path) -> Result<String, SecretError> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// Why a file has no secret. It says nothing of the file's contents.
+/// An error reading a secret. It contains nothing of the file.
 #[derive(Debug)]
 pub struct SecretError {
     file: PathBuf,

@@ -1,4 +1,4 @@
-//! Where configuration and policy come from.
+//! The sources of configuration and policy.
 
 use std::fmt;
 use std::io;
@@ -7,21 +7,21 @@ use std::path::PathBuf;
 use super::config::{Config, ConfigError};
 use crate::load::{self, FileEntry, FileKind};
 
-/// Where configuration and policy come from at each load.
+/// The sources of configuration and policy for each load.
 #[derive(Debug)]
 pub struct Source {
-    /// The configuration where there is no file.
+    /// The configuration to use without a file.
     pub base: Config,
     /// The configuration's file.
     pub file: Option<PathBuf>,
-    /// The policy's paths, where the command line gives them.
+    /// The policy's paths, if the command line gives them.
     pub policy: Option<Vec<PathBuf>>,
     /// How the policy is loaded.
     pub load: load::Options,
 }
 
 impl Source {
-    /// The configuration and how to load, as they are now.
+    /// The current configuration, and how to load the policy.
     pub fn read(&self) -> Result<Wanted, SourceError> {
         let mut config = match &self.file {
             None => self.base.clone(),
@@ -44,7 +44,7 @@ impl Source {
     }
 }
 
-/// What a load looks at.
+/// The input of a load.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The configuration.
@@ -55,12 +55,12 @@ pub struct Wanted {
     pub load: load::Options,
 }
 
-/// Why the configuration can't be read.
+/// An error reading the configuration.
 #[derive(Debug)]
 pub enum SourceError {
-    /// There is none, or it is wrong.
+    /// It is missing or has an error.
     Config(ConfigError),
-    /// Its file can't be read once more.
+    /// Its file can't be read again.
     File(io::Error),
 }
 

@@ -1,4 +1,4 @@
-//! Who watches decisions as they are made: `portcullis dev`, for the developer in front of it.
+//! The observer of decisions: `portcullis dev` shows them to the developer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,29 +6,28 @@ use std::sync::Arc;
 use super::original::Original;
 use crate::engine::{Decision, Policy};
 
-/// A decision, and what it was about.
+/// A decision, and its request.
 #[derive(Debug)]
 pub struct Seen<'s> {
-    /// The policy that decided.
+    /// The policy.
     pub policy: &'s Policy,
-    /// What it decided.
+    /// The decision.
     pub decision: &'s Decision<'s>,
     /// The request.
     pub original: &'s Original<'s>,
 }
 
-/// What is called with each decision, before the next request of that connection is read: it must
-/// not block.
+/// Called for each decision, before the connection's next request is read: it must not block.
 #[derive(Clone)]
 pub struct Watcher(Arc<dyn Fn(&Seen<'_>) + Send + Sync>);
 
 impl Watcher {
-    /// A watcher that does this.
+    /// A watcher that calls this function.
     pub fn new(watch: impl Fn(&Seen<'_>) + Send + Sync + 'static) -> Watcher {
         Watcher(Arc::new(watch))
     }
 
-    /// Tells it a decision.
+    /// Reports a decision.
     pub fn tell(&self, seen: &Seen<'_>) {
         (self.0)(seen);
     }

@@ -1,40 +1,40 @@
-//! What is known of those who write the policy's files.
+//! Tracks who is writing the policy's files.
 //!
-//! The system tells when a file is written, closed and renamed. A file that is open for writing is
-//! half of one; one that was renamed into its place is whole. Where the system says nothing (a
-//! network's file system, a write that began before the watch) nothing is known, and what has
-//! become less is waited for instead: see [`super::reload`].
+//! The system reports when a file is written, closed and renamed. A file that is open for writing
+//! is incomplete; one that was renamed into place is complete. If the system reports nothing (a
+//! network file system, a write that began before the watch), nothing is known, and lost content
+//! has to wait instead: see [`super::reload`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the system tells of a name.
+/// What the system reports about a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// Something was written to the file, or it was made; whoever did still has it open.
+    /// The file was written or created, and its writer still has it open.
     Written,
-    /// Whoever wrote to it has closed it.
+    /// Its writer has closed it.
     Closed,
-    /// Something whole was put there: by a rename, or as a link.
+    /// A complete file was put there by a rename or as a link.
     Replaced,
-    /// It is not there any more.
+    /// It no longer exists.
     Gone,
 }
 
-/// How well it is known that a file is whole; the better, the greater.
+/// How certain it is that a file is complete, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Whole {
-    /// Nothing was told of it.
+    /// Nothing was reported.
     Unknown,
-    /// Its writer has closed it, and may open it again to write on.
+    /// Its writer has closed it, and may open it again to continue.
     Closed,
-    /// It was put in its place as a whole.
+    /// It was put in place as a whole.
     Replaced,
 }
 
-/// What was told since the last policy was taken, by real paths.
+/// The reports since the last policy was taken, by real paths.
 #[derive(Debug, Default)]
 pub struct Writers(Mutex<State>);
 
@@ -45,14 +45,14 @@ struct State {
 }
 
 impl Writers {
-    /// Notes what was told; `true` where somebody should look again.
+    /// Records a report; `true` if the policy should be reloaded.
     pub fn note(&self, path: &Path, told: Told) -> bool {
         let now = Instant::now();
         let mut state = self.state();
         let was_open = match told {
             Told::Written => {
                 state.whole.remove(path);
-                // inotify reports every `write(2)`. Only the first one is news, or a busy writer
+                // inotify reports every `write(2)`. Only the first one matters, or a busy writer
                 // would cause a reload attempt for each.
                 let is_known = state.open.contains_key(path);
                 state.open.entry(path.to_owned()).or_insert(now);
@@ -70,33 +70,33 @@ impl Writers {
             Told::Gone => {
                 state.whole.remove(path);
             }
-            // Opened for writing, and nothing was written.
+            // Opened for writing and closed without a write.
             Told::Closed | Told::Written => {}
         }
         true
     }
 
-    /// Something was missed: nothing is known any more.
+    /// Forgets everything, since a report was missed.
     pub fn forget(&self) {
         *self.state() = State::default();
     }
 
-    /// Forgets the files in folders that are not watched any more: nobody would tell of their end.
+    /// Forgets the files in folders that are no longer watched: nobody would report their end.
     pub fn keep(&self, is_watched: impl Fn(&Path) -> bool) {
         let mut state = self.state();
         state.open.retain(|path, _| is_watched(path));
         state.whole.retain(|path, _| is_watched(path));
     }
 
-    /// The file that has been open for writing for the shortest time, and for how long.
+    /// The file that was most recently opened for writing, and how long ago.
     pub fn open(&self) -> Option<(PathBuf, Duration)> {
         let state = self.state();
         let newest = state.open.iter().max_by_key(|(_, since)| **since);
         newest.map(|(path, since)| (path.clone(), since.elapsed()))
     }
 
-    /// How well it is known that the file at the end of a chain of links is complete. The latest
-    /// event on any of the links counts.
+    /// How certain it is that the file at the end of a chain of links is complete. The latest
+    /// report about any of the links counts.
     pub fn whole(&self, names: &[PathBuf]) -> Whole {
         let state = self.state();
         let told = names.iter().filter_map(|path| state.whole.get(path));
@@ -104,7 +104,7 @@ impl Writers {
             .map_or(Whole::Unknown, |(whole, _)| *whole)
     }
 
-    /// What was read at that time is in force: what was told before it has served.
+    /// The contents at that time are in force, so earlier reports are obsolete.
     pub fn taken(&self, read: Instant) {
         self.state().whole.retain(|_, (_, at)| *at > read);
     }

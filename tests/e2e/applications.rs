@@ -1,5 +1,5 @@
-//! Applications that believe what a request says of itself, behind real proxies: what they go by
-//! is what was judged.
+//! Applications that believe a request's own headers, behind real proxies: they must see the
+//! request that was judged.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -23,7 +23,7 @@ struct Application {
     folder: TempDir,
 }
 
-/// Rack's own idea of the request, of the method too.
+/// The request as Rack sees it, including the method.
 const RACK: &str = r##"
 use Rack::MethodOverride
 run ->(env) {
@@ -34,7 +34,7 @@ run ->(env) {
 }
 "##;
 
-/// All that PHP knows of the request.
+/// The request as PHP sees it.
 const PHP: &str = r#"<?php header("Content-Type: application/json"); echo json_encode($_SERVER);"#;
 
 impl Application {
@@ -48,7 +48,7 @@ impl Application {
         })
     }
 
-    /// By FastCGI.
+    /// Through FastCGI.
     fn php() -> Self {
         Self::start("app.php", PHP, |port, _| {
             let mut php = Command::new(process::program("php-cgi"));
@@ -74,7 +74,7 @@ impl Application {
     }
 }
 
-/// Public, so that nothing but the host, the path and the method is judged.
+/// Public, so only the host, the path and the method are judged.
 const TENANT: &str = r#"language 1
 api orders {
     host  "acme.example.com"
@@ -83,7 +83,8 @@ api orders {
 }
 "#;
 
-/// What a client writes to be taken for a request to another tenant, by TLS, from elsewhere.
+/// Headers of a client that wants its request to be taken for one to another tenant, over TLS, or
+/// from elsewhere.
 const CONTRADICTIONS: &[(&str, &str)] = &[
     ("X-Forwarded-Host", "globex.example.com"),
     ("X_Forwarded_Host", "globex.example.com"),
@@ -128,7 +129,7 @@ fn rack_serves_the_host_the_path_and_the_method_that_were_judged() {
             );
             for (name, value) in CONTRADICTIONS {
                 let answer = ask(post().header(name, value));
-                // Refused, or without effect. Another method is refused where Envoy asks.
+                // Refused, or without effect. With Envoy, portcullis refuses another method.
                 let refused = *name == "X-HTTP-Method-Override"
                     && matches!(kind, Kind::EnvoyGrpc | Kind::EnvoyHttp);
                 assert!(!refused || answer.status != 200, "{kind:?} {name}");
@@ -140,7 +141,7 @@ fn rack_serves_the_host_the_path_and_the_method_that_were_judged() {
     }
 }
 
-/// The policy of the story, whose application does not get the token.
+/// The story's policy, but the application doesn't get the token.
 fn without_token(world: &World) -> String {
     super::world::policy(&world.provider.issuer).replacen(
         "forward   sub",
@@ -149,7 +150,7 @@ fn without_token(world: &World) -> String {
     )
 }
 
-/// nginx as `proxy-config` configures it, with this location in place of the one with `proxy_pass`.
+/// nginx configured by `proxy-config`, with this location in place of the one with `proxy_pass`.
 fn nginx(daemon: &Daemon, location: &str, application: SocketAddr) -> Proxy {
     let policy = daemon.policy_folder();
     Proxy::start_generated_changed(
@@ -165,7 +166,7 @@ fn nginx(daemon: &Daemon, location: &str, application: SocketAddr) -> Proxy {
     )
 }
 
-/// What nginx's own `fastcgi_params`, `uwsgi_params` and `scgi_params` hold, as far as it matters.
+/// The relevant lines of nginx's own `fastcgi_params`, `uwsgi_params` and `scgi_params`.
 fn params(directive: &str) -> String {
     [
         ("QUERY_STRING", "$query_string"),
@@ -215,7 +216,7 @@ fn a_fastcgi_application_gets_the_policys_headers_and_no_others() {
     assert_eq!(seen["REQUEST_URI"], "/orders", "{seen}");
     assert!(seen["HTTP_AUTHORIZATION"].is_null(), "{seen}");
 
-    // Of what a client forges nothing gets through, on a public route too.
+    // Nothing that a client forges gets through, not even on a public route.
     for request in [
         Request::new("GET", "/health"),
         Request::new("GET", "/orders").bearer(&token),
@@ -230,7 +231,7 @@ fn a_fastcgi_application_gets_the_policys_headers_and_no_others() {
     assert_eq!(denied.status, 401, "{denied:?}");
 }
 
-/// An application that answers with what nginx wrote to it, by whatever protocol.
+/// An application that answers with what nginx sent it, whatever the protocol.
 fn bytes() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("a listener has an address");
@@ -246,7 +247,7 @@ fn bytes() -> SocketAddr {
                     _ => ' ',
                 })
                 .collect();
-            // A test that got no answer says so.
+            // A test without an answer fails with a message.
             let _ = write!(
                 stream,
                 "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n{text}"
@@ -290,7 +291,7 @@ fn uwsgi_and_scgi_applications_get_the_policys_headers_and_no_others() {
     }
 }
 
-/// `X-Real-IP` of a client, where the configuration believes that header.
+/// A client's `X-Real-IP`, if the configuration believes that header.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn the_address_that_a_policy_reads_is_never_the_clients_own_word() {
@@ -326,7 +327,7 @@ api app {
             let status = ask(&proxy, "/office", forged);
             assert!(matches!(status, 400 | 403), "{kind:?} {forged}: {status}");
         }
-        // The fragment sets what the configuration names.
+        // The fragment sets the headers that the configuration names.
         let proxy = Proxy::start_generated_with(
             kind,
             &folder,
@@ -341,7 +342,7 @@ api app {
     }
 }
 
-/// The `adapters` of the pages of the documentation, and the fragment that is made for each.
+/// The `adapters` in the documentation, and the fragment for each.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn what_the_documentation_says_of_adapters_works() {

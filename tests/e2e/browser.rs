@@ -1,4 +1,4 @@
-//! Pages in a real browser, and behind each proxy an API that knows nothing of CORS.
+//! Pages in a real browser, and behind each proxy an API that doesn't implement CORS.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write as _};
@@ -12,9 +12,9 @@ use super::process;
 use super::proxies::{Kind, Proxy};
 use super::world::{World, policy};
 
-/// Makes the calls that the URL's fragment lists, and writes into the document what a page can see of each
-/// answer. A header of its own makes the browser send a preflight first. The calls are synchronous, so that
-/// the browser prints the document after the last one.
+/// Makes the calls listed in the URL's fragment, and writes into the document what a page can see
+/// of each answer. A custom header makes the browser send a preflight first. The calls are
+/// synchronous, so the browser prints the document after the last one.
 const PAGE: &str = r#"<!DOCTYPE html>
 <html><body><pre id="seen"></pre><script>
 const calls = JSON.parse(decodeURIComponent(location.hash.slice(1)));
@@ -42,7 +42,7 @@ document.getElementById("seen").textContent = hex.join("");
 </script></body></html>
 "#;
 
-/// Where the page is served, under every host.
+/// The server of the page, for every host.
 struct Pages {
     port: u16,
 }
@@ -64,7 +64,7 @@ impl Pages {
         format!("http://{host}:{}", self.port)
     }
 
-    /// What a page of this host sees of its calls.
+    /// What a page on this host sees of its calls.
     fn seen_from(&self, host: &str, calls: &Value) -> Vec<Value> {
         let fragment = calls
             .to_string()
@@ -77,7 +77,7 @@ impl Pages {
         let output = Command::new(process::program("chromium"))
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
             .args(["--disable-dev-shm-usage", "--disable-background-networking"])
-            // The names of the test are this machine, and no other name is looked up.
+            // The test's host names resolve to this machine, and no other name is looked up.
             .arg("--host-resolver-rules=MAP *.example.com 127.0.0.1, MAP * ~NOTFOUND")
             .arg(format!("--user-data-dir={}", folder.path().display()))
             .arg(format!("{}/#{fragment}", self.origin(host)))
@@ -114,10 +114,10 @@ fn answer(mut stream: &TcpStream) -> io::Result<()> {
     )
 }
 
-/// The listed origin of the story's policy, which the page's own takes the place of.
+/// The listed origin of the story's policy, which is replaced by the page's own.
 const LISTED: &str = "\"https://app.example.com\"";
 
-/// A world whose policy lists the page's origin; `cors` goes on with `more`.
+/// A world whose policy lists the page's origin; `more` continues the `cors` line.
 fn world(pages: &Pages, more: &str) -> World {
     World::with(|issuer| {
         let policy = policy(issuer);
@@ -127,7 +127,7 @@ fn world(pages: &Pages, more: &str) -> World {
     })
 }
 
-/// What a page calls: an allowed request, denied ones, and one with a method that no route has.
+/// The page's calls: an allowed request, denied ones, and one with a method that no route has.
 fn calls(world: &World, proxy: &Proxy) -> Value {
     let token = world.login("read:orders").access_token;
     let url = |path: &str| format!("http://api.example.com:{}{path}", proxy.address.port());
@@ -173,7 +173,7 @@ fn a_listed_page_reads_answers_and_denials_through_every_proxy_and_no_other_page
     }
 }
 
-/// The browser takes nothing for an answer to its preflight that says nothing of the page's origin.
+/// The browser rejects an answer to its preflight that doesn't name the page's origin.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_page_is_blocked_where_preflights_are_passed_on_to_an_application_without_cors() {

@@ -1,5 +1,5 @@
-//! A client that sends the bytes it is told to, and nothing of its own: HTTP
-//! libraries repair what these tests must send.
+//! A client that sends exactly the given bytes: HTTP libraries would repair what these tests must
+//! send.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -64,15 +64,15 @@ impl Request {
     }
 }
 
-/// Sends bytes on a connection of their own and reads one answer.
+/// Sends bytes on their own connection and reads one answer.
 pub fn exchange(to: SocketAddr, bytes: &[u8]) -> io::Result<Answer> {
     Connection::open(to)?.exchange(bytes)
 }
 
-/// A connection that is kept between requests.
+/// A connection that is reused for several requests.
 pub struct Connection {
     stream: TcpStream,
-    /// Read, but not yet part of an answer.
+    /// Bytes that were read, but aren't part of an answer yet.
     ahead: Vec<u8>,
 }
 
@@ -88,7 +88,7 @@ impl Connection {
         })
     }
 
-    /// Sends bytes, which need not be a whole request.
+    /// Sends bytes, which may be only a part of a request.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
@@ -99,7 +99,7 @@ impl Connection {
         self.read_answer(bytes.starts_with(b"HEAD "))
     }
 
-    /// Reads one answer; one to HEAD has no body, whatever its head says.
+    /// Reads one answer. An answer to HEAD has no body, whatever its head says.
     pub fn read_answer(&mut self, to_head: bool) -> io::Result<Answer> {
         let end = loop {
             if let Some(end) = find(&self.ahead, b"\r\n\r\n") {
@@ -138,7 +138,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads so many bytes, of an answer's body or of what comes after it.
+    /// Reads this many bytes, of an answer's body or of what follows it.
     pub fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
         while self.ahead.len() < length {
             self.read_more()?;
@@ -169,7 +169,7 @@ impl Connection {
     }
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -178,7 +178,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// What a connection has brought that ended with one answer, its body as it came.
+    /// The answer in the bytes of a connection that ended after it.
     pub fn from_bytes(bytes: &[u8]) -> io::Result<Self> {
         let end = find(bytes, b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
         let (head, body) = bytes.split_at(end + 4);

@@ -1,4 +1,4 @@
-//! The colours of a policy in an editor, by the library that VS Code colours with.
+//! The colours of a policy in an editor, computed with the library that VS Code uses.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,4 @@
-//! portcullis itself, as a user would run it: the binary, a policy folder and a
-//! `portcullis.yaml`.
+//! portcullis as a user runs it: the binary, a policy folder and a `portcullis.yaml`.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,7 +12,7 @@ use super::caller::{self, Answer, Request};
 use super::process::{self, Process};
 use super::proxies::Portcullis;
 
-/// A running daemon with a policy folder of its own.
+/// A running daemon with its own policy folder.
 pub struct Daemon {
     /// Its process, for signals and its log.
     pub process: Process,
@@ -29,7 +28,7 @@ impl Daemon {
         Self::with(policy, "")
     }
 
-    /// The same with more in its configuration.
+    /// The same with additional configuration.
     pub fn with(policy: &str, configuration: &str) -> Self {
         let mut daemon = Self::start_with(policy, configuration);
         let admin = daemon.admin;
@@ -39,8 +38,7 @@ impl Daemon {
         daemon
     }
 
-    /// Starts the daemon and waits only until it is up: one that has no keys
-    /// yet is not ready.
+    /// Starts the daemon and waits only until it is up: without keys it isn't ready.
     pub fn start_unready(policy: &str) -> Self {
         Self::start_with(policy, "")
     }
@@ -53,7 +51,7 @@ impl Daemon {
         };
         let admin = process::local(process::free_port());
         let pdp = process::local(process::free_port());
-        // The deadline is one that a busy machine does not reach.
+        // With a deadline that even a busy machine keeps.
         let written = format!(
             "policy: policies\n\
              deadline: 2s\n\
@@ -83,13 +81,12 @@ impl Daemon {
         daemon
     }
 
-    /// Puts a policy with errors in place, and leaves it to the daemon to notice.
+    /// Puts a policy with errors in place, for the daemon to notice.
     pub fn break_policy(&self, policy: &str) {
         write_policy(&self.folder, policy);
     }
 
-    /// Puts another policy in place of the first, as an editor would, and waits
-    /// until it is in force.
+    /// Replaces the policy as an editor would, and waits until the new one is in force.
     pub fn change_policy(&self, policy: &str) {
         write_policy(&self.folder, policy);
         let answer = Request::to_host("POST", "/reload", "localhost")
@@ -108,21 +105,21 @@ impl Daemon {
         self.folder.path().join("portcullis.yaml")
     }
 
-    /// What `/policy` says.
+    /// The answer of `/policy`.
     pub fn policy(&self) -> Value {
         Request::to_host("GET", "/policy", "localhost")
             .send(self.admin)
             .json()
     }
 
-    /// What `/metrics` says.
+    /// The answer of `/metrics`.
     pub fn metrics(&self) -> String {
         Request::to_host("GET", "/metrics", "localhost")
             .send(self.admin)
             .text()
     }
 
-    /// Whether the daemon takes part in the world.
+    /// Whether the daemon answers health checks.
     pub fn is_healthy(&self) -> bool {
         answers(self.admin, "/healthz")
     }
@@ -133,7 +130,7 @@ impl Daemon {
         process::wait_until("the daemon has ended", || !self.process.runs());
     }
 
-    /// Starts it once more, at the same ports and with the same policy.
+    /// Starts it again, at the same ports.
     pub fn start_again(&mut self, policy: &str) {
         self.process = launch(&self.folder, policy);
         let admin = self.admin;
@@ -154,7 +151,7 @@ fn launch(folder: &TempDir, policy: &str) -> Process {
 
 fn write_policy(folder: &TempDir, policy: &str) -> PathBuf {
     let path = folder.path().join("policies/orders.gate");
-    // A name with a dot in front is none of the policy's files.
+    // A name that begins with a dot is no policy file.
     let draft = folder.path().join("policies/.orders.gate.draft");
     fs::write(&draft, policy).expect("the folder can be written");
     fs::rename(&draft, &path).expect("the folder can be written");

@@ -1,4 +1,4 @@
-//! The service behind the proxies: answers every request with what it got.
+//! The service behind the proxies: it answers every request with that request.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::websocket;
 
-/// Where a target has this, the answer lets every page read it.
+/// If a target contains this, the answer lets every page read it.
 pub const SPEAKS_CORS: &str = "/speaks-cors";
 
 /// A running upstream. It serves until the test process ends.
@@ -37,7 +37,7 @@ impl Echo {
         Self { address, received }
     }
 
-    /// How many requests have come through so far.
+    /// How many requests have reached it so far.
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::SeqCst)
     }
@@ -78,7 +78,7 @@ fn serve(stream: &TcpStream, received: &AtomicU64) -> io::Result<()> {
 
 type Head = (String, Vec<(String, String)>);
 
-/// Reads a request's head; none where the connection ends.
+/// Reads a request's head; `None` at the end of the connection.
 fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     let Some(line) = read_line(reader)? else {
         return Ok(None);
@@ -91,8 +91,7 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     Ok(Some((line, headers)))
 }
 
-/// Reads a line as Latin-1, which every byte is part of: what comes through is
-/// shown as it is.
+/// Reads a line as Latin-1, which covers every byte, so that everything is shown unchanged.
 fn read_line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     if reader.read_until(b'\n', &mut line)? == 0 {
@@ -102,7 +101,7 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// Reads a body to its end and says how long it was.
+/// Reads a body to its end, and returns its length.
 fn read_body(reader: &mut impl BufRead, headers: &[(String, String)]) -> io::Result<u64> {
     let value = |name: &str| {
         headers
@@ -129,7 +128,7 @@ fn read_body(reader: &mut impl BufRead, headers: &[(String, String)]) -> io::Res
     io::copy(&mut reader.take(length), &mut io::sink())
 }
 
-/// The values of a header in an echo, under the one spelling given.
+/// The values of a header in an echo, under exactly this spelling.
 pub fn echoed<'a>(echo: &'a Value, name: &str) -> Vec<&'a str> {
     let headers = echo["headers"]
         .as_array()

@@ -1,4 +1,4 @@
-//! Without portcullis every proxy refuses: no answer is no permission.
+//! Without portcullis, every proxy denies every request.
 
 use super::caller::Request;
 use super::echo::Echo;

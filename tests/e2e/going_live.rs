@@ -1,5 +1,5 @@
-//! `docs/guides/going-live.md`, as it is written: its policy, its configuration, the proxy, and the
-//! application that answers with what it was asked.
+//! `docs/guides/going-live.md` exactly as written: its policy, its configuration, the proxy, and an
+//! application that answers with the request.
 
 use std::fs;
 use std::path::Path;
@@ -86,7 +86,7 @@ fn the_guide_leads_from_a_provider_to_an_answer() {
         (403, Some("scope.missing"))
     );
     let token = provider.machine_token(Some(ORDERS), "read:orders", &json!({}));
-    // Who writes an identity header is refused; everybody else gets the token's.
+    // A request with a forged identity header is refused; others get the token's identity.
     let forged = get().header("X-User-Id", "forged").bearer(&token);
     let refused = forged.send(proxy.address);
     assert_eq!(
@@ -98,7 +98,7 @@ fn the_guide_leads_from_a_provider_to_an_answer() {
     let seen = echoed(&allowed.json(), "x-user-id").join(",");
     assert!(!seen.is_empty() && seen != "forged", "{seen}");
 
-    // Each answer's number is in the log, with the hint.
+    // Each answer's number is in the log, together with the hint.
     let id = denied
         .header("x-portcullis-decision")
         .expect("a number")

@@ -7,7 +7,7 @@ use super::proxies::{Kind, Proxy};
 use super::websocket;
 use super::world::reason;
 
-/// A real handshake through each proxy, and a word both ways.
+/// A real handshake through each proxy, and a message in both directions.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_websocket_opens_with_its_token_through_every_proxy() {
@@ -51,7 +51,7 @@ fn a_websocket_opens_with_its_token_through_every_proxy() {
                 protocol(&protocols).header("Cookie", &cookie),
                 "request.malformed",
             ),
-            // Another page makes the browser of a user who is logged in open it.
+            // A page of another site makes a logged-in user's browser open it.
             (open().header("Cookie", &cookie), "request.condition"),
             (
                 open()
@@ -74,8 +74,8 @@ fn a_websocket_opens_with_its_token_through_every_proxy() {
     }
 }
 
-/// Over a connection that has become HTTP/2, a client could ask the application for what nobody
-/// has judged.
+/// If a connection became HTTP/2, a client could send the application requests that nobody has
+/// judged.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn no_other_protocol_is_handed_on() {
@@ -92,7 +92,7 @@ fn no_other_protocol_is_handed_on() {
             let request = at("every", "GET", "/public")
                 .header("Connection", "Upgrade, HTTP2-Settings")
                 .header("HTTP2-Settings", "AAMAAABkAAQAAP__")
-                // Of two, one is handed on.
+                // Of two protocols, one is passed on.
                 .header("Sec-WebSocket-Key", websocket::KEY);
             let add = |request: Request, upgrade: &&str| request.header("Upgrade", upgrade);
             upgrades.iter().fold(request, add)

@@ -1,5 +1,5 @@
-//! One HTTP/2 request, frame by frame: an HTTP library refuses the bytes that
-//! these tests put into `:path`.
+//! One HTTP/2 request, frame by frame: an HTTP library refuses the bytes that these tests put into
+//! `:path`.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// How the server took the request.
+/// What the server did with the request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It answered.
@@ -30,7 +30,7 @@ pub fn get(to: SocketAddr, path: &[u8], headers: &[(&str, &str)]) -> io::Result<
     get_from(to, "api.example.com", path, headers)
 }
 
-/// The same of another host.
+/// The same for another host.
 pub fn get_from(
     to: SocketAddr,
     host: &str,
@@ -62,7 +62,7 @@ pub fn get_from(
         match (kind, id) {
             (SETTINGS, _) if flags & ACK == 0 => write_frame(&mut stream, SETTINGS, ACK, 0, &[])?,
             (RST_STREAM, 1) | (GOAWAY, _) => return Ok(Outcome::Refused),
-            // Trailers, if any, hold no status.
+            // Trailers, if there are any, contain no status.
             (HEADERS, 1) => status = status.or_else(|| read_status(&payload)),
             (DATA, 1) => body.extend(payload),
             _ => {}
@@ -74,7 +74,7 @@ pub fn get_from(
     }
 }
 
-/// Whether the server closed the connection, with or without saying so first.
+/// Whether the server closed the connection, with or without a GOAWAY.
 fn is_end(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -82,8 +82,7 @@ fn is_end(error: &io::Error) -> bool {
     )
 }
 
-/// A field as a literal without indexing and without Huffman coding
-/// (RFC 7541, section 6.2.2).
+/// A literal field without indexing and without Huffman coding (RFC 7541, section 6.2.2).
 fn push_field(block: &mut Vec<u8>, name: &str, value: &[u8]) {
     block.push(0);
     for text in [name.as_bytes(), value] {
@@ -92,7 +91,7 @@ fn push_field(block: &mut Vec<u8>, name: &str, value: &[u8]) {
     }
 }
 
-/// An integer with a prefix of 7 bits (RFC 7541, section 5.1).
+/// An integer with a 7-bit prefix (RFC 7541, section 5.1).
 fn push_length(block: &mut Vec<u8>, length: usize) {
     const PREFIX: usize = 0x7f;
     let low = |number: usize| u8::try_from(number & 0x7f).expect("7 bits fit");
@@ -129,8 +128,8 @@ fn read_frame(from: &mut TcpStream) -> io::Result<(u8, u8, u32, Vec<u8>)> {
     Ok((kind, flags, u32::from_be_bytes([i1, i2, i3, i4]), payload))
 }
 
-/// The value of `:status`, which is an answer's first field. The first answer
-/// of a connection can refer to the static table alone.
+/// The value of `:status`, which is the first field of an answer. In the first answer of a
+/// connection, only the static table can be referred to.
 fn read_status(block: &[u8]) -> Option<u16> {
     /// Entries 8 to 14 of the static table (RFC 7541, appendix A).
     const KNOWN: [u16; 7] = [200, 204, 206, 304, 400, 404, 500];
@@ -160,8 +159,8 @@ fn read_status(block: &[u8]) -> Option<u16> {
     digits.parse().ok()
 }
 
-/// Digits in the Huffman code of RFC 7541, appendix B: 0 to 2 have five bits, the
-/// others six. What is left over is padding.
+/// Digits in the Huffman code of RFC 7541, appendix B: 0 to 2 have five bits, the others six. The
+/// remaining bits are padding.
 fn read_huffman_digits(coded: &[u8]) -> String {
     let bits: Vec<u8> = coded
         .iter()
@@ -195,6 +194,6 @@ fn a_status_is_read_in_each_of_its_forms() {
     assert_eq!(read_status(&[0x88]), Some(200));
     assert_eq!(read_status(&[0x20, 0x8d]), Some(404));
     assert_eq!(read_status(b"\x48\x03403"), Some(403));
-    // 403 in the Huffman code: 011010 00000 011001, and padding of ones.
+    // 403 in the Huffman code: 011010 00000 011001, then ones as padding.
     assert_eq!(read_status(&[0x48, 0x83, 0x68, 0x0c, 0xff]), Some(403));
 }

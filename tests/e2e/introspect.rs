@@ -1,5 +1,5 @@
-//! Tokens that are no JWTs, of a real provider that is asked about them, through real proxies, with
-//! the policy and the configuration of the guide.
+//! Opaque tokens of a real provider with introspection, through real proxies, with the guide's
+//! policy and configuration.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::support::manual::{Fenced, fenced};
 
 const HOST: &str = "reports.example.com";
 
-/// The fenced blocks of the guide that are of this kind.
+/// The guide's fenced blocks with this info string.
 fn guide(info: &str) -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides/opaque-tokens.md");
     fenced(&page)
@@ -29,12 +29,12 @@ fn guide(info: &str) -> Vec<String> {
         .collect()
 }
 
-/// The guide's policy, with the provider in its place.
+/// The guide's policy, for this provider.
 fn policy(provider: &Provider) -> String {
     guide("gate checked")[0].replace("https://idp.example.com", &provider.issuer)
 }
 
-/// The guide's configuration of introspection, with the files where they are.
+/// The guide's configuration of introspection, with the paths of the test's files.
 fn configuration(number: usize, folder: &Path, max_age: &str) -> String {
     let text = &guide("yaml")[number];
     let from = text.find("introspection:").expect("the section");
@@ -93,9 +93,9 @@ fn a_token_passes_while_its_provider_says_so_and_no_longer() {
         );
         for (token, code) in [
             ("made-up", "token.revoked"),
-            // Active as well, says the endpoint, and of no type.
+            // Active too, according to the endpoint, and without a type.
             (refresh.as_str(), "token.wrong_type"),
-            // By the keys: the endpoint of this provider would refuse to look at a JWT.
+            // Verified with the keys: this provider's endpoint refuses JWTs.
             (jwt.as_str(), "token.wrong_audience"),
         ] {
             let denied = ask(token);
@@ -105,7 +105,7 @@ fn a_token_passes_while_its_provider_says_so_and_no_longer() {
     let proxy = Proxy::start(Kind::EnvoyGrpc, daemon.ports, upstream.address);
     let ask = |token: &str| reports(token).send(proxy.address);
 
-    // Many requests are one question.
+    // Many requests cause one call.
     let asked = provider.introspections();
     let second = token();
     for _ in 0..20 {
@@ -113,7 +113,7 @@ fn a_token_passes_while_its_provider_says_so_and_no_longer() {
     }
     assert!(provider.introspections() - asked <= 3);
 
-    // RFC 7009: once what was said is too old, the token is good no longer.
+    // RFC 7009: the token is refused once the cached answer has expired.
     provider.revoke(&second);
     process::wait_until("the token is revoked", || {
         let answer = ask(&second);
@@ -121,7 +121,7 @@ fn a_token_passes_while_its_provider_says_so_and_no_longer() {
         outcome(&answer) == (401, Some("token.revoked"))
     });
 
-    // What is known serves for as long, and no longer.
+    // The cached answer serves until it expires, and no longer.
     let third = token();
     assert_eq!(ask(&third).status, 200);
     provider.go_down();
@@ -145,7 +145,7 @@ fn a_token_passes_while_its_provider_says_so_and_no_longer() {
     );
 }
 
-/// RFC 7523 and RFC 9449, as the provider has them.
+/// RFC 7523 and RFC 9449, as this provider implements them.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_client_that_signs_may_ask_and_a_bound_token_needs_its_proof() {
@@ -169,7 +169,7 @@ fn a_client_that_signs_may_ask_and_a_bound_token_needs_its_proof() {
     let stolen = reports(&bound).send(proxy.address);
     assert_eq!(outcome(&stolen), (401, Some("token.sender")), "{stolen:?}");
     let url = "http://reports.example.com/reports";
-    // A daemon that has just started asks for a nonce.
+    // A daemon that has just started requires a nonce.
     let members = json!({"nonce": stolen.header("dpop-nonce").expect("a nonce")});
     let proof = client.proof("GET", url, Some(&bound), &members);
     let with_proof = Request::to_host("GET", "/reports", HOST)
@@ -197,7 +197,7 @@ fn the_commands_of_the_guide_work_as_they_are_written() {
     write("token.txt", &token);
     let mut ran = 0;
     for line in guide("sh").concat().lines() {
-        // The last one runs until it is told to end; the other tests start it.
+        // The last one runs until it is stopped; the other tests start it.
         if line.contains(" serve ") {
             continue;
         }

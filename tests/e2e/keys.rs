@@ -1,6 +1,5 @@
-//! What the identity provider does to itself: new keys, and every way to be of
-//! no use. Nothing is ever allowed by it, and nothing but its own tokens is
-//! refused because of it.
+//! Failures of the identity provider: new keys, and every kind of outage. None of them allows a
+//! request, and only the provider's own tokens are refused because of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -60,8 +59,7 @@ fn a_withdrawn_key_stops_to_count() {
     );
 }
 
-/// Whoever sends tokens of keys that nobody has cannot make portcullis beleaguer
-/// the provider.
+/// Tokens with made-up keys can't make portcullis flood the provider with requests.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn unknown_keys_are_asked_for_once() {
@@ -131,9 +129,9 @@ fn a_provider_that_talks_nonsense_is_believed_nothing() {
     }
 }
 
-/// portcullis starts while the provider has no keys to give: what needs none is
-/// served, what needs one is refused, and once the provider gives them,
-/// everything is well without a restart.
+/// portcullis starts while the provider serves no keys. Requests without tokens are decided, those
+/// with tokens are refused, and once the provider serves its keys everything works without a
+/// restart.
 fn comes_to_its_senses(provider: &Provider, token: &str, heal: impl FnOnce()) {
     let upstream = Echo::start();
     let daemon = Daemon::start_unready(&policy(&provider.issuer));

@@ -1,4 +1,4 @@
-//! Tokens and forwarded claims that are larger than a proxy's default buffers.
+//! Tokens and forwarded claims that exceed a proxy's default buffers.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::provider::ORDERS;
 use super::proxies::{Kind, Proxy};
 use super::world::{World, policy};
 
-/// The policy of the story, which hands the whole claims set on.
+/// The story's policy, forwarding the whole claims set.
 fn with_payload(issuer: &str) -> String {
     let policy = policy(issuer);
     policy.replacen(
@@ -18,8 +18,8 @@ fn with_payload(issuer: &str) -> String {
     )
 }
 
-/// A forwarded payload of 21 KB, with the lines that `proxy-config` writes for it and without each of
-/// the two kinds of them.
+/// A forwarded payload of 21 KB, with the buffer lines that `proxy-config` writes, and without each
+/// of the two kinds.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn nginx_carries_a_large_payload_with_the_buffers_that_the_guide_names() {
@@ -60,7 +60,7 @@ fn nginx_carries_a_large_payload_with_the_buffers_that_the_guide_names() {
     // nginx can't read the request.
     let answer = through(&without(&["large_client_header_buffers 4 72k;"]));
     assert_eq!(answer.status, 400, "{answer:?}");
-    // It can't read portcullis' answer, and no answer is no permission.
+    // It can't read portcullis's answer, and denies.
     let answer = through(&without(&[
         "proxy_buffer_size       72k;",
         "proxy_buffers           4 72k;",

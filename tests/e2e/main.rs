@@ -1,12 +1,9 @@
-//! End to end: real proxies in front of a real service, and tokens that a real
-//! identity provider issued.
+//! End to end: real proxies in front of a real service, and tokens from a real identity provider.
 //!
-//! Each test starts a world of its own: the provider, an upstream that echoes
-//! what it gets, portcullis, and the proxies with their files from `deploy/`,
-//! all on loopback ports that were free. It ends with the test. The programs
-//! are those that `tests/run` installs. `cargo test` alone ignores these tests,
-//! and says so; `tests/run` runs them, and then a program that is missing is a
-//! failure.
+//! Each test starts its own world: the provider, an upstream that echoes requests, portcullis, and
+//! the proxies with their files from `deploy/`, all on free loopback ports. The world ends with the
+//! test. The programs are those that `tests/run` installs. `cargo test` alone reports these tests
+//! as ignored; `tests/run` runs them, and a missing program is then a failure.
 
 #![allow(
     clippy::expect_used,

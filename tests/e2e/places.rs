@@ -1,5 +1,4 @@
-//! Where a token may stand, through every proxy as it really passes it on: headers that came twice,
-//! cookies in pieces, escapes in a query.
+//! The places of a token, through every proxy: repeated headers, split cookies, escapes in a query.
 
 use std::path::PathBuf;
 
@@ -20,7 +19,7 @@ const POLICY: &str = include_str!("places.gate");
 enum End {
     /// The application gets it.
     Allowed,
-    /// portcullis refuses it, for this reason.
+    /// portcullis denies it, for this reason.
     Refused(&'static str),
 }
 
@@ -57,7 +56,7 @@ impl World {
         self.daemon.policy_folder()
     }
 
-    /// A proxy as `proxy-config` has it for this policy.
+    /// A proxy with the fragment of `proxy-config` for this policy.
     pub fn proxy(&self, kind: Kind) -> Proxy {
         Proxy::start_generated(
             kind,
@@ -68,7 +67,7 @@ impl World {
     }
 }
 
-/// The status of a denial, as the proxy carries it.
+/// The status of a denial, as the proxy passes it on.
 pub fn status(kind: Kind, code: &str) -> u16 {
     match (code, kind) {
         ("request.malformed", Kind::Nginx | Kind::EnvoyHttp) => 403,
@@ -90,7 +89,7 @@ fn post(host: &str) -> Request {
     at(host, "POST", "/orders").header("Content-Length", "0")
 }
 
-/// Requests, and how each ends.
+/// Requests, each with its outcome.
 fn table(token: &str) -> Vec<(&'static str, Request, End)> {
     let bearer = format!("Bearer {token}");
     let cookie = format!("session={token}");
@@ -366,18 +365,18 @@ fn table(token: &str) -> Vec<(&'static str, Request, End)> {
     ]
 }
 
-/// What a proxy refuses by itself, before anybody is asked.
+/// Requests that a proxy refuses by itself.
 const REFUSED_BY_THE_PROXY: [(Kind, &str); 2] = [
     (Kind::Nginx, "Authorization twice"),
     (Kind::Nginx, "Authorization of two schemes"),
 ];
 
-/// What is refused where a proxy joins two headers by a comma, and good otherwise: a cookie may
-/// begin behind a comma in one server, and in another it does not.
+/// Requests that are refused if a proxy joins two headers with a comma, and allowed otherwise: some
+/// servers begin a cookie after a comma, others don't.
 const REFUSED_WHERE_JOINED: [&str; 2] =
     ["cookie in the second header", "cookie in the first header"];
 
-/// Sends the requests of the table, and says which of them end in another way.
+/// Sends the requests of the table, and returns those with another outcome.
 fn differences(world: &World, kind: Kind, proxy: &Proxy, joins: bool) -> Vec<String> {
     let mut differences = Vec::new();
     for (what, request, end) in table(&world.token) {
@@ -438,9 +437,9 @@ fn what_envoy_has_joined_is_refused() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// `X_Access_Token` and `X.Access.Token` are `X-Access-Token` to many applications. A proxy refuses
-/// such a name or drops it, or portcullis refuses it: the application never gets a token that nobody
-/// has checked.
+/// To many applications, `X_Access_Token` and `X.Access.Token` are the same as `X-Access-Token`.
+/// Either the proxy refuses or drops such a name, or portcullis refuses it: the application never
+/// gets an unchecked token.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn another_spelling_is_no_second_token() {
@@ -463,7 +462,7 @@ fn another_spelling_is_no_second_token() {
                 Kind::EnvoyGrpc => got == (400, Some("request.malformed")),
                 Kind::EnvoyHttp => got == (403, Some("request.malformed")),
                 Kind::Nginx => got.0 == 200 && !answer.text().contains("other"),
-                // What Caddy removes is never shown to portcullis.
+                // portcullis never sees what Caddy removes.
                 Kind::Caddy => {
                     got == (400, Some("request.malformed"))
                         || got.0 == 200 && !answer.text().contains("other")
@@ -474,7 +473,7 @@ fn another_spelling_is_no_second_token() {
     }
 }
 
-/// HTTP/2 may send a cookie for each of its pairs (RFC 9113, section 8.2.3).
+/// HTTP/2 may split a cookie header into its pairs (RFC 9113, section 8.2.3).
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn what_came_in_pieces_and_what_came_twice_over_http2() {
@@ -550,7 +549,7 @@ fn what_came_in_pieces_and_what_came_twice_over_http2() {
     }
 }
 
-/// The same with HTTP/2 at its listener, without TLS. Envoy has it already.
+/// The same with HTTP/2 on its listener, without TLS. Envoy has it already.
 fn with_http2(kind: Kind, text: &str) -> String {
     let (before, after) = match kind {
         Kind::EnvoyGrpc | Kind::EnvoyHttp => return text.to_owned(),
@@ -564,7 +563,7 @@ fn with_http2(kind: Kind, text: &str) -> String {
     text.replacen(before, after, 1)
 }
 
-/// `forward no token`, where each place that it can stand in is a header of its own.
+/// `forward no token`, with each place of the token as a separate header.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_token_that_is_kept_reaches_no_application_through_any_proxy() {

@@ -1,4 +1,4 @@
-//! The identity provider, as `tests/world/provider/provider.mjs` runs it.
+//! The identity provider, run by `tests/world/provider/provider.mjs`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,19 +13,19 @@ use crate::support::dpop::Client;
 
 /// The resource that the tests' policies protect.
 pub const ORDERS: &str = "https://api.example.com";
-/// Another API's.
+/// The resource of another API.
 pub const INVOICES: &str = "https://invoices.example.com";
-/// One whose tokens are encrypted.
+/// A resource whose tokens are encrypted.
 pub const ENCRYPTED: &str = "https://encrypted.example.com";
 
-/// One whose tokens are no JWTs.
+/// A resource whose tokens are opaque.
 pub const REPORTS: &str = "https://reports.example.com";
-/// As whom its API asks about them.
+/// The client secret with which its API introspects them.
 pub const REPORTS_SECRET: &str = "s3cret: 100% + more & = /";
 
 /// A running identity provider.
 pub struct Provider {
-    /// What its tokens have as `iss`.
+    /// The `iss` of its tokens.
     pub issuer: String,
     /// Where it listens.
     pub endpoint: SocketAddr,
@@ -34,7 +34,7 @@ pub struct Provider {
     _folder: TempDir,
 }
 
-/// What the authorization-code flow gives.
+/// The result of the authorization-code flow.
 pub struct Login {
     pub access_token: String,
     pub id_token: String,
@@ -42,7 +42,7 @@ pub struct Login {
 }
 
 impl Provider {
-    /// Starts the provider with keys of its own.
+    /// Starts the provider with new keys.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let script =
@@ -74,8 +74,8 @@ impl Provider {
         }
     }
 
-    /// An access token of the machine client, for a resource (a JWT) or for
-    /// none (opaque). `e2e` may hold `claims`, `alg` and `ttl`.
+    /// An access token of the machine client, for a resource (a JWT) or without one (opaque). `e2e`
+    /// may contain `claims`, `alg` and `ttl`.
     pub fn machine_token(&self, resource: Option<&str>, scope: &str, e2e: &Value) -> String {
         let mut form = vec![
             ("grant_type", "client_credentials"),
@@ -141,15 +141,15 @@ impl Provider {
         text(&answer.json(), "access_token").expect("a token response holds a token")
     }
 
-    /// A person's login to the single-page application, by the
-    /// authorization-code flow, for `openid` and further scopes.
+    /// A person's login to the single-page application with the authorization-code flow, for
+    /// `openid` and further scopes.
     pub fn login(&self, sub: &str, scope: &str, resource: Option<&str>, e2e: &Value) -> Login {
         let asked = json!({ "sub": sub, "resource": resource, "e2e": e2e });
         self.login_with(scope, asked)
     }
 
-    /// The same for the API, in a browser that keeps its session under a name, with parameters of
-    /// the authorization request. Where the provider asks for a login, it was `ago` seconds ago.
+    /// The same for the API, in a browser that keeps its session under a name, with parameters for
+    /// the authorization request. If the provider asks for a login, it happened `ago` seconds ago.
     pub fn login_in(&self, browser: &str, scope: &str, parameters: &Value, ago: u64) -> Login {
         let asked = json!({
             "sub": "alice",
@@ -161,7 +161,7 @@ impl Provider {
         self.login_with(scope, asked)
     }
 
-    /// What the single-page application gets for a refresh token.
+    /// The tokens that the single-page application gets for a refresh token.
     pub fn refresh(&self, refresh_token: &str) -> String {
         let form = [
             ("grant_type", "refresh_token"),
@@ -183,14 +183,13 @@ impl Provider {
         }
     }
 
-    /// Makes new keys, which sign from now on. The old ones stay in the key set
-    /// or leave it.
+    /// Makes new keys, which sign from now on. The old ones stay in the key set or are removed.
     pub fn rotate(&self, keep_old: bool) {
         self.command("/rotate", &json!({ "keep": keep_old }));
     }
 
-    /// What the key set endpoint does from now on: `none` (its duty), `slow` (the
-    /// same, late), `hang`, `html`, `empty`, `error`, `huge`.
+    /// How the key set endpoint behaves from now on: `none` (normally), `slow`, `hang`, `html`,
+    /// `empty`, `error`, `huge`.
     pub fn fault(&self, kind: &str) {
         self.command("/fault", &json!({ "kind": kind }));
     }
@@ -205,7 +204,7 @@ impl Provider {
         self.command("/up", &json!({}));
     }
 
-    /// Withdraws a token of the machine client (RFC 7009).
+    /// Revokes a token of the machine client (RFC 7009).
     pub fn revoke(&self, token: &str) {
         let body = format!(
             "client_id=machine&client_secret=machine-secret&token={}",
@@ -223,13 +222,13 @@ impl Provider {
         text(&answer.json(), "pem").expect("a key")
     }
 
-    /// How often introspection has been asked for.
+    /// How many times introspection was called.
     pub fn introspections(&self) -> u64 {
         let answer = Request::new("GET", "/seen").send(self.control);
         answer.json()["introspection"].as_u64().expect("a count")
     }
 
-    /// How often the key set has been asked for.
+    /// How many times the key set was requested.
     pub fn key_requests(&self) -> u64 {
         let answer = Request::new("GET", "/seen").send(self.control);
         answer.json()["keys"].as_u64().expect("a count")
@@ -248,8 +247,7 @@ fn text(object: &Value, member: &str) -> Option<String> {
     object[member].as_str().map(str::to_owned)
 }
 
-/// `application/x-www-form-urlencoded`, with every byte that is not a letter or
-/// a digit escaped.
+/// `application/x-www-form-urlencoded`, with everything escaped except letters and digits.
 fn form_encoded(value: &str) -> String {
     let mut encoded = String::new();
     for byte in value.bytes() {

@@ -1,4 +1,4 @@
-//! The identity provider alone: the tokens are what the story needs them to be.
+//! The identity provider alone: its tokens have the contents that the story needs.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::caller::Request;
 use super::provider::{ENCRYPTED, INVOICES, ORDERS, Provider};
 
-/// The header and the claims of a JWT, its signature unseen.
+/// The header and the claims of a JWT, without a look at its signature.
 fn parts(token: &str) -> (Value, Value) {
     let part = |index| {
         let part = token.split('.').nth(index).expect("a JWT has three parts");

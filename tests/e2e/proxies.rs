@@ -1,5 +1,5 @@
-//! Real proxies with the files of `deploy/`, or with what `portcullis proxy-config`
-//! writes, moved to the ports of a test.
+//! Real proxies with the files of `deploy/`, or with the output of `portcullis proxy-config`, on a
+//! test's ports.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::process::{self, Process};
 use crate::support::envoy::config as envoy_config;
 
-/// The proxies that have a configuration in `deploy/`.
+/// The proxies with a configuration in `deploy/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     EnvoyGrpc,
@@ -25,7 +25,7 @@ impl Kind {
     pub const ALL: [Self; 4] = [Self::EnvoyGrpc, Self::EnvoyHttp, Self::Nginx, Self::Caddy];
 }
 
-/// Where portcullis listens, or would.
+/// The addresses of portcullis, running or not.
 #[derive(Clone, Copy)]
 pub struct Portcullis {
     pub grpc: u16,
@@ -41,13 +41,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy in front of the upstream, which asks portcullis, with the
-    /// file of `deploy/`.
+    /// Starts a proxy with the file of `deploy/`, in front of the upstream, asking portcullis.
     pub fn start(kind: Kind, portcullis: Portcullis, upstream: SocketAddr) -> Self {
         Self::with(kind, &deployed(kind), portcullis, upstream)
     }
 
-    /// Starts a proxy with what `portcullis proxy-config` writes for a policy.
+    /// Starts a proxy with the output of `portcullis proxy-config` for a policy.
     pub fn start_generated(
         kind: Kind,
         policy: &Path,
@@ -69,7 +68,7 @@ impl Proxy {
         Self::with(kind, &text, portcullis, upstream)
     }
 
-    /// The same with that changed.
+    /// The same with a change to the output.
     pub fn start_generated_changed(
         kind: Kind,
         policy: &Path,
@@ -85,7 +84,7 @@ impl Proxy {
         )
     }
 
-    /// The same with the file of `deploy/` changed.
+    /// The same with a change to the file of `deploy/`.
     pub fn start_changed(
         kind: Kind,
         change: impl FnOnce(String) -> String,
@@ -138,8 +137,8 @@ fn deployed(kind: Kind) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The fragments of `portcullis proxy-config`, put where they say that they
-/// belong, with the ports of `deploy/`.
+/// The fragments of `portcullis proxy-config`, inserted where they say, with the ports of
+/// `deploy/`.
 fn generated(kind: Kind, policy: &Path, configuration: Option<&Path>) -> String {
     let fragment = |arguments: &[&str]| match configuration.map(Path::to_str) {
         Some(file) => {
@@ -165,7 +164,7 @@ fn generated(kind: Kind, policy: &Path, configuration: Option<&Path>) -> String 
     }
 }
 
-/// What `portcullis proxy-config` writes for a policy.
+/// The output of `portcullis proxy-config` for a policy.
 pub fn fragment(arguments: &[&str], policy: &Path) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
         .arg("proxy-config")
@@ -190,7 +189,7 @@ fn envoy(text: &str, folder: &Path) -> Command {
 }
 
 fn nginx(text: &str, folder: &Path) -> Command {
-    // The compiled-in places for temporary files belong to the system's nginx.
+    // The compiled-in folders for temporary files belong to the system's nginx.
     let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|part| format!("    {part}_temp_path {part};\n"))
         .concat();
@@ -241,8 +240,7 @@ fn moved(text: &str, ports: &[(&str, u16)]) -> String {
     text
 }
 
-/// A configuration with time-outs that a busy machine does not reach: what
-/// these tests show is never a matter of time.
+/// A configuration with timeouts that even a busy machine keeps: these tests don't depend on time.
 fn patient(kind: Kind, text: &str) -> String {
     let short: &[(&str, &str)] = match kind {
         Kind::EnvoyGrpc | Kind::EnvoyHttp => &[

@@ -1,5 +1,5 @@
-//! The policy changes while requests run: no request fails, and each is
-//! answered by one whole policy.
+//! The policy changes while requests run: no request fails, and each is decided by one whole
+//! policy.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,9 +18,8 @@ use super::world::reason;
 const SWITCHES: usize = 100;
 const CLIENTS: usize = 4;
 
-/// Two policies that differ in the routes, in who may call them, and in the
-/// headers that they set and remove. The client sends both headers, so that
-/// an answer mixed of the two shows.
+/// Two policies that differ in the routes, in who may call them, and in the headers that they set
+/// and remove. The client sends both headers, so an answer that mixes the two is noticed.
 fn policies(issuer: &str) -> [String; 2] {
     let policy = |header: &str, routes: &str| {
         format!(
@@ -43,7 +42,7 @@ fn policies(issuer: &str) -> [String; 2] {
     ]
 }
 
-/// Which of the two policies an answer is of.
+/// The policy that an answer comes from.
 fn policy_of(target: &str, answer: &Answer) -> Option<usize> {
     let seen = || {
         let echo = answer.json();
@@ -72,8 +71,7 @@ fn request(target: &str, token: &str) -> Vec<u8> {
         .bytes()
 }
 
-/// Asks again and again on one connection, and counts the answers of each
-/// policy.
+/// Sends requests on one connection, and counts the answers of each policy.
 fn ask_until(done: &AtomicBool, proxy: SocketAddr, token: &str) -> [u64; 2] {
     let mut connection = Connection::open(proxy).expect("the proxy listens");
     let mut counts = [0; 2];
@@ -108,13 +106,13 @@ fn a_hundred_changes_under_load_through_envoy() {
     let counts = thread::scope(|scope| {
         let clients =
             [(); CLIENTS].map(|()| scope.spawn(|| ask_until(&done, proxy.address, &token)));
-        // The clients end even where a check below fails.
+        // The clients end even if a check below fails.
         let end = EndWhenDropped(&done);
         for switch in 1..=SWITCHES {
             let [first, second] = &policies;
             let policy = switch % 2;
             daemon.change_policy(if policy == 0 { first } else { second });
-            // What begins after the change is answered by the new policy.
+            // Requests that begin after the change are decided by the new policy.
             for target in ["/page", "/other", "/more"] {
                 let answer = super::caller::exchange(proxy.address, &request(target, &token))
                     .expect("an answer");
@@ -170,7 +168,7 @@ fn a_broken_policy_changes_nothing() {
     assert_ne!(daemon.policy()["revision"], revision);
 }
 
-/// The policy with what its set holds at this time.
+/// The policy with this content of its set.
 fn with_revoked(issuer: &str, revoked: &str) -> String {
     format!(
         r#"
@@ -187,7 +185,7 @@ guard * /** of orders requires claim sub not in revoked and claim jti not in rev
     )
 }
 
-/// A token that has been verified, and is remembered as good.
+/// A token that was verified and cached.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_revoked_token_is_denied_by_the_next_request_through_every_proxy() {

@@ -1,6 +1,6 @@
-//! Requests that no browser sends: odd paths, methods and bytes, through real
-//! proxies. Whatever the proxy lets through to portcullis is refused with its
-//! reason, nothing reaches the upstream, and everything stays up.
+//! Requests that no browser sends, through real proxies: odd paths, methods and bytes. Whatever a
+//! proxy passes to portcullis is refused with a reason, nothing reaches the upstream, and every
+//! program keeps running.
 
 use std::net::SocketAddr;
 
@@ -9,9 +9,8 @@ use super::http2::{self, Outcome};
 use super::proxies::Kind;
 use super::world::{World, reason};
 
-/// Targets that can be read in two ways. All lie below a public route, so
-/// that nothing but the reading of the path refuses them. A proxy may refuse
-/// some of them itself.
+/// Targets that can be read in two ways. All are below a public route, so only their ambiguity
+/// refuses them. A proxy may refuse some of them itself.
 const AMBIGUOUS: [&[u8]; 38] = [
     b"/files/../orders",
     b"/files/./a",
@@ -43,7 +42,8 @@ const AMBIGUOUS: [&[u8]; 38] = [
     b"/files/a%c0%af",
     b"/files/a%ff",
     b"/files/a%ed%a0%80",
-    // What Windows drops at the end of a name, and what NFKC makes dots and slashes of.
+    // Characters that Windows drops at the end of a name, and those that NFKC turns into dots and
+    // slashes.
     b"/files/a.",
     b"/files/a%20",
     b"/files/...",
@@ -54,7 +54,7 @@ const AMBIGUOUS: [&[u8]; 38] = [
     b"/files/a\xffb",
 ];
 
-/// Targets that are fine, for contrast.
+/// Unambiguous targets, for contrast.
 const PLAIN: [&[u8]; 4] = [
     b"/files/a",
     b"/files/a%C3%A4b?x=/../y",
@@ -89,8 +89,8 @@ fn ambiguous_paths_are_refused_through_every_proxy() {
         let before = world.upstream.received();
         let mut by_portcullis = 0;
         for target in AMBIGUOUS {
-            // Caddy escapes such bytes before it asks, and the upstream gets them
-            // escaped: where they are UTF-8, nothing is ambiguous any more.
+            // Caddy escapes such bytes before it asks, and the upstream gets them escaped too. If
+            // they are UTF-8, nothing is ambiguous any more.
             if kind == Kind::Caddy && target == "/files/ä".as_bytes() {
                 continue;
             }
@@ -191,8 +191,8 @@ fn malformed_requests_are_refused_and_nothing_falls_over() {
         let proxy = world.proxy(kind);
         for (what, bytes) in malformed() {
             let before = world.upstream.received();
-            // Closing the connection is a refusal too. Caddy answers `OPTIONS *`
-            // itself, with nothing.
+            // Closing the connection is a refusal too. Caddy answers `OPTIONS *` itself, with an
+            // empty answer.
             match caller::exchange(proxy.address, &bytes) {
                 Ok(Answer {
                     status: 200, body, ..
@@ -225,8 +225,7 @@ fn bytes_that_are_not_utf8_in_other_headers_harm_nothing() {
     }
 }
 
-/// Clients that are slow, and clients that go away, also straight at
-/// portcullis' own listeners.
+/// Slow clients and clients that disconnect, also at portcullis's own listeners.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn half_a_request_holds_nobody_up() {

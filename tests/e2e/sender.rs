@@ -1,4 +1,4 @@
-//! Tokens that a real provider has bound to a client's key or certificate, through real proxies.
+//! Tokens of a real provider that are bound to a client's key or certificate, through real proxies.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -40,7 +40,7 @@ api orders {{
     )
 }
 
-/// Where each adapter learns the scheme from the files of `deploy/`.
+/// The source of the scheme for each adapter, with the files of `deploy/`.
 const SCHEMES: &str = "adapters:
   grpc: { scheme: attribute }
   nginx: { scheme: \"header:x-forwarded-proto\" }
@@ -65,7 +65,7 @@ fn a_bound_token_needs_its_proof_through_every_proxy() {
     let token = provider.bound_token(&client);
     for kind in Kind::ALL {
         let proxy = Proxy::start(kind, daemon.ports, upstream.address);
-        // A daemon that has just started asks for a nonce.
+        // A daemon that has just started requires a nonce.
         let first = Request::new("GET", "/orders").send(proxy.address);
         let members = json!({"nonce": first.header("dpop-nonce").expect("a nonce")});
         let proof = || client.proof("GET", URL, Some(&token), &members);
@@ -106,7 +106,7 @@ fn a_bound_token_needs_its_proof_through_every_proxy() {
     }
 }
 
-/// RFC 9449, section 9: the nonce reaches the client, and the next proof passes with it.
+/// RFC 9449, section 9: the nonce reaches the client, and the next proof with it passes.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_nonce_reaches_the_client_through_every_proxy() {
@@ -132,7 +132,7 @@ fn a_nonce_reaches_the_client_through_every_proxy() {
             .unwrap_or_else(|| panic!("{kind:?}: {first:?}"));
         let second = ask(json!({ "nonce": nonce }));
         assert_eq!(second.status, 200, "{kind:?}: {second:?}");
-        // Envoy carries the next one to the client beside the application's answer.
+        // Envoy adds the next nonce to the application's answer.
         if matches!(kind, Kind::EnvoyGrpc | Kind::EnvoyHttp) {
             assert!(
                 second.header("dpop-nonce").is_some(),
@@ -142,7 +142,8 @@ fn a_nonce_reaches_the_client_through_every_proxy() {
     }
 }
 
-/// A real Redis server: what one daemon has seen, the other knows; without it no proof is valid.
+/// A real Redis server: a proof used at one daemon is known to the other. Without the server no
+/// proof is accepted.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn daemons_share_the_proofs_they_have_seen() {
@@ -196,7 +197,7 @@ fn daemons_share_the_proofs_they_have_seen() {
         let answer = ask(daemon, &proof());
         assert_eq!(outcome(&answer), (503, Some("internal")), "{answer:?}");
     }
-    // Once it is back, so are they.
+    // Once the server is back, proofs are accepted again.
     let _redis = start();
     for daemon in [one, other] {
         process::wait_until("proofs are good again", || {
@@ -205,7 +206,7 @@ fn daemons_share_the_proofs_they_have_seen() {
     }
 }
 
-/// A client that shows a certificate, or none.
+/// A client with a certificate, or without one.
 fn over_tls(address: SocketAddr, config: Arc<ClientConfig>, request: &Request) -> Answer {
     let name = ServerName::try_from("api.example.com").expect("a name");
     let connection = ClientConnection::new(config, name).expect("a configuration");
@@ -215,12 +216,12 @@ fn over_tls(address: SocketAddr, config: Arc<ClientConfig>, request: &Request) -
     let request = request.clone().header("Connection", "close");
     stream.write_all(&request.bytes()).expect("sent");
     let mut bytes = Vec::new();
-    // Proxies close TLS connections with and without saying so.
+    // Proxies close TLS connections with and without a close_notify.
     let ended = stream.read_to_end(&mut bytes);
     Answer::from_bytes(&bytes).unwrap_or_else(|error| panic!("{error}, {ended:?}"))
 }
 
-/// `deploy/`'s file with TLS at its listener, which asks for a certificate and needs none.
+/// `deploy/`'s file with TLS on its listener, which requests a certificate but doesn't require one.
 fn with_tls(kind: Kind, text: String, authority: &Authority) -> String {
     let path = |name: &str, extension: &str| authority.path(name, extension).display().to_string();
     let (certificate, key, ca) = (
@@ -309,8 +310,8 @@ fn a_token_bound_to_a_certificate_needs_it_on_the_connection() {
             "{kind:?}: {allowed:?} {}",
             allowed.text()
         );
-        // Stolen: over the thief's connection, and with the owner's certificate as the thief
-        // would write it.
+        // A stolen token: over the thief's connection, with the owner's certificate in a header
+        // that the thief sends.
         let escaped = own
             .replace('\n', "%0A")
             .replace(' ', "%20")

@@ -1,5 +1,5 @@
-//! A login that is too old or too weak, through every proxy, with a real provider: the client does
-//! what the challenge says, and is let in (RFC 9470).
+//! A login that is too old or too weak, through every proxy, with a real provider: the client
+//! follows the challenge, and its next request is allowed (RFC 9470).
 
 use serde_json::{Map, Value, json};
 
@@ -32,14 +32,14 @@ fn ask(proxy: &Proxy, method: &str, token: &str) -> Answer {
         .send(proxy.address)
 }
 
-/// A parameter of the one challenge.
+/// A parameter of the only challenge.
 fn parameter<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
     let challenge = answer.header("www-authenticate").expect("a challenge");
     let (_, rest) = challenge.split_once(&format!(", {name}=\""))?;
     Some(rest.split('"').next().expect("the part before the quote"))
 }
 
-/// What a client makes of a challenge: the parameters of its next authorization request.
+/// The parameters for the client's next authorization request, from a challenge.
 fn asked_for(kind: Kind, answer: &Answer) -> Value {
     assert_eq!(answer.status, 403, "{kind:?}: {answer:?}");
     let error = parameter(answer, "error");
@@ -65,8 +65,8 @@ fn a_user_steps_up_through_every_proxy() {
                 .access_token
         };
 
-        // Logged in long ago. As long as the provider is asked for nothing else, it goes by that
-        // session, and a new token is of no use.
+        // The login was long ago. Without these parameters the provider reuses that session, and a
+        // new token doesn't help.
         for _ in 0..2 {
             let token = login("read:orders", &json!({}), TWO_HOURS);
             let answer = ask(&proxy, "GET", &token);
@@ -78,7 +78,7 @@ fn a_user_steps_up_through_every_proxy() {
         let answer = ask(&proxy, "GET", &token);
         assert_eq!(answer.status, 200, "{kind:?}: {answer:?}");
 
-        // A scope is missing and the login is too weak: one challenge, one more login.
+        // A scope is missing and the login is too weak: one challenge, one new login.
         let before = upstream.received();
         let answer = ask(&proxy, "POST", &token);
         assert_eq!(reason(&answer), Some("scope.missing"), "{kind:?}");
@@ -92,7 +92,7 @@ fn a_user_steps_up_through_every_proxy() {
     }
 }
 
-/// A refresh token brings a new token of the old login.
+/// A refreshed token has the time of the old login.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_refreshed_token_is_as_old_as_its_login() {
@@ -109,7 +109,7 @@ fn a_refreshed_token_is_as_old_as_its_login() {
     }
 }
 
-/// All three at once, for who logged in long ago and weakly.
+/// All three at once, for a login that is old and weak.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn one_challenge_names_all_that_is_lacking() {

@@ -1,5 +1,5 @@
-//! The story that portcullis is for, step by step, through every proxy: the
-//! wrong tokens that people send before the right one, and what each is told.
+//! The main story of portcullis, step by step, through every proxy: the wrong tokens that people
+//! send before the right one, and the answer to each.
 
 use serde_json::json;
 
@@ -53,7 +53,7 @@ fn through_proxies_that_portcullis_configures() {
 fn tell_with_deployed(kind: Kind) {
     let world = World::start();
     tell(kind, &world, &world.proxy(kind));
-    // What was told to the clients is counted for the operators.
+    // The answers are counted for the operators.
     let metrics = world.daemon.metrics();
     assert!(
         metrics.contains("reason=\"token.is_id_token\""),
@@ -109,7 +109,7 @@ fn wrong_tokens_are_told_apart(world: &World, proxy: &Proxy) {
     let login = world.login("offline_access read:orders");
 
     let answer = assert_denied(world, proxy, &get(), 401, "token.missing");
-    // RFC 6750, section 3.1: who sent no token is told of no error.
+    // RFC 6750, section 3.1: a request without a token gets a challenge without an error.
     let challenge = answer
         .header("www-authenticate")
         .expect("a 401 has a challenge");
@@ -198,7 +198,7 @@ fn the_right_token_passes_with_the_policys_headers(world: &World, proxy: &Proxy)
         assert_eq!(echoed(&echo, "x-org-id"), ["acme-1"]);
     }
 
-    // A body reaches the upstream, and it alone.
+    // A body reaches the upstream, but not portcullis.
     let token = world.login("write:orders").access_token;
     let answer = Request::new("POST", "/orders")
         .bearer(&token)
@@ -209,8 +209,8 @@ fn the_right_token_passes_with_the_policys_headers(world: &World, proxy: &Proxy)
     assert_eq!(answer.json()["body_length"], 10);
 }
 
-/// Whatever a client calls itself, on a route with a token, without one, and
-/// where the token lacks the claim.
+/// A client that claims an identity in headers: on a route with a token, without one, and when the
+/// token lacks the claim.
 fn identity_headers_cannot_be_forged(kind: Kind, world: &World, proxy: &Proxy) {
     let machine = world
         .provider
@@ -228,7 +228,7 @@ fn identity_headers_cannot_be_forged(kind: Kind, world: &World, proxy: &Proxy) {
             .header("X-Org-Id", "forged")
             .send(proxy.address);
         match kind {
-            // They can't be told by portcullis what to remove, or it can't be sure that they do.
+            // portcullis can't tell these proxies what to remove, or can't be sure that they do it.
             Kind::Nginx | Kind::EnvoyHttp if answer.status != 200 => {
                 assert_eq!(
                     (answer.status, reason(&answer)),
@@ -243,8 +243,8 @@ fn identity_headers_cannot_be_forged(kind: Kind, world: &World, proxy: &Proxy) {
             }
         }
 
-        // Named as one that ends at the next hop, a header that the policy set
-        // would be dropped on its way to the upstream.
+        // A header that `Connection` names would be dropped on its way to the upstream, even if the
+        // policy set it.
         let answer = request
             .clone()
             .header("Connection", "close, x-user-id")
@@ -267,7 +267,7 @@ fn identity_headers_cannot_be_forged(kind: Kind, world: &World, proxy: &Proxy) {
                 .clone()
                 .header(spelling, "forged")
                 .send(proxy.address);
-            // Some proxies refuse or drop such a name before anybody asks portcullis.
+            // Some proxies refuse or drop such a name before they ask portcullis.
             match (answer.status, reason(&answer)) {
                 (400, None) | (400 | 403, Some("request.malformed")) => {}
                 (200, _) => assert!(
@@ -313,7 +313,7 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
             .header("Access-Control-Request-Method", method)
             .header("Access-Control-Request-Headers", "authorization")
     };
-    // The application knows nothing of CORS and never sees the question.
+    // The application doesn't implement CORS and never sees the preflight.
     let before = world.upstream.received();
     let answer = preflight(PAGE, "POST").send(proxy.address);
     assert_eq!(answer.status, 204, "{answer:?}");
@@ -330,7 +330,7 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
         );
     }
     assert_eq!(world.upstream.received(), before);
-    // And what it answers, the page may read.
+    // The page may also read the answer.
     let token = world.login("read:orders").access_token;
     let answer = Request::new("GET", "/orders")
         .bearer(&token)
@@ -344,7 +344,7 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
         .header("Origin", "https://evil.example")
         .send(proxy.address);
     assert_eq!(answer.header("access-control-allow-origin"), None);
-    // What the application says itself stands beside nothing that portcullis says.
+    // The application's own CORS headers don't appear beside portcullis's.
     let speaks = format!("/files{SPEAKS_CORS}");
     for (origin, origins, credentials) in
         [(PAGE, PAGE, "false"), ("https://evil.example", "*", "true")]
@@ -360,7 +360,7 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
             "{answer:?}"
         );
     }
-    // No route for the method, no listed origin: no preflight.
+    // No route for the method, or no listed origin: the preflight is denied.
     assert_eq!(preflight(PAGE, "DELETE").send(proxy.address).status, 403);
     assert_eq!(
         preflight("https://evil.example", "POST")
@@ -401,7 +401,7 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
 }
 
 fn the_requests_own_faults_are_refused(kind: Kind, world: &World, proxy: &Proxy) {
-    // nginx and Envoy over HTTP take a 400 for a fault of portcullis.
+    // nginx and Envoy over HTTP treat a 400 as a fault of portcullis.
     let malformed = match kind {
         Kind::EnvoyGrpc | Kind::Caddy => 400,
         Kind::EnvoyHttp | Kind::Nginx => 403,

@@ -1,4 +1,4 @@
-//! Both ends of a WebSocket (RFC 6455): as much of it as shows that it is one.
+//! Both ends of a WebSocket (RFC 6455), as far as these tests need them.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::caller::{Answer, Connection, Request};
 
-/// The key of the RFC's own example, section 1.3, and what it is answered with.
+/// The key in the RFC's own example, section 1.3, and the answer to it.
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// A final frame of text.
 const TEXT: u8 = 0x81;
-/// What a client's frames are masked with.
+/// The mask of the client's frames.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A client's handshake.
@@ -28,8 +28,8 @@ pub fn handshake(host: &str, target: &str) -> Request {
         .header("Sec-WebSocket-Key", KEY)
 }
 
-/// Opens a WebSocket, says a word, and takes the application's echo of the handshake from it. What
-/// else the answer is than a WebSocket comes back as it is.
+/// Opens a WebSocket, sends a message, and reads the application's echo of the handshake from it.
+/// Any other answer is returned as it is.
 pub fn talk(to: SocketAddr, handshake: &Request) -> io::Result<Result<Value, Answer>> {
     let mut connection = Connection::open(to)?;
     let answer = connection.exchange(&handshake.bytes())?;
@@ -55,7 +55,7 @@ pub fn is_handshake(headers: &[(String, String)]) -> bool {
     value(headers, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
-/// The application's end: takes the first of the protocols, hears a word, says `body`.
+/// The application's end: accepts the first protocol, reads a message, sends `body`.
 pub fn answer(
     reader: &mut impl Read,
     mut writer: impl Write,

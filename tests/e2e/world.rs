@@ -1,4 +1,4 @@
-//! Everything together: provider, upstream, portcullis, and proxies between.
+//! Everything together: provider, upstream, portcullis, and the proxies in between.
 
 use super::caller::Answer;
 use super::daemon::Daemon;
@@ -7,16 +7,16 @@ use super::provider::{Login, ORDERS, Provider};
 use super::proxies::{Kind, Proxy};
 use serde_json::json;
 
-/// The policy of the story: a single-page application and its API.
+/// The story's policy: a single-page application and its API.
 const POLICY: &str = include_str!("story.gate");
 
-/// The policy of the story, with the provider as its issuer.
+/// The story's policy, with the provider as its issuer.
 pub fn policy(issuer: &str) -> String {
     assert!(POLICY.contains("ISSUER"));
     POLICY.replace("ISSUER", issuer)
 }
 
-/// A whole world but for the proxy.
+/// A whole world, except for the proxy.
 pub struct World {
     pub provider: Provider,
     pub upstream: Echo,

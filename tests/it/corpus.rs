@@ -1,4 +1,5 @@
-//! The fuzzer's corpus, through the fuzzer's own targets: what it found once stays found.
+//! Runs the fuzzer's corpus through the fuzzer's own targets, so that what it once found stays
+//! found.
 
 #[path = "../../fuzz/targets.rs"]
 mod targets;

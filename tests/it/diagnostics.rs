@@ -1,4 +1,4 @@
-//! What is said of wrong policies, as it is shown, one case a file or folder below
+//! The diagnostics of wrong policies, as shown to people: one case per file or folder below
 //! `tests/cases/diagnostics`.
 //!
 //! A case is a `*.gate` file, or a folder of them with the set and key files that they name. Lines
@@ -12,7 +12,7 @@ use portcullis::diagnostic::{Code, render};
 
 use crate::support::policy::{CheckedSet, check_files};
 
-/// Codes that stem from reading files, which the checker does not; their cases are in `load`.
+/// Codes from reading files, which the checker doesn't do; their cases are in `load`.
 const OF_READING: [Code; 6] = [
     Code::Empty,
     Code::NearlyPolicy,

@@ -52,7 +52,7 @@ fn policies_in_the_manual_are_what_they_are_said_to_be() {
     assert!(checked >= 10, "the manual's policies were not found");
 }
 
-/// `](target)` of each link that stays in the repository, without its fragment.
+/// The target of each link within the repository, without its fragment.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     text.split("](")
         .skip(1)
@@ -94,7 +94,7 @@ fn the_first_command_of_the_readme_is_one() {
     assert!(read("Cargo.toml").contains("\n[profile.quick]\n"));
 }
 
-/// The anchor that a heading gets.
+/// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     heading
         .trim_start_matches('#')
@@ -133,7 +133,7 @@ fn reference() -> String {
     fs::read_to_string(root().join("docs/language.md")).expect("the reference")
 }
 
-/// The rows of the tables in a section, by their first cell: the others.
+/// The rows of the tables in a section: the other cells, by the first one.
 fn rows<'t>(text: &'t str, heading: &str) -> Vec<(&'t str, &'t str)> {
     let section = text
         .split_once(&format!("\n{heading}\n"))

@@ -1,6 +1,6 @@
-//! What `editors/` holds agrees with the language and with itself.
+//! The files in `editors/` agree with the language and with each other.
 //!
-//! The colours of an editor are a second list of the language's words; here it is held against
+//! The colours of an editor are a second list of the language's words; these tests compare it with
 //! the grammar.
 
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ fn keywords() -> BTreeSet<String> {
     words
 }
 
-/// What else has a colour of its own.
+/// Other words with their own colour.
 fn constants() -> BTreeSet<String> {
     let methods = Method::all().map(|method| method.as_str().to_owned());
     let algorithms = Algorithm::ALL
@@ -45,7 +45,7 @@ fn constants() -> BTreeSet<String> {
     methods.chain(algorithms).collect()
 }
 
-/// The words of a text, hyphens being part of them.
+/// The words of a text; hyphens are part of a word.
 fn words(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
         .map(str::to_owned)
@@ -124,7 +124,7 @@ fn the_vim_syntax_has_every_word() {
 
 #[test]
 fn no_word_of_the_vim_syntax_is_an_argument_to_vim() {
-    // What `:help :syn-keyword` takes beside words.
+    // The options of `:help :syn-keyword` beside words.
     let arguments: BTreeSet<String> = [
         "cchar",
         "conceal",
@@ -174,7 +174,7 @@ fn the_extension_names_files_that_are_there() {
         assert!(folder.join(path).is_file(), "{path}");
     }
     json("editors/vscode/language-configuration.json");
-    // The scopes are those that the grammars have.
+    // The scopes are those of the grammars.
     for grammar in contributes["grammars"].as_array().expect("grammars") {
         let path = grammar["path"].as_str().expect("a path");
         let file = json(&format!("editors/vscode/{}", path.trim_start_matches("./")));
@@ -185,8 +185,8 @@ fn the_extension_names_files_that_are_there() {
     assert_eq!(package["license"], env!("CARGO_PKG_LICENSE"));
 }
 
-/// `npm run package` asks nobody anything: there is no repository to link to, and no file beside the
-/// extension with the licence. A link that leads out of its folder stops it.
+/// `npm run package` must not stop with a question: there is no repository to link to, and no
+/// licence file beside the extension. A link that leads out of its folder would stop it.
 #[test]
 fn the_extension_can_be_packaged() {
     let package = json("editors/vscode/package.json");

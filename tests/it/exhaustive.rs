@@ -1,9 +1,10 @@
-//! A new test of the language must be decided wherever tests are told apart: no match swallows it.
+//! A new test of the language must be handled wherever tests are distinguished: no match may
+//! swallow it.
 //!
-//! The compiler lists the places that a new variant breaks, but only where no `_` takes it. So this
-//! reads the patterns of the sources: where one arm names a variant of a test, no other arm may
-//! take anything in its place, and an `if let` or `matches!` may not ask for one either. What is
-//! asked of a test alone is a method of it, in `model/condition.rs`.
+//! The compiler lists the places that a new variant breaks, but only if no `_` takes it. So this
+//! test reads the patterns of the sources: if one arm names a variant of a test, no other arm may
+//! take anything in its place, and an `if let` or `matches!` may not name one either. Questions
+//! about a single test are methods in `model/condition.rs`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,19 +12,19 @@ use std::path::Path;
 
 use crate::architecture::sources;
 
-/// The enums whose variants are the words of conditions.
+/// The enums whose variants are the tests in conditions.
 const ENUMS: [&str; 4] = ["Atom", "ClaimTest", "TextTest", "Operand"];
 
-/// A pattern: what it names, and its parts by their position or field.
+/// A pattern: the name in it, and its parts by their position or field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Pattern {
-    /// `_`, `..` or a name, which take anything.
+    /// `_`, `..` or a name, which match anything.
     Anything,
     /// `Head(…)`, `Head { … }`, `(…)` or `Head`.
     Named {
         head: String,
         parts: Vec<(String, Vec<Pattern>)>,
-        /// Whether what is not among its parts is anything.
+        /// Whether the parts that aren't listed may be anything.
         rest: bool,
     },
 }
@@ -52,7 +53,7 @@ fn code(text: &str) -> String {
     code
 }
 
-/// The length of a raw string that a text begins with.
+/// The length of the raw string that a text begins with.
 fn raw_string(text: &str) -> Option<usize> {
     let hashes = text.strip_prefix('r')?;
     let count = hashes.len() - hashes.trim_start_matches('#').len();
@@ -76,7 +77,7 @@ fn quoted(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// Whether a quote begins a character, not a lifetime.
+/// Whether a quote begins a character and not a lifetime.
 fn is_character(text: &str) -> bool {
     let mut characters = text.chars().skip(1);
     matches!(
@@ -85,7 +86,7 @@ fn is_character(text: &str) -> bool {
     )
 }
 
-/// The pieces of a text between separators that stand in no bracket.
+/// The pieces of a text between separators outside of brackets.
 fn split<'t>(text: &'t str, separator: &str) -> Vec<&'t str> {
     let mut pieces = Vec::new();
     let (mut depth, mut start, mut at) = (0_usize, 0, 0);
@@ -107,7 +108,7 @@ fn split<'t>(text: &'t str, separator: &str) -> Vec<&'t str> {
     pieces
 }
 
-/// What stands in the bracket that a text begins with, and what follows it.
+/// The contents of the bracket that a text begins with, and what follows it.
 fn bracketed(text: &str) -> Option<(&str, &str)> {
     let mut depth = 0_usize;
     for (at, character) in text.char_indices() {
@@ -148,7 +149,8 @@ fn pattern(text: &str) -> Pattern {
     if brackets.is_empty() && (is_name || head == "..") {
         return Pattern::Anything;
     }
-    // The last two names of a path: `model::Atom::Host` is `Atom::Host`, `ast::Operand` its own.
+    // The last two names of a path: `model::Atom::Host` is `Atom::Host`, and `ast::Operand` keeps
+    // its own.
     let names: Vec<&str> = head.split("::").collect();
     let head = match names.as_slice() {
         [.., "ast", kind, name] => format!("ast::{kind}::{name}"),
@@ -175,7 +177,7 @@ fn pattern(text: &str) -> Pattern {
     Pattern::Named { head, parts, rest }
 }
 
-/// The patterns of each `match`, an arm without a guard apart from one with it.
+/// The patterns of each `match`, with whether the arm has a guard.
 fn matches(code: &str) -> Vec<Vec<(String, bool)>> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("match ") {
@@ -208,7 +210,7 @@ fn matches(code: &str) -> Vec<Vec<(String, bool)>> {
     found
 }
 
-/// Where the first brace is that stands in no other bracket.
+/// The position of the first brace outside of other brackets.
 fn brace(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, character) in text.char_indices() {
@@ -228,7 +230,7 @@ fn is_of_conditions(head: &str) -> Option<&str> {
     ENUMS.contains(&kind).then_some(kind)
 }
 
-/// Adds the places at which a pattern names variants of these enums.
+/// Adds the places where a pattern names variants of these enums.
 fn named(pattern: &Pattern, place: &str, places: &mut BTreeMap<String, String>) {
     if let Pattern::Named { head, parts, .. } = pattern {
         if let Some(kind) = is_of_conditions(head) {
@@ -242,7 +244,7 @@ fn named(pattern: &Pattern, place: &str, places: &mut BTreeMap<String, String>) 
     }
 }
 
-/// Whether a pattern takes anything at a place.
+/// Whether a pattern matches anything at a place.
 fn takes_all(pattern: &Pattern, place: &str, wanted: &str) -> bool {
     match pattern {
         Pattern::Anything => true,
@@ -262,7 +264,7 @@ fn takes_all(pattern: &Pattern, place: &str, wanted: &str) -> bool {
     }
 }
 
-/// What of a code would swallow a new variant.
+/// The patterns in code that would swallow a new variant.
 fn swallowing(code: &str) -> Vec<String> {
     let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut found = Vec::new();

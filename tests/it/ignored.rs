@@ -1,5 +1,5 @@
-//! Which tests `cargo test` leaves out: those with real proxies and a real provider, which
-//! `tests/run` installs. It runs all of them.
+//! The tests that `cargo test` leaves out: those with real proxies and a real provider, which
+//! `tests/run` installs. `tests/run` runs all of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn below(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The attributes of the tests in a file, from the test's own on.
+/// The attributes of the tests in a file, beginning with `#[test]`.
 fn tests(text: &str) -> Vec<Vec<&str>> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let is_test = |line: &str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");

@@ -1,4 +1,4 @@
-//! The strict JSON reader, and text of others as it is shown.
+//! The strict JSON reader, and how foreign text is shown.
 
 use portcullis::json::{Json, MAX_BYTES, MAX_DEPTH};
 use portcullis::text;
@@ -127,7 +127,7 @@ fn what_is_refused_says_why_and_where() {
             b"{\"a\":1,\"a\":1}",
             "the member `a` occurs twice at line 1 column 10",
         ),
-        // The same name once written out and once escaped is the same name.
+        // A name written with and without escapes is the same name.
         (
             b"{\"a\":1,\"\\u0061\":1}",
             "the member `a` occurs twice at line 1 column 15",
@@ -191,7 +191,7 @@ fn a_number_that_a_double_cannot_tell_from_its_neighbour_has_no_value() {
         let number = Json::parse(text.as_bytes()).expect("a number");
         assert_eq!(number.as_f64(), exact, "{text}");
     }
-    // What no double can hold at all is refused.
+    // Numbers that no double can hold are refused.
     for text in ["1e400", "-1e400", "1e99999999999999999999"] {
         assert!(Json::parse(text.as_bytes()).is_err(), "{text}");
     }
@@ -226,7 +226,7 @@ fn foreign_text_is_cleaned_and_shortened() {
 }
 
 proptest! {
-    /// What this reader takes, the other one takes too, and reads the same.
+    /// Whatever this reader accepts, the other one accepts too, with the same value.
     #[test]
     fn no_input_panics_and_what_is_read_is_json(bytes in prop::collection::vec(
         prop_oneof![
@@ -253,7 +253,7 @@ proptest! {
         prop_assert_eq!(number.nearest(), text.parse::<f64>().expect("a number"));
     }
 
-    /// What is wrong is said in characters that a challenge may hold.
+    /// Errors use only characters that a challenge may contain.
     #[test]
     fn errors_can_be_shown(text in "[\\[{\"\\\\u\u{1}\u{e9}a:,0]{0,12}") {
         if let Err(error) = Json::parse(text.as_bytes()) {

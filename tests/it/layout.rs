@@ -1,4 +1,4 @@
-//! The one layout: cases before and after, and the repository's own policies.
+//! The standard layout: cases before and after, and the repository's own policies.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn below(folder: PathBuf) -> Vec<PathBuf> {
     files
 }
 
-/// `before/NAME.gate` becomes `after/NAME.gate`, which stays as it is.
+/// `before/NAME.gate` becomes `after/NAME.gate`, which stays unchanged.
 #[test]
 fn what_is_written_anyhow_is_laid_out_like_this() {
     for path in below(root().join("tests/cases/fmt/before")) {
@@ -75,7 +75,7 @@ fn the_policies_in_the_manual_are_laid_out() {
     assert!(seen >= 10, "only {seen} policies were found");
 }
 
-/// A change moves the lines of its own run at most: those up to the next blank line.
+/// A change moves at most the lines of its own run, up to the next blank line.
 #[test]
 fn a_change_moves_no_line_beyond_its_run() {
     let policy = |route: &str| {
@@ -123,8 +123,7 @@ fn one_long_line_does_not_push_the_others_away() {
 
 #[test]
 fn no_line_is_too_long_for_its_columns_alone() {
-    // Where the access would not fit behind the column that the long path asks for, it stands
-    // nearer.
+    // If the access doesn't fit after the column for the long path, it is placed nearer.
     let long = format!("GET     /{}/b", "c".repeat(36));
     let full = "GET     /organisations/{organisation}     requires scope \"read\" and claim tenant == path.organisation";
     let text = format!("api a {{\n    {long}  public\n    {full}\n}}\n");

@@ -1,7 +1,7 @@
-//! The integration tests of the core, and of the repository itself: one module a subject.
+//! The integration tests of the core and of the repository itself, with one module per subject.
 //!
-//! They need no daemon, so that they can be built without it. Those of the daemon and the command
-//! line are in `tests/it_daemon`, those with real proxies in `tests/e2e`.
+//! They need no daemon and can be built without it. The tests of the daemon and the command line
+//! are in `tests/it_daemon`, those with real proxies in `tests/e2e`.
 
 #![allow(
     clippy::expect_used,

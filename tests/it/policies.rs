@@ -1,4 +1,4 @@
-//! The policies that a team would start from: without a warning, and true to their own tests.
+//! The example policies have no warnings and pass their own tests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,7 +37,7 @@ fn they_have_no_warning_and_do_what_their_tests_say() {
     assert!(folders >= 5, "the policies were not found");
 }
 
-/// What runs the tests can say no.
+/// The test runner can fail.
 #[test]
 fn a_test_that_is_not_true_is_reported() {
     let set = check_text(

@@ -1,4 +1,4 @@
-//! Texts to a policy in one call.
+//! From texts to a policy in one call.
 
 use portcullis::check::Files;
 use portcullis::policy::{from_text, from_texts};
@@ -24,7 +24,7 @@ fn texts_are_one_policy() {
     assert_eq!(policy.expect("a policy").apis().len(), 1);
 }
 
-/// An error of any step leaves no policy: of syntax, of meaning, or a file that isn't there.
+/// An error in any step leaves no policy: in syntax, in meaning, or a missing file.
 #[test]
 fn an_error_leaves_no_policy() {
     let shop = |text: &str| {

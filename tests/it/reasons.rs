@@ -34,8 +34,8 @@ fn each_page_names_its_code_its_status_and_the_fix() {
     }
 }
 
-/// The advice stands in a quoted string of the challenge (RFC 6750, section 3), and is for who
-/// knows nothing of the policy.
+/// The advice is sent in a quoted string of the challenge (RFC 6750, section 3), to developers who
+/// don't know the policy.
 #[test]
 fn each_reason_says_what_the_clients_developer_does_next() {
     let mut seen = BTreeSet::new();
@@ -52,7 +52,7 @@ fn each_reason_says_what_the_clients_developer_does_next() {
         }
         seen.insert(advice);
     }
-    // Two reasons that have one fix say it in the same words: the token is for another API.
+    // Two reasons with the same fix use the same words: the token is for another API.
     assert!(seen.len() > Reason::ALL.len() - 3);
 }
 
@@ -76,7 +76,8 @@ fn every_page_belongs_to_a_reason() {
     assert_eq!(pages, codes);
 }
 
-/// A code in backticks that looks like a reason is one, or a file, or a field of the configuration.
+/// A code in backticks that looks like a reason is a reason, a file, or a field of the
+/// configuration.
 #[test]
 fn pages_refer_to_reasons_that_exist() {
     let fields = include_str!("../../docs/configuration.md");

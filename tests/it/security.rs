@@ -1,10 +1,10 @@
-//! The threat model: what it says is shown by a test is shown by a test that is there.
+//! The threat model: each test that it names exists.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The table of attacks: attack, what is done, the tests that show it.
+/// The table of attacks: the attack, the defence, the tests.
 fn rows(page: &str) -> Vec<(&str, &str)> {
     page.lines()
         .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
@@ -17,8 +17,9 @@ fn rows(page: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Where a test like `token::bad::a_header_is_strict` may be written: below `tests/it` or
-/// `tests/it_daemon`, in `tests/e2e`, or in `src`, where a module `tests` may stand in the file that it tests.
+/// The files in which a test like `token::bad::a_header_is_strict` may be: below `tests/it` or
+/// `tests/it_daemon`, in `tests/e2e`, or in `src`, where a module `tests` may be in the file that
+/// it tests.
 fn files(modules: &[&str]) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let around = match modules {
@@ -38,7 +39,7 @@ fn files(modules: &[&str]) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether a file has a test of that name: a function that a test attribute stands before.
+/// Whether a file has a test with that name: a function after a test attribute.
 fn has_test(file: &Path, name: &str) -> bool {
     let text = fs::read_to_string(file).expect("a source file");
     let mut is_test = false;

@@ -1,4 +1,4 @@
-//! Text to tree, and what is said of text that is none.
+//! From text to syntax tree, and the errors in text that has none.
 
 mod other_tools;
 mod suggestions;
@@ -22,7 +22,7 @@ fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The cases of a folder: name and text, by name.
+/// The cases of a folder: name and text, sorted by name.
 fn cases(name: &str) -> Vec<(String, String)> {
     let mut cases: Vec<(String, String)> = fs::read_dir(folder(name))
         .expect("the cases are there")
@@ -77,7 +77,7 @@ fn one_mistake_in_a_line_is_one_error() {
             .collect();
         let all = lines.len();
         lines.dedup();
-        // The text of one case begins with two faults on one line, another has two in a string.
+        // The text of one case begins with two faults on one line; another has two in a string.
         let doubled = if case == "text" { 2 } else { 0 };
         assert_eq!(all - lines.len(), doubled, "{case}: {lines:?}");
     }
@@ -116,7 +116,7 @@ fn codes(diagnostics: &[Diagnostic]) -> Vec<Code> {
         .collect()
 }
 
-/// `inner` with `open` before it and `close` behind it, so many times.
+/// `inner` with `open` before it and `close` after it, this many times.
 fn nested(times: usize, open: &str, inner: &str, close: &str) -> String {
     format!("{}{inner}{}", open.repeat(times), close.repeat(times))
 }
@@ -203,7 +203,7 @@ fn a_span_covers_what_it_names_and_no_blanks() {
     assert_eq!(sources.text(name.span), "b");
 }
 
-/// What is shown of an error must be there to be shown.
+/// The place that an error shows must be in the text.
 fn places_are_in_the_text(sources: &Sources, diagnostics: &[Diagnostic]) {
     for diagnostic in diagnostics {
         let labels = diagnostic.primary.iter().chain(&diagnostic.secondary);
@@ -230,7 +230,7 @@ fn is_total(text: &str) {
     render::sarif(&sources, &diagnostics);
 }
 
-/// The blanks and comments of a text, strings apart: where other blanks could stand.
+/// The blanks and comments of a text outside of strings: where other blanks could be.
 fn gaps(text: &str) -> Vec<(usize, usize)> {
     let mut gaps = Vec::new();
     let (mut in_string, mut escaped, mut in_comment) = (false, false, false);
@@ -360,7 +360,7 @@ fn mutated(text: &str, mutations: &[Mutation]) -> String {
 }
 
 proptest! {
-    // The fuzz target `policy` looks further than a test has time to.
+    // The fuzz target `policy` has more time than a test.
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]

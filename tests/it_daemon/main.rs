@@ -1,5 +1,5 @@
-//! The integration tests of what does I/O: the daemon, the command line, loading, the language
-//! server, OpenAPI documents.
+//! The integration tests of everything with I/O: the daemon, the command line, loading, the
+//! language server, OpenAPI documents.
 
 #![allow(
     clippy::expect_used,

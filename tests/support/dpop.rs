@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::mint::Signer;
 
-/// A client with a key of its own.
+/// A client with its own key.
 pub struct Client {
     signer: Signer,
 }
@@ -32,7 +32,7 @@ impl Client {
             .to_string()
     }
 
-    /// A proof for one request, made now, with members set or, where they are `null`, left out.
+    /// A proof for one request, made now, with members set or, for `null`, removed.
     pub fn proof(&self, method: &str, url: &str, token: Option<&str>, members: &Value) -> String {
         let mut random = [0; 12];
         aws_lc_rs::rand::fill(&mut random).expect("random bytes");

@@ -1,4 +1,4 @@
-//! A fragment of `proxy-config envoy` in a whole configuration.
+//! Puts a fragment of `proxy-config envoy` into a whole configuration.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The `test` blocks of a policy, run: the examples of the manual have to be true.
+//! Runs the `test` blocks of a policy: the manual's examples have to pass.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use portcullis::model::Model;
 use portcullis::source::Sources;
 use portcullis::suite::{self, Options};
 
-/// When the tests take place, unless they say otherwise: 2026-01-01T00:00:00Z.
+/// The time of the tests, unless they set another: 2026-01-01T00:00:00Z.
 const NOW: f64 = 1_767_225_600.0;
 
-/// Runs all tests of a policy: how many expectations there are, and what is wrong with them.
+/// Runs all tests of a policy: returns the number of expectations, and the failures.
 pub fn run(model: &Model, sources: Sources) -> (usize, Vec<String>) {
     let policy = compile(model.clone(), Arc::new(sources));
     let report = suite::run(

@@ -1,4 +1,4 @@
-//! The pages of the manual, and what is fenced in them.
+//! The pages of the manual, and their fenced blocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,9 +35,9 @@ pub fn pages() -> Vec<PathBuf> {
 pub struct Fenced {
     /// `page:line`, for messages.
     pub place: String,
-    /// What stands behind the fence.
+    /// The info string.
     pub info: String,
-    /// What stands between the fences.
+    /// The text between the fences.
     pub text: String,
 }
 

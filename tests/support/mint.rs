@@ -1,8 +1,8 @@
-//! Mints tokens, good and bad, with keys made when the test runs.
+//! Mints tokens, good and bad, with keys made during the test run.
 //!
-//! A [`Signer`] signs whatever bytes it is given: what a real issuer would never sign is what a
-//! verifier has to be shown. RSA keys take long to make, so each algorithm has one signer that
-//! all tests share.
+//! A [`Signer`] signs any bytes it is given: a verifier has to be tested with what a real issuer
+//! would never sign. RSA keys take long to make, so each algorithm has one signer that all tests
+//! share.
 
 use std::sync::{Arc, LazyLock};
 
@@ -41,7 +41,8 @@ static RSA: LazyLock<Arc<Private>> = LazyLock::new(|| {
 });
 
 impl Signer {
-    /// A signer for an algorithm by its JOSE name: the run's RSA key, or a new key of the others.
+    /// A signer for an algorithm, by its JOSE name: with the run's RSA key, or a new key of another
+    /// type.
     pub fn new(algorithm: &'static str) -> Signer {
         let key = match algorithm {
             "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => Arc::clone(&RSA),
@@ -74,7 +75,7 @@ impl Signer {
         }
     }
 
-    /// An HMAC signer with a secret of one's own, such as the bytes of a public key.
+    /// An HMAC signer with a given secret, such as the bytes of a public key.
     pub fn with_secret(algorithm: &'static str, secret: &[u8]) -> Signer {
         assert!(algorithm.starts_with("HS"), "{algorithm} has no secret");
         Signer {
@@ -84,7 +85,7 @@ impl Signer {
         }
     }
 
-    /// A signer with a new RSA key, which takes a while: for tests of several RSA keys.
+    /// A signer with a new RSA key, which takes a while: for tests with several RSA keys.
     pub fn with_new_rsa_key(algorithm: &'static str) -> Signer {
         let key = RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key");
         Signer {
@@ -94,14 +95,14 @@ impl Signer {
         }
     }
 
-    /// The same key under this `kid`.
+    /// The same key with this `kid`.
     pub fn kid(mut self, kid: &str) -> Signer {
         self.kid = Some(kid.to_owned());
         self
     }
 
-    /// The key as an issuer publishes it: the public part, for HMAC the secret. With the `kid`,
-    /// without `alg`, `use` or `key_ops`.
+    /// The key as an issuer publishes it: the public part, or, for HMAC, the secret. With the
+    /// `kid`, without `alg`, `use` or `key_ops`.
     pub fn jwk(&self) -> Value {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let mut jwk = match &*self.key {
@@ -152,13 +153,13 @@ impl Signer {
         )
     }
 
-    /// The private key as libraries take it: PKCS#8, for RSA what is in that (RFC 8017, appendix
-    /// A.1.2), for HMAC the secret.
+    /// The private key as libraries expect it: PKCS#8, for RSA the key inside it (RFC 8017,
+    /// appendix A.1.2), for HMAC the secret.
     pub fn private_key(&self) -> Vec<u8> {
         match &*self.key {
             Private::Rsa(pair) => {
                 let whole = AsDer::<Pkcs8V1Der<'_>>::as_der(pair).expect("an RSA key");
-                // Behind the version and the algorithm: 26 bytes, for a key of this size.
+                // After the version and the algorithm: 26 bytes, for a key of this size.
                 whole.as_ref()[26..].to_vec()
             }
             Private::Ec(pair) => pair.to_pkcs8v1().expect("an EC key").as_ref().to_vec(),
@@ -173,8 +174,8 @@ impl Signer {
         self.token_with(&json!({}), claims)
     }
 
-    /// A token whose header has these members beside, or in place of, the usual ones; `null`
-    /// leaves one out.
+    /// A token whose header has these members in addition to, or in place of, the usual ones;
+    /// `null` removes one.
     pub fn token_with(&self, header: &Value, claims: &Value) -> String {
         let mut whole = json!({"alg": self.algorithm, "typ": "JWT"});
         if let Some(kid) = &self.kid {
@@ -199,7 +200,7 @@ impl Signer {
         )
     }
 
-    /// A token of these two parts as they are, signed: for what is no proper base64url.
+    /// A token of these two parts as they are, signed: for tests with bad base64url.
     pub fn sign_parts(&self, header: &str, payload: &str) -> String {
         let message = format!("{header}.{payload}");
         let signature = self.sign(message.as_bytes());
@@ -244,7 +245,8 @@ impl Signer {
     }
 }
 
-/// An Ed25519 key whose point is the neutral one, `small`: [`FORGED`] is good under it for any message.
+/// An Ed25519 key whose point is the neutral one, `small`: [`FORGED`] is valid under it for any
+/// message.
 pub fn small_order() -> Value {
     let mut point = [0; 32];
     point[0] = 1;
@@ -257,7 +259,7 @@ pub static FORGED: LazyLock<String> = LazyLock::new(|| {
     signature[0] = 1;
     let mut point = [0; 32];
     point[0] = 1;
-    // What the arithmetic alone would take.
+    // What the arithmetic alone would accept.
     let key = signature::UnparsedPublicKey::new(&signature::ED25519, point);
     key.verify(b"anything", &signature)
         .expect("it is no test otherwise");

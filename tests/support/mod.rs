@@ -1,4 +1,4 @@
-//! What the tests of several targets need.
+//! Code shared by several test targets.
 
 #![allow(dead_code, reason = "no target needs all of it")]
 

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a condition may take to come true. Far beyond what any of them
-/// needs, so that a slow machine fails no test, and a hang ends.
+/// How long a condition may take to become true. Far longer than any of them needs, so a slow
+/// machine fails no test, and a hang ends.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Between two looks at a condition.
+/// The pause between two checks of a condition.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How much of a program's output a failing test shows.
@@ -41,11 +41,11 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// The ports that tests give to programs: below those that systems give out by themselves, to
-/// connections too, so that nobody else takes one before the program does.
+/// The ports that tests give to programs. They are below those that systems assign by themselves,
+/// also to connections, so nothing else takes one before the program does.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
-/// How many of them have been looked at.
+/// How many of them have been tried.
 static LOOKED_AT: AtomicU16 = AtomicU16::new(0);
 
 /// A port of the loopback interface on which nothing listens, and which no other test is given.
@@ -103,8 +103,8 @@ impl Process {
             .append(true)
             .open(&log)
             .expect("the test's folder can be written");
-        // The kernel ends the program with the thread that started it, so that
-        // nothing outlives a test run that is killed.
+        // The kernel ends the program together with the thread that started it, so nothing outlives
+        // a killed test run.
         let mut wrapped = Command::new("setpriv");
         wrapped
             .args(["--pdeathsig", "TERM", "--"])

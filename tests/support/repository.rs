@@ -1,11 +1,11 @@
-//! A throw-away git repository.
+//! A temporary git repository.
 
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A repository with nothing of the caller's configuration in it.
+/// A repository without the caller's configuration.
 pub struct Repository(TempDir);
 
 impl Repository {
@@ -21,7 +21,7 @@ impl Repository {
         self.0.path()
     }
 
-    /// Runs git in it, and says what it printed.
+    /// Runs git in it, and returns what it printed.
     pub fn git(&self, arguments: &[&str]) -> String {
         let output = isolated(&mut Command::new("git"))
             .current_dir(self.path())
@@ -44,7 +44,7 @@ impl Repository {
         std::fs::write(path, text).expect("the file can be written");
     }
 
-    /// Commits all that is there, and says the commit's name.
+    /// Commits everything, and returns the commit's name.
     pub fn commit(&self) -> String {
         self.git(&["add", "--all"]);
         self.git(&[
@@ -58,7 +58,7 @@ impl Repository {
     }
 }
 
-/// Lets a command's git see nothing of the caller's configuration.
+/// Hides the caller's configuration from a command's git.
 pub fn isolated(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GIT_") {

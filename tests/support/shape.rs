@@ -1,5 +1,5 @@
-//! A syntax tree as text without places, one declaration a paragraph: what two texts that mean
-//! the same have in common.
+//! A syntax tree as text without spans, one declaration per paragraph: two texts with the same
+//! meaning have the same shape.
 
 use portcullis::syntax::ast::{Api, Document, Issuer, Item, RouteItem};
 
@@ -52,7 +52,7 @@ fn line(depth: usize, part: &dyn std::fmt::Debug) -> String {
     )
 }
 
-/// Takes the spans out of a `Debug` text, and what only held a value and its span.
+/// Removes the spans from a `Debug` text, and the wrappers that only held a value and its span.
 fn without_spans(debug: &str) -> String {
     let mut out = String::new();
     let mut rest = debug;

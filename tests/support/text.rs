@@ -16,7 +16,7 @@ pub fn assert_same(found: &str, expected: &str, what: impl Display) {
     }
 }
 
-/// What would have to change in `expected`, with some lines around it.
+/// The changes from `expected` to `found`, with some lines around them.
 pub fn difference(expected: &str, found: &str) -> String {
     TextDiff::from_lines(expected, found)
         .unified_diff()

@@ -1,4 +1,4 @@
-//! Certificates that a test makes for itself.
+//! Certificates made for a test.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// An authority, and what it has signed, as PEM files in a folder.
+/// An authority and the certificates it has signed, as PEM files in a folder.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: tempfile::TempDir,
@@ -24,7 +24,7 @@ impl Authority {
         Authority { issuer, folder }
     }
 
-    /// Signs a certificate and writes it and its key.
+    /// Signs a certificate, and writes it and its key.
     pub fn sign(&self, name: &str) {
         self.sign_with(name, |_| ());
     }
@@ -32,7 +32,7 @@ impl Authority {
     fn sign_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        // One that has its issuer's name is self-signed to some.
+        // Some libraries consider a certificate with its issuer's name self-signed.
         params.distinguished_name.push(DnType::CommonName, name);
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
@@ -40,7 +40,7 @@ impl Authority {
         std::fs::write(self.path(name, "key"), key.serialize_pem()).expect("written");
     }
 
-    /// Signs one that is out of date.
+    /// Signs an expired certificate.
     pub fn sign_expired(&self, name: &str) {
         self.sign_with(name, |params| {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
@@ -63,17 +63,17 @@ impl Authority {
         tokio_rustls::TlsAcceptor::from(Arc::new(config))
     }
 
-    /// Where a certificate (`crt`) or its key (`key`) is.
+    /// The path of a certificate (`crt`) or its key (`key`).
     pub fn path(&self, name: &str, extension: &str) -> std::path::PathBuf {
         self.folder.path().join(format!("{name}.{extension}"))
     }
 
-    /// A client that trusts this authority, with a certificate of its own if `name` is given.
+    /// A client that trusts this authority, with its own certificate if `name` is given.
     pub fn client(&self, name: Option<(&Authority, &str)>) -> tokio_rustls::TlsConnector {
         tokio_rustls::TlsConnector::from(self.client_config(name))
     }
 
-    /// The same as it is configured.
+    /// The configuration of that client.
     pub fn client_config(&self, name: Option<(&Authority, &str)>) -> Arc<rustls::ClientConfig> {
         let mut roots = rustls::RootCertStore::empty();
         roots

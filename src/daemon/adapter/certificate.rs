@@ -1,8 +1,8 @@
 //! The client certificate of the connection, in the forms that proxies use to pass it on.
 //!
-//! The TLS handshake has already shown the proxy that the client has the private key. Only the
-//! thumbprint matters here; it is compared with the token's. A form that could be read in two ways,
-//! such as several certificates, is refused: one of them could be the client's own.
+//! In the TLS handshake, the client has already proven to the proxy that it has the private key.
+//! Only the thumbprint matters here; it is compared with the token's. An ambiguous form, such as
+//! several certificates, is refused: the client could have written one of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,14 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use crate::keys::Thumbprint;
 use crate::runtime::original::Malformed;
 
-/// The most bytes of a certificate's text; proxies take no larger headers.
+/// The largest text of a certificate; proxies accept no larger headers.
 const MAX_BYTES: usize = 64 * 1024;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// Reads a certificate: PEM (with blanks for line ends, or escaped as in URLs), the base64 in it
-/// alone, or that between colons (RFC 9440, section 2.1). `None` where there is none.
+/// Reads a certificate: PEM (with spaces for line ends, or percent-encoded), the base64 in it
+/// alone, or the form with colons around it (RFC 9440, section 2.1). `None` if there is none.
 pub fn read(text: &str, source: &str) -> Result<Option<Thumbprint>, Malformed> {
     let text = text.trim();
     if text.is_empty() {
@@ -45,13 +45,13 @@ fn der(text: &str) -> Option<Vec<u8>> {
         .chars()
         .filter(|character| !character.is_ascii_whitespace())
         .collect();
-    // Whatever stands between two certificates is not base64, so that only one can be read.
+    // Anything between two certificates isn't base64, so exactly one can be read.
     let der = STANDARD.decode(encoded).ok()?;
     // A certificate is a SEQUENCE (X.690, section 8.9).
     (der.first() == Some(&0x30)).then_some(der)
 }
 
-/// Undoes the escapes of URLs; `+` is part of base64, and no blank.
+/// Decodes percent-encoding; `+` is part of base64, not a space.
 fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -96,9 +96,8 @@ fn hexadecimal(text: &str) -> Option<Thumbprint> {
     Some(Thumbprint::from(bytes))
 }
 
-/// Reads Envoy's `x-forwarded-client-cert`, of one element: with several, some are what the
-/// client or a proxy before this one wrote (`forward_client_cert_details` is then not
-/// `SANITIZE_SET`).
+/// Reads Envoy's `x-forwarded-client-cert` if it has one element. With several, the client or an
+/// earlier proxy wrote some of them (`forward_client_cert_details` isn't `SANITIZE_SET`).
 pub fn xfcc(text: &str) -> Result<Option<Thumbprint>, Malformed> {
     if text.trim().is_empty() {
         return Ok(None);
@@ -121,7 +120,7 @@ pub fn xfcc(text: &str) -> Result<Option<Thumbprint>, Malformed> {
         .ok_or_else(|| Malformed::new("`x-forwarded-client-cert` contains no `Hash`".to_owned()))
 }
 
-/// The pairs of the only element; `None` where there are several, or where a quote is not closed.
+/// The pairs of the only element; `None` if there are several, or if a quote isn't closed.
 fn pairs(text: &str) -> Option<Vec<&str>> {
     let mut pairs = Vec::new();
     let (mut start, mut quoted, mut escaped) = (0, false, false);
@@ -148,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// The certificate of RFC 8705, appendix A, and its thumbprint.
+    /// The certificate in RFC 8705, appendix A, and its thumbprint.
     const BODY: &str = "MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAxODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ/Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwIDSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOVbUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=";
     const X5T: &str = "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0";
     const HEX: &str = "0380ed2f626650c840b2f263e6d2b29fae12ab39ae5db32b25ad27efad72e6fd";
@@ -173,7 +172,7 @@ mod tests {
             .collect();
         for text in [
             pem.clone(),
-            // nginx' `$ssl_client_cert`: a tab before each line but the first.
+            // nginx's `$ssl_client_cert` has a tab before each line but the first.
             pem.replace('\n', "\n\t"),
             pem.replace('\n', " "),
             escaped,
@@ -211,7 +210,7 @@ mod tests {
             assert_eq!(shown(fingerprint(text, "x")), X5T, "{text}");
         }
         assert_eq!(shown(fingerprint("", "x")), "none");
-        // SHA-1 is what nginx' `$ssl_client_fingerprint` is.
+        // nginx's `$ssl_client_fingerprint` is a SHA-1.
         for text in [&HEX[..40], &HEX[..62], "zz", &format!("{HEX},{HEX}")] {
             let expected = "`x` contains no SHA-256 fingerprint";
             assert_eq!(shown(fingerprint(text, "x")), expected, "{text}");
@@ -232,7 +231,7 @@ mod tests {
             format!("Hash={HEX};Hash={HEX}"),
             format!("Hash={HEX};Subject=\"CN=a"),
             format!("By=spiffe://a/b,Hash={HEX}"),
-            // What the client or a proxy wrote, and Envoy's own behind it.
+            // Written by the client or a proxy, followed by Envoy's own.
             format!("Hash={HEX};URI=spiffe://a,Hash={HEX}"),
             format!("Hash={HEX};Subject=\"\",By=spiffe://a"),
             "By=spiffe://a/b".to_owned(),

@@ -1,6 +1,6 @@
 //! `/envoy/…`: Envoy's `ext_authz` over HTTP, with `path_prefix: /envoy`.
 //!
-//! The request is the original one without its body: any method, the path after the prefix, the
+//! Envoy sends the original request without its body: any method, the path after the prefix, the
 //! original `Host`.
 
 use http::Version;
@@ -15,7 +15,7 @@ use crate::runtime::contradicting;
 use crate::runtime::metrics::Adapter;
 use crate::runtime::original::{Malformed, Original};
 
-/// What Envoy puts before the path.
+/// The prefix that Envoy puts before the path.
 const PREFIX: &str = "/envoy";
 
 const HOST: &str = "host";
@@ -39,9 +39,9 @@ pub const ROW: Row = Row {
 
 /// Reads the original request.
 ///
-/// The target is taken from the bytes of the first line, since the HTTP library's URI has lost
-/// what stands behind a `#`. Where the two do not fit together (two requests sent as one, bytes
-/// left over from a body), nothing is certain, and the request is malformed.
+/// The target comes from the bytes of the request line, since the HTTP library's URI drops
+/// everything after a `#`. If the two don't fit together (two requests sent as one, bytes left over
+/// from a body), nothing is certain, and the request is malformed.
 fn read<'a>(
     parts: &'a Parts,
     line: Option<&'a RequestLine>,
@@ -75,7 +75,7 @@ fn read<'a>(
     })
 }
 
-/// Whether the first line is that of the request that the HTTP library has read.
+/// Whether the request line belongs to the request that the HTTP library has read.
 fn fits(parts: &Parts, (method, target): (&[u8], &[u8])) -> bool {
     let without_fragment = target.split(|byte| *byte == b'#').next().unwrap_or(target);
     parts.version <= Version::HTTP_11
@@ -86,8 +86,9 @@ fn fits(parts: &Parts, (method, target): (&[u8], &[u8])) -> bool {
             .is_some_and(|uri| uri.as_str().as_bytes() == without_fragment)
 }
 
-/// What Envoy takes for a denial: a 5xx is an outage to it, which `failure_mode_allow` lets
-/// through, and so is what it could take for an answer to a malformed request of its own.
+/// The status that Envoy treats as a denial. To Envoy a 5xx is an outage, which
+/// `failure_mode_allow` lets through, and a 400 may look like the answer to a malformed request of
+/// its own. Both become 403.
 fn status(status: u16) -> u16 {
     match status {
         400 | 500.. => 403,
@@ -95,11 +96,11 @@ fn status(status: u16) -> u16 {
     }
 }
 
-/// The name under which a header for the client reaches Envoy with leave to go on.
+/// The name of a response header when Envoy is told to allow.
 ///
-/// Envoy adds such a header beside what the application sends. Browsers take two
-/// `Access-Control-Allow-Origin` for none, so Envoy's configuration reads these two from names of
-/// their own and puts them in place of the application's.
+/// Envoy adds such a header to the application's. Browsers ignore two
+/// `Access-Control-Allow-Origin`, so Envoy's configuration reads these two from their own names and
+/// replaces the application's.
 fn told_as(name: &'static str) -> &'static str {
     match name {
         "access-control-allow-origin" => "x-portcullis-allow-origin",

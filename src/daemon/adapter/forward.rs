@@ -54,8 +54,8 @@ fn read<'a>(
     })
 }
 
-/// What Traefik and Caddy take for leave to go on, and for the answer otherwise. A 2xx is the first,
-/// so that a preflight that is answered is told by its header.
+/// The status that Traefik and Caddy treat as this answer. A 2xx lets the request through, so the
+/// answer to a preflight is marked by its header.
 fn status(status: u16) -> u16 {
     match status {
         ANSWERED_PREFLIGHT => 200,

@@ -1,7 +1,8 @@
-//! The adapters: from what a proxy sends to a request, from a decision to what it understands.
+//! The adapters: they read a proxy's message as a request, and answer in a form that the proxy
+//! understands.
 //!
-//! An adapter reads its own headers and no other's, one source for each thing, never a fallback;
-//! what a client can send must not be taken for what a proxy says.
+//! An adapter reads only its own headers. Each fact has one source and no fallback: nothing that a
+//! client can send may pass for the proxy's word.
 
 mod certificate;
 mod envoy_http;
@@ -40,16 +41,16 @@ use crate::runtime::metrics::Adapter;
 use crate::runtime::notices::Notice;
 use row::ByHttp;
 
-/// How long an answer waits for the next part of a request's body. One that the proxy sends arrives
-/// with the headers, or right behind them.
+/// How long an answer waits for the next part of a request's body. A body that the proxy sends
+/// arrives with the headers, or right after them.
 const BODY_PATIENCE: Duration = Duration::from_millis(5);
 
-/// What Envoy reads to remove headers from the request (HTTP `ext_authz`).
+/// The header that tells Envoy which headers to remove from the request (HTTP `ext_authz`).
 const ENVOY_REMOVE: &str = "x-envoy-auth-headers-to-remove";
 
 /// The services behind the listener `http`.
 pub fn router(authorizer: Arc<Authorizer>) -> Router {
-    // One fallback and no route: a router would decode paths before an adapter sees them.
+    // One fallback and no routes: a router would decode paths before an adapter sees them.
     Router::new().fallback(answer).with_state(authorizer)
 }
 
@@ -72,9 +73,10 @@ async fn answer(
     };
     let started = Instant::now();
     let mut response = decide(&authorizer, adapter, by, &parts).await;
-    // A body is no part of a decision. It is read so that the connection's next request begins
-    // where this one ends; if it isn't there, the connection ends with the answer. What the client
-    // said of a body that the proxy doesn't send (`Content-Length`) must not delay the answer.
+    // Decisions never depend on a body. It is read so that the connection's next request begins
+    // where this one ends; if it isn't there, the connection ends with the answer. A
+    // `Content-Length` of the client for a body that the proxy doesn't send must not delay the
+    // answer.
     if !drain(body, &authorizer, started).await {
         response
             .headers_mut()
@@ -108,10 +110,10 @@ async fn decide(
         .await
 }
 
-/// The HTTP response for a decision, as the proxy behind the adapter understands it.
+/// The HTTP response for a decision, in the form for the adapter's proxy.
 ///
-/// A header that can't be written makes an allow a denial: what it says of the user would be
-/// missing, or what the client forged would stay.
+/// If a header can't be written, an allow becomes a denial: the application would otherwise miss a
+/// fact about the user, or see one that the client forged.
 fn respond(by: &ByHttp, decided: &Decided<'_>, contradicting: &[Cow<'_, str>]) -> Response<Body> {
     let answer = decided.answer(by.status);
     let mut response = Response::new(answer.body.map_or_else(Body::empty, Body::from));
@@ -146,7 +148,7 @@ fn respond(by: &ByHttp, decided: &Decided<'_>, contradicting: &[Cow<'_, str>]) -
     response
 }
 
-/// Sets a header; false where it is none that can be sent.
+/// Sets a header; false if it can't be sent.
 fn put(headers: &mut HeaderMap, name: &str, value: &str) -> bool {
     let parsed = HeaderName::from_bytes(name.as_bytes())
         .ok()
@@ -163,8 +165,8 @@ fn plain(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// Reads a body to its end and forgets it; false if it is too large, or not there in time: an answer
-/// waits for the next part of a body for [`BODY_PATIENCE`], and never beyond the deadline.
+/// Reads a body to its end and discards it; false if it is too large or too slow. An answer waits
+/// [`BODY_PATIENCE`] for the next part of a body, and never beyond the deadline.
 async fn drain(mut body: Body, authorizer: &Authorizer, started: Instant) -> bool {
     let settings = authorizer.settings();
     let deadline = started + settings.deadline.get();

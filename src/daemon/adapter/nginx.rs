@@ -1,6 +1,6 @@
 //! `/nginx`: nginx's `auth_request`.
 //!
-//! The subrequest carries the client's headers, and what nginx is configured to say of the
+//! The subrequest contains the client's headers, and the headers with which nginx describes the
 //! original request: `X-Original-Method`, `X-Original-URI`, `X-Original-Host`.
 
 use http::request::Parts;
@@ -56,8 +56,8 @@ fn read<'a>(
     })
 }
 
-/// What nginx takes for a denial: every other status is an error to it, which it answers with
-/// 500 and without the challenge.
+/// The status that nginx treats as this denial. Every other status is an error to nginx, which it
+/// answers with 500 and without the challenge.
 fn status(status: u16) -> u16 {
     match status {
         200 | 401 | 403 => status,

@@ -1,6 +1,7 @@
 //! `POST /v1/check`: the JSON interface for programs.
 //!
-//! It answers 200 on a denial, so it has its own listener: no proxy may mistake it for an adapter.
+//! It answers a denial with 200, so it has its own listener: no proxy may mistake it for an
+//! adapter.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::runtime::notices::Notice;
 use crate::runtime::original::{self, Malformed, Original};
 use crate::text::escape_json;
 
-/// Where a decision is asked for.
+/// The path for decisions.
 const CHECK: &str = "/v1/check";
 
 /// This adapter's row.
@@ -60,7 +61,7 @@ struct Question {
     certificate: Option<String>,
 }
 
-/// An object of headers, names in lower case; a value that is a list is a header sent repeatedly.
+/// An object of headers, with names in lower case; a list is a header that was sent repeatedly.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Headers(Vec<(String, String)>);
 
@@ -81,7 +82,7 @@ impl<'de> Deserialize<'de> for Headers {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
                 let mut headers = Vec::new();
-                // A name that is there twice, in whatever case, is a header that was sent twice.
+                // A name that occurs twice, in whatever case, is a header that was sent twice.
                 while let Some((name, value)) = map.next_entry::<String, OneOrMany>()? {
                     let name = name.to_ascii_lowercase();
                     match value {
@@ -98,7 +99,7 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
-/// What was asked: one request, or a list of them.
+/// The call's body: one request, or a list of requests.
 enum Questions {
     One(Question),
     Many(Vec<Question>),
@@ -210,7 +211,7 @@ fn read(question: &Question) -> Result<Original<'_>, Malformed> {
     })
 }
 
-/// The parts of a URL, none of its bytes changed.
+/// The parts of a URL, with all bytes unchanged.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Url<'a> {
     /// The scheme, `https` for `wss`; `None` for a path alone.
@@ -221,8 +222,8 @@ pub struct Url<'a> {
     pub target: &'a [u8],
 }
 
-/// Takes a URL apart. No URL library does it: it would resolve `..` and drop what it takes for
-/// superfluous, and the decision would be about another path than the upstream's.
+/// Splits a URL. No URL library can be used: it would resolve `..` and drop what it considers
+/// superfluous, so the decision would be about another path than the upstream's.
 pub fn split(url: &str) -> Result<Url<'_>, Malformed> {
     if url.starts_with('/') {
         return Ok(Url {
@@ -245,7 +246,7 @@ pub fn split(url: &str) -> Result<Url<'_>, Malformed> {
     Ok(Url {
         scheme: Some(original::scheme(scheme, "url")?),
         host: Some(host),
-        // The one normalisation that every client makes (RFC 9110, section 4.2.3).
+        // The one normalization that every client makes (RFC 9110, section 4.2.3).
         target: if target.is_empty() {
             b"/"
         } else {
@@ -254,7 +255,7 @@ pub fn split(url: &str) -> Result<Url<'_>, Malformed> {
     })
 }
 
-/// What is wrong with the call itself, as problem JSON (RFC 9457).
+/// The fault of the call itself, as problem JSON (RFC 9457).
 fn refused(status: StatusCode, detail: &str) -> Response<Body> {
     let problem = serde_json::json!({
         "title": status.canonical_reason().unwrap_or(""),

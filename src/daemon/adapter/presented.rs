@@ -1,13 +1,13 @@
-//! What the adapters read of the headers that a proxy sends.
+//! Reads the headers that a proxy sends.
 
 use http::HeaderMap;
 use memchr::memchr2;
 
 use crate::runtime::original::Malformed;
 
-/// The value of a header of the adapter's protocol: there once, printable ASCII.
+/// The value of a header of the adapter's protocol: exactly once, printable ASCII.
 ///
-/// A proxy that sets it replaces what the client sent; where it appended instead, there are two
+/// A proxy that sets it replaces the client's value. If the proxy appended instead, there are two
 /// values, and either could be the client's.
 pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Malformed> {
     let bytes = one_raw(headers, name)?;
@@ -21,9 +21,9 @@ pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Malformed>
     Ok(text)
 }
 
-/// A request target in a header of the adapter's protocol: there once, its bytes as they are.
+/// A request target in a header of the adapter's protocol: exactly once, with its bytes unchanged.
 ///
-/// A comma may stand in a target, but not before a blank, which no target holds, nor, in the
+/// A comma may occur in a target, but not before a space, which no target contains, nor, in the
 /// path, before a slash: that is two targets joined.
 pub fn one_target<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed> {
     let target = one_raw(headers, name)?;
@@ -52,7 +52,7 @@ fn one_raw<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed
     Ok(value.as_bytes())
 }
 
-/// The client's headers: all but the adapter's own and `Host`, which has been read already.
+/// The client's headers: all except the adapter's own and `Host`, which has been read already.
 pub fn headers<'a>(headers: &'a HeaderMap, own: &[&str]) -> Vec<(&'a str, &'a [u8])> {
     headers
         .iter()

@@ -1,5 +1,5 @@
-//! What is said of each adapter: where its proxy asks, where each part of the original request is,
-//! and who reads it.
+//! The properties of an adapter: where it is asked, where each part of the original request is, and
+//! how it is read.
 
 use http::request::Parts;
 
@@ -7,38 +7,38 @@ use crate::daemon::listen::RequestLine;
 use crate::runtime::config::Adapters;
 use crate::runtime::original::{Malformed, Original};
 
-/// One adapter.
+/// An adapter's properties.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// At which path it is asked.
+    /// The path at which it is asked.
     pub path: Path,
-    /// Where the method is.
+    /// The place of the method.
     pub method: Place,
-    /// Where the path and the query are.
+    /// The place of the path and the query.
     pub target: Place,
-    /// Where the host is.
+    /// The place of the host.
     pub host: Place,
-    /// Where the scheme is.
+    /// The place of the scheme.
     pub scheme: Place,
-    /// Where the client's address is.
+    /// The place of the client's address.
     pub address: Place,
-    /// Where the certificate of the client's connection is.
+    /// The place of the client's certificate.
     pub certificate: Place,
-    /// Who reads it.
+    /// The reader of the original request.
     pub(super) reader: Reader,
 }
 
 /// The path at which an adapter is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Path {
-    /// This one.
+    /// Exactly this path.
     At(&'static str),
-    /// This one, with the path of the original request behind it.
+    /// This path, followed by the path of the original request.
     Before(&'static str),
 }
 
 impl Path {
-    /// Whether a path is the adapter's.
+    /// Whether a path belongs to the adapter.
     pub(super) fn is(self, path: &str) -> bool {
         match self {
             Path::At(own) => path == own,
@@ -49,27 +49,27 @@ impl Path {
     }
 }
 
-/// Where a part of the original request is. There is one place for each, and no fallback.
+/// The place of a part of the original request. Each part has one place and no fallback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// In this header, which the protocol names.
+    /// This header, which the protocol defines.
     Header(&'static str),
-    /// In the request line.
+    /// The request line.
     RequestLine,
-    /// In Envoy's CheckRequest.
+    /// Envoy's CheckRequest.
     CheckRequest,
-    /// In this field of the JSON that was sent.
+    /// This field of the JSON body.
     Field(&'static str),
-    /// Where the configuration says, and missing unless it does.
+    /// The configured source; missing without one.
     Configured,
 }
 
-/// Who reads the original request.
+/// The reader of the original request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reader {
-    /// A function of the adapter's: the router of `http` calls it.
+    /// A function of the adapter, called by the router of `http`.
     Http(ByHttp),
-    /// The adapter has a router of its own.
+    /// The adapter's own router.
     Itself,
 }
 
@@ -77,15 +77,14 @@ pub(super) enum Reader {
 pub(super) type Read =
     for<'a> fn(&'a Parts, Option<&'a RequestLine>, &'a Adapters) -> Result<Original<'a>, Malformed>;
 
-/// How a proxy asks over HTTP, and takes the answer.
+/// How a proxy asks over HTTP, and how it understands the answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ByHttp {
     pub read: Read,
-    /// The status that the proxy takes for what is meant.
+    /// The status with which the proxy does what is meant.
     pub status: fn(u16) -> u16,
-    /// The name under which a header for the client reaches the proxy with leave to go on.
+    /// The name of a response header when the proxy is told to allow.
     pub told_as: fn(&'static str) -> &'static str,
-    /// Whether it is Envoy, which says how long it waits, and removes from the request what it is
-    /// told to.
+    /// Whether it is Envoy, which sends its timeout and removes the headers that it is told to.
     pub is_envoy: bool,
 }

@@ -10,9 +10,9 @@ use crate::keys::Thumbprint;
 use crate::runtime::config::{ClientAddress, ClientCertificate, Scheme};
 use crate::runtime::original::{self, Malformed};
 
-/// The scheme of the original request; its header, if it has one, becomes the adapter's own.
+/// The scheme of the original request. Its header, if it comes from one, becomes the adapter's own.
 ///
-/// `attribute` is not for HTTP, which the configuration refuses; it is missing here.
+/// `attribute` doesn't exist over HTTP, so the configuration refuses it; here it counts as missing.
 pub fn scheme<'a>(
     headers: &'a HeaderMap,
     source: &'a Scheme,
@@ -28,7 +28,7 @@ pub fn scheme<'a>(
     }
 }
 
-/// The address of the client; its header, if it has one, becomes the adapter's own.
+/// The client's address. Its header, if it comes from one, becomes the adapter's own.
 pub fn address<'a>(
     headers: &HeaderMap,
     source: &'a ClientAddress,
@@ -46,8 +46,8 @@ pub fn address<'a>(
 /// Envoy's header for client certificates.
 pub const XFCC: &str = "x-forwarded-client-cert";
 
-/// The certificate of the client's connection; its header, if it has one, becomes the adapter's
-/// own. A client without a certificate is no fault: the header is then not there, or empty.
+/// The certificate of the client's connection. Its header, if it comes from one, becomes the
+/// adapter's own. A client without a certificate is no fault: the header is then missing or empty.
 pub fn certificate<'a>(
     headers: &'a HeaderMap,
     source: &'a ClientCertificate,
@@ -61,7 +61,7 @@ pub fn certificate<'a>(
     thumbprint(source, name, (values.next(), values.next()))
 }
 
-/// The header that a source of the certificate is, if it is one.
+/// The header of a source for the certificate, if it has one.
 pub fn header_of(source: &ClientCertificate) -> Option<&str> {
     match source {
         ClientCertificate::Missing | ClientCertificate::Attribute => None,
@@ -70,7 +70,7 @@ pub fn header_of(source: &ClientCertificate) -> Option<&str> {
     }
 }
 
-/// What a header says of the certificate, given its first two values.
+/// The thumbprint from a header, given its first two values.
 pub fn thumbprint(
     source: &ClientCertificate,
     name: &str,

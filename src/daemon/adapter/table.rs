@@ -4,7 +4,7 @@ use super::row::{ByHttp, Reader, Row};
 use super::{envoy_http, forward, grpc, nginx, pdp};
 use crate::runtime::metrics::Adapter;
 
-/// The row of an adapter; `None` for a module, which decides in its proxy's process.
+/// The row of an adapter; `None` for a module, which decides inside its proxy's process.
 pub fn row(adapter: Adapter) -> Option<&'static Row> {
     match adapter {
         Adapter::grpc => Some(&grpc::ROW),
@@ -16,7 +16,7 @@ pub fn row(adapter: Adapter) -> Option<&'static Row> {
     }
 }
 
-/// The adapter that is asked over HTTP at a path.
+/// The adapter for a path of the HTTP listener.
 pub(super) fn at(path: &str) -> Option<(Adapter, &'static ByHttp)> {
     Adapter::ALL.iter().find_map(|adapter| {
         let row = row(*adapter)?;

@@ -1,5 +1,5 @@
-//! How long a proxy waits for the answer, where it says so: it must be longer than a decision may
-//! take, or the proxy's own error takes the place of the denial and its reason.
+//! The proxy's timeout, if the proxy sends it. It must be longer than a decision may take;
+//! otherwise the proxy's own error replaces the denial and its reason.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::runtime::Authorizer;
 use crate::runtime::metrics::Adapter;
 use crate::runtime::notices::Notice;
 
-/// Says it to the operator where Envoy, asking over HTTP, does not wait long enough.
+/// Warns the operator if Envoy, asking over HTTP, doesn't wait long enough.
 pub fn by_http(authorizer: &Authorizer, headers: &HeaderMap) {
     let millis = headers
         .get("x-envoy-expected-rq-timeout-ms")
@@ -23,7 +23,7 @@ pub fn by_http(authorizer: &Authorizer, headers: &HeaderMap) {
     );
 }
 
-/// Says it to the operator where Envoy, asking over gRPC, does not wait long enough.
+/// Warns the operator if Envoy, asking over gRPC, doesn't wait long enough.
 pub fn by_grpc(authorizer: &Authorizer, metadata: &MetadataMap) {
     let waits = metadata
         .get("grpc-timeout")
@@ -34,7 +34,7 @@ pub fn by_grpc(authorizer: &Authorizer, metadata: &MetadataMap) {
 
 fn compare(authorizer: &Authorizer, adapter: Adapter, waits: Option<Duration>) {
     let deadline = authorizer.settings().deadline;
-    // Zero is no timeout to Envoy.
+    // For Envoy, zero means no timeout.
     if let Some(waits) = waits.filter(|waits| !waits.is_zero() && *waits <= deadline.get()) {
         authorizer.notices().say(Notice::Deadline {
             adapter,

@@ -11,10 +11,10 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use crate::runtime::config::Address;
 
-/// Who may use a Unix socket: the daemon's user and group. The proxy must be in that group.
+/// The permissions of a Unix socket: the daemon's user and group. The proxy must be in that group.
 const SOCKET_MODE: u32 = 0o660;
 
-/// How many connections the system may hold that are not accepted yet.
+/// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
 /// A connection, whatever carries it.
@@ -49,7 +49,7 @@ impl Socket {
                 } else {
                     TcpSocket::new_v6()?
                 };
-                // A restart must not wait for the connections of the last run to be forgotten.
+                // A restart must not wait for the system to forget the last run's connections.
                 socket.set_reuseaddr(true)?;
                 socket.bind(*address)?;
                 let listener = socket.listen(BACKLOG)?;
@@ -71,7 +71,8 @@ impl Socket {
         match self {
             Socket::Tcp(listener, _) => {
                 let (stream, _) = listener.accept().await?;
-                // Answers are small and awaited: they must not wait for more to send.
+                // Answers are small, and the proxy waits for them: they must not wait for more
+                // data.
                 stream.set_nodelay(true)?;
                 stream.into_std().map(Accepted::Tcp)
             }
@@ -93,7 +94,7 @@ pub enum Accepted {
 }
 
 impl Accepted {
-    /// As the runtime that this is called in drives it.
+    /// The connection, driven by the current runtime.
     pub fn here(self) -> io::Result<Box<dyn Stream>> {
         Ok(match self {
             Accepted::Tcp(stream) => Box::new(TcpStream::from_std(stream)?),
@@ -102,7 +103,7 @@ impl Accepted {
     }
 }
 
-/// The file of a Unix socket; removed with it, unless another process has put its own there.
+/// The file of a Unix socket; removed with it, unless another process has replaced it.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
@@ -124,14 +125,14 @@ impl Drop for SocketFile {
         let ours = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
         if ours {
-            // Left behind, it is taken for stale at the next start: no harm is done.
+            // If it is left behind, the next start treats it as stale: no harm is done.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// Removes a socket file that nobody listens on any more. Anything else at that path stays, and
-/// is an error.
+/// Removes the socket file of a process that has ended. Anything else at that path stays, and is an
+/// error.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     let metadata = match std::fs::symlink_metadata(path) {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(()),

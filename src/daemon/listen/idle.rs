@@ -1,8 +1,7 @@
-//! The connections of a listener, and which of them has been idle longest.
+//! Tracks a listener's connections and how long they have been idle.
 //!
-//! A peer may open connections up to the listener's limit and leave them idle for an hour. Then
-//! somebody who has a request must not wait for that: the connection that has been idle longest
-//! makes room.
+//! A peer may open connections up to the listener's limit and leave them idle for an hour. A client
+//! with a request must not wait for that: the connection that has been idle longest makes room.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,8 +12,8 @@ use tokio::time::Instant;
 
 use super::wire::Watch;
 
-/// How long a connection has been idle at least when it is closed: its last answer may still be on
-/// the way, and its next request too.
+/// How long a connection must be idle before it is closed: its last answer or its next request may
+/// still be on the way.
 const SETTLED: Duration = Duration::from_millis(100);
 
 /// The connections of a listener.
@@ -42,7 +41,7 @@ impl Connections {
     }
 
     /// Room for one more connection. If there is none, the one that has been idle longest is
-    /// closed; as long as none is idle, it waits. `None` never comes: the semaphore isn't closed.
+    /// closed; while none is idle, it waits. `None` never occurs: the semaphore isn't closed.
     pub async fn room(&self) -> Option<OwnedSemaphorePermit> {
         loop {
             if let Ok(room) = self.room.clone().try_acquire_owned() {
@@ -70,7 +69,7 @@ impl Connections {
         }
     }
 
-    /// Counts a connection in for as long as what is returned lives.
+    /// Registers a connection until the result is dropped.
     pub fn register(self: &Arc<Self>, watch: Arc<Watch>) -> Registered {
         let mut open = self.open();
         let number = open.next;

@@ -1,6 +1,6 @@
 //! One accept loop for every listener: TCP or Unix socket, with or without TLS, HTTP/1 or HTTP/2.
 //!
-//! Everything a peer can make grow has a limit, and shutdown lets requests in flight finish.
+//! Everything that a peer can make grow has a limit, and shutdown lets requests in flight finish.
 
 mod bind;
 mod idle;
@@ -34,17 +34,17 @@ use crate::runtime::notices::{Notice, Notices};
 use idle::Connections;
 use wire::{Watch, Wire};
 
-/// How many requests one HTTP/2 connection may have under way; Envoy opens more connections.
+/// How many requests one HTTP/2 connection may have in progress; Envoy opens more connections.
 const STREAMS: u32 = 1024;
 
-/// How often an HTTP/2 peer is asked whether it still lives.
+/// How often an HTTP/2 peer is pinged.
 const PING: Duration = Duration::from_secs(30);
 
-/// How long it may take to answer that.
+/// How long it may take to answer a ping.
 const PONG: Duration = Duration::from_secs(20);
 
-/// How long accepting rests after an error that is not the peer's (such as too many open files),
-/// so that the loop does not burn a core.
+/// The pause after an error that isn't the peer's (such as too many open files), so that the loop
+/// doesn't burn a core.
 const REST: Duration = Duration::from_millis(50);
 
 impl Protocol {
@@ -56,9 +56,9 @@ impl Protocol {
     }
 }
 
-/// An open listener that accepts nothing yet.
+/// An open listener that doesn't accept connections yet.
 pub struct Bound {
-    /// Which one it is.
+    /// Which listener it is.
     pub id: ListenerId,
     socket: Socket,
     tls: Option<TlsAcceptor>,
@@ -83,14 +83,13 @@ impl Bound {
         Ok(Bound { id, socket, tls })
     }
 
-    /// Where it listens, with the port that the system chose.
+    /// Its address, with the port that the system chose.
     pub fn address(&self) -> String {
         self.socket.to_string()
     }
 
-    /// Accepts connections until `stop` changes; then lets those that there are finish, at most
-    /// for the drain time. They are served on the workers' threads, or without workers in the runtime
-    /// that this is called in.
+    /// Accepts connections until `stop` changes, then lets the open ones finish within the drain
+    /// time. They are served on the workers' threads, or, without workers, in the current runtime.
     pub async fn run(
         self,
         router: Router,
@@ -117,7 +116,7 @@ impl Bound {
             let accepted = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                // The connection first: only one that is really there may cost another its place.
+                // The connection comes first: only a real one may replace another.
                 accepted = async {
                     let stream = self.socket.accept().await;
                     match stream {
@@ -150,7 +149,7 @@ impl Bound {
                 None => drop(tokio::spawn(connection)),
             }
         }
-        // From here on nobody new gets in; a Unix socket's file goes with the socket.
+        // From here on no new connection is accepted; a Unix socket's file goes with the socket.
         drop(self.socket);
         if tokio::time::timeout(limits.drain.get(), graceful.shutdown())
             .await
@@ -164,21 +163,21 @@ impl Bound {
     }
 }
 
-/// Why a listener can't be opened.
+/// An error opening a listener.
 #[derive(Debug)]
 pub struct OpenError {
-    /// Which one.
+    /// The listener.
     pub listener: ListenerId,
-    /// Why.
+    /// The error.
     pub fault: OpenFault,
 }
 
-/// What keeps a listener from being opened.
+/// The error that keeps a listener from being opened.
 #[derive(Debug)]
 pub enum OpenFault {
-    /// Its certificate, key or authorities are of no use.
+    /// Its certificate, key or authorities can't be used.
     Tls(TlsError),
-    /// Its address can't be had.
+    /// Its address can't be bound.
     Socket(Address, io::Error),
 }
 
@@ -196,7 +195,7 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// What the connections of one listener share.
+/// The state that the connections of one listener share.
 struct Server {
     name: &'static str,
     notices: Arc<Notices>,
@@ -237,7 +236,7 @@ impl Server {
         let connection = self.builder.serve_connection(TokioIo::new(wire), service);
         tokio::select! {
             ended = watcher.watch(connection) => if let Err(fault) = ended {
-                // Peers go away; it is nothing that somebody must act on.
+                // Peers disconnect all the time; nobody needs to act on that.
                 tracing::debug!(%fault, "a connection ended early");
             },
             () = watch.closed() => {
@@ -252,7 +251,7 @@ impl Server {
     }
 }
 
-/// Hands a request to the router, its first line with it.
+/// Hands a request to the router together with its request line.
 async fn answer(
     router: Router,
     seen: Arc<Watch>,
@@ -273,7 +272,7 @@ fn builder(protocol: Protocol, limits: &Limits) -> Builder<TokioExecutor> {
             builder
                 .http1()
                 .timer(TokioTimer::new())
-                // The connection's own watch sees to it.
+                // The connection's own watch handles it.
                 .header_read_timeout(None)
                 .max_buf_size(limits.header_bytes)
                 .max_headers(limits.headers);

@@ -34,32 +34,32 @@ pub fn acceptor(tls: &Tls, protocol: Protocol) -> Result<TlsAcceptor, TlsError> 
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Why a listener can't speak TLS.
+/// An error that keeps a listener from using TLS.
 #[derive(Debug)]
 pub enum TlsError {
-    /// A file is of no use.
+    /// A file can't be used.
     File {
-        /// The field that names it.
+        /// The field that names the file.
         field: &'static str,
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
         fault: FileFault,
     },
-    /// The library has no version of TLS.
+    /// The library supports none of the TLS versions.
     Versions(rustls::Error),
 }
 
-/// What is wrong with a file of TLS.
+/// What is wrong with a TLS file.
 #[derive(Debug)]
 pub enum FileFault {
-    /// It can't be read, or not as PEM.
+    /// It can't be read as PEM.
     Pem(pem::Error),
-    /// It has no certificate.
+    /// It contains no certificate.
     NoCertificate,
-    /// What is in it can't be used.
+    /// Its contents can't be used.
     Content(rustls::Error),
-    /// No client could be verified by it.
+    /// Client certificates can't be verified with it.
     Clients(VerifierBuilderError),
 }
 
@@ -125,7 +125,7 @@ fn clients(
         .map_err(|fault| TlsError::of(FIELD, file, fault))
 }
 
-/// The certificates of a PEM file; there must be one.
+/// The certificates of a PEM file, at least one.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

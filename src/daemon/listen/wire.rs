@@ -1,11 +1,11 @@
-//! What a connection's bytes say that the HTTP library does not pass on: the request target as it
-//! was sent, and how long the sender takes.
+//! Watches a connection's bytes for what the HTTP library doesn't pass on: the request target as
+//! sent, and how long the sender takes.
 //!
-//! hyper hands over a parsed URI: it drops a fragment, and a path with `#` in it must be refused,
-//! not read as what stands before it. Its header time-out also ends connections that are merely
-//! idle, which a proxy's pool takes for an error just when it sends the next request. So the bytes
-//! are watched on their way in: the first line of each request is kept, a request that has begun
-//! must arrive in time, and an idle connection has a time of its own, a long one.
+//! hyper passes on a parsed URI without the fragment, but a path with `#` in it must be refused,
+//! not read as the part before it. hyper's header timeout also ends connections that are merely
+//! idle, and a proxy's pool sees an error just when it sends the next request. So the bytes are
+//! watched on their way in: the first line of each request is kept, a request that has begun must
+//! arrive in time, and an idle connection has its own, longer time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,21 +21,21 @@ use tokio::time::{Instant, Sleep};
 /// The connection preface of HTTP/2 (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Its first line, as a server of HTTP/1 sees it.
+/// Its first line, as an HTTP/1 server sees it.
 const PREFACE_LINE: &[u8] = b"PRI * HTTP/2.0";
 
-/// Where the connection stands.
+/// The state of a connection.
 #[derive(Debug)]
 enum Phase {
     /// Between two requests.
     Idle,
-    /// A request has begun; what there is of its first line.
+    /// A request has begun; `line` is the part of its first line so far.
     Arriving { line: Vec<u8>, whole: bool },
-    /// A request is being answered; or HTTP/2, which watches itself by pings.
+    /// A request is being answered. HTTP/2 is always busy; it watches itself with pings.
     Busy,
 }
 
-/// What the bytes and the requests of one connection tell each other.
+/// The state shared by a connection's bytes and its requests.
 #[derive(Debug)]
 pub struct Watch {
     phase: Mutex<Phase>,
@@ -64,13 +64,12 @@ impl Drop for Answering {
     }
 }
 
-/// The first line of a request as it was sent.
+/// The first line of a request as sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestLine(Vec<u8>);
 
 impl RequestLine {
-    /// The method and the target (RFC 9112, section 3); `None` where it has not exactly three
-    /// parts.
+    /// The method and the target (RFC 9112, section 3); `None` unless it has exactly three parts.
     pub fn parts(&self) -> Option<(&[u8], &[u8])> {
         let mut parts = self.0.split(|byte| *byte == b' ');
         let (method, target, _version) = (parts.next()?, parts.next()?, parts.next()?);
@@ -83,8 +82,8 @@ impl Watch {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request is about to be answered: its first line, unless its bytes came together with
-    /// those of the one before it.
+    /// A request is about to be answered: returns its first line, unless its bytes came together
+    /// with those of the previous one.
     pub fn begin(self: &Arc<Self>) -> (Option<RequestLine>, Answering) {
         let mut usage = self.usage();
         usage.requests += 1;
@@ -100,13 +99,12 @@ impl Watch {
         }
     }
 
-    /// Whether the peer speaks the other version of HTTP, which means that it has the wrong
-    /// listener.
+    /// Whether the peer speaks the other version of HTTP, so it has the wrong listener.
     pub fn is_foreign(&self) -> bool {
         self.foreign.load(Ordering::Relaxed)
     }
 
-    /// A request is answered, or its sender is gone.
+    /// A request was answered, or its sender disconnected.
     fn end(&self) {
         if !self.http2 {
             *self.lock() = Phase::Idle;
@@ -116,17 +114,17 @@ impl Watch {
         usage.idle = (usage.requests == 0).then(Instant::now);
     }
 
-    /// Since when no request has been under way; `None` while one is.
+    /// Since when no request has been in progress; `None` while one is.
     pub fn idle_since(&self) -> Option<Instant> {
         self.usage().idle
     }
 
-    /// Asks for the end of a connection that is idle.
+    /// Asks an idle connection to close.
     pub fn close(&self) {
         self.close.notify_one();
     }
 
-    /// Waits until it is to be closed. A request that has begun meanwhile goes on.
+    /// Waits until the connection should close. A request that has begun in the meantime continues.
     pub async fn closed(&self) {
         loop {
             self.close.notified().await;
@@ -149,7 +147,7 @@ pub struct Wire<I> {
     arrive: Duration,
     idle: Duration,
     timer: Pin<Box<Sleep>>,
-    /// Which phase the timer was set for.
+    /// The phase that the timer was set for.
     timing: Timing,
     received: usize,
 }
@@ -162,8 +160,8 @@ enum Timing {
 }
 
 impl<I> Wire<I> {
-    /// Watches a connection: a request must arrive within `arrive`, the next one begin within
-    /// `idle`.
+    /// Watches a connection: a request must arrive within `arrive`, and the next one must begin
+    /// within `idle`.
     pub fn new(io: I, http2: bool, arrive: Duration, idle: Duration) -> (Wire<I>, Arc<Watch>) {
         let phase = if http2 {
             Phase::Arriving {
@@ -195,7 +193,7 @@ impl<I> Wire<I> {
         (wire, watch)
     }
 
-    /// Takes in what has arrived.
+    /// Records the bytes that have arrived.
     fn take_in(&mut self, bytes: &[u8]) {
         let expected = PREFACE.get(self.received..).unwrap_or_default();
         self.received = self.received.saturating_add(bytes.len());
@@ -216,7 +214,7 @@ impl<I> Wire<I> {
             return;
         }
         if matches!(*phase, Phase::Idle) {
-            // Whatever the timer was set for, it was for an earlier request.
+            // The timer, if set, was for an earlier request.
             self.timing = Timing::Off;
             self.watch.usage().idle = None;
             *phase = Phase::Arriving {
@@ -245,13 +243,13 @@ impl<I> Wire<I> {
                     }
                     return;
                 }
-                // The HTTP library bounds the whole head, and with it this line.
+                // The HTTP library limits the size of the whole head, and so of this line.
                 byte => line.push(*byte),
             }
         }
     }
 
-    /// Whether the phase that the connection is in has lasted too long.
+    /// Whether the current phase has lasted too long.
     fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
         let wanted = match &*self.watch.lock() {
             Phase::Idle => Timing::Idle,
@@ -282,7 +280,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
         if read.is_pending() {
             return if self.overdue(cx) {
                 tracing::debug!("a connection was closed: it sent too slowly, or nothing for long");
-                // An end of input: what was under way is dropped without an answer.
+                // An end of input: a request in progress is dropped without an answer.
                 Poll::Ready(Ok(()))
             } else {
                 Poll::Pending

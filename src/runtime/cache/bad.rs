@@ -13,15 +13,15 @@ use crate::engine::Fault;
 use crate::keys::KeySet;
 use crate::settings::KeyOwner;
 
-/// How long a bad token is remembered. Longer saves little, and what is not remembered can't be
-/// wrong.
+/// How long an invalid token is remembered. A longer time would save little, and a token that isn't
+/// remembered can't be judged wrongly.
 const LASTS: Duration = Duration::from_secs(10);
 
-/// How many bad tokens each shard remembers: with all of them some thousand, in one to ten MB, as
-/// long as their hints are.
+/// How many invalid tokens each shard remembers: some thousand in all, in one to ten MB, depending
+/// on the length of their hints.
 const OF_SHARD: usize = 128;
 
-/// The tokens that were found bad.
+/// The invalid tokens.
 pub struct Bad {
     shards: [Mutex<Shard>; SHARDS],
 }
@@ -29,18 +29,18 @@ pub struct Bad {
 #[derive(Default)]
 struct Shard {
     entries: HashMap<Digest, (Instant, Arc<Entry>)>,
-    /// By age, each with the time when it may be forgotten. By a clock that is never set.
+    /// By age, each with the time when it may be forgotten, on a monotonic clock.
     queue: VecDeque<(Instant, Digest)>,
 }
 
-/// A fault, and what it depends on. Its hint tells of the API.
+/// A fault and everything it depends on. Its hint names the API.
 #[derive(Debug)]
 pub struct Entry {
     pub fault: Fault,
     generation: u64,
     api: String,
-    /// Whose keys did not fit, and which they were. Weak, so that old keys are not kept alive; and
-    /// the place in memory is nobody else's while this is there.
+    /// The owner of the keys that didn't fit, and those keys. The reference is weak, so old keys
+    /// aren't kept alive; no other key set gets the same address while it exists.
     keys: Option<(KeyOwner, Weak<KeySet>)>,
 }
 
@@ -48,7 +48,7 @@ impl Entry {
     pub fn new(under: &Under<'_>, keys: AskedKeys, fault: Fault) -> Option<Entry> {
         let keys = match keys {
             None => None,
-            // A fault that there are no keys is not the token's.
+            // If there are no keys, that isn't the token's fault.
             Some((_, None)) => return None,
             Some((owner, Some(keys))) => Some((owner, keys)),
         };
@@ -60,7 +60,7 @@ impl Entry {
         })
     }
 
-    /// Whether a verification would find the same.
+    /// Whether another verification would find the same fault.
     pub fn holds(&self, under: &Under<'_>) -> bool {
         let same_keys = |(owner, keys): &(KeyOwner, Weak<KeySet>)| {
             let now = under.keys.of(owner.issuer, owner.tenant.as_ref());
@@ -73,19 +73,19 @@ impl Entry {
 }
 
 impl Bad {
-    /// With nothing in it.
+    /// An empty memory.
     pub fn new() -> Bad {
         Bad {
             shards: Default::default(),
         }
     }
 
-    /// What was found wrong with a token a short while ago.
+    /// The fault that was found in a token a short while ago.
     pub fn get(&self, digest: &Digest, now: Instant) -> Option<Arc<Entry>> {
         self.lock(digest).get(digest, now)
     }
 
-    /// Remembers what is wrong with a token.
+    /// Remembers a token's fault.
     pub fn put(&self, digest: Digest, entry: Entry, now: Instant) {
         self.lock(&digest).put(digest, Arc::new(entry), now);
     }
@@ -107,7 +107,7 @@ impl Shard {
             && (until <= now || self.queue.len() >= OF_SHARD)
         {
             self.queue.pop_front();
-            // It may have come again since, for another API.
+            // The token may have come again for another API since.
             if self
                 .entries
                 .get(&oldest)

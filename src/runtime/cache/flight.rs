@@ -11,41 +11,41 @@ use tokio::sync::watch;
 
 use super::{Digest, SHARDS};
 
-/// The verifications under way.
+/// The verifications in progress.
 pub struct Flights {
     shards: [Mutex<Shard>; SHARDS],
 }
 
 type Shard = HashMap<Digest, watch::Receiver<()>>;
 
-/// One's place in the verification of a token.
+/// A request's part in the verification of a token.
 pub enum Seat<'f> {
-    /// It is one's own, until this is dropped.
+    /// The request verifies the token itself, until this is dropped.
     Pilot(Flight<'f>),
-    /// Another's is under way.
+    /// Another request is verifying it.
     Passenger(Landing),
 }
 
-/// A verification of one's own. However it ends, by a panic too, those that wait go on.
+/// This request's verification. However it ends, even in a panic, the waiting requests continue.
 pub struct Flight<'f> {
     shard: &'f Mutex<Shard>,
     digest: Digest,
-    /// Dropping it wakes those that wait; nothing is ever sent.
+    /// Dropping it wakes the waiting requests; nothing is ever sent.
     _landing: watch::Sender<()>,
 }
 
-/// The end of another's verification.
+/// The end of another request's verification.
 pub struct Landing(watch::Receiver<()>);
 
 impl Flights {
-    /// None.
+    /// No verifications.
     pub fn new() -> Flights {
         Flights {
             shards: Default::default(),
         }
     }
 
-    /// Begins a verification, or joins that which is under way.
+    /// Begins a verification, or joins the one in progress.
     pub fn board(&self, digest: Digest) -> Seat<'_> {
         let shard = digest.shard(&self.shards);
         match lock(shard).entry(digest) {
@@ -66,7 +66,7 @@ impl Flights {
 impl Landing {
     /// Waits for the end.
     pub async fn wait(mut self) {
-        // The only news is that the sender is gone.
+        // The only possible news is that the sender was dropped.
         while self.0.changed().await.is_ok() {}
     }
 }

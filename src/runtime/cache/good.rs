@@ -10,16 +10,16 @@ use super::{Digest, SHARDS};
 use crate::runtime::metrics::Metrics;
 use crate::token::Verified;
 
-/// The tokens that were verified.
+/// The verified tokens.
 pub struct Good {
     shards: [Mutex<Shard<Arc<Verified>>>; SHARDS],
-    /// How many bytes each of them may take.
+    /// How many bytes each shard may take.
     of_shard: usize,
     metrics: Arc<Metrics>,
 }
 
 impl Good {
-    /// With room for so many bytes.
+    /// An empty cache of this many bytes.
     pub fn new(bytes: usize, metrics: Arc<Metrics>) -> Good {
         Good {
             shards: Default::default(),
@@ -28,12 +28,12 @@ impl Good {
         }
     }
 
-    /// What was verified under the policy of this generation.
+    /// The result of a verification under the policy of this generation.
     pub fn get(&self, digest: &Digest, generation: u64) -> Option<Arc<Verified>> {
         lock(digest.shard(&self.shards)).get(digest, generation)
     }
 
-    /// Keeps what was verified.
+    /// Stores the result of a verification.
     pub fn put(&self, digest: Digest, generation: u64, verified: Arc<Verified>) {
         let bytes = verified.bytes() + ENTRY_BYTES;
         let entry = Entry::new(generation, verified, bytes);

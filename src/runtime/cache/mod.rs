@@ -37,16 +37,16 @@ use flight::{Flights, Seat};
 use good::Good;
 pub(super) use shard::{ENTRY_BYTES, Entry, Shard, lock};
 
-/// How many parts each of the memories has, each with a lock of its own that is held for some
-/// instructions. More than there are cores on most machines; a power of two.
+/// How many shards each memory has. Each has its own lock, held for a few instructions. More than
+/// most machines have cores; a power of two.
 pub(super) const SHARDS: usize = 32;
 
-/// What stands for a token.
+/// The digest that stands for a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Digest([u8; 32]);
 
 impl Digest {
-    /// Which of as many shards it belongs to.
+    /// The shard it belongs to.
     pub fn shard<'s, T>(&self, shards: &'s [T; SHARDS]) -> &'s T {
         let [first, ..] = self.0;
         let [any, ..] = shards;
@@ -54,17 +54,17 @@ impl Digest {
     }
 }
 
-/// Makes digests, by a key that is forgotten when the process ends.
+/// Makes digests with a key that exists only as long as the process.
 pub(super) struct Digester(hmac::Key);
 
 impl Digester {
-    /// With a key of its own.
+    /// With a new key.
     pub fn new() -> Result<Digester, NoRandom> {
         let secret: [u8; 32] = random::bytes()?;
         Ok(Digester(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
     }
 
-    /// What stands for a token.
+    /// The digest of a token.
     pub fn digest(&self, token: &str) -> Digest {
         let tag = hmac::sign(&self.0, token.as_bytes());
         let mut digest = [0; 32];
@@ -75,22 +75,22 @@ impl Digester {
     }
 }
 
-/// What a token is verified under: all that the outcome depends on beside the token itself.
+/// Everything the outcome of a verification depends on, apart from the token itself.
 #[derive(Clone, Copy)]
 pub struct Under<'s> {
-    /// The number of the policy: another one for each policy that was ever in force.
+    /// The policy's number, which is different for each policy that was ever in force.
     pub generation: u64,
     /// The policy.
     pub policy: &'s Policy,
-    /// The API that the request is for, which is one of the policy's.
+    /// The API of the request, one of the policy's.
     pub api: &'s Api,
-    /// The issuers' keys, as they are now.
+    /// The issuers' current keys.
     pub keys: &'s (dyn Keys + Sync),
 }
 
-/// Verified tokens, and those that were found bad.
+/// The valid and invalid tokens.
 pub struct Cache {
-    /// `None` where nothing is to be kept.
+    /// `None` if nothing is cached.
     memory: Option<Memory>,
     metrics: Arc<Metrics>,
 }
@@ -102,7 +102,7 @@ struct Memory {
     flights: Flights,
 }
 
-/// Says how much there is, and nothing of what.
+/// Shows the amount, never the contents.
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
@@ -112,7 +112,7 @@ impl fmt::Debug for Cache {
 }
 
 impl Cache {
-    /// An empty one, as large as the configuration says.
+    /// An empty cache of the configured size.
     pub fn new(config: &config::Cache, metrics: Arc<Metrics>) -> Result<Cache, NoRandom> {
         let memory = if config.max_bytes == 0 {
             None
@@ -127,12 +127,12 @@ impl Cache {
         Ok(Cache { memory, metrics })
     }
 
-    /// Verifies a token as [`token::verify`] does, or remembers that this was done.
+    /// Verifies a token like [`token::verify`], or returns a remembered result.
     ///
-    /// Where the same token is being verified, that is waited for.
+    /// If the same token is being verified, it waits for that verification.
     pub async fn verify(&self, token: &str, under: &Under<'_>) -> Result<Arc<Verified>, Fault> {
         let memory = match &self.memory {
-            // One that is too long to be a token is refused for less than its digest would cost.
+            // A text that is too long to be a token is refused: that costs less than its digest.
             Some(memory) if token.len() <= MAX_TOKEN_BYTES => memory,
             _ => {
                 self.metrics.token_lookup(Lookup::Miss);
@@ -149,7 +149,7 @@ impl Cache {
         }
         let _flight = match memory.flights.board(digest) {
             Seat::Pilot(flight) => {
-                // Another may have landed between the look and the take-off.
+                // Another verification may have ended between the lookup and here.
                 if let Some(found) = memory.find(&digest, under) {
                     self.metrics.token_lookup(Lookup::Shared);
                     return found;
@@ -162,7 +162,7 @@ impl Cache {
                     self.metrics.token_lookup(Lookup::Shared);
                     return found;
                 }
-                // It was of no use for this one, such as for another API's issuers.
+                // Its result doesn't apply here, for instance because this API has other issuers.
                 None
             }
         };
@@ -172,7 +172,7 @@ impl Cache {
 }
 
 impl Memory {
-    /// What is known of a token, where that still holds.
+    /// The remembered result for a token, if it still holds.
     fn find(&self, digest: &Digest, under: &Under<'_>) -> Option<Result<Arc<Verified>, Fault>> {
         let good = self.good.get(digest, under.generation);
         if let Some(verified) = good
@@ -184,7 +184,7 @@ impl Memory {
         bad.holds(under).then(|| Err(bad.fault.clone()))
     }
 
-    /// Verifies a token, and keeps what came of it where that is the token's own.
+    /// Verifies a token, and stores the result if it depends on the token alone.
     fn verify(
         &self,
         token: &str,
@@ -210,15 +210,16 @@ impl Memory {
     }
 }
 
-/// Whether a fault stays with the token while policy and keys are the same, and takes work to find.
+/// Whether a fault stays with the token while policy and keys are unchanged, and takes work to
+/// find.
 ///
-/// Not so what an API asks, what the clock says, and what may be right a moment later because keys
-/// arrive.
+/// That excludes the API's requirements, the times, and everything that new keys may put right a
+/// moment later.
 fn is_the_tokens_own(reason: Reason) -> bool {
     matches!(reason, Reason::TokenMalformed | Reason::TokenBadSignature)
 }
 
-/// The keys that a verification has asked for: whose, and which there were.
+/// The owner of the keys that a verification asked for, and the keys it got.
 type AskedKeys = Option<(KeyOwner, Option<Weak<KeySet>>)>;
 
 impl Under<'_> {
@@ -233,7 +234,7 @@ impl Under<'_> {
     }
 }
 
-/// Keys, and which of them were asked for.
+/// Keys that record which of them were asked for.
 struct Watched<'s> {
     keys: &'s dyn Keys,
     asked: Cell<AskedKeys>,

@@ -8,34 +8,34 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Digest;
 
-/// What an entry takes beside its value, in bytes: its places in map and queue, and the counters of
-/// its `Arc`.
+/// The bytes that an entry takes beside its value: its places in the map and the queue, and the
+/// counters of its `Arc`.
 pub const ENTRY_BYTES: usize = 192;
 
-/// Values by digests.
+/// Values by their digests.
 pub struct Shard<V> {
     entries: HashMap<Digest, Entry<V>>,
-    /// Each entry once, in the order in which they came or were last spared.
+    /// Each entry once, in the order in which they were added or last spared.
     queue: VecDeque<Digest>,
     bytes: usize,
 }
 
-/// A value, and what must be the same for it to serve.
+/// A value, and the generation it is valid for.
 pub struct Entry<V> {
     generation: u64,
     value: V,
     bytes: usize,
-    /// Whether it was asked for since it came or was last spared.
+    /// Whether it was used since it was added or last spared.
     used: bool,
 }
 
-/// One thread at a time.
+/// Locks a shard.
 pub fn lock<V>(shard: &Mutex<Shard<V>>) -> MutexGuard<'_, Shard<V>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<V> Entry<V> {
-    /// A value that takes so many bytes, [`ENTRY_BYTES`] included.
+    /// A value that takes this many bytes, [`ENTRY_BYTES`] included.
     pub fn new(generation: u64, value: V, bytes: usize) -> Entry<V> {
         Entry {
             generation,
@@ -57,7 +57,7 @@ impl<V> Default for Shard<V> {
 }
 
 impl<V: Clone> Shard<V> {
-    /// The value of that generation.
+    /// The value, if it is of this generation.
     pub fn get(&mut self, digest: &Digest, generation: u64) -> Option<V> {
         let entry = self.entries.get_mut(digest)?;
         if entry.generation != generation {
@@ -67,19 +67,19 @@ impl<V: Clone> Shard<V> {
         Some(entry.value.clone())
     }
 
-    /// Entries and bytes.
+    /// The number of entries and bytes.
     pub fn size(&self) -> (usize, usize) {
         (self.entries.len(), self.bytes)
     }
 
-    /// Keeps a value in as much room.
+    /// Stores a value, within this many bytes in all.
     pub fn put(&mut self, digest: Digest, entry: Entry<V>, room: usize) {
         // Otherwise one large entry would evict all others and then itself.
         if entry.bytes > room {
             return;
         }
         match self.entries.get_mut(&digest) {
-            // A request that was slow must not put back what an older policy has said.
+            // A slow request must not put back a result of an older policy.
             Some(known) if known.generation > entry.generation => return,
             Some(known) => {
                 self.bytes = self.bytes - known.bytes + entry.bytes;
@@ -91,7 +91,7 @@ impl<V: Clone> Shard<V> {
                 self.queue.push_back(digest);
             }
         }
-        // Each entry is spared once at most, so that this comes to an end.
+        // Each entry is spared at most once, so the loop ends.
         while self.bytes > room {
             let Some(digest) = self.queue.pop_front() else {
                 return;
@@ -118,7 +118,7 @@ mod tests {
         Digest([number; 32])
     }
 
-    /// An entry without a token, which is not looked at here.
+    /// An entry without a token, which these tests don't use.
     fn entry(generation: u64, bytes: usize) -> Entry<()> {
         Entry::new(generation, (), bytes)
     }

@@ -1,4 +1,4 @@
-//! What each adapter's proxy reports beyond the request.
+//! Where each adapter finds the facts that the request itself doesn't contain.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::headers::{CONTRADICTING, Contradicting, Handling};
 use crate::runtime::contradicting::handling;
 use crate::runtime::metrics::Adapter;
 
-/// What each adapter learns from its proxy beyond the request.
+/// The settings of all adapters.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adapters {
@@ -15,7 +15,7 @@ pub struct Adapters {
     pub grpc: GrpcSources,
     /// nginx's `auth_request`.
     pub nginx: Sources,
-    /// Traefik's ForwardAuth and Caddy's `forward_auth`; the scheme is `X-Forwarded-Proto`.
+    /// Traefik's ForwardAuth and Caddy's `forward_auth`; the scheme is always `X-Forwarded-Proto`.
     pub forward: ForwardSources,
     /// Envoy's `ext_authz` over HTTP.
     pub envoy: EnvoySources,
@@ -25,40 +25,38 @@ pub struct Adapters {
     pub nginx_module: ModuleSources,
 }
 
-/// Where an adapter finds what a proxy knows beyond the request: one source for each thing; what is
-/// not named is missing.
+/// Where an adapter finds what the request itself doesn't contain. Each fact has one source;
+/// without a source it is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sources {
-    /// Where the scheme is: `missing`, `header:NAME`, `http`, `https`.
+    /// The source of the scheme: `missing`, `header:NAME`, `http`, `https`.
     pub scheme: Scheme,
-    /// Where the client's address is: `missing`, `header:NAME`.
+    /// The source of the client's address: `missing`, `header:NAME`.
     pub address: ClientAddress,
-    /// Where the certificate of the client's connection is: `missing`, `header:NAME`,
-    /// `fingerprint:NAME`, `xfcc`.
+    /// The source of the client certificate: `missing`, `header:NAME`, `fingerprint:NAME`, `xfcc`.
     pub certificate: ClientCertificate,
-    /// What happens to a request in which the client itself sent a header that the policy
-    /// forwards: `refuse`, or `removed_by_proxy` where the proxy removes it on every way to the
-    /// application.
+    /// What happens to a request whose client sent a header that the policy forwards: `refuse`, or
+    /// `removed_by_proxy` if the proxy removes it on every way to the application.
     pub sent_forward_headers: SentForwardHeaders,
 }
 
-/// Like [`Sources`], for Envoy over gRPC, which can be told which headers to remove.
+/// Like [`Sources`], for Envoy over gRPC, which removes the headers that an answer names.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrpcSources {
-    /// Where the scheme is: also `attribute`.
+    /// The source of the scheme: also `attribute`.
     pub scheme: Scheme,
-    /// Where the client's address is: also `attribute`.
+    /// The source of the client's address: also `attribute`.
     pub address: ClientAddress,
-    /// Where the certificate of the client's connection is: also `attribute`.
+    /// The source of the client certificate: also `attribute`.
     pub certificate: ClientCertificate,
-    /// Headers that contradict what is judged (`X-Forwarded-Host` and others), and that are handed
-    /// on all the same, since a trusted proxy always sets them.
+    /// Headers that could contradict the judged request (`X-Forwarded-Host` and others), but that
+    /// reach the application because a trusted proxy always sets them.
     pub trusted_headers: TrustedHeaders,
 }
 
-/// As [`Sources`], for Envoy over HTTP.
+/// Like [`Sources`], for Envoy over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnvoySources {
@@ -74,20 +72,19 @@ pub struct EnvoySources {
     pub trusted_headers: TrustedHeaders,
 }
 
-/// As [`Sources`], for an adapter whose protocol says where the scheme is.
+/// Like [`Sources`], for an adapter whose protocol defines the source of the scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ForwardSources {
-    /// Where the client's address is: `missing`, `header:NAME`.
+    /// The source of the client's address: `missing`, `header:NAME`.
     pub address: ClientAddress,
-    /// Where the certificate of the client's connection is: `missing`, `header:NAME`,
-    /// `fingerprint:NAME`, `xfcc`.
+    /// The source of the client certificate: `missing`, `header:NAME`, `fingerprint:NAME`, `xfcc`.
     pub certificate: ClientCertificate,
     /// As in [`Sources`].
     pub sent_forward_headers: SentForwardHeaders,
 }
 
-/// What a module inside a proxy can't see itself.
+/// The settings of a module inside a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModuleSources {
@@ -95,18 +92,18 @@ pub struct ModuleSources {
     pub trusted_headers: TrustedHeaders,
 }
 
-/// What happens to a request in which the client sent a header that the policy forwards.
+/// What happens to a request whose client sent a header that the policy forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SentForwardHeaders {
-    /// It is refused: whether the proxy removes the header can't be seen from here.
+    /// It is refused: portcullis can't see whether the proxy removes the header.
     #[default]
     Refuse,
     /// It is decided: the proxy is trusted to remove the header.
     RemovedByProxy,
 }
 
-/// Names of headers, in lower case, among those that are removed or refused.
+/// Header names in lower case, from the list of those that are otherwise removed or refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct TrustedHeaders(pub Vec<String>);
@@ -138,7 +135,7 @@ impl From<TrustedHeaders> for Vec<String> {
 }
 
 impl GrpcSources {
-    /// The headers that are taken at their word: trusted ones, and those that are a source.
+    /// The headers whose values are believed: the trusted ones, and those that are a source.
     pub fn trusted(&self) -> Vec<&str> {
         trusted(&self.trusted_headers, &self.scheme, &self.address)
     }
@@ -168,8 +165,8 @@ fn trusted<'a>(
     named.chain(scheme).chain(address).collect()
 }
 
-/// What the configuration says of one adapter; `None` where there is nothing to say: the protocol
-/// itself tells, or the proxy can't do otherwise.
+/// The settings of one adapter. A setting is `None` if the adapter doesn't have it: either the
+/// protocol defines it, or the proxy has only one way.
 #[derive(Debug, Clone, Copy)]
 pub struct AdapterSettings<'a> {
     /// As in [`Sources`].
@@ -178,14 +175,14 @@ pub struct AdapterSettings<'a> {
     pub address: Option<&'a ClientAddress>,
     /// As in [`Sources`].
     pub certificate: Option<&'a ClientCertificate>,
-    /// As in [`Sources`]; `None` where the caller is told what to remove.
+    /// As in [`Sources`]; `None` if the proxy removes the headers that an answer names.
     pub sent_forward_headers: Option<SentForwardHeaders>,
     /// As in [`GrpcSources`].
     pub trusted_headers: Option<&'a TrustedHeaders>,
 }
 
 impl AdapterSettings<'_> {
-    /// Where there is nothing to say.
+    /// An adapter without settings.
     const NONE: AdapterSettings<'static> = AdapterSettings {
         scheme: None,
         address: None,
@@ -196,7 +193,7 @@ impl AdapterSettings<'_> {
 }
 
 impl ModuleSources {
-    /// The headers that are taken at their word.
+    /// The headers whose values are believed.
     pub fn trusted(&self) -> Vec<&str> {
         self.trusted_headers.0.iter().map(String::as_str).collect()
     }
@@ -253,7 +250,7 @@ impl Adapters {
         all.map(|adapter| (*adapter, self.of(*adapter)))
     }
 
-    /// `attribute` means Envoy's CheckRequest, which only gRPC has.
+    /// `attribute` means Envoy's CheckRequest, which exists only over gRPC.
     pub(super) fn validate(&self) -> Result<(), String> {
         for (adapter, said) in self.iter().filter(|(adapter, _)| *adapter != Adapter::grpc) {
             let fields = [

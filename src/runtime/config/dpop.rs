@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use super::Span;
 
-/// The shortest life of a nonce: below it, one is stale before a slow client has used it.
+/// The shortest lifetime of a nonce: a shorter one would end before a slow client uses it.
 const MIN_NONCE_LIFETIME: Span = Span::from_secs(60);
 
-/// What is asked of DPoP proofs, where a policy takes them.
+/// The requirements on DPoP proofs, for policies that accept them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dpop {
-    /// The ports at which clients reach the APIs, beside 443 for `https` and 80 for `http`.
+    /// The ports at which clients reach the APIs, in addition to 443 for `https` and 80 for `http`.
     pub ports: Vec<u16>,
-    /// How many proofs are remembered at once, so that none is good twice.
+    /// How many proofs are remembered at once, so that each can be used only once.
     pub max_proofs: usize,
-    /// The Redis server that remembers them for several daemons, as a URL.
+    /// The URL of the Redis server that remembers proofs for several daemons.
     pub redis: Option<String>,
-    /// A file that holds that server's password.
+    /// A file with that server's password.
     pub redis_password_file: Option<PathBuf>,
-    /// Whether a proof must hold a nonce of the daemon.
+    /// Whether a proof must contain one of the daemon's nonces.
     pub nonces: bool,
-    /// How long a nonce is good.
+    /// How long a nonce is valid.
     pub nonce_lifetime: Span,
-    /// A file that holds the key by which nonces are known; without it each daemon has its own.
+    /// A file with the key that authenticates nonces; without it each daemon has its own.
     pub nonce_key_file: Option<PathBuf>,
 }
 
@@ -33,8 +33,8 @@ impl Default for Dpop {
     fn default() -> Self {
         Dpop {
             ports: Vec::new(),
-            // A proof is remembered for at most 90 s, in some 120 bytes: 11,000 requests a
-            // second, in 120 MB.
+            // A proof is remembered for at most 90 s, in about 120 bytes: 11,000 requests a second,
+            // in 120 MB.
             max_proofs: 1_000_000,
             redis: None,
             redis_password_file: None,
@@ -46,7 +46,7 @@ impl Default for Dpop {
 }
 
 impl Dpop {
-    /// The same without what can change while the daemon runs.
+    /// The same, with the defaults in place of what can change while the daemon runs.
     pub fn fixed(&self) -> Dpop {
         Dpop {
             ports: Vec::new(),
@@ -67,7 +67,7 @@ impl Dpop {
             Some(url) if !is_redis(url) => {
                 Err("dpop.redis: must begin with `redis://` or `rediss://`".to_owned())
             }
-            // It would be printed with the configuration, and lie about in version control.
+            // It would be printed with the configuration and committed with it.
             Some(url) if url.contains('@') => Err(
                 "dpop.redis: the URL can't contain a password; put it into a file and name that \
                 in `dpop.redis_password_file`"

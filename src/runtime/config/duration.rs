@@ -1,4 +1,4 @@
-//! Durations as they are written in `portcullis.yaml`: `150ms`, `10s`, `15m`, `24h`, `7d`.
+//! The durations in `portcullis.yaml`: `150ms`, `10s`, `15m`, `24h`, `7d`.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 
-/// A stretch of time.
+/// A duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(into = "String")]
 pub struct Span(Duration);
 
-/// The units, the shortest first, and how many milliseconds each has.
+/// The units, the shortest first, each with its milliseconds.
 const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
     ("s", 1000),
@@ -20,16 +20,16 @@ const UNITS: [(&str, u64); 5] = [
     ("d", 24 * 60 * 60 * 1000),
 ];
 
-/// The longest: more is a mistake, and sums with a time of day must not overflow.
+/// The longest duration: more is a mistake, and adding it to a time must not overflow.
 const MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 impl Span {
-    /// So many milliseconds.
+    /// This many milliseconds.
     pub const fn from_millis(millis: u64) -> Span {
         Span(Duration::from_millis(millis))
     }
 
-    /// So many seconds.
+    /// This many seconds.
     pub const fn from_secs(secs: u64) -> Span {
         Span(Duration::from_secs(secs))
     }

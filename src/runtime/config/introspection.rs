@@ -18,11 +18,11 @@ pub struct Introspection {
     pub inactive_max_age: Span,
     /// How long one call may take. It can outlast the request that started it.
     pub timeout: Span,
-    /// How many requests to one issuer are under way at once.
+    /// How many calls to one issuer are open at once.
     pub in_flight: usize,
-    /// How many bytes the answers of one issuer may take.
+    /// How many bytes the cached answers of one issuer may take.
     pub max_bytes: usize,
-    /// The client credentials for each issuer, by its name in the policy.
+    /// The client credentials for each issuer, by the issuer's name in the policy.
     pub issuers: BTreeMap<String, Client>,
 }
 
@@ -33,52 +33,52 @@ impl Default for Introspection {
             inactive_max_age: Span::from_secs(10),
             timeout: Span::from_secs(2),
             in_flight: 32,
-            // Some 2,000 bytes each.
+            // About 2,000 bytes each.
             max_bytes: 16 * 1024 * 1024,
             issuers: BTreeMap::new(),
         }
     }
 }
 
-/// The client credentials for one issuer. No secret stands here, only where it is.
+/// The client credentials for one issuer: only where the secret is, never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
-    /// The client identifier of this daemon, or of the API that it protects, at the issuer.
+    /// The client identifier, at the issuer, of this daemon or the API it protects.
     pub client_id: String,
-    /// How it proves who it is.
+    /// How the client authenticates.
     #[serde(default)]
     pub method: Method,
-    /// A file that holds the client's secret.
+    /// A file with the client's secret.
     #[serde(default)]
     pub secret_file: Option<PathBuf>,
-    /// A variable of the environment that holds it.
+    /// The environment variable with the client's secret.
     #[serde(default)]
     pub secret_env: Option<String>,
-    /// A file that holds the client's private key, in PEM.
+    /// A PEM file with the client's private key.
     #[serde(default)]
     pub key_file: Option<PathBuf>,
     /// The `kid` by which the issuer knows that key.
     #[serde(default)]
     pub key_id: Option<String>,
-    /// The algorithm to sign with.
+    /// The algorithm of the signature.
     #[serde(default)]
     pub algorithm: Option<String>,
-    /// The audience of what is signed.
+    /// The audience of the assertion.
     #[serde(default)]
     pub audience: Option<String>,
 }
 
-/// How a client proves who it is, by the names of the registry (RFC 8414, section 2).
+/// How a client authenticates, by the registered names (RFC 8414, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// By a secret in `Authorization: Basic` (RFC 6749, section 2.3.1).
+    /// With a secret in `Authorization: Basic` (RFC 6749, section 2.3.1).
     #[default]
     ClientSecretBasic,
-    /// By a secret in the form.
+    /// With a secret in the form.
     ClientSecretPost,
-    /// By a signature (RFC 7523).
+    /// With a signature (RFC 7523).
     PrivateKeyJwt,
 }
 
@@ -105,8 +105,8 @@ impl Introspection {
 }
 
 impl Client {
-    /// The algorithm that is named, and its name as the header of what is signed is to have it; an
-    /// error where it is none that a client signs with.
+    /// The configured algorithm, and its name for the assertion's header; an error for an algorithm
+    /// that clients can't sign with.
     pub fn algorithm(&self) -> Result<Option<(Algorithm, &'static str)>, String> {
         let Some(name) = &self.algorithm else {
             return Ok(None);

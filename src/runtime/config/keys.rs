@@ -12,28 +12,28 @@ use crate::value::AddressRange;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
-    /// How long keys that can't be refreshed stay in use.
+    /// How long keys stay in use if they can't be refreshed.
     pub max_stale: Span,
-    /// How long one document may take, all redirects and the body included.
+    /// How long fetching one document may take, with all redirects and the body.
     pub timeout: Span,
-    /// How long keys are used before they are fetched anew, where the provider sets no shorter
+    /// How long keys are used before they are fetched again, unless the provider sets a shorter
     /// time.
     pub refresh: Span,
     /// The largest key set or discovery document.
     pub max_bytes: u64,
-    /// Ranges of private addresses at which issuers' keys may be fetched, such as `10.0.0.0/8`.
+    /// Private address ranges at which issuers' keys may be fetched, such as `10.0.0.0/8`.
     pub allow_addresses: Vec<String>,
-    /// Hosts from which keys may be fetched over plain HTTP: names, which stand for those below
-    /// them too, and ranges of addresses.
+    /// Hosts from which keys may be fetched over plain HTTP: address ranges, and names, which
+    /// include the names below them.
     pub allow_http: Vec<String>,
-    /// The HTTP proxy to fetch through.
+    /// The HTTP proxy for fetching keys.
     pub proxy: Option<String>,
-    /// A file that holds `user:password` for that proxy.
+    /// A file with `user:password` for that proxy.
     pub proxy_credentials_file: Option<PathBuf>,
-    /// Hosts that are asked without the proxy: names, which stand for those below them too, and
-    /// ranges of addresses.
+    /// Hosts that are reached without the proxy: address ranges, and names, which include the names
+    /// below them.
     pub no_proxy: Vec<String>,
-    /// A PEM file of certificate authorities that are trusted beside the system's.
+    /// A PEM file of certificate authorities that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -55,7 +55,7 @@ impl Default for Keys {
 }
 
 impl Keys {
-    /// The address of the proxy. Errors never repeat it: it may hold a password all the same.
+    /// The proxy's address. Errors never repeat it, since somebody may have put a password in it.
     pub fn proxy_url(&self) -> Result<Option<Url>, String> {
         let Some(text) = &self.proxy else {
             return Ok(None);
@@ -64,7 +64,7 @@ impl Keys {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or("keys.proxy: must be a URL such as `http://proxy.example.com:3128`")?;
-        // It would be printed with the configuration, and lie about in version control.
+        // It would be printed with the configuration and committed with it.
         if !url.username().is_empty() || url.password().is_some() {
             return Err(
                 "keys.proxy: the URL can't contain user and password; put them into a file \
@@ -123,7 +123,7 @@ impl Keys {
     }
 }
 
-/// Whether a text can be a host's name, with a dot before it or not.
+/// Whether a text can be a host name, with or without a dot before it.
 fn is_host_name(text: &str) -> bool {
     let name = text.strip_prefix('.').unwrap_or(text);
     name.split('.').all(|label| {

@@ -36,7 +36,7 @@ impl Default for Listeners {
 }
 
 listed! {
-    /// Which listener.
+    /// A listener.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     ListenerId {
         /// Envoy's `ext_authz` over gRPC, and gRPC health.
@@ -50,42 +50,43 @@ listed! {
     }
 }
 
-/// What is so of a listener whatever the configuration says.
+/// The fixed properties of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenerKind {
-    /// Where it listens by default, on loopback.
+    /// Its default port, on loopback.
     pub port: u16,
-    /// What is spoken there.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// Whom it answers.
+    /// Its intended callers.
     pub callers: Callers,
 }
 
-/// What is spoken on a listener. One each: where the first bytes decide, a peer that sends none
-/// is not bounded by either protocol's limits.
+/// The protocol of a listener. Each has exactly one: if the first bytes decided, a peer that sends
+/// none would escape the limits of both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/1.0 and HTTP/1.1. The adapters for HTTP speak nothing else: over HTTP/2 a target that
-    /// the library refuses is a reset stream, which a proxy may take for an outage and allow.
+    /// HTTP/1.0 and HTTP/1.1. The adapters for HTTP speak nothing else: over HTTP/2 the library
+    /// answers an unacceptable target with a reset stream, which a proxy may take for an outage and
+    /// allow.
     Http1,
     /// HTTP/2, for gRPC.
     Http2,
 }
 
-/// Whom a listener answers.
+/// The intended callers of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Callers {
-    /// A proxy, which asks about requests of its clients.
+    /// A proxy that asks about its clients' requests.
     Proxies,
-    /// Programs alone, and no web page. Each that reaches it gets an answer.
+    /// Programs only, never web pages. Every program that can reach it gets an answer.
     Programs {
-        /// The field with the names that it answers to.
+        /// The field with the names that the listener answers to.
         hosts: &'static str,
     },
 }
 
 impl ListenerId {
-    /// What is so of it whatever the configuration says.
+    /// The listener's fixed properties.
     pub const fn kind(self) -> ListenerKind {
         match self {
             ListenerId::Grpc => ListenerKind {
@@ -116,7 +117,8 @@ impl ListenerId {
     }
 }
 
-/// The listener where an adapter is asked; `None` for a module, which decides in its proxy's process.
+/// The listener that an adapter is asked at; `None` for a module, which decides inside its proxy's
+/// process.
 pub fn asked_at(adapter: Adapter) -> Option<ListenerId> {
     match adapter {
         Adapter::grpc => Some(ListenerId::Grpc),
@@ -137,14 +139,14 @@ impl Listeners {
         }
     }
 
-    /// The listeners that are on.
+    /// The listeners that are turned on.
     pub fn iter(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
         ListenerId::ALL
             .iter()
             .filter_map(|id| Some((*id, self.setting(*id).0.as_ref()?)))
     }
 
-    /// As [`Listeners::iter`], to change them.
+    /// Like [`Listeners::iter`], but mutable.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Listener> {
         let Listeners {
             grpc,
@@ -171,7 +173,7 @@ impl Listeners {
     }
 }
 
-/// A listener, or `off`; an address alone is a listener without TLS.
+/// A listener, or `off`. An address alone is a listener without TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSetting(pub Option<Listener>);
 
@@ -232,14 +234,14 @@ impl<'de> Deserialize<'de> for ListenerSetting {
 pub struct Listener {
     /// `127.0.0.1:9191`, `[::1]:9191`, or `unix:/run/portcullis/grpc.sock`.
     pub address: Address,
-    /// TLS; without it, whatever is sent is in the clear.
+    /// TLS; without it, everything is sent unencrypted.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// Said aloud where a TCP address that is not loopback has no TLS with client certificates.
+    /// Must be set if a TCP address other than loopback has no TLS with client certificates.
     #[serde(default)]
     pub insecure: bool,
-    /// Names that programs use for `admin` or `pdp` beside IP addresses and `localhost`: a request
-    /// with another `Host` is refused, since a web page may have sent it.
+    /// Names that programs use for `admin` or `pdp`, in addition to IP addresses and `localhost`. A
+    /// request with any other `Host` is refused, since a web page may have sent it.
     #[serde(default)]
     pub hosts: Vec<String>,
 }
@@ -298,16 +300,16 @@ fn is_name(host: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// A PEM file: the certificate, then those between it and the root.
+    /// A PEM file: the certificate, then the intermediate ones.
     pub certificate: PathBuf,
-    /// A PEM file: the certificate's private key.
+    /// A PEM file with the certificate's private key.
     pub key: PathBuf,
-    /// A PEM file: the authorities of which a client must show a certificate.
+    /// A PEM file: the authorities that issue client certificates. Clients must show one.
     #[serde(default)]
     pub client_ca: Option<PathBuf>,
 }
 
-/// Where to listen.
+/// A listener's address.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Address {

@@ -1,8 +1,7 @@
-//! `portcullis.yaml`: everything about the daemon that is not policy.
+//! `portcullis.yaml`: the daemon's whole configuration, except for the policy.
 //!
-//! An unknown field is an error, so that a typo can't quietly leave a default in force. Every
-//! field has a default, is described here and in `docs/configuration.md`, and a test holds the
-//! two together.
+//! An unknown field is an error, so a typo can't quietly leave a default in force. Every field has
+//! a default and is documented here and in `docs/configuration.md`; a test compares the two.
 
 mod adapters;
 mod cache;
@@ -38,10 +37,10 @@ pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
 use crate::answer;
 
-/// The largest configuration that is read; a real one has some kilobytes.
+/// The largest configuration that is read; a real one has a few kilobytes.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
-/// The name that `serve` looks for in the current folder.
+/// The file name that `serve` looks for in the current folder.
 pub const DEFAULT_FILE: &str = "portcullis.yaml";
 
 /// The whole of `portcullis.yaml`.
@@ -50,31 +49,33 @@ pub const DEFAULT_FILE: &str = "portcullis.yaml";
 pub struct Config {
     /// The policy: folders or files.
     pub policy: Paths,
-    /// Values of the policy's `param`s, by name; the command line and the environment come first.
+    /// Values of the policy's `param`s, by name; the command line and the environment take
+    /// precedence.
     pub params: BTreeMap<String, Param>,
-    /// How much a denial says beyond its code.
+    /// How much a denial tells the client besides its code.
     pub explain: Explain,
-    /// The URL below which each reason has its page, for the `type` of a denial's body.
+    /// The base URL of the reasons' pages, for the `type` in the body of a denial.
     pub docs: Option<String>,
-    /// How long a decision may take; beyond it, it is a denial (`internal`). Envoy waits 200 ms.
+    /// How long a decision may take; after that the request is denied (`internal`). Envoy waits 200
+    /// ms.
     pub deadline: Span,
     /// Where the daemon listens.
     pub listeners: Listeners,
-    /// What each adapter learns from its proxy beyond the request.
+    /// Where each adapter finds the facts that the request itself doesn't contain.
     pub adapters: Adapters,
-    /// What is asked of DPoP proofs, where a policy takes them.
+    /// The requirements on DPoP proofs, for policies that accept them.
     pub dpop: Dpop,
     /// How issuers' keys are fetched.
     pub keys: Keys,
     /// How opaque tokens are introspected.
     pub introspection: Introspection,
-    /// How many verified tokens are kept.
+    /// The size of the cache of verified tokens.
     pub cache: Cache,
     /// Limits on connections and requests.
     pub limits: Limits,
     /// How the policy's files are watched.
     pub reload: Reload,
-    /// What is logged, and how.
+    /// The log's level, format and destinations.
     pub log: Log,
 }
 
@@ -130,7 +131,7 @@ impl<'de> Deserialize<'de> for Paths {
     }
 }
 
-/// The value of a `param`, as text; YAML's numbers and booleans are taken as they are written.
+/// The value of a `param`, as text; YAML's numbers and booleans are taken as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Param(pub String);
@@ -163,15 +164,15 @@ impl<'de> Deserialize<'de> for Param {
     }
 }
 
-/// How much a denial says beyond its code.
+/// How much a denial tells the client besides its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Explain {
-    /// Nothing but status and challenge.
+    /// Only the status and the challenge.
     None,
     /// The reason's code and one general sentence.
     Reason,
-    /// Also the hint: what exactly was wrong, and what would do.
+    /// Also the hint: what exactly was wrong, and what would be allowed.
     Full,
 }
 
@@ -190,19 +191,19 @@ impl Explain {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// How many connections each listener has open at once; a further one takes the place of the
-    /// one that has been idle longest, or waits.
+    /// How many connections each listener has open at once. One more replaces the connection that
+    /// has been idle longest, or waits.
     pub connections: usize,
-    /// How many decisions are under way at once; further requests are denied (`internal`).
+    /// How many decisions run at once; further requests are denied (`internal`).
     pub decisions: usize,
-    /// How many calls are open at once over all connections of the listener `grpc`; further ones
-    /// are denied (`internal`).
+    /// How many calls are open at once on all connections of the listener `grpc`; further calls are
+    /// denied (`internal`).
     pub streams: usize,
     /// The size of a request's line and headers together, in bytes.
     pub header_bytes: usize,
     /// How many headers a request may have.
     pub headers: usize,
-    /// The size of a request's body at `pdp`, and of a gRPC message, in bytes.
+    /// The size of a request's body at `pdp` and of a gRPC message, in bytes.
     pub body_bytes: usize,
     /// How many requests one call of `POST /v1/check` may hold.
     pub batch: usize,
@@ -210,7 +211,7 @@ pub struct Limits {
     pub header_timeout: Span,
     /// How long a connection may stay open between two requests.
     pub idle_timeout: Span,
-    /// How long requests in flight may go on after SIGTERM.
+    /// How long requests in flight may take after SIGTERM.
     pub drain: Span,
 }
 
@@ -231,16 +232,17 @@ impl Default for Limits {
     }
 }
 
-/// How the policy's files are watched.
+/// How changes of the policy's files are noticed and taken.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reload {
     /// Whether the folders are watched; SIGHUP and `POST /reload` always work.
     pub watch: bool,
-    /// How far two reads of all files must lie apart that both see the same.
+    /// How far apart two reads of all files must be that find the same contents.
     pub settle: Span,
-    /// How long what has become less must stay so before it is taken, where nothing tells that it
-    /// is meant, and how long a file may stay open for writing before it is read all the same.
+    /// How long a file that has lost content must stay unchanged before it is taken, if nothing
+    /// shows that the loss is intended. Also how long a file may stay open for writing before it is
+    /// read anyway.
     pub hold: Span,
 }
 
@@ -254,34 +256,34 @@ impl Default for Reload {
     }
 }
 
-/// What is logged, and how.
+/// The log's level, format and destinations.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// The least severe messages that are logged.
+    /// The least severe level that is logged.
     pub level: Level,
-    /// Lines for people, or JSON.
+    /// The form of the lines: text for people, or JSON.
     pub format: LogFormat,
-    /// Where the decision log goes: `off`, `stdout`, or a file that lines are appended to.
+    /// Where the decision log goes: `off`, `stdout`, or a file to append to.
     pub decisions: DecisionLog,
-    /// Claims that the decision log holds beside `sub`, the client and `jti`.
+    /// Claims that the decision log contains in addition to `sub`, the client and `jti`.
     pub claims: Vec<String>,
 }
 
-/// How severe a message must be.
+/// A level of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// What needs somebody's attention now.
+    /// Needs attention now.
     Error,
-    /// And what will need it.
+    /// Will need attention.
     Warn,
-    /// And what happens once: starts, reloads, key refreshes.
+    /// Single events: starts, reloads, key refreshes.
     #[default]
     Info,
-    /// And every denial.
+    /// Also every denial.
     Debug,
-    /// And what the libraries say.
+    /// Also the messages of the libraries.
     Trace,
 }
 
@@ -305,7 +307,7 @@ pub enum DecisionLog {
     Off,
     /// To standard output.
     Stdout,
-    /// To this file.
+    /// Appended to this file.
     File(PathBuf),
 }
 
@@ -329,12 +331,12 @@ impl From<DecisionLog> for String {
     }
 }
 
-/// Why there is no configuration.
+/// An error in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The file.
     pub file: PathBuf,
-    /// What is wrong, with line and column where they are known.
+    /// What is wrong, with line and column if they are known.
     pub message: String,
 }
 
@@ -347,7 +349,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads a configuration. Relative paths in it are taken from the file's folder.
+    /// Reads a configuration. Relative paths in it start at the file's folder.
     pub fn read(file: &Path) -> Result<Config, ConfigError> {
         let error = |message: String| ConfigError {
             file: file.to_owned(),
@@ -369,7 +371,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads a configuration from its text; an empty one is the default.
+    /// Reads a configuration from text; an empty text is the default configuration.
     pub fn parse(text: &str) -> Result<Config, String> {
         let blank = text.lines().all(|line| {
             let line = line.trim_start();
@@ -390,7 +392,7 @@ impl Config {
         self.params.iter().map(text).collect()
     }
 
-    /// What can't be seen field by field. A message begins with the field and a colon.
+    /// Checks what can't be seen in a field alone. A message begins with the field and a colon.
     fn validate(&self) -> Result<(), String> {
         for (id, listener) in self.listeners.iter() {
             listener
@@ -462,5 +464,6 @@ impl Config {
     }
 }
 
-/// Below this, no request of a real proxy fits, and the HTTP server's buffer has no room.
+/// With less, no request of a real proxy would fit, and the HTTP server's buffer would have no
+/// room.
 const MIN_HEADER_BYTES: usize = 8 * 1024;

@@ -1,9 +1,9 @@
-//! From the text of `portcullis.yaml` to its fields: each error with the field, its line, and what
-//! was likely meant.
+//! Reads the fields of `portcullis.yaml`. Each error names the field, its line, and the likely
+//! intention.
 //!
-//! The YAML library says neither field nor line for much of what can be wrong in a document. So
-//! the lines are found first, from the events of a parser that has them, and the values are then
-//! read by a deserializer that knows at which field it is.
+//! For many errors the YAML library gives neither field nor line. So the lines are first collected
+//! from the events of a parser that has them; then the values are read by a deserializer that knows
+//! the current field.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,12 +33,12 @@ pub fn from_yaml<T: for<'de> Deserialize<'de>>(text: &str, lines: &Lines) -> Res
     })
 }
 
-/// The line of each field, by its path, such as `listeners.http.address`.
+/// The line of each field, by the field's path, such as `listeners.http.address`.
 #[derive(Debug, Default)]
 pub struct Lines(BTreeMap<String, usize>);
 
 impl Lines {
-    /// The lines of a document; an error where it is no YAML, or has a field twice.
+    /// The lines of a document; an error if it isn't YAML or has a field twice.
     pub fn of(text: &str) -> Result<Lines, String> {
         let mut lines = Lines::default();
         let mut open: Vec<Open> = Vec::new();
@@ -81,11 +81,11 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Notes where a value is, and gives its path.
+    /// Records the line of a value, and returns its path.
     fn value(&mut self, open: &mut [Open], line: usize) -> Result<String, String> {
         match open.last_mut() {
             None => Ok(String::new()),
-            // A name that is a list or a mapping has no path, and no field is called so.
+            // A name that is a list or a mapping has no path, and no field has such a name.
             Some(Open::Mapping { path, name }) => Ok(name.take().unwrap_or_else(|| path.clone())),
             Some(Open::List { path, next }) => {
                 let element = format!("{path}[{next}]");
@@ -106,8 +106,8 @@ impl Lines {
         }
     }
 
-    /// A message that begins with a field's path and a colon, with the line before it: that of the
-    /// field, or of what holds it.
+    /// Puts the line before a message that begins with a field's path and a colon: the line of the
+    /// field, or of what contains it.
     pub fn locate(&self, message: &str) -> String {
         let mut path = message.split(": ").next().unwrap_or_default();
         loop {
@@ -122,7 +122,7 @@ impl Lines {
     }
 }
 
-/// What has begun and not ended.
+/// A list or mapping that has begun and not ended.
 enum Open {
     Mapping {
         path: String,
@@ -143,7 +143,7 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// What is wrong with a field.
+/// A fault in a field.
 #[derive(Debug)]
 struct Fault {
     path: Option<String>,
@@ -151,7 +151,7 @@ struct Fault {
 }
 
 impl Fault {
-    /// At this field, unless a field within it is known already.
+    /// Adds this field, unless a field inside it is known already.
     fn at(mut self, path: &str) -> Fault {
         self.path.get_or_insert_with(|| path.to_owned());
         self
@@ -261,7 +261,8 @@ impl<'de> Deserializer<'de> for Node<'_> {
         read.map_err(|fault| fault.at(&self.path))
     }
 
-    /// Fields have names: a list in their order, which serde would take, is a mistake.
+    /// Fields have names: serde would also take a list of values in the fields' order, which is a
+    /// mistake here.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,

@@ -1,50 +1,50 @@
-//! Where an adapter finds what a proxy knows beyond the request itself.
+//! The sources of facts that a proxy knows and the request doesn't contain.
 //!
-//! Each has one source and no fallback: what a client could also have sent is only believed where
-//! the configuration says that the proxy in front always sets it.
+//! Each fact has one source and no fallback: a header that a client could also send is only
+//! believed if the configuration says that the proxy always sets it.
 
 use serde::{Deserialize, Serialize};
 
-/// The scheme that the client used.
+/// The source of the client's scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Scheme {
-    /// Not known.
+    /// None.
     #[default]
     Missing,
-    /// What Envoy's CheckRequest says.
+    /// Envoy's CheckRequest.
     Attribute,
-    /// The value of this header, in lower case.
+    /// This header, in lower case.
     Header(String),
-    /// Always this.
+    /// This fixed value.
     Fixed(String),
 }
 
-/// The address of the client.
+/// The source of the client's address.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ClientAddress {
-    /// Not known.
+    /// None.
     #[default]
     Missing,
-    /// What Envoy's CheckRequest says.
+    /// Envoy's CheckRequest.
     Attribute,
-    /// The value of this header, in lower case.
+    /// This header, in lower case.
     Header(String),
 }
 
-/// The certificate of the client's connection to the proxy.
+/// The source of the certificate that the client showed the proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ClientCertificate {
-    /// Not known.
+    /// None.
     #[default]
     Missing,
-    /// What Envoy's CheckRequest says.
+    /// Envoy's CheckRequest.
     Attribute,
-    /// The certificate in this header, in lower case.
+    /// This header, in lower case, with the certificate.
     Header(String),
-    /// The SHA-256 fingerprint in this header, in lower case.
+    /// This header, in lower case, with the SHA-256 fingerprint.
     Fingerprint(String),
     /// Envoy's `x-forwarded-client-cert`.
     Xfcc,
@@ -55,7 +55,7 @@ fn header(text: &str) -> Option<Result<String, String>> {
     named(text, "header:")
 }
 
-/// The name of a header after a word, in lower case.
+/// The name of a header after a prefix, in lower case.
 fn named(text: &str, word: &str) -> Option<Result<String, String>> {
     let name = text.strip_prefix(word)?.trim();
     Some(

@@ -16,26 +16,27 @@ use crate::token::Proof;
 /// How many shards there are.
 const SHARDS: usize = 16;
 
-/// The proofs that were seen.
+/// The used proofs.
 #[derive(Debug)]
 pub struct Memory {
     shards: [Mutex<Shard>; SHARDS],
-    /// How many proofs each of them may hold.
+    /// How many proofs each shard may hold.
     of_shard: usize,
 }
 
 #[derive(Debug, Default)]
 struct Shard {
     seen: HashSet<[u8; 32]>,
-    /// The same in the order in which they came, each with the time when it may be forgotten.
+    /// The same proofs in the order in which they came, each with the time when it may be
+    /// forgotten.
     ///
-    /// Times by a clock that is never set: a step of the system's clock must not make the memory
-    /// forget what is good again when the clock steps back.
+    /// These are times of a monotonic clock: if the system's clock is stepped, the memory must not
+    /// forget a proof that becomes valid again when the clock steps back.
     order: VecDeque<(Instant, [u8; 32])>,
 }
 
 impl Memory {
-    /// With room for so many proofs.
+    /// An empty memory for this many proofs.
     pub fn new(proofs: usize) -> Memory {
         Memory {
             shards: Default::default(),
@@ -43,10 +44,10 @@ impl Memory {
         }
     }
 
-    /// Remembers a proof for as long as it lasts.
+    /// Remembers a proof for as long as it is valid.
     pub fn take(&self, proof: &Proof, lasts: Duration, now: Instant) -> Seen {
-        // By the client's key and not by the proof, so that one client's flood fills one shard
-        // only.
+        // Sharded by the client's key, not by the proof, so one client's flood fills only one
+        // shard.
         let Some(shard) = self.shards.get(shard_of(proof.key())) else {
             return Seen::NoRoom;
         };
@@ -55,7 +56,7 @@ impl Memory {
     }
 }
 
-/// The shard of a client's key. Keys are the clients' choice, but a thumbprint is a hash.
+/// The shard of a client's key. Clients choose their keys, but a thumbprint is a hash.
 fn shard_of(key: Thumbprint) -> usize {
     let first = key.as_bytes().first().copied().unwrap_or_default();
     usize::from(first) % SHARDS
@@ -63,12 +64,12 @@ fn shard_of(key: Thumbprint) -> usize {
 
 impl Shard {
     fn take(&mut self, id: [u8; 32], until: Instant, now: Instant, room: usize) -> Seen {
-        // One that lasts longer keeps those behind it a little longer: never too short.
+        // A longer one keeps the proofs behind it a little longer, never too short.
         while let Some((_, id)) = self.order.front().filter(|(until, _)| *until < now) {
             self.seen.remove(id);
             self.order.pop_front();
         }
-        // Before the room: a replay is reported as one even when the memory is full.
+        // Checked before the room: a replay is reported as one even if the memory is full.
         if self.seen.contains(&id) {
             return Seen::Again;
         }
@@ -99,7 +100,7 @@ mod tests {
         for seconds in [0, 30, 60] {
             assert_eq!(shard.take(id(1), at(60), at(seconds), 9), Seen::Again);
         }
-        // Nobody asks for one that is no longer good; its room is free.
+        // Nobody can use an expired proof any more; its room is free.
         assert_eq!(shard.take(id(3), at(121), at(61), 2), Seen::New);
         assert_eq!(shard.seen.len(), 2);
     }

@@ -25,26 +25,26 @@ pub use nonces::At;
 use nonces::{Giver, ShortKey};
 use shared::Shared;
 
-/// How long a proof is remembered at the least: for as long as any can be good that asks for no
-/// nonce. So it is known still where its nonce ends sooner and is no longer asked for, and where
+/// The shortest time for which a proof is remembered: as long as a proof without a nonce can be
+/// valid. So it is still known if its nonce ends earlier and nonces are no longer required, and if
 /// the system's clock is set back by some seconds.
 ///
-/// A process that has just started asks for a nonce for as long, since it doesn't know which proofs
-/// were used before.
+/// A process that has just started requires nonces for the same time, since it doesn't know which
+/// proofs were used before.
 const AT_LEAST: Duration = Duration::from_secs((PROOF_MAX_AGE + PROOF_AHEAD) as u64);
 
-/// Whether a proof was seen before.
+/// Whether a proof was used before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
-    /// It was not; now it is.
+    /// It was not; now it is recorded.
     New,
     /// It was.
     Again,
-    /// It was not, and can't be remembered.
+    /// It was not, but there is no room to remember it.
     NoRoom,
 }
 
-/// What the daemon keeps for proofs.
+/// The daemon's state for DPoP.
 #[derive(Debug)]
 pub struct Dpop {
     seen: Store,
@@ -52,7 +52,7 @@ pub struct Dpop {
     started: Instant,
 }
 
-/// Where proofs that were seen are kept.
+/// Where used proofs are stored.
 #[derive(Debug)]
 enum Store {
     /// In this process.
@@ -62,7 +62,7 @@ enum Store {
 }
 
 impl Dpop {
-    /// With the configuration that the daemon starts with.
+    /// From the configuration at start.
     pub fn new(config: &config::Dpop) -> Result<Dpop, DpopError> {
         let seen = match &config.redis {
             None => Store::Own(Box::new(Memory::new(config.max_proofs))),
@@ -85,8 +85,8 @@ impl Dpop {
             }
         };
         let nonces = match &seen {
-            // A nonce from before the start may be in a proof that the previous process has let
-            // through.
+            // A proof that the previous process let through may contain a nonce from before this
+            // start.
             Store::Own(_) => nonces.since(numeric_date(SystemTime::now())),
             Store::Shared(_) => nonces,
         };
@@ -97,8 +97,8 @@ impl Dpop {
         })
     }
 
-    /// The nonces at a time, a NumericDate. They are asked for where the configuration says so, or
-    /// the process has to: a proof that was used before it started must not be good once more.
+    /// The nonces at a NumericDate. They are required if the configuration says so, or while the
+    /// process needs them: a proof that was used before the start must not be valid again.
     pub fn nonces(&self, config: &Config, now: f64) -> At<'_> {
         let lifetime = config.dpop.nonce_lifetime.get();
         let knows_all = match &self.seen {
@@ -119,8 +119,8 @@ impl Dpop {
             })
     }
 
-    /// Remembers a proof that is good at a time, a NumericDate; a fault where it was seen before,
-    /// or where that can't be told until `patience`.
+    /// Records a proof that is valid at `now`, a NumericDate; a fault if it was used before, or if
+    /// that can't be found out by `patience`.
     pub async fn take(&self, proof: &Proof, now: f64, patience: Instant) -> Result<(), Fault> {
         let internal = |hint: String| Fault::new(Reason::Internal, hint);
         let lasts = remembered(proof.expires() - now);
@@ -146,7 +146,7 @@ impl Dpop {
     }
 }
 
-/// Why DPoP proofs can't be checked with this configuration.
+/// An error that keeps DPoP proofs from being checked with this configuration.
 #[derive(Debug)]
 pub enum DpopError {
     /// A file that should hold a secret.
@@ -155,7 +155,7 @@ pub enum DpopError {
     Redis(shared::OpenError),
     /// There is no key for nonces.
     Random(NoRandom),
-    /// The file with the key for nonces.
+    /// The file with the nonce key.
     NonceKey {
         /// Its path.
         file: PathBuf,
@@ -177,7 +177,7 @@ impl fmt::Display for DpopError {
 
 impl std::error::Error for DpopError {}
 
-/// What is asked of a proof.
+/// The requirements on a proof.
 pub fn demands<'a>(config: &'a Config, nonces: &'a At<'_>) -> Demands<'a> {
     Demands {
         ports: Some(&config.dpop.ports),
@@ -185,7 +185,7 @@ pub fn demands<'a>(config: &'a Config, nonces: &'a At<'_>) -> Demands<'a> {
     }
 }
 
-/// How long a proof is remembered that is good for so many seconds more.
+/// How long to remember a proof that is valid for this many more seconds.
 fn remembered(good: f64) -> Duration {
     let good = Duration::try_from_secs_f64(good).unwrap_or_default();
     good.max(AT_LEAST)

@@ -19,35 +19,35 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::runtime::random::{self, NoRandom};
 use crate::token::{Asked, Nonces};
 
-/// How long the same nonce is given, in milliseconds, so that a client need not take a new one with
-/// each answer.
+/// How long the same nonce is given, in milliseconds, so a client needn't take a new one from each
+/// answer.
 const GRAIN: u64 = 30_000;
 
-/// How far ahead the clock of another daemon may be that has given a nonce, in milliseconds.
+/// How far ahead another daemon's clock may be, in milliseconds, for its nonces to be accepted.
 const AHEAD: u64 = 30_000;
 
-/// The bytes of a code: nobody guesses 128 bits.
+/// The bytes of an authentication code: nobody can guess 128 bits.
 const CODE: usize = 16;
 
 /// The fewest bytes of a key in a file (RFC 2104, section 3).
 const MIN_KEY_BYTES: usize = 32;
 
-/// What a code is computed with beside the time, so that it is equal to no other.
+/// Separates these codes from any others that the key may be used for.
 const DOMAIN: &[u8] = b"portcullis DPoP nonce 2\0";
 
-/// What a nonce says, before its code: when it was given, in milliseconds, so that two processes
-/// never start at one time, and for how many of them.
+/// The bytes of a nonce before its code: when it was given, in milliseconds, so that two processes
+/// never start at the same time, and its lifetime in milliseconds.
 const SAYS: usize = 16;
 
-/// Gives nonces, and knows them again.
+/// Gives nonces, and recognises them.
 pub struct Giver {
     key: Key,
-    /// Nonces that were given before this time are not accepted, in milliseconds.
+    /// Nonces given before this time are refused, in milliseconds.
     since: u64,
 }
 
 impl Giver {
-    /// With a key that is forgotten when the process ends.
+    /// With a key that exists only as long as the process.
     pub fn of_this_process() -> Result<Giver, NoRandom> {
         let key: [u8; MIN_KEY_BYTES] = random::bytes()?;
         Ok(Giver::new(&key))
@@ -68,10 +68,10 @@ impl Giver {
         }
     }
 
-    /// The same, accepting no nonce that was given before this time, a NumericDate.
+    /// The same, but refusing nonces from before this NumericDate.
     pub fn since(self, started: f64) -> Giver {
-        // Not a time at which all daemons begin to give another nonce: what was given then may be
-        // of an earlier process.
+        // Not rounded to the time at which all daemons change their nonce: one given then may come
+        // from an earlier process.
         let since = millis(started) + 1;
         Giver {
             since: since + u64::from(since.is_multiple_of(GRAIN)),
@@ -79,7 +79,7 @@ impl Giver {
         }
     }
 
-    /// At a time, a NumericDate; a nonce lasts so many seconds.
+    /// The nonces at a NumericDate; a nonce lasts this many seconds.
     pub fn at(&self, now: f64, lifetime: u64) -> At<'_> {
         At {
             giver: self,
@@ -89,7 +89,7 @@ impl Giver {
         }
     }
 
-    /// What a nonce says; `None` for one that wasn't made with this key.
+    /// The contents of a nonce; `None` if it wasn't made with this key.
     fn read(&self, nonce: &str) -> Option<Statement> {
         let bytes = decoded(nonce)?;
         let (says, code) = bytes.split_first_chunk::<SAYS>()?;
@@ -107,7 +107,7 @@ impl Giver {
     }
 }
 
-/// The bytes of a nonce, if it has the form of ours.
+/// The bytes of a nonce, if it has our form.
 fn decoded(nonce: &str) -> Option<[u8; SAYS + CODE]> {
     URL_SAFE_NO_PAD.decode(nonce).ok()?.try_into().ok()
 }
@@ -128,7 +128,7 @@ impl Statement {
     }
 }
 
-/// A key that could be guessed.
+/// The key is too short: it could be guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortKey;
 
@@ -149,12 +149,12 @@ impl std::fmt::Debug for Giver {
     }
 }
 
-/// A NumericDate in milliseconds; one beyond what a clock shows stays at the end.
+/// A NumericDate in milliseconds, limited to what a clock can show.
 fn millis(time: f64) -> u64 {
     (time * 1000.0) as u64
 }
 
-/// Nonces as they are at one moment.
+/// Nonces at one moment.
 #[derive(Debug)]
 pub struct At<'k> {
     giver: &'k Giver,
@@ -164,7 +164,7 @@ pub struct At<'k> {
 }
 
 impl At<'_> {
-    /// The same where this is asked of proofs.
+    /// The same, with this requirement on proofs.
     pub fn asking(self, asked: Asked) -> Self {
         At { asked, ..self }
     }
@@ -180,9 +180,9 @@ impl At<'_> {
 }
 
 impl At<'_> {
-    /// Whether a nonce that says this is accepted now, if it is genuine.
+    /// Whether a nonce that says this would be accepted now, if it is genuine.
     fn accepts(&self, said: &Statement) -> bool {
-        // A shorter lifetime in the configuration counts at once.
+        // A shorter lifetime in the configuration takes effect at once.
         let lasts = said.lifetime.min(self.lifetime);
         said.given >= self.giver.since
             && said.given <= self.now.saturating_add(AHEAD)
@@ -244,7 +244,8 @@ mod tests {
         let until = Some(1_767_225_600.0 + 60.0);
         assert_eq!(giver.at(NOW, 600).good_until(&nonce), until);
         assert_eq!(giver.at(NOW + 60.0, 600).good_until(&nonce), None);
-        // A shorter one counts at once, and what was used is remembered for the longer.
+        // A shorter lifetime takes effect at once, and used proofs are remembered for the longer
+        // one.
         let nonce = giver.at(NOW, 600).next();
         let until = Some(1_767_225_600.0 + 600.0);
         assert_eq!(giver.at(NOW + 60.0, 60).good_until(&nonce), None);
@@ -256,7 +257,7 @@ mod tests {
     fn a_process_that_started_accepts_no_older_nonce() {
         let key = "f".repeat(MIN_KEY_BYTES);
         let start = |at: f64| Giver::with_key(key.as_bytes()).expect("a key").since(at);
-        // Also where the new one starts at the very time at which daemons begin to give another.
+        // Even if the new process starts exactly when daemons change their nonce.
         for started in [NOW, NOW - 5.001, NOW - 5.0, NOW + 24.999, NOW + 25.0] {
             let old = start(NOW - 60.0);
             let given: Vec<String> = [0.0, 0.001, 0.5, 30.0]
@@ -296,8 +297,8 @@ mod tests {
         }
     }
 
-    /// A process that starts with another key, and without asking for nonces, doesn't know which
-    /// proofs were used with the nonces of the one before.
+    /// A process that starts with another key and doesn't require nonces can't know which proofs
+    /// were used with the previous process's nonces.
     #[test]
     fn a_nonce_of_a_process_that_is_gone_is_outdated() {
         let giver = || Giver::of_this_process().expect("random numbers");
@@ -307,12 +308,12 @@ mod tests {
         for later in [0.0, 120.0, 1e6] {
             assert!(new.at(started + later, 300).is_outdated(&nonce), "{later}");
         }
-        // Without a time of start, where a server remembers proofs: once its lifetime is over.
+        // Without a start time, because a server remembers proofs: a nonce ends with its lifetime.
         let shared = giver();
         assert!(!shared.at(NOW + 200.0, 300).is_outdated(&nonce));
         assert!(shared.at(NOW + 301.0, 300).is_outdated(&nonce));
-        // Another daemon gave it after this one had started: a client that both serve isn't sent
-        // from one to the other.
+        // Another daemon gave it after this one had started: a client of both must not be sent back
+        // and forth.
         let beside = old.at(started + 60.0, 300).next();
         let at = new.at(started + 90.0, 300);
         assert!(!at.is_outdated(&beside));

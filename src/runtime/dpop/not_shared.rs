@@ -1,5 +1,5 @@
-//! What stands in for `shared` in a build without the feature `redis`: a configuration that names a
-//! server is refused.
+//! Replaces `shared` in a build without the feature `redis`: a configuration that names a server is
+//! refused.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::Seen;
 use crate::token::Proof;
 
-/// A server that remembers proofs; there is none.
+/// A server that remembers proofs, which this build can't have.
 #[derive(Debug)]
 pub enum Shared {}
 
 impl Shared {
-    /// Refuses the server: proofs that are remembered by each daemon alone could be used once at
+    /// Refuses the server: if each daemon remembered proofs alone, a proof could be used once at
     /// each of them.
     pub fn new(_: &str, _: Option<&str>) -> Result<Shared, OpenError> {
         Err(OpenError)
@@ -26,7 +26,7 @@ impl Shared {
     }
 }
 
-/// There is no client for the server.
+/// This build has no client for the server.
 #[derive(Debug)]
 pub struct OpenError;
 

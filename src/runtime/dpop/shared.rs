@@ -16,30 +16,30 @@ use tokio::sync::OnceCell;
 use super::Seen;
 use crate::token::Proof;
 
-/// What the keys on the server begin with.
+/// The prefix of the keys on the server.
 const PREFIX: &str = "portcullis:dpop:";
 
-/// How long a connection, or an answer on one, may take before the connection is given up. A
-/// request waits less: as long as its deadline lets it.
+/// How long a connection, or an answer on it, may take before the connection is given up. A request
+/// waits less: as long as its deadline allows.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The shortest and the longest pause before a connection is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Why a server can't be used.
+/// An error that keeps a server from being used.
 pub type OpenError = RedisError;
 
 /// A server that remembers proofs.
 pub struct Shared {
     client: Client,
-    /// Made with the first proof, and driven in the background.
+    /// Made for the first proof, and driven in the background.
     connection: OnceCell<ConnectionManager>,
     background: Handle,
 }
 
 impl Shared {
-    /// The server at a URL. Nothing is connected yet: a daemon starts without it, and denies
-    /// proofs until it is there. Connections are driven by the runtime that this is called in.
+    /// The server at a URL. Nothing is connected yet: a daemon starts without the server and denies
+    /// proofs until it is reachable. The current runtime drives the connections.
     pub fn new(url: &str, password: Option<&str>) -> Result<Shared, OpenError> {
         let mut info = url.into_connection_info()?;
         if let Some(password) = password {
@@ -53,8 +53,8 @@ impl Shared {
         })
     }
 
-    /// Remembers a proof for as long as it lasts; an error where that can't be told until
-    /// `patience`.
+    /// Records a proof for as long as it is valid; an error if `patience` ends before the server
+    /// answers.
     pub async fn take(
         &self,
         proof: &Proof,
@@ -65,20 +65,20 @@ impl Shared {
             Ok(Ok(true)) => Ok(Seen::New),
             Ok(Ok(false)) => Ok(Seen::Again),
             Ok(Err(fault)) => Err(Unknown::Failed(fault)),
-            // Not `New`: the command may have reached the server or not, so nobody knows whether
-            // the proof was seen.
+            // Not `New`: the command may or may not have reached the server, so nobody knows
+            // whether the proof was used.
             Err(_) => Err(Unknown::Late),
         }
     }
 
-    /// Whether the key was not there.
+    /// Whether the key was new.
     async fn set(&self, proof: &Proof, lasts: Duration) -> redis::RedisResult<bool> {
         let mut connection = self
             .connection
             .get_or_try_init(|| async { self.connect() })
             .await?
             .clone();
-        // Rounded up: a proof is known for no shorter time than it is good.
+        // Rounded up: a proof must be remembered at least as long as it is valid.
         let millis = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX) + 1;
         let set: Option<String> = redis::cmd("SET")
             .arg(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(proof.id())))
@@ -91,7 +91,7 @@ impl Shared {
         Ok(set.is_some())
     }
 
-    /// A connection that is made anew when it breaks.
+    /// A connection that reconnects when it breaks.
     fn connect(&self) -> redis::RedisResult<ConnectionManager> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(PATIENCE))
@@ -104,10 +104,10 @@ impl Shared {
     }
 }
 
-/// Why it isn't known whether a proof was seen.
+/// Why it is unknown whether a proof was used.
 #[derive(Debug)]
 pub enum Unknown {
-    /// The server, or the way to it, has failed.
+    /// The server or the connection failed.
     Failed(RedisError),
     /// There was no answer in time.
     Late,
@@ -124,7 +124,7 @@ impl fmt::Display for Unknown {
 
 impl std::error::Error for Unknown {}
 
-/// Without the password, which the client holds.
+/// Without the password, which the client contains.
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Shared")

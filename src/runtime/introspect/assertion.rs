@@ -1,4 +1,4 @@
-//! `private_key_jwt` (RFC 7523; OpenID Connect Core, section 9): a client that authenticates with a
+//! `private_key_jwt` (RFC 7523; OpenID Connect Core, section 9): the client authenticates with a
 //! signature and sends no secret.
 
 use std::fmt;
@@ -22,30 +22,30 @@ use crate::keys::Algorithm;
 use crate::runtime::config::introspection::Client;
 use crate::runtime::random::{self, NoRandom};
 
-/// How long an assertion is good, in seconds. It is used at once; the time is for clocks that
-/// differ.
+/// How long an assertion is valid, in seconds. It is used at once; the time only allows for clocks
+/// that differ.
 const LIFETIME: u64 = 60;
 
 /// The shortest RSA key, in bits (RFC 7518, section 3.3).
 const MIN_RSA_BITS: usize = 2048;
 
-/// Where `RSAPrivateKey` begins in the PKCS #8 that aws-lc writes of a key of 2048 bits or more:
-/// behind the version, the algorithm and three lengths, each of two bytes (RFC 5958, section 2).
+/// Where `RSAPrivateKey` begins in the PKCS #8 that aws-lc writes for a key of 2048 bits or more:
+/// after the version, the algorithm and three lengths of two bytes each (RFC 5958, section 2).
 const RSA_PRIVATE_KEY: usize = 26;
 
-/// Signs who the client is.
+/// Signs the client's assertions.
 pub struct Signer {
     key: Key,
-    /// What the algorithm is called in the header: it may have several names.
+    /// The algorithm's name for the header, since some have several names.
     algorithm_name: &'static str,
     key_id: Option<String>,
     audience: String,
-    /// Of the file, to tell whether it has changed.
+    /// Of the file's contents, to notice a change.
     fingerprint: [u8; 32],
 }
 
-/// Who signs: `jsonwebtoken` with the algorithms that it knows by name. It doesn't know ES512, nor
-/// EdDSA by its name `Ed25519` (RFC 9864).
+/// The signing key: `jsonwebtoken` signs with the algorithms that it knows by name. It doesn't know
+/// ES512, nor EdDSA by its name `Ed25519` (RFC 9864).
 enum Key {
     Library(jsonwebtoken::Algorithm, EncodingKey),
     Ec(EcdsaKeyPair),
@@ -62,8 +62,8 @@ impl PartialEq for Signer {
 }
 
 impl Signer {
-    /// Reads the key that the configuration names. What is signed is for `issuer`, unless the
-    /// configuration names another audience, as it must where there is no such name.
+    /// Reads the configured key. The audience is `issuer` unless the configuration names another;
+    /// without `issuer` it must.
     pub fn read(client: &Client, issuer: Option<&str>) -> Result<Signer, SignerError> {
         let file = client.key_file.as_deref().ok_or(SignerError::NoKey)?;
         let fault = |fault: KeyFault| SignerError::Key {
@@ -111,8 +111,7 @@ impl Signer {
         })
     }
 
-    /// An assertion of who the client is (RFC 7523, section 3), at a time, a NumericDate in whole
-    /// seconds: for one request.
+    /// An assertion for one request (RFC 7523, section 3), at a NumericDate in whole seconds.
     pub fn assertion(&self, client_id: &str, now: u64) -> Result<String, AssertionError> {
         let id: [u8; 16] = random::bytes().map_err(AssertionError::Random)?;
         let claims = json!({
@@ -143,7 +142,7 @@ impl Signer {
         }
     }
 
-    /// The compact form (RFC 7515, section 3.1) under a name that the library can't write.
+    /// The compact form (RFC 7515, section 3.1), under a name that the library can't write.
     fn by_hand(
         &self,
         claims: &Value,
@@ -160,7 +159,7 @@ impl Signer {
     }
 }
 
-/// Why there is nothing to sign with. It says nothing of the key itself.
+/// An error that keeps a client from signing. It contains nothing of the key.
 #[derive(Debug)]
 pub enum SignerError {
     /// The configuration names no key.
@@ -172,25 +171,25 @@ pub enum SignerError {
         /// What is wrong with it.
         fault: KeyFault,
     },
-    /// What the configuration itself says is wrong with the algorithm, field first.
+    /// The error that the configuration reports for the algorithm, field first.
     Configuration(String),
-    /// The algorithm is not one of the key's.
+    /// The algorithm doesn't fit the key.
     Algorithm {
         /// The key's file.
         file: PathBuf,
         /// The algorithm.
         algorithm: Algorithm,
     },
-    /// Nobody is named whom the assertion is for.
+    /// The assertion has no audience.
     NoAudience,
 }
 
-/// What is wrong with a file that holds a private key.
+/// What is wrong with a private key's file.
 #[derive(Debug)]
 pub enum KeyFault {
-    /// It is no PEM file that can be read.
+    /// It can't be read as PEM.
     Unread(pem::Error),
-    /// The key is of another kind.
+    /// The key's type isn't supported.
     Kind,
     /// The key is too short.
     Short,
@@ -235,12 +234,12 @@ impl fmt::Display for KeyFault {
     }
 }
 
-/// Why an assertion was not made.
+/// An error making an assertion.
 #[derive(Debug)]
 pub enum AssertionError {
-    /// It needs a number that nobody else has.
+    /// There is no random number for its `jti`.
     Random(NoRandom),
-    /// It could not be signed.
+    /// It couldn't be signed.
     Unsigned,
 }
 
@@ -255,14 +254,14 @@ impl fmt::Display for AssertionError {
 
 impl std::error::Error for AssertionError {}
 
-/// A key as it was read.
+/// A private key as read.
 enum Pair {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
 
-/// A key pair, and the algorithm that one of its kind signs with unless another is named.
+/// A key pair, and the default algorithm of its type.
 fn pair(der: &[u8]) -> Option<(Pair, Algorithm)> {
     let ec = |algorithm| EcdsaKeyPair::from_pkcs8(algorithm, der).map(Pair::Ec);
     if let Ok(pair) = RsaKeyPair::from_pkcs8(der) {
@@ -277,12 +276,12 @@ fn pair(der: &[u8]) -> Option<(Pair, Algorithm)> {
     if let Ok(pair) = ec(&ECDSA_P521_SHA512_FIXED_SIGNING) {
         return Some((pair, Algorithm::Es512));
     }
-    // Other programs write no public key beside the private one.
+    // Some programs write no public key beside the private one.
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok()?;
     Some((Pair::Ed25519(pair), Algorithm::EdDsa))
 }
 
-/// The key for the algorithm of this name, which fits it.
+/// The key for the algorithm of this name, which must fit the key.
 fn key(pair: Pair, algorithm_name: &str) -> Option<Key> {
     match (algorithm_name.parse(), pair) {
         (Ok(algorithm), pair) => Some(Key::Library(algorithm, encoding_key(&pair)?)),
@@ -292,7 +291,7 @@ fn key(pair: Pair, algorithm_name: &str) -> Option<Key> {
     }
 }
 
-/// The key as the library takes it, in the form that aws-lc writes, whoever wrote the file.
+/// The key for the library, in the form that aws-lc writes, whatever wrote the file.
 fn encoding_key(pair: &Pair) -> Option<EncodingKey> {
     match pair {
         Pair::Rsa(pair) => {

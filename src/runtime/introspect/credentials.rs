@@ -33,7 +33,7 @@ enum Proof {
     Signed(Signer),
 }
 
-/// Says who, and nothing of how it is proved.
+/// Shows the client's name, never the secret.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
@@ -43,8 +43,8 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Reads what the configuration names. `issuer` is the audience of what is signed, unless the
-    /// configuration names another; without it the configuration must.
+    /// Reads the configured credentials. The audience of an assertion is `issuer` unless the
+    /// configuration names another; without `issuer` it must.
     pub fn read(client: &Client, issuer: Option<&str>) -> Result<Credentials, CredentialsError> {
         let proof = match client.method {
             Method::ClientSecretBasic => Proof::Basic(client_secret(client)?),
@@ -59,7 +59,7 @@ impl Credentials {
         })
     }
 
-    /// The secret, where there is one: what no log may repeat.
+    /// The secret, if there is one, which no log may repeat.
     pub fn secret(&self) -> Option<&str> {
         match &self.proof {
             Proof::Basic(secret) | Proof::Post(secret) => Some(secret),
@@ -67,8 +67,8 @@ impl Credentials {
         }
     }
 
-    /// Adds to a form what proves who asks, at a time, a NumericDate in whole seconds; what stands
-    /// in `Authorization` is given back.
+    /// Adds the client's credentials to a form, at a NumericDate in whole seconds. Returns the
+    /// value of `Authorization`, if there is one.
     pub fn prove(&self, form: &mut Form, now: u64) -> Result<Option<HeaderValue>, ProveError> {
         match &self.proof {
             Proof::Basic(secret) => return basic(&self.client_id, secret).map(Some),
@@ -89,7 +89,7 @@ impl Credentials {
     }
 }
 
-/// The secret, from where the configuration says that it is.
+/// The secret, from its configured place.
 fn client_secret(client: &Client) -> Result<String, CredentialsError> {
     let (field, secret) = match (&client.secret_file, &client.secret_env) {
         (Some(file), _) => {
@@ -109,8 +109,8 @@ fn client_secret(client: &Client) -> Result<String, CredentialsError> {
     Ok(secret)
 }
 
-/// `Authorization: Basic`: both halves are encoded like a form before they are joined (RFC 6749,
-/// section 2.3.1), or a colon in the identifier would end it.
+/// `Authorization: Basic`. Both halves are form-encoded before they are joined (RFC 6749, section
+/// 2.3.1); otherwise a colon in the identifier would end it.
 fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, ProveError> {
     let pair = format!("{}:{}", encoded(client_id), encoded(secret));
     let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair)))
@@ -119,18 +119,19 @@ fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, ProveError> {
     Ok(value)
 }
 
-/// Why there are no credentials. It begins with the configuration's field, and holds no secret.
+/// An error in the client credentials. It begins with the configuration's field and contains no
+/// secret.
 #[derive(Debug)]
 pub enum CredentialsError {
     /// The configuration names no secret.
     NoSecret,
     /// The secret's file.
     File(SecretError),
-    /// The environment has no variable of this name, or it isn't text.
+    /// The environment variable of this name is missing, or isn't text.
     Variable(String),
     /// The secret that this field names is empty.
     Empty(&'static str),
-    /// There is nothing to sign with.
+    /// The signing key has an error.
     Signer(SignerError),
 }
 
@@ -151,12 +152,12 @@ impl fmt::Display for CredentialsError {
 
 impl std::error::Error for CredentialsError {}
 
-/// Why a request can't show who asks.
+/// An error that keeps a request from being authenticated.
 #[derive(Debug)]
 pub enum ProveError {
-    /// There is no assertion.
+    /// The assertion couldn't be made.
     Assertion(AssertionError),
-    /// The secret fits no header.
+    /// The secret can't be put in a header.
     Secret,
 }
 
@@ -171,12 +172,12 @@ impl fmt::Display for ProveError {
 
 impl std::error::Error for ProveError {}
 
-/// A form as `application/x-www-form-urlencoded` has it.
+/// A form in the encoding `application/x-www-form-urlencoded`.
 #[derive(Default)]
 pub struct Form(String);
 
 impl Form {
-    /// One more pair.
+    /// Adds a pair.
     pub fn add(&mut self, name: &str, value: &str) {
         if !self.0.is_empty() {
             self.0.push('&');
@@ -186,13 +187,13 @@ impl Form {
         self.0.push_str(&encoded(value));
     }
 
-    /// As it is sent.
+    /// The form as a request body.
     pub fn into_body(self) -> Vec<u8> {
         self.0.into_bytes()
     }
 }
 
-/// The URL standard's serializer for forms.
+/// Encodes a text like the URL standard's form serializer.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn both_halves_are_encoded_like_a_form() {
-        // RFC 6749, section 2.3.1, and what a naive join would make of it.
+        // RFC 6749, section 2.3.1, compared with naive joining.
         let value = basic("a:b c", "s%:ü+/=&").expect("a header");
         let pair = format!(
             "Basic {}",

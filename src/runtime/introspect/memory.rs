@@ -16,43 +16,44 @@ use crate::runtime::config;
 use crate::settings::IssuerId;
 use crate::token::{self, Introspection, Verified};
 
-/// How many bytes the tokens may take that are not active: some 3,000 of them, and a token that is
-/// forgotten is asked about once more.
+/// How many bytes inactive tokens may take: about 3,000 of them. A forgotten one only costs another
+/// call.
 const INACTIVE_BYTES: usize = 1024 * 1024;
 
-/// How much an answer takes with the facts that are made of it, as a multiple of its own size: the
-/// claims once more, their list entries, and the payload in base64.
+/// How much an answer takes together with the facts made from it, as a multiple of its own size:
+/// the claims again, their list entries, and the payload in base64.
 const WITH_FACTS: usize = 4;
 
 /// Answers don't depend on the policy, so every generation may use them.
 const OF_NO_POLICY: u64 = 0;
 
-/// What is known of a token.
+/// An answer about a token.
 #[derive(Debug)]
 pub struct Known {
     answer: Introspection,
-    /// When the question was asked.
+    /// When the call began.
     asked: Instant,
     until: Instant,
-    /// Under the policy of this generation, which was the last to ask.
+    /// The result under the policy of this generation, which was the last to use it.
     verified: ArcSwapOption<(u64, Arc<Verified>)>,
 }
 
 impl Known {
-    /// Whether the token is good, as far as its issuer knows.
+    /// Whether the issuer says that the token is active.
     #[cfg(test)]
     pub fn is_active(&self) -> bool {
         self.answer.is_active()
     }
 
-    /// Whether it answers a request that came at a time: what was asked since then does, however
-    /// short it is believed, and what was asked before does while it is believed.
+    /// Whether it answers a request that came at this time. A call that began after the request
+    /// always does, however briefly its answer is cached; an earlier one does while its answer is
+    /// cached.
     pub fn answers(&self, came: Instant, now: Instant) -> bool {
         came <= self.asked || now < self.until
     }
 
-    /// What a policy makes of it. The answer is read anew for each generation, so that a reload
-    /// needs no flush.
+    /// The result under a policy. Each generation reads the answer anew, so a reload needs no
+    /// flush.
     pub fn under(
         &self,
         generation: u64,
@@ -73,18 +74,18 @@ impl Known {
     }
 }
 
-/// What one issuer has said.
+/// The answers of one issuer.
 pub struct Memory {
     active: [Mutex<Shard<Arc<Known>>>; SHARDS],
     inactive: [Mutex<Shard<Arc<Known>>>; SHARDS],
-    /// How many bytes each part of the first may take.
+    /// How many bytes each shard of the active ones may take.
     of_shard: usize,
     max_age: Duration,
     inactive_max_age: Duration,
 }
 
 impl Memory {
-    /// With nothing in it.
+    /// An empty memory.
     pub fn new(config: &config::Introspection) -> Memory {
         let max_age = config.max_age.get();
         Memory {
@@ -96,7 +97,7 @@ impl Memory {
         }
     }
 
-    /// What is still believed of a token.
+    /// The cached answer about a token.
     pub fn get(&self, digest: &Digest, now: Instant) -> Option<Arc<Known>> {
         [&self.active, &self.inactive].into_iter().find_map(|part| {
             let known = lock(digest.shard(part)).get(digest, OF_NO_POLICY);
@@ -104,7 +105,7 @@ impl Memory {
         })
     }
 
-    /// Keeps an answer to a question that was asked at a time, `date` as a NumericDate.
+    /// Stores the answer to a call that began at this time, also given as the NumericDate `date`.
     pub fn put(
         &self,
         digest: Digest,
@@ -114,10 +115,10 @@ impl Memory {
     ) -> Arc<Known> {
         let active = answer.is_active();
         let lasts = if active {
-            // `exp` is on the wall clock, the cache on the monotonic one: what is left is measured
-            // once, when the call begins.
+            // `exp` is on the wall clock, the cache on the monotonic one: the remaining time is
+            // computed once, when the call begins.
             let left = answer.expires().map_or(f64::INFINITY, |end| end - date);
-            // A time that is past, or beyond what a clock can show.
+            // A time in the past, or beyond what a clock can show.
             let left = match Duration::try_from_secs_f64(left) {
                 Ok(left) => left,
                 Err(_) if left > 0.0 => Duration::MAX,
@@ -148,7 +149,7 @@ impl Memory {
         known
     }
 
-    /// How many tokens are kept, good ones and others.
+    /// How many tokens are cached, active and inactive.
     #[cfg(test)]
     pub fn sizes(&self) -> [(usize, usize); 2] {
         [&self.active, &self.inactive].map(|part| {

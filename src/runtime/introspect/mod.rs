@@ -36,8 +36,8 @@ pub use memory::Known;
 use memory::Memory;
 use request::Refusal;
 
-/// Which part of the decisions under way may wait for introspection, all issuers together: the rest
-/// is for those who wait for nobody.
+/// One in this many of the concurrent decisions may wait for introspection, for all issuers
+/// together. The rest is for requests that wait for nothing.
 const WAITING: usize = 4;
 
 /// Every issuer that some policy in use asks.
@@ -46,7 +46,7 @@ pub struct Store {
     background: Handle,
     metrics: Arc<Metrics>,
     notices: Arc<Notices>,
-    /// Weak: of whom no policy asks any more, nothing is kept.
+    /// Weak: an endpoint that no policy uses any more is dropped.
     endpoints: Mutex<Vec<Weak<Endpoint>>>,
 }
 
@@ -57,8 +57,8 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// A store that asks as the configuration says: addresses, authorities and proxy are those of
-    /// keys. It asks in the runtime that this is called in.
+    /// A store with the configured limits; its addresses, authorities and proxy are those for keys.
+    /// The current runtime makes the calls.
     pub fn new(
         config: &config::Keys,
         metrics: Arc<Metrics>,
@@ -73,9 +73,10 @@ impl Store {
         })
     }
 
-    /// The endpoints of a policy's issuers, by their numbers; an error says all that is missing.
+    /// The endpoints of a policy's issuers, by the issuers' numbers; an error lists everything that
+    /// is missing.
     ///
-    /// What is known already stays where nothing has changed.
+    /// Endpoints that haven't changed keep their cache.
     pub fn endpoints(&self, model: &Model, config: &Config) -> Result<Endpoints, EndpointErrors> {
         let asked = model.issuers.iter().filter(|it| it.introspect.is_some());
         let seats = (config.limits.decisions / WAITING / asked.count().max(1)).max(1);
@@ -159,7 +160,8 @@ impl Store {
     }
 }
 
-/// An issuer as the audience of what a client signs; one of many tenants has no such name.
+/// The issuer's identifier as the audience of a client's assertion; an issuer with many tenants has
+/// none.
 fn iss(issuer: &Issuer) -> Option<&str> {
     match &issuer.url {
         IssuerUrl::Exact(url) => Some(url),
@@ -167,7 +169,7 @@ fn iss(issuer: &Issuer) -> Option<&str> {
     }
 }
 
-/// The client credentials for an issuer, from the configuration.
+/// The configured client credentials for an issuer.
 fn credentials<'c>(
     issuer: &Issuer,
     config: &'c config::Introspection,
@@ -183,19 +185,19 @@ fn credentials<'c>(
     Ok((client, credentials))
 }
 
-/// Why an issuer can't be asked about tokens.
+/// An error that keeps an issuer from being asked about tokens.
 #[derive(Debug)]
 pub enum EndpointError {
-    /// The configuration has no client for the issuer of this name.
+    /// The configuration has no client for the issuer with this name.
     NoClient(String),
     /// The client's credentials can't be used.
     Credentials {
         /// The issuer's name.
         issuer: String,
-        /// Why not.
+        /// The error in them.
         fault: CredentialsError,
     },
-    /// Answers can't be kept.
+    /// Answers can't be cached.
     Random(NoRandom),
 }
 
@@ -218,7 +220,7 @@ impl fmt::Display for EndpointError {
 
 impl std::error::Error for EndpointError {}
 
-/// Why some of a policy's issuers can't be asked: all that is missing, a line each.
+/// The errors for a policy's issuers, one a line.
 #[derive(Debug)]
 pub struct EndpointErrors(Vec<EndpointError>);
 
@@ -231,7 +233,7 @@ impl fmt::Display for EndpointErrors {
 
 impl std::error::Error for EndpointErrors {}
 
-/// What keeps a policy's issuers from being asked.
+/// What is missing to ask a policy's issuers.
 pub fn unconfigured(model: &Model, config: &config::Introspection) -> Vec<EndpointError> {
     let asked = model.issuers.iter().filter(|it| it.introspect.is_some());
     asked
@@ -239,12 +241,12 @@ pub fn unconfigured(model: &Model, config: &config::Introspection) -> Vec<Endpoi
         .collect()
 }
 
-/// Whom a policy asks, by the number of the issuer.
+/// The endpoints of a policy's issuers, by the issuers' numbers.
 #[derive(Debug)]
 pub struct Endpoints(Vec<Option<Arc<Endpoint>>>);
 
 impl Endpoints {
-    /// What an issuer says of a token; `None` where it can't be asked until `patience`.
+    /// An issuer's answer about a token; `None` if there is none by `patience`.
     pub async fn ask(
         &self,
         token: &str,
@@ -262,7 +264,7 @@ impl Endpoints {
 struct Origin {
     /// The issuer's name in the policy.
     issuer: String,
-    /// Its URL, where it has one.
+    /// Its URL, if it has one.
     iss: Option<String>,
     /// Its endpoint.
     url: String,
@@ -270,23 +272,23 @@ struct Origin {
     bounds: config::Introspection,
 }
 
-/// What came of a question, or why there is no answer.
+/// The outcome of a call, or why it has no answer.
 type Outcome = Result<Arc<Known>, Arc<str>>;
 
-/// One issuer's endpoint, and what it has said.
+/// One issuer's endpoint and its answers.
 pub struct Endpoint {
     origin: Origin,
-    /// Whether the policy's own URL names this machine.
+    /// Whether the policy's URL names this machine.
     named: Named,
     credentials: ArcSwap<Credentials>,
     fetcher: Fetcher,
-    /// Where the questions run: who asks may be a thread that serves connections.
+    /// The runtime for calls: the caller's thread may be one that serves connections.
     background: Handle,
     memory: Memory,
     digester: Digester,
-    /// The questions under way: of one token there is one.
+    /// The calls in progress: at most one for each token.
     flights: Mutex<HashMap<Digest, watch::Receiver<Option<Outcome>>>>,
-    /// Room for questions under way.
+    /// Room for calls.
     room: Arc<Semaphore>,
     /// Room for requests that wait for them.
     seats: Semaphore,
@@ -307,15 +309,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Endpoint {
-    /// What the issuer says of a token, or has said a short while ago; otherwise why it says
-    /// nothing until `patience`.
+    /// The issuer's answer about a token, from a call or from the cache; otherwise why there is
+    /// none by `patience`.
     pub async fn ask(self: &Arc<Self>, token: &str, patience: Instant) -> Outcome {
         let digest = self.digester.digest(token);
         if let Some(known) = self.memory.get(&digest, Instant::now()) {
             self.counted.kept.inc();
             return Ok(known);
         }
-        // Those who wait for one issuer must leave room for everybody else.
+        // Requests that wait for one issuer must leave room for the others.
         let Ok(_seat) = self.seats.try_acquire() else {
             self.counted.refused.inc();
             return Err("too many requests are waiting for it".into());
@@ -332,7 +334,7 @@ impl Endpoint {
         }
     }
 
-    /// The answer to a question that is under way, or to one of one's own.
+    /// The answer of the call in progress, or of a new one.
     async fn answered(self: &Arc<Self>, token: &str, digest: Digest) -> Outcome {
         let came = Instant::now();
         loop {
@@ -349,20 +351,20 @@ impl Endpoint {
                     }
                 }
             };
-            // An error means that the question ended in a panic.
+            // An error means that the call panicked.
             let outcome = answer.wait_for(Option::is_some).await;
             let outcome = outcome.map_err(|ended| ended.to_string())?.clone();
             let known = outcome.unwrap_or_else(|| Err("no answer".into()))?;
             // A call that took longer than results are cached may have been answered before the
-            // token was revoked. The next question is asked after this request came.
+            // token was revoked. The next call begins after this request came.
             if known.answers(came, Instant::now()) {
                 return Ok(known);
             }
         }
     }
 
-    /// Begins a question, or joins the one that has begun meanwhile; gives what is known where one
-    /// has ended meanwhile.
+    /// Begins a call, or joins the one that has begun in the meantime; returns the answer if a call
+    /// has ended in the meantime.
     fn begin(
         self: &Arc<Self>,
         token: &str,
@@ -386,7 +388,7 @@ impl Endpoint {
         let token = token.to_owned();
         self.background.spawn(async move {
             let outcome = flight.endpoint.question(&token, digest).await;
-            // Whoever comes from now on finds it in the memory, or asks anew.
+            // Requests from now on find it in the memory, or call again.
             drop(flight);
             drop(room);
             sender.send_replace(Some(outcome));
@@ -394,7 +396,7 @@ impl Endpoint {
         Ok(answer)
     }
 
-    /// Asks the issuer.
+    /// Calls the issuer.
     async fn question(&self, token: &str, digest: Digest) -> Outcome {
         let (asked, date) = (Instant::now(), SystemTime::now());
         let request = self.request(token);
@@ -424,8 +426,8 @@ impl Endpoint {
         }
     }
 
-    /// Says why there is no answer; now and then, or an outage would fill the log. `/metrics`
-    /// counts each time.
+    /// Logs why there is no answer, at intervals, since an outage would fill the log. `/metrics`
+    /// counts each failure.
     fn complain(&self, fault: &Refusal) {
         let issuer = &self.origin.issuer;
         if !self.notices.say(Notice::NoIntrospection { issuer, fault }) {
@@ -434,7 +436,7 @@ impl Endpoint {
     }
 }
 
-/// A question under way. However it ends, by a panic too, it is no longer.
+/// A call in progress. However it ends, even in a panic, it is removed.
 struct Flight {
     endpoint: Arc<Endpoint>,
     digest: Digest,

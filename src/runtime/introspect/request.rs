@@ -14,12 +14,12 @@ use crate::runtime::keys::{Ask, Reply};
 use crate::text::quoted;
 use crate::token::Introspection;
 
-/// Why there is no answer. Nothing of it holds the token or a secret.
+/// An error in place of an answer. It never contains the token or a secret.
 #[derive(Debug)]
 pub enum Refusal {
     /// The issuer rejects the daemon's client credentials.
     Credentials(String),
-    /// Anything else.
+    /// Any other error.
     Other(String),
 }
 
@@ -36,7 +36,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Endpoint {
-    /// Asks about a token. Where the secret is refused, it is read again: it may have been renewed.
+    /// Asks about a token. If the secret is refused, it is read again: it may have been renewed.
     pub(super) async fn request(&self, token: &str) -> Result<Introspection, Refusal> {
         let credentials = self.credentials.load_full();
         match self.request_as(token, &credentials).await {
@@ -48,7 +48,7 @@ impl Endpoint {
         }
     }
 
-    /// What the files hold now, where it is something else.
+    /// The current credentials in the files, if they have changed.
     async fn renewed(&self, before: &Credentials) -> Option<Arc<Credentials>> {
         let (client, iss) = (self.origin.client.clone(), self.origin.iss.clone());
         let read = tokio::task::spawn_blocking(move || Credentials::read(&client, iss.as_deref()));
@@ -104,8 +104,8 @@ impl Endpoint {
     }
 }
 
-/// Reads an answer: 200, JSON, as the RFC has it. A redirect is none: the token and the secret go
-/// to the URL of the policy and to no other.
+/// Reads an answer: status 200, JSON, in the RFC's form. A redirect is an error: the token and the
+/// secret go only to the policy's URL.
 fn read(url: &str, reply: &Reply) -> Result<Introspection, Refusal> {
     let other = |what: String| Refusal::Other(format!("`{url}` {what}"));
     if reply.status == StatusCode::UNAUTHORIZED || is_invalid_client(reply) {
@@ -133,14 +133,14 @@ fn read(url: &str, reply: &Reply) -> Result<Introspection, Refusal> {
     Introspection::read(&reply.bytes).map_err(|fault| other(format!("is unusable: {fault}")))
 }
 
-/// The longest word of a provider's error that is repeated: longer ones may be of a token.
+/// The longest word of a provider's error that is repeated: a longer one may be part of a token.
 const MAX_WORD: usize = 24;
 
-/// The shortest part of a secret that is taken for one.
+/// The shortest part of a secret that is recognised as one.
 const MIN_SECRET_PART: usize = 6;
 
-/// What an answer says of why it is none: `error` and `error_description` (RFC 6749, section 5.2),
-/// cleaned and shortened, and without anything that may be of a secret or a token.
+/// The provider's error: `error` and `error_description` (RFC 6749, section 5.2), cleaned and
+/// shortened, without anything that may be part of a secret or a token.
 fn said<'s>(reply: &Reply, secrets: impl Iterator<Item = &'s str> + Clone) -> String {
     let Ok(answer) = Json::parse(&reply.bytes) else {
         return String::new();
@@ -156,7 +156,7 @@ fn said<'s>(reply: &Reply, secrets: impl Iterator<Item = &'s str> + Clone) -> St
     format!(" and says {}", told.join(", "))
 }
 
-/// A text without secrets, whole or in part, and without words that are as long as tokens are.
+/// A text without secrets, or parts of them, and without words as long as a token.
 fn without<'s>(text: &str, secrets: impl Iterator<Item = &'s str> + Clone) -> String {
     let mut text = text.to_owned();
     for secret in secrets.clone().filter(|secret| !secret.is_empty()) {
@@ -185,7 +185,7 @@ fn without<'s>(text: &str, secrets: impl Iterator<Item = &'s str> + Clone) -> St
     clear
 }
 
-/// What stands for a secret.
+/// The placeholder for a secret.
 const HIDDEN: &str = "[...]";
 
 /// Whether the error is `invalid_client` (RFC 6749, section 5.2).

@@ -14,7 +14,7 @@ use crate::runtime::cache::{Digest, Digester};
 use crate::runtime::config::{Introspection as Config, Span};
 use crate::token::Introspection;
 
-/// The time at which each run begins, as a NumericDate.
+/// The start of each run, as a NumericDate.
 const START: f64 = 1_767_225_600.0;
 
 fn answer(active: bool, expires: Option<i64>) -> Introspection {
@@ -23,13 +23,14 @@ fn answer(active: bool, expires: Option<i64>) -> Introspection {
     Introspection::read(body.as_bytes()).expect("an answer")
 }
 
-/// Something that happens.
+/// An event.
 #[derive(Debug, Clone)]
 enum Event {
-    /// Time passes, in milliseconds.
+    /// This many milliseconds pass.
     Passes(u64),
-    /// A token is asked about where nothing is believed of it, and the answer comes so much later:
-    /// whether it is active, and its end in seconds from the start. Nothing for an outage.
+    /// A request asks about a token that isn't cached, and the answer comes this much later:
+    /// whether the token is active, and when it ends, in seconds from the start. `None` is an
+    /// outage.
     Asked(usize, u64, Option<(bool, Option<i64>)>),
 }
 
@@ -44,7 +45,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// A token is good only while the last answer about it, within its lifetime, said so.
+    /// A token is good only if the last answer about it, within its lifetime, said so.
     #[test]
     fn a_token_is_good_only_by_the_last_answer_within_its_lifetime(
         events in proptest::collection::vec(event(), 1..60),
@@ -67,7 +68,7 @@ proptest! {
             match event {
                 Event::Passes(millis) => now += Duration::from_millis(millis),
                 Event::Asked(token, late, said) => {
-                    // As it is when a request comes: nothing is asked of which something is known.
+                    // As for a request: a token with a cached answer isn't asked about.
                     if memory.get(&tokens[token], now).is_none() {
                         let (asked, date) = (now, START + (now - start).as_secs_f64());
                         now += Duration::from_millis(late);

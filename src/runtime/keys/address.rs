@@ -1,8 +1,8 @@
-//! Which addresses keys may be fetched from.
+//! Checks from which addresses keys may be fetched.
 //!
-//! A provider's documents name further URLs, and names resolve to what their owner says: neither
-//! may point the daemon at the inside of the network that it stands in, unless the configuration
-//! says that a provider stands there too.
+//! A provider's documents name further URLs, and names resolve to whatever their owner says.
+//! Neither may point the daemon into its own network, unless the configuration says that a provider
+//! is there.
 
 use std::fmt;
 use std::io;
@@ -13,20 +13,20 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::value::{AddressRange, AddressSet};
 
-/// Which addresses beside public ones keys may be fetched from.
+/// The addresses, in addition to public ones, from which keys may be fetched.
 #[derive(Debug, Clone, Default)]
 pub struct Reach {
-    /// What the configuration allows.
+    /// The ranges that the configuration allows.
     pub allowed: AddressSet,
-    /// The host of the proxy, which is the operator's own choice.
+    /// The proxy's host, which the operator has chosen.
     pub proxy: Option<String>,
-    /// The hosts from which keys may be fetched over plain HTTP: the operator says of them that
-    /// they are near, and so they may be at private addresses too.
+    /// The hosts from which keys may be fetched over plain HTTP. The operator says that they are
+    /// near, so they may have private addresses too.
     pub plain: Hosts,
 }
 
-/// Hosts that the configuration names: names, which stand for those below them too, and ranges of
-/// addresses, for hosts that are addresses.
+/// Hosts in the configuration: names, which include the names below them, and address ranges for
+/// hosts that are addresses.
 #[derive(Debug, Clone, Default)]
 pub struct Hosts {
     names: Vec<String>,
@@ -34,7 +34,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// The hosts of a setting; what is no range is a name.
+    /// The hosts of a setting; what isn't an address range is a name.
     pub fn new(hosts: &[String]) -> Hosts {
         let (mut names, mut ranges) = (Vec::new(), Vec::new());
         for host in hosts {
@@ -49,7 +49,7 @@ impl Hosts {
         }
     }
 
-    /// Whether the host of a URL is one of them.
+    /// Whether the host of a URL is among them.
     pub fn contains(&self, host: &str) -> bool {
         if let Some(address) = address(host) {
             return self.ranges.contains(address);
@@ -63,7 +63,7 @@ impl Hosts {
 }
 
 impl Reach {
-    /// Whether an address may be connected to under this name.
+    /// Whether connecting to an address is allowed for this host name.
     fn permits(&self, host: &str, address: IpAddr) -> bool {
         // `::ffff:10.0.0.1` leads to 10.0.0.1, so it is judged as that.
         let address = address.to_canonical();
@@ -73,8 +73,8 @@ impl Reach {
             || self.plain.contains(host)
     }
 
-    /// Refuses a host that is an address itself, which no resolver sees. The proxy's own is
-    /// refused too: it is a way, and no provider.
+    /// Refuses a host that is an address itself, which no resolver checks. That includes the
+    /// proxy's address: a proxy isn't a provider.
     pub fn check_literal(&self, host: &str) -> Result<(), Unresolved> {
         match address(host) {
             Some(address) if !self.permits(host, address) => {
@@ -84,7 +84,7 @@ impl Reach {
         }
     }
 
-    /// Those among the addresses of a host that may be connected to.
+    /// The allowed ones among a host's addresses.
     fn choose(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Unresolved> {
         // The operator named the proxy, so its address may be private. The URLs that are fetched
         // through it are checked by themselves.
@@ -101,12 +101,12 @@ impl Reach {
     }
 }
 
-/// Why a host has no address to connect to.
+/// Why a host has no usable address.
 #[derive(Debug)]
 pub enum Unresolved {
-    /// It has one that may not be connected to.
+    /// All its addresses are refused.
     Refused(String),
-    /// It is not known.
+    /// The lookup failed.
     Unknown(io::Error),
 }
 
@@ -133,7 +133,7 @@ fn refused(host: &str, address: IpAddr) -> String {
     )
 }
 
-/// Whether a host is this machine by its name or address alone (RFC 6761, section 6.3).
+/// Whether a host is this machine, judging by the name or address alone (RFC 6761, section 6.3).
 pub fn is_loopback_name(host: &str) -> bool {
     address(host).map_or_else(
         || {
@@ -144,14 +144,14 @@ pub fn is_loopback_name(host: &str) -> bool {
     )
 }
 
-/// The address that the host of a URL is, if it is one.
+/// The address in the host of a URL, if the host is an address.
 pub fn address(host: &str) -> Option<IpAddr> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let address: IpAddr = bare.parse().ok()?;
     Some(address.to_canonical())
 }
 
-/// Whether an address is one of the public internet (the IANA special-purpose registries).
+/// Whether an address belongs to the public internet (the IANA special-purpose registries).
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -181,7 +181,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match (s0, s1) {
-        // NAT64 and 6to4 carry an IPv4 address to where it leads.
+        // NAT64 and 6to4 addresses contain the IPv4 address that they lead to.
         (0x64, 0xff9b) => [s2, s3, s4, s5] == [0; 4] && embedded(s6, s7),
         (0x2002, _) => embedded(s1, s2),
         (0x2001, 0xdb8) => false,
@@ -193,8 +193,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
 }
 
-/// A resolver that knows no address that may not be connected to: what is checked is what is
-/// connected to, so that no second look-up can differ.
+/// A resolver that returns only allowed addresses: the connection uses exactly the checked address,
+/// so a second lookup can't differ.
 #[derive(Debug, Clone)]
 pub struct Resolver(pub Arc<Reach>);
 

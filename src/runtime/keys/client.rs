@@ -1,4 +1,4 @@
-//! The HTTP client for fetching keys: which authorities it trusts, and which route it takes.
+//! The HTTP client for fetching keys: its trusted authorities and its route.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,11 +18,11 @@ use crate::runtime::config;
 use crate::runtime::secret::{self, SecretError};
 use crate::value::{AddressRange, AddressSet};
 
-/// How long a connection is kept that nobody uses. What is between here and the provider forgets
-/// silent ones, and a forgotten one is a fetch that hangs.
+/// How long an unused connection is kept. Devices on the way forget silent connections, and a
+/// request on a forgotten one hangs.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// A client as the configuration wants it, and the addresses that it may ask.
+/// The configured client, and the addresses that it may connect to.
 pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), ClientError> {
     let proxy = config.proxy_url().map_err(ClientError::Configuration)?;
     let ranges = config
@@ -42,17 +42,18 @@ pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), ClientError> {
     let builder = Client::builder()
         .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
         .timeout(config.timeout.get())
-        // Each step is checked here, so that one can't lead where the first was not let.
+        // The fetcher checks each redirect itself, so none can lead where the first request
+        // couldn't.
         .redirect(redirect::Policy::none())
         .referer(false)
-        // Each request has a connection to itself: one that hangs ends with its request, and no
-        // other waits behind it.
+        // Each request has its own connection: one that hangs ends with its request and blocks no
+        // other.
         .http1_only()
         .pool_idle_timeout(IDLE)
         .tls_backend_preconfigured(trust(config)?)
         .dns_resolver(Resolver(reach.clone()));
     let builder = match proxy {
-        // The environment is not the configuration.
+        // The environment isn't part of the configuration.
         None => builder.no_proxy(),
         Some(url) => builder.proxy(through(&url, config)?),
     };
@@ -60,12 +61,12 @@ pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), ClientError> {
     Ok((client, reach))
 }
 
-/// Why nothing can be fetched with this configuration. It holds no credentials.
+/// An error that keeps this configuration from fetching anything. It contains no credentials.
 #[derive(Debug)]
 pub enum ClientError {
-    /// What the configuration itself says is wrong with it, field first.
+    /// The error that the configuration itself reports, field first.
     Configuration(String),
-    /// What an address range is expected to be.
+    /// A text isn't an address range.
     AddressRange(String),
     /// The authorities' file.
     Authorities {
@@ -74,7 +75,7 @@ pub enum ClientError {
         /// What is wrong with it.
         fault: AuthoritiesFault,
     },
-    /// The proxy's URL.
+    /// The proxy's URL has an error.
     Proxy(http::uri::InvalidUri),
     /// The file with the proxy's credentials.
     Credentials(CredentialsFault),
@@ -87,22 +88,22 @@ pub enum ClientError {
 /// What is wrong with a file of certificate authorities.
 #[derive(Debug)]
 pub enum AuthoritiesFault {
-    /// It is no PEM file that can be read.
+    /// It can't be read as PEM.
     Unread(pem::Error),
-    /// It has no certificate.
+    /// It contains no certificate.
     Empty,
-    /// It has a certificate that is no authority's.
+    /// It contains a certificate that can't be used as an authority's.
     Unusable(rustls::Error),
 }
 
-/// What is wrong with a file of credentials for a proxy.
+/// What is wrong with a file of proxy credentials.
 #[derive(Debug)]
 pub enum CredentialsFault {
     /// It can't be read.
     Unread(SecretError),
     /// It names no user.
     NoUser(PathBuf),
-    /// They fit no header.
+    /// The credentials can't be put in a header.
     Header(InvalidHeaderValue),
 }
 
@@ -142,14 +143,14 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
-/// TLS that believes the system's certificate authorities and those of the configuration.
+/// TLS that trusts the certificate authorities of the system and of the configuration.
 fn trust(config: &config::Keys) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     for fault in &system.errors {
         tracing::warn!(%fault, "certificate authorities of the system can't be read");
     }
-    // An unusable authority among the system's isn't the operator's fault.
+    // An unusable authority in the system's store isn't the operator's fault.
     roots.add_parsable_certificates(system.certs);
     if let Some(file) = &config.ca_file {
         for authority in authorities(file)? {
@@ -185,9 +186,9 @@ fn unusable(file: &Path, fault: AuthoritiesFault) -> ClientError {
     }
 }
 
-/// The way through a proxy, which leads everywhere but to what is asked directly.
+/// The proxy for everything except the hosts that are reached directly.
 fn through(url: &Url, config: &config::Keys) -> Result<Proxy, ClientError> {
-    // The client takes a proxy that it can't read for none, and would go without it.
+    // The client would ignore a proxy that it can't read, and connect without it.
     url.as_str()
         .parse::<http::Uri>()
         .map_err(ClientError::Proxy)?;
@@ -205,8 +206,7 @@ fn through(url: &Url, config: &config::Keys) -> Result<Proxy, ClientError> {
     }
 }
 
-/// Hosts that are asked without the proxy: this machine, which no proxy leads to, and those of the
-/// configuration.
+/// Hosts that are reached without the proxy: this machine, and those in the configuration.
 struct Direct(Hosts);
 
 impl Direct {
@@ -256,7 +256,7 @@ mod tests {
             ("192.0.2.2", false),
             ("[fd12::1]", true),
             ("[2001:db8::1]", false),
-            // This machine, whatever is configured.
+            // This machine, whatever the configuration says.
             ("localhost", true),
             ("a.localhost", true),
             ("localhost.", true),

@@ -1,26 +1,27 @@
-//! From an issuer's URL to the URL of its keys: OpenID Connect Discovery 1.0, then RFC 8414.
+//! Finds the URL of an issuer's keys from the issuer's own URL: OpenID Connect Discovery 1.0, then
+//! RFC 8414.
 
 use reqwest::Url;
 
 use super::fetch::{Fetcher, Named};
 use super::fetch_error::FetchError;
 
-/// The part of a provider's metadata that matters here.
+/// The members of a provider's metadata that are used here.
 #[derive(Debug, serde::Deserialize)]
 struct Metadata {
     issuer: String,
     jwks_uri: Option<String>,
 }
 
-/// Why one well-known place does not tell.
+/// Why a well-known place has no usable metadata.
 enum Untold {
-    /// There is no metadata; the other place may have it.
+    /// It has none; the other place may have it.
     Absent(FetchError),
-    /// There is no use in asking on.
+    /// Asking the other place wouldn't help.
     Final(FetchError),
 }
 
-/// Where the keys of an issuer are.
+/// The URL of an issuer's keys.
 pub async fn jwks_uri(
     fetcher: &Fetcher,
     issuer: &str,
@@ -50,14 +51,14 @@ async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, named: &Named) -> Resul
         FetchError::Useless(_) => Untold::Absent(error),
     })?;
     let metadata: Metadata = serde_json::from_slice(&document.bytes).map_err(|error| {
-        // The error's own words may hold what came, at any length.
+        // The parser's own message may repeat what was received, at any length.
         let (line, column) = (error.line(), error.column());
         let sentence =
             format!("`{url}` is no metadata of a provider (line {line}, column {column})");
         Untold::Absent(FetchError::Useless(sentence))
     })?;
-    // OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3: or one provider could speak
-    // for another.
+    // OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3: otherwise one provider could
+    // speak for another.
     let found = &metadata.issuer;
     if found != issuer {
         return Err(Untold::Final(FetchError::Useless(format!(
@@ -73,7 +74,7 @@ async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, named: &Named) -> Resul
     })
 }
 
-/// OpenID Connect Discovery 1.0, section 4.1: behind the issuer's path.
+/// OpenID Connect Discovery 1.0, section 4.1: after the issuer's path.
 fn openid(issuer: &str) -> String {
     format!(
         "{}/.well-known/openid-configuration",

@@ -1,4 +1,4 @@
-//! One HTTP request for one JSON document, with a limit on everything the other side controls.
+//! One HTTP request for one JSON document, with a limit on everything that the other side controls.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,16 +12,17 @@ use super::fetch_error::{FetchError, Way};
 use super::freshness;
 use crate::runtime::config;
 
-/// How many redirects are followed: moved once, and once more to the canonical name.
+/// How many redirects are followed. A provider that has moved and uses a canonical name needs two.
 const REDIRECTS: usize = 3;
 
-/// The variables by which other programs find a proxy.
+/// The environment variables that name a proxy for other programs.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The longest URL that is asked: real ones have less than a tenth, and a provider names some.
+/// The longest URL that is requested. Real ones have less than a tenth of it, but a provider
+/// chooses some.
 const MAX_URL_BYTES: usize = 2048;
 
-/// What fetches.
+/// Fetches documents.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     client: Client,
@@ -30,19 +31,19 @@ pub struct Fetcher {
     max_bytes: u64,
 }
 
-/// What the URL that stands in the policy lets be asked, beside public hosts over HTTPS.
+/// What the policy's own URL permits in addition to public hosts over HTTPS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     /// This machine.
     loopback: bool,
-    /// Over plain HTTP, the hosts that the configuration names for it.
+    /// Plain HTTP, from the hosts that the configuration names for it.
     plain: bool,
     /// This host alone.
     only: Option<String>,
 }
 
 impl Named {
-    /// What this URL of the policy names.
+    /// What this URL of the policy permits.
     pub fn of(url: &str) -> Named {
         let url = Url::parse(url).ok();
         let host = url.as_ref().and_then(Url::host_str);
@@ -50,13 +51,13 @@ impl Named {
         let plain = url.as_ref().is_some_and(|url| url.scheme() == "http");
         Named {
             loopback,
-            // This machine needs no HTTPS, which says nothing of others.
+            // This machine needs no HTTPS. That says nothing about other hosts.
             plain: plain && !loopback,
             only: None,
         }
     }
 
-    /// The same, but nothing leads to another host: a token has a part in the URL.
+    /// The same, but no other host: part of the URL comes from a token.
     #[must_use]
     pub fn and_no_other_host(self, url: &str) -> Named {
         Named {
@@ -67,7 +68,8 @@ impl Named {
         }
     }
 
-    /// The same for what holds more secrets than a key set does: not over plain HTTP.
+    /// The same, but never over plain HTTP, for requests that contain more secrets than those for a
+    /// key set.
     #[must_use]
     pub fn and_no_plain_http(mut self) -> Named {
         self.plain = false;
@@ -75,18 +77,18 @@ impl Named {
     }
 }
 
-/// What is asked for at a URL.
+/// A request to a URL.
 #[derive(Debug, Clone)]
 pub struct Ask {
     /// The method.
     pub method: Method,
-    /// The headers; one that holds a secret is marked as sensitive by who makes it.
+    /// The headers. The caller marks those with a secret as sensitive.
     pub headers: HeaderMap,
-    /// The body; an empty one is none.
+    /// The body; empty for none.
     pub body: Vec<u8>,
 }
 
-/// An answer as it came, whatever its status.
+/// An answer as received, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The status.
@@ -97,19 +99,19 @@ pub struct Reply {
     pub bytes: Vec<u8>,
 }
 
-/// A document as it came.
+/// A document as received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// Where it was in the end.
+    /// Its final URL, after redirects.
     pub url: Url,
     /// The body.
     pub bytes: Vec<u8>,
-    /// How long it may be kept (RFC 9111, section 4.2), if that was said.
+    /// How long it may be cached (RFC 9111, section 4.2), if the answer says so.
     pub fresh: Option<Duration>,
 }
 
 impl Fetcher {
-    /// A fetcher as the configuration wants it.
+    /// A fetcher for this configuration.
     pub fn new(config: &config::Keys) -> Result<Fetcher, ClientError> {
         let (client, reach) = client::new(config)?;
         let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -128,7 +130,7 @@ impl Fetcher {
         })
     }
 
-    /// Fetches a document, following redirects as far as the policy's own URL lets them lead.
+    /// Fetches a document, following redirects as far as the policy's own URL permits.
     pub async fn get(&self, url: &str, named: &Named) -> Result<Document, FetchError> {
         let url = read_url(url)?;
         tokio::time::timeout(self.way.timeout, self.follow(url.clone(), named))
@@ -136,8 +138,8 @@ impl Fetcher {
             .unwrap_or_else(|_| Err(self.way.late(&url)))
     }
 
-    /// Asks once and takes any answer: no redirect is followed. Addresses, time and size are
-    /// bounded as for a document; the caller has to judge the answer.
+    /// Sends one request and accepts any answer; redirects aren't followed. Addresses, time and
+    /// size are bounded as for a document, and the caller judges the answer.
     pub async fn ask(&self, url: &str, named: &Named, ask: Ask) -> Result<Reply, FetchError> {
         let url = read_url(url)?;
         let mut response = self.send(&url, named, ask).await?;
@@ -164,7 +166,8 @@ impl Fetcher {
                     url,
                 });
             }
-            // `send` checks the next URL like the first: a redirect may point into the network.
+            // `send` checks each further URL like the first one: a redirect may point into the
+            // network.
             url = response
                 .headers()
                 .get(header::LOCATION)
@@ -191,7 +194,7 @@ impl Fetcher {
             .map_err(|error| self.way.failed(url, &error))
     }
 
-    /// Whether a URL may be asked at all, as far as that can be seen by it.
+    /// Whether a URL may be requested, as far as the URL itself shows.
     fn check(&self, url: &Url, named: &Named) -> Result<(), FetchError> {
         let refused = |why: String| Err(FetchError::Unreached(why));
         let Some(host) = url.host_str() else {
@@ -229,8 +232,8 @@ impl Fetcher {
                 self.max_bytes
             ))
         };
-        // An announced length spares the transfer. It may be missing or wrong, so the loop counts
-        // as well.
+        // A length that is announced spares the transfer. It may be missing or wrong, so the loop
+        // counts too.
         if response
             .content_length()
             .is_some_and(|length| length > self.max_bytes)
@@ -302,8 +305,8 @@ fn useful(url: &Url, response: &Response) -> Result<(), FetchError> {
     }
 }
 
-/// Whether a `Content-Type` leaves it open that the content is JSON. Stores of files call all that
-/// they hold plain text or bytes. Any other type is taken at its word.
+/// Whether a `Content-Type` may stand for JSON. File stores call everything plain text or bytes;
+/// any other type is believed.
 fn may_be_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or("").trim();
     let essence = essence.to_ascii_lowercase();

@@ -13,11 +13,11 @@ use rustls::CertificateError;
 
 use super::address::Unresolved;
 
-/// Why a document was not got.
+/// Why a document couldn't be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchError {
-    /// Nobody answered, or in time, or nobody that may be asked: another path of the same host
-    /// fares no better.
+    /// There was no connection, no answer in time, or no permitted address. Another path on the
+    /// same host would fail too.
     Unreached(String),
     /// The answer is unusable.
     Useless(String),
@@ -32,19 +32,19 @@ impl fmt::Display for FetchError {
 
 impl Error for FetchError {}
 
-/// Which way requests go, as far as it matters to who reads why one failed.
+/// The route of requests, for messages about failures.
 #[derive(Debug, Clone)]
 pub struct Way {
-    /// The proxy that they go through.
+    /// The proxy in use.
     pub proxy: Option<String>,
-    /// Whether the environment names a proxy, which is not looked at.
+    /// Whether the environment names a proxy, which isn't used.
     pub environment: bool,
-    /// How long one may take.
+    /// How long a request may take.
     pub timeout: Duration,
 }
 
 impl Way {
-    /// A request that was not answered in time.
+    /// The error for a request without an answer in time.
     pub fn late(&self, url: &Url) -> FetchError {
         self.unreached(
             url,
@@ -52,7 +52,7 @@ impl Way {
         )
     }
 
-    /// A request that failed.
+    /// The error for a request that failed.
     pub fn failed(&self, url: &Url, error: &reqwest::Error) -> FetchError {
         if error.is_timeout() {
             return self.late(url);
@@ -85,18 +85,18 @@ impl Way {
     }
 }
 
-/// What can be done.
+/// Advice for the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Advice {
     None,
-    /// It is about the way there.
+    /// It is about the route.
     Reach,
     Do(&'static str),
 }
 
 const TRUST: &str = "`keys.ca_file` names authorities beside the system's";
 
-/// What an error stems from.
+/// The innermost cause of an error.
 fn cause(error: &(dyn Error + 'static)) -> (String, Advice) {
     let mut innermost = String::new();
     let mut next = Some(error);
@@ -124,7 +124,7 @@ fn cause(error: &(dyn Error + 'static)) -> (String, Advice) {
 
 const CUT_OFF: &str = "the connection was closed before the answer was complete";
 
-/// What an error of a connection stems from. What is within it is not among its sources.
+/// The cause of an I/O error. The errors inside one aren't among its sources.
 fn of_io(error: &io::Error) -> Option<(String, Advice)> {
     let inner = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
     inner
@@ -153,7 +153,7 @@ fn of_tls(error: &rustls::Error) -> (String, Advice) {
         other => return (format!("TLS with it fails: {other}"), Advice::None),
     };
     let (cause, advice) = match certificate {
-        // Or of one that has the name of one that is trusted.
+        // Or an authority with the same name as a trusted one.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "its certificate is not from an authority that is trusted here",
             Advice::Do(TRUST),
@@ -171,7 +171,7 @@ fn of_tls(error: &rustls::Error) -> (String, Advice) {
     (cause.to_owned(), advice)
 }
 
-/// What a proxy answered to CONNECT; its errors have no type that could be asked.
+/// A proxy's answer to CONNECT; these errors have no type to match on.
 fn of_proxy(innermost: &str) -> Option<(String, Advice)> {
     let (cause, advice) = match innermost.strip_prefix("tunnel error: ")? {
         "unsuccessful" => (

@@ -6,8 +6,7 @@ use reqwest::header::{self, HeaderMap, HeaderName};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-/// How long an answer is fresh from now on, if it says anything of that. What it asks for is not
-/// bounded here.
+/// How long a response is fresh from now on, if it says so. The caller limits the time.
 pub fn lifetime(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let control: Vec<&str> = headers
         .get_all(header::CACHE_CONTROL)
@@ -16,8 +15,8 @@ pub fn lifetime(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .collect();
-    // Section 5.2.2.4 and 5.2.2.5; keys must be kept for a moment all the same, so that this is
-    // an age of nothing.
+    // Sections 5.2.2.4 and 5.2.2.5. Keys must still be kept for a moment, so this is a freshness of
+    // zero.
     let forbids = |directive: &&str| {
         let name = directive.split('=').next().unwrap_or("").trim();
         name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache")
@@ -25,10 +24,11 @@ pub fn lifetime(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     if control.iter().any(forbids) {
         return Some(Duration::ZERO);
     }
-    // Section 5.2.2.1: `max-age` has precedence over `Expires`; of two, the shorter is safe.
+    // Section 5.2.2.1: `max-age` has precedence over `Expires`. If there are two, the shorter one
+    // is safe.
     let max_age = control.iter().filter_map(|directive| max_age(directive));
     let whole = max_age.min().or_else(|| expires(headers, now))?;
-    // Section 5.1: what caches on the way have used up of it.
+    // Section 5.1: the age that caches on the way have already added.
     let age = text(headers, header::AGE).and_then(seconds);
     Some(whole.saturating_sub(age.unwrap_or(Duration::ZERO)))
 }
@@ -38,10 +38,10 @@ fn max_age(directive: &str) -> Option<Duration> {
     seconds(value.trim_matches('"')).filter(|_| name.eq_ignore_ascii_case("max-age"))
 }
 
-/// Section 5.3: a date that can't be read is in the past.
+/// Section 5.3: an unreadable date counts as past.
 fn expires(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let expires = text(headers, header::EXPIRES)?;
-    // By the provider's own clock, where it says what that shows.
+    // By the provider's own clock, if the answer shows it.
     let now = text(headers, header::DATE)
         .and_then(date)
         .unwrap_or_else(|| OffsetDateTime::from(now));
@@ -52,12 +52,12 @@ fn expires(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     )
 }
 
-/// RFC 9110, section 5.6.7, in the form that everybody sends.
+/// RFC 9110, section 5.6.7, in the form in general use.
 fn date(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc2822).ok()
 }
 
-/// Section 1.2.2: what is beyond any number that can be held is very long.
+/// Section 1.2.2: a number that is too large counts as very long.
 fn seconds(text: &str) -> Option<Duration> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))))

@@ -1,8 +1,8 @@
-//! Issuers' keys: fetched at start, kept fresh in the background, kept on a failure.
+//! Issuers' keys: fetched at start, refreshed in the background, and kept if a refresh fails.
 //!
-//! No request fetches keys. A request with an unknown `kid` asks for one refresh, which all that
-//! ask within the same half minute share; everything else is the business of one task for each
-//! issuer, so that one provider's outage is felt by nobody else's tokens.
+//! Requests never fetch keys. A request with an unknown `kid` can ask for one refresh, which all
+//! such requests of the same half minute share. Everything else is done by one task for each
+//! issuer, so one provider's outage affects no other issuer's tokens.
 
 mod address;
 mod client;
@@ -40,7 +40,7 @@ use crate::runtime::config;
 use crate::runtime::metrics::Metrics;
 use crate::settings::Tenant;
 
-/// Whose keys, and where they are fetched.
+/// An issuer, and where its keys are fetched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// The issuer's name in the policy.
@@ -52,11 +52,11 @@ pub struct Origin {
 /// How an issuer's keys are found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// By the metadata of the issuer of this URL.
+    /// Through the metadata of the issuer with this URL.
     Discover(String),
     /// At this URL.
     Url(String),
-    /// At this URL, which holds what a token names as its tenant.
+    /// At this URL, which contains the tenant that a token names.
     Tenant {
         /// The tenant.
         tenant: Tenant,
@@ -80,13 +80,13 @@ pub struct Store {
     fetcher: Fetcher,
     settings: Settings,
     metrics: Arc<Metrics>,
-    /// Weak: what no policy uses any more is fetched no more.
+    /// Weak: keys that no policy uses any more aren't fetched any more.
     issuers: Mutex<BTreeMap<Origin, Weak<IssuerKeys>>>,
-    /// By the issuer's name and what stands around the tenant.
+    /// By the issuer's name and the parts of the URL around the tenant.
     tenants: Mutex<BTreeMap<TenantsOrigin, Weak<Tenants>>>,
 }
 
-/// The issuer, and what stands before and behind the tenant in the URL of a key set.
+/// The issuer, and the parts before and after the tenant in the URL of a key set.
 type TenantsOrigin = (String, (String, String));
 
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +96,7 @@ struct Settings {
 }
 
 impl Store {
-    /// A store that fetches as the configuration says.
+    /// A store with this configuration.
     pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, ClientError> {
         if !config.allow_http.is_empty() {
             tracing::warn!(
@@ -123,7 +123,7 @@ impl Store {
         plain::check(issuer, &self.fetcher)
     }
 
-    /// The keys of an issuer at one place, or at several together.
+    /// The keys of an issuer, from one place or several together.
     pub fn together(&self, issuer: &str, places: Vec<Place>) -> Source {
         let keys = places.into_iter().map(|place| {
             self.issuer(&Origin {
@@ -134,8 +134,8 @@ impl Store {
         Source::Together(Together::new(keys.collect()))
     }
 
-    /// The keys of an issuer's tenants, as they are there already where another policy in use has
-    /// the same issuer.
+    /// The keys of an issuer's tenants. If another policy in use has the same issuer, the two share
+    /// them.
     pub fn tenants(&self, issuer: &str, (prefix, suffix): (&str, &str)) -> Source {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         tenants.retain(|_, tenants| tenants.strong_count() > 0);
@@ -155,8 +155,8 @@ impl Store {
         Source::Tenants(new)
     }
 
-    /// The keys of an issuer: those that are there already where another policy in use has the
-    /// same issuer, so that a reload loses none; otherwise a fetch begins.
+    /// The keys of an issuer. If another policy in use has the same issuer, the two share them, so
+    /// a reload loses no keys; otherwise a fetch begins.
     pub fn issuer(&self, origin: &Origin) -> Arc<IssuerKeys> {
         let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
         issuers.retain(|_, keys| keys.strong_count() > 0);
@@ -174,7 +174,7 @@ impl Store {
     }
 }
 
-/// What the task of an issuer and its readers share.
+/// The state that an issuer's task shares with its readers.
 #[derive(Debug)]
 struct Shared {
     origin: Origin,
@@ -192,19 +192,19 @@ struct Progress {
 #[derive(Debug)]
 struct Fetched {
     keys: Arc<KeySet>,
-    /// When they are too old to be believed.
+    /// When they become too old to use.
     until: Instant,
 }
 
-/// The keys of one issuer, as fresh as they can be had.
+/// The keys of one issuer, kept fresh.
 #[derive(Debug)]
 pub struct IssuerKeys {
     shared: Arc<Shared>,
-    /// The other end is the task's alone.
+    /// Only the task has the other end.
     progress: watch::Receiver<Progress>,
     task: AbortHandle,
     forced: Mutex<Option<Forced>>,
-    /// By requests that wait for these keys.
+    /// By the requests that wait for these keys.
     seats: waiting::Taken,
 }
 
@@ -212,7 +212,7 @@ pub struct IssuerKeys {
 #[derive(Debug, Clone, Copy)]
 struct Forced {
     at: Instant,
-    /// Which fetch answers it.
+    /// The fetch that answers it.
     fetch: u64,
 }
 
@@ -254,12 +254,12 @@ impl IssuerKeys {
             .map(|fetched| fetched.keys.clone())
     }
 
-    /// A seat for a request that is to wait for these keys, if the room has one for it.
+    /// A seat for a request that wants to wait for these keys, if there is one.
     pub fn seat<'r>(&'r self, room: &'r Room) -> Option<Seat<'r>> {
         room.seat(&self.seats)
     }
 
-    /// Waits until the first fetch has ended, well or not.
+    /// Waits until the first fetch has ended, successfully or not.
     pub async fn tried(&self) {
         self.ended(1).await;
     }
@@ -270,14 +270,14 @@ impl IssuerKeys {
         self.ended(fetch).await;
     }
 
-    /// Asks for a refresh, and tells which fetch is the one: where one was asked for a short while
-    /// ago, it is that.
+    /// Asks for a refresh, and returns the number of its fetch. If one was requested a short while
+    /// ago, it is that one.
     fn force_refresh(&self) -> u64 {
         let mut forced = self.forced.lock().unwrap_or_else(PoisonError::into_inner);
         match *forced {
             Some(forced) if !schedule::may_force(forced.at.elapsed()) => forced.fetch,
             _ => {
-                // One that is under way may have been answered before the new key was there.
+                // A fetch in progress may have been answered before the new key was published.
                 let fetch = self.progress.borrow().begun + 1;
                 *forced = Some(Forced {
                     at: Instant::now(),
@@ -289,19 +289,19 @@ impl IssuerKeys {
         }
     }
 
-    /// Whether there were keys once, however old they are by now.
+    /// Whether there were ever keys, however old they are by now.
     fn were_fetched(&self) -> bool {
         self.shared.latest.load().is_some()
     }
 
-    /// Whether the first fetch has ended, well or not.
+    /// Whether the first fetch has ended, successfully or not.
     fn has_ended(&self) -> bool {
         self.progress.borrow().ended > 0
     }
 
     async fn ended(&self, fetch: u64) {
         let mut progress = self.progress.clone();
-        // An error means that the task is gone, and so nothing is worth waiting for.
+        // An error means that the task has ended, so there is nothing to wait for.
         let _ = progress.wait_for(|progress| progress.ended >= fetch).await;
     }
 }
@@ -319,7 +319,7 @@ async fn refresh(
     let mut failures = 0_u32;
     loop {
         progress.send_modify(|progress| progress.begun += 1);
-        // A panic over what came would be the end of this task, and of these keys with it.
+        // A panic over a response would end this task, and these keys with it.
         let result = caught(fetch(&shared.origin.place, &fetcher))
             .await
             .unwrap_or_else(|| Err(FetchError::Useless("a fault inside portcullis".to_owned())));
@@ -341,7 +341,7 @@ async fn refresh(
                 failures = 0;
                 wait
             }
-            // A token has named a tenant that may not even be one: nobody tries again unasked.
+            // A token named this tenant, which may not exist: the task doesn't retry by itself.
             Err(error) if tenant.is_some() && shared.latest.load().is_none() => {
                 tracing::info!(%issuer, tenant = named, "no keys for this tenant: {error}");
                 progress.send_modify(|progress| progress.ended += 1);
@@ -369,7 +369,7 @@ async fn refresh(
 }
 
 impl Shared {
-    /// What becomes of tokens while there are no newer keys.
+    /// What happens to tokens until there are newer keys.
     fn meanwhile(&self) -> &'static str {
         let now = Instant::now();
         match &*self.latest.load() {
@@ -380,7 +380,7 @@ impl Shared {
     }
 }
 
-/// Fetches the keys at a place, once; beside them, how long the provider lets them be kept.
+/// Fetches the keys at a place once. Also returns how long the provider allows to cache them.
 pub async fn fetch(
     place: &Place,
     fetcher: &Fetcher,
@@ -407,8 +407,8 @@ pub async fn fetch(
     Ok((keys, document.fresh))
 }
 
-/// A number between 0 and 1 that differs from daemon to daemon, so that they do not all ask a
-/// provider at the same moment. Nothing secret depends on it.
+/// A number between 0 and 1 that differs between daemons, so they don't all ask a provider at the
+/// same moment. No secret depends on it.
 fn luck() -> f64 {
     let mut bytes = [0_u8; 4];
     match aws_lc_rs::rand::fill(&mut bytes) {

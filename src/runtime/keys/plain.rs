@@ -1,7 +1,7 @@
-//! Keys over plain HTTP, which a policy can ask for and the configuration alone can allow.
+//! Keys over plain HTTP: a policy can ask for them, but only the configuration can allow them.
 //!
-//! Whoever is on the way can answer in the provider's place there, and so sign tokens. Inside a
-//! cluster that may be nobody, which only the operator can know.
+//! Anyone on the network path can answer in the provider's place, and so sign tokens. Inside a
+//! cluster there may be nobody on the path; only the operator can know.
 
 use std::fmt;
 
@@ -11,7 +11,8 @@ use super::Fetcher;
 use super::address::is_loopback_name;
 use crate::model::{Issuer, KeySource};
 
-/// Refuses an issuer whose keys would come over plain HTTP from a host that is not named for it.
+/// Refuses an issuer whose keys would come over plain HTTP from a host that the configuration
+/// doesn't name for it.
 pub fn check(issuer: &Issuer, fetcher: &Fetcher) -> Result<(), PlainHttp> {
     let refused = hosts(issuer)
         .into_iter()
@@ -47,7 +48,7 @@ impl fmt::Display for PlainHttp {
 
 impl std::error::Error for PlainHttp {}
 
-/// A sentence for an issuer whose keys come over plain HTTP.
+/// A warning for an issuer whose keys come over plain HTTP.
 pub fn over_plain_http(issuer: &Issuer) -> Option<String> {
     let hosts = hosts(issuer);
     (!hosts.is_empty()).then(|| {
@@ -60,7 +61,7 @@ pub fn over_plain_http(issuer: &Issuer) -> Option<String> {
     })
 }
 
-/// The hosts that an issuer's keys are fetched from over plain HTTP, without this machine.
+/// The hosts from which an issuer's keys are fetched over plain HTTP, without this machine.
 fn hosts(issuer: &Issuer) -> Vec<String> {
     let urls = match &issuer.keys {
         KeySource::Urls(urls) => urls.clone(),

@@ -1,11 +1,11 @@
-//! When to fetch keys next.
+//! Computes when keys are fetched next.
 
 use std::time::Duration;
 
-/// However short-lived a provider calls its keys, they are not fetched more often than this.
+/// The shortest time between two fetches, even if the provider's keys are fresh for less.
 const SOONEST: Duration = Duration::from_secs(60);
 
-/// The first wait after a failure; each further one doubles it.
+/// The first wait after a failure; each further failure doubles it.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The longest wait after a failure.
@@ -14,23 +14,22 @@ const LAST_RETRY: Duration = Duration::from_secs(60);
 /// How often an unknown `kid` may cause a refresh of one issuer's keys.
 const FORCED: Duration = Duration::from_secs(30);
 
-/// Whether an unknown `kid` may cause a refresh, so long after the last that one has caused.
+/// Whether an unknown `kid` may cause a refresh, this long after the last one that did.
 pub fn may_force(since: Duration) -> bool {
     since >= FORCED
 }
 
-/// How long after a success the next fetch is due: ahead of the time when the provider says that
-/// the keys may be outdated, and not for all daemons at once.
+/// The time from a success to the next fetch: before the provider considers the keys outdated, and
+/// not the same for all daemons.
 pub fn after_success(refresh: Duration, fresh: Option<Duration>, luck: f64) -> Duration {
     let asked = fresh.map_or(refresh, |fresh| fresh.min(refresh));
     let due = asked.max(SOONEST.min(refresh));
-    // Nine tenths of it, and up to another tenth earlier.
-    // Before they expire, so that no request waits for keys; spread out, so that replicas that
-    // started together don't ask together.
+    // Nine tenths of it, and up to another tenth earlier. Before the keys expire, so no request
+    // waits for them; spread out, so replicas that started together don't ask together.
     due.mul_f64(0.9 - 0.1 * luck.clamp(0.0, 1.0))
 }
 
-/// How long after so many failures in a row the next try is due.
+/// The time to the next attempt after this many failures in a row.
 pub fn after_failure(failures: u32, luck: f64) -> Duration {
     // The shift is capped because a count of failures has no bound and `1 << 32` would overflow.
     let doubled = FIRST_RETRY.saturating_mul(1_u32 << failures.saturating_sub(1).min(16));

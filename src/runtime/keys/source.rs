@@ -1,4 +1,4 @@
-//! Where an issuer's keys are fetched from: one place, several, or one for each tenant.
+//! Where an issuer's keys are fetched: from one place, from several, or from one for each tenant.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ use crate::settings::{IssuerUrl, Tenant};
 /// How a declared issuer's keys are found.
 #[derive(Debug, Clone)]
 pub enum Places<'m> {
-    /// Nowhere: they were read from files.
+    /// Not fetched: they were read from files.
     Files(&'m Arc<KeySet>),
-    /// At all of these together.
+    /// From all of these together.
     Together(Vec<Place>),
-    /// For each tenant at a URL that holds its name, between these.
+    /// For each tenant, from a URL with its name between these parts.
     OfTenants {
-        /// What stands before it.
+        /// The part before the name.
         prefix: &'m str,
-        /// What follows it.
+        /// The part after it.
         suffix: &'m str,
     },
 }
 
 impl Places<'_> {
-    /// Where the keys of a declared issuer are.
+    /// The places of a declared issuer's keys.
     pub fn of(issuer: &Issuer) -> Places<'_> {
         match (&issuer.keys, &issuer.url) {
             (KeySource::Files(keys), _) => Places::Files(keys),
@@ -38,14 +38,14 @@ impl Places<'_> {
             (KeySource::Discover, IssuerUrl::Exact(url)) => {
                 Places::Together(vec![Place::Discover(url.clone())])
             }
-            // The checker asks for `keys url` here; without it there is no such place.
+            // The checker requires `keys url` here; without it there is no place.
             (KeySource::Discover, IssuerUrl::Tenant { prefix, suffix, .. }) => {
                 Places::Together(vec![Place::Discover(format!("{prefix}{suffix}"))])
             }
         }
     }
 
-    /// Where the keys for one token are.
+    /// The places of the keys for one token.
     pub fn for_token(&self, tenant: Option<&Tenant>) -> Vec<Place> {
         match (self, tenant) {
             (Places::Files(_), _) | (Places::OfTenants { .. }, None) => Vec::new(),
@@ -58,7 +58,7 @@ impl Places<'_> {
     }
 }
 
-/// An issuer's keys, fetched.
+/// An issuer's fetched keys.
 #[derive(Debug)]
 pub enum Source {
     /// From one place or several, as one set.
@@ -67,11 +67,12 @@ pub enum Source {
     Tenants(Arc<Tenants>),
 }
 
-/// Keys from several places, each fetched on its own, as one set.
+/// Keys from several places, each fetched separately, as one set.
 #[derive(Debug)]
 pub struct Together {
     parts: Vec<Arc<IssuerKeys>>,
-    /// The last that was put together: another set would make what is kept of tokens useless.
+    /// The last combined set, reused while its parts are unchanged: a new one would invalidate the
+    /// cached tokens.
     latest: ArcSwapOption<Union>,
     seats: waiting::Taken,
 }
@@ -82,11 +83,11 @@ struct Union {
     keys: Arc<KeySet>,
 }
 
-/// What a request can wait for.
+/// Keys that a request can wait for.
 #[derive(Debug)]
 pub struct Awaited<'s> {
     parts: Vec<Arc<IssuerKeys>>,
-    /// `None` for those of the only part.
+    /// `None` for the seats of the only part.
     seats: Option<&'s waiting::Taken>,
 }
 
@@ -99,7 +100,7 @@ impl Source {
         }
     }
 
-    /// What to wait for where these keys are wanting; for a new tenant, its first fetch begins.
+    /// What to wait for if these keys are missing; for a new tenant, its first fetch begins.
     pub fn awaited(&self, tenant: Option<&Tenant>) -> Option<Awaited<'_>> {
         match self {
             Source::Together(together) => Some(Awaited {
@@ -116,8 +117,8 @@ impl Source {
         }
     }
 
-    /// Waits until the first fetch from each place has ended, well or not. Which tenants there are
-    /// is not known before their tokens come.
+    /// Waits until the first fetch from each place has ended, successfully or not. Tenants are
+    /// unknown until their tokens come.
     pub async fn tried(&self) {
         if let Source::Together(together) = self {
             for part in &together.parts {
@@ -128,7 +129,7 @@ impl Source {
 }
 
 impl Together {
-    /// The keys that these fetch.
+    /// The combined keys of these parts.
     pub(super) fn new(parts: Vec<Arc<IssuerKeys>>) -> Together {
         Together {
             parts,
@@ -177,7 +178,7 @@ impl Union {
 }
 
 impl Awaited<'_> {
-    /// A seat for a request that is to wait, if the room has one for it.
+    /// A seat for a request that wants to wait, if there is one.
     pub fn seat<'r>(&'r self, room: &'r Room) -> Option<Seat<'r>> {
         match (self.seats, self.parts.as_slice()) {
             (Some(seats), _) => room.seat(seats),
@@ -186,16 +187,16 @@ impl Awaited<'_> {
         }
     }
 
-    /// Waits until each first fetch has ended, well or not.
+    /// Waits until each first fetch has ended, successfully or not.
     pub async fn tried(&self) {
         for part in &self.parts {
             part.tried().await;
         }
     }
 
-    /// Asks for a refresh because a token may be signed by a new key, and waits for its end.
+    /// Asks for a refresh because a token may be signed with a new key, and waits for its end.
     pub async fn refresh_for_unknown_key(&self) {
-        // All begin before one is waited for: a place that hangs keeps no other from being asked.
+        // All begin before the first is awaited: a place that hangs doesn't delay the others.
         let fetches: Vec<u64> = self.parts.iter().map(|part| part.force_refresh()).collect();
         for (part, fetch) in self.parts.iter().zip(fetches) {
             part.ended(fetch).await;

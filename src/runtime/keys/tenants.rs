@@ -1,10 +1,9 @@
-//! The keys of tenants: a set for each, at a URL that holds the tenant's name.
+//! The keys of tenants: one set for each, at a URL that contains the tenant's name.
 //!
-//! Which tenants there are only their tokens tell, and a token that nobody has verified yet can say
-//! anything. So a name is one segment of few characters ([`Tenant`]), everything else in the URL
-//! stands in the policy, no redirect leads to another host, and the provider is asked about a
-//! bounded number of new names a second. A name for which there are no keys is soon forgotten, and
-//! never takes the place of a tenant that has some.
+//! Only tokens tell which tenants there are, and an unverified token can say anything. So a name is
+//! one short segment ([`Tenant`]), everything else in the URL is written in the policy, no redirect
+//! leads to another host, and the number of new names per second is bounded. A name without keys is
+//! soon forgotten, and never takes the place of a tenant that has keys.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,41 +18,41 @@ use crate::keys::KeySet;
 use crate::runtime::metrics::Metrics;
 use crate::settings::Tenant;
 
-/// The most tenants of one issuer whose keys are kept. Beyond it, the one that was not used for the
-/// longest time goes.
+/// The most tenants of one issuer whose keys are kept. Beyond it, the least recently used one is
+/// dropped.
 const MAX_TENANTS: usize = 1024;
 
-/// The most names that are being tried, or were tried in vain a moment ago.
+/// The most names that are being tried, or were recently tried without success.
 const MAX_NEWCOMERS: usize = 256;
 
-/// How many new names the provider is asked about at once, after a quiet time: a daemon that starts
-/// hears of all tenants within seconds.
+/// How many new names may be tried at once after a quiet time: a daemon that starts sees all
+/// tenants within seconds.
 const BURST: f64 = 128.0;
 
-/// How many it is asked about in a second in the long run. Whoever invents names costs the provider
-/// this many requests, and for as long as they do it, a new tenant may have to wait.
+/// How many new names may be tried per second in the long run. An attacker who invents names costs
+/// the provider this many requests, and a new tenant may have to wait meanwhile.
 const A_SECOND: f64 = 10.0;
 
-/// How long a name is remembered that has no keys, and not asked about again.
+/// How long a name without keys is remembered and not tried again.
 const FORGOTTEN: Duration = Duration::from_secs(10);
 
-/// How long a tenant's keys are kept fresh that nobody uses.
+/// How long an unused tenant's keys are kept fresh.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The keys of an issuer's tenants.
 #[derive(Debug)]
 pub struct Tenants {
     issuer: String,
-    /// What stands before and behind the tenant in the URL of a key set.
+    /// The parts before and after the tenant in the URL of a key set.
     url: (String, String),
     fetcher: Fetcher,
     settings: Settings,
     metrics: Arc<Metrics>,
-    /// Swapped whole: a request only looks.
+    /// Replaced as a whole: requests only read it.
     known: ArcSwap<HashMap<Tenant, Arc<Known>>>,
-    /// Held by whoever changes what is known.
+    /// Locked by whoever changes `known`.
     budget: Mutex<Budget>,
-    /// By requests that wait for tenants whose keys nobody has seen yet.
+    /// By requests that wait for tenants that never had keys.
     newcomers: waiting::Taken,
     started: Instant,
 }
@@ -62,11 +61,11 @@ pub struct Tenants {
 struct Known {
     keys: Arc<IssuerKeys>,
     since: Instant,
-    /// When it was used last, in seconds from the beginning.
+    /// When it was used last, in seconds since the start.
     used: AtomicU64,
 }
 
-/// How many new names may be asked about now.
+/// How many new names may be tried now.
 #[derive(Debug)]
 struct Budget {
     left: f64,
@@ -74,7 +73,7 @@ struct Budget {
 }
 
 impl Tenants {
-    /// None is known yet.
+    /// Without tenants.
     pub(super) fn new(
         issuer: String,
         url: (String, String),
@@ -99,7 +98,7 @@ impl Tenants {
         }
     }
 
-    /// The keys of a tenant, if there are some. Nothing is fetched.
+    /// The keys of a tenant, if there are any. Nothing is fetched.
     pub fn current(&self, tenant: &Tenant) -> Option<Arc<KeySet>> {
         let known = self.known.load();
         let known = known.get(tenant)?;
@@ -107,8 +106,8 @@ impl Tenants {
         known.keys.current()
     }
 
-    /// What fetches the keys of a tenant; for a new one a fetch begins. `None` where too many new
-    /// ones came at once.
+    /// The fetched keys of a tenant; for a new one a fetch begins. `None` if too many new names
+    /// came at once.
     pub fn admit(&self, tenant: &Tenant) -> Option<Arc<IssuerKeys>> {
         let now = Instant::now();
         let find = |known: &HashMap<Tenant, Arc<Known>>| {
@@ -123,7 +122,7 @@ impl Tenants {
         if let Some(keys) = find(&known) {
             return Some(keys);
         }
-        // Asked first, so that a flood costs nothing more.
+        // Checked first, so a flood costs nothing more.
         if !budget.has_some(now) {
             return None;
         }
@@ -156,14 +155,14 @@ impl Tenants {
         Some(keys)
     }
 
-    /// The seats of requests for tenants whose keys nobody has seen yet: all of them together have
-    /// those of one issuer.
+    /// The seats of requests for tenants that never had keys: all of them together have those of
+    /// one issuer.
     pub(super) fn newcomers(&self) -> &waiting::Taken {
         &self.newcomers
     }
 
-    /// What stays known: neither the names that were tried in vain, nor the tenants that nobody
-    /// uses, nor more than there is room for.
+    /// The tenants to keep: without names that were tried without success, without unused tenants,
+    /// and not more than there is room for.
     fn worth_keeping(
         &self,
         known: &HashMap<Tenant, Arc<Known>>,
@@ -182,7 +181,7 @@ impl Tenants {
             .map(|(tenant, known)| (known.used.load(Ordering::Relaxed), tenant.clone()))
             .collect();
         proven.sort_unstable();
-        // The newcomer needs room too, if it comes to that.
+        // The newcomer needs room too.
         let too_many = (proven.len() + 1).saturating_sub(MAX_TENANTS);
         for (_, tenant) in proven.into_iter().take(too_many) {
             next.remove(&tenant);
@@ -201,7 +200,7 @@ impl Known {
         self.keys.were_fetched()
     }
 
-    /// Whether it was tried in vain, long enough ago to try again.
+    /// Whether it was tried without success, long enough ago to try again.
     fn is_spent(&self, now: Instant) -> bool {
         !self.is_proven()
             && self.keys.has_ended()

@@ -9,20 +9,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Seats for requests that wait, which all issuers share.
+/// Seats for waiting requests, shared by all issuers.
 #[derive(Debug)]
 pub struct Room {
     seats: Semaphore,
 }
 
-/// How many seats the requests for one issuer have.
+/// How many seats the requests for one issuer take.
 #[derive(Debug, Default)]
 pub struct Taken(AtomicUsize);
 
-/// A seat, which is free again when this is dropped.
+/// A seat, freed when this is dropped.
 #[derive(Debug)]
 pub struct Seat<'r> {
-    // First, so that nobody sees an issuer without seats while there are none free.
+    // Dropped first, so that nobody sees an issuer without seats while none are free.
     _permit: SemaphorePermit<'r>,
     _counted: Counted<'r>,
 }
@@ -38,16 +38,16 @@ impl Drop for Counted<'_> {
 }
 
 impl Room {
-    /// Room for so many.
+    /// A room with this many seats.
     pub fn new(seats: usize) -> Room {
         Room {
             seats: Semaphore::new(seats),
         }
     }
 
-    /// A seat for a request for the issuer that has these, if there is one for it.
+    /// A seat for a request for the issuer with this count, if there is one.
     pub fn seat<'r>(&'r self, taken: &'r Taken) -> Option<Seat<'r>> {
-        // Counted before it is looked at, so that those who come at once see each other.
+        // Counted before the check, so that concurrent requests see each other.
         let before = taken.0.fetch_add(1, Ordering::Relaxed);
         let counted = Counted(taken);
         if before >= self.seats.available_permits() {

@@ -1,7 +1,7 @@
-//! What a new policy has less of than the one in force, file by file.
+//! Finds what a new policy has lost compared with the one in force, file by file.
 //!
-//! A file that is being written has less than it will have, and so has a folder that is being
-//! replaced. What is less is not wrong, but it is not believed at once.
+//! A file that is being written is incomplete, and so is a folder that is being replaced. Lost
+//! content isn't an error, but it isn't taken at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,16 +10,16 @@ use super::super::names;
 use super::super::writers::{Whole, Writers};
 use crate::load::{FileEntry, FileKind};
 
-/// A file that lost something.
+/// A file that lost content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Less {
-    /// What it lost, as a sentence: it begins with the file's name.
+    /// The loss, as a sentence that begins with the file's name.
     pub sentence: String,
-    /// How well it is known that this is meant.
+    /// How certain it is that the loss is intended.
     pub meant: Whole,
 }
 
-/// The files that have less than before, in the order of their names.
+/// The files that lost content, sorted by name.
 pub fn than<'a>(
     before: impl IntoIterator<Item = &'a FileEntry>,
     after: impl IntoIterator<Item = &'a FileEntry>,
@@ -33,10 +33,10 @@ pub fn than<'a>(
     let mut all = Vec::new();
     for old in before {
         let Some(new) = after.get(old.path.as_str()) else {
-            // A file that got another name is not gone; one that no declaration names any more was
-            // left out by whoever wrote the declarations.
+            // A renamed file isn't lost. One that no declaration names any more was left out on
+            // purpose.
             if old.kind == FileKind::Policy && !contents.contains(old.digest.as_str()) {
-                // Where it was is what tells: the folder that it stood in may have been swapped.
+                // Its former place decides: the folder that contained it may have been swapped.
                 let folder = Path::new(&old.path).parent().unwrap_or(Path::new("."));
                 let meant = match writers.whole(&names::on_the_way(folder)) {
                     Whole::Replaced => Whole::Replaced,

@@ -1,10 +1,9 @@
-//! Notices that a file of the policy, or `portcullis.yaml`, has changed.
+//! Notices changes of the policy's files and of `portcullis.yaml`.
 //!
-//! Folders are watched, not files: an editor puts a new file in the old one's place, a mounted
-//! ConfigMap swaps the link `..data`, a release swaps one further up. So every folder that a path
-//! goes through is watched, and the watches are set again after each load, before the files are
-//! read: a change in between is seen. A file system may keep its changes to itself, so everything is
-//! read again once in a while.
+//! Folders are watched, not files: an editor replaces the file, a mounted ConfigMap swaps the link
+//! `..data`, a release swaps a link further up. So every folder along a path is watched. After each
+//! load the watches are set again before the files are read, so a change in between is seen. Some
+//! file systems report no changes, so everything is also read again at intervals.
 
 mod places;
 
@@ -24,8 +23,8 @@ use super::reload::{self, Cause};
 use super::writers::Told;
 use places::Places;
 
-/// How often everything is read again though nothing was told: a network's file system tells
-/// nothing. Reading without parsing takes some milliseconds for each MiB.
+/// How often everything is read again without a report: network file systems report nothing.
+/// Reading without parsing takes some milliseconds per MiB.
 const NET: Duration = Duration::from_secs(60);
 
 /// Watches until the task is ended.
@@ -34,9 +33,9 @@ pub async fn run(authorizer: Arc<Authorizer>) {
     let mut watch = Watch::new(&authorizer, &changed);
     loop {
         watch.set(&authorizer);
-        // What changed while less was watched.
+        // Changes while less was watched.
         let outcome = reload::now(&authorizer, Cause::Watch).await;
-        // A load that found other files is followed by another, under their watches.
+        // A load that found other files is followed by another one, with those files watched.
         if watch.is_outdated(&authorizer) {
             continue;
         }
@@ -45,13 +44,13 @@ pub async fn run(authorizer: Arc<Authorizer>) {
     }
 }
 
-/// The watches that are set.
+/// The watches in place.
 struct Watch {
-    /// `None` where the system has no watches left: then the net is what there is.
+    /// `None` if the system has no watches left; then only the regular reads find changes.
     watcher: Option<RecommendedWatcher>,
     places: Arc<Mutex<Places>>,
     folders: BTreeSet<PathBuf>,
-    /// Folders of which it was said that they can't be watched.
+    /// Folders whose failure to be watched was logged.
     told: BTreeSet<PathBuf>,
 }
 
@@ -67,7 +66,7 @@ impl Watch {
                         let places = places.lock().unwrap_or_else(PoisonError::into_inner);
                         heard(&authorizer, &places, &event)
                     }
-                    // Something was missed, whatever it was.
+                    // Some event was missed, nobody knows which.
                     Ok(_) | Err(_) => {
                         authorizer.writers.forget();
                         true
@@ -88,16 +87,16 @@ impl Watch {
         }
     }
 
-    /// Watches what the last loads looked at.
+    /// Watches the files of the last loads.
     fn set(&mut self, authorizer: &Authorizer) {
         let places = wanted(authorizer);
         let folders = places.folders();
         if let Some(watcher) = &mut self.watcher {
             for gone in self.folders.difference(&folders) {
-                // One that was removed is not watched any more in any case.
+                // The system has dropped the watch of a removed folder in any case.
                 let _ = watcher.unwatch(gone);
             }
-            // Also those that are watched already: another folder may be there under the name.
+            // Also the folders that are already watched: the name may now stand for another folder.
             for folder in &folders {
                 let Err(fault) = watcher.watch(folder, RecursiveMode::NonRecursive) else {
                     continue;
@@ -106,7 +105,7 @@ impl Watch {
                     continue;
                 }
                 let shown = folder.display();
-                // Further up, a folder may well be closed to the daemon.
+                // The daemon may have no access to a folder further up.
                 if places.is_tree(folder) {
                     tracing::warn!(folder = %shown, %fault, "a folder can't be watched; it is read once a minute");
                 } else {
@@ -140,7 +139,7 @@ fn wanted(authorizer: &Authorizer) -> Places {
     )
 }
 
-/// Notes what an event tells, and says whether somebody should look.
+/// Records an event, and returns whether to reload.
 fn heard(authorizer: &Authorizer, places: &Places, event: &Event) -> bool {
     let mut seen = event.paths.is_empty();
     for path in event.paths.iter().filter(|path| places.count(path)) {
@@ -152,7 +151,7 @@ fn heard(authorizer: &Authorizer, places: &Places, event: &Event) -> bool {
     seen
 }
 
-/// What an event tells of whoever writes to a path.
+/// What an event says about a path's writer.
 fn told(kind: EventKind, path: &Path) -> Option<Told> {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Told::Closed),
@@ -168,7 +167,7 @@ fn told(kind: EventKind, path: &Path) -> Option<Told> {
             } else if metadata.is_file() && metadata.nlink() == 1 {
                 Some(Told::Written)
             } else {
-                // Another name of a file is made without opening it.
+                // Another name for a file (a hard link) is made without opening it.
                 None
             }
         }

@@ -1,4 +1,4 @@
-//! Which folders are watched, and which of their entries count.
+//! The folders to watch, and the entries in them that matter.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use super::super::names;
 use crate::load::{Name, Reach};
 
-/// What is watched, all by real paths.
+/// The watched places, as real paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    /// Folders of the policy: what looks like a policy file or is a folder counts in them.
+    /// The policy's folders: policy files and folders in them matter.
     trees: BTreeSet<PathBuf>,
-    /// Names that count wherever they are: of files, and of the folders and links on the way.
+    /// Names that matter anywhere: files, and the folders and links along their paths.
     entries: BTreeSet<PathBuf>,
 }
 
 impl Places {
-    /// What a change must be noticed of, where these were looked at and those paths are given.
+    /// The places to watch, for a load that looked at these paths and names.
     pub fn of<'a>(
         reaches: impl IntoIterator<Item = &'a Reach>,
         given: impl IntoIterator<Item = PathBuf>,
@@ -39,7 +39,7 @@ impl Places {
         places
     }
 
-    /// The folders to watch, those that are there.
+    /// The folders to watch that exist.
     pub fn folders(&self) -> BTreeSet<PathBuf> {
         let parents = self.entries.iter().filter_map(|entry| entry.parent());
         parents
@@ -49,7 +49,7 @@ impl Places {
             .collect()
     }
 
-    /// Whether a folder holds policy files, rather than being on the way to one.
+    /// Whether a folder contains policy files, and isn't just on the way to one.
     pub fn is_tree(&self, folder: &Path) -> bool {
         self.trees.contains(folder)
     }
@@ -68,7 +68,7 @@ impl Places {
         match Name::of(&name.to_string_lossy()) {
             Name::Hidden => false,
             Name::Policy | Name::Test | Name::Misspelled | Name::Near => true,
-            // A folder may hold policy files; a link that leads nowhere is an error.
+            // A folder may contain policy files; a link that leads nowhere is an error.
             Name::Other => match fs::metadata(path) {
                 Ok(metadata) => metadata.is_dir(),
                 Err(_) => fs::symlink_metadata(path).is_ok(),

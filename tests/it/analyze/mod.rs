@@ -1,4 +1,4 @@
-//! What two policies differ in.
+//! The differences between two policies.
 
 mod routes;
 mod settings;
@@ -10,7 +10,7 @@ use crate::support::policy::compiled;
 /// The time of comparisons: 2026-06-01T12:00:00Z.
 pub const NOW: f64 = 1_780_315_200.0;
 
-/// What most policies here have in common.
+/// The common lines of most policies here.
 pub const HEAD: &str = r#"
 issuer main {
     url "https://issuer.example"
@@ -33,7 +33,7 @@ issuer main {
 }
 "#;
 
-/// What an API with these lines is.
+/// A policy whose API has these lines.
 pub fn shop(lines: &str) -> String {
     format!(
         "{HEAD}api shop {{\n    host \"api.example.com\"\n    issuer main\n    audience \
@@ -41,7 +41,7 @@ pub fn shop(lines: &str) -> String {
     )
 }
 
-/// Compares two policies, and asks the engine about each witness once more.
+/// Compares two policies, and has the engine decide each witness again.
 pub fn compare(old: &str, new: &str) -> Result<Difference, Failure> {
     let (old, new) = (compiled(old), compiled(new));
     let difference = analyze::diff(&old, &new, NOW)?;
@@ -69,7 +69,7 @@ pub fn shown(change: &Change) -> String {
     )
 }
 
-/// Compares two policies; the changes, a line each.
+/// Compares two policies; returns the changes, one per line.
 pub fn changes(old: &str, new: &str) -> Vec<String> {
     let difference = compare(old, new).unwrap_or_else(|failure| panic!("{failure}\n{old}\n{new}"));
     difference.changes.iter().map(shown).collect()

@@ -2,7 +2,7 @@
 
 use super::{changes, compare, shop};
 
-/// Both ways: what loosens one way tightens the other.
+/// In both directions: what loosens one way tightens the other.
 fn equal(old: &str, new: &str) {
     assert_eq!(changes(&shop(old), &shop(new)), [""; 0], "{old}\n{new}");
     assert_eq!(changes(&shop(new), &shop(old)), [""; 0], "{new}\n{old}");
@@ -227,7 +227,7 @@ fn missing_is_neither_true_nor_false() {
         "    GET /a requires claim plan == \"x\" or not claim plan == \"x\"",
         "    GET /a requires claim plan present",
     );
-    // A token that has something of another type has neither the claim nor its absence.
+    // In a token where the claim has another type, neither the claim nor its absence holds.
     loosened(
         "    GET /a requires claim plan present or claim plan absent",
         "    GET /a authenticated",
@@ -287,7 +287,7 @@ fn a_guard_is_its_condition_in_each_route() {
         "    * /a/{x} requires scope \"a\"\n    POST, DELETE /a/{x} requires scope \"a\" and claim plan == \"pro\"\n    GET /b requires scope \"b\"",
     );
     assert_eq!(changes(&guarded, &inlined), [""; 0]);
-    // One that matches a part of a route is an atom of its path.
+    // A pattern that matches a part of a route is an atom of its path.
     let part = |guard: &str| {
         format!(
             "{}guard * {guard} of shop requires claim plan == \"pro\"\n",
@@ -380,7 +380,7 @@ fn what_is_too_much_is_said_to_be() {
         "too complex to be compared exactly at `GET /a`: a value is cut into more than 65536 cells, or \
          there are more than 2000 things to be told apart"
     );
-    // The same ones in the same questions are one thing.
+    // The same values in the same questions are equal.
     let any = |last: &str| {
         let scopes: Vec<String> = (0..4_000).map(|number| format!("\"s{number}\"")).collect();
         format!(
@@ -391,7 +391,7 @@ fn what_is_too_much_is_said_to_be() {
     loosened(&any("\"s0\""), &any("\"x\""));
 }
 
-/// A word more would be a blank in an address.
+/// With one more word, an address would contain a space.
 #[test]
 fn a_claim_that_is_an_address_and_words_is_too_much() {
     let policy = |condition: &str| {
@@ -432,7 +432,7 @@ fn claims_that_tell_id_tokens_are_read_by_rules_too() {
         ),
         ["GET /a: changed loosened"]
     );
-    // What has scopes is an access token, unless something else says that it is an ID token.
+    // A token with scopes is an access token, unless something else marks it as an ID token.
     assert_eq!(
         changes(
             &id("scope \"a\" and claim nonce absent"),
@@ -451,7 +451,7 @@ fn one_value_that_is_read_in_two_ways_is_one_value() {
              \"a\"\n    GET /a requires {condition}\n}}\n"
         )
     };
-    // A string alone is a list of itself; its words are another list.
+    // A single string is a list with one member; its words are another list.
     assert_eq!(
         changes(
             &read("string", "claim a == \"p q\""),
@@ -473,7 +473,7 @@ fn one_value_that_is_read_in_two_ways_is_one_value() {
         ),
         ["GET /a: changed changed"]
     );
-    // What is inside a string is not there.
+    // The contents of a string don't count.
     assert_eq!(
         changes(
             &read("string", "claim a present and claim b absent"),
@@ -506,7 +506,7 @@ fn methods_hosts_and_case_are_told_apart() {
         ),
         [""; 0]
     );
-    // No host of that pattern is the one with a pattern of its own.
+    // No host that matches this pattern is the host with its own pattern.
     assert_eq!(
         changes(
             &hosts("    GET /a public"),

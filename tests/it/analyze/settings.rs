@@ -1,9 +1,9 @@
-//! Differences that are no route's.
+//! Differences that don't belong to a route.
 
 use super::{HEAD, changes, compare};
 
-/// A policy whose issuer and API have these lines, with a route that needs a token, a public one and
-/// one that is denied.
+/// A policy whose issuer and API have these lines, with a route that needs a token, a public one
+/// and a denied one.
 fn with(issuer: &str, api: &str) -> String {
     format!(
         "issuer main {{\n    url \"https://issuer.example\"\n    claims {{ org string }}\n{issuer}\n}}\n\
@@ -14,7 +14,7 @@ fn with(issuer: &str, api: &str) -> String {
 
 const AUDIENCE: &str = "audience \"https://api.example.com\"";
 
-/// Each issuer's lines, each API's lines, and how what is said of the change begins and ends.
+/// The lines of each issuer and each API, and the beginning and the end of the reported change.
 #[test]
 fn settings_are_compared_by_what_they_let_through() {
     let api = |lines: &str| format!("{AUDIENCE}\n{lines}");
@@ -191,7 +191,7 @@ fn settings_that_let_the_same_through_are_equal() {
     ] {
         assert_eq!(changes(&old, &new), [""; 0], "{old}\n{new}");
     }
-    // Nobody asks for a token: what tokens must be is of no account.
+    // No route needs a token, so the requirements on tokens don't matter.
     let public = |issuer: &str, audience: &str| {
         format!(
             "issuer main {{\n    url \"https://issuer.example\"\n    {issuer}\n}}\napi shop {{\n    host \
@@ -240,7 +240,7 @@ fn tenants_of_one_issuer_are_one_case() {
         ),
         ["GET /a/{t}: changed loosened"]
     );
-    // Every token has the claim that its issuer's URL names.
+    // Every token has the claim that its issuer's URL contains.
     assert_eq!(
         changes(
             &policy(tenants, "scope \"a\" and claim tid present"),

@@ -1,8 +1,8 @@
-//! The rooms of `docs/architecture.md` are the ones that the code has.
+//! The modules in `docs/architecture.md` are those of the code.
 //!
-//! The table there says which module may use which. Here every `use crate::…` and `crate::…` of
-//! the sources is read, and an arrow that the table lacks fails, as does a room that no module
-//! is.
+//! The table there says which module may use which. This test reads every `use crate::…` and
+//! `crate::…` of the sources: a use that the table lacks fails, and so does a module in the table
+//! that doesn't exist.
 
 mod siblings;
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms and what each may use, as the table says; `all` is every other room.
+/// The modules, each with those that it may use according to the table; `all` is every other one.
 fn table() -> BTreeMap<String, BTreeSet<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
     let text = fs::read_to_string(path).expect("docs/architecture.md");
@@ -54,7 +54,7 @@ pub fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The rooms that a text names: what follows `crate::`, one name or a braced list.
+/// The modules that a text names: what follows `crate::`, one name or a braced list.
 fn named(text: &str) -> BTreeSet<String> {
     let word = |text: &str| -> String {
         text.chars()
@@ -63,7 +63,7 @@ fn named(text: &str) -> BTreeSet<String> {
     };
     let mut rooms = BTreeSet::new();
     for (at, _) in text.match_indices("crate::") {
-        // `$crate::` in a macro is the same; `my_crate::` would be another.
+        // `$crate::` in a macro counts the same; `my_crate::` would be another crate.
         if text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') {
             continue;
         }
@@ -95,7 +95,7 @@ fn named(text: &str) -> BTreeSet<String> {
     rooms
 }
 
-/// Comments are no use: a page may name what its code must not.
+/// Comments don't count: documentation may name what the code must not use.
 fn without_comments(text: &str) -> String {
     text.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
@@ -149,7 +149,7 @@ fn no_module_uses_what_the_table_does_not_let_it_use() {
     }
 }
 
-/// The order of the steps from request to decision is written once.
+/// The order of the steps from request to decision is written in one place.
 #[test]
 fn only_judge_admits_tokens_and_decides() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -1,7 +1,7 @@
 //! The files of one folder use each other in one direction only.
 //!
-//! Two files that use each other can only be read, moved and tested together. What both need belongs
-//! into a third file, which knows neither.
+//! Two files that use each other can only be read, moved and tested together. What both need
+//! belongs in a third file that uses neither.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 use syn::{Item, ItemMod, UseTree, Visibility};
 
-/// Where a module is, from the root of the crate: `["check", "relations"]`.
+/// The path of a module from the root of the crate: `["check", "relations"]`.
 type Module = Vec<String>;
 
 #[test]
@@ -32,7 +32,7 @@ fn a_circle_through_what_a_folder_exports_is_seen() {
     write("a/mod.rs", "mod one; mod two; mod three; pub use two::Two;");
     write("a/one.rs", "use super::Two; pub struct One(Two);");
     write("a/two.rs", "fn two() { super::one::make(); }");
-    // One direction only, and what tests use does not count.
+    // One direction only, and uses in tests don't count.
     write(
         "a/three.rs",
         "use super::one; #[cfg(test)] mod tests { use crate::c::C; }",
@@ -43,11 +43,11 @@ fn a_circle_through_what_a_folder_exports_is_seen() {
     assert_eq!(circles, [("a".to_owned(), both)]);
 }
 
-/// The modules of a crate, and what each names.
+/// The modules of a crate, and what each uses.
 struct Crate {
-    /// The paths that each module names, as they are written.
+    /// The paths that each module names, as written.
     names: BTreeMap<Module, Vec<Vec<String>>>,
-    /// What each module imports, by the name that it has there.
+    /// The imports of each module, by their local name.
     imports: BTreeMap<Module, BTreeMap<String, Vec<String>>>,
 }
 
@@ -92,10 +92,10 @@ impl Crate {
         read
     }
 
-    /// The module in which something is declared, through what others export of it.
+    /// The module that declares an item, following the exports of others.
     fn home(&self, path: &[String]) -> Option<Module> {
         let mut path = path.to_vec();
-        // Far more than any export takes; a name that leads to itself ends.
+        // Far more than any export needs; a name that leads to itself ends.
         for _ in 0..16 {
             let length = (0..=path.len())
                 .rev()
@@ -116,7 +116,7 @@ impl Crate {
         None
     }
 
-    /// The circles among the children of each folder.
+    /// The cycles among the children of each folder.
     fn circles(&self) -> Vec<(String, Vec<String>)> {
         let mut uses: BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
         for (module, names) in &self.names {
@@ -144,13 +144,13 @@ impl Crate {
                 }
             }
         }
-        // The layers of the whole crate are the table's matter.
+        // The table covers the layers of the whole crate.
         circles.retain(|(folder, _)| !folder.is_empty());
         circles
     }
 }
 
-/// All files that one uses, directly or through others.
+/// All files that one uses, directly or indirectly.
 fn reached(uses: &BTreeMap<String, BTreeSet<String>>, from: &str) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut next = vec![from];
@@ -164,7 +164,7 @@ fn reached(uses: &BTreeMap<String, BTreeSet<String>>, from: &str) -> BTreeSet<St
     reached
 }
 
-/// The module that a file is.
+/// The module of a file.
 fn module(root: &Path, file: &Path) -> Module {
     let below = file.strip_prefix(root).expect("below the root");
     let mut module: Module = below
@@ -176,7 +176,7 @@ fn module(root: &Path, file: &Path) -> Module {
     module
 }
 
-/// A path from the root of the crate; `None` for one of another crate, or of this very module.
+/// A path from the root of the crate; `None` for a path of another crate, or of this module.
 fn absolute(module: &Module, children: &BTreeSet<&str>, path: &[String]) -> Option<Vec<String>> {
     let first = path.first()?;
     let (mut base, rest) = match first.as_str() {
@@ -194,7 +194,7 @@ fn absolute(module: &Module, children: &BTreeSet<&str>, path: &[String]) -> Opti
     Some(base)
 }
 
-/// What a file names.
+/// What a file uses.
 #[derive(Default)]
 struct Named {
     paths: Vec<Vec<String>>,

@@ -1,4 +1,4 @@
-//! Small policies of odd shapes: a load ends soon, or names the limit that it would pass.
+//! Small policies of odd shapes: loading ends soon, or names the limit that it would exceed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ fn messages(set: &CheckedSet, code: Code) -> Vec<&str> {
         .collect()
 }
 
-/// An API of many routes, with hosts each of which it shares with a small API.
+/// An API with many routes, and hosts that it shares with one small API each.
 pub fn shared_hosts(hosts: usize, routes: usize) -> String {
     let mut policy = "api big {\n    host ".to_owned();
     let names: Vec<String> = (0..hosts).map(|at| format!("\"h{at}.example\"")).collect();
@@ -48,7 +48,7 @@ fn an_api_of_many_routes_that_shares_many_hosts_is_too_large() {
 
 #[test]
 fn cycles_of_lets_are_shown_up_to_a_limit() {
-    // Each names the next one and the first, the last one the first twice.
+    // Each names the next one and the first; the last one names the first twice.
     let mut policy = String::new();
     for at in 0..200 {
         let _ = writeln!(policy, "let l{at:03} = l{:03} or l000", (at + 1) % 200);
@@ -57,7 +57,7 @@ fn cycles_of_lets_are_shown_up_to_a_limit() {
     let said = messages(&set, Code::LetCycle);
     assert_eq!(said.len(), 21, "{said:#?}");
     assert!(said.contains(&"181 further cycles of `let`s refer to each other"));
-    // A long one names some of its members.
+    // For a long cycle, some of its members are shown.
     let mut ring = String::new();
     for at in 0..200 {
         let _ = writeln!(ring, "let l{at:03} = l{:03}", (at + 1) % 200);
@@ -79,7 +79,7 @@ fn diagnostics_for_people_are_shown_up_to_a_limit() {
         "{shown}"
     );
     assert!(shown.ends_with("600 errors\n"), "{shown}");
-    // Places that are far from each other are shown without what is between them.
+    // Places far from each other are shown without the lines in between.
     assert!(!shown.contains("\n 300 |"), "{shown}");
 }
 

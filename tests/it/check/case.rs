@@ -1,4 +1,4 @@
-//! `paths case-insensitive`: the model has in lower case what is compared with a path.
+//! `paths case-insensitive`: the model stores in lower case whatever is compared with a path.
 
 use portcullis::diagnostic::Code;
 use portcullis::model::{Atom, Model, Operand, TextTest};
@@ -32,7 +32,7 @@ fn model(text: &str) -> Model {
         .unwrap_or_else(|| panic!("{:?}", checked.diagnostics))
 }
 
-/// The literals of the routes' paths, and the texts that their conditions compare something with.
+/// The literals of the routes' paths, and the texts in their conditions.
 fn texts(model: &Model) -> Vec<String> {
     let api = &model.apis[0];
     let segments = api.routes.iter().flat_map(|route| &route.path.segments);

@@ -1,4 +1,4 @@
-//! The model of the language's own example.
+//! The model of the example in the language reference.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Trees to the checked model.
+//! From syntax trees to the checked model.
 
 pub mod bounded;
 mod case;

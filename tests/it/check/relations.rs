@@ -1,4 +1,5 @@
-//! What the checker says of routes that overlap, against trying all requests of a small world.
+//! The checker's messages about overlapping routes, compared with trying all requests of a small
+//! world.
 
 use std::collections::BTreeSet;
 
@@ -50,10 +51,10 @@ impl Route {
     }
 }
 
-/// Segments that meet each other often, and in every way.
+/// Segments that overlap often, and in every way.
 const SEGMENTS: [&str; 7] = ["a", "b", "ab", "{}", "a{}", "{}b", "ab{}"];
 
-/// Texts that tell those segments apart: each segment has one that it shares with no other.
+/// Texts that distinguish those segments: each segment has one that no other matches.
 const TEXTS: [&str; 9] = ["a", "b", "ab", "q", "aq", "qb", "aqb", "abq", "abqb"];
 
 const MAX_SEGMENTS: usize = 2;
@@ -121,8 +122,8 @@ fn paths() -> Vec<Vec<String>> {
     all
 }
 
-/// The routes that answer a request: those that match it, without those that another one of them
-/// is more specific than.
+/// The routes that decide a request: those that match it, except those for which a more specific
+/// one matches too.
 fn answering<'r>(routes: &'r [Route], method: Method, path: &[String]) -> Vec<&'r Route> {
     let matching: Vec<&Route> = routes
         .iter()
@@ -141,7 +142,7 @@ fn of(diagnostics: &[Diagnostic], code: Code) -> impl Iterator<Item = &Diagnosti
         .filter(move |diagnostic| diagnostic.code == code)
 }
 
-/// What stands in backticks.
+/// The texts in backticks.
 fn quoted(message: &str) -> Vec<&str> {
     message.split('`').skip(1).step_by(2).collect()
 }
@@ -149,8 +150,8 @@ fn quoted(message: &str) -> Vec<&str> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Two routes are said to cross exactly where some request is answered by both, and with such
-    /// a request; a route is said to be never chosen exactly where it answers none.
+    /// Two routes are reported as crossing exactly if both decide some request, and the message has
+    /// such a request. A route is reported as never chosen exactly if it decides none.
     #[test]
     fn overlaps_are_what_trying_all_requests_finds(routes in routes()) {
         let mut text = String::from(
@@ -158,7 +159,7 @@ proptest! {
              api shop { host \"shop.example.com\" issuer acme audience \"shop\"\n",
         );
         for (number, route) in routes.iter().enumerate() {
-            // Accesses of which none is weaker than another.
+            // Accesses, none of which is weaker than another.
             text.push_str(&format!("{} requires scope \"scope{number}\"\n", route.name()));
         }
         text.push('}');
@@ -208,8 +209,8 @@ proptest! {
     }
 }
 
-/// Two guards cover one route, one of them another route as well: each is reported with all that it
-/// covers, whichever stands first.
+/// Two guards cover one route, and one of them covers another route too: each is reported with all
+/// routes that it covers, in either order.
 #[test]
 fn denied_guards_are_reported_in_any_order() {
     let said = |guards: [&str; 2]| {

@@ -1,4 +1,4 @@
-//! Whatever a policy's text is, checking it ends, and says what is wrong.
+//! Whatever the text of a policy, checking it ends and reports what is wrong.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::support::policy::check_text;
 
-/// Every policy that the repository holds, right and wrong ones.
+/// Every policy in the repository, with and without errors.
 fn policies() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders: Vec<PathBuf> = vec![root.join("tests/cases"), root.join("policies")];
@@ -35,7 +35,7 @@ fn policies() -> Vec<String> {
     texts
 }
 
-/// A change to a text: words are taken out, doubled, or put elsewhere.
+/// A change to a text: words are removed, doubled, or moved.
 #[derive(Debug, Clone, Copy)]
 enum Change {
     Remove(usize),
@@ -52,7 +52,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// The words of a text, each with the blanks behind it.
+/// The words of a text, each with the blanks after it.
 fn words(text: &str) -> Vec<String> {
     text.split_inclusive(char::is_whitespace)
         .map(str::to_owned)
@@ -83,11 +83,11 @@ fn changed(text: &str, changes: &[Change]) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// No text makes the checker stop, and there is a model exactly where there is no error.
+    /// No text makes the checker panic, and there is a model exactly if there is no error.
     #[test]
     fn changed_policies_are_checked(which in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..6)) {
         let policies = policies();
-        // Those that are there for their size take long, and hold nothing that others do not.
+        // The large ones take long, and contain nothing that others don't.
         let short: Vec<&String> = policies.iter().filter(|text| text.len() < 20_000).collect();
         let text = changed(which.get(&short).as_str(), &changes);
         let checked = check_text(&text).checked;
@@ -97,8 +97,8 @@ proptest! {
     }
 }
 
-/// Whoever embeds the library may not look at what the parser said. A policy without the guard that
-/// could not be parsed would allow what the guard denies.
+/// A program that embeds the library may ignore the parser's errors. A policy without the guard
+/// that couldn't be parsed would allow what the guard denies.
 #[test]
 fn a_document_that_was_not_understood_as_a_whole_has_no_model() {
     let api = "api app { host \"app.example\"  GET /admin public }\n";

@@ -1,4 +1,4 @@
-//! Comparisons of odd policies end soon, by a limit that is named.
+//! Comparisons of odd policies end soon, with the name of the limit.
 
 use std::fmt::Write as _;
 

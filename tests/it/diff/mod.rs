@@ -41,7 +41,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/diff")
 }
 
-/// A policy of a case, whole.
+/// A policy of a case, with what all share.
 fn whole(common: &str, text: &str) -> String {
     let (mut beside, mut within) = (String::new(), String::new());
     for line in text.lines() {
@@ -96,7 +96,7 @@ fn cases(path: &Path) -> Vec<Case> {
         .collect()
 }
 
-/// A change as a case writes it, without what it is about.
+/// A change in the form that cases use.
 fn shown(change: &Change) -> String {
     let kind = match change.kind {
         Kind::Changed => "",
@@ -107,7 +107,7 @@ fn shown(change: &Change) -> String {
     format!("{kind}{} {what}", change.effect.as_str())
 }
 
-/// The same change, seen from the other side.
+/// The same change, in the other direction.
 fn reversed(wanted: &str) -> String {
     wanted
         .split(' ')
@@ -136,7 +136,7 @@ fn is(change: &Change, wanted: &str) -> bool {
     }
 }
 
-/// What is wrong with a comparison.
+/// The faults of a comparison.
 fn compare(old: &Policy, new: &Policy, wanted: &[String]) -> Result<(), String> {
     let difference = analyze::diff(old, new, NOW).map_err(|failure| failure.to_string())?;
     let mut changes: Vec<&Change> = difference.changes.iter().collect();
@@ -155,7 +155,7 @@ fn compare(old: &Policy, new: &Policy, wanted: &[String]) -> Result<(), String> 
     }
 }
 
-/// That the request which shows a change does so.
+/// Checks that a change's request shows the change.
 pub fn confirm(change: &Change, old: &Policy, new: &Policy) -> Result<(), String> {
     let wrong = |what: &str| Err(format!("{what}: {change:#?}"));
     if change.route.is_some() == change.about.is_some() {
@@ -175,7 +175,7 @@ pub fn confirm(change: &Change, old: &Policy, new: &Policy) -> Result<(), String
     let in_its_direction = match (change.old.allows(), change.new.allows()) {
         (false, true) => change.effect != Effect::Tightened,
         (true, false) => change.effect != Effect::Loosened,
-        // What the application or the browser is told differs.
+        // The answer to the application or the browser differs.
         (true, true) | (false, false) => change.about.is_some(),
     };
     if !in_its_direction {
@@ -235,7 +235,7 @@ fn policies() {
     run("policies.cases");
 }
 
-/// A request whose headers differ is found even where two claims of one type change places.
+/// A request whose headers differ is found even if two claims of the same type swap places.
 #[test]
 fn other_headers_are_shown() {
     let with = |claim: &str, header: &str| {

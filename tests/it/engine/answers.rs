@@ -1,4 +1,4 @@
-//! Decisions in the words of HTTP.
+//! The HTTP answers to decisions.
 
 use portcullis::answer::{Answer, Explain, answer, explanation};
 use portcullis::engine::{
@@ -43,7 +43,7 @@ fn facts(policy: &Policy, claims: &str) -> Facts {
     policy.facts(IssuerId(0), &claims, None)
 }
 
-/// Decides `GET path`, and hands the decision to `look`.
+/// Decides `GET path`, and passes the decision to `look`.
 fn with<T>(
     path: &str,
     evidence: Evidence<'_>,
@@ -191,7 +191,7 @@ fn what_is_lacking_is_named_as_the_protocols_name_it() {
             "Bearer realm=\"the shop\", error=\"insufficient_user_authentication\", \
              acr_values=\"urn:hardware urn:mfa\"",
         ),
-        // All that is lacking in one challenge: its error is the one that may name it all.
+        // Everything that is missing in one challenge: its error is the one that may name it all.
         (
             "/fresh-orders",
             "Bearer realm=\"the shop\", error=\"insufficient_user_authentication\", \
@@ -291,7 +291,7 @@ fn an_explanation_has_the_fields_of_the_contract() {
     };
     let decision = decide(&routed, evidence);
     let explained = explanation(&decision, &explain(&routed, evidence), Explain::Full);
-    // As text, since the order of the fields is part of it.
+    // As text, since the order of the fields matters.
     assert_eq!(
         serde_json::to_string_pretty(&explained).expect("JSON"),
         r#"{

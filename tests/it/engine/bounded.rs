@@ -1,4 +1,4 @@
-//! What a client sends, and how many scopes it lacks, can't make a decision expensive.
+//! Neither a client's request nor the number of missing scopes can make a decision expensive.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ fn a_token_in_a_query_of_too_many_parameters_is_refused() {
     assert!(fault.hint.contains("1000 parameters"), "{}", fault.hint);
 }
 
-/// A rule with a scope for each number, and one more in a test of its own.
+/// A rule with one scope per number, and one more in a separate test.
 fn many(scopes: usize) -> Policy {
     let listed: Vec<String> = (0..scopes).map(|at| format!("\"s{at}\"")).collect();
     policy(&format!(
@@ -112,7 +112,7 @@ fn the_search_for_the_least_scopes_gives_up_at_its_limit_and_names_those_of_one_
         assert_eq!(reason, Reason::ScopeMissing);
         assert_eq!(challenge.len(), scopes + 1);
     }
-    // Beyond it, the first test alone.
+    // Beyond it, only the first test.
     let (reason, challenge) = denial(&many(4000), "/q", Some("none")).expect("a denial");
     assert_eq!(reason, Reason::ScopeMissing);
     assert_eq!(challenge.len(), 4000);
@@ -121,9 +121,9 @@ fn the_search_for_the_least_scopes_gives_up_at_its_limit_and_names_those_of_one_
 
 #[test]
 fn tests_that_scopes_can_not_change_cost_the_search_nothing() {
-    // Ten scopes are lacking, so there are 1,024 sets. Trying all of them with the thousand tests of
-    // the query in each would pass the limit, and without trying all, `a` and `b` would be asked
-    // for in place of `z`.
+    // Ten scopes are missing, so there are 1,024 sets. Trying all of them with the thousand tests
+    // of the query in each would exceed the limit; without trying all, the challenge would ask for
+    // `a` and `b` instead of `z`.
     let others: Vec<String> = (0..1000)
         .map(|at| format!("query \"x{at}\" == \"1\""))
         .collect();

@@ -48,7 +48,7 @@ fn decisions_are_as_the_tables_say() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The policy in a file; set files stand beside it.
+/// The policy in a file, with the set files beside it.
 fn policy(path: &Path) -> Policy {
     let read = |path: &Path| std::fs::read(path).expect("a file of the case");
     let mut files = BTreeMap::from([("policy.gate".to_owned(), read(path))]);
@@ -163,7 +163,7 @@ fn case(policy: &Policy, tokens: &BTreeMap<String, Facts>, line: &str) -> Result
         masked,
     };
     let routed = policy.route(&request);
-    // What the daemon does, but that a table names the token that stands in the header.
+    // Like the daemon, except that the table names the token in the header.
     let fault: Fault;
     let evidence = match (routed.token(), with) {
         (Presented::Fault(found), _) => {

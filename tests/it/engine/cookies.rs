@@ -1,4 +1,4 @@
-//! A token is taken from a cookie only where every reader of the header finds the same one.
+//! A token is taken from a cookie only if every reader of the header finds the same one.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ api orders {
 }
 "#;
 
-/// Pieces of which browsers, proxies and attackers make the header.
+/// Pieces that browsers, proxies and attackers make the header from.
 fn pieces() -> impl Strategy<Value = Vec<String>> {
     let piece = prop::sample::select(vec![
         "session=abc",
@@ -44,7 +44,7 @@ fn pieces() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(value, 0..3)
 }
 
-/// The cookies of that name to a reader who ends a pair at any of these.
+/// The cookies with that name, for a reader that ends a pair at any of these characters.
 fn cookies<'a>(values: &'a [String], ends: &'a [char]) -> Vec<&'a str> {
     values
         .iter()
@@ -55,7 +55,8 @@ fn cookies<'a>(values: &'a [String], ends: &'a [char]) -> Vec<&'a str> {
         .collect()
 }
 
-/// Whether some pair is the cookie to PHP alone, or to whoever ignores case: `Session=y`, `session`.
+/// Whether some pair is the cookie only for PHP, or only if case is ignored: `Session=y`,
+/// `session`.
 fn has_lookalike(values: &[String]) -> bool {
     values
         .iter()
@@ -92,12 +93,12 @@ proptest! {
                 prop_assert_eq!(&one_way, &[token.as_ref()]);
                 prop_assert_eq!(&other_way, &[token.as_ref()]);
             }
-            // None, or an empty one: the same to both.
+            // None, or an empty one: both mean the same.
             Presented::Absent => {
                 prop_assert!(one_way.iter().all(|value| value.is_empty()), "{:?}", one_way);
                 prop_assert!(other_way.iter().all(|value| value.is_empty()), "{:?}", other_way);
             }
-            // In quotes, which some readers take away.
+            // In quotes, which some readers remove.
             Presented::Fault(fault) if fault.reason == Reason::TokenMalformed => {
                 prop_assert!(one_way.iter().any(|value| value.starts_with('"')), "{:?}", values);
             }

@@ -1,5 +1,5 @@
-//! A path that is allowed is the same path to a program that normalises it first: by Unicode's
-//! NFKC, and by dropping what Windows drops at the end of a name.
+//! An allowed path is the same path for a program that normalizes it first: with Unicode's NFKC,
+//! and by dropping what Windows drops at the end of a name.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -26,7 +26,7 @@ const HOSTS: [&str; 4] = [
     "folded.example.com",
 ];
 
-/// What names are made of that some program folds, and any other character.
+/// Text from characters that some program folds, and any other character.
 fn text() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         6 => prop::sample::select(vec![
@@ -65,7 +65,7 @@ fn allows(host: &str, target: &str) -> bool {
     engine::decide(&POLICY.route(&request), Evidence::Nothing).allowed()
 }
 
-/// The path as a program has it that normalises first and drops what Windows drops.
+/// The path as seen by a program that normalizes it and drops what Windows drops.
 fn folded(path: &str) -> Vec<String> {
     let path: String = path.nfkc().collect();
     path.split(['/', '\\'])

@@ -1,4 +1,4 @@
-//! What a denial says of a request that no route names.
+//! Denials of requests that no route matches.
 
 use portcullis::engine::{Evidence, Request, decide};
 use portcullis::reason::Reason;
@@ -17,7 +17,7 @@ api shop {
 }
 "#;
 
-/// The hint for a request, which must be denied for want of a route.
+/// The hint for a request, which must be denied because no route matches.
 fn hint(policy: &str, method: &str, host: &str, target: &str) -> String {
     let policy = compiled(policy);
     let request = Request {
@@ -112,7 +112,7 @@ fn the_hint_names_what_is_near() {
     }
 }
 
-/// However many hosts and routes there are, the hint names a few, and the same ones each time.
+/// However many hosts and routes there are, the hint names only a few, and always the same ones.
 #[test]
 fn the_hint_stays_short() {
     let hosts: Vec<String> = (0..2000)

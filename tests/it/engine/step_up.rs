@@ -1,4 +1,4 @@
-//! Who does what a challenge says is let in: at once, whatever the rules are.
+//! A client that follows a challenge is allowed at once, whatever the rules are.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ fn conditions() -> impl Strategy<Value = String> {
         })
 }
 
-/// A policy with a guard and a route, where they make one.
+/// A policy with a guard and a route, if they form one.
 fn policy(guard: &str, route: &str) -> Option<Policy> {
     let set = check_text(&format!(
         r#"
@@ -52,7 +52,7 @@ guard GET /orders of orders requires {guard}
     Some(compile(set.checked.model?, Arc::new(set.sources)))
 }
 
-/// What a token says, as far as the rules read it.
+/// The contents of a token, as far as the rules read them.
 #[derive(Debug, Clone)]
 struct Token {
     acr: Option<&'static str>,
@@ -140,7 +140,7 @@ fn can_get_in(policy: &Policy, token: &Token) -> bool {
     })
 }
 
-/// The tokens of a client that asks for what the challenge says, and for no more.
+/// The tokens of a client that asks for what the challenge says, and for nothing more.
 fn followed(token: &Token, challenge: &engine::Challenge) -> Vec<Token> {
     let mut next = token.clone();
     if !challenge.scope.is_empty() {

@@ -1,4 +1,4 @@
-//! Key vectors that others wrote, from the folder beside the repository.
+//! Published key vectors, from the folder beside the repository.
 
 use portcullis::keys::{Provenance, parse};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn thumbprints_are_those_of_the_rfcs() {
     }
 }
 
-/// RFC 7517, appendix A.2: a set of private keys verifies nothing here.
+/// RFC 7517, appendix A.2: portcullis uses no key of a set with private keys.
 #[test]
 fn private_keys_are_refused() {
     let Some(sets) = conformance::json("rfc-vectors/rfc7517_keysets.json") else {

@@ -1,4 +1,4 @@
-//! Key sets: what is read from one, and which key a token gets.
+//! Key sets: what is read from them, and which key a token gets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -21,7 +21,7 @@ fn fits(set: &KeySet, kid: Option<&str>, algorithm: Algorithm) -> bool {
     set.fitting(kid, algorithm).next().is_some()
 }
 
-/// A key with members set, or left out where the value is `null`.
+/// A key with members set, or, for `null`, removed.
 fn with(mut jwk: Value, members: Value) -> Value {
     for (name, value) in members.as_object().expect("members") {
         if value.is_null() {
@@ -62,7 +62,7 @@ fn a_signature_is_checked_by_its_key_and_algorithm_alone() {
     }
 }
 
-/// Each row is wrong with one key alone, and the other key of the set still works.
+/// In each row one key is wrong, and the other key of the set still works.
 #[test]
 fn a_bad_key_spoils_no_other() {
     let good = Signer::new("ES256").kid("good");
@@ -285,7 +285,7 @@ fn what_is_no_key_set_says_so() {
             Provenance::File,
             "no key that could verify a token",
         ),
-        // A single key is for files: a published one is a set.
+        // A single key is for files: a published document is a set.
         (
             b"{\"kty\":\"RSA\"}",
             Provenance::Published,
@@ -360,8 +360,8 @@ fn keys_that_share_a_kid_all_fit() {
     assert_eq!(set.fitting(Some("k"), Algorithm::Es256).count(), 2);
 }
 
-/// What Java's `BigInteger` writes, and what loses the zeros that a coordinate must keep, is the
-/// same key under the same thumbprint.
+/// A key as Java's `BigInteger` writes it, and one without the leading zeros that a coordinate must
+/// have, are the same key with the same thumbprint.
 #[test]
 fn a_number_in_another_form_is_the_same_key() {
     let zeros = |text: &Value, count: usize| {
@@ -412,7 +412,7 @@ fn a_number_in_another_form_is_the_same_key() {
     }
 }
 
-/// One key in 256 has a coordinate that begins with a zero: some programs then write 31 bytes.
+/// One key in 256 has a coordinate that begins with a zero, and some programs then write 31 bytes.
 #[test]
 fn a_coordinate_that_lost_its_zeros_verifies() {
     let decode = |text: &Value| {
@@ -438,7 +438,7 @@ fn a_coordinate_that_lost_its_zeros_verifies() {
     }
 }
 
-/// Under a key of small order the signature of nobody is good: R the neutral point, S zero.
+/// With a key of small order, a forged signature is valid: R is the neutral point, S is zero.
 #[test]
 fn an_ed25519_key_of_small_order_is_not_used() {
     let mut neutral = [0; 32];
@@ -459,7 +459,7 @@ fn an_ed25519_key_of_small_order_is_not_used() {
     }
 }
 
-/// RFC 9864 has another name for what RFC 8037 calls `EdDSA`.
+/// RFC 9864 has another name for RFC 8037's `EdDSA`.
 #[test]
 fn ed25519_has_two_names() {
     let signer = Signer::new("EdDSA");
@@ -503,7 +503,7 @@ fn public_keys_in_pem_are_those_of_the_jwks() {
         let set = parse(signer.pem().as_bytes(), Provenance::File).expect("a PEM file");
         let jwk = file(&signer.jwk()).expect("a key file");
         assert_eq!(set.keys()[0].thumbprint(), jwk.keys()[0].thumbprint());
-        // No key there has a `kid`, so that one in a token says nothing.
+        // No key there has a `kid`, so a token's `kid` says nothing.
         let own = Algorithm::parse(algorithm).expect("an algorithm");
         assert!(fits(&set, Some("any"), own));
         assert!(parse(signer.pem().as_bytes(), Provenance::Published).is_err());
@@ -555,7 +555,7 @@ fn pem_that_is_no_public_key_says_so() {
             .to_string();
         assert!(error.contains(problem), "{error}");
     }
-    // Cut anywhere, or one byte off, it is another key or none, and never a panic.
+    // Cut anywhere, or with one byte changed, it is another key or none, and never a panic.
     for at in 0..der.len() {
         let mut changed = der.clone();
         changed[at] ^= 0x81;

@@ -1,8 +1,8 @@
-//! The difference of two policies says what random requests find, and no less.
+//! The difference of two policies agrees with random requests.
 //!
-//! A random policy is edited at random, now and then so that its meaning stays. Where `diff` says
-//! that the two are equal, no request may tell them apart; where it does not, each change comes with
-//! a request that does, and a request that is found here is one of a change that is reported.
+//! A random policy is edited at random, sometimes without a change in meaning. If `diff` reports
+//! the two as equal, no request may tell them apart. Otherwise each change comes with a request
+//! that does, and each request found here belongs to a reported change.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use super::naive::Asked;
 use super::{allows, loads, policy, settled};
 use crate::diff::confirm;
 
-/// What may stand for what, and mean the same or nearly so. Each pair is used in both directions.
+/// Texts that can replace each other with the same or nearly the same meaning, in both directions.
 const NEARLY: [(&str, &str); 26] = [
     // The same.
     (r#"scope any ["s1", "s2"]"#, r#"(scope "s1" or scope "s2")"#),
@@ -78,21 +78,21 @@ const NEARLY: [(&str, &str); 26] = [
 /// One edit of a policy.
 #[derive(Debug, Clone)]
 enum Edit {
-    /// Something that stands somewhere is replaced by something that means nearly the same.
+    /// A text is replaced by one with nearly the same meaning.
     Reword {
         nearly: Index,
         back: bool,
         at: Index,
     },
-    /// A line of the API goes.
+    /// A line of the API is removed.
     Drop(Index),
-    /// A guard goes.
+    /// A guard is removed.
     Unguard(Index),
     /// A route is added.
     Route(String),
     /// A guard is added.
     Guard(String),
-    /// A block's condition becomes a guard, its routes stand alone.
+    /// A block's condition becomes a guard, and its routes stand alone.
     Unfold(Index),
     /// The lines change places.
     Reorder,
@@ -185,7 +185,7 @@ fn unfold(spec: &mut Spec, at: Index) {
     }
 }
 
-/// Requests, of which a failure shows none: the message says which one matters.
+/// Requests that aren't printed in a failure: the message names the one that matters.
 #[derive(Clone)]
 pub struct Many<T>(pub Vec<T>);
 
@@ -195,7 +195,7 @@ impl<T> fmt::Debug for Many<T> {
     }
 }
 
-/// That many requests.
+/// This many requests.
 pub fn many<T: fmt::Debug>(
     one: impl Strategy<Value = T>,
     count: usize,
@@ -203,7 +203,7 @@ pub fn many<T: fmt::Debug>(
     prop::collection::vec(one, count).prop_map(Many)
 }
 
-/// A policy and what became of it.
+/// A policy before and after an edit.
 #[derive(Clone)]
 struct Pair {
     old: Spec,
@@ -234,7 +234,7 @@ fn pairs() -> impl Strategy<Value = Pair> {
     })
 }
 
-/// What is wrong with the difference, given requests.
+/// The faults of a difference, given requests.
 fn wrong(
     old: &Policy,
     new: &Policy,
@@ -243,7 +243,7 @@ fn wrong(
 ) -> Result<(), String> {
     for change in &difference.changes {
         confirm(change, old, new)?;
-        // A route of one policy alone is one that the other does not have by that name.
+        // A route counts as belonging to one policy alone if the other has no route with its name.
         let has = |policy: &Policy| {
             policy.model().apis.iter().any(|api| {
                 api.routes
@@ -287,7 +287,7 @@ fn wrong(
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
-        // A case that fails becomes a case of `tests/cases/diff`.
+        // A failing case becomes a case of `tests/cases/diff`.
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -299,7 +299,7 @@ proptest! {
     ) {
         let (old, new) = (policy(&[&pair.old.text()]), policy(&[&pair.new.text()]));
         let compared = analyze::diff(&old, &new, NOW);
-        // Once in some thousands a list is asked for a segment and for a part of it as well.
+        // Once in some thousands, a list is tested for a segment and for a part of it too.
         if let Err(failure) = &compared {
             prop_assume!(!failure.to_string().contains("parts of one segment with each other"));
         }
@@ -319,7 +319,7 @@ proptest! {
         }
     }
 
-    /// Order is no difference, and neither is a policy from itself.
+    /// A different order is no difference, and neither is the policy itself.
     #[test]
     fn order_is_no_difference(spec in settled()) {
         let mut other = spec.clone();

@@ -1,8 +1,8 @@
-//! Random policies, as text, and random requests that come near them.
+//! Random policies, as text, and random requests that nearly match them.
 //!
-//! Policies are text so that they go through the parser and the checker like any other. Names and
+//! Policies are text, so they go through the parser and the checker like any others. Names and
 //! values come from small alphabets, so that routes cross, guards cover and claims match often
-//! enough to matter. What the checker refuses is left out, candidate by candidate.
+//! enough to matter. Candidates that the checker refuses are left out one by one.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ pub const ISSUER: &str = "https://issuer.example";
 /// Their audience.
 pub const AUDIENCE: &str = "https://api.example.com";
 
-/// What stands around the generated routes and guards.
+/// The text around the generated routes and guards.
 const HEAD: &str = r#"
 issuer main {
     url "https://issuer.example"
@@ -56,7 +56,7 @@ pub enum Line {
     },
 }
 
-/// A policy in pieces that can be put in any order.
+/// A policy in pieces, which can be put in any order.
 #[derive(Debug, Clone, Default)]
 pub struct Spec {
     /// The lines of the API.
@@ -72,7 +72,7 @@ impl Spec {
         format!("{rest}{routes}")
     }
 
-    /// The policy in two files: all but the routes, and the routes.
+    /// The policy in two files: the routes, and everything else.
     pub fn in_two_files(&self) -> (String, String) {
         let mut rest = HEAD.to_owned();
         for guard in &self.guards {
@@ -99,7 +99,7 @@ impl Spec {
         (rest, routes)
     }
 
-    /// Of the candidates, in order, those that load together.
+    /// The candidates that load together, in order.
     pub fn settle(candidates: &Spec, loads: impl Fn(&str) -> bool) -> Spec {
         let mut spec = Spec::default();
         for line in &candidates.lines {
@@ -140,7 +140,7 @@ fn line() -> impl Strategy<Value = Line> {
     ]
 }
 
-/// A route whose parameters cannot double those of the block around it.
+/// A route whose parameters can't repeat those of the block around it.
 fn inner_route() -> impl Strategy<Value = String> {
     (
         methods(),
@@ -227,7 +227,7 @@ fn access(names: Vec<&'static str>) -> impl Strategy<Value = String> {
     ]
 }
 
-/// A condition; `absent` only where it is allowed.
+/// A condition, with `absent` only if that is allowed.
 pub fn condition(names: Vec<&'static str>, depth: u32, absent: bool) -> BoxedStrategy<String> {
     nested(names, depth, absent, false)
 }
@@ -322,7 +322,7 @@ fn request_atom(under_not: bool) -> impl Strategy<Value = String> {
 }
 
 fn path_atom(names: Vec<&'static str>) -> impl Strategy<Value = String> {
-    // Where there is no name, `prop_oneof!` gives this strategy no weight.
+    // Without names, `prop_oneof!` gives this strategy no weight.
     let names = if names.is_empty() { vec!["p"] } else { names };
     (
         prop::sample::select(names),
@@ -331,7 +331,7 @@ fn path_atom(names: Vec<&'static str>) -> impl Strategy<Value = String> {
             r#"path.NAME != "b""#,
             r#"path.NAME in ["a", "x"]"#,
             r#"path.NAME starts with "x""#,
-            // Requests whose path holds `a.` alone are refused.
+            // Requests whose path contains only `a.` are refused.
             r#"path.NAME == "a.""#,
             r#"path.NAME in ["x", "b "]"#,
             r#"path.NAME starts with "a.""#,
@@ -342,7 +342,7 @@ fn path_atom(names: Vec<&'static str>) -> impl Strategy<Value = String> {
         .prop_map(|(name, atom)| atom.replace("NAME", name))
 }
 
-/// A request and perhaps the claims of a token that is valid.
+/// A request, and perhaps the claims of a valid token.
 pub fn asked() -> impl Strategy<Value = Asked> {
     let text =
         |options: &[&'static str]| prop::sample::select(options.to_vec()).prop_map(str::to_owned);
@@ -376,7 +376,7 @@ pub fn asked() -> impl Strategy<Value = Asked> {
         )
 }
 
-/// A claims set that is valid but for what rules ask.
+/// A claims set that is valid apart from the rules.
 pub fn claims() -> impl Strategy<Value = Value> {
     let members: Vec<(&'static str, Vec<Value>)> = vec![
         ("sub", vec![json!("alice"), json!("bob")]),

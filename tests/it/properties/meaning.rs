@@ -1,5 +1,5 @@
-//! What is said of conditions is so: compared with the exact difference of policies with and
-//! without them, whose every difference the engine confirms, and with random requests.
+//! The findings about conditions are correct: they are compared with random requests, and with the
+//! exact difference of policies with and without the condition, each confirmed by the engine.
 
 use portcullis::analyze::condition::{Rule, Subject, study};
 use portcullis::analyze::limits::MAX_STUDY_STEPS;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::generate::{self, Line, NOW, Spec};
 use super::{allows, policy, read};
 
-/// True for no generated request, and of a claim that no generated condition reads.
+/// False for every generated request, with a claim that no generated condition reads.
 const NOBODY: &str = r#"claim jti == "nobody""#;
 const TRUE: &str = "(method == GET or method != GET)";
 const FALSE: &str = "(method == GET and method != GET)";
@@ -31,7 +31,7 @@ fn route(condition: &str) -> String {
     text(&[format!("* /{{p}}/{{q}} requires {condition}")])
 }
 
-/// The same, but so that it loads whatever the condition comes to.
+/// The same, but loads whatever the condition's value is.
 fn guarded(condition: &str) -> String {
     route(&format!("({condition}) or {NOBODY}"))
 }
@@ -52,7 +52,7 @@ fn is_same(old: &str, new: &str) -> bool {
         .is_empty()
 }
 
-/// The text with each part that changes nothing put out of effect.
+/// The text with each part disabled that changes nothing.
 fn without_idle(text: &str, diagnostics: &[Diagnostic]) -> String {
     let mut places: Vec<(usize, usize, &str)> = diagnostics
         .iter()
@@ -77,7 +77,7 @@ fn without_idle(text: &str, diagnostics: &[Diagnostic]) -> String {
     changed
 }
 
-/// Parts without a `let`: what one stands for is told by itself.
+/// Parts without a `let`, whose meaning is reported on its own.
 fn part() -> impl Strategy<Value = String> {
     generate::condition(vec!["p", "q"], 2, true).prop_map(|part| {
         part.replace("staff\"", "STAFF\"")
@@ -93,7 +93,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// What is said to hold never holds for no request; what is not said to, for some.
+    /// A condition that is reported as never true holds for no request; one that isn't, for some.
     #[test]
     fn never_and_always_are_exact(
         condition in part(),
@@ -113,8 +113,8 @@ proptest! {
         }
     }
 
-    /// Without what is said to change nothing, the condition is the same; and where a part can be
-    /// left out, something is said.
+    /// Without the parts that are reported to change nothing, the condition is the same; and if a
+    /// part can be left out, something is reported.
     #[test]
     fn idle_parts_are_exact(
         parts in prop::collection::vec(part(), 2..4),
@@ -146,7 +146,7 @@ proptest! {
         }
     }
 
-    /// Of what plainly is no matter there is nothing to be found.
+    /// Plain conditions have no findings.
     #[test]
     fn plain_conditions_have_no_findings(condition in generate::condition(vec!["p", "q"], 2, true)) {
         let policy = policy(&[&guarded(&condition)]);
@@ -169,7 +169,7 @@ proptest! {
         }
     }
 
-    /// A narrower route is said to ask for less exactly where it loosens something and tightens
+    /// A narrower route is reported to ask for less exactly if it loosens something and tightens
     /// nothing.
     #[test]
     fn weaker_routes_are_exact(
@@ -177,7 +177,7 @@ proptest! {
         narrow in part(),
         also in prop::bool::ANY,
     ) {
-        // As often as not one asks for what the other does and some more.
+        // Half of the time, one asks for everything the other does, and more.
         let broad = if also { format!("({narrow}) and {broad}") } else { broad };
         let broader = format!("* /{{p}}/{{q}} requires {broad}");
         let narrower = format!("* /{{p}}/a requires {}", narrow.replace("path.q", "path.p"));

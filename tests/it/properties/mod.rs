@@ -61,7 +61,7 @@ fn policy(texts: &[&str]) -> Policy {
     compile(checked.model.expect("it loads"), Arc::new(sources))
 }
 
-/// What the compiled engine says of a request whose token, if it has one, is valid.
+/// The compiled engine's decision about a request whose token, if it has one, is valid.
 fn allows(policy: &Policy, asked: &Asked) -> bool {
     let encoded = |text: &str| text.replace(' ', "+");
     let query: Vec<String> = asked
@@ -118,7 +118,7 @@ fn settled() -> impl Strategy<Value = Spec> {
     generate::candidates().prop_map(|candidates| Spec::settle(&candidates, loads))
 }
 
-/// Policies in which no rule asks for absence.
+/// Policies in which no rule tests for absence.
 fn settled_without_absent() -> impl Strategy<Value = Spec> {
     settled().prop_filter("no rule asks for absence", |spec| {
         !spec.text().contains("absent")
@@ -132,12 +132,12 @@ fn requests() -> impl Strategy<Value = Vec<Asked>> {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 128,
-        // A case that fails becomes a test of its own, with a name.
+        // A failing case becomes a named test.
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
-    /// Invariant 4: the compiled engine means what the language says.
+    /// Invariant 4: the compiled engine implements the language's meaning.
     #[test]
     fn compiled_equals_naive(spec in settled(), requests in requests()) {
         let text = spec.text();
@@ -151,7 +151,7 @@ proptest! {
         }
     }
 
-    /// Invariant 1: order and files are of no account.
+    /// Invariant 1: order and files don't matter.
     #[test]
     fn order_never_matters(
         spec in settled(),
@@ -173,7 +173,7 @@ proptest! {
         }
     }
 
-    /// Invariant 1, for diagnostics: other lines, but the same ones.
+    /// Invariant 1, for diagnostics: the same ones, on other lines.
     #[test]
     fn order_never_matters_to_diagnostics(spec in generate::candidates(), shuffled in any::<u64>()) {
         let mut other = spec.clone();
@@ -182,7 +182,7 @@ proptest! {
         prop_assert_eq!(said(&spec.text()), said(&other.text()), "{}", spec.text());
     }
 
-    /// Invariant 2: what is missing never allows, unless a rule asks for absence.
+    /// Invariant 2: a missing value never allows, unless a rule tests for absence.
     #[test]
     fn missing_never_allows(spec in settled_without_absent(), requests in requests()) {
         let text = spec.text();
@@ -215,7 +215,7 @@ proptest! {
         }
     }
 
-    /// Invariant 3: what tightens never allows anything.
+    /// Invariant 3: tightening a policy never allows anything new.
     #[test]
     fn tightening_never_allows(
         spec in settled(),
@@ -275,7 +275,7 @@ proptest! {
     }
 }
 
-/// Another order, by a number.
+/// Another order, chosen by a number.
 fn rotate<T>(items: &mut [T], by: u64) {
     if items.is_empty() {
         return;
@@ -287,7 +287,7 @@ fn rotate<T>(items: &mut [T], by: u64) {
     }
 }
 
-/// What is said of a policy, without where.
+/// The diagnostics of a policy, without their places.
 fn said(text: &str) -> Vec<&'static str> {
     let mut said: Vec<_> = read(&[text])
         .1

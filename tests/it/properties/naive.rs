@@ -1,7 +1,7 @@
 //! The language's semantics, written a second time and as plainly as possible.
 //!
-//! It walks the checked model with no index, no program and no short cut, so that it can be read
-//! against the language's reference; the compiled engine must agree with it on every request.
+//! It walks the checked model without an index, a program or a shortcut, so it can be compared with
+//! the language reference; the compiled engine must agree with it on every request.
 
 use std::net::IpAddr;
 
@@ -107,8 +107,8 @@ pub fn allows(model: &Model, asked: &Asked) -> bool {
     routes_hold && guards_hold
 }
 
-/// Whether nothing `denied` covers the request, and every guard that covers it, `except public`
-/// apart, holds.
+/// Whether no `denied` covers the request, and every guard that covers it holds, apart from those
+/// with `except public`.
 pub fn tightened(model: &Model, asked: &Asked) -> bool {
     let scene = Scene {
         model,
@@ -215,7 +215,7 @@ impl Scene<'_> {
                 let held = self.scopes()?;
                 Some(scopes.iter().all(|scope| held.contains(scope)))
             }
-            // `login within`: whatever claim the model makes of that.
+            // `login within`: whatever claim the model makes from it.
             Atom::Claim(_, ClaimTest::Within(seconds)) => {
                 let at = self.claims?.get("auth_time")?.as_f64()?;
                 let leeway = self.model.issuers.first()?.leeway as f64;
@@ -474,7 +474,7 @@ impl Scene<'_> {
     }
 }
 
-/// A number, unless it is an integer that doubles do not carry exactly.
+/// A number, unless it is an integer that a double can't represent exactly.
 fn exact(value: &Value) -> Option<f64> {
     let exact = match (value.as_u64(), value.as_i64()) {
         (Some(integer), _) => integer <= MAX_SAFE_INTEGER,

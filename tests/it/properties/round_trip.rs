@@ -1,5 +1,5 @@
-//! Invariant 5: text that is made of a tree is read back as that tree, and a layout changes nothing
-//! but white space, whatever stands between the words.
+//! Invariant 5: text printed from a tree parses to the same tree, and formatting changes only white
+//! space, whatever is between the words.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use proptest::sample::{Index, select};
 
 use super::generate;
 
-/// The tree of a text without errors, without places, and the text that is made of it.
+/// The tree of a text without errors, without spans, and the text printed from it.
 fn read(text: &str) -> (String, String) {
     let mut sources = Sources::new();
     let file = sources.add("policy.gate", text);
@@ -23,7 +23,7 @@ fn read(text: &str) -> (String, String) {
     )
 }
 
-/// A tree as it prints itself, without where its parts stand.
+/// A tree's debug output, without spans.
 fn without_places(tree: &str) -> String {
     let mut parts = tree.split("Span { ");
     let mut kept = parts.next().unwrap_or_default().to_owned();
@@ -45,7 +45,7 @@ fn is_read_back(text: &str) {
     let (again, twice) = read(&formatted);
     assert_eq!(tree, again, "{text}\n{formatted}");
     assert_eq!(formatted, twice);
-    // One printer: what is made of a tree is laid out already.
+    // There is one printer: what it prints is already formatted.
     assert_eq!(formatted, layout(&formatted));
 }
 
@@ -65,15 +65,15 @@ fn only_white_space_changes(text: &str) {
 enum Piece<'t> {
     /// Words, strings and signs that nothing may come between.
     Words(&'t str),
-    /// A comment, its line end apart.
+    /// A comment, without its line end.
     Comment(&'t str),
     /// White space.
     Gap,
-    /// No white space, but some would do no harm.
+    /// No white space, although some would do no harm.
     Seam,
 }
 
-/// Takes a text apart, by the rules that the reference has for strings, paths and comments.
+/// Splits a text by the reference's rules for strings, paths and comments.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -118,7 +118,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
         pieces.push(piece);
         rest = &rest[length..];
     }
-    // Beside a gap there is nothing more to put in.
+    // Beside a gap there is nothing more to insert.
     let beside_gap = |at: usize| {
         let before = at.checked_sub(1).and_then(|before| pieces.get(before));
         [before, pieces.get(at + 1)].contains(&Some(&Piece::Gap))
@@ -140,7 +140,7 @@ fn comments(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The same words with other things between them: each of `gaps` in turn, `N` in it numbered.
+/// The same words with other text between them: each of `gaps` in turn, with `N` in it numbered.
 fn between_words(text: &str, gaps: &[&str]) -> String {
     let mut gaps = gaps.iter().cycle();
     let mut number = 0;
@@ -221,7 +221,7 @@ fn every_policy_of_the_repository_is_read_back() {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
-        // A case that fails becomes a test of its own, with a name.
+        // A failing case becomes a named test.
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -249,7 +249,7 @@ proptest! {
         only_white_space_changes(&between_words(text, &gaps));
     }
 
-    /// Where words stand says nothing to the layout, but for blank lines.
+    /// White space doesn't affect the layout, except for blank lines.
     #[test]
     fn there_is_one_layout(
         candidates in generate::candidates(),

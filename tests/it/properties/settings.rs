@@ -1,5 +1,5 @@
-//! Differences beside the routes: whose tokens, for whom, how old, at which hosts, for which
-//! browsers. Policies are picked setting by setting, and requests go the way of `why --claims`.
+//! Differences outside the routes: issuers, audiences, ages, hosts, origins. Policies are picked
+//! setting by setting, and requests are decided as by `why --claims`.
 
 use portcullis::analyze::{self, Effect, Witness};
 use portcullis::engine::Policy;
@@ -12,7 +12,7 @@ use super::generate::NOW;
 use super::{loads, policy};
 use crate::diff::confirm;
 
-/// For each setting what it can be. The first of each is what a plain policy has.
+/// The possible lines of each setting. The first of each is that of a plain policy.
 const SETTINGS: [(&str, &[&str]); 11] = [
     ("LEEWAY", &["", "leeway 5m"]),
     ("AGE", &["", "max age 1h", "max age 2h"]),
@@ -73,7 +73,7 @@ const SETTINGS: [(&str, &[&str]); 11] = [
     ),
 ];
 
-/// The routes and guards, of which a policy has none or one of each line.
+/// The routes and guards. A policy has none or one of each line.
 const ROUTES: [&[&str]; 8] = [
     &[
         "GET /a authenticated",
@@ -121,7 +121,7 @@ const ROUTES: [&[&str]; 8] = [
 struct Choice {
     settings: Vec<usize>,
     routes: Vec<usize>,
-    /// Whether there is another API, at a host of its own.
+    /// Whether there is another API, with its own host.
     other: bool,
 }
 
@@ -176,7 +176,7 @@ fn choices() -> impl Strategy<Value = Choice> {
             prop_oneof![2 => Just(0_usize), 1 => 0..8_usize],
             SETTINGS.len(),
         ),
-        // As many again have none of a line.
+        // About half of them have no line of a group.
         prop::collection::vec(0..6_usize, ROUTES.len()),
         prop::bool::weighted(0.2),
     )
@@ -188,7 +188,7 @@ fn choices() -> impl Strategy<Value = Choice> {
         .prop_filter("it loads", |choice| loads(&choice.text()))
 }
 
-/// A policy, and one that differs in one or two things.
+/// A policy, and one that differs from it in one or two lines.
 fn pairs() -> impl Strategy<Value = (String, String)> {
     (
         choices(),
@@ -319,7 +319,7 @@ fn claims() -> impl Strategy<Value = Value> {
             vec![json!(NOW + 61.0), json!(NOW + 300.0), json!(NOW)],
         ),
     ];
-    // What every token has is there more often.
+    // Claims that every token has occur more often.
     let members: Vec<_> = members
         .into_iter()
         .enumerate()
@@ -340,7 +340,7 @@ fn claims() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What is wrong with the difference, given requests.
+/// The faults of a difference, given requests.
 fn wrong(old: &Policy, new: &Policy, requests: &[Witness]) -> Result<bool, String> {
     let difference = analyze::diff(old, new, NOW).map_err(|failure| failure.to_string())?;
     for change in &difference.changes {
@@ -373,7 +373,7 @@ fn wrong(old: &Policy, new: &Policy, requests: &[Witness]) -> Result<bool, Strin
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
-        // A case that fails becomes a case of `tests/cases/diff`.
+        // A failing case becomes a case of `tests/cases/diff`.
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -384,7 +384,7 @@ proptest! {
         requests in many(requests(), 200),
     ) {
         let (old, new) = (policy(&[&old_text]), policy(&[&new_text]));
-        // Where letters are read otherwise, it may say that it cannot tell.
+        // If letters are read differently, it may say that it can't tell.
         if let Err(failure) = analyze::diff(&old, &new, NOW) {
             prop_assume!(!failure.to_string().contains("of which only some paths could be tried"));
         }

@@ -1,4 +1,4 @@
-//! What other tools would write, and other mistakes of newcomers: each is one error, and its help
+//! The syntax of other tools, and other mistakes of newcomers: each is one error, and its help
 //! leads to the fix.
 
 use portcullis::diagnostic::Severity;
@@ -15,7 +15,7 @@ fn with_line(line: &str) -> String {
     format!("{HEAD}    {line}\n}}\n")
 }
 
-/// The only error of a text, or all that is said of it.
+/// The only error of a text, or all its errors.
 fn only_error(text: &str) -> Result<Diagnostic, String> {
     let set = check_text(text);
     let errors: Vec<Diagnostic> = set
@@ -33,7 +33,7 @@ fn only_error(text: &str) -> Result<Diagnostic, String> {
     }
 }
 
-/// What is written, what the help has to name, and the line that the suggestion makes of it.
+/// The text, what the help has to name, and the line after the suggestion.
 const WRITTEN: &[(&str, &str, Option<&str>)] = &[
     // Roles, users and other claims.
     (
@@ -166,7 +166,7 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
         Some("GET /a authenticated"),
     ),
     ("GET /a requires isOwner(id)", "a condition is a test", None),
-    // Signs.
+    // Operators.
     (
         r#"GET /a requires scope "a" && scope "b""#,
         "and",
@@ -259,7 +259,7 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
         "in quotes",
         Some(r#"GET /a requires header "X-A" == "b""#),
     ),
-    // Letters of another case.
+    // Letters in another case.
     (
         r#"GET /a requires scope ALL ["a", "b"]"#,
         "lower case",
@@ -284,7 +284,7 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
     ("ALL /a public", "every method", Some("* /a public")),
     ("any /a public", "every method", Some("* /a public")),
     ("GET|POST /a public", "`,`", Some("GET,POST /a public")),
-    // Any valid token, and what is checked for each.
+    // Any valid token, and the checks of each token.
     (
         "GET /a requires valid token",
         "`authenticated`",
@@ -435,7 +435,7 @@ const WRITTEN: &[(&str, &str, Option<&str>)] = &[
         "begins with `and`",
         None,
     ),
-    // Quotation marks of which one is missing, or another.
+    // Quotation marks: one is missing, or is of another kind.
     (
         "GET /a requires scope “a\"",
         "put text between",
@@ -615,7 +615,7 @@ fn other_mistakes_are_one_error_too() {
     }
 }
 
-/// A file of another language is told once, not line by line.
+/// A file in another language is reported once, not line by line.
 #[test]
 fn a_file_of_another_format_is_one_error() {
     for (text, format) in [

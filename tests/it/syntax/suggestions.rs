@@ -1,4 +1,4 @@
-//! Suggestions: what is applied parses, and never gives the next error.
+//! Suggestions: an applied suggestion parses, and never causes the next error.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ pub(super) fn applied(text: &str, suggestion: &Suggestion) -> String {
     text
 }
 
-/// How many errors of syntax a text has.
+/// The number of a text's syntax errors.
 fn errors_of(text: &str) -> usize {
     parse(text).1.len()
 }
 
-/// Each suggestion that parsing makes leaves fewer errors of syntax, so none leads to the next. Where
-/// `braces` may be broken too, a block that it opens can bring others into sight: then none is on
-/// its own lines.
+/// Each suggestion of the parser leaves fewer syntax errors, so none leads to the next. If `braces`
+/// may be broken too, opening a block can reveal other errors; then none may be on the suggestion's
+/// own lines.
 fn suggestions_are_whole(text: &str, braces: bool) {
     let (_, errors) = parse(text);
     for error in &errors {
@@ -52,7 +52,7 @@ fn a_suggestion_of_a_broken_case_never_gives_the_next_error() {
     }
 }
 
-/// Also what the checker suggests: it parses, and it settles what it was suggested for.
+/// The same for the checker's suggestions: they parse, and they remove the reported problem.
 #[test]
 fn a_suggestion_of_the_checker_never_gives_the_next_error() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/diagnostics");
@@ -110,7 +110,7 @@ proptest! {
         mutations in prop::collection::vec(any_mutation(), 1..4),
     ) {
         let (_, errors) = parse(&mutated(&text, &mutations));
-        // Where there are too many, another error comes into sight for each that goes.
+        // If there are too many errors, another one becomes visible for each that is fixed.
         if errors.len() < MAX_ERRORS {
             suggestions_are_whole(&mutated(&text, &mutations), true);
         }

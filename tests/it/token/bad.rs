@@ -1,4 +1,4 @@
-//! Tokens that are not as they should be, each with what is said of it.
+//! Bad tokens, each with its fault.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::world::{NOW, ORDERS, World, claims, said};
 
-/// Asks about each token, and compares what is said.
+/// Decides each token, and compares the outcome.
 fn all(world: &World, rows: &[(&str, String, &str)]) {
     for (name, token, expected) in rows {
         assert_eq!(said(&world.asked(token)), *expected, "{name}");
@@ -56,7 +56,7 @@ fn a_good_token_passes() {
     }
 }
 
-/// The access token of an example in RFC 9449, which has three parts and is no JWT.
+/// The access token of an example in RFC 9449. It has three parts but is no JWT.
 const RFC_9449: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
 
 #[test]
@@ -417,7 +417,7 @@ fn a_payload_is_a_claims_set_with_an_end() {
     );
 }
 
-/// A fault carries what was seen of the token, shortened.
+/// A fault shows part of the token, shortened.
 #[test]
 fn a_fault_says_what_was_seen() {
     let world = World::new(ORDERS);

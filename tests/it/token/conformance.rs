@@ -1,6 +1,7 @@
-//! Token vectors that others wrote, through the signature check of the token path.
+//! Published token vectors, through the signature check of the token path.
 //!
-//! The payloads of most are no claims sets, so that [`Jws`] is asked and not the whole path.
+//! The payloads of most are no claims sets, so they are checked with [`Jws`] and not the whole
+//! path.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::conformance;
 use crate::support::mint::Signer;
 
-/// What becomes of a token under a key or a key set: its payload, or why it is refused.
+/// The outcome for a token with a key or a key set: its payload, or the fault.
 fn checked(token: &str, keys: &Value, provenance: Provenance) -> Result<Vec<u8>, Refused> {
     let keys = match keys.get("keys") {
         Some(_) => keys.clone(),
@@ -32,7 +33,7 @@ enum Refused {
     Token(Reason),
 }
 
-/// The public part of a key or key set, with the secrets of HMAC.
+/// The public part of a key or key set, including the secrets for HMAC.
 fn public(mut keys: Value) -> Value {
     let strip = |key: &mut Value| {
         if key["kty"] != "oct"
@@ -111,15 +112,15 @@ fn wycheproof_keys() {
             let expected = match id {
                 // Secrets beside public keys in one file are told apart by the algorithm.
                 1 => true,
-                // Of two keys with one `kid` the other is no base64url, and spoils nothing.
+                // One of two keys with the same `kid` isn't base64url; the other still works.
                 4 => true,
-                // A weak modulus (ROCA) looks like any other.
+                // A weak modulus (ROCA) can't be recognised.
                 7 => true,
                 _ => row["result"] == "valid",
             };
             let outcome = checked(token, &keys, Provenance::File);
             assert_eq!(outcome.is_ok(), expected, "row {id}: {outcome:?}");
-            // As an issuer's published set, no secret is ever a key.
+            // In an issuer's published set, no secret is ever a key.
             if (10..=18).contains(&id) {
                 assert_eq!(
                     checked(token, &keys, Provenance::Published),
@@ -136,7 +137,7 @@ fn tokens_of_the_rfcs() {
     let Some(rows) = conformance::json("rfc-vectors/rfc_tokens.json") else {
         return;
     };
-    // Rows without a key are refused before one is looked for.
+    // Rows without a key are refused before a key is looked up.
     let any_key = Signer::new("ES256").jwk();
     for row in rows.as_array().expect("rows") {
         let id = row["id"].as_str().expect("a name");
@@ -172,7 +173,7 @@ fn the_jose_cookbook() {
         ("jws/4_2.rsa-pss_signature", None),
         ("jws/4_3.ecdsa_signature", None),
         ("jws/4_4.hmac-sha2_integrity_protection", None),
-        // Detached content: the payload is not part of what is signed.
+        // Detached content: the payload isn't part of the token.
         (
             "jws/4_5.signature_with_detached_content",
             Some(Refused::Token(Reason::TokenBadSignature)),
@@ -205,7 +206,7 @@ fn the_jose_cookbook() {
     }
 }
 
-/// RFC 7515, section 7.2: what is serialised as JSON is no JWT.
+/// RFC 7515, section 7.2: the JSON serialization isn't a JWT.
 #[test]
 fn the_json_serialization_is_refused() {
     for file in [
@@ -227,7 +228,7 @@ fn the_json_serialization_is_refused() {
     }
 }
 
-/// A token as an issuer's that names no algorithm, and publishes its keys: why it is refused.
+/// The fault of a token whose issuer names no algorithm and publishes its keys.
 fn by_default(token: &str, keys: &Value) -> Option<String> {
     let allowed: Vec<Algorithm> = Algorithm::asymmetric().collect();
     let keys = match keys.get("keys") {
@@ -250,7 +251,7 @@ fn by_default(token: &str, keys: &Value) -> Option<String> {
     }
 }
 
-/// What of the vectors is well made and not taken: all of it, each with what is said.
+/// Valid vectors that portcullis doesn't support: all of them, each with its fault.
 #[test]
 fn what_is_out_of_scope_is_refused_with_its_reason() {
     let mut refused: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -309,7 +310,7 @@ fn what_is_out_of_scope_is_refused_with_its_reason() {
     insta::assert_snapshot!(list);
 }
 
-/// RFC 7520, section 3: which of the cookbook's keys verify anything here.
+/// RFC 7520, section 3: the keys of the cookbook that can verify anything here.
 #[test]
 fn keys_of_the_jose_cookbook() {
     for (file, expected) in [
@@ -318,7 +319,7 @@ fn keys_of_the_jose_cookbook() {
         ("3_3.rsa_public_key", ""),
         ("3_4.rsa_private_key", "private key material (`d`)"),
         ("3_5.symmetric_key_mac_computation", ""),
-        // For encryption, and none of a verifier's business.
+        // For encryption, which a verifier doesn't need.
         ("3_6.symmetric_key_encryption", "no key that could verify"),
     ] {
         let Some(key) = conformance::bytes(&format!("rfc7520/jwk/{file}.json")) else {

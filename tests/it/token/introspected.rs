@@ -1,4 +1,4 @@
-//! What an issuer says of a token that is no JWT.
+//! Introspection results of opaque tokens.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::world::{NOW, World, claims, said};
 
-/// A policy whose first issuer is asked; its settings, and its URL.
+/// A policy whose first issuer is introspected, with these settings and this URL.
 fn policy(settings: &str) -> String {
     format!(
         r#"
@@ -52,7 +52,7 @@ const REQUEST: Request<'static> = Request {
     masked: false,
 };
 
-/// An answer that passes, with members set; `null` leaves one out.
+/// A valid answer with members set; `null` removes one.
 fn answer(members: &Value) -> Value {
     let mut all = json!({"active": true, "iss": "https://id.example.com/"});
     for (name, value) in members.as_object().expect("members") {
@@ -121,7 +121,7 @@ fn an_answer_is_read_strictly_or_not_at_all() {
     );
     assert!(Introspection::read(deep.as_bytes()).is_err());
 
-    // Of an inactive token nothing else matters.
+    // For an inactive token nothing else matters.
     let gone = Introspection::read(br#"{"active":false,"exp":"soon"}"#).expect("an answer");
     assert!(!gone.is_active());
 }
@@ -136,7 +136,7 @@ fn an_active_token_is_one_like_any_other() {
             json!({"active": false}),
             "token.revoked: acme says that the token is not active",
         ),
-        // Its own name may be left out, another's may not be there.
+        // The issuer may leave out its own name, but not give another.
         (json!({"iss": null}), "allowed"),
         (
             json!({"iss": "https://id.example.com"}),
@@ -209,7 +209,7 @@ fn its_claims_are_what_rules_read() {
         (Some("alice"), Some("t-1"))
     );
     assert_eq!(verified.facts().client(), Some("spa"));
-    // By no key: the cache of verified tokens would never serve it.
+    // Not verified with a key: the cache of verified tokens must never return it.
     assert_eq!(verified.key(), None);
 }
 
@@ -256,7 +256,7 @@ fn what_the_issuer_asks_of_its_tokens_it_asks_of_these() {
     }
 }
 
-/// RFC 9449, section 6.2, and RFC 8705, section 3.2: by the code that JWTs are checked by.
+/// RFC 9449, section 6.2, and RFC 8705, section 3.2: by the same code as for JWTs.
 #[test]
 fn a_bound_token_is_bound_here_too() {
     let world = World::new(&policy("sender dpop"));
@@ -379,7 +379,7 @@ fn only_what_is_no_jwt_is_asked_about_and_nobody_is_bothered_with_nonsense() {
             Ok(Some(ACME)),
         ),
         (jwt, Ok(None)),
-        // Meant as JWTs, or encrypted: what is wrong with them, the way of JWTs says.
+        // Meant as JWTs, or encrypted: these get the faults of JWTs.
         ("eyJhbGciOiJSUzI1NiJ9.e30".to_owned(), Ok(None)),
         ("eyJlbmMiOiJBMTI4R0NNIn0.a.b.c.d".to_owned(), Ok(None)),
         (String::new(), Ok(None)),
@@ -391,7 +391,7 @@ fn only_what_is_no_jwt_is_asked_about_and_nobody_is_bothered_with_nonsense() {
     ] {
         assert_eq!(whom(&token), wanted, "{token:?}");
     }
-    // Where nobody introspects, nobody is asked.
+    // Without `keys introspect`, no issuer is asked.
     let silent = policy("").replace(
         "    keys introspect \"https://id.example.com/introspect\"\n",
         "",
@@ -421,8 +421,8 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Whatever an endpoint says: no panic, and nothing passes that is not active, of the issuer,
-    /// for the API and in time.
+    /// Whatever an endpoint answers, there is no panic, and a token passes only if it is active,
+    /// from the issuer, for the API and in time.
     #[test]
     fn no_answer_does_harm(
         active in value(),

@@ -1,4 +1,4 @@
-//! The way from a request to a decision: what is needed when, and what comes of each answer.
+//! The way from a request to a decision: what is needed when, and the outcome of each answer.
 
 use portcullis::engine::{Decision, Fault, Request};
 use portcullis::json::Json;
@@ -48,7 +48,7 @@ fn code(decision: &Decision<'_>) -> &'static str {
     decision.reason().map_or("allowed", Reason::code)
 }
 
-/// What a request is decided by that carries this token, with the keys of the world.
+/// The reason for a request with this token, with the world's keys.
 fn judged(world: &World, target: &str, token: &str) -> &'static str {
     let authorization = format!("Bearer {token}");
     let headers = [("authorization", authorization.as_bytes())];
@@ -64,7 +64,7 @@ fn ended<'a>(judging: Judging<'a>) -> Judged<'a> {
     }
 }
 
-/// Where no token is asked for, none is looked at: not a forged one, and not one given beside.
+/// If a route needs no token, none is looked at: neither a forged one nor one given separately.
 #[test]
 fn no_token_is_looked_at_where_none_is_asked_for() {
     let world = World::new(POLICY);
@@ -77,7 +77,7 @@ fn no_token_is_looked_at_where_none_is_asked_for() {
     }
 }
 
-/// However a token comes to the request, the same claims are decided the same.
+/// However a token comes with the request, the same claims lead to the same decision.
 #[test]
 fn carried_given_and_described_tokens_are_decided_alike() {
     let world = World::new(POLICY);
@@ -109,7 +109,7 @@ fn carried_given_and_described_tokens_are_decided_alike() {
     }
 }
 
-/// Of two tokens, the application could read the one that was not judged.
+/// If there are two tokens, the application might read the one that wasn't judged.
 #[test]
 fn a_token_beside_the_requests_own_is_refused() {
     let world = World::new(POLICY);
@@ -123,7 +123,7 @@ fn a_token_beside_the_requests_own_is_refused() {
     assert_eq!(code(&described.decide()), "request.malformed");
 }
 
-/// Keys are waited for once, where they are missing or a newer one may have signed.
+/// Keys are awaited once, if they are missing or a newer one may have signed.
 #[test]
 fn keys_are_waited_for_once() {
     let world = World::new(POLICY);
@@ -168,7 +168,7 @@ fn keys_are_waited_for_once() {
     assert_eq!(code(&judged.decide()), "allowed");
 }
 
-/// A signature that a known key has not made is no matter of keys.
+/// A signature that doesn't fit a known key needs no new keys.
 #[test]
 fn no_keys_are_waited_for_where_none_can_help() {
     let world = World::new(POLICY);
@@ -183,7 +183,7 @@ fn no_keys_are_waited_for_where_none_can_help() {
     assert_eq!(code(&judged.decide()), "token.bad_signature");
 }
 
-/// An opaque token passes by its issuer's answer alone, and that is admitted like any other.
+/// An opaque token passes only with its issuer's answer, which is admitted like any other token.
 #[test]
 fn only_its_issuer_speaks_for_an_opaque_token() {
     let world = World::new(&introspecting());
@@ -214,14 +214,14 @@ fn only_its_issuer_speaks_for_an_opaque_token() {
         code(&ended(question().unanswered()).decide()),
         "keys.unavailable"
     );
-    // Nobody is asked by whoever has only keys.
+    // Without introspection, nobody is asked.
     assert_eq!(judged(&world, "/orders", "opaque"), "keys.unavailable");
     // A JWT is still verified.
     let token = world.signer.token(&claims(&json!({})));
     assert_eq!(judged(&world, "/orders", &token), "allowed");
 }
 
-/// A DPoP proof lets a request through if it is new, and not otherwise.
+/// A request with a DPoP proof is allowed only if the proof is new.
 #[test]
 fn a_proof_is_good_if_it_is_new() {
     let world = World::new(POLICY);
@@ -246,13 +246,13 @@ fn a_proof_is_good_if_it_is_new() {
         with(Err(Fault::new(Reason::Internal, "no room"))),
         "internal"
     );
-    // Whoever remembers no proofs accepts none.
+    // Without a memory of proofs, none is accepted.
     let judged = judge(&world.policy, &request, Client::default(), world.keys());
     assert_eq!(code(&judged.decide()), "internal");
     assert!(judged.verified().is_none());
 }
 
-/// A token that isn't needed must be good all the same.
+/// A token that isn't required must still be valid.
 #[test]
 fn an_optional_token_that_is_bad_denies() {
     let world = World::new(POLICY);

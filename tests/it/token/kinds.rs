@@ -1,4 +1,4 @@
-//! What a token is for, told by the marks that providers leave.
+//! The kinds of tokens, recognised by the marks that providers leave.
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ fn an_id_token_is_recognised() {
             json!({}),
             Some("its `typ` says so"),
         ),
-        // Explicit typing as an access token does not outweigh what only an ID token has.
+        // Explicit typing as an access token doesn't outweigh claims that only an ID token has.
         (
             json!({"typ": "at+jwt"}),
             json!({"at_hash": "x"}),
@@ -112,7 +112,8 @@ fn an_id_token_is_recognised() {
     }
 }
 
-/// What it is comes before whose it is, and before all that the ID token is wrong with too.
+/// A token's kind is checked before its issuer, and before anything else that is wrong with an ID
+/// token.
 #[test]
 fn what_a_token_is_comes_first() {
     let world = World::new(ORDERS);
@@ -166,7 +167,7 @@ fn a_refresh_token_is_recognised() {
             "its claim `type` is `refresh`",
         ),
         (json!({"typ": "rt+jwt"}), json!({}), "its `typ` says so"),
-        // Keycloak's offline tokens have no end, and its refresh tokens are signed by HMAC.
+        // Keycloak's offline tokens never expire, and its refresh tokens are signed with HMAC.
         (
             json!({"alg": "HS512"}),
             json!({"typ": "Offline", "exp": null}),
@@ -235,7 +236,7 @@ fn the_type_must_be_what_the_issuer_s_tokens_ask_for() {
                 );
             }
         }
-        // Claims given as such have no type: it is taken as what is asked for.
+        // Claims given directly have no type, so they count as the requested kind.
         assert_eq!(said(&world.asked_claims(&claims(&members))), "allowed");
     }
 }
@@ -267,7 +268,7 @@ fn where_id_tokens_are_wanted_access_tokens_are_not() {
     assert_eq!(verified.kind().as_str(), "id");
 }
 
-/// Auth0 puts permissions beside scopes; where the policy reads them, they are scopes.
+/// Auth0 puts permissions beside scopes; if the policy reads them, they are scopes.
 #[test]
 fn scopes_are_looked_for_where_the_issuer_puts_them() {
     let members = json!({"nonce": "x", "scope": null, "permissions": ["read:orders"]});

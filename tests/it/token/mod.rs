@@ -1,4 +1,4 @@
-//! Tokens: taken apart, told what they are, verified, admitted.
+//! Tokens: parsing, kinds, verification, admission.
 
 mod bad;
 mod conformance;

@@ -1,9 +1,9 @@
-//! The token path held against another reader of tokens, `jsonwebtoken`: what that has signed
-//! passes here, and what passes here passes there, whatever was done to a token on its way.
+//! Compares the token path with another reader of tokens, `jsonwebtoken`: whatever it signs passes
+//! here, and whatever passes here passes there, whatever was changed in a token on its way.
 //!
-//! The other reads key, header, base64 and claims by its own code, so that a mistake in ours shows.
-//! It is no second opinion on the arithmetic, which is aws-lc's in both; for that there are the
-//! vectors of `conformance`. Where we refuse what it takes, that is meant, and listed below.
+//! The other library reads keys, headers, base64 and claims with its own code, so a mistake in ours
+//! shows. It is no second opinion on the arithmetic, which is aws-lc's in both; the vectors of
+//! `conformance` cover that. Tokens that we refuse and it accepts are intended, and listed below.
 
 use std::sync::LazyLock;
 
@@ -20,28 +20,29 @@ use serde_json::{Map, Value, json};
 use super::world::{ORDERS, World, said};
 use crate::support::mint::{Signer, key_set};
 
-/// What both are asked about, by name.
+/// The algorithms that both know.
 const ALGORITHMS: [&str; 12] = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "HS256",
     "HS384", "HS512",
 ];
 
-/// The end of a token: the other reads the clock, and this stays ahead of it (2100-01-01).
+/// The expiry of a token: the other library reads the clock, and this stays ahead of it
+/// (2100-01-01).
 const END: u64 = 4_102_444_800;
 
-/// One algorithm, as both know it: who may sign, and by which key it is checked.
+/// One algorithm in both libraries: the signers, and the key that verifies.
 struct Both {
     algorithm: Algorithm,
     ours: World,
     theirs: DecodingKey,
     validation: Validation,
-    /// The issuer's key, and another of its kind.
+    /// The issuer's key, and another one of its type.
     own: EncodingKey,
     other: EncodingKey,
 }
 
 impl Both {
-    /// One algorithm is taken, and one key is known.
+    /// One algorithm is accepted, and one key is known.
     fn new(algorithm: &'static str, signer: Signer, other: &Signer) -> Both {
         let named: Algorithm = algorithm.parse().expect("an algorithm of both");
         let mut policy = ORDERS.replace("ES256, RS256", algorithm);
@@ -70,19 +71,19 @@ impl Both {
         format!("{:?}", self.algorithm)
     }
 
-    /// Whether the other takes a token.
+    /// Whether the other library accepts a token.
     fn they_take(&self, token: &str) -> bool {
         jsonwebtoken::decode::<Value>(token, &self.theirs, &self.validation).is_ok()
     }
 
-    /// A token by the other's own hand.
+    /// A token signed by the other library.
     fn issued(&self, claims: &Value) -> String {
         let mut header = Header::new(self.algorithm);
         header.kid = Some("k1".to_owned());
         jsonwebtoken::encode(&header, claims, &self.own).expect("a token")
     }
 
-    /// These two parts, signed by the issuer's key as they are.
+    /// These two parts, signed with the issuer's key as they are.
     fn signed(&self, header: &str, payload: &str) -> String {
         let message = format!("{header}.{payload}");
         let signature = sign(message.as_bytes(), &self.own, self.algorithm).expect("a signature");
@@ -127,40 +128,40 @@ static BOTH: LazyLock<Vec<Both>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What may happen to a token.
+/// A change to a token.
 #[derive(Debug, Clone)]
 enum Change {
-    /// A bit of a part's bytes.
+    /// One bit in a part's bytes.
     Bit(Part, Index, u8),
-    /// A byte of the signature gone, at its beginning or its end.
+    /// The signature without its first or last byte.
     Shorter { front: bool },
-    /// One more.
+    /// The signature with one more byte.
     Longer(u8),
-    /// All zeros: what a check that forgets its bounds takes for good (CVE-2022-21449).
+    /// A signature of zeros, which a check without bounds accepts (CVE-2022-21449).
     Zeros,
-    /// None at all.
+    /// No signature.
     Unsigned,
-    /// The same two numbers as DER, which is ECDSA's form everywhere but in a JWS.
+    /// The same two numbers as DER, the form of ECDSA signatures everywhere except in a JWS.
     Der,
-    /// The two numbers the other way round.
+    /// The two numbers swapped.
     Swapped,
-    /// By another key of the same kind.
+    /// Signed with another key of the same type.
     OtherKey,
-    /// Of the same key by another algorithm: called so, or made so, or both.
+    /// Another algorithm with the same key: in the header, in the signature, or both.
     Algorithm {
         which: Index,
         called: bool,
         made: bool,
     },
-    /// Without a signature, and called so.
+    /// Without a signature, and with `none` in the header.
     CalledNone,
-    /// Padding behind a part, which is signed with it.
+    /// Padding after a part, included in the signature.
     Padded(Part),
-    /// A bit set behind the last byte of a part, which is signed with it.
+    /// A bit set after the last byte of a part, included in the signature.
     Trailing(Part),
-    /// In base64 as it is outside of tokens.
+    /// In standard base64.
     Standard(Part),
-    /// A part that is not there, or one too many.
+    /// A part missing, or one too many.
     Parts(&'static str),
 }
 
@@ -194,7 +195,7 @@ fn changes() -> impl Strategy<Value = Change> {
 }
 
 impl Change {
-    /// The token as it comes; `None` where there is no such change to it.
+    /// The changed token; `None` if the change doesn't apply.
     fn of(&self, both: &Both, token: &str) -> Option<String> {
         let parts: Vec<&str> = token.split('.').collect();
         let [header, payload, signature] = parts[..] else {
@@ -210,7 +211,7 @@ impl Change {
             header["alg"] = json!(name);
             encode(header.to_string().as_bytes())
         };
-        // Header and payload are signed as they are then; the signature is not.
+        // Header and payload are signed after the change; the signature isn't.
         let rewritten = |part: Part, change: &dyn Fn(&str) -> Option<String>| match part {
             Part::Header => Some(both.signed(&change(header)?, payload)),
             Part::Payload => Some(both.signed(header, &change(payload)?)),
@@ -275,7 +276,7 @@ impl Change {
                 let at = alphabet
                     .iter()
                     .position(|letter| [*letter] == *last.as_bytes())?;
-                // Of three bytes in four characters no bit is left over.
+                // Three bytes fill four characters, so no bit is left over.
                 let last = alphabet.get(at + 1).filter(|_| part.len() % 4 != 0)?;
                 Some(format!("{front}{}", char::from(*last)))
             }),
@@ -293,7 +294,7 @@ impl Change {
     }
 }
 
-/// Two numbers of a fixed length as DER writes them (RFC 3279, section 2.2.3).
+/// Two numbers of a fixed length in DER (RFC 3279, section 2.2.3).
 fn der(fixed: &[u8]) -> Vec<u8> {
     let (r, s) = fixed.split_at(fixed.len() / 2);
     let number = |bytes: &[u8]| {
@@ -310,7 +311,7 @@ fn der(fixed: &[u8]) -> Vec<u8> {
     [vec![0x30, length], numbers].concat()
 }
 
-/// Claims that pass, with anything beside them that has no meaning to either.
+/// Claims that pass, with others that mean nothing to either library.
 fn any_claims() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -347,7 +348,7 @@ fn any_claims() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// What the other has signed passes, and says here what it says there.
+    /// A token signed by the other library passes here, with the same claims.
     #[test]
     fn what_another_library_signs_passes(which in 0..ALGORITHMS.len(), claims in any_claims()) {
         let both = &BOTH[which];
@@ -363,7 +364,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_200))]
 
-    /// Nothing passes here that does not pass there.
+    /// A token that passes here passes there.
     #[test]
     fn what_passes_passes_with_another_library(
         which in 0..ALGORITHMS.len(),
@@ -380,7 +381,8 @@ proptest! {
             outcome.is_err() || both.they_take(&token),
             "{}: only we take {}", both.name(), token
         );
-        // Each of these changes what was signed, by whom, or how: neither has a reason to take it.
+        // Each of these changes the signed content, the signer or the signature: neither library
+        // may accept it.
         prop_assert!(
             !both.they_take(&token),
             "{}: only they take {}, we say {}", both.name(), token, said(&outcome)
@@ -388,7 +390,7 @@ proptest! {
     }
 }
 
-/// A key of another curve than the algorithm's, whichever of the two the token is called by.
+/// A key on another curve than the algorithm's, with either of the two names in the header.
 #[test]
 fn a_key_of_another_curve_verifies_nothing() {
     for (taken, kept) in [("ES256", "ES384"), ("ES384", "ES256")] {
@@ -412,8 +414,8 @@ fn a_key_of_another_curve_verifies_nothing() {
     }
 }
 
-/// Where we refuse what the other takes, and why: all of these are rightly signed by the issuer's
-/// key and in time.
+/// The tokens that we refuse and the other library accepts, and why: all are correctly signed with
+/// the issuer's key and in time.
 #[test]
 fn where_we_are_stricter() {
     let both = &BOTH[6];
@@ -519,7 +521,7 @@ fn where_we_are_stricter() {
     }
 }
 
-/// RFC 7518, section 3.2: a secret that is shorter than the hash is no key.
+/// RFC 7518, section 3.2: a secret shorter than the hash is refused.
 #[test]
 fn a_short_secret_is_stricter_too() {
     let secret = b"secret of 24 bytes, only";

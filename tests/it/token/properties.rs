@@ -1,4 +1,4 @@
-//! What holds for every token there is.
+//! Properties of every token.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::world::{NOW, ORDERS, World, claims, said};
 use crate::support::mint::{Signer, key_set};
 
-/// One world a kind of key, each with a token that passes.
+/// One world for each type of key, each with a token that passes.
 static SIGNED: LazyLock<Vec<(World, String)>> = LazyLock::new(|| {
     ["RS256", "PS256", "ES256", "ES384", "EdDSA", "HS256"]
         .into_iter()
@@ -19,7 +19,7 @@ static SIGNED: LazyLock<Vec<(World, String)>> = LazyLock::new(|| {
             let keys = key_set(&[&signer]);
             let mut policy = ORDERS.replace("ES256, RS256", algorithm);
             if algorithm == "HS256" {
-                // HMAC keys come from files only; the file is read as the world is made.
+                // HMAC keys come from files only; the file is read when the world is made.
                 policy = ORDERS.replace(
                     "algorithms  ES256, RS256",
                     "algorithms  HS256\n    keys file \"keys.json\"",
@@ -33,7 +33,7 @@ static SIGNED: LazyLock<Vec<(World, String)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Every bit, not some: a token is some 400 bytes, and each is tried in every algorithm.
+/// Every bit: a token has about 400 bytes, and each bit is tried for every algorithm.
 #[test]
 fn a_flipped_bit_is_never_accepted() {
     for (world, token) in &*SIGNED {
@@ -74,7 +74,7 @@ fn a_token_cut_or_doubled_anywhere_is_never_accepted() {
     }
 }
 
-/// The parts of two good tokens don't make a third.
+/// The parts of two good tokens don't form a third.
 #[test]
 fn parts_of_two_tokens_do_not_fit_together() {
     for (world, token) in &*SIGNED {
@@ -93,14 +93,14 @@ proptest! {
         prop_assert!(world.asked(&text).is_err());
     }
 
-    /// Text of the characters that tokens are made of.
+    /// Text from the characters of tokens.
     #[test]
     fn no_token_like_text_panics(text in "(eyJ)?[A-Za-z0-9_.=-]{0,200}", which in 0..6_usize) {
         let (world, _) = &SIGNED[which];
         prop_assert!(world.asked(&text).is_err());
     }
 
-    /// Well-signed nonsense: what stands behind the signature is reached, and does not panic.
+    /// Well-signed nonsense reaches the code after the signature check, which must not panic.
     #[test]
     fn no_signed_bytes_panic(
         header in prop_oneof![
@@ -119,7 +119,7 @@ proptest! {
         let _ = Jws::read(&token);
     }
 
-    /// A hint is fit for a challenge, whatever the token says.
+    /// A hint fits in a challenge, whatever the token contains.
     #[test]
     fn hints_are_clean(iss in any::<String>(), aud in any::<String>(), kid in any::<String>()) {
         let (world, _) = &SIGNED[2];

@@ -1,6 +1,6 @@
 //! RFC 8725, JSON Web Token Best Current Practices: one test for each section of its
-//! recommendations. What they share with others is tested in full there; here stands that none
-//! is left out.
+//! recommendations. Other tests cover each subject in full; this module shows that no section is
+//! left out.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ use super::world::{NOW, ORDERS, World, claims, said};
 use crate::support::mint::{Signer, key_set};
 use crate::support::policy::check_text;
 
-/// The code of the reason for which a token is refused.
+/// The reason code with which a token is refused.
 fn refused(world: &World, token: &str) -> &'static str {
     match world.asked(token) {
         Ok(_) => "allowed",
@@ -20,7 +20,7 @@ fn refused(world: &World, token: &str) -> &'static str {
     }
 }
 
-/// What is wrong with a policy.
+/// The errors of a policy.
 fn errors(policy: &str) -> Vec<Code> {
     let set = check_text(policy);
     set.checked
@@ -30,12 +30,12 @@ fn errors(policy: &str) -> Vec<Code> {
         .collect()
 }
 
-/// A policy whose issuer has this line instead of its algorithms.
+/// A policy whose issuer has this line in place of its algorithms.
 fn issuer(line: &str) -> String {
     ORDERS.replace("algorithms  ES256, RS256", line)
 }
 
-/// Section 3.1: the algorithms are those of the policy, and a key is for one use alone.
+/// Section 3.1: the algorithms come from the policy, and a key has only one use.
 #[test]
 fn section_3_1_perform_algorithm_verification() {
     let good = claims(&json!({}));
@@ -47,7 +47,7 @@ fn section_3_1_perform_algorithm_verification() {
         let world = World::with_keys(&policy, signer, &keys);
         assert_eq!(refused(&world, &world.signer.token(&good)), "allowed");
         for other in Algorithm::ALL.iter().filter(|other| **other != allowed) {
-            // Signed by another algorithm, and signed well but labelled as another.
+            // Signed with another algorithm, and signed correctly but labelled as another.
             for token in [
                 by(other.as_str()).token(&good),
                 world
@@ -74,7 +74,7 @@ fn section_3_1_perform_algorithm_verification() {
     assert_eq!(refused(&world, &by("RS256").token(&good)), "allowed");
 }
 
-/// Section 3.2: what is weak can't be written down, and `none` is nothing that a policy can ask for.
+/// Section 3.2: a policy can't name weak algorithms or `none`.
 #[test]
 fn section_3_2_use_appropriate_algorithms() {
     for name in ["none", "None", "RS1", "RSA1_5", "HS1", "dir", "A128KW"] {
@@ -84,9 +84,9 @@ fn section_3_2_use_appropriate_algorithms() {
             "{name}"
         );
     }
-    // Secrets that are fetched would be none.
+    // Fetched secrets wouldn't be secret.
     assert_eq!(errors(&issuer("algorithms HS256")), [Code::HmacWithoutFile]);
-    // An issuer that names no algorithm may use no HMAC.
+    // An issuer that names no algorithm may not use HMAC.
     let world = World::new(&issuer(""));
     let good = claims(&json!({}));
     for hmac in ["HS256", "HS384", "HS512"] {
@@ -101,7 +101,8 @@ fn section_3_2_use_appropriate_algorithms() {
     assert_eq!(refused(&world, &unsigned), "token.algorithm");
 }
 
-/// Section 3.3: one operation that fails is the end; nothing is taken that was not checked whole.
+/// Section 3.3: one failed operation refuses the token; nothing is used before everything is
+/// checked.
 #[test]
 fn section_3_3_validate_all_cryptographic_operations() {
     let world = World::new(ORDERS);
@@ -117,14 +118,14 @@ fn section_3_3_validate_all_cryptographic_operations() {
         };
         assert_eq!(outcome, expected, "{bad}");
     }
-    // A nested token has two signatures, of which one would be left unchecked.
+    // A nested token has two signatures, one of which would stay unchecked.
     let header = json!({"alg": "ES256", "kid": "k1", "cty": "JWT"}).to_string();
     let nested = world.signer.raw(header.as_bytes(), token.as_bytes());
     assert_eq!(
         said(&world.asked(&nested)),
         "token.malformed: the payload is a token itself: nested JWTs are not accepted"
     );
-    // Of two signatures, one good.
+    // One of two signatures is good.
     let signed = |signer: &Signer| {
         let token = signer.token(&good);
         let parts: Vec<String> = token.split('.').map(str::to_owned).collect();
@@ -138,7 +139,7 @@ fn section_3_3_validate_all_cryptographic_operations() {
     assert_eq!(refused(&world, &several.to_string()), "token.malformed");
 }
 
-/// Section 3.4: keys and signatures are checked before they are computed with.
+/// Section 3.4: keys and signatures are checked before they are used in computations.
 #[test]
 fn section_3_4_validate_cryptographic_inputs() {
     let published = |jwk: &Value| {
@@ -152,7 +153,7 @@ fn section_3_4_validate_cryptographic_inputs() {
         let mut key = Signer::new(algorithm).jwk();
         let other = Signer::new(algorithm).jwk();
         assert!(published(&key).is_ok());
-        // The ordinate of another point.
+        // The y coordinate of another point.
         key["y"] = other["y"].clone();
         let error = published(&key).expect_err("not on the curve");
         assert!(
@@ -185,7 +186,7 @@ fn section_3_4_validate_cryptographic_inputs() {
     }
 }
 
-/// The order of P-256 (FIPS 186-5): zero, to whoever reduces before comparing.
+/// The order of P-256 (FIPS 186-5): equal to zero for code that reduces before comparing.
 const P256_ORDER: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
@@ -216,7 +217,7 @@ fn section_3_5_ensure_that_keys_have_enough_entropy() {
     assert!(error.to_string().contains("an RSA modulus of 1024 bits"));
 }
 
-/// Section 3.6: what is encrypted, compressed or not, is not opened; what is signed is not
+/// Section 3.6: encrypted tokens, compressed or not, aren't opened; signed ones aren't
 /// decompressed.
 #[test]
 fn section_3_6_avoid_compression_of_encryption_inputs() {
@@ -229,14 +230,14 @@ fn section_3_6_avoid_compression_of_encryption_inputs() {
         let token = format!("{header}.AA.AA.AA.AA");
         assert_eq!(refused(&world, &token), "token.encrypted");
     }
-    // A raw deflate stream that holds `{}`, signed.
+    // A raw deflate stream with `{}` in it, signed.
     let header = json!({"alg": "ES256", "kid": "k1", "zip": "DEF"}).to_string();
     let deflated = [0xab, 0xae, 0x05, 0x00];
     let token = world.signer.raw(header.as_bytes(), &deflated);
     assert_eq!(refused(&world, &token), "token.malformed");
 }
 
-/// Section 3.7: header and claims are UTF-8, and nothing else is guessed.
+/// Section 3.7: header and claims are UTF-8; no other encoding is guessed.
 #[test]
 fn section_3_7_use_utf_8() {
     let world = World::new(ORDERS);
@@ -300,7 +301,7 @@ api orders {
 }
 "#;
 
-/// Section 3.8: the keys are those of the issuer, and a subject is one of its issuer.
+/// Section 3.8: the keys are the issuer's, and a subject belongs to its issuer.
 #[test]
 fn section_3_8_validate_issuer_and_subject() {
     let [acme, partner] = ["k1", "k2"].map(|kid| Signer::new("ES256").kid(kid));
@@ -310,7 +311,7 @@ fn section_3_8_validate_issuer_and_subject() {
     let of_partner = claims(&json!({"iss": "https://id.partner.example"}));
     assert_eq!(refused(&world, &acme.token(&of_acme)), "allowed");
     assert_eq!(refused(&world, &partner.token(&of_partner)), "allowed");
-    // Each may sign for itself alone, under the name of the other's key too.
+    // Each may sign only for itself, even under the name of the other's key.
     for (signer, claims, kid, expected) in [
         (&partner, &of_acme, "k2", "token.unknown_key"),
         (&partner, &of_acme, "k1", "token.bad_signature"),
@@ -320,19 +321,19 @@ fn section_3_8_validate_issuer_and_subject() {
         let token = signer.token_with(&json!({ "kid": kid }), claims);
         assert_eq!(refused(&world, &token), expected);
     }
-    // Whoever can choose the issuer's name can't choose one that is trusted.
+    // A client that chooses the issuer's name can't choose a trusted one.
     for iss in ["https://acme.eu.auth0.com", "https://evil.example", ""] {
         let token = acme.token(&claims(&json!({"iss": iss})));
         assert_eq!(refused(&world, &token), "token.unknown_issuer");
     }
-    // `alice` of one is not `alice` of the other.
+    // `alice` of one issuer isn't `alice` of the other.
     let by_subject = TWO.replace("authenticated", "requires claim sub == \"alice\"");
     assert_eq!(errors(&by_subject), [Code::SubjectWithoutIssuer]);
     let both = "requires token from acme and claim sub == \"alice\"";
     assert_eq!(errors(&TWO.replace("authenticated", both)), []);
 }
 
-/// Section 3.9: a token is for one of the API's audiences, and an API has one.
+/// Section 3.9: a token must be for one of the API's audiences, and an API must have one.
 #[test]
 fn section_3_9_use_and_validate_audience() {
     let world = World::new(ORDERS);
@@ -358,7 +359,7 @@ fn section_3_9_use_and_validate_audience() {
         errors(&ORDERS.replace(audience, "")),
         [Code::MissingAudience]
     );
-    // A token of one API of the same issuer is none of the other's.
+    // A token for one API of an issuer isn't valid for its other API.
     let two = format!(
         "{ORDERS}\napi bills {{\n  host \"bills.example.com\"\n  issuer acme\n  \
          audience \"https://bills.example.com\"\n  GET /bills authenticated\n}}\n"
@@ -372,7 +373,7 @@ fn section_3_9_use_and_validate_audience() {
     }
 }
 
-/// Section 3.10: what a token says of its key is looked up or ignored, and never followed.
+/// Section 3.10: a token's references to keys are looked up or ignored, and never followed.
 #[test]
 fn section_3_10_do_not_trust_received_claims() {
     let world = World::new(ORDERS);
@@ -391,7 +392,7 @@ fn section_3_10_do_not_trust_received_claims() {
         assert!(outcome.starts_with("token.unknown_key"), "{outcome}");
         assert!(!outcome.contains(['\r', '\n', '\0']), "{outcome}");
     }
-    // The key that comes along verifies the token, and is not looked at.
+    // The key inside the token would verify it, and isn't used.
     let forger = Signer::new("ES256").kid("k1");
     for header in [
         json!({"jwk": forger.jwk()}),
@@ -406,7 +407,7 @@ fn section_3_10_do_not_trust_received_claims() {
     }
 }
 
-/// Types that others give to what is no access token.
+/// Types that others use for tokens that aren't access tokens.
 const OTHER_TYPES: [&str; 9] = [
     "dpop+jwt",
     "logout+jwt",
@@ -419,8 +420,8 @@ const OTHER_TYPES: [&str; 9] = [
     "vc+jwt",
 ];
 
-/// Section 3.11: `tokens access` takes what is typed as an access token alone; no setting takes
-/// what is typed as something else.
+/// Section 3.11: `tokens access` accepts only tokens typed as access tokens; no setting accepts
+/// tokens typed as something else.
 #[test]
 fn section_3_11_use_explicit_typing() {
     for (tokens, untyped) in [
@@ -454,7 +455,7 @@ fn section_3_11_use_explicit_typing() {
     }
 }
 
-/// Section 3.12: of the kinds of token that an issuer's keys sign, a setting takes one.
+/// Section 3.12: a setting accepts only one of the kinds of tokens that an issuer's keys sign.
 #[test]
 fn section_3_12_use_mutually_exclusive_validation_rules() {
     let kinds = [

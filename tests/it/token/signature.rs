@@ -1,4 +1,4 @@
-//! Whose signature counts: the algorithm, the key, and where none is asked for.
+//! Which signatures count: the algorithm, the key, and tokens without a signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -50,7 +50,7 @@ fn the_algorithm_is_said_by_the_policy_alone() {
     }
 }
 
-/// RFC 8725, section 2.1: the public key as the secret of an HMAC, in every form it has.
+/// RFC 8725, section 2.1: the public key used as an HMAC secret, in all its forms.
 #[test]
 fn the_public_key_is_no_secret() {
     let world = World::new(ORDERS);
@@ -79,7 +79,7 @@ fn the_public_key_is_no_secret() {
     }
 }
 
-/// RFC 8725, section 3.10: a key that comes with the token proves nothing.
+/// RFC 8725, section 3.10: a key inside the token proves nothing.
 #[test]
 fn keys_that_a_token_brings_along_are_not_used() {
     let world = World::new(ORDERS);
@@ -130,7 +130,7 @@ fn a_token_is_checked_by_the_keys_that_fit_its_header() {
             one.token_with(&json!({"kid": ""}), &good),
             "token.unknown_key: acme has no key with the `kid` ``",
         ),
-        // Without a `kid` the signature tells which key it was (RFC 7515, appendix D).
+        // Without a `kid`, the signature tells which key it was (RFC 7515, appendix D).
         (one.token_with(&json!({"kid": null}), &good), "allowed"),
         (two.token_with(&json!({"kid": null}), &good), "allowed"),
         (
@@ -166,7 +166,7 @@ fn a_token_is_checked_by_the_keys_that_fit_its_header() {
     );
 }
 
-/// Some providers give all their keys one name, or rotate a key and keep its name.
+/// Some providers give all their keys the same name, or rotate a key and keep its name.
 #[test]
 fn each_key_of_one_kid_is_tried() {
     let [one, two, stranger] = ["k", "k", "k"].map(|kid| Signer::new("ES256").kid(kid));
@@ -181,7 +181,7 @@ fn each_key_of_one_kid_is_tried() {
             stranger.token(&good),
             "token.bad_signature: the signature does not match any of acme's 2 keys named `k`: the token was changed in transit, or signed by somebody else",
         ),
-        // A `kid` is binding, however well another key would do.
+        // A `kid` is binding, even if another key would fit.
         (
             one.clone().kid("other").token(&good),
             "token.bad_signature: the signature does not match acme's key `other`: the token was changed in transit, or signed by somebody else",
@@ -191,7 +191,7 @@ fn each_key_of_one_kid_is_tried() {
     }
 }
 
-/// Anybody can send a token without a `kid`, so that what it costs is bounded.
+/// Anybody can send a token without a `kid`, so its cost is bounded.
 #[test]
 fn only_so_many_keys_are_tried() {
     let signers: Vec<Signer> = (0..MAX_TRIED + 2)
@@ -219,7 +219,8 @@ fn only_so_many_keys_are_tried() {
     );
 }
 
-/// RFC 9864 calls `EdDSA` by the name of its curve. Header, key and policy may each use either name.
+/// RFC 9864 calls `EdDSA` by the name of its curve. Header, key and policy may each use either
+/// name.
 #[test]
 fn ed25519_goes_by_both_names() {
     let names = ["EdDSA", "Ed25519"];
@@ -260,8 +261,8 @@ fn es512_is_one_of_the_algorithms() {
     }
 }
 
-/// Under a key of small order one fixed signature is good for every message: such a key in a set
-/// would be everybody's.
+/// With a key of small order, one fixed signature is valid for every message, so anybody could
+/// sign.
 #[test]
 fn a_key_of_small_order_verifies_nothing() {
     let small = small_order();
@@ -283,7 +284,7 @@ fn a_key_of_small_order_verifies_nothing() {
     }
 }
 
-/// `why` may take a token without its signature. All else is checked.
+/// `why` can accept a token without its signature. Everything else is checked.
 #[test]
 fn unsigned_means_without_the_signature_alone() {
     let world = World::without_keys(ORDERS);
@@ -316,7 +317,7 @@ fn unsigned_means_without_the_signature_alone() {
     }
 }
 
-/// What takes claims without a signature is for questions, never for requests.
+/// Code that accepts claims without a signature is for questions, never for requests.
 #[test]
 fn the_daemon_knows_of_no_unsigned_token() {
     let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

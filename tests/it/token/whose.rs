@@ -1,4 +1,4 @@
-//! Whose a token is, whom it is for, and by when.
+//! Issuer, audience and times.
 
 use portcullis::settings::ApiId;
 use portcullis::token::Sender;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::world::{NOW, ORDERS, World, claims, said};
 
-/// What is said of a token with these claims changed.
+/// The outcome for a token with these claims changed.
 fn asked(world: &World, members: &serde_json::Value) -> String {
     said(&world.asked(&world.signer.token(&claims(members))))
 }
@@ -116,7 +116,7 @@ fn a_tenant_in_the_issuer_equals_its_claim() {
     ] {
         assert_eq!(asked(&world, &json!({"iss": iss, "tid": tid})), expected);
     }
-    // The segment is one, and it is there.
+    // There is exactly one such segment.
     for bad in ["", "a/b", "a?b", "a#b", "t-1/v2.0/x"] {
         let outcome = asked(&world, &json!({"iss": tenant(bad), "tid": bad}));
         assert!(outcome.starts_with("token.unknown_issuer"), "{outcome}");
@@ -143,7 +143,7 @@ fn an_issuer_of_another_api_or_version_is_named() {
     );
 }
 
-/// A verified token is kept, and asked about for other APIs: each asks again whose it is.
+/// A verified token is cached, and used for other APIs: each checks again who issued it.
 #[test]
 fn a_verified_token_is_admitted_by_each_api_anew() {
     let world = World::new(TENANTS);
@@ -215,7 +215,7 @@ fn a_token_is_for_one_of_the_api_s_audiences() {
     }
 }
 
-/// How to get the right audience is said in the provider's own words.
+/// Advice about the right audience uses the provider's own terms.
 #[test]
 fn each_provider_has_its_advice() {
     for (url, advice) in [
@@ -281,7 +281,7 @@ fn a_token_for_microsoft_graph_is_for_graph() {
                     or with another scope of this API";
     assert_eq!(said(&world.asked(&token)), expected);
     assert_eq!(said(&world.asked(&broken)), expected);
-    // For this API's own audience a bad signature stays one.
+    // For this API's own audience, a bad signature is reported as such.
     let own = world
         .signer
         .token_with(&json!({"nonce": "x"}), &claims(&json!({"iss": url})));
@@ -312,7 +312,7 @@ fn an_issuer_s_own_audience_is_asked_for_beside() {
     }
 }
 
-/// Cognito's access tokens have no `aud`. A token that has one is for that alone.
+/// Cognito's access tokens have no `aud`. If a token has one, only that counts.
 #[test]
 fn an_audience_from_elsewhere_is_for_tokens_without_one() {
     let world =
@@ -390,7 +390,7 @@ fn times_are_exact_to_the_leeway() {
     let token = world.signer.token(&claims(&json!({})));
     for now in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let outcome = world.at(world.api(), &token, now);
-        // Without `nbf` a token has always been valid.
+        // Without `nbf`, a token has always been valid.
         assert_eq!(outcome.is_ok(), now == f64::NEG_INFINITY, "{now}");
     }
 }
@@ -418,7 +418,7 @@ fn a_token_may_be_too_old() {
             "token.malformed: the token does not say when it was issued (`iat`), which `max age` \
             needs",
         ),
-        // Expired comes before too old: it is what the client knows.
+        // Expired comes before too old, since clients know about expiry.
         (
             json!({"iat": 0, "exp": NOW - 60.0}),
             "token.expired: the token expired 1m ago (leeway 30s); get a new one",

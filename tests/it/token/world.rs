@@ -40,7 +40,7 @@ pub struct World {
     keys: Ring,
 }
 
-/// Key sets by issuer; an issuer that is not there is one whose keys can't be had.
+/// Key sets by issuer; for a missing issuer there are no keys.
 #[derive(Default)]
 struct Ring(BTreeMap<IssuerId, Arc<KeySet>>);
 
@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    /// A policy whose issuers have a key set each, in the order of the policy.
+    /// A policy whose issuers have one key set each, in the policy's order.
     pub fn with_sets(text: &str, signer: Signer, sets: &[Value]) -> World {
         let mut world = World::with_keys(text, signer, &sets[0]);
         world.keys = Ring(
@@ -158,7 +158,7 @@ fn read(keys: &Value) -> Arc<KeySet> {
     Arc::new(set.expect("a key set"))
 }
 
-/// Claims that pass, with members set; `null` leaves one out.
+/// Valid claims, with members set; `null` removes one.
 pub fn claims(members: &Value) -> Value {
     let mut claims = json!({
         "iss": "https://acme.eu.auth0.com/",
@@ -179,7 +179,7 @@ pub fn claims(members: &Value) -> Value {
     claims
 }
 
-/// What a token came to, as a line: `allowed`, or the reason and the hint.
+/// The outcome for a token, as a line: `allowed`, or the reason and the hint.
 pub fn said(outcome: &Result<Verified, Fault>) -> String {
     match outcome {
         Ok(_) => "allowed".to_owned(),

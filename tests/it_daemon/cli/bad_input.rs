@@ -1,4 +1,4 @@
-//! Paths and files that are no policy: each gets a clear word, and no panic.
+//! Paths and files that aren't policies: each gets a clear message, and no panic.
 
 use super::support::{GOOD, Ran, folder, run, text, write};
 
@@ -186,7 +186,7 @@ mod unix {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000))
             .expect("permissions can be changed");
         if std::fs::read(&path).is_ok() {
-            // Root reads everything, whatever the permissions say.
+            // Root can read everything, whatever the permissions.
             return;
         }
         let ran = check(&folder);

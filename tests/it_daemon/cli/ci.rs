@@ -1,4 +1,4 @@
-//! The pull-request kit of `deploy/ci`: its commands, run in repositories as they find them.
+//! The pull-request kit in `deploy/ci`: its commands, run unchanged in repositories.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::support::{GOOD, write};
 use crate::support::repository::{Repository, isolated};
 
-/// The step whose command fetches portcullis, which a test has already.
+/// The step whose command fetches portcullis, which a test already has.
 const INSTALL: &str = "Install portcullis";
 
 fn kit(name: &str) -> PathBuf {
@@ -29,7 +29,7 @@ fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     value.get(name).and_then(Value::as_str)
 }
 
-/// A policy whose layout is the one that there is.
+/// A policy in the standard layout.
 const LAID_OUT: &str = r#"language 1
 
 issuer acme {
@@ -59,8 +59,8 @@ fn loosened() -> String {
     LAID_OUT.replace(health, &both)
 }
 
-/// Programs for the PATH: portcullis, and a `gh` that writes down what it is asked to do. What it
-/// finds in `earlier` it says of earlier comments.
+/// Programs for the PATH: portcullis, and a `gh` that records what it is asked to do. It returns
+/// the content of `earlier` as earlier comments.
 struct Programs(TempDir);
 
 const GH: &str = r#"#!/usr/bin/env bash
@@ -104,15 +104,15 @@ impl Programs {
     }
 }
 
-/// What became of the steps of the workflow.
+/// The result of the workflow's steps.
 struct Review {
-    /// The names of the steps that failed, and what they said.
+    /// The names of the failed steps, and their output.
     failed: BTreeMap<String, String>,
     /// The summary of the run.
     summary: String,
 }
 
-/// Runs the steps of the workflow in a repository; the expressions that they use have these values.
+/// Runs the workflow's steps in a repository; the expressions in them have these values.
 fn review(repository: &Repository, programs: &Programs, settings: &[(&str, &str)]) -> Review {
     let workflow = yaml("github-actions.yml");
     let outside = tempfile::tempdir().expect("a folder can be made");
@@ -156,7 +156,7 @@ fn review(repository: &Repository, programs: &Programs, settings: &[(&str, &str)
             continue;
         }
         let output = isolated(&mut Command::new("bash"))
-            // As GitHub runs it where the shell is said to be bash.
+            // As GitHub runs it if the shell is given as bash.
             .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", command])
             .current_dir(repository.path())
             .env("PATH", programs.path())
@@ -182,7 +182,7 @@ fn review(repository: &Repository, programs: &Programs, settings: &[(&str, &str)
     }
 }
 
-/// A repository with a commit for each text of the policy.
+/// A repository with one commit for each text of the policy.
 fn history(policies: &[&str]) -> Repository {
     let repository = Repository::new();
     for policy in policies {
@@ -242,7 +242,7 @@ fn a_change_that_loosens_can_fail_the_review_and_is_commented_all_the_same() {
 
 #[test]
 fn what_is_wrong_fails_where_it_is_wrong() {
-    // Not laid out, and a test that is not met.
+    // Not in the standard layout, and with a failing test.
     let crooked = LAID_OUT.replace("    GET     /orders", "GET /orders");
     let untrue = crooked.replace("scope.missing", "token.missing");
     let untested = review(&history(&[LAID_OUT, &untrue]), &Programs::new(), &[]);
@@ -280,8 +280,8 @@ fn a_first_policy_has_none_to_be_compared_with() {
     );
 }
 
-/// A pull request is written by anybody: none of what it says may become part of a command, and no
-/// step has more power than it needs.
+/// Anybody can write a pull request: nothing in it may become part of a command, and no step has
+/// more permissions than it needs.
 #[test]
 fn the_workflow_is_safe_to_run_on_what_strangers_propose() {
     let workflow = yaml("github-actions.yml");
@@ -315,7 +315,7 @@ fn the_workflow_is_safe_to_run_on_what_strangers_propose() {
     }
 }
 
-/// Commits with the git hook in place; what it said, and whether the commit was made.
+/// Commits with the git hook in place; returns the output, and whether the commit was made.
 fn commit(
     repository: &Repository,
     programs: &Programs,
@@ -344,7 +344,7 @@ fn the_hook_looks_at_what_is_staged() {
     let repository = Repository::new();
     repository.write("policies/shop.gate", LAID_OUT);
     repository.git(&["add", "--all"]);
-    // The first commit of all has nothing before it.
+    // The first commit has no predecessor.
     let (done, said) = commit(&repository, &programs, &[]);
     assert!(done, "{said}");
 
@@ -376,14 +376,14 @@ fn the_hook_looks_at_what_is_staged() {
         assert!(!done && said.contains(wrong), "{said}");
     }
 
-    // A folder that is not there is no reason to be silent.
+    // A missing folder is reported.
     repository.git(&["reset", "--quiet", "--hard"]);
     repository.write("README.md", "a shop\n");
     repository.git(&["add", "--all"]);
     let (done, said) = commit(&repository, &programs, &[("PORTCULLIS_POLICY", "policy")]);
     assert!(!done && said.contains("no policy in policy"), "{said}");
 
-    // Without a policy among the staged files there is nothing to look at.
+    // Without a policy among the staged files, there is nothing to check.
     repository.git(&["reset", "--quiet", "--hard"]);
     repository.write("README.md", "a shop\n");
     repository.git(&["add", "--all"]);

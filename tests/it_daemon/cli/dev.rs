@@ -1,4 +1,4 @@
-//! `portcullis dev` and `portcullis token`: the lines that are printed work as they are.
+//! `portcullis dev` and `portcullis token`: the printed lines work unchanged.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use crate::support::mint::Signer;
 /// A running `dev`; dropping it ends it.
 struct Dev {
     child: Child,
-    /// What it printed when it answered.
+    /// What it printed at start.
     greeting: String,
     /// What it has printed since, line by line.
     lines: Receiver<String>,
@@ -68,7 +68,7 @@ impl Dev {
             .expect("a further line")
     }
 
-    /// What it prints of a denial: the outcome, the hint, the command.
+    /// The lines about a denial: the outcome, the hint, the command.
     fn denial(&self) -> [String; 3] {
         [self.next_line(), self.next_line(), self.next_line()]
     }
@@ -150,10 +150,10 @@ fn http(address: &str, method: &str, target: &str, headers: &[String]) -> Answer
     Answer { status, text }
 }
 
-/// Runs a printed `curl` line: a shell takes it apart, as it would for curl.
+/// Runs a printed `curl` line: a shell splits it, as it would for curl.
 fn curl(line: &str) -> Answer {
     let output = Command::new("sh")
-        // They are pasted into another terminal, which is in whatever folder.
+        // They are pasted into another terminal, which may be in any folder.
         .current_dir(std::env::temp_dir())
         .arg("-c")
         .arg(line.replacen("curl", r"printf '%s\n'", 1))
@@ -195,7 +195,7 @@ fn the_lines_work_for_every_example() {
     }
 }
 
-/// A cookie is not enough to change something: the line says whose page asks.
+/// A cookie isn't enough to change something: the line also names the page's origin.
 #[test]
 fn the_lines_work_where_the_token_is_a_cookie() {
     let policy = r#"
@@ -380,7 +380,8 @@ fn it_ends_in_good_order() {
     assert!(!Path::new("portcullis.yaml").exists());
 }
 
-/// The built-in issuer's tokens are JWTs, and nobody else is asked: no configuration is needed.
+/// The built-in issuer's tokens are JWTs, and no other issuer is asked, so no configuration is
+/// needed.
 #[test]
 fn an_issuer_that_would_be_asked_about_tokens_is_not() {
     let introspects = "keys introspect \"http://127.0.0.1:1/introspect\"";
@@ -474,7 +475,7 @@ fn each_decision_is_told_with_the_command_that_explains_it() {
     }
 }
 
-/// A token that `dev` has not made is the developer's, and is in no line.
+/// A token that `dev` hasn't issued belongs to the developer, and is in no line.
 #[test]
 fn no_token_of_a_provider_is_printed() {
     let dev = Dev::start("policies/spa");
@@ -498,7 +499,7 @@ fn no_token_of_a_provider_is_printed() {
             "{said}"
         );
     }
-    // How a token is sent can be wrong, too, and then the header may hold one.
+    // The way a token is sent can be wrong too, and then the header may contain one.
     let headers = [
         "Host: api.example.com",
         "Authorization: 2YotnFZFEjr1zCsicMWpAA",
@@ -513,13 +514,13 @@ fn no_token_of_a_provider_is_printed() {
     assert!(!command.contains("2YotnFZFEjr1zCsicMWpAA"), "{command}");
 }
 
-/// Answers each request with this JSON, for as long as the test runs.
+/// Answers each request with this JSON, as long as the test runs.
 fn serve_json(body: String) -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            // One read holds the whole of a small request.
+            // One read gets the whole of a small request.
             let _ = stream.read(&mut [0; 8192]);
             let _ = write!(
                 stream,
@@ -562,10 +563,10 @@ fn with_real_issuers_the_providers_tokens_pass_beside_those_of_dev() {
     assert!(answer.text.contains("--real-issuers"), "{}", answer.text);
 }
 
-/// A provider that can't be reached is no reason to call its tokens bad.
+/// If a provider can't be reached, its tokens aren't called bad.
 #[test]
 fn with_real_issuers_an_unreachable_provider_is_said_to_be_one() {
-    // A port that was free a moment ago, and on which nobody answers.
+    // A port that was free a moment ago, and on which nothing listens.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a port is free");

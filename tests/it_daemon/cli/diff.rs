@@ -32,7 +32,7 @@ api shop {
 }
 "#;
 
-/// Loosened, tightened, changed, added and removed routes, and an audience more.
+/// Loosened, tightened, changed, added and removed routes, and one more audience.
 fn new() -> String {
     OLD.replace(
         "audience \"https://api.example.com\"",
@@ -204,7 +204,7 @@ fn parameters_are_the_same_for_both() {
     assert_eq!(diff(&place, &["--param", "who=bob"]).code, Some(0));
     assert_eq!(diff(&place, &[]).code, Some(2), "one has no value");
 
-    // A parameter that only one of them has is no error, one that neither has is.
+    // A parameter that only one policy has is no error; one that neither has is.
     let place = pair(&defaulted.replace(" = \"alice\"", " = \"eve\""), GOOD);
     let ran = diff(&place, &["--param", "who=bob"]);
     assert_eq!(ran.code, Some(1), "{}", ran.everything());
@@ -218,7 +218,7 @@ fn parameters_are_the_same_for_both() {
     );
 }
 
-/// What `why` says to a witness.
+/// The decision of `why` about a witness.
 fn verdict(place: &TempDir, policy: &str, witness: &Value) -> String {
     let mut arguments = vec!["why".to_owned(), policy.to_owned()];
     arguments.push(witness["request"].as_str().expect("a request").to_owned());
@@ -291,7 +291,7 @@ fn why_confirms_each_witness_in_both_policies() {
     }
 }
 
-/// What stands behind `see` is a command that a shell runs.
+/// The text after `see` is a command that a shell runs.
 #[test]
 fn the_commands_of_the_report_work_in_a_shell() {
     let place = pair(OLD, &new());
@@ -346,7 +346,7 @@ fn reports_read_as_comments() {
     });
 }
 
-/// A policy is written by whoever proposes it: what it says adds no markup to a comment.
+/// The author of a proposed policy may be anybody: its text adds no markup to a comment.
 #[test]
 fn a_comment_has_no_markup_of_the_policy() {
     let evil = "`</details><img src=x onerror=alert(1)> @team [x](https://evil.example) ```\\\"|";
@@ -358,7 +358,7 @@ fn a_comment_has_no_markup_of_the_policy() {
         );
     let ran = diff(&pair(OLD, &new), &["--format", "markdown"]);
     assert_eq!(ran.code, Some(1), "{}", ran.everything());
-    // Take away what is code; nothing may be left that is not written by the report itself.
+    // Without the code spans, only the report's own text may be left.
     let mut rest = String::new();
     let mut fence = None;
     for line in ran.stdout.lines() {
@@ -378,7 +378,7 @@ fn a_comment_has_no_markup_of_the_policy() {
         let ticks = rest[start..].len() - rest[start..].trim_start_matches('`').len();
         let fence = "`".repeat(ticks);
         let behind = &rest[start + ticks..];
-        // The span ends at the next run of just as many.
+        // The span ends at the next run of the same length.
         let mut at = 0;
         let end = loop {
             let run = at + behind[at..].find('`').expect("a span ends");
@@ -391,7 +391,7 @@ fn a_comment_has_no_markup_of_the_policy() {
         rest = behind[end..].to_owned();
     }
     plain.push_str(&rest);
-    // What is escaped is no markup either.
+    // Escaped characters are no markup either.
     let mut characters = plain.chars();
     let mut unescaped = String::new();
     while let Some(character) = characters.next() {
@@ -456,7 +456,7 @@ fn revisions_are_compared_without_a_checkout() {
     assert_eq!(why.status.code(), Some(0), "other verbs read revisions too");
 }
 
-/// Each example policy is equal to itself in files of other names, and tells itself from the next one.
+/// Each example policy is equal to itself in files with other names, and differs from the next one.
 #[test]
 fn the_examples_are_equal_to_themselves_only() {
     let folders = examples();

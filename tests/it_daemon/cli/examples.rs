@@ -1,4 +1,4 @@
-//! The policies that a team would start from.
+//! The example policies.
 
 use super::support::{examples, run, text};
 
@@ -11,7 +11,7 @@ fn they_pass_without_a_warning() {
     }
 }
 
-/// `policies` is where `serve` and `dev` look by default: what lies there is one policy.
+/// `policies` is where `serve` and `dev` look by default: all of it is one policy.
 #[test]
 fn they_are_one_policy_too() {
     let ran = run(&["check", "policies"]);

@@ -1,4 +1,5 @@
-//! Policies in a stranger's repository: the environment and the folder bring no program.
+//! Policies in a stranger's repository: neither the environment nor the folder can supply a
+//! program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! What the command says of itself, and `docs/cli.md`, which is made of it.
+//! The help texts, and `docs/cli.md`, which is generated from them.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::support::run;
 use crate::support::text::assert_same;
 
-/// The verbs, in the order in which the reference has them.
+/// The verbs in the order of the reference.
 const VERBS: &[&str] = &[
     "dev",
     "token",

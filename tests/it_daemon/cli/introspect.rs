@@ -1,4 +1,4 @@
-//! Policies whose issuers are asked about tokens that are no JWTs: what each verb makes of them.
+//! Policies with `keys introspect` in each verb.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,7 +18,7 @@ fn endpoint() -> SocketAddr {
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that is gone asks nothing.
+            // A client that has disconnected sends no request.
             let _ = answer(stream);
         }
     });
@@ -139,7 +139,7 @@ fn why_says_what_it_can_not_know() {
     let there = there(address);
     let config = text(there.path().join("portcullis.yaml"));
 
-    // Nobody is there: the daemon would deny so.
+    // Nothing listens there: the daemon would deny for the same reason.
     let down = why(&there, &["--config", &config, "--token", TOKEN]);
     assert_eq!(down.code, Some(1), "{}", down.everything());
     let told = down.json();
@@ -153,7 +153,7 @@ fn why_says_what_it_can_not_know() {
         down.stderr
     );
 
-    // Nobody may be asked: there is no decision.
+    // The endpoint may not be asked, so there is no decision.
     for (more, said) in [
         (
             &["--offline", "--config", &config] as &[&str],
@@ -218,7 +218,7 @@ fn the_other_verbs_take_such_a_policy() {
         let ran = run(arguments);
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.everything());
     }
-    // Another endpoint may call another token good.
+    // Another endpoint may accept another token.
     let other = folder(&[(
         "a.gate",
         &policy("127.0.0.1:1".parse().expect("an address")),

@@ -1,4 +1,4 @@
-//! What the manual tells people to type does what the manual says.
+//! The commands in the manual do what the manual says.
 
 use std::fs;
 
@@ -10,11 +10,11 @@ use crate::support::manual::{fenced, pages};
 use crate::support::repository::{Repository, isolated};
 use crate::support::text::difference;
 
-/// Where the sessions of a page find its policy.
+/// The policy file in the sessions of a page.
 const POLICY: &str = "my-policy/shop.gate";
 
-/// What no example policy can show: it takes a provider's keys, a provider that does not answer,
-/// or a fault of portcullis itself.
+/// Reasons that no example policy can show: they need a provider's keys, a provider that doesn't
+/// answer, or a fault of portcullis itself.
 const NOT_SHOWN: [Reason; 5] = [
     Reason::TokenUnknownKey,
     Reason::TokenBadSignature,
@@ -23,7 +23,7 @@ const NOT_SHOWN: [Reason; 5] = [
     Reason::Internal,
 ];
 
-/// The indented commands of a page, lines that go on joined.
+/// The indented commands of a page, with continued lines joined.
 fn commands(page: &str) -> Vec<String> {
     page.replace("\\\n", "")
         .lines()
@@ -32,7 +32,7 @@ fn commands(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// The words of a command as a shell reads them: quotes group, and nothing else is special.
+/// The words of a command as a shell splits them: quotes group, and nothing else is special.
 fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
@@ -75,7 +75,7 @@ fn the_page_of_each_reason_shows_it() {
     }
 }
 
-/// Commands of the other pages that use an example policy do their job, whatever they say of it.
+/// The other pages' commands over an example policy succeed, whatever they print.
 #[test]
 fn commands_over_the_example_policies_work() {
     let mut tried = 0;
@@ -103,9 +103,9 @@ fn commands_over_the_example_policies_work() {
     assert!(tried > 20, "the manual's commands were not found");
 }
 
-/// A `console` block shows commands behind `$` and what they print. They run in a folder that has
-/// the page's first policy as `my-policy/shop.gate`. Where the page has a change of it, the folder
-/// is a repository: the first policy is on the branch `main`, and the change is in its place.
+/// A `console` block shows commands after `$` and their output. They run in a folder with the
+/// page's first policy as `my-policy/shop.gate`. If the page has a change of it, the folder is a
+/// repository: the first policy is on the branch `main`, and the change is in the working tree.
 #[test]
 fn sessions_of_the_manual_are_as_they_are_shown() {
     let mut sessions = 0;

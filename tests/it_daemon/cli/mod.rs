@@ -1,4 +1,4 @@
-//! The command line, over the built binary.
+//! The command line, tested with the built binary.
 
 mod bad_input;
 mod check;

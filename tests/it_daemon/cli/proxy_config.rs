@@ -1,4 +1,4 @@
-//! `portcullis proxy-config`: what it writes is what the proxies themselves find good.
+//! `portcullis proxy-config`: the proxies themselves accept its output.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::support::{GOOD, examples, folder, run, text};
 use crate::support::envoy::config as envoy_config;
 use crate::support::process::{free_port, program};
 
-/// A policy with everything that a proxy has to know of.
+/// A policy with everything that matters to a proxy.
 pub const EVERYTHING: &str = r#"language 1
 issuer acme {
     url "https://acme.example/"
@@ -91,7 +91,7 @@ fn nginx_takes_it() {
 #[ignore = "needs the proxies: run tests/run"]
 fn envoy_takes_it() {
     let (_own, paths) = policies();
-    // Over gRPC nothing but WebSockets depends on the policy: two are enough.
+    // Over gRPC only WebSockets depend on the policy: two are enough.
     let mut fragments = vec![
         fragment(&["envoy", &paths[0]]),
         fragment(&["envoy", paths.last().expect("the one for browsers")]),
@@ -184,13 +184,13 @@ fn every_forwarded_name_is_removed() {
             "x-access-token",
             "x-tenant",
             "x-forwarded-client-cert",
-            // Refused, and so handed on.
+            // Refused by portcullis, and so passed on to it.
             "x-http-method-override",
             "x-http-method",
             "x-method-override"
         ]
     );
-    // The client's certificate is what the proxy says of it, whatever the client wrote.
+    // The client's certificate comes from the proxy, never from a header that the client sent.
     assert_eq!(
         envoy["http_connection_manager"]["forward_client_cert_details"],
         "SANITIZE_SET"
@@ -209,7 +209,7 @@ fn every_forwarded_name_is_removed() {
             .iter()
             .filter_map(|name| name.as_str().map(str::to_lowercase))
             .collect();
-    // Caddy lets no name through that has another character than the usual ones.
+    // Caddy drops names with unusual characters.
     for line in ["\"-*_*\"", "\"-*.*\"", "-x-user-id"] {
         let line = format!("request_header {line}\n");
         assert!(caddy.contains(&line), "{line}: {caddy}");
@@ -306,8 +306,8 @@ fn what_the_places_of_tokens_need_is_handed_on() {
     assert!(server.contains(upgrade), "{server}");
 }
 
-/// Every header by which an application could be made to believe in another request is set or
-/// removed, by each fragment and each file of `deploy/`.
+/// Each fragment, and each file of `deploy/`, sets or removes every header that could make an
+/// application see another request.
 #[test]
 fn what_contradicts_the_judged_request_is_set_or_removed_everywhere() {
     let folder = folder(&[("a.gate", GOOD)]);
@@ -332,7 +332,7 @@ fn what_contradicts_the_judged_request_is_set_or_removed_everywhere() {
         }
     };
     let grpc = |name: &str| format!("grpc_set_header {name} ");
-    // A name with a hyphen more would not do.
+    // A name with one more hyphen wouldn't do.
     let traefik = |name: &str| format!("          {name}: \"\"\n");
     type Line<'l> = &'l dyn Fn(&str) -> String;
     let cases: [(String, Line<'_>, &[&str]); 12] = [
@@ -459,7 +459,7 @@ fn nginx_takes_the_parts_for_every_way_to_hand_a_request_on() {
     assert!(whole.contains("--part fastcgi"), "{whole}");
 }
 
-/// Traefik goes on after a 2xx and adds nothing to an answer.
+/// Traefik continues after a 2xx and adds nothing to an answer.
 #[test]
 fn traefik_says_that_it_does_not_speak_cors() {
     let folder = folder(&[("with/a.gate", EVERYTHING), ("without/a.gate", GOOD)]);

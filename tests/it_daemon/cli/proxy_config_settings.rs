@@ -1,11 +1,11 @@
-//! What `portcullis.yaml` changes in what `portcullis proxy-config` writes.
+//! How `portcullis.yaml` changes the output of `portcullis proxy-config`.
 
 use std::fs;
 
 use super::proxy_config::{EVERYTHING, fragment};
 use super::support::{GOOD, folder, run, text};
 
-/// What `adapters` names is what the fragment sets, and what it can't set is an error.
+/// The fragment sets the headers that `adapters` names; if it can't, that is an error.
 #[test]
 fn the_headers_that_the_configuration_names_are_set() {
     let folder = folder(&[("policies/a.gate", EVERYTHING)]);
@@ -129,7 +129,7 @@ fn the_headers_that_the_configuration_names_are_set() {
     }
 }
 
-/// The body of a denial behind nginx is one that its configuration holds.
+/// The body of a denial behind nginx is one from its configuration.
 #[test]
 fn nginx_tells_a_reason_as_the_daemon_would() {
     let folder = folder(&[("policies/a.gate", GOOD)]);

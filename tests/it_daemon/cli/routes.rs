@@ -74,7 +74,7 @@ fn a_policy_with_errors_has_no_table() {
 fn a_reader_that_goes_away_is_no_failure() {
     use std::process::{Command, Stdio};
 
-    // The pipe's other end is closed before anything is written.
+    // The other end of the pipe is closed before anything is written.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))

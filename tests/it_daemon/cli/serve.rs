@@ -1,4 +1,4 @@
-//! `portcullis serve`, and that `why` says what the daemon does.
+//! `portcullis serve`, and that `why` agrees with the daemon.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -12,9 +12,9 @@ use crate::support::mint::Signer;
 /// A running daemon; dropping it ends it.
 struct Serve {
     child: Child,
-    /// Where its `pdp` listener is.
+    /// The address of its `pdp` listener.
     pdp: String,
-    /// What it said until it was ready.
+    /// The log lines until it was ready.
     said: Vec<Value>,
 }
 
@@ -50,7 +50,7 @@ impl Serve {
                 break;
             }
         }
-        // What it still says is read, so that it never waits for a reader.
+        // The rest of its log is read, so that it never waits for a reader.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         serve
     }
@@ -78,8 +78,7 @@ impl Drop for Serve {
     }
 }
 
-/// An operator who has inherited a configuration reads in the log that it takes keys from whoever is on
-/// the way.
+/// The log tells an operator that an inherited configuration trusts keys over plain HTTP.
 #[test]
 fn plain_http_is_said_aloud_at_start() {
     let host = "dex.auth.svc.cluster.local";

@@ -6,8 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// The binary, in the root of the repository, with nothing of the caller's environment that
-/// changes what it prints.
+/// The binary, in the root of the repository, without environment variables that change its output.
 pub fn portcullis() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command
@@ -22,7 +21,7 @@ pub fn portcullis() -> Command {
     command
 }
 
-/// What a command did.
+/// The result of a command.
 pub struct Ran {
     pub code: Option<i32>,
     pub stdout: String,

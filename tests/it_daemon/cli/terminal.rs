@@ -1,5 +1,5 @@
-//! What tokens, requests, policies and file names hold does nothing on a terminal, and forges no line
-//! of a CI log.
+//! The contents of tokens, requests, policies and file names have no effect on a terminal, and
+//! forge no line of a CI log.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::support::{folder, portcullis, text};
 
-/// Moves the cursor, sets the title, ends the line, begins a workflow command, turns text around.
+/// Moves the cursor, sets the title, ends the line, begins a workflow command, reverses text.
 const HOSTILE: [&str; 2] = [
     "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{85}\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}",
     "a\r\n::error::owned\u{2028}::error::owned\u{2029}b",
@@ -28,7 +28,7 @@ fn is_safe(character: char) -> bool {
     matches!(character, '\n' | '\t') || !portcullis::text::is_unshowable(character)
 }
 
-/// Runs a command, and looks at all that it prints.
+/// Runs a command, and checks everything that it prints.
 fn look(command: &mut Command, what: &str) {
     let output = command.output().expect("the binary runs");
     for stream in [&output.stdout, &output.stderr] {
@@ -151,7 +151,7 @@ fn policies() {
         ]);
         everything(list.path(), good.path(), &format!("a set with {hostile:?}"));
     }
-    // What a workflow command would take apart stands in good policies, too.
+    // Text that a workflow command would interpret also occurs in good policies.
     let percent = folder(&[(
         "a.gate",
         "api a { issuer nobody audience \"::error::x%0A::error::owned\" GET /x requires scope \"::error::owned\" }\n",

@@ -48,7 +48,7 @@ fn the_formats_for_programs() {
     }
 }
 
-/// What a failure shows is what `why` says of the same request.
+/// A failure shows the same as `why` for that request.
 #[test]
 fn a_failure_shows_the_trace_of_why() {
     let report = case(&failing(), &["--format", "json"]).json();
@@ -77,7 +77,7 @@ fn a_failure_shows_the_trace_of_why() {
     }
 }
 
-/// The examples are held down to the last condition: people start from them.
+/// The examples' tests cover every condition, since people start from them.
 #[test]
 fn nothing_of_the_examples_can_change_unnoticed() {
     for folder in examples() {
@@ -97,7 +97,7 @@ fn nothing_of_the_examples_can_change_unnoticed() {
     assert_eq!(all.code, Some(0), "{}", all.everything());
 }
 
-/// The language's own example, as it stands in the description of the language.
+/// The example in the language reference.
 #[test]
 fn the_example_of_the_language_does_what_its_test_says() {
     let policy = include_str!("../../cases/syntax/right/orders.gate");
@@ -195,7 +195,7 @@ fn coverage_as_a_tracefile() {
     assert_eq!(ran.code, Some(2), "{}", ran.everything());
 }
 
-/// Whatever the records say, their sums are those of the lines before them.
+/// Whatever the records contain, their sums are those of the lines before them.
 #[test]
 fn a_tracefile_adds_up() {
     let ran = case(&covered(), &["--lcov", "-"]);
@@ -218,7 +218,7 @@ fn a_tracefile_adds_up() {
     }
 }
 
-/// The tests that are asked for are the ones that coverage is of.
+/// Coverage counts only the tests that are run.
 #[test]
 fn coverage_is_of_the_tests_that_are_run() {
     let tests = "test \"one\" { GET /health is allowed }\ntest \"two\" { GET /orders is denied }\n";
@@ -262,7 +262,7 @@ fn mutants_are_part_of_the_report_for_programs() {
     assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "mutant-survived");
 }
 
-/// What survives is a policy, and is true to the tests: somebody could have written it.
+/// A surviving mutant is a policy that somebody could have written, and passes the tests.
 #[test]
 fn a_survivor_is_a_policy_that_its_tests_are_true_of() {
     let source = std::fs::read_to_string(mutated()).expect("the case");

@@ -10,7 +10,7 @@ use crate::support::mint::{Signer, key_set};
 
 const ORDERS: &str = "GET https://api.example.com/orders";
 
-/// The answers of the story, as a person reads them.
+/// The answers in the story, as a person reads them.
 #[test]
 fn an_expert_answers() {
     let cases = [
@@ -54,7 +54,7 @@ fn an_expert_answers() {
     }
 }
 
-/// The fields and their types, as the contract has them.
+/// The fields and their types, as documented.
 #[test]
 fn programs_get_an_object() {
     let denied = run(&[
@@ -317,7 +317,7 @@ fn what_is_soon_mistyped_is_answered() {
     );
 }
 
-/// RFC 9470: what the client's next authorization request has to hold.
+/// RFC 9470: the parameters for the client's next authorization request.
 #[test]
 fn a_login_that_does_not_do_is_told_what_would() {
     let delete = ["why", "policies/spa", "DELETE /orders/17"];
@@ -364,7 +364,7 @@ fn a_reason_has_a_page() {
     );
 }
 
-/// A bound token with the proof of its client is asked about as it is sent.
+/// A bound token is checked together with the client's proof, as it is sent.
 #[test]
 fn a_proof_and_a_certificate_are_checked_for_real() {
     let signer = Signer::new("ES256").kid("k1");
@@ -430,7 +430,7 @@ fn a_proof_and_a_certificate_are_checked_for_real() {
     assert_eq!(ran.code, Some(2), "{}", ran.everything());
 }
 
-/// Headers are those that the client gets; what the policy could do is only shown here.
+/// The headers are those that the client gets; details about the policy are shown only here.
 #[test]
 fn the_operator_is_told_more_than_the_client() {
     let policy = policy_with("");
@@ -475,7 +475,7 @@ fn the_operator_is_told_more_than_the_client() {
     }
 }
 
-/// A client that nobody gave contradicts none that somebody did.
+/// If no client was given, no client can contradict.
 #[test]
 fn a_client_is_the_one_that_was_given() {
     let policy = r#"

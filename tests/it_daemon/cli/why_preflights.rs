@@ -2,7 +2,7 @@
 
 use super::support::{GOOD, folder, run, text};
 
-/// What it says of a preflight from `https://app.example.com`, to an API whose `cors` is this line.
+/// The explanation of a preflight from `https://app.example.com` to an API with this `cors` line.
 fn why(cors: &str) -> String {
     let audience = "    audience";
     assert!(GOOD.contains(audience), "{GOOD}");

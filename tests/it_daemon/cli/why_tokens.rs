@@ -1,4 +1,4 @@
-//! `portcullis why`: where the token comes from, and the keys that verify it.
+//! `portcullis why`: the source of the token, and the keys that verify it.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,7 @@ use crate::support::mint::Signer;
 
 const ORDERS: &str = "GET https://api.example.com/orders";
 
-/// A policy whose issuer's keys are where `keys` says.
+/// A policy whose issuer has these `keys`.
 pub fn policy_with(keys: &str) -> String {
     GOOD.replace(
         "url \"https://acme.example/\"",
@@ -90,7 +90,7 @@ fn a_token_comes_from_a_file_from_standard_input_or_as_it_is() {
     let other = Signer::new("ES256").token(&good_claims());
     assert_eq!(reason(&other), "token.bad_signature");
     assert_eq!(reason("2YotnFZFEjr1zCsicMWpAA"), "token.opaque");
-    // A file's keys are there without a network, so that `--offline` verifies with them.
+    // Keys from files need no network, so `--offline` verifies with them.
     let offline = run(&["why", &path, ORDERS, "--offline", "--token", &other]);
     assert_eq!(offline.code, Some(1), "{}", offline.everything());
 }

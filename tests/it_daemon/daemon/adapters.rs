@@ -1,4 +1,4 @@
-//! The adapters for HTTP, with the bytes that proxies and attackers send.
+//! The adapters for HTTP, with bytes that proxies and attackers send.
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -8,7 +8,7 @@ use super::harness::{Http, POLICY, Testbed, read_answer};
 
 type Make = fn(&str, &[u8]) -> Http;
 
-/// The three adapters, and the headers that each lives by.
+/// The three adapters, each with its own headers.
 const ADAPTERS: [(&str, Make, &[&str]); 3] = [
     (
         "nginx",
@@ -32,7 +32,7 @@ const ADAPTERS: [(&str, Make, &[&str]); 3] = [
     ),
 ];
 
-/// What an adapter answers in place of a status.
+/// The status that an adapter answers in place of this one.
 fn seen(adapter: &str, status: u16) -> u16 {
     match (adapter, status) {
         ("nginx" | "envoy", 400 | 503) => 403,
@@ -108,7 +108,7 @@ async fn envoy_is_told_which_headers_to_remove() {
     let allowed = bed
         .send("http", &Http::envoy("GET", "/orders").bearer(&token))
         .await;
-    // Envoy removes last: what is set must not be in the list.
+    // Envoy removes last, so a header that is set must not be in the list.
     assert!(
         !removed(&allowed).contains(&"x-user-id".to_owned()),
         "{allowed:?}"
@@ -119,8 +119,8 @@ async fn envoy_is_told_which_headers_to_remove() {
     );
 }
 
-/// Where portcullis can't have a header removed, it refuses a request in which a client speaks in
-/// the policy's name, unless the configuration says that the proxy removes it.
+/// If portcullis can't have a header removed, it refuses requests whose client sends a header that
+/// the policy forwards, unless the configuration says that the proxy removes it.
 #[tokio::test]
 async fn a_client_does_not_speak_in_the_policys_name() {
     let bed = Testbed::start().await;
@@ -155,7 +155,7 @@ async fn a_client_does_not_speak_in_the_policys_name() {
     }
 }
 
-/// Each of an adapter's own headers: missing, empty, sent twice, joined by a comma.
+/// Each of an adapter's own headers: missing, empty, repeated, joined by a comma.
 #[tokio::test]
 async fn what_a_proxy_must_say_it_must_say_once() {
     let bed = Testbed::start().await;
@@ -191,7 +191,7 @@ async fn what_a_proxy_must_say_it_must_say_once() {
     }
 }
 
-/// A header of another adapter, or one that only looks like an adapter's own, is none.
+/// Headers of another adapter, and names similar to an adapter's own, are ignored.
 #[tokio::test]
 async fn an_adapter_reads_no_other_adapters_headers() {
     let bed = Testbed::start().await;
@@ -212,8 +212,8 @@ async fn an_adapter_reads_no_other_adapters_headers() {
         }
         let answer = bed.send("http", &request).await;
         assert_eq!(answer.outcome(), (401, "token.missing"), "{adapter}");
-        // One that asks for another method: Envoy hands it on to be refused; the configurations of
-        // the others keep it from the application.
+        // A header that asks for another method: Envoy passes it to portcullis, which refuses it;
+        // the other proxies' configurations keep it from the application.
         let answer = bed
             .send("http", &request.header("X-HTTP-Method-Override", "DELETE"))
             .await;
@@ -269,13 +269,13 @@ async fn every_ambiguous_path_is_refused() {
     for (adapter, make, _) in ADAPTERS {
         for path in paths {
             let envoy = adapter == "envoy";
-            // Behind a prefix these are other paths; Envoy sends none of them.
+            // After the prefix these are other paths; Envoy sends none of them.
             if envoy && !path.starts_with(b"/") {
                 continue;
             }
             let answer = bed.send("http", &make("GET", path).bearer(&token)).await;
             let shown = String::from_utf8_lossy(path);
-            // What the HTTP library refuses to read at all, it refuses.
+            // Requests that the HTTP library can't read are refused too.
             if envoy && answer.outcome() == (400, "") {
                 continue;
             }
@@ -310,7 +310,7 @@ async fn methods_are_those_of_the_registry() {
     for (adapter, make, _) in ADAPTERS {
         for method in ["get", "Get", "FROB", "G,ET", "CONNECTED"] {
             let answer = bed.send("http", &make(method, b"/health")).await;
-            // A comma is no character of a method: the HTTP library does not read it.
+            // A comma can't occur in a method: the HTTP library doesn't read it.
             if adapter == "envoy" && answer.outcome() == (400, "") {
                 continue;
             }
@@ -354,7 +354,7 @@ async fn only_the_adapters_paths_are_served() {
         let answer = bed.send("http", &Http::new("GET", path)).await;
         assert_eq!(answer.status, 404, "{path}: {answer:?}");
     }
-    // A query of the subrequest itself says nothing.
+    // A query on the subrequest itself is ignored.
     let query = bed
         .send("http", &Http::nginx("GET", "/health").without("none"))
         .await;
@@ -422,7 +422,7 @@ async fn requests_on_one_connection_do_not_mix() {
         let answer = read_answer(&mut stream).await;
         assert_eq!(answer.status, status, "{target}: {answer:?}");
     }
-    // Two at once: the second's first line can't be told for sure.
+    // Two at once: the second one's first line isn't known for certain.
     let mut both = Http::envoy("GET", "/health").bytes();
     both.extend(Http::envoy("GET", "/health").bytes());
     stream.write_all(&both).await.expect("sent");

@@ -1,4 +1,4 @@
-//! The listener `admin`, and what the metrics count.
+//! The listener `admin`, and the metrics.
 
 use serde_json::json;
 
@@ -48,7 +48,7 @@ async fn decisions_are_counted_by_api_route_and_reason() {
             .await;
     }
     bed.send("http", &Http::forward("GET", "/orders")).await;
-    // What a client invents makes no series of its own.
+    // A client's values create no series.
     for number in 0..20 {
         let target = format!("/invented/{number}");
         bed.send("http", &Http::forward("GET", target)).await;
@@ -80,7 +80,7 @@ async fn decisions_are_counted_by_api_route_and_reason() {
     assert_eq!(series, 5, "{text}");
 }
 
-/// A line waits in memory for a slow disk, so the client must not make it as long as it likes.
+/// Lines wait in memory for a slow disk, so the client must not determine their length.
 #[tokio::test]
 async fn the_decision_log_cuts_what_the_client_sends() {
     let bed = Testbed::with(POLICY, "log: {decisions: decisions.log}\n").await;

@@ -1,4 +1,4 @@
-//! Whose certificates are believed where keys are fetched.
+//! The certificate authorities that are trusted when keys are fetched.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use super::provider::{Behaviour, Provider};
 use crate::support::mint::{Signer, key_set};
 use crate::support::tls::Authority;
 
-/// A provider over TLS, and who signs for it.
+/// A provider over TLS, and its signer.
 async fn provider(authority: &Authority, certificate: &str) -> (Provider, Signer) {
     let signer = Signer::new("EdDSA").kid("k");
     let keys = Behaviour::Keys(key_set(&[&signer]));
@@ -20,7 +20,7 @@ async fn provider(authority: &Authority, certificate: &str) -> (Provider, Signer
     (provider, signer)
 }
 
-/// How many keys are found, with these authorities beside the system's.
+/// How many keys are found when these authorities are trusted in addition to the system's.
 async fn found(provider: &Provider, authorities: &[&Authority]) -> Result<usize, String> {
     let folder = tempfile::tempdir().expect("a folder");
     let ca_file = (!authorities.is_empty()).then(|| {
@@ -98,7 +98,7 @@ fn policy(providers: &[&Provider]) -> String {
     )
 }
 
-/// A daemon process with these authorities as the system's, and what it answers to a token of the
+/// A daemon process with these authorities as the system's, and its answers to a token of the
 /// issuer whose keys are in a file, and to one of each provider.
 async fn answers(
     system: &str,
@@ -152,7 +152,7 @@ async fn the_authorities_of_the_configuration_are_beside_the_systems() {
     );
 }
 
-/// `why` fetches as the daemon does, where it is told how.
+/// `why` fetches like the daemon if it has the configuration.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn why_fetches_by_the_daemons_configuration() {
     let authority = Authority::new();
@@ -183,7 +183,7 @@ async fn why_fetches_by_the_daemons_configuration() {
     assert!(said.contains("`keys.ca_file` names"), "{said}");
 }
 
-/// A container with nothing in it: keys from files need no authority.
+/// A container without certificates: keys from files need no authority.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_without_authorities_believes_nobody_and_starts() {
     let authority = Authority::new();

@@ -177,7 +177,7 @@ fn relative_paths_are_taken_from_the_files_folder() {
     assert!(missing.to_string().contains("none.yaml"), "{missing}");
 }
 
-/// The fields of the default configuration with their values, listeners aside.
+/// The fields of the default configuration with their values, without the listeners.
 fn fields(prefix: &str, value: &Value, into: &mut BTreeMap<String, String>) {
     match value {
         Value::Mapping(map) if !map.is_empty() && !prefix.starts_with("listeners.") => {
@@ -221,7 +221,7 @@ fn only_headers_that_are_taken_away_are_trusted() {
         ),
         ("adapters: {envoy: {trusted_headers: [x-real-ip]}}", true),
         ("adapters: {grpc: {trusted_headers: [x-user-id]}}", false),
-        // Envoy's own, which is handed on anyway.
+        // Envoy's own header, which is passed on anyway.
         (
             "adapters: {grpc: {trusted_headers: [x-forwarded-for]}}",
             false,
@@ -293,7 +293,7 @@ fn an_error_has_the_line_the_field_and_what_was_meant() {
     }
 }
 
-/// Wherever a value is of the wrong type, or a name is mistyped, the field is named and its line.
+/// If a value has the wrong type or a name is mistyped, the error names the field and its line.
 #[test]
 fn every_field_is_named_with_its_line() {
     let value = serde_yaml::to_value(Config::default()).expect("a value");

@@ -1,4 +1,4 @@
-//! Envoy's `ext_authz` over gRPC, as Envoy sends it and as it never should.
+//! Envoy's `ext_authz` over gRPC: what Envoy sends, and what it never should.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,11 +22,11 @@ use super::harness::{POLICY, Testbed};
 pub enum Encoding {
     /// `encode_raw_headers`
     Raw,
-    /// One value a name, joined by commas.
+    /// One value per name, joined by commas.
     Joined,
 }
 
-/// What Envoy sends for a request.
+/// Envoy's message for a request.
 pub fn check(
     encoding: Encoding,
     method: &str,
@@ -118,12 +118,12 @@ pub async fn connect(address: SocketAddr) -> Channel {
         .expect("a connection")
 }
 
-/// What a CheckResponse means to Envoy.
+/// The meaning of a CheckResponse to Envoy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The status for the client; 200 on an allow.
+    /// The status for the client; 200 for an allow.
     pub status: i32,
-    /// The headers set: for the upstream on an allow, else for the client.
+    /// The headers set: for the upstream on an allow, otherwise for the client.
     pub set: Vec<(String, String)>,
     /// The headers removed.
     pub removed: Vec<String>,
@@ -132,7 +132,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Reads a response as Envoy does: an absent or zero status allows.
+    /// Reads a response as Envoy does: a missing or zero status allows.
     pub fn of(response: &CheckResponse) -> Verdict {
         let code = response.status.as_ref().map_or(0, |status| status.code);
         let pairs = |headers: &[HeaderValueOption]| -> Vec<(String, String)> {
@@ -313,7 +313,7 @@ async fn headers_that_came_twice_are_seen_as_that() {
         let verdict = ask(&channel, check(encoding, "GET", b"/secure", &tiers[..1])).await;
         assert_eq!(verdict.status, 200, "{encoding:?}");
     }
-    // A pseudo-header that is there twice is nobody's.
+    // A repeated pseudo-header is refused.
     for name in [":path", ":method", ":authority"] {
         let mut request = check(Encoding::Raw, "GET", b"/health", &[]);
         raw(&mut request).push(HeaderValue {
@@ -433,7 +433,7 @@ async fn a_message_that_can_not_be_read_is_denied_and_no_error() {
         let verdict = Verdict::of(response.get_ref());
         assert_eq!(verdict.outcome(), (400, "request.malformed"), "{message:?}");
     }
-    // And the connection is as good as before.
+    // And the connection still works.
     let health = check(Encoding::Raw, "GET", b"/health", &[]);
     assert_eq!(ask(&channel, health).await.status, 200);
 }
@@ -466,7 +466,7 @@ async fn health_is_told_to_who_asks() {
     end.await.expect("an orderly end");
 }
 
-/// A channel that sends these bytes in place of every message.
+/// A channel that replaces every message with these bytes.
 #[derive(Clone)]
 struct Replacing {
     channel: Channel,
@@ -495,7 +495,7 @@ impl tower::Service<http::Request<tonic::body::Body>> for Replacing {
     }
 }
 
-/// A header by which an application could be led to another host, scheme or path.
+/// Headers that could lead an application to another host, scheme or path.
 #[tokio::test]
 async fn headers_that_contradict_what_was_judged_are_removed_or_refused() {
     let bed = Testbed::start().await;
@@ -511,7 +511,7 @@ async fn headers_that_contradict_what_was_judged_are_removed_or_refused() {
             "x-original-url",
             "x-rewrite-url",
             "x-real-ip",
-            // Spellings that PHP and others take for one of them.
+            // Spellings that PHP and others treat as one of them.
             "x_forwarded_host",
             "x.original.url",
             "x.forwarded-for",
@@ -534,7 +534,7 @@ async fn headers_that_contradict_what_was_judged_are_removed_or_refused() {
             let denied = ask(&channel, check(encoding, "GET", b"/health", headers)).await;
             assert_eq!(denied.outcome(), (400, "request.malformed"), "{name}");
         }
-        // What Envoy itself sets, in place of what the client sent.
+        // Headers that Envoy itself sets, replacing the client's.
         let headers: &[(&str, &[u8])] = &[
             ("x-forwarded-proto", b"https"),
             ("x-forwarded-for", b"192.0.2.1"),
@@ -549,7 +549,7 @@ async fn headers_that_contradict_what_was_judged_are_removed_or_refused() {
             );
         }
     }
-    // Where nothing is shown of them (`allowed_headers`), they are removed all the same.
+    // If Envoy doesn't send them (`allowed_headers`), they are removed too.
     let allowed = ask(&channel, check(Encoding::Raw, "GET", b"/health", &[])).await;
     for name in ["x-forwarded-host", "x-http-method-override"] {
         assert!(allowed.removed.contains(&name.to_owned()), "{allowed:?}");

@@ -27,14 +27,14 @@ async fn many_at_once_on_one_connection() {
     requests.join_all().await;
 }
 
-/// Each open stream holds memory, and one connection is not the only one.
+/// Each open stream uses memory, and there may be several connections.
 #[tokio::test]
 async fn streams_are_bounded_over_all_connections() {
     let bed = Testbed::with(POLICY, "limits: {streams: 1}\n").await;
     let request = || check(Encoding::Raw, "GET", b"/health", &[]);
     let mut first = AuthorizationClient::new(Endless(channel(&bed).await));
     let open = tokio::spawn(async move { first.check(CheckRequest::default()).await });
-    // As soon as the endless call has taken the room, another connection's Check is denied.
+    // Once the endless call has taken the room, another connection's Check is denied.
     let other = channel(&bed).await;
     let denied = async {
         loop {
@@ -56,7 +56,7 @@ async fn streams_are_bounded_over_all_connections() {
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// A channel whose messages begin, and never end.
+/// A channel whose messages begin and never end.
 #[derive(Clone)]
 struct Endless(Channel);
 

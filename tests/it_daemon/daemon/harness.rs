@@ -1,4 +1,4 @@
-//! A daemon in this process, and a client that sends bytes as they are.
+//! A daemon in this process, and a client that sends raw bytes.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -57,19 +57,19 @@ impl Testbed {
         Testbed::with(POLICY, "").await
     }
 
-    /// A daemon with this policy, and this configuration beside free ports on all listeners.
+    /// A daemon with this policy and this configuration, with free ports for all listeners.
     pub async fn with(policy: &str, config: &str) -> Testbed {
         Testbed::prepared(policy, config, |_| ()).await
     }
 
-    /// The same, with what else the policy reads: `beside` puts it into the policy's folder.
+    /// The same with other files for the policy: `beside` puts them into the policy's folder.
     pub async fn prepared(policy: &str, config: &str, beside: impl FnOnce(&Path)) -> Testbed {
         let bed = Testbed::at_once(policy, config, beside).await;
         bed.running.ready().await;
         bed
     }
 
-    /// The same, as soon as it listens: the first fetches of keys are under way.
+    /// The same, but returns as soon as it listens, while the first keys are being fetched.
     pub async fn at_once(policy: &str, config: &str, beside: impl FnOnce(&Path)) -> Testbed {
         let folder = tempfile::tempdir().expect("a folder");
         let signer = Signer::new("EdDSA").kid("k1");
@@ -107,7 +107,7 @@ impl Testbed {
         self.folder.path().join("policies/orders.gate")
     }
 
-    /// Where a listener listens.
+    /// The address of a listener.
     pub fn address(&self, listener: &str) -> SocketAddr {
         self.running
             .address(listener)
@@ -115,7 +115,7 @@ impl Testbed {
             .unwrap_or_else(|| panic!("`{listener}` has no TCP address"))
     }
 
-    /// A token with these claims beside valid ones.
+    /// A token with these claims added to valid ones.
     pub fn token(&self, claims: Value) -> String {
         self.signer.token(&valid(claims))
     }
@@ -136,7 +136,7 @@ impl Testbed {
     }
 }
 
-/// Free ports for every listener, and what the test wants beside.
+/// Free ports for every listener, and the test's own settings.
 pub fn configuration(config: &str) -> String {
     let free = "127.0.0.1:0";
     let listeners = ["grpc", "http", "pdp", "admin"]
@@ -166,7 +166,7 @@ pub fn configuration(config: &str) -> String {
     format!("{explain}{listeners}{reload}{deadline}{config}")
 }
 
-/// Claims that the usual policy's issuer would sign, and these.
+/// Claims that the policy's issuer would sign, with these added.
 pub fn valid(claims: Value) -> Value {
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     let mut whole = json!({
@@ -205,7 +205,7 @@ impl Http {
         }
     }
 
-    /// What nginx sends for a request.
+    /// nginx's message for a request.
     pub fn nginx(method: &str, target: impl AsRef<[u8]>) -> Http {
         Http::new("GET", "/nginx")
             .header("X-Original-Method", method)
@@ -213,7 +213,7 @@ impl Http {
             .header("X-Original-Host", "api.example.com")
     }
 
-    /// What Traefik and Caddy send for a request.
+    /// The message of Traefik and Caddy for a request.
     pub fn forward(method: &str, target: impl AsRef<[u8]>) -> Http {
         Http::new("GET", "/forward")
             .header("X-Forwarded-Method", method)
@@ -222,7 +222,7 @@ impl Http {
             .header("X-Forwarded-Host", "api.example.com")
     }
 
-    /// What Envoy sends for a request.
+    /// Envoy's message for a request.
     pub fn envoy(method: &str, target: impl AsRef<[u8]>) -> Http {
         let mut whole = b"/envoy".to_vec();
         whole.extend_from_slice(target.as_ref());
@@ -256,7 +256,7 @@ impl Http {
         self.header("Authorization", format!("Bearer {token}"))
     }
 
-    /// None of this header.
+    /// Without this header.
     #[must_use]
     pub fn without(mut self, name: &str) -> Http {
         self.headers
@@ -272,7 +272,7 @@ impl Http {
         self.header("Content-Length", length)
     }
 
-    /// As it is sent.
+    /// The request's bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{} ", self.method).into_bytes();
         bytes.extend_from_slice(&self.target);
@@ -292,7 +292,7 @@ impl Http {
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status; 0 where the connection ended without an answer.
+    /// The status; 0 if the connection ended without an answer.
     pub status: u16,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
@@ -353,7 +353,7 @@ pub async fn read_answer(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
     answer
 }
 
-/// Reads one answer of a connection that has no body: one to HEAD.
+/// Reads an answer without a body: one to HEAD.
 pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

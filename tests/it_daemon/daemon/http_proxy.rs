@@ -1,4 +1,4 @@
-//! Keys fetched through an HTTP proxy: what goes through it, what does not, and what it is told.
+//! Keys fetched through an HTTP proxy: what goes through it, what doesn't, and what it learns.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,26 +16,26 @@ use super::provider::{Behaviour, Provider};
 use crate::support::mint::{Signer, key_set};
 use crate::support::tls::Authority;
 
-/// What a proxy does when it is asked for a tunnel.
+/// How a proxy answers a request for a tunnel.
 #[derive(Debug, Clone, Copy)]
 enum Manner {
-    /// Wherever it is asked to, it leads here.
+    /// Leads here, whatever the requested target.
     Tunnel(SocketAddr),
-    /// The same for who says `alice:wonderland`.
+    /// The same, but only for `alice:wonderland`.
     Private(SocketAddr),
-    /// This, and nothing more.
+    /// Answers with this, and closes.
     Answer(&'static str),
-    /// Nothing.
+    /// Never answers.
     Hang,
 }
 
-/// `alice:wonderland` as it is sent.
+/// `alice:wonderland` as sent.
 const CREDENTIALS: &str = "Basic YWxpY2U6d29uZGVybGFuZA==";
 
 /// A proxy that can do CONNECT (RFC 9110, section 9.3.6).
 struct Proxy {
     url: String,
-    /// The first lines of the requests that it got.
+    /// The first lines of the requests it received.
     seen: Arc<Mutex<Vec<String>>>,
 }
 
@@ -109,7 +109,7 @@ async fn serve(
     let mut server = TcpStream::connect(to).await.expect("the provider");
     let agreed = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
     if agreed.is_ok() {
-        // Either side may have had enough.
+        // Either side may close the connection.
         let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
     }
 }
@@ -145,7 +145,7 @@ impl Elsewhere {
         self.authority.path("ca", "crt")
     }
 
-    /// A configuration that leads there.
+    /// A configuration with this proxy.
     fn config(&self, proxy: &Proxy) -> Keys {
         Keys {
             proxy: Some(proxy.url.clone()),
@@ -197,7 +197,7 @@ async fn the_way_to_the_proxy_can_be_tls() {
     assert_eq!(proxy.seen(), [TUNNEL, TUNNEL]);
 }
 
-/// One that opens TLS on the way, as some do: its authority must be named, like any other.
+/// A proxy that intercepts TLS, as some do: its authority must be configured, like any other.
 #[tokio::test]
 async fn a_proxy_that_answers_in_the_providers_place_is_not_believed() {
     let (elsewhere, theirs) = (Elsewhere::start().await, Authority::new());
@@ -248,8 +248,8 @@ async fn the_proxy_is_told_who_asks_and_nobody_else_is() {
     }
 }
 
-/// The proxy resolves names, and what they lead to is its business. A URL that names a private
-/// address is refused before the proxy hears of it.
+/// The proxy resolves names, so their addresses are its business. A URL with a private address is
+/// refused before the proxy sees it.
 #[tokio::test]
 async fn a_private_address_is_refused_before_the_proxy_hears_of_it() {
     let elsewhere = Elsewhere::start().await;
@@ -269,7 +269,7 @@ async fn a_private_address_is_refused_before_the_proxy_hears_of_it() {
     }
     assert_eq!(proxy.seen(), [""; 0]);
 
-    // By metadata, and by a redirect.
+    // Through metadata, and through a redirect.
     let this_machine = format!(
         "http://127.0.0.1:{}/jwks",
         elsewhere.provider.address.port()
@@ -295,7 +295,7 @@ async fn a_private_address_is_refused_before_the_proxy_hears_of_it() {
     }
     let seen = proxy.seen();
     assert!(seen.iter().all(|line| line == TUNNEL), "{seen:?}");
-    // What the configuration allows is asked for like all else.
+    // Addresses that the configuration allows are requested like others.
     let allowed = Keys {
         allow_addresses: vec!["10.0.0.0/8".to_owned()],
         ..config
@@ -350,7 +350,7 @@ async fn this_machine_and_what_is_excepted_are_asked_without_the_proxy() {
         found(there(), &config).await.expect_err("nothing is there");
         assert_eq!(!proxy.seen().is_empty(), asked, "{no_proxy}");
     }
-    // By address: what is asked directly is resolved, and looked at, here.
+    // By address: hosts that are reached directly are resolved and checked here.
     let config = Keys {
         no_proxy: vec!["10.0.0.0/8".to_owned()],
         ..config
@@ -360,7 +360,7 @@ async fn this_machine_and_what_is_excepted_are_asked_without_the_proxy() {
     assert_eq!(proxy.seen(), [""; 0]);
 }
 
-/// A proxy of no use is told as that, and not as a provider's outage.
+/// A failing proxy is reported as such, and not as a provider's outage.
 #[tokio::test]
 async fn a_proxy_of_no_use_is_named() {
     let elsewhere = Elsewhere::start().await;
@@ -401,7 +401,7 @@ fn at_issuer() -> String {
     )
 }
 
-/// The environment is not the configuration, and who has set it learns that.
+/// The environment isn't the configuration, and the log says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_environments_proxy_is_not_used_and_the_log_says_so() {
     let elsewhere = Elsewhere::start().await;
@@ -421,7 +421,7 @@ async fn the_environments_proxy_is_not_used_and_the_log_says_so() {
     assert_eq!(proxy.seen(), [""; 0]);
 }
 
-/// Even where everything is logged.
+/// Even at the level that logs everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_credentials_are_in_no_log() {
     let elsewhere = Elsewhere::start().await;

@@ -1,4 +1,4 @@
-//! The manual's tables of listeners and adapters are the program's.
+//! The manual's tables of listeners and adapters match the program.
 
 use std::net::SocketAddr;
 
@@ -22,7 +22,7 @@ fn each_listener_is_in_the_manual() {
         let of_grpc = line.contains(" HTTP/2. |");
         assert_eq!(of_grpc, kind.protocol == Protocol::Http2, "{line}");
         for adapter in Adapter::ALL {
-            // Envoy knows the path of gRPC by itself.
+            // Envoy knows the path of gRPC itself.
             if asked_at(*adapter) == Some(*id) && *adapter != Adapter::grpc {
                 let path = path(row(*adapter).expect("it has a listener").path);
                 assert!(line.contains(&path), "{path}: {line}");
@@ -63,7 +63,7 @@ fn the_manuals_table_of_adapters_is_the_programs() {
     assert_eq!(manual, ours);
 }
 
-/// What is configured has a setting, and nothing else has one.
+/// Everything configurable has a setting, and nothing else has one.
 #[test]
 fn an_adapter_is_configured_where_its_row_says_so() {
     let config = Adapters::default();

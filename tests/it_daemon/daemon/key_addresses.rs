@@ -1,4 +1,4 @@
-//! Which addresses keys are fetched from, and with what.
+//! The addresses from which keys are fetched, and the requests for them.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ async fn what_is_inside_is_not_reached_from_outside() {
     }
 }
 
-/// What a provider names, by its metadata or a redirect, may not be this machine, where the policy
-/// does not name it: services of the operator's own listen there.
+/// A URL from a provider's metadata or redirect may not be this machine unless the policy names it:
+/// the operator's own services listen there.
 #[tokio::test]
 async fn this_machine_is_asked_where_the_policy_names_it_alone() {
     let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;

@@ -1,4 +1,4 @@
-//! Fetching keys from providers that misbehave. None of it may make a key of what is none, lose
+//! Fetching keys from misbehaving providers. None of it may turn something else into a key, lose
 //! good keys, or harm another issuer.
 
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub fn keys(kids: &[&str]) -> Value {
     key_set(&signers.iter().collect::<Vec<_>>())
 }
 
-/// How many keys are at a place, or why there are none.
+/// How many keys a place has, or why there are none.
 pub async fn found(place: Place, config: &Keys) -> Result<usize, String> {
     let fetcher = Fetcher::new(config).expect("a fetcher");
     match fetch(&place, &fetcher).await {
@@ -122,8 +122,8 @@ async fn metadata_of_another_issuer_is_not_believed() {
     );
 }
 
-/// Every way of being of no use: no keys come of it, the wait has an end, and when the provider
-/// is well again, its keys are found without a restart.
+/// Every failure of a provider: no keys result, the wait ends, and when the provider works again,
+/// its keys are found without a restart.
 #[tokio::test]
 async fn a_provider_of_no_use_is_believed_nothing_and_found_later() {
     for behaviour in [
@@ -158,7 +158,7 @@ async fn a_provider_of_no_use_is_believed_nothing_and_found_later() {
     }
 }
 
-/// What the log and `why` say: what was asked, what came of it, and no word twice.
+/// The messages in the log and of `why`: the request, the result, and no repetition.
 #[tokio::test]
 async fn what_a_provider_of_no_use_did_is_one_sentence() {
     for (behaviour, said) in [
@@ -220,7 +220,7 @@ async fn what_a_provider_of_no_use_did_is_one_sentence() {
         let place = Place::Url(provider.jwks_uri());
         let endless = said.starts_with("no complete answer");
         let config = Keys {
-            // Who has an end comes to it, on a slow machine too.
+            // Everything with an end is waited for, even on a slow machine.
             timeout: Span::from_millis(if endless { 400 } else { 60_000 }),
             ..config()
         };
@@ -259,7 +259,7 @@ async fn a_discovery_that_failed_is_one_sentence() {
          `https://other.example.com`, not of `ISSUER`; the issuer's `url` in the policy must be \
          the same to the letter"
     );
-    // What a provider makes up is cleaned and has an end.
+    // A provider's own text is cleaned and shortened.
     for (jwks_uri, expected) in [
         ("no\u{7}\nURL".to_owned(), "is not a URL"),
         (
@@ -278,7 +278,7 @@ async fn a_discovery_that_failed_is_one_sentence() {
         assert!(said.contains(expected), "{said}");
         assert!(!said.contains(char::is_control), "{said:?}");
     }
-    // Who does not answer is not asked for another document.
+    // A provider that doesn't answer isn't asked for the other document.
     provider.behave(Behaviour::Deaf);
     let before = provider.connections();
     assert_eq!(
@@ -392,7 +392,7 @@ async fn what_a_provider_says_of_caching_is_taken_from_its_key_set() {
     }
 }
 
-/// Nobody has asked for it: a rotation that is announced in the set costs no request anything.
+/// No token asked for it: a new key that is published in advance costs no request anything.
 #[tokio::test]
 async fn a_new_key_is_there_before_a_token_names_it() {
     let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;

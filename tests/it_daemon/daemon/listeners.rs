@@ -1,4 +1,4 @@
-//! Sockets: TLS, Unix sockets, slow and oversized requests, the end.
+//! Sockets: TLS, Unix sockets, slow and oversized requests, shutdown.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::harness::{Answer, Http, POLICY, Testbed, converse, read_answer};
 use crate::support::tls::Authority;
 
-/// Sends a request over TLS; `None` where there is no connection to send it on.
+/// Sends a request over TLS; `None` if there is no connection.
 async fn over_tls(
     bed: &Testbed,
     listener: &str,
@@ -23,7 +23,7 @@ async fn over_tls(
     let stream = TcpStream::connect(bed.address(listener)).await.ok()?;
     let name = ServerName::try_from("localhost").expect("a name");
     let stream = client.connect(name, stream).await.ok()?;
-    // With TLS 1.3 a client learns only when it reads that its certificate is refused.
+    // With TLS 1.3, a client learns only when it reads that its certificate is refused.
     Some(converse(stream, &request.bytes()).await).filter(|answer| answer.status != 0)
 }
 
@@ -52,7 +52,7 @@ async fn tls_and_client_certificates() {
     let request = Http::nginx("GET", "/health");
     let answer = over_tls(&bed, "http", ours.client(None), &request).await;
     assert_eq!(answer.map(|answer| answer.status), Some(200));
-    // In the clear, nothing is answered.
+    // Unencrypted requests get no answer.
     let clear = bed.raw("http", &request.bytes()).await;
     assert_eq!(clear.status, 0, "{clear:?}");
 
@@ -65,7 +65,7 @@ async fn tls_and_client_certificates() {
         let answer = over_tls(&bed, "admin", client, &health).await;
         assert_eq!(answer.map(|answer| answer.status), status);
     }
-    // A handshake that fails or never ends harms nobody else.
+    // A handshake that fails or never ends harms no other connection.
     let mut silent = TcpStream::connect(bed.address("http")).await.expect("open");
     silent.write_all(b"\x16\x03\x01").await.expect("sent");
     let answer = over_tls(&bed, "http", ours.client(None), &request).await;
@@ -92,7 +92,7 @@ async fn a_certificate_that_can_not_be_read_keeps_the_daemon_from_starting() {
     assert!(fault.contains("empty.pem"), "{fault}");
 }
 
-/// Why a daemon does not start, where that is not the policy's fault.
+/// Why a daemon doesn't start, apart from errors in the policy.
 async fn refused_start(options: Options) -> String {
     match start(options).await {
         Err(fault @ StartError::Open(OpenError::Policy(_))) => panic!("the policy: {fault}"),
@@ -111,7 +111,7 @@ fn policy_in(folder: &tempfile::TempDir) -> std::path::PathBuf {
 async fn unix_sockets_and_the_files_of_dead_ones() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("http.sock");
-    // What a daemon that was killed leaves behind.
+    // The socket file of a daemon that was killed.
     drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
     assert!(path.exists());
     let config = format!(
@@ -128,7 +128,7 @@ async fn unix_sockets_and_the_files_of_dead_ones() {
     let answer = converse(stream, &Http::nginx("GET", "/health").bytes()).await;
     assert_eq!(answer.status, 200);
 
-    // A second daemon does not take the place of a living one.
+    // A second daemon doesn't replace a running one.
     let base = Config::parse(&config).expect("a configuration");
     let fault = refused_start(Options {
         base,
@@ -142,7 +142,7 @@ async fn unix_sockets_and_the_files_of_dead_ones() {
     bed.running.shutdown().await;
     assert!(!path.exists(), "the file goes with the daemon");
 
-    // What is no socket stays what it is.
+    // A file that isn't a socket stays untouched.
     std::fs::write(&path, "precious").expect("written");
     let fault = refused_start(Options {
         base: Config::parse(&config).expect("a configuration"),
@@ -199,7 +199,7 @@ async fn half_requests_and_slow_clients_are_let_go() {
             assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 4"), "{rest}");
         }
     }
-    // One that sends a byte now and then is slow all the same.
+    // A client that sends a byte now and then is still too slow.
     let mut stream = TcpStream::connect(bed.address("http")).await.expect("open");
     let request = Http::nginx("GET", "/health").bytes();
     let mut sent = 0;
@@ -211,7 +211,7 @@ async fn half_requests_and_slow_clients_are_let_go() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(sent < request.len(), "it was let in after all");
-    // And somebody else is served all the while.
+    // Others are served in the meantime.
     assert_eq!(
         bed.send("http", &Http::nginx("GET", "/health"))
             .await
@@ -235,7 +235,7 @@ async fn a_connection_may_be_idle_longer_than_a_request_may_take() {
     }
 }
 
-/// Each request has the whole time, however many there were on the connection before it.
+/// Each request has the full time, however many came before on the connection.
 #[tokio::test]
 async fn a_busy_connection_is_not_a_slow_one() {
     let config = "limits: {header_timeout: 1500ms, idle_timeout: 1500ms}\n";
@@ -281,7 +281,7 @@ async fn what_is_too_large_is_refused_and_harms_nobody() {
     );
 }
 
-/// Who opens connections and leaves them idle keeps nobody out.
+/// A client that opens connections and leaves them idle keeps nobody out.
 #[tokio::test]
 async fn a_connection_beyond_the_limit_takes_the_place_of_the_longest_idle() {
     let bed = Testbed::with(POLICY, "limits: {connections: 2}\n").await;
@@ -300,13 +300,13 @@ async fn a_connection_beyond_the_limit_takes_the_place_of_the_longest_idle() {
     let first = held.first_mut().expect("two");
     first.read_to_end(&mut rest).await.ok();
     assert!(rest.is_empty(), "{rest:?}");
-    // The second one was idle for less time, and goes on.
+    // The second one was idle for less time, and stays.
     let second = held.last_mut().expect("two");
     second.write_all(&request).await.expect("sent");
     assert_eq!(read_answer(second).await.status, 200);
 }
 
-/// A connection whose request is under way is never closed for another.
+/// A connection with a request in progress is never closed for another.
 #[tokio::test]
 async fn connections_beyond_the_limit_wait_while_none_is_idle() {
     let bed = Testbed::with(POLICY, "limits: {connections: 2}\n").await;
@@ -318,7 +318,7 @@ async fn connections_beyond_the_limit_wait_while_none_is_idle() {
         stream.write_all(half).await.expect("sent");
         held.push(stream);
     }
-    // Both have arrived when a third one of another listener is answered.
+    // Both have arrived once a third one at another listener is answered.
     assert_eq!(bed.admin("/healthz").await.status, 200);
     let mut third = TcpStream::connect(bed.address("http")).await.expect("open");
     third.write_all(&request).await.expect("sent");
@@ -331,12 +331,12 @@ async fn connections_beyond_the_limit_wait_while_none_is_idle() {
     assert_eq!(read_answer(&mut third).await.status, 200);
 }
 
-/// A client says `Content-Length`, and a proxy that is set up carelessly passes that on without the
-/// body. The answer does not wait for what never comes, and the connection can't be used again: its
-/// next request would be taken for the body.
+/// A client sends `Content-Length`, and a carelessly configured proxy passes it on without the
+/// body. The answer doesn't wait for a body that never comes, and the connection can't be used
+/// again: its next request would be taken for the body.
 #[tokio::test]
 async fn an_answer_does_not_wait_for_a_body() {
-    // Longer than the patience of whoever reads the answer below.
+    // Longer than the reader of the answer below waits.
     let bed = Testbed::with(POLICY, "limits: {header_timeout: 10m}\n").await;
     let requests = [
         Http::nginx("GET", "/health"),
@@ -354,7 +354,7 @@ async fn an_answer_does_not_wait_for_a_body() {
             assert_eq!(answer.status, 200, "{body}");
             assert_eq!(answer.header("connection"), Some("close"), "{body}");
         }
-        // A body that is there is read, and the connection goes on.
+        // A body that is sent is read, and the connection continues.
         let text = String::from_utf8(request.bytes()).expect("ASCII");
         let text = text.replacen("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\nhello", 1);
         let mut stream = TcpStream::connect(bed.address("http")).await.expect("open");
@@ -365,7 +365,7 @@ async fn an_answer_does_not_wait_for_a_body() {
     }
 }
 
-/// A body of which a part always arrives in time would never end, nor reach its limit.
+/// A body whose next part always arrives in time would never end, nor reach its limit.
 #[tokio::test]
 async fn a_body_that_trickles_in_ends_at_the_deadline() {
     let bed = Testbed::with(POLICY, "deadline: 200ms\nlimits: {header_timeout: 10m}\n").await;
@@ -376,7 +376,7 @@ async fn a_body_that_trickles_in_ends_at_the_deadline() {
     stream.set_nodelay(true).expect("a socket");
     let (mut answers, mut body) = stream.into_split();
     body.write_all(text.as_bytes()).await.expect("sent");
-    // Until the daemon closes the connection. A part is far below its share of the limit of a body.
+    // Until the daemon closes the connection. Each part is far smaller than the limit of a body.
     let trickle = async move {
         while body.write_all(b"1\r\na\r\n").await.is_ok() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -402,7 +402,7 @@ async fn what_is_in_flight_finishes_and_nobody_new_gets_in() {
         .await
         .expect("sent");
     assert_eq!(read_answer(&mut idle).await.status, 200);
-    // In flight: the head is there, the body is not.
+    // In progress: the head has arrived, the body hasn't.
     let body = r#"{"method":"GET","url":"https://api.example.com/health"}"#;
     let whole = Http::new("POST", "/v1/check").body(body).bytes();
     let (head, rest) = whole.split_at(whole.len() - body.len());

@@ -1,4 +1,4 @@
-//! The daemon, over real sockets.
+//! The daemon, tested over real sockets.
 
 mod adapters;
 mod admin;

@@ -1,4 +1,4 @@
-//! Invariant 7: all adapters give one decision for one request.
+//! Invariant 7: all adapters decide a request in the same way.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::harness::{Http, Testbed, read_answer, read_head};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-/// A request that every proxy can carry.
+/// A request that every proxy can send.
 #[derive(Debug, Clone)]
 struct Sample {
     method: &'static str,
@@ -79,7 +79,7 @@ fn samples(tokens: Vec<String>) -> impl Strategy<Value = Sample> {
     )
 }
 
-/// What an adapter said: the reason, and what the upstream is told of the user.
+/// An adapter's answer: the reason, and the user in the upstream's headers.
 type Said = (String, Option<String>);
 
 #[tokio::test]
@@ -104,8 +104,8 @@ async fn all_adapters_decide_alike() {
     }
 }
 
-/// A policy whose tokens may stand anywhere, read by pages of its own, of another host and of a
-/// stranger.
+/// A policy whose tokens may be in any place, for pages of the same origin, of another host and of
+/// a stranger.
 const PLACES: &str = r#"
 issuer acme {
     url  "https://id.example.com/"
@@ -141,7 +141,7 @@ fn placed(token: &str) -> impl Strategy<Value = Sample> {
     let places = places.prop_filter("a header comes once", |places| {
         places.iter().filter(|(name, _)| *name == "cookie").count() < 2
     });
-    // A cookie alone, which only some pages may use, would hardly come up by chance.
+    // A cookie alone, which only some pages may use, would rarely come up by chance.
     let cookie = ("cookie", format!("a=b; session={token}"));
     let places = prop_oneof![3 => places, 1 => Just(vec![cookie])];
     let others = prop::sample::subsequence(
@@ -192,7 +192,7 @@ async fn all_adapters_find_a_token_alike() {
         let sample = strategy.new_tree(&mut runner).expect("a sample").current();
         seen.insert(agree(&bed, &channel, &sample).await);
     }
-    // Each way out was taken.
+    // Each outcome occurred.
     for reason in [
         "allowed",
         "token.missing",
@@ -203,7 +203,7 @@ async fn all_adapters_find_a_token_alike() {
     }
 }
 
-/// Asks each adapter, and says what all of them said.
+/// Asks each adapter, and returns the common answer.
 async fn agree(bed: &Testbed, channel: &Channel, sample: &Sample) -> String {
     let mut said: Vec<(&str, Said)> = Vec::new();
     let (method, target) = (sample.method, &sample.target);
@@ -225,7 +225,8 @@ async fn agree(bed: &Testbed, channel: &Channel, sample: &Sample) -> String {
                 }
             }
             Adapter::pdp => said.push((name, pdp(bed, sample).await)),
-            // They decide in their proxies' processes: `tests/e2e` and `modules/embed` ask them.
+            // They decide inside their proxies' processes: `tests/e2e` and `modules/embed` test
+            // them.
             Adapter::envoy_module | Adapter::nginx_module => {}
         }
     }
@@ -247,7 +248,7 @@ async fn http(bed: &Testbed, sample: &Sample, request: Http) -> Said {
     let mut http = TcpStream::connect(bed.address("http")).await.expect("open");
     let bytes = request.bytes();
     http.write_all(&bytes).await.expect("sent");
-    // Asked with HEAD, the answer has the length that it had with GET, and no body.
+    // The answer to HEAD has the same length as to GET, and no body.
     let answer = if bytes.starts_with(b"HEAD ") {
         read_head(&mut http).await
     } else {

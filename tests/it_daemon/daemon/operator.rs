@@ -1,5 +1,4 @@
-//! What the log tells an operator at `info`: what has to be fixed, once, and nothing that a client
-//! sent with it.
+//! The log at `info`: it tells the operator what to fix, once, without anything that a client sent.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -70,7 +69,7 @@ async fn a_header_that_the_proxy_does_not_set_is_said_once_with_the_remedy() {
     let bed = Bed::start("adapters: {nginx: {address: \"header:x-peer\"}}\n");
     let fine = || Http::nginx("GET", "/page").header("X-Peer", "192.0.2.1");
     for _ in 0..3 {
-        // As ingress-nginx asks where nobody tells it to send more.
+        // As ingress-nginx asks by default.
         let asked = Http::new("GET", "/nginx")
             .header("X-Original-URL", "https://api.example.com/page")
             .header("X-Original-Method", "GET")
@@ -88,7 +87,7 @@ async fn a_header_that_the_proxy_does_not_set_is_said_once_with_the_remedy() {
     );
     assert_eq!(line["header"], "x-original-uri");
     assert_eq!(line["adapter"], "nginx");
-    // Each further thing that is wrong is another line, and none came between.
+    // Each further fault is another line, and there was none in between.
     for (request, header, fault) in [
         (
             fine().without("x-original-host"),
@@ -130,7 +129,7 @@ async fn a_path_that_no_adapter_has_is_said_without_its_query() {
     let line = bed.warning();
     says(&line, &["`/auth`", "/nginx", "/forward", "/envoy/"]);
     assert!(!line.to_string().contains("secret"), "{line}");
-    // The JSON interface is no adapter.
+    // The JSON interface isn't an adapter.
     let asked = exchange(bed.pdp, &Http::nginx("GET", "/page").bytes()).await;
     assert_eq!(asked.status, 404);
     let line = bed.warning();
@@ -186,7 +185,7 @@ async fn a_proxy_that_does_not_wait_as_long_as_a_decision_may_take_is_named() {
 
 #[tokio::test]
 async fn an_answer_about_a_token_that_comes_too_late_names_the_deadline() {
-    // Somebody who takes the connection and says nothing.
+    // A server that accepts the connection and sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/introspect", silent.local_addr().expect("bound"));
     let policy = format!(
@@ -207,7 +206,7 @@ async fn an_answer_about_a_token_that_comes_too_late_names_the_deadline() {
     assert!(!line.to_string().contains(token), "{line}");
 }
 
-/// The lines of a decision log, after these requests.
+/// The lines of a decision log after these requests.
 async fn logged(requests: &[Http], explain: &str) -> Vec<Value> {
     let config = format!("log: {{decisions: decisions.log}}\nexplain: {explain}\n");
     let bed = Testbed::with(POLICY, &config).await;
@@ -236,7 +235,7 @@ async fn the_decision_log_has_the_hint_whatever_the_client_is_told() {
     }
 }
 
-/// What a forged token says of itself is not who asked.
+/// A forged token doesn't identify the caller.
 #[tokio::test]
 async fn the_decision_log_sets_apart_what_was_not_verified() {
     let bed = Testbed::with(POLICY, "log: {decisions: decisions.log}\n").await;
@@ -324,8 +323,8 @@ async fn the_manual_has_every_field_of_the_decision_log() {
     assert!(shown.is_subset(&written), "{shown:?}");
 }
 
-/// A metric is shown from its first series on, so that not all of them are at first: the names are
-/// those under which they are registered, and what is shown is among them.
+/// A metric is shown once it has a series, so not all are shown at first: the names come from the
+/// registry, and those shown are among them.
 #[tokio::test]
 async fn the_manual_has_every_metric() {
     let bed = Testbed::start().await;
@@ -355,7 +354,7 @@ async fn the_manual_has_every_field_of_the_json_interface() {
     let asked = json!({ "method": "GET", "url": "https://api.example.com/health" });
     let answer = bed.send("pdp", &check(asked)).await.json();
     assert_eq!(documented(page, "## The answer"), members(&answer));
-    // An unknown field is told which ones there are.
+    // The error for an unknown field lists the known ones.
     let refused = bed.send("pdp", &check(json!({ "none": 1 }))).await;
     assert_eq!(refused.status, 400);
     let refused = refused.json();

@@ -1,7 +1,7 @@
-//! Ten issuers, and the provider of one hangs: nobody else notices.
+//! Ten issuers, and the provider of one hangs: the other issuers' tokens aren't affected.
 //!
-//! Nothing is measured. Where the daemon may wait for an hour, whoever waits for the one that hangs
-//! has no answer, and whoever has an answer has not waited for it.
+//! These tests measure no times. If the daemon may wait for an hour, a request that waits for the
+//! hanging provider has no answer, and a request that has an answer hasn't waited for it.
 
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -10,18 +10,18 @@ use super::harness::{Answer, Http, Testbed, exchange, until, valid};
 use super::provider::{Behaviour, Provider};
 use crate::support::mint::{Signer, key_set};
 
-/// No fetch and no request comes to its end by time.
+/// No fetch and no request times out.
 const FOR_EVER: &str = "deadline: 1h\nkeys: {timeout: 1h}\n";
 
-/// What a request waits at most, while the fetch hangs on.
+/// How long a request waits at most, while the fetch hangs longer.
 const PATIENT: &str = "deadline: 1s\nkeys: {timeout: 1h}\n";
 
-/// The ways to hang: not to answer at all, to answer for all but the keys, and never to be done.
+/// The ways to hang: never answering, answering everything except the keys, and never finishing.
 fn ways_to_hang() -> [Behaviour; 3] {
     [Behaviour::Deaf, Behaviour::Hang, Behaviour::Dribble]
 }
 
-/// One issuer: its provider, and who signs for it.
+/// One issuer: its provider, and its signer.
 struct Party {
     provider: Provider,
     signer: Signer,
@@ -47,7 +47,7 @@ impl Party {
     }
 }
 
-/// Ten issuers, of which the last hangs where `last` says how.
+/// Ten issuers, the last of which hangs as `last` says.
 async fn ten(last: Option<Behaviour>) -> Vec<Party> {
     let mut parties = Vec::new();
     for number in 0..10 {
@@ -59,7 +59,7 @@ async fn ten(last: Option<Behaviour>) -> Vec<Party> {
     parties
 }
 
-/// Each issuer has an API of its own, and all have one together.
+/// Each issuer has its own API, and all share one.
 fn policy(parties: &[Party]) -> String {
     let mut text = String::new();
     let mut names = Vec::new();
@@ -88,7 +88,7 @@ fn page(host: &str, token: &str) -> Http {
         .bearer(token)
 }
 
-/// What an issuer's token is answered at its own API and at the common one.
+/// The answers to an issuer's token at its own API and at the common one.
 async fn asked(bed: &Testbed, number: usize, party: &Party) -> [Answer; 2] {
     let token = party.token();
     let own = format!("own{number}.example.com");
@@ -107,7 +107,7 @@ async fn all_pass(bed: &Testbed, parties: &[Party]) {
     }
 }
 
-/// Sends requests on connections of their own, and leaves them to themselves.
+/// Sends requests on separate connections, without waiting for them.
 fn send_many(bed: &Testbed, request: &Http, count: usize) -> JoinSet<Answer> {
     let mut sent = JoinSet::new();
     for _ in 0..count {
@@ -120,7 +120,7 @@ fn send_many(bed: &Testbed, request: &Http, count: usize) -> JoinSet<Answer> {
 #[tokio::test]
 async fn one_of_ten_issuers_hangs_and_nine_do_not_wait() {
     let [deaf, keyless, dribbling] = ways_to_hang();
-    // Each takes some seconds until it is ready, all the same.
+    // Each still takes some seconds until it is ready.
     tokio::join!(
         nine_do_not_wait(deaf),
         nine_do_not_wait(keyless),
@@ -131,11 +131,11 @@ async fn one_of_ten_issuers_hangs_and_nine_do_not_wait() {
 async fn nine_do_not_wait(behaviour: Behaviour) {
     let parties = ten(Some(behaviour.clone())).await;
     let (last, nine) = parties.split_last().expect("ten");
-    // From the first moment on: it is not ready yet, and their keys are being fetched.
+    // From the start: it isn't ready yet, and keys are being fetched.
     let bed = Testbed::at_once(&policy(&parties), FOR_EVER, |_| ()).await;
     let mut waiting = send_many(&bed, &page("together.example.com", &last.token()), 1);
     all_pass(&bed, nine).await;
-    // And once it is, whatever the tenth does.
+    // And once it is ready, whatever the tenth does.
     bed.running.ready().await;
     all_pass(&bed, nine).await;
     let health = Http::forward("GET", "/health")
@@ -164,7 +164,7 @@ async fn the_tokens_of_an_issuer_that_hangs_are_denied_in_a_requests_patience() 
     }
 }
 
-/// Its own tokens pass as soon as it is back, and nobody has started anything anew.
+/// Its own tokens pass as soon as it is back, without a restart.
 #[tokio::test]
 async fn a_daemon_that_starts_during_an_outage_finds_the_keys_later() {
     let mut outages = ways_to_hang().to_vec();
@@ -189,7 +189,7 @@ async fn a_daemon_that_starts_during_an_outage_finds_the_keys_later() {
     }
 }
 
-/// Its keys are there and can't be fetched anew: they serve until they are too old.
+/// Its keys exist and can't be refreshed: they are used until they are too old.
 #[tokio::test]
 async fn the_last_good_keys_pass_tokens_for_as_long_as_the_configuration_says() {
     let parties = ten(None).await;
@@ -222,7 +222,7 @@ async fn a_reload_does_not_wait_for_an_issuer_that_hangs() {
     let (last, nine) = parties.split_last().expect("ten");
     let bed = Testbed::with(&policy(nine), FOR_EVER).await;
     all_pass(&bed, nine).await;
-    // It comes with the reload, and another reload finds it hanging.
+    // It arrives with the reload, and another reload finds it hanging.
     for comment in ["", "# more\n"] {
         let text = policy(&parties) + comment;
         std::fs::write(bed.policy_file(), text).expect("written");
@@ -238,8 +238,8 @@ async fn a_reload_does_not_wait_for_an_issuer_that_hangs() {
     assert_eq!(last.provider.connections(), 1, "and its fetch goes on");
 }
 
-/// A flood of tokens of the issuer that hangs. Those of others pass, even where they have to wait
-/// for a key that is new.
+/// Many tokens of the hanging issuer. Those of others pass, even if they have to wait for a new
+/// key.
 #[tokio::test]
 async fn a_flood_for_an_issuer_that_hangs_leaves_room_for_the_others() {
     const FLOOD: usize = 100;
@@ -271,8 +271,8 @@ async fn a_flood_for_an_issuer_that_hangs_leaves_room_for_the_others() {
     assert!(flood.try_join_next().is_none(), "the 16 still wait");
 }
 
-/// The same for a provider that has given keys and hangs when a new one is looked for: what is
-/// known goes on, and an unknown key of another issuer is looked for at the same time.
+/// The same for a provider that has served keys and hangs during a refresh: known keys are used,
+/// and an unknown key of another issuer is fetched at the same time.
 #[tokio::test]
 async fn a_refresh_that_hangs_keeps_nobody_from_theirs() {
     let parties = ten(None).await;

@@ -1,10 +1,10 @@
-//! What a web page may have sent is refused where anybody gets an answer.
+//! Requests that a web page may have sent are refused by listeners that answer anybody.
 
 use serde_json::json;
 
 use super::harness::{Answer, Http, Testbed, configuration};
 
-/// What each listener has to offer.
+/// What each listener offers.
 const OFFERS: [(&str, &str, &str); 7] = [
     ("admin", "GET", "/healthz"),
     ("admin", "GET", "/readyz"),
@@ -80,7 +80,7 @@ async fn a_name_that_was_pointed_here_is_refused() {
         let none = ask(&bed, offer, |request| request.without("Host")).await;
         assert!([400, 403].contains(&none.status), "{offer:?}: {none:?}");
     }
-    // In the target of a request it counts as well.
+    // In the target of a request it counts too.
     let target = Http::new("GET", "http://evil.example/policy");
     assert_eq!(bed.send("admin", &target).await.status, 403);
     let answer = bed
@@ -134,7 +134,7 @@ async fn probes_scrapers_and_people_are_served() {
     }
 }
 
-/// No page reaches a Unix socket; a program writes what it likes there.
+/// No page can reach a Unix socket; a program may send any name there.
 #[tokio::test]
 async fn a_unix_socket_has_no_name() {
     use tokio::net::UnixStream;

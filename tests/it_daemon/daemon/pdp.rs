@@ -42,7 +42,7 @@ async fn one_request_is_explained() {
     assert!(!explained["trace"].as_array().expect("a trace").is_empty());
 }
 
-/// The program that asks removes what a client may not say of itself.
+/// The calling program removes the headers that a client may not send.
 #[tokio::test]
 async fn an_allow_says_which_headers_to_set_and_which_to_remove() {
     let bed = Testbed::start().await;
@@ -68,7 +68,7 @@ async fn an_allow_says_which_headers_to_set_and_which_to_remove() {
     );
 }
 
-/// Anybody can write a token that nobody signed: what it says of itself is not told as true.
+/// Anybody can write an unsigned token: its claims are marked as unverified.
 #[tokio::test]
 async fn what_an_unverified_token_says_is_marked_as_unverified() {
     let bed = Testbed::start().await;

@@ -1,4 +1,4 @@
-//! Keys over plain HTTP: the policy asks for it, the configuration allows it, or nobody does it.
+//! Keys over plain HTTP: only if the policy asks for it and the configuration allows it.
 
 use portcullis::daemon::start;
 use portcullis::runtime::Options;
@@ -16,7 +16,7 @@ fn url(host: &str) -> String {
     format!("http://{host}:5556/dex/keys")
 }
 
-/// What stands in for the cluster: a proxy that answers itself.
+/// Stands in for the cluster: a proxy that answers by itself.
 async fn cluster(signer: &Signer) -> Provider {
     let provider = Provider::start(Behaviour::Down).await;
     provider.at(&url(HOST), Behaviour::Keys(key_set(&[signer])));
@@ -68,13 +68,13 @@ async fn only_hosts_that_are_named_are_asked() {
     assert!(why.contains("404"), "it was asked: {why}");
 }
 
-/// Where the policy names no host over plain HTTP, no redirect and no metadata leads to one.
+/// Unless the policy itself names a host over plain HTTP, no redirect and no metadata leads to one.
 #[tokio::test]
 async fn what_the_policy_names_otherwise_does_not_end_in_plain_http() {
     let signer = Signer::new("EdDSA").kid("k");
     let cluster = cluster(&signer).await;
     let provider = Provider::start(Behaviour::Keys(json!({}))).await;
-    // This machine is named over HTTP, which is as good as HTTPS there, and says nothing of others.
+    // For this machine, HTTP is as good as HTTPS, which says nothing about others.
     provider.at("/jwks", Behaviour::Redirect(url(HOST)));
     let outcome = found(&provider.jwks_uri(), &config(&cluster, &[HOST])).await;
     let why = outcome.expect_err("refused");

@@ -1,4 +1,4 @@
-//! CORS, as each adapter tells its proxy.
+//! CORS through each adapter.
 
 use envoy_types::pb::envoy::config::core::v3::HeaderValueOption;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
@@ -39,8 +39,8 @@ fn as_bytes<'a>(headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a [u8])> {
         .collect()
 }
 
-/// What a proxy that goes on after a 2xx can't tell from another allow, it is told in its own way:
-/// nginx takes 403 for the answer, and Traefik and Caddy read a header.
+/// A proxy that continues after a 2xx can't tell a preflight from another allow, so each is told in
+/// its own way: nginx treats a 403 as the answer, and Traefik and Caddy read a header.
 #[tokio::test]
 async fn each_proxy_is_told_to_answer_a_preflight() {
     let bed = Testbed::start().await;
@@ -65,7 +65,7 @@ async fn each_proxy_is_told_to_answer_a_preflight() {
     }
     let channel = channel(&bed).await;
     let request = check(Encoding::Raw, "OPTIONS", b"/orders", &as_bytes(&PREFLIGHT));
-    // `Verdict` makes sure that Envoy doesn't take it for leave to go on.
+    // `Verdict` checks that Envoy doesn't take it for an allow.
     let verdict = ask(&channel, request).await;
     assert_eq!(verdict.outcome(), (204, "allowed"));
     assert_eq!(verdict.header("access-control-allow-origin"), Some(PAGE));
@@ -83,8 +83,8 @@ async fn each_proxy_is_told_to_answer_a_preflight() {
     assert_eq!(answer["headers"]["access-control-max-age"], "600");
 }
 
-/// The headers for the client of an allow over gRPC: name, value, and whether it takes the place of
-/// what the application says.
+/// The headers for the client on an allow over gRPC: name, value, and whether it replaces the
+/// application's.
 async fn for_the_client(bed: &Testbed, target: &[u8]) -> Vec<(String, String, bool)> {
     let response = AuthorizationClient::new(channel(bed).await)
         .check(check(
@@ -116,7 +116,7 @@ async fn each_proxy_is_told_who_may_read_what_is_allowed() {
     for (adapter, request) in requests("GET", "/health", &[("origin", PAGE)]) {
         let answer = bed.send("http", &request).await;
         assert_eq!(answer.status, 200);
-        // Envoy would add these beside what the application says.
+        // Envoy would add these to the application's.
         let (origin, credentials) = match adapter {
             "envoy" => (
                 "x-portcullis-allow-origin",

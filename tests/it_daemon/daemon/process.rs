@@ -1,4 +1,4 @@
-//! The daemon as a process of its own.
+//! The daemon as a separate process.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::harness::configuration;
 
-/// A daemon process and the lines of its log, which are JSON where the configuration says so.
+/// A daemon process and the lines of its log, which are JSON if the configuration says so.
 pub struct Process {
     /// The process.
     pub child: Child,
@@ -48,12 +48,12 @@ impl Process {
             .expect("a further line of the log")
     }
 
-    /// All further lines of the log, of a daemon that has ended.
+    /// All further lines of the log, once the daemon has ended.
     pub fn rest(&self) -> Vec<Value> {
         self.lines.iter().collect()
     }
 
-    /// The next line of the log that says this.
+    /// The next line of the log with this message.
     pub fn line(&self, message: &str) -> Value {
         loop {
             let line = self.next_line();
@@ -64,7 +64,7 @@ impl Process {
         }
     }
 
-    /// Where a listener listens, once the log says so.
+    /// The address of a listener, once the log names it.
     pub fn address(&self, listener: &str) -> SocketAddr {
         loop {
             let line = self.line("listening");
@@ -87,7 +87,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It has ended already where the test came to its end.
+        // It has already ended if the test reached its end.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

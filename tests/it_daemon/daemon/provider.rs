@@ -1,4 +1,4 @@
-//! An identity provider in this process that can be of no use in many ways.
+//! An identity provider in this process that can fail in many ways.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,42 +11,42 @@ use tokio::net::TcpListener;
 
 use crate::support::tls::Authority;
 
-/// How the provider answers for its key set.
+/// The answer for its key set.
 #[derive(Debug, Clone)]
 pub enum Behaviour {
-    /// With these keys.
+    /// These keys.
     Keys(Value),
-    /// With these keys, and these headers.
+    /// These keys, and these headers.
     Headed(Value, &'static str),
-    /// With a page.
+    /// An HTML page.
     Html,
-    /// With no body at all.
+    /// An empty body.
     Empty,
-    /// With 100 MB, announced.
+    /// 100 MB, announced.
     Huge,
-    /// With 100 MB, in chunks and unannounced.
+    /// 100 MB, in chunks and unannounced.
     HugeChunked,
-    /// Never.
+    /// No answer.
     Hang,
     /// One byte at a time.
     Trickle,
-    /// With a status and nothing else.
+    /// This status, without a body.
     Status(u16),
-    /// With a redirect.
+    /// A redirect.
     Redirect(String),
-    /// With this.
+    /// These bytes.
     Raw(&'static str),
-    /// It hangs up.
+    /// Closes the connection.
     Down,
-    /// To nothing at all: it takes connections, and neither reads nor writes.
+    /// Accepts connections for every path, and neither reads nor writes.
     Deaf,
-    /// To everything with a head, and then a byte at a time.
+    /// Answers every path with a head, and then a byte at a time.
     Dribble,
 }
 
 /// The provider.
 pub struct Provider {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     scheme: &'static str,
     state: Arc<Mutex<State>>,
@@ -55,33 +55,33 @@ pub struct Provider {
 struct State {
     behaviour: Behaviour,
     metadata: Metadata,
-    /// How it answers for other paths.
+    /// The answers for other paths.
     at: BTreeMap<String, Behaviour>,
     requests: BTreeMap<String, usize>,
     heads: Vec<String>,
     connections: usize,
 }
 
-/// What the provider's metadata says.
+/// The provider's metadata.
 #[derive(Debug, Clone)]
 pub struct Metadata {
     /// `issuer`, if not its own URL.
     pub issuer: Option<String>,
     /// `jwks_uri`, if not its own.
     pub jwks_uri: Option<String>,
-    /// Whether OpenID Connect's document is there.
+    /// Whether OpenID Connect's document exists.
     pub openid: bool,
-    /// Whether RFC 8414's document is there.
+    /// Whether RFC 8414's document exists.
     pub oauth: bool,
 }
 
 impl Provider {
-    /// Starts a provider at any free port.
+    /// Starts a provider on a free port.
     pub async fn start(behaviour: Behaviour) -> Provider {
         Provider::listen(behaviour, None).await
     }
 
-    /// The same over TLS, with a certificate of this authority, which has signed one of this name.
+    /// The same over TLS, with the certificate that this authority signed for this name.
     pub async fn start_tls(behaviour: Behaviour, authority: &Authority, name: &str) -> Provider {
         Provider::listen(behaviour, Some(authority.acceptor(name))).await
     }
@@ -112,7 +112,7 @@ impl Provider {
                 tokio::spawn(async move {
                     match tls {
                         None => answer(stream, state, own).await,
-                        // Who does not believe the certificate goes away.
+                        // A client that distrusts the certificate disconnects.
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
                                 answer(stream, state, own).await;
@@ -134,38 +134,38 @@ impl Provider {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// Where its keys are.
+    /// The URL of its keys.
     pub fn jwks_uri(&self) -> String {
         format!("{}/jwks", self.issuer())
     }
 
-    /// From now on it behaves like this.
+    /// Changes the answer for its key set.
     pub fn behave(&self, behaviour: Behaviour) {
         self.state.lock().expect("the state").behaviour = behaviour;
     }
 
-    /// From now on it behaves like this where it is asked for this path.
+    /// Changes the answer for this path.
     pub fn at(&self, path: &str, behaviour: Behaviour) {
         let mut state = self.state.lock().expect("the state");
         state.at.insert(path.to_owned(), behaviour);
     }
 
-    /// From now on its metadata says this.
+    /// Changes its metadata.
     pub fn describe(&self, change: impl FnOnce(&mut Metadata)) {
         change(&mut self.state.lock().expect("the state").metadata);
     }
 
-    /// How many connections it has had.
+    /// How many connections it received.
     pub fn connections(&self) -> usize {
         self.state.lock().expect("the state").connections
     }
 
-    /// The requests that it has had, as they came.
+    /// The requests it received.
     pub fn heads(&self) -> Vec<String> {
         self.state.lock().expect("the state").heads.clone()
     }
 
-    /// How often a path was asked for.
+    /// How often a path was requested.
     pub fn requests(&self, path: &str) -> usize {
         let state = self.state.lock().expect("the state");
         state.requests.get(path).copied().unwrap_or(0)
@@ -217,7 +217,7 @@ async fn answer(
         "/jwks" => behave(&mut stream, behaviour).await,
         _ => send(&mut stream, "404 Not Found", "", "").await,
     };
-    // The other side may have had enough.
+    // The other side may close the connection.
     let _ = result;
 }
 

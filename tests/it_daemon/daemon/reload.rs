@@ -1,4 +1,4 @@
-//! Another policy while requests run: by every way in which files change.
+//! Policy changes while requests run, through all the ways in which files change.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,7 +25,7 @@ async fn page(bed: &Testbed) -> u16 {
     bed.send("http", &Http::nginx("GET", "/page")).await.status
 }
 
-/// Puts a file in another's place, as editors do.
+/// Replaces a file by renaming, as editors do.
 fn rename_over(path: &Path, text: &str) {
     let draft = path.with_extension("draft");
     fs::write(&draft, text).expect("written");
@@ -151,7 +151,7 @@ async fn a_folder_that_is_made_anew_is_noticed() {
     }
 }
 
-/// A ConfigMap as Kubernetes mounts it: `..data` is swapped, and the files' links go through it.
+/// A ConfigMap as Kubernetes mounts it: `..data` is swapped, and the files are links through it.
 #[tokio::test]
 async fn a_configmap_is_swapped() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -252,19 +252,19 @@ async fn the_configuration_changes_too_as_far_as_it_can() {
     assert!(message.contains("explian"), "{message}");
     assert!(!hint().await, "what was in force stays");
 
-    // Another port needs a restart; all else of the file is taken.
+    // Another port needs a restart; the rest of the file is taken.
     let moved =
         "listeners: {http: \"127.0.0.1:1\", grpc: off, pdp: off, admin: off}\nexplain: full\n";
     fs::write(&file, configuration(moved)).expect("written");
-    // The folder is watched as well, and whoever is first takes the change.
+    // The folder is watched as well, and either may take the change first.
     assert_ne!(bed.running.reload().await, ReloadResult::Failed);
     assert!(hint().await);
 }
 
-/// Invariant 9: a thousand reloads under load, and every answer is that of one whole policy.
+/// Invariant 9: a thousand reloads under load, and every answer comes from one whole policy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_reloads_under_load() {
-    // One difference in the route, one in the headers, one in the reason: a mix would show.
+    // The policies differ in the route, in the headers and in the reason: a mix would be noticed.
     let policy = |header: &str, access: &str| {
         format!(
             "issuer acme {{ url \"https://id.example.com/\" keys file \"keys.json\" }}\n\
@@ -319,7 +319,7 @@ async fn a_thousand_reloads_under_load() {
     );
 }
 
-/// Files that change while they are read are not taken half-way.
+/// Files that change while they are read aren't taken half-way.
 #[tokio::test]
 async fn a_change_in_progress_is_waited_for() {
     let bed = Testbed::with(FIRST, "reload: {watch: false, settle: 150ms}\n").await;

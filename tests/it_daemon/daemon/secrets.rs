@@ -1,5 +1,5 @@
-//! Tokens and other secrets in every place and in every wrong way: no log, no metric and no answer
-//! repeats them, through any adapter, at the level that says the most.
+//! Tokens and other secrets in every place and every wrong form: no log, no metric and no answer
+//! repeats them, through any adapter, at the most verbose level.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,13 +31,13 @@ api orders {
 }
 "#;
 
-/// What stands for a secret. No other word of any request has it in it.
+/// The secret. No request contains it otherwise.
 const SECRET: &str = "2YotnFZFEjr1zCsicMWpAA";
 
 /// Headers and a query, made with a secret.
 type Case = (&'static str, Vec<(&'static str, String)>);
 
-/// Every way in which a secret is sent to the wrong place, or in the wrong form.
+/// Every way of sending a secret in the wrong place or the wrong form.
 fn cases(secret: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     let forms = [
@@ -235,7 +235,7 @@ log: { level: trace, format: json, decisions: decisions.log }
     assert!(process.child.wait().expect("an end").success());
     let log = process.rest();
     let decisions = std::fs::read_to_string(folder.path().join("decisions.log")).expect("a log");
-    // All of it was logged at all.
+    // Everything was in fact logged.
     assert!(
         log.iter().any(|line| line["message"] == "denied"),
         "{log:?}"

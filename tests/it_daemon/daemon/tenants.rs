@@ -1,4 +1,4 @@
-//! Keys by tenant: what a token says may choose among one host's key sets, and do nothing else.
+//! Keys by tenant: a token's claim may choose among the key sets of one host, and nothing else.
 
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ fn keys(signers: &[&Signer]) -> Behaviour {
     Behaviour::Keys(key_set(signers))
 }
 
-/// What a token of a realm says.
+/// The claims of a realm's token.
 fn of(provider: &Provider, realm: &str) -> Value {
     valid(json!({
         "iss": format!("{}/realms/{realm}", provider.issuer()),
@@ -40,7 +40,7 @@ async fn asked(bed: &Testbed, token: &str) -> Answer {
         .await
 }
 
-/// A provider with the realms `acme` and `globex`, and the signer of each.
+/// A provider with the realms `acme` and `globex`, and a signer for each.
 async fn two_realms() -> (Provider, Signer, Signer) {
     let provider = Provider::start(Behaviour::Down).await;
     let (acme, globex) = (Signer::new("EdDSA").kid("a"), Signer::new("EdDSA").kid("g"));
@@ -61,7 +61,7 @@ async fn each_tenant_has_keys_of_its_own() {
         }
         assert_eq!(provider.requests(&certs(realm)), 1);
     }
-    // One tenant's key is nothing to another, and `iss` and claim name one.
+    // One tenant's key isn't valid for another, and `iss` and the claim name the same tenant.
     let foreign = asked(&bed, &acme.token(&of(&provider, "globex"))).await;
     assert_eq!(foreign.outcome(), (401, "token.unknown_key"), "{foreign:?}");
     let mut torn = of(&provider, "acme");
@@ -103,7 +103,7 @@ async fn a_tenants_rotated_key_passes() {
     assert_eq!(provider.requests(&certs("globex")), 1);
 }
 
-/// A token that nobody has verified yet puts its tenant into a URL: nothing but one plain segment.
+/// An unverified token puts its tenant into a URL: only ever one plain segment.
 #[tokio::test]
 async fn a_name_that_is_no_plain_segment_is_asked_about_nowhere() {
     let (provider, acme, _) = two_realms().await;
@@ -123,7 +123,7 @@ async fn a_name_that_is_no_plain_segment_is_asked_about_nowhere() {
     assert!(provider.heads().is_empty(), "{:?}", provider.heads());
 }
 
-/// Whoever makes up names makes the provider be asked so often and no more, and displaces nobody.
+/// Invented names cause a bounded number of requests to the provider, and displace no tenant.
 #[tokio::test]
 async fn invented_tenants_are_asked_about_in_bounded_number() {
     let (provider, acme, globex) = two_realms().await;
@@ -193,7 +193,7 @@ async fn one_tenants_outage_touches_no_other() {
     }
 }
 
-/// The host stands in the policy, and a redirect does not lead away from it.
+/// The policy contains the host, and no redirect leads away from it.
 #[tokio::test]
 async fn no_tenant_leads_to_another_host() {
     let (provider, acme, _) = two_realms().await;
@@ -209,7 +209,7 @@ async fn no_tenant_leads_to_another_host() {
     assert!(other.heads().is_empty(), "{:?}", other.heads());
 }
 
-/// Each customer a realm of its own, each declared by itself.
+/// One realm for each customer, each declared separately.
 #[tokio::test]
 async fn issuers_by_the_hundred() {
     let provider = Provider::start(Behaviour::Down).await;

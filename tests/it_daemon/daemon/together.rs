@@ -1,5 +1,5 @@
-//! Keys of one issuer from several places: every cluster of Kubernetes has the same `iss` unless it
-//! was told otherwise.
+//! Keys of one issuer from several places: every Kubernetes cluster has the same `iss` unless it is
+//! configured otherwise.
 
 use serde_json::json;
 
@@ -31,7 +31,7 @@ async fn asked(bed: &Testbed, signer: &Signer) -> Answer {
 
 #[tokio::test]
 async fn the_keys_of_several_places_are_one_issuers() {
-    // The same `kid` in both, as of clusters that were made from one image.
+    // The same `kid` in both, as in clusters made from one image.
     let (one, two) = (Signer::new("ES256").kid("k"), Signer::new("ES256").kid("k"));
     let stranger = Signer::new("ES256").kid("k");
     let first = Provider::start(keys(&[&one])).await;
@@ -44,7 +44,7 @@ async fn the_keys_of_several_places_are_one_issuers() {
     let answer = asked(&bed, &stranger).await;
     assert_eq!(answer.outcome(), (401, "token.bad_signature"), "{answer:?}");
     assert_eq!((first.requests("/jwks"), second.requests("/jwks")), (1, 1));
-    // A new key at either is found.
+    // A new key in either place is found.
     let new = Signer::new("ES256").kid("new");
     second.behave(keys(&[&two, &new]));
     let answer = asked(&bed, &new).await;
@@ -59,7 +59,7 @@ async fn one_places_outage_leaves_the_others_tokens() {
     let bed = Testbed::with(&policy(&first, &second), "deadline: 1s\n").await;
     let answer = asked(&bed, &two).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    // It may be signed by a key that can't be fetched now, so the token is not at fault.
+    // It may be signed with a key that can't be fetched now, so the token isn't at fault.
     let answer = asked(&bed, &one).await;
     assert_eq!(answer.outcome(), (503, "keys.unavailable"), "{answer:?}");
     first.behave(keys(&[&one]));

@@ -1,4 +1,4 @@
-//! Tokens whose keys are fetched: rotation, outages, storms, as a proxy sees them.
+//! Tokens with fetched keys: rotation, outages, bursts, as a proxy sees them.
 
 use std::fs;
 
@@ -57,9 +57,9 @@ async fn a_rotated_key_passes_without_a_restart() {
     assert_eq!(provider.requests("/jwks"), 2);
 }
 
-/// An issuer that names no key in its tokens rotates them all the same: a signature that fits none of
-/// the known keys may be by a new one. Those that come at once all wait for the one refresh, though
-/// the first of them has been found bad meanwhile.
+/// An issuer whose tokens name no key rotates its keys too: a signature that fits none of the known
+/// keys may come from a new one. Concurrent requests all wait for the one refresh, even if the
+/// first of them has been refused in the meantime.
 #[tokio::test]
 async fn a_rotated_key_without_a_kid_passes_too() {
     let (old, new) = (Signer::new("ES256"), Signer::new("ES256"));
@@ -126,7 +126,7 @@ async fn one_providers_outage_is_its_own_tokens_alone() {
     );
 }
 
-/// The provider has new keys and does not give them away: the answer comes in time all the same.
+/// The provider has new keys and doesn't serve them: the answer still comes in time.
 #[tokio::test]
 async fn an_unknown_key_is_not_waited_for_beyond_the_deadline() {
     let known = Signer::new("EdDSA").kid("known");

@@ -1,5 +1,5 @@
-//! Files that are being written, or have become less: a reload takes less only where that is known
-//! to be meant, and never without a word.
+//! Files that are being written, or have lost content: a reload takes a loss only if it is known to
+//! be intended, and never silently.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -27,10 +27,10 @@ api orders {
 const GUARD: &str = "set revoked = file \"../../lists/revoked.txt\" may be empty\n\
                      guard * /** of orders requires claim jti not in revoked\n";
 
-/// So long that no test sees its end.
+/// Longer than any test waits.
 const LONG: &str = "reload: {settle: 100ms, hold: 1h}\n";
 
-/// A daemon with a guard in a folder of its own, and a list of revoked tokens beside the policy.
+/// A daemon with a guard in its own folder, and a list of revoked tokens beside the policy.
 struct World(Testbed);
 
 impl World {
@@ -71,7 +71,7 @@ impl World {
         .await;
     }
 
-    /// Waits until the daemon says this of files that it did not take.
+    /// Waits until the daemon reports this about files that it didn't take.
     async fn says(&self, part: &str) {
         until(part, || async {
             let state = self.0.admin("/policy").await.json();
@@ -102,7 +102,7 @@ fn rename_over(path: &Path, text: &str) {
 async fn a_file_that_is_open_for_writing_is_not_read() {
     let world = World::with(LONG, "stolen\nlost\n").await;
     for half in ["", "stolen\n", "stolen\nlost\nlea"] {
-        // What a shell does for `command > revoked.txt`: emptied at once, lines as they come.
+        // As the shell does for `command > revoked.txt`: emptied at once, then line by line.
         let mut file = File::create(world.list()).expect("opened");
         file.write_all(half.as_bytes()).expect("written");
         world.says("open for writing").await;
@@ -111,7 +111,7 @@ async fn a_file_that_is_open_for_writing_is_not_read() {
             "{half:?}"
         );
         assert!(world.allows("lea").await, "{half:?}");
-        // Not even for who asks: what is there is half of a file.
+        // Not even on request: the file is only half written.
         let answer = world.0.send("admin", &Http::new("POST", "/reload")).await;
         assert_eq!(answer.status, 409, "{answer:?}");
         assert_eq!(answer.json()["result"], "held");
@@ -179,7 +179,7 @@ async fn what_is_gone_or_emptied_is_held_back_and_said_at_once() {
             metrics.contains("portcullis_policy_last_load_failed 1"),
             "{metrics}"
         );
-        // Whoever asks for it says that it is meant.
+        // A requested reload means that the loss is intended.
         assert_eq!(
             world.0.running.reload().await,
             ReloadResult::Changed,
@@ -224,7 +224,8 @@ async fn what_is_known_to_be_whole_is_taken_though_it_is_less() {
     world.comes_to("stolen", true).await;
 }
 
-/// A writer that nobody tells of: by another name of the file, in a folder that is not watched.
+/// A writer that the system doesn't report: through another name of the file, in a folder that
+/// isn't watched.
 #[tokio::test]
 async fn what_shrank_without_a_word_is_held_back() {
     let world = World::with(LONG, "stolen\nlost\n").await;
@@ -241,7 +242,7 @@ async fn what_shrank_without_a_word_is_held_back() {
     wake();
     world.says("revoked.txt` has lost 1 of its 2 lines").await;
     assert!(!world.allows("lost").await);
-    // What is more is no danger to wait for.
+    // A file that has grown can be taken at once.
     fs::write(elsewhere.join("list"), "stolen\nlost\nleaked\n").expect("written");
     fs::remove_file(world.guards().join("more.gate")).expect("removed");
     wake();
@@ -310,14 +311,14 @@ async fn every_link_on_the_way_is_watched() {
             .status
     };
     assert_eq!(status("/page").await, 200);
-    // The policy's folder lies behind a link that is swapped.
+    // The policy's folder is behind a link that is swapped.
     symlink("releases/2", root.join("next")).expect("a link");
     fs::rename(root.join("next"), root.join("current")).expect("swapped");
     until("the other release is in force", || async {
         status("/page").await == 403
     })
     .await;
-    // And a set's file in a folder that the policy does not name.
+    // And a set's file is in a folder that the policy doesn't name.
     assert_eq!(status("/office").await, 403);
     fs::write(
         root.join("shared/office.txt"),
@@ -345,7 +346,7 @@ async fn every_link_on_the_way_is_watched() {
     running.shutdown().await;
 }
 
-/// A file that an error names is watched, though no policy in force has it.
+/// A file named in an error is watched, although no policy in force uses it.
 #[tokio::test]
 async fn what_was_missing_is_taken_when_it_comes() {
     let world = World::with(LONG, "stolen\n").await;

@@ -1,4 +1,4 @@
-//! Which files a policy consists of: nothing is left out without a word.
+//! The files of a policy: none is left out silently.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn is_refused(folder: &Path) -> bool {
 
 #[test]
 fn an_entry_that_cannot_be_looked_at_is_an_error() {
-    // By its name, none of them need be part of the policy: nobody can tell.
+    // Their names don't tell whether they are part of the policy.
     for name in ["guards", "guards.gate", "notes.txt", "deep/er"] {
         let folder = folder(&[
             ("app.gate", APP),
@@ -52,7 +52,7 @@ fn an_entry_that_cannot_be_looked_at_is_an_error() {
     let folder = folder(&[("app.gate", APP)]);
     symlink("loop", folder.path().join("loop")).expect("a link to itself");
     assert!(is_refused(folder.path()));
-    // What begins with a dot is an editor's or a mount's, and no part of the policy.
+    // Files whose names begin with a dot belong to an editor or a mount, not to the policy.
     std::fs::remove_file(folder.path().join("loop")).expect("removed");
     symlink("user@host.1234", folder.path().join(".#app.gate")).expect("an editor's lock");
     assert!(!is_refused(folder.path()));
@@ -101,7 +101,7 @@ fn a_policy_file_declares_something() {
         );
         assert!(is_refused(folder.path()));
     }
-    // One that does not parse has that error, and no second one.
+    // A file that doesn't parse has that error, and no second one.
     let folder = folder(&[("app.gate", APP), ("guards.gate", "gaurd * /** denied\n")]);
     assert_eq!(codes(folder.path())[0], [Code::Syntax.as_str()]);
 }
@@ -120,7 +120,7 @@ fn a_file_of_tests_declares_tests_alone() {
         let folder = folder(&[("app.gate", APP), ("app.test.gate", test)]);
         assert!(!is_refused(folder.path()));
         write(folder.path(), "app.test.gate", &format!("{test}{stray}\n"));
-        // Whether tests are part of the load or not: neither a daemon nor `routes` may pass by.
+        // With and without tests: neither a daemon nor `routes` may ignore it.
         for codes in codes(folder.path()) {
             assert!(
                 codes.contains(&Code::NotATest.as_str()),

@@ -1,4 +1,4 @@
-//! Policies in a revision of git.
+//! Policies in a git revision.
 
 use std::os::unix::fs::symlink;
 
@@ -16,7 +16,7 @@ fn loaded(repository: &Repository, text: &str) -> Loaded {
     load_revision(&revision, &Options::default(), false)
 }
 
-/// The messages of a load that went wrong.
+/// The messages of a failed load.
 fn wrong(repository: &Repository, text: &str) -> Vec<String> {
     let loaded = loaded(repository, text);
     assert!(loaded.checked.model.is_none(), "{text} loads");
@@ -40,7 +40,7 @@ fn repository() -> Repository {
 fn what_is_read_is_the_revision_and_not_the_disk() {
     let repository = repository();
     let first = plain(&repository.path().join("policies"));
-    // Both the policy and the set that it names change afterwards, and one goes.
+    // Both the policy and the set that it names change afterwards, and one is removed.
     repository.write("policies/lists/suspended.txt", "trudy\n");
     let second = repository.commit();
     std::fs::remove_dir_all(repository.path().join("policies")).expect("removed");
@@ -244,7 +244,7 @@ fn limits_hold_in_a_revision_too() {
             .any(|message| message.contains("is larger than")),
         "{messages:?}"
     );
-    // What comes after the one that was too large is still read rightly.
+    // The files after the one that was too large are still read correctly.
     assert!(
         loaded(&repository, "git:HEAD~1:policies")
             .checked
@@ -281,7 +281,7 @@ fn what_is_no_part_of_the_revision_is_said() {
     );
 }
 
-/// A clone that lacks an object asks its remote for it, by whatever program the configuration
+/// A clone without an object would ask its remote for it, with whatever program the configuration
 /// names.
 #[test]
 fn a_partial_clone_fetches_nothing() {
@@ -330,7 +330,7 @@ fn a_partial_clone_fetches_nothing() {
     }
 }
 
-/// What a name of a commit stands for is what was committed under it.
+/// A commit's name stands only for what was committed under it.
 #[test]
 fn no_other_object_is_put_in_the_place_of_one() {
     let repository = repository();
@@ -353,7 +353,7 @@ fn no_other_object_is_put_in_the_place_of_one() {
     assert_eq!(loaded(&repository, "git:HEAD~1:policies").digest, first);
 }
 
-/// A file that tells whether it was made, and a command line that makes it.
+/// A file that shows whether a command ran, and the command line that creates it.
 fn trap(repository: &Repository) -> (std::path::PathBuf, String) {
     let ran = repository.path().join(".git/ran");
     let run = format!("touch {} #", ran.display());

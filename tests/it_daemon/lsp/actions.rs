@@ -17,7 +17,7 @@ api orders {
 let support = scope \"support\"
 ";
 
-/// What can be done at a place, of these kinds where they are named.
+/// The actions at a place, limited to these kinds if they are given.
 fn actions(editor: &mut Editor, (line, character): (u32, u32), only: Option<&str>) -> Value {
     let place = json!({ "line": line, "character": character });
     let mut context = json!({ "diagnostics": [] });

@@ -1,4 +1,4 @@
-//! What is wrong with a policy while it is typed.
+//! Diagnostics while a policy is edited.
 
 use serde_json::json;
 
@@ -42,7 +42,7 @@ fn a_fault_shows_as_it_is_typed_and_is_gone_when_it_is_mended() {
         editor.diagnostics("b.gate"),
         ["4:25-4:31 P0202 unknown condition `suport`"]
     );
-    // The other file's `let` is unused now, and is told of though it is not open.
+    // The other file's `let` is unused now, and reported although that file isn't open.
     assert_eq!(editor.diagnostics("c.gate").len(), 1);
     assert_eq!(editor.told("c.gate")["diagnostics"][0]["severity"], 2);
     assert_eq!(editor.told("c.gate")["diagnostics"][0]["tags"], json!([1]));
@@ -113,7 +113,7 @@ fn files_that_others_change_are_read_again() {
         "workspace/didChangeWatchedFiles",
         json!({ "changes": [{ "uri": uri, "type": 2 }] }),
     );
-    // The version is the same: what is waited for is the news.
+    // The version is the same: the test waits for the new message.
     editor.until(|editor| !editor.diagnostics("b.gate").is_empty());
     assert_eq!(
         editor.diagnostics("b.gate"),
@@ -139,7 +139,7 @@ fn positions_count_utf_16_unless_utf_8_is_agreed_on() {
             found.contains(&format!("{range} P0202 unknown condition `nothing`")),
             "{found:?}"
         );
-        // A change behind the wide characters falls into the right place.
+        // A change after wide characters applies to the right place.
         let (_, character) = range.split_once('-').unwrap().1.split_once(':').unwrap();
         let end: u32 = character.parse().unwrap();
         editor.change(
@@ -183,7 +183,7 @@ fn two_policies_of_a_folder_are_kept_apart() {
     );
     assert_eq!(editor.told_of(), [editor.uri("one/a.gate")]);
 
-    // With a policy file above them both are one.
+    // With a policy file above them, both are one policy.
     std::fs::write(editor.path("all.gate"), "language 1\n").unwrap();
     editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": [] }));
     editor.until(|editor| editor.told_of().len() == 2);
@@ -261,7 +261,7 @@ fn values_of_parameters_come_from_the_arguments() {
     let files = [("a.gate", ISSUER), ("b.gate", API), ("c.gate", text)];
     for (arguments, errors) in [
         (vec![], 1),
-        // VS Code says by itself that it talks on the standard streams.
+        // VS Code passes this option itself.
         (
             vec!["--param", "region=eu", "--param", "unheard_of=1", "--stdio"],
             0,
@@ -306,7 +306,7 @@ fn a_set_in_a_file_is_read_with_the_policy() {
     editor.open("c.gate");
     editor.settle("c.gate");
     assert!(editor.diagnostics("c.gate").is_empty());
-    // The editor holds it open and empties it.
+    // The editor has it open and empties it.
     editor.open_as("people.txt", "");
     editor.until(|editor| !editor.diagnostics("c.gate").is_empty());
     assert!(

@@ -1,4 +1,5 @@
-//! An editor as far as the server can tell: the built binary on its standard streams.
+//! An editor, as far as the server can tell: it talks to the built binary over standard input and
+//! output.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Far more than any answer takes; a server that hangs fails a test in the end.
+/// Far more than any answer takes; a hanging server still fails a test in the end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An editor with a folder.
@@ -21,24 +22,24 @@ pub struct Editor {
     messages: Receiver<Value>,
     next_id: i64,
     texts: BTreeMap<String, (i64, String)>,
-    /// What was told of each file.
+    /// The last diagnostics of each file.
     told: BTreeMap<String, Value>,
 }
 
 impl Editor {
-    /// One whose folder holds these files, and that has said hello.
+    /// An editor whose folder contains these files, initialized.
     pub fn with(files: &[(&str, &str)]) -> Editor {
         let mut editor = Editor::unacquainted(files);
         editor.hello(json!({}));
         editor
     }
 
-    /// One whose folder holds these files.
+    /// An editor whose folder contains these files, not initialized.
     pub fn unacquainted(files: &[(&str, &str)]) -> Editor {
         Editor::started(files, &[])
     }
 
-    /// One whose folder holds these files, and that starts the server with these arguments.
+    /// An editor whose folder contains these files, with these arguments for the server.
     pub fn started(files: &[(&str, &str)], arguments: &[&str]) -> Editor {
         let folder = TempDir::new().expect("a folder");
         for (name, text) in files {
@@ -81,7 +82,7 @@ impl Editor {
         }
     }
 
-    /// Says hello with these capabilities; what the server can do.
+    /// Initializes the server with these capabilities; returns the server's.
     pub fn hello(&mut self, capabilities: Value) -> Value {
         let root = self.root();
         self.hello_with(json!({
@@ -91,19 +92,19 @@ impl Editor {
         }))
     }
 
-    /// Says hello with these parameters; what the server can do.
+    /// Initializes the server with these parameters; returns the server's capabilities.
     pub fn hello_with(&mut self, params: Value) -> Value {
         let answer = self.ask("initialize", params).expect("a greeting");
         self.notify("initialized", json!({}));
         answer["capabilities"].clone()
     }
 
-    /// The address of the folder.
+    /// The URI of the folder.
     pub fn root(&self) -> String {
         format!("file://{}", self.folder.path().display())
     }
 
-    /// The address of a file.
+    /// The URI of a file.
     pub fn uri(&self, name: &str) -> String {
         if name.contains(':') {
             return name.to_owned();
@@ -111,18 +112,18 @@ impl Editor {
         format!("{}/{name}", self.root())
     }
 
-    /// Where a file is.
+    /// The path of a file.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Opens a file with what it holds.
+    /// Opens a file with its contents.
     pub fn open(&mut self, name: &str) {
         let text = std::fs::read_to_string(self.path(name)).expect("the file is there");
         self.open_as(name, &text);
     }
 
-    /// Opens a file with another text than it holds.
+    /// Opens a file with other contents.
     pub fn open_as(&mut self, name: &str, text: &str) {
         let uri = self.uri(name);
         self.texts.insert(name.to_owned(), (1, text.to_owned()));
@@ -144,12 +145,12 @@ impl Editor {
         );
     }
 
-    /// Puts another text in place of the whole.
+    /// Replaces the whole text.
     pub fn rewrite(&mut self, name: &str, text: &str) {
         self.change(name, json!([{ "text": text }]));
     }
 
-    /// Tells of changes as they are.
+    /// Sends changes as they are.
     pub fn change(&mut self, name: &str, changes: Value) {
         let uri = self.uri(name);
         let (version, _) = self.texts.get_mut(name).expect("the file is open");
@@ -161,7 +162,7 @@ impl Editor {
         );
     }
 
-    /// Waits until the server has said what it has to say of the text as it is now.
+    /// Waits until the server has published the diagnostics of the current text.
     pub fn settle(&mut self, name: &str) {
         let uri = self.uri(name);
         let version = self.texts.get(name).expect("the file is open").0;
@@ -176,7 +177,7 @@ impl Editor {
         self.barrier();
     }
 
-    /// Waits for news until this holds.
+    /// Reads messages until this holds.
     pub fn until(&mut self, holds: impl Fn(&Editor) -> bool) {
         while !holds(self) {
             let message = self.message();
@@ -185,7 +186,7 @@ impl Editor {
         self.barrier();
     }
 
-    /// Waits until everything that was sent has been answered.
+    /// Waits until all requests are answered.
     pub fn barrier(&mut self) {
         let refused = self.ask("portcullis/nothing", json!({}));
         assert_eq!(
@@ -194,7 +195,7 @@ impl Editor {
         );
     }
 
-    /// The diagnostics of a file, a line each: place, code and the message's first line.
+    /// The diagnostics of a file, one per line: place, code and the message's first line.
     pub fn diagnostics(&self, name: &str) -> Vec<String> {
         let none = json!({ "diagnostics": [] });
         let told = self.told.get(&self.uri(name)).unwrap_or(&none);
@@ -214,23 +215,23 @@ impl Editor {
             .collect()
     }
 
-    /// The last that was told of a file, as it came.
+    /// The last message about a file, as received.
     pub fn told(&self, name: &str) -> &Value {
         self.told.get(&self.uri(name)).expect("something was told")
     }
 
-    /// The addresses that something was told of.
+    /// The URIs that diagnostics were published for.
     pub fn told_of(&self) -> Vec<&str> {
         self.told.keys().map(String::as_str).collect()
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request, and waits for the answer.
     pub fn ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         let id = self.send_request(method, params);
         self.answer(&json!(id))
     }
 
-    /// Asks without waiting; the number of the request.
+    /// Sends a request without waiting; returns its number.
     pub fn send_request(&mut self, method: &str, params: Value) -> i64 {
         self.next_id += 1;
         let id = self.next_id;
@@ -254,7 +255,7 @@ impl Editor {
         }
     }
 
-    /// Tells.
+    /// Sends a notification.
     pub fn notify(&mut self, method: &str, params: Value) {
         self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
     }
@@ -287,7 +288,7 @@ impl Editor {
         }
     }
 
-    /// Ends the stream, if nothing has, and waits for the end of the server: exit code and errors.
+    /// Closes the stream if it is open, and waits for the server's end: exit code and errors.
     pub fn end(&mut self) -> (Option<i32>, String) {
         self.input = None;
         let status = self.child.wait().expect("the server ends");
@@ -303,7 +304,7 @@ impl Editor {
 
 impl Drop for Editor {
     fn drop(&mut self) {
-        // A test that fails leaves no server behind.
+        // A failing test leaves no server behind.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -179,7 +179,7 @@ fn a_new_name_is_put_everywhere_or_refused() {
     assert_case!("rename", report);
 }
 
-/// The lines that edits change, as they are afterwards.
+/// The lines that edits change, after the edits.
 fn report_edits(file: &str, text: &str, edits: &Value, report: &mut String) {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let before = lines.clone();
@@ -201,7 +201,7 @@ fn report_edits(file: &str, text: &str, edits: &Value, report: &mut String) {
     }
 }
 
-/// The most names of a group that a report shows: there are some that no test cares for.
+/// The most names of a group that a report shows: no test needs all of them.
 const SHOWN: usize = 8;
 
 #[test]
@@ -212,7 +212,7 @@ fn what_may_come_is_offered() {
     for order in &case.orders {
         let (mark, typed) = order.split_once(' ').expect("a mark and a text");
         let mark = mark.parse().expect("a number");
-        // `|` ends what is typed on one line and goes on with the next.
+        // `|` ends the text typed on one line and continues on the next.
         let typed = typed.replace('|', "\n");
         let (file, place) = &case.marks[&mark];
         let line = place["line"].as_u64().expect("a line");
@@ -321,7 +321,7 @@ fn a_file_is_laid_out_as_fmt_does() {
         }]),
     );
     assert_eq!(edits.as_array().unwrap().len(), 1);
-    // The first lines are as they should be, and stay untouched.
+    // The first lines are already formatted, and stay untouched.
     assert_ne!(edits[0]["range"]["start"]["line"], 0);
     assert_eq!(
         editor.ask("textDocument/formatting", params.clone()),

@@ -1,4 +1,4 @@
-//! Policies with marked places, as `tests/cases/lsp` holds them.
+//! Policies with marked places, from `tests/cases/lsp`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::editor::Editor;
 
-/// A case: files, and places in them.
+/// A case: files, and marks in them.
 pub struct Marked {
     /// Name and text, without the marks.
     pub files: Vec<(String, String)>,
-    /// By number: the file, and the position in it in UTF-16.
+    /// By number: the file, and the UTF-16 position in it.
     pub marks: BTreeMap<u32, (String, Value)>,
-    /// The lines of the section that is no file.
+    /// The lines of the section that isn't a file.
     pub orders: Vec<String>,
 }
 
@@ -89,7 +89,7 @@ impl Marked {
         json!({ "textDocument": { "uri": editor.uri(file) }, "position": position })
     }
 
-    /// What stands around a mark, for a report.
+    /// The text around a mark, for a report.
     pub fn around(&self, mark: u32) -> String {
         let (file, position) = &self.marks[&mark];
         let (_, text) = self

@@ -1,4 +1,4 @@
-//! Beginning, end, and everything that is no proper message.
+//! Initialization, shutdown, and malformed messages.
 
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn what_is_no_message_is_refused_and_the_next_one_is_answered() {
     assert_eq!(editor.answer(&Value::Null).unwrap_err()["code"], -32700);
     editor.send_raw(b"Content-Length: 3\r\n\r\n\"\xff\"");
     assert_eq!(editor.answer(&Value::Null).unwrap_err()["code"], -32700);
-    // Notifications and responses that mean nothing are passed over.
+    // Unknown notifications and responses are ignored.
     for message in [
         json!({ "jsonrpc": "2.0", "method": "textDocument/didChange", "params": { "odd": true } }),
         json!({ "jsonrpc": "2.0", "method": "$/setTrace", "params": { "value": "off" } }),
@@ -137,8 +137,8 @@ fn a_text_that_is_too_large_or_too_deep_gets_a_diagnostic() {
 #[test]
 fn a_request_that_waits_can_be_cancelled() {
     let mut editor = Editor::with(&[]);
-    // All in one write, so that the request still waits when its cancellation is read: the one
-    // before it takes longer than reading the rest does.
+    // All in one write, so the request is still waiting when its cancellation is read: the one
+    // before it takes longer than reading the rest.
     let routes: String = (0..2000).map(|n| format!("GET /r{n} public\n")).collect();
     let text = format!("api a {{\naudience any \"x\"\n{routes}}}\n");
     editor.open_as("a.gate", &text);
@@ -168,7 +168,7 @@ fn a_request_that_waits_can_be_cancelled() {
     }
     answers.sort_by_key(|answer| answer["id"].to_string());
     assert!(answers[0].get("result").is_some(), "{}", answers[0]);
-    // It is cancelled, or was answered just before it could be: there is one answer either way.
+    // It is cancelled, or was answered just before: there is one answer either way.
     let second = &answers[1];
     assert!(
         second["error"]["code"] == -32800 || second.get("result").is_some(),

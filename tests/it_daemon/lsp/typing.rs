@@ -1,6 +1,6 @@
-//! A policy typed from the first character to the last, with every request on the way.
+//! A policy typed from the first character to the last, with every request along the way.
 //!
-//! Nothing of what is half written may end the server, or keep it from answering.
+//! No half-written text may end the server, or keep it from answering.
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ use super::editor::Editor;
 /// A policy with something of everything.
 const POLICY: &str = include_str!("../../../policies/many-issuers/documents.gate");
 
-/// How many characters are typed at a time: no multiple of a line's length, so that
-/// all kinds of place are met.
+/// How many characters are typed at a time: not a multiple of a line's length, so all kinds of
+/// places are met.
 const STEP: usize = 37;
 
 /// The requests about a place.
@@ -48,7 +48,7 @@ fn every_question_is_answered_while_a_policy_is_typed() {
             });
             match editor.ask(method, params) {
                 Ok(_) => {}
-                // There is no name everywhere, and not every name may be changed.
+                // Not every place has a name, and not every name may be changed.
                 Err(error) => assert_eq!(
                     (method, &error["code"]),
                     ("textDocument/prepareRename", &json!(-32803)),
@@ -81,7 +81,7 @@ fn every_question_is_answered_while_a_policy_is_typed() {
     assert!(symbols.as_array().is_some_and(|symbols| symbols.len() > 8));
 }
 
-/// The position behind a text.
+/// The position after a text.
 fn position(text: &str) -> Value {
     let line = text.matches('\n').count();
     let last = text.rsplit('\n').next().unwrap_or("");

@@ -1,4 +1,4 @@
-//! Documents that are none, or mean harm.
+//! Broken and malicious documents.
 
 use std::fmt::Write;
 
@@ -164,7 +164,7 @@ fn merged_members_and_aliases_are_members() {
     );
 }
 
-/// A document of a kilobyte that would be gigabytes with its aliases written out.
+/// A document of one kilobyte that would be gigabytes with its aliases expanded.
 #[test]
 fn an_alias_bomb_stays_small() {
     let mut text = String::from("openapi: 3.0.0\nx-0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
@@ -228,8 +228,8 @@ fn what_is_too_large_or_too_deep_is_refused() {
     );
 }
 
-/// Names, titles and scopes come from others: none of them becomes a part of the policy that it
-/// is not meant to be.
+/// Names, titles and scopes are written by others: none of them becomes a part of the policy that
+/// it isn't meant to be.
 #[test]
 fn what_a_document_says_cannot_break_out_of_the_policy() {
     let document = document(

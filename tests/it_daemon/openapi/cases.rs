@@ -1,5 +1,5 @@
-//! `tests/cases/openapi`: a folder each, with a document and perhaps a policy. Snapshots hold what
-//! the commands say of them.
+//! `tests/cases/openapi`: one folder for each case, with a document and perhaps a policy. Snapshots
+//! contain the output of the commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ fn import_makes_a_policy_that_does_not_differ() {
         let covered = run(&arguments);
         let report = covered.json();
         let findings = report["findings"].as_array().expect("findings");
-        // What no rule can say stays open, and is all that does.
+        // Only what no rule can express stays open.
         for finding in findings {
             assert_eq!(finding["kind"], "inexpressible", "{name}: {finding}");
         }

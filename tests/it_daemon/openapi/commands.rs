@@ -1,4 +1,4 @@
-//! The commands: exit codes, options, what is said where.
+//! The commands: exit codes, options, messages.
 
 use std::fs;
 
@@ -110,7 +110,7 @@ fn import_takes_what_no_document_tells_and_writes_over_nothing() {
     assert_eq!(again.code, Some(2), "{}", again.everything());
     let kept = fs::read_to_string(path("p.gate")).expect("the file");
     assert_eq!(kept, "mine");
-    // A folder that is not there yet is made.
+    // A missing folder is created.
     let fresh = path("policies/shop/p.gate");
     let made = run(&["import", "openapi", &path("openapi.yaml"), "-o", &fresh]);
     assert_eq!(made.code, Some(0), "{}", made.everything());

@@ -1,4 +1,4 @@
-//! Real documents of real APIs: read, made policies of, and found to be as those say.
+//! Real documents of real APIs: read, imported, and compared with the imported policies.
 
 use portcullis::openapi::Document;
 

@@ -1,4 +1,4 @@
-//! The guide shows what the commands really print.
+//! The guide shows the real output of the commands.
 
 use std::fs;
 use std::path::Path;

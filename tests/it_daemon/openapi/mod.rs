@@ -1,4 +1,4 @@
-//! OpenAPI documents: read, compared with policies, made policies of.
+//! OpenAPI documents: read, compared with policies, imported.
 
 mod bad;
 mod cases;
@@ -52,7 +52,7 @@ fn policy(text: &str) -> Policy {
     compile(model, Arc::new(sources))
 }
 
-/// What a document and the policy made of it differ in, with that policy.
+/// The differences between a document and the policy imported from it, with that policy.
 fn round(document: &Document) -> (Report, String) {
     let text = imported(document).text;
     let mut sources = Sources::new();

@@ -1,5 +1,5 @@
-//! Whatever a document says: the policy made of it has no errors and does not differ from it, and
-//! the engine decides by it as the document says.
+//! Whatever a document contains, the policy imported from it has no errors and doesn't differ from
+//! it, and the engine decides as the document says.
 
 use portcullis::engine::{self, Decision, Evidence, Policy, Request};
 use portcullis::json::Json;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{policy, round};
 
-/// When the requests are made.
+/// The time of the requests.
 const NOW: f64 = 1_767_225_600.0;
 
 fn security() -> impl Strategy<Value = Option<Value>> {
@@ -119,7 +119,8 @@ prop_compose! {
     }
 }
 
-/// Whether a request passes: by an ordinary token with these scopes and roles, or with none.
+/// Whether a request passes: with an ordinary token with these scopes and roles, or without a
+/// token.
 fn passes(policy: &Policy, method: &str, host: &str, target: &str, claims: Option<Value>) -> bool {
     let request = Request {
         method,
@@ -160,8 +161,8 @@ fn passes(policy: &Policy, method: &str, host: &str, target: &str, claims: Optio
     matches!(decision, Decision::Allow(_))
 }
 
-/// A request of an operation that is none of a literal beside it, and where it goes: to a host
-/// that is named, to this machine only where something is served by it alone.
+/// A request for an operation and not for a more literal one, with its host: a named host, or this
+/// machine if an operation is served only there.
 fn request(document: &Document, operation: &Operation) -> (String, String) {
     let is_local = |server: &&Server| server.host.as_deref() == Some("localhost");
     let local = document
@@ -180,7 +181,7 @@ fn request(document: &Document, operation: &Operation) -> (String, String) {
         .replace("{y}", "zz")
         .replace("{z}", "zz")
         .replace("{order-id}", "zz");
-    // What the document calls its own host is one that no other server names.
+    // The document's own host is one that no other server names.
     let host = server.host.clone().unwrap_or("own.example.net".to_owned());
     (host, target)
 }
@@ -192,7 +193,7 @@ fn differs(document: &Value) -> Result<(), TestCaseError> {
     let policy = policy(&text);
     for operation in &read.operations {
         let (host, target) = request(&read, operation);
-        // Requests that several operations are for have to meet all of them.
+        // Requests that match several operations have to satisfy all of them.
         let same: Vec<&Operation> = read
             .operations
             .iter()
@@ -228,8 +229,8 @@ fn differs(document: &Value) -> Result<(), TestCaseError> {
         let needs_more = Alternative::checked(any_of)
             .iter()
             .all(|alternative| !alternative.scopes.is_empty() || !alternative.roles.is_empty());
-        // What one operation takes without a token, together with the token of another for the same
-        // requests, is enough.
+        // If one operation accepts requests without a token and another with one, both together are
+        // enough.
         let uses_tokens = if same.is_empty() {
             any_of.iter().any(|alternative| alternative.token)
         } else {
@@ -259,7 +260,7 @@ proptest! {
         differs(&document)?;
     }
 
-    /// Nothing makes the reader panic.
+    /// No bytes make the reader panic.
     #[test]
     fn any_bytes_are_a_document_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = Document::parse(&bytes);

@@ -1,4 +1,5 @@
-//! `$ref`s: whatever security depends on is read through them, and what can't be read is an error.
+//! `$ref`s: everything that security depends on is read through them, and an unreadable one is an
+//! error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +18,7 @@ impl Files for Shelf {
     }
 }
 
-/// What every document here begins with: an operation that says nothing asks for `default`.
+/// The beginning of every document here: an operation without its own security asks for `default`.
 const HEAD: &str = "openapi: 3.1.0\ninfo: { title: Orders }\n\
                     servers: [{ url: 'https://api.example.com' }]\nsecurity: [{ login: [default] }]\n";
 
@@ -303,7 +304,7 @@ fn files_are_bounded_in_number_and_size() {
     );
 }
 
-/// Each of thousands of `$ref`s into one large mapping costs a search, not a walk.
+/// Each of thousands of `$ref`s into one large mapping costs a lookup, not a walk.
 #[test]
 fn many_references_into_a_large_mapping_are_found() {
     let number = 20_000;
@@ -324,7 +325,7 @@ fn many_references_into_a_large_mapping_are_found() {
 
 const SPLIT: &str = "paths:\n  /a: { get: { $ref: parts/a.yaml } }\n";
 
-/// Without `--root` both commands end in an error that names it; with it they read the file.
+/// Without `--root` both commands end with an error that names it; with it they read the file.
 #[test]
 fn both_commands_follow_files_below_the_root_folder() {
     let folder = folder(&[
@@ -360,7 +361,7 @@ fn both_commands_follow_files_below_the_root_folder() {
         assert_eq!(finding["kind"], "scope-not-asked");
         assert_eq!(finding["operations"][0]["file"], document.as_str());
     }
-    // The document itself has to lie below it.
+    // The document itself has to be below it.
     let ran = run(&[&import[..], &["--root", &path("api/parts")]].concat());
     assert_eq!(ran.code, Some(2), "{}", ran.everything());
     assert!(
@@ -407,7 +408,8 @@ fn a_place_in_another_file_is_shown_with_that_file() {
     assert!(ran.stdout.contains(&place), "{}", ran.everything());
 }
 
-/// A link may lie anywhere below the folder, but lead nowhere else; a pipe would wait for ever.
+/// A link may be anywhere below the folder, but may not lead out of it; a pipe would block for
+/// ever.
 #[cfg(unix)]
 #[test]
 fn no_link_leads_out_of_the_root_folder() {

@@ -1,4 +1,4 @@
-//! What versions of OpenAPI differ in: methods.
+//! Differences between versions of OpenAPI: methods.
 
 use portcullis::openapi::{FindingKind, Security, compare};
 
@@ -41,8 +41,8 @@ fn query_and_additional_operations_are_operations() {
     assert_eq!(report.findings, []);
 }
 
-/// A policy can name registered methods only. An operation with another one is never dropped in
-/// silence.
+/// A policy can name registered methods only. An operation with another one is never dropped
+/// silently.
 #[test]
 fn a_method_that_no_rule_can_name_is_reported() {
     let document = document(&of_3_2(

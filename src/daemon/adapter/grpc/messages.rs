@@ -1,10 +1,11 @@
 //! The messages of Envoy's `ext_authz` v3 service: the fields that portcullis reads and writes.
 //!
-//! The numbers are those of Envoy's `envoy/service/auth/v3/{attribute_context,external_auth}.proto`,
+//! The field numbers are those of Envoy's
+//! `envoy/service/auth/v3/{attribute_context,external_auth}.proto`,
 //! `envoy/config/core/v3/{address,base}.proto`, `envoy/type/v3/http_status.proto` and
-//! `google/rpc/status.proto`. All of Envoy's messages, generated, take longer to build than the
-//! rest of portcullis; the tests hold these against them. A field that isn't here is skipped
-//! unread, as protobuf demands.
+//! `google/rpc/status.proto`. Generating all of Envoy's messages would take longer to build than
+//! the rest of portcullis; the tests compare these with them. Other fields are skipped, as protobuf
+//! requires.
 
 use std::collections::HashMap;
 
@@ -36,8 +37,8 @@ pub struct Peer {
     pub certificate: String,
 }
 
-/// `envoy.config.core.v3.Address`, whose other kinds (a pipe, a listener within Envoy) are no IP
-/// address.
+/// `envoy.config.core.v3.Address`. Its other kinds (a pipe, an internal listener) aren't IP
+/// addresses.
 #[derive(Clone, PartialEq, Message)]
 pub struct Address {
     #[prost(message, optional, tag = "1")]
@@ -63,10 +64,10 @@ pub struct Request {
 pub struct HttpRequest {
     #[prost(string, tag = "2")]
     pub method: String,
-    /// One value a name; empty with `encode_raw_headers`.
+    /// One value per name; empty with `encode_raw_headers`.
     #[prost(map = "string, string", tag = "3")]
     pub headers: HashMap<String, String>,
-    /// With the query.
+    /// Includes the query.
     #[prost(string, tag = "4")]
     pub path: String,
     #[prost(string, tag = "5")]
@@ -105,7 +106,7 @@ pub struct CheckResponse {
     pub http_response: Option<HttpResponse>,
 }
 
-/// What goes to the client or to the application. Envoy's third kind, an error, is subject to
+/// The answer for the client or the application. Envoy's third kind, an error, is subject to
 /// `failure_mode_allow`, so portcullis never sends it.
 #[derive(Clone, PartialEq, Oneof)]
 pub enum HttpResponse {
@@ -136,7 +137,7 @@ pub struct DeniedHttpResponse {
 /// `envoy.type.v3.HttpStatus`
 #[derive(Clone, PartialEq, Message)]
 pub struct HttpStatus {
-    /// An enum of Envoy's whose values are the status codes themselves.
+    /// An Envoy enum whose values are the status codes themselves.
     #[prost(int32, tag = "1")]
     pub code: i32,
 }
@@ -157,14 +158,14 @@ pub struct OkHttpResponse {
 pub struct HeaderValueOption {
     #[prost(message, optional, tag = "1")]
     pub header: Option<HeaderValue>,
-    /// Envoy before 1.24 reads this one, a `google.protobuf.BoolValue`.
+    /// For Envoy before 1.24, a `google.protobuf.BoolValue`.
     #[prost(message, optional, tag = "2")]
     pub append: Option<bool>,
     #[prost(enumeration = "HeaderAppendAction", tag = "3")]
     pub append_action: i32,
 }
 
-/// `envoy.config.core.v3.HeaderValueOption.HeaderAppendAction`, as far as it is used.
+/// `envoy.config.core.v3.HeaderValueOption.HeaderAppendAction`, the values in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
 pub enum HeaderAppendAction {

@@ -1,8 +1,7 @@
 //! Envoy's `ext_authz` over gRPC, and gRPC health.
 //!
-//! Envoy treats a gRPC error as an outage, which `failure_mode_allow` lets through. So no request
-//! may make this service answer with one: whatever happens to a Check, its answer is a
-//! CheckResponse.
+//! Envoy treats a gRPC error as an outage, which `failure_mode_allow` lets through. So this service
+//! must never answer a Check with an error: whatever happens, the answer is a CheckResponse.
 
 mod messages;
 mod read;
@@ -37,7 +36,7 @@ use crate::runtime::contradicting;
 use crate::runtime::decided::Decided;
 use crate::runtime::metrics::Adapter;
 
-/// The path of the one method.
+/// The path of the only method.
 pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
 /// This adapter's row.
@@ -52,10 +51,10 @@ pub const ROW: Row = Row {
     reader: Reader::Itself,
 };
 
-/// The name under which health is asked for beside the empty one.
+/// The service name for health checks, in addition to the empty one.
 const SERVICE: &str = "envoy.service.auth.v3.Authorization";
 
-/// An empty message in gRPC's framing: not compressed, no bytes.
+/// An empty message in gRPC's framing: uncompressed, zero bytes.
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
 /// The service behind the listener `grpc`.
@@ -86,7 +85,7 @@ pub async fn set_health(health: &HealthReporter, serving: bool) {
     }
 }
 
-/// The one method of the service.
+/// The only method of the service.
 struct Check(Arc<Authorizer>);
 
 impl UnaryService<CheckRequest> for Check {
@@ -99,7 +98,7 @@ impl UnaryService<CheckRequest> for Check {
     }
 }
 
-/// The error is never made.
+/// The error is never used.
 type Checked = Result<tonic::Response<CheckResponse>, tonic::Status>;
 
 async fn check(
@@ -107,7 +106,7 @@ async fn check(
     request: tonic::Request<CheckRequest>,
 ) -> tonic::Response<CheckResponse> {
     if request.extensions().get::<Overloaded>().is_some() {
-        // A denial removes nothing.
+        // A denial removes no headers.
         return authorizer.overloaded(Adapter::grpc, |decided| respond(decided, &[]));
     }
     waits::by_grpc(authorizer, request.metadata());
@@ -125,7 +124,7 @@ async fn check(
         .await
 }
 
-/// Marks a Check that is to be denied unread.
+/// Marks a Check that has to be denied without being read.
 #[derive(Debug, Clone, Copy)]
 struct Overloaded;
 
@@ -140,8 +139,8 @@ fn respond(
     response
 }
 
-/// `x-portcullis-…` are on every answer; on an allow Envoy would hand them to nobody but the
-/// upstream, so that they stand on the gRPC response itself.
+/// Copies the `x-portcullis-…` headers of an allow to the gRPC response itself. Envoy would
+/// otherwise send them only to the upstream.
 fn copy_own_headers(headers: &[(&'static str, String)], metadata: &mut MetadataMap) {
     for (name, value) in headers {
         if !name.starts_with("x-portcullis-") {
@@ -153,7 +152,7 @@ fn copy_own_headers(headers: &[(&'static str, String)], metadata: &mut MetadataM
     }
 }
 
-/// What sees to it that a Check is answered.
+/// Makes sure that every Check is answered.
 #[derive(Clone)]
 struct Guard {
     authorizer: Arc<Authorizer>,
@@ -167,7 +166,7 @@ impl Guard {
         settings.limits.header_timeout.get() + settings.deadline.get()
     }
 
-    /// Answers a Check; with a gRPC error where it can't be read.
+    /// Answers a Check; with a gRPC error if it can't be read.
     async fn answer(&self, check: Request) -> Response {
         let limit = self.authorizer.settings().limits.body_bytes;
         Grpc::new(ProstCodec::default())
@@ -178,8 +177,8 @@ impl Guard {
     }
 }
 
-/// Answers a Check that could not be read (too large, too slow, not protobuf, not UTF-8) like one
-/// that says nothing, which is denied; and denies one for which there is no room.
+/// Answers a Check that couldn't be read (too large, too slow, not protobuf, not UTF-8) like an
+/// empty one, which is denied, and denies a Check if there is no room.
 async fn never_an_error(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if request.uri().path() != CHECK {
         return match guard.streams.other() {
@@ -204,26 +203,26 @@ async fn never_an_error(State(guard): State<Guard>, request: Request, next: Next
     streams::hold(guard.answer(empty).await, room)
 }
 
-/// A call of the same kind without a message.
+/// The same call with an empty message.
 fn empty_check(request: &Request) -> Request {
     let mut empty = Request::new(Body::from(EMPTY_MESSAGE));
     *empty.method_mut() = http::Method::POST;
     *empty.uri_mut() = request.uri().clone();
     *empty.version_mut() = request.version();
     *empty.headers_mut() = request.headers().clone();
-    // What the sender said of the body and how long it waits is not true of this one.
+    // The sender's statements about the body and its timeout don't apply to this one.
     for name in ["content-length", "grpc-encoding", "grpc-timeout"] {
         empty.headers_mut().remove(name);
     }
     empty
 }
 
-/// The answer to a call other than a Check for which there is no room.
+/// The answer if there is no room for a call other than a Check.
 fn no_room() -> Response {
     tonic::Status::resource_exhausted("too many calls are open").into_http()
 }
 
-/// What is wrong, where a response is a gRPC error: such a one has its status in the headers.
+/// The error message of a gRPC error: its status is in the headers.
 fn error_of(response: &Response) -> Option<String> {
     let text = |name: &str| {
         let value = response.headers().get(name)?;

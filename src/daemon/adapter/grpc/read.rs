@@ -1,4 +1,4 @@
-//! From Envoy's CheckRequest to the original request.
+//! Reads the original request from Envoy's CheckRequest.
 
 use std::net::IpAddr;
 
@@ -12,8 +12,8 @@ use crate::runtime::original::{self, Malformed, Original};
 
 /// Reads the original request.
 ///
-/// Where Envoy sends the headers raw (`encode_raw_headers`), method, path and host are those of
-/// the pseudo-headers among them; the attributes show `!` for each byte that is not ASCII.
+/// If Envoy sends the headers raw (`encode_raw_headers`), method, path and host are those of the
+/// pseudo-headers among them; the attributes show `!` for each byte that isn't ASCII.
 pub fn read<'a>(
     check: &'a CheckRequest,
     config: &'a GrpcSources,
@@ -76,7 +76,7 @@ pub fn read<'a>(
     Ok(original)
 }
 
-/// The names of all headers that Envoy shows, the adapter's own included.
+/// The names of all headers that Envoy sends, including the adapter's own.
 pub fn names(check: &CheckRequest) -> impl Iterator<Item = &str> {
     let http = check
         .attributes
@@ -90,7 +90,7 @@ pub fn names(check: &CheckRequest) -> impl Iterator<Item = &str> {
         .chain(joined.map(String::as_str))
 }
 
-/// With `encode_raw_headers`: every header line is there by itself, its bytes as they came.
+/// With `encode_raw_headers`: each header line is separate, with its original bytes.
 fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original<'a>, Malformed> {
     let pseudo = |name: &str| {
         let mut values = raw.headers.iter().filter(|header| header.key == name);
@@ -125,7 +125,7 @@ fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original
     })
 }
 
-/// Without it: one value a name, joined by commas, sanitized.
+/// Without it: one value per name, joined by commas, sanitized.
 fn joined_headers(http: &HttpRequest) -> Original<'_> {
     let mut headers: Vec<(&str, &[u8])> = http
         .headers
@@ -133,7 +133,7 @@ fn joined_headers(http: &HttpRequest) -> Original<'_> {
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
         .filter(|(name, _)| is_the_clients(name))
         .collect();
-    // The map has no order; what is decided and said must not depend on chance.
+    // The map has no order; decisions and messages must not depend on chance.
     headers.sort_unstable();
     Original {
         method: &http.method,
@@ -147,12 +147,12 @@ fn joined_headers(http: &HttpRequest) -> Original<'_> {
     }
 }
 
-/// Not a pseudo-header, nor the host, which is an attribute.
+/// Neither a pseudo-header nor the host, which is an attribute.
 fn is_the_clients(name: &str) -> bool {
     !name.starts_with(':') && name != "host"
 }
 
-/// The value of a header that the proxy sets: there once, without a comma.
+/// The value of a header that the proxy sets: exactly once, without a comma.
 fn one<'a>(original: &Original<'a>, name: &str) -> Result<&'a str, Malformed> {
     let mut values = original
         .headers
@@ -182,7 +182,7 @@ fn source_address(check: &CheckRequest) -> Result<IpAddr, Malformed> {
     }
 }
 
-/// The certificate of Envoy's peer, which Envoy sends with `include_peer_certificate`.
+/// The peer's certificate, which Envoy sends with `include_peer_certificate`.
 fn peer_certificate(check: &CheckRequest) -> Result<Option<Thumbprint>, Malformed> {
     let source = check
         .attributes

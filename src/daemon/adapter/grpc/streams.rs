@@ -10,8 +10,8 @@ use axum::response::Response;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many calls other than Checks (health) are open at once. They have room of their own: a
-/// `Watch` stays open for as long as the client likes.
+/// How many calls other than Checks (health) are open at once. They have their own room: a `Watch`
+/// stays open for as long as the client likes.
 const OTHERS: usize = 256;
 
 /// The room for calls.
@@ -40,7 +40,7 @@ impl Streams {
     }
 }
 
-/// A response that keeps its room until all of it is sent, or the client is gone.
+/// A response that keeps its room until it is sent completely or the client disconnects.
 pub(super) fn hold(response: Response, room: OwnedSemaphorePermit) -> Response {
     response.map(|body| {
         Body::new(body.map_frame(move |frame| {

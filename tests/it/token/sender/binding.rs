@@ -1,4 +1,4 @@
-//! What a token is bound to, and what issuer and API ask of that.
+//! The binding of a token, and the requirements of issuer and API on it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use super::super::world::claims;
 use super::{Attempt, policy, said, thumbprint};
 use crate::support::mint::Signer;
 
-/// What an issuer and an API say, what a token is bound to, and how it is sent.
+/// The settings of an issuer and an API, the token's binding, and how it is sent.
 #[test]
 fn the_stricter_of_issuer_and_api_holds() {
     let client = Signer::new("ES256");
@@ -157,7 +157,7 @@ fn a_certificate_is_the_one_that_the_token_is_bound_to() {
     };
     let bound = || json!({"x5t#S256": own.to_string()});
     assert_eq!(outcome(Some(own), bound()), "admitted");
-    // A method of `cnf` that is not known stands beside one that is (RFC 7800, section 3.1).
+    // An unknown method of `cnf` may occur beside a known one (RFC 7800, section 3.1).
     let beside = json!({"x5t#S256": own.to_string(), "osc": {}});
     assert_eq!(outcome(Some(own), beside), "admitted");
     let stolen = Thumbprint::of_certificate(b"the thief's");
@@ -203,8 +203,8 @@ fn the_thumbprint_of_a_certificate_is_that_of_the_rfc() {
     );
 }
 
-/// To ask what a policy would decide, the sender is whom it asks for; what no sender could make
-/// good stays refused.
+/// When somebody asks what a policy would decide, the sender counts as the right one. Faults that
+/// no sender could repair stay.
 #[test]
 fn claims_as_given_are_taken_as_from_the_right_sender() {
     let outcome = |issuer: &str, cnf: Value| {

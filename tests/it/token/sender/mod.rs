@@ -1,4 +1,4 @@
-//! Who sends a token: DPoP proofs (RFC 9449) and client certificates (RFC 8705).
+//! The sender of a token: DPoP proofs (RFC 9449) and client certificates (RFC 8705).
 
 mod binding;
 mod proof;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::world::{NOW, World, claims};
 use crate::support::mint::Signer;
 
-/// A token: what it is does not matter to its sender, only that the proof is for it.
+/// A token. Its contents don't matter to the sender's check, only that the proof is for it.
 const TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
 
 fn policy(issuer: &str, api: &str) -> World {
@@ -44,7 +44,7 @@ fn thumbprint(signer: &Signer) -> Thumbprint {
     public_key(&jwk).expect("a public key").thumbprint()
 }
 
-/// One request with a bound token and a proof, all as it should be until something is changed.
+/// One request with a bound token and a proof, all valid until something is changed.
 struct Attempt {
     method: &'static str,
     scheme: Option<&'static str>,
@@ -52,12 +52,12 @@ struct Attempt {
     target: &'static str,
     sent_as: Scheme,
     token: &'static str,
-    /// Members of the token's claims set; `null` leaves one out.
+    /// Members of the token's claims set; `null` removes one.
     token_claims: Value,
-    /// Members of the proof's header and payload; `null` leaves one out.
+    /// Members of the proof's header and payload; `null` removes one.
     header: Value,
     payload: Value,
-    /// The proofs that are sent in place of the one that the members make.
+    /// Proofs that replace the one made from the members.
     proofs: Option<Vec<String>>,
     certificate: Option<Thumbprint>,
     ports: Option<&'static [u16]>,
@@ -143,7 +143,7 @@ impl Attempt {
     }
 }
 
-/// What an attempt came to, as a line.
+/// The outcome of an attempt, as a line.
 fn said(outcome: &Result<Admitted, Fault>) -> String {
     match outcome {
         Ok(_) => "admitted".to_owned(),

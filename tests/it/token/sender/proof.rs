@@ -1,4 +1,4 @@
-//! The proof itself: its form, its key, its time, its nonce.
+//! The proof itself: its form, key, time and nonce.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -40,7 +40,7 @@ api orders {
     ]
     .concat();
     example.proofs = Some(vec![proof]);
-    // All that is left of it is that it was made in 2019.
+    // The only remaining fault is that it was made in 2019.
     let outcome = said(&example.admitted(&world, &client));
     assert!(
         outcome.starts_with("invalid_dpop_proof: the DPoP proof was made 204962982 s")
@@ -48,7 +48,7 @@ api orders {
         "{outcome}"
     );
     example.nonces = Some(&Anything(Asked::InsteadOfTheClock));
-    // With a nonce the time would not matter; it has none.
+    // With a nonce the time wouldn't matter; it has none.
     let outcome = said(&example.admitted(&world, &client));
     assert!(outcome.starts_with("use_dpop_nonce"), "{outcome}");
 }
@@ -69,8 +69,7 @@ fn every_kind_of_key_can_prove() {
     }
 }
 
-/// A client whose key is of small order would show the possession of nothing: anybody could send its
-/// token on.
+/// With a key of small order, a client would prove nothing: anybody could send its token.
 #[test]
 fn a_key_of_small_order_proves_nothing() {
     let world = policy("sender dpop", "");
@@ -106,7 +105,7 @@ fn a_key_that_is_written_oddly_is_the_same_key() {
     }
 }
 
-/// A proof is known again by key and `jti`, whatever else is in it.
+/// A proof is recognised by key and `jti`, whatever else it contains.
 #[test]
 fn a_proof_is_known_again() {
     let world = policy("sender dpop", "");
@@ -270,7 +269,7 @@ fn a_proof_must_be_well_formed() {
     );
 }
 
-/// RFC 9449, section 9: with a nonce of the server the client's clock does not matter.
+/// RFC 9449, section 9: with a nonce of the server, the client's clock doesn't matter.
 #[test]
 fn a_proof_holds_the_nonce_that_is_asked_for() {
     let world = policy("sender dpop", "");
@@ -298,7 +297,7 @@ fn a_proof_holds_the_nonce_that_is_asked_for() {
         Ok(Admitted::Once(proof)) => assert_eq!(proof.expires(), NOW + 300.0),
         other => panic!("{}", said(&other)),
     }
-    // One that is not asked for does no harm.
+    // A nonce that isn't required does no harm.
     let attempt = new().payload("nonce", json!("of another server"));
     assert_eq!(said(&attempt.admitted(&world, &client)), "admitted");
     let attempt = new().payload("nonce", json!(7));
@@ -307,8 +306,8 @@ fn a_proof_holds_the_nonce_that_is_asked_for() {
 }
 
 /// While nonces replaced the clock, a proof may have been dated in the future, used, and forgotten
-/// when its nonce ended. It must not be good once more when no nonce is asked for; and the other way
-/// round, one that is used now must be remembered until its nonce ends.
+/// when its nonce ended. It must not become valid again when no nonce is required. Conversely, one
+/// that is used now must be remembered until its nonce ends.
 #[test]
 fn a_nonce_that_ended_is_not_good_where_none_is_asked_for() {
     let world = policy("sender dpop", "");

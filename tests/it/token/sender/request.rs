@@ -1,4 +1,4 @@
-//! What a proof is for: one request, as the proxy reports it, with one token.
+//! The scope of a proof: one request, as the proxy reports it, with one token.
 
 use portcullis::token::{PROOF_AHEAD, PROOF_MAX_AGE};
 use serde_json::json;
@@ -13,9 +13,9 @@ fn a_proof_is_for_one_request_one_token_and_one_key() {
     let client = Signer::new("ES256");
     let thief = Signer::new("ES256");
     let new = || Attempt::new(&client);
-    // Signed by another key than the one in its header.
+    // Signed with another key than the one in its header.
     let forged = new().proof(&thief);
-    // A proof of the thief's own, with the token of somebody else.
+    // The thief's own proof, with somebody else's token.
     let own = Attempt::new(&thief).proof(&thief);
     let sent = |proof: String| Attempt {
         proofs: Some(vec![proof]),
@@ -174,8 +174,8 @@ fn a_proof_is_for_the_url_of_the_request() {
     }
 }
 
-/// The port stands in what the client sends: another server may listen at it, and hand on a proof
-/// that was made for it.
+/// The client sends the port: another server may listen there, and pass on a proof that was made
+/// for it.
 #[test]
 fn a_port_that_is_not_configured_is_refused() {
     let world = policy("sender dpop", "");

@@ -1,4 +1,4 @@
-//! What is kept and what is not, by the daemon's own count.
+//! What is cached, according to the daemon's own metrics.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use super::world::{HOSTS, KEY_SETS, TOKENS, World, many_tokens};
 
 const ROOM: usize = 1 << 20;
 
-/// Verifies a token for an API, and tells how: `hit`, `bad`, `miss`.
+/// Verifies a token for an API, and returns how: `hit`, `bad`, `miss`.
 async fn how(world: &World, token: usize, host: usize) -> &'static str {
     const RESULTS: [&str; 4] = ["hit", "bad", "shared", "miss"];
     let before = RESULTS.map(|result| world.count(result));
-    // The outcome is the property's business.
+    // The property test compares the outcome.
     let _ = world.cache.verify(&TOKENS[token], &world.under(host)).await;
     let after = RESULTS.map(|result| world.count(result));
     let changed: Vec<&str> = (0..RESULTS.len())
@@ -28,7 +28,7 @@ async fn a_token_is_verified_once_for_all_apis_that_take_its_issuer() {
     for host in [0, 1, 3] {
         assert_eq!(how(&world, 0, host).await, "hit", "{}", HOSTS[host]);
     }
-    // To this one it is another issuer's: that of the tenant.
+    // For this API it belongs to another issuer: that of the tenant.
     assert_eq!(how(&world, 0, 2).await, "miss");
 }
 
@@ -100,7 +100,7 @@ async fn bad_tokens_displace_no_good_one() {
     let good = &TOKENS[0];
     let (message, signature) = good.rsplit_once('.').expect("a signature");
     for number in 0..10_000 {
-        // Not base64url's last bits: malformed, which costs the test less than a signature.
+        // Wrong last bits of base64url: malformed, which costs less than a signature.
         let bad = format!("{message}.{number}{signature}!");
         assert!(world.cache.verify(&bad, &world.under(0)).await.is_err());
     }
@@ -133,7 +133,7 @@ async fn with_no_room_nothing_is_kept() {
     }
 }
 
-/// Requests with one token that come at once wait for one verification.
+/// Concurrent requests with one token wait for one verification.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_one_token_one_verification_is_under_way() {
     const REQUESTS: u64 = 64;

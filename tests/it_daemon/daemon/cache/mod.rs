@@ -1,4 +1,4 @@
-//! The cache of verified tokens: with it, every decision is the one that it would be without.
+//! The cache of verified tokens: it never changes a decision.
 
 mod counted;
 mod property;

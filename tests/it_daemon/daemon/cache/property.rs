@@ -1,18 +1,18 @@
-//! Whatever happens between two requests, the cache decides nothing.
+//! Whatever happens between two requests, the cache doesn't change a decision.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::world::{HOSTS, ISSUERS, KEY_SETS, NOW, POLICIES, TOKENS, World};
 
-/// What can happen.
+/// An event.
 #[derive(Debug, Clone)]
 enum Event {
-    /// A request with a token for an API. Several in a row: what is kept must be asked for.
+    /// Requests with a token for an API. Several in a row, so that cached results are used.
     Requests(Vec<(Index, Index)>),
-    /// Another policy is in force, or the same once more.
+    /// Another policy takes effect, or the same one again.
     Reload(Index),
-    /// An issuer's keys are fetched: others, the same, or none can be had.
+    /// An issuer's keys are fetched: other ones, the same, or none.
     Keys(u32, Index),
     /// The clock is set, forwards or back.
     Clock(f64),
@@ -42,9 +42,9 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
-    /// Reloads, rotations, outages, clocks that are set, revoked tokens, tokens that several APIs
-    /// take: with the cache as without, to the last word of the hint. In a cache with room for
-    /// all, in one that always makes room, and in one that keeps bad tokens alone.
+    /// Reloads, rotations, outages, clock changes, revoked tokens, tokens that several APIs accept:
+    /// decisions are the same with and without the cache, to the last word of the hint. Tested with
+    /// a cache that has room for all, one that always evicts, and one for bad tokens only.
     #[test]
     fn a_decision_is_the_same_with_the_cache_and_without(
         max_bytes in select(vec![1, 48 * 1024, 1 << 20]),

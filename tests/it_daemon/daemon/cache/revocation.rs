@@ -1,4 +1,4 @@
-//! A token that is taken back before it expires: denied from the reload on, though it was kept.
+//! A token that is revoked before it expires: denied from the reload on, even if it was cached.
 
 use std::fs;
 
@@ -75,7 +75,7 @@ async fn a_token_whose_id_or_subject_comes_into_a_set_is_denied_by_the_next_requ
     ];
     assert_eq!(statuses, [403, 200, 200]);
 
-    // And without anybody's asking for a reload: the files are watched.
+    // Also without a request to reload: the files are watched.
     fs::write(set("suspended.txt"), "alice\n").expect("written");
     until("alice is suspended", || async {
         ask(&bed, &of_alice).await == 403
@@ -90,8 +90,7 @@ async fn a_token_whose_id_or_subject_comes_into_a_set_is_denied_by_the_next_requ
     assert_eq!(ask(&bed, &revoked).await, 403);
 }
 
-/// A key that leaked is taken out of its file: tokens that it has signed and that are kept are
-/// worth nothing from then on.
+/// A leaked key is removed from its file: cached tokens that it signed are refused from then on.
 #[tokio::test]
 async fn the_tokens_of_a_key_that_is_taken_away_go_with_it() {
     let bed = start().await;

@@ -1,4 +1,4 @@
-//! Policies, keys and tokens that differ in all that a verification depends on.
+//! Policies, keys and tokens that differ in everything a verification depends on.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -33,7 +33,7 @@ const APIS: [&str; 4] = ["one", "two", "of_tenants", "both"];
 /// How many issuers the policies have.
 pub const ISSUERS: u32 = 3;
 
-/// What one policy says that another does not.
+/// The lines in which policies differ.
 struct Differs {
     revoked: &'static str,
     audience: &'static str,
@@ -119,7 +119,7 @@ pub static POLICIES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
 
 struct Signers {
     first: Signer,
-    /// Another key of the same name.
+    /// Another key with the same name.
     impostor: Signer,
     second: Signer,
 }
@@ -130,7 +130,7 @@ static SIGNERS: LazyLock<Signers> = LazyLock::new(|| Signers {
     second: Signer::new("ES256").kid("k2"),
 });
 
-/// The key sets that an issuer can have; `None` where they can't be had.
+/// The key sets that an issuer can have; `None` if they aren't available.
 pub static KEY_SETS: LazyLock<Vec<Option<Value>>> = LazyLock::new(|| {
     let Signers {
         first,
@@ -146,7 +146,7 @@ pub static KEY_SETS: LazyLock<Vec<Option<Value>>> = LazyLock::new(|| {
         Some(key_set(&[first, second])),
         Some(key_set(&[second])),
         Some(key_set(&[impostor, second])),
-        // The same key by another name, and another one by its own.
+        // The same key with another name, and another key with its own.
         Some(key_set(&[impostor, &renamed])),
         Some(key_set(&[first, impostor])),
         Some(json!({"keys": [for_another_use, second.jwk()]})),
@@ -205,7 +205,7 @@ pub static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
             &json!({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}),
         )),
         first.token(&claims(&json!({"cnf": {"kid": "x"}, "org_id": "o-3"}))),
-        // Not good at any time, or only under other keys.
+        // Never valid, or only with other keys.
         impostor.token(&claims(&json!({}))),
         forged,
         first.token_with(&json!({"kid": "k9"}), &claims(&json!({}))),
@@ -222,7 +222,7 @@ pub static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     ]
 });
 
-/// Good tokens, each another one.
+/// Distinct valid tokens.
 pub fn many_tokens(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| {
         SIGNERS
@@ -231,12 +231,12 @@ pub fn many_tokens(count: usize) -> impl Iterator<Item = String> {
     })
 }
 
-/// The keys of the issuers, as they are at a moment.
+/// The issuers' keys at a moment.
 #[derive(Default)]
 pub struct Ring(BTreeMap<IssuerId, Arc<KeySet>>);
 
 impl Ring {
-    /// An issuer has other keys, or the same fetched anew.
+    /// Fetches an issuer's keys: other ones, or the same again.
     pub fn fetch(&mut self, issuer: u32, set: &Option<Value>) {
         match set {
             None => self.0.remove(&IssuerId(issuer)),
@@ -255,11 +255,11 @@ impl Keys for Ring {
     }
 }
 
-/// What a daemon would have at hand.
+/// The state of a daemon.
 pub struct World {
-    /// Which of [`POLICIES`] is in force.
+    /// The index in [`POLICIES`] of the one in force.
     pub policy: usize,
-    /// How often that has changed.
+    /// How often it has changed.
     pub generation: u64,
     pub keys: Ring,
     pub now: f64,
@@ -268,7 +268,7 @@ pub struct World {
 }
 
 impl World {
-    /// With all issuers' keys, and a cache of that size.
+    /// With all issuers' keys, and a cache of this size.
     pub fn new(max_bytes: usize) -> World {
         let metrics = Arc::new(Metrics::new());
         let cache = Cache::new(&config::Cache { max_bytes }, metrics.clone()).expect("a cache");
@@ -286,7 +286,7 @@ impl World {
         }
     }
 
-    /// What a token is verified under for the API of a host.
+    /// What a token is verified under, for the API of a host.
     pub fn under(&self, host: usize) -> Under<'_> {
         let policy = &POLICIES[self.policy];
         let mut apis = policy.apis().iter();
@@ -300,20 +300,20 @@ impl World {
         }
     }
 
-    /// What is decided with the cache.
+    /// The decision with the cache.
     pub async fn cached(&self, token: &str, host: usize) -> String {
         let verified = self.cache.verify(token, &self.under(host)).await;
         self.decide(verified, token, host)
     }
 
-    /// What is decided without.
+    /// The decision without the cache.
     pub fn uncached(&self, token: &str, host: usize) -> String {
         let under = self.under(host);
         let verified = portcullis::token::verify(token, under.policy, under.api, under.keys);
         self.decide(verified.map(Arc::new), token, host)
     }
 
-    /// The whole of a decision.
+    /// The complete decision.
     fn decide(&self, verified: Result<Arc<Verified>, Fault>, token: &str, host: usize) -> String {
         let under = self.under(host);
         let request = Request {
@@ -358,7 +358,7 @@ impl World {
         ))
     }
 
-    /// What a line of the metrics counts.
+    /// The value of a line in the metrics.
     pub fn gauge(&self, line: &str) -> u64 {
         let text = self.metrics.text();
         text.lines()

@@ -1,4 +1,4 @@
-//! As whom an issuer is asked: by a secret, or by a signature.
+//! Client credentials for introspection: a secret, or a signature.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use super::endpoint::{Behaviour, Endpoint, Question};
 use super::{ALLOWED, TOKEN, UNAVAILABLE, is, outcome, policy};
 use crate::daemon::harness::{Testbed, until};
 
-/// A daemon that asks as this client, with files beside its configuration.
+/// A daemon with this client, and files beside its configuration.
 async fn bed(endpoint: &Endpoint, client: &str, files: &[(&str, &str)]) -> Testbed {
     let config = format!(
         "introspection:\n  max_age: 0s\n  issuers:\n    acme: {{ client_id: \"orders: api\", {client} }}\n"
@@ -39,7 +39,7 @@ async fn asked(client: &str, files: &[(&str, &str)]) -> Question {
 
 #[tokio::test]
 async fn by_a_secret_in_the_header() {
-    // RFC 6749, section 2.3.1: encoded like a form before they are joined.
+    // RFC 6749, section 2.3.1: form-encoded before they are joined.
     let pair = format!("Basic {}", STANDARD.encode("orders%3A+api:s%3Acret%2B"));
     for client in [
         "secret_file: secret",
@@ -62,7 +62,7 @@ async fn by_a_secret_in_the_form() {
     assert_eq!(question.form["client_secret"], path);
 }
 
-/// A private key in PKCS #8, and its public half, both in PEM.
+/// A private key in PKCS #8 and its public half, both in PEM.
 fn key(kind: &str) -> (String, String) {
     let pair = match kind {
         "EdDSA" => KeyPair::generate_for(&rcgen::PKCS_ED25519),
@@ -79,7 +79,7 @@ fn key(kind: &str) -> (String, String) {
 /// RFC 7523, section 3.
 #[tokio::test]
 async fn by_a_signature() {
-    // The algorithm of each kind of key where none is named, then each by its name.
+    // The default algorithm of each type of key, then each algorithm by its name.
     let usual = ["RS256", "ES256", "ES384", "ES512", "EdDSA"].map(|usual| (false, usual));
     let named = Algorithm::asymmetric().flat_map(Algorithm::names);
     let keys: BTreeMap<&str, (String, String)> = ["RSA", "ES256", "ES384", "ES512", "EdDSA"]
@@ -248,7 +248,7 @@ async fn what_a_client_lacks_is_said() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("key.pem");
         fs::write(&file, content).expect("written");
-        // With a tenant in it, the URL is nobody's name.
+        // With a tenant in it, the URL identifies no single issuer.
         let url = if said.starts_with("audience") {
             "https://id.example.com/{tid}\"\n    keys url \"https://id.example.com/keys\"\n"
         } else {

@@ -1,4 +1,4 @@
-//! An introspection endpoint in this process that can be of no use in many ways.
+//! An introspection endpoint in this process that can fail in many ways.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,27 +13,27 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::tls::Authority;
 
-/// How the endpoint answers.
+/// The behaviour of the endpoint.
 #[derive(Debug, Clone)]
 pub enum Behaviour {
-    /// As it should.
+    /// Answers correctly.
     Duty,
-    /// As it should, once it is released.
+    /// Answers correctly, but only when released.
     Held,
-    /// As it was right when it was asked, so much later.
+    /// Answers as was correct when it was asked, this much later.
     Late(Duration),
-    /// With these headers, a status line in front, and this body.
+    /// Answers with this status line, these headers and this body.
     Raw(&'static str, String),
-    /// With half an answer, and no more.
+    /// Sends half an answer.
     Half,
-    /// It hangs up.
+    /// Closes the connection.
     Down,
 }
 
-/// A question as it came.
+/// A request as received.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
-    /// The head, as it was sent.
+    /// The head as sent.
     pub head: String,
     /// The form.
     pub form: BTreeMap<String, String>,
@@ -52,7 +52,7 @@ impl Question {
 /// The endpoint.
 pub struct Endpoint {
     scheme: &'static str,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     state: Arc<Mutex<State>>,
     released: watch::Sender<bool>,
@@ -67,12 +67,12 @@ struct State {
 }
 
 impl Endpoint {
-    /// Starts an endpoint at any free port that knows no token.
+    /// Starts an endpoint on a free port that knows no token.
     pub async fn start() -> Endpoint {
         Endpoint::listen(None).await
     }
 
-    /// The same over TLS, with a certificate that this authority has signed.
+    /// The same over TLS, with a certificate from this authority.
     pub async fn start_tls(authority: &Authority, name: &str) -> Endpoint {
         Endpoint::listen(Some(authority.acceptor(name))).await
     }
@@ -93,7 +93,7 @@ impl Endpoint {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (state, gate, tls) = (shared.clone(), gate.clone(), tls.clone());
-                // The other side may have had enough, of the handshake too.
+                // The other side may close the connection, even during the handshake.
                 tokio::spawn(async move {
                     match tls {
                         None => answer(stream, state, gate).await,
@@ -115,7 +115,7 @@ impl Endpoint {
         format!("{}://{}/introspect", self.scheme, self.address)
     }
 
-    /// From now on it knows a token, and says this of it beside `active`.
+    /// Makes a token known, with these members beside `active`.
     pub fn issue(&self, token: &str, members: Value) {
         let mut all = json!({
             "active": true,
@@ -129,32 +129,32 @@ impl Endpoint {
         self.state().tokens.insert(token.to_owned(), all);
     }
 
-    /// From now on it knows a token no longer (RFC 7009).
+    /// Makes a token unknown (RFC 7009).
     pub fn revoke(&self, token: &str) {
         self.state().tokens.remove(token);
     }
 
-    /// From now on it behaves like this.
+    /// Changes the behaviour.
     pub fn behave(&self, behaviour: Behaviour) {
         self.state().behaviour = behaviour;
     }
 
-    /// Answers what was held.
+    /// Sends the held answers.
     pub fn release(&self) {
         self.released.send_replace(true);
     }
 
-    /// What it was asked.
+    /// The requests it received.
     pub fn questions(&self) -> Vec<Question> {
         self.state().questions.clone()
     }
 
-    /// How many questions came.
+    /// How many requests it received.
     pub fn count(&self) -> usize {
         self.state().questions.len()
     }
 
-    /// How many were there at once, at most.
+    /// The highest number of concurrent requests.
     pub fn most_under_way(&self) -> usize {
         self.state().most_under_way
     }
@@ -205,7 +205,7 @@ async fn answer(
     let (head, body) = match behaviour {
         Behaviour::Duty => (json, body),
         Behaviour::Held => {
-            // It fails where the test is over.
+            // It fails if the test is over.
             let _ = gate.wait_for(|released| *released).await;
             (json, body)
         }

@@ -1,5 +1,4 @@
-//! Tokens that are no JWTs, as a proxy sees them: what their issuer says of them, and what becomes
-//! of them where it says nothing.
+//! Opaque tokens, as a proxy sees them: their issuer's answers, and failures to answer.
 
 mod clients;
 mod endpoint;
@@ -22,7 +21,7 @@ const ALLOWED: (u16, &str) = (200, "allowed");
 const REVOKED: (u16, &str) = (401, "token.revoked");
 const UNAVAILABLE: (u16, &str) = (503, "keys.unavailable");
 
-/// One API whose issuer is asked at an endpoint, and more settings of the issuer.
+/// One API whose issuer is introspected at an endpoint, with more settings of the issuer.
 fn policy(url: &str, settings: &str) -> String {
     format!(
         r#"
@@ -46,7 +45,7 @@ guard * /** of orders except public requires claim sub not in revoked
     )
 }
 
-/// As whom the issuer is asked, and more.
+/// The client credentials for the issuer, and more.
 fn configuration(more: &str) -> String {
     format!(
         "introspection:\n  issuers:\n    acme: {{ client_id: orders, secret_env: PATH }}\n{more}"
@@ -146,12 +145,12 @@ async fn an_answer_is_kept_and_a_token_that_was_revoked_passes_no_longer_than_th
     .await;
 }
 
-/// `exp` ends it where `max_age` would not.
+/// `exp` ends the cached answer before `max_age` would.
 #[tokio::test]
 async fn an_answer_is_not_kept_beyond_the_end_of_the_token() {
     let endpoint = Endpoint::start().await;
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
-    // It has ended, and passes by the leeway: the issuer is asked each time.
+    // It has ended, and passes because of the leeway: the issuer is asked each time.
     endpoint.issue(TOKEN, json!({"exp": now - 5}));
     let bed = bed(&endpoint, "  max_age: 1h\n").await;
     for asked in 1..=3 {
@@ -196,7 +195,7 @@ async fn a_reload_decides_anew_about_what_is_kept_and_asks_nobody() {
     assert!(is(&outcome(&bed, TOKEN).await, (403, "claim.mismatch")));
     assert!(is(&outcome(&bed, "of-bob").await, ALLOWED));
 
-    // Another condition, another audience, another leeway: by the answers that are there.
+    // Another condition, another audience, another leeway: decided with the cached answers.
     let changed = policy(&endpoint.url(), "").replace("read:orders", "write:orders");
     fs::write(bed.policy_file(), changed).expect("written");
     bed.running.reload().await;
@@ -208,7 +207,7 @@ async fn a_reload_decides_anew_about_what_is_kept_and_asks_nobody() {
     assert!(is(&wrong, (401, "token.wrong_audience")), "{wrong:?}");
     assert_eq!(endpoint.count(), 2);
 
-    // Another endpoint is another word.
+    // Another endpoint is asked anew.
     let other = Endpoint::start().await;
     fs::write(bed.policy_file(), policy(&other.url(), "")).expect("written");
     bed.running.reload().await;
@@ -216,7 +215,7 @@ async fn a_reload_decides_anew_about_what_is_kept_and_asks_nobody() {
     assert_eq!((endpoint.count(), other.count()), (2, 1));
 }
 
-/// What the configuration does not say is an error when the policy is loaded, and never an allow.
+/// Missing client credentials are an error when the policy is loaded, and never an allow.
 #[tokio::test]
 async fn a_policy_that_asks_as_nobody_is_not_put_in_force() {
     let endpoint = Endpoint::start().await;
@@ -284,7 +283,7 @@ async fn a_bound_token_is_no_bearer_token() {
     let refused = (401, "token.sender");
     assert!(is(&outcome(&bed, TOKEN).await, refused));
     let url = "https://api.example.com/orders";
-    // A daemon that has just started asks for a nonce.
+    // A daemon that has just started requires a nonce.
     let first = bed.send("http", &Http::forward("GET", "/orders")).await;
     let members = json!({"nonce": first.header("dpop-nonce").expect("a nonce")});
     let proof = client.proof("GET", url, Some(TOKEN), &members);

@@ -1,4 +1,4 @@
-//! Providers that are of no use: nothing is ever allowed by it, and nobody else is harmed.
+//! Failing providers: a failure never allows anything, and harms no other issuer.
 
 use std::fs;
 
@@ -9,10 +9,10 @@ use super::{ALLOWED, TOKEN, UNAVAILABLE, ask, bed, is, orders, outcome, policy};
 use crate::daemon::harness::{Http, Testbed, exchange, until};
 use crate::support::tls::Authority;
 
-/// The head of an answer that would do.
+/// The head of a valid answer.
 const JSON: &str = "200 OK\r\nContent-Type: application/json";
 
-/// Every way of being of no use is a 503; once the provider is well, so is all.
+/// Every failure is a 503; once the provider works again, so does everything else.
 #[tokio::test]
 async fn a_provider_of_no_use_allows_nothing() {
     let active = || {
@@ -86,7 +86,7 @@ async fn a_provider_of_no_use_allows_nothing() {
     }
 }
 
-/// A token that was good is not good while its issuer can't be asked: nothing stale serves.
+/// A token that was accepted is refused while its issuer can't be asked: no stale answer is used.
 #[tokio::test]
 async fn what_was_said_before_the_outage_ends_when_it_would_end_anyway() {
     let endpoint = Endpoint::start().await;
@@ -105,7 +105,7 @@ async fn what_was_said_before_the_outage_ends_when_it_would_end_anyway() {
     .await;
 }
 
-/// The answer comes in time; the question goes on, and is of use to the next request.
+/// The answer comes in time; the call continues, and serves the next request.
 #[tokio::test]
 async fn a_slow_provider_is_waited_for_as_long_as_a_request_can_and_is_not_asked_twice() {
     let endpoint = Endpoint::start().await;
@@ -124,7 +124,7 @@ async fn a_slow_provider_is_waited_for_as_long_as_a_request_can_and_is_not_asked
     assert_eq!(endpoint.count(), 1);
 }
 
-/// Two issuers, one of which hangs while tokens come in a flood.
+/// Two issuers, one of which hangs while many tokens arrive.
 #[tokio::test]
 async fn one_issuers_outage_is_its_own_tokens_alone() {
     let (hanging, well) = (Endpoint::start().await, Endpoint::start().await);
@@ -147,7 +147,7 @@ api invoices {{
         well.url()
     );
     let policy = policy(&hanging.url(), "") + &other;
-    // Room for a hundred decisions, of which a quarter may wait, half of them for each.
+    // Room for a hundred decisions, of which a quarter may wait, half of them for each issuer.
     let config = "
 introspection:
   timeout: 30s
@@ -199,7 +199,7 @@ limits: { decisions: 100 }
     assert!(hanging.most_under_way() <= 3);
 }
 
-/// A client that goes away does not take the answer with it.
+/// A client that disconnects doesn't end the call.
 #[tokio::test]
 async fn who_asked_first_may_leave() {
     use tokio::io::AsyncWriteExt;
@@ -237,7 +237,7 @@ async fn a_token_and_a_secret_go_to_no_other_place_than_the_policy_names() {
     }
     assert_eq!(other.count(), 0);
 
-    // Private addresses are not reached unless the configuration says so.
+    // Private addresses are refused unless the configuration allows them.
     for url in [
         "https://10.0.0.1/introspect",
         "https://169.254.169.254/introspect",
@@ -251,7 +251,7 @@ async fn a_token_and_a_secret_go_to_no_other_place_than_the_policy_names() {
     }
 }
 
-/// Whoever stands in the endpoint's place has no certificate for it.
+/// A server in the endpoint's place has no certificate for it.
 #[tokio::test]
 async fn nobody_answers_in_the_endpoints_place() {
     let (ours, theirs) = (Authority::new(), Authority::new());
@@ -285,8 +285,8 @@ async fn nobody_answers_in_the_endpoints_place() {
     );
 }
 
-/// An answer that took longer than it is believed is for those who were there when it was asked
-/// for: the token may have been revoked since.
+/// An answer that took longer than it may be cached serves only the requests that were there when
+/// the call began: the token may have been revoked since.
 #[tokio::test]
 async fn a_late_answer_is_of_no_use_to_who_came_later() {
     let endpoint = Endpoint::start().await;
@@ -301,7 +301,7 @@ async fn a_late_answer_is_of_no_use_to_who_came_later() {
     until("it is asked", || async { endpoint.count() == 1 }).await;
     endpoint.revoke(TOKEN);
     let later: Vec<_> = (0..5).map(|_| send()).collect();
-    // They have come when what was sent after them is answered.
+    // They have arrived once a later request is answered.
     for _ in 0..5 {
         assert_eq!(bed.admin("/healthz").await.status, 200);
     }

@@ -1,5 +1,5 @@
-//! Many clients, tokens that are revoked, a provider that is slow, down and back again, and reloads, all
-//! at once.
+//! Many clients, revoked tokens, a provider that is slow, down and back again, and reloads, all at
+//! once.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,16 +10,16 @@ use super::endpoint::{Behaviour, Endpoint};
 use super::{ALLOWED, REVOKED, UNAVAILABLE, bed, is, orders};
 use crate::daemon::harness::exchange;
 
-/// How long an answer is believed.
+/// How long an answer is cached.
 const MAX_AGE: Duration = Duration::from_millis(200);
 
 /// More than are revoked.
 const TOKENS: usize = 29;
 
-/// How many tokens are revoked while the provider behaves in one way.
+/// How many tokens are revoked in each phase of the provider.
 const IN_EACH: usize = 4;
 
-/// What came of one request.
+/// The result of one request.
 struct Came {
     token: usize,
     sent: Instant,
@@ -30,8 +30,8 @@ fn name(token: usize) -> String {
     format!("token-{token}")
 }
 
-/// A request is let through only where the issuer has called the token good within `max_age` before
-/// it was sent, or since: whatever else happens.
+/// A request is allowed only if the issuer has called the token active within `max_age` before it
+/// was sent, or since, whatever else happens.
 #[tokio::test]
 async fn no_request_passes_by_an_answer_that_is_too_old() {
     let endpoint = Endpoint::start().await;
@@ -49,7 +49,7 @@ async fn no_request_passes_by_an_answer_that_is_too_old() {
         let address = bed.address("http");
         clients.spawn(async move {
             let mut all = Vec::new();
-            // Each in an order of its own.
+            // Each in its own order.
             let mut token = client % TOKENS;
             while Instant::now() < end {
                 token = (token + [1, 5, 7, 11][client % 4]) % TOKENS;
@@ -65,7 +65,8 @@ async fn no_request_passes_by_an_answer_that_is_too_old() {
             all
         });
     }
-    // Slower than what it says is believed, down, and well again; meanwhile tokens are revoked.
+    // Slower than its answers are cached, then down, then working again; meanwhile tokens are
+    // revoked.
     let mut revoked = Vec::new();
     let policy = fs::read_to_string(bed.policy_file()).expect("the policy");
     for (number, behaviour) in [

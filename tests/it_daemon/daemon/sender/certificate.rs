@@ -1,4 +1,4 @@
-//! Client certificates (RFC 8705), in the forms in which proxies hand them on.
+//! Client certificates (RFC 8705), in the forms in which proxies pass them on.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,7 +10,7 @@ use super::super::grpc::{Encoding, ask, channel, check};
 use super::super::harness::{Answer, Http, Testbed};
 use super::{URL, policy};
 
-/// Not a certificate, but what of one matters: bytes that the handshake has seen.
+/// Not a certificate, but enough of one here: bytes that the handshake has verified.
 const OWN: &[u8] = b"0 the client's own";
 const OTHER: &[u8] = b"0 the thief's";
 
@@ -19,7 +19,7 @@ fn pem(der: &[u8]) -> String {
     format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
 }
 
-/// As nginx and Envoy escape it.
+/// Escaped as by nginx and Envoy.
 fn escaped(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
@@ -87,7 +87,7 @@ adapters:
         assert_eq!(ask(std::slice::from_ref(&other)).await, sender, "{name}");
         assert_eq!(ask(&[]).await, sender, "{name}");
         assert_eq!(ask(&[String::new()]).await, sender, "{name}");
-        // What a client could have added to what the proxy says.
+        // Text that a client could have added to the proxy's.
         let malformed = (malformed, "request.malformed".to_owned());
         for values in [
             vec![other.clone(), own.clone()],
@@ -96,7 +96,7 @@ adapters:
         ] {
             assert_eq!(ask(&values).await, malformed, "{name}: {values:?}");
         }
-        // What another adapter reads is a header like any other.
+        // Another adapter's header is a header like any other.
         let foreign = make()
             .bearer(&token)
             .header("X-Client-Cert", header(OWN))

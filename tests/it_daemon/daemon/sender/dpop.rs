@@ -19,7 +19,7 @@ fn bound(bed: &Testbed, client: &Client) -> String {
     bed.token(json!({"cnf": {"jkt": client.thumbprint()}}))
 }
 
-/// The adapters behind one listener or another, asked alike.
+/// The adapters behind one listener or another, called in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Through {
     Grpc,
@@ -37,7 +37,7 @@ const ALL: [Through; 5] = [
     Through::Pdp,
 ];
 
-/// What was answered: status, reason, challenge, nonce.
+/// The answer: status, reason, challenge, nonce.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Said {
     status: u16,
@@ -116,7 +116,7 @@ impl Through {
     }
 }
 
-/// The nonce that a daemon asks for which has just started.
+/// The nonce that a newly started daemon requires.
 async fn nonce(bed: &Testbed) -> String {
     let answer = bed.send("http", &Http::nginx("GET", "/orders")).await;
     answer.header("dpop-nonce").expect("a nonce").to_owned()
@@ -167,7 +167,7 @@ async fn a_bound_token_passes_with_a_proof_and_once() {
         let allowed = ask("GET", sent(&good)).await;
         assert_eq!(allowed.status, 200, "{through:?}: {allowed:?}");
 
-        // Sent again, wherever it was seen first.
+        // Sent again, whichever adapter saw it first.
         refused(
             &ask("GET", sent(&good)).await,
             "invalid_dpop_proof",
@@ -205,7 +205,7 @@ async fn a_bound_token_passes_with_a_proof_and_once() {
             "invalid_dpop_proof",
             "s ago",
         );
-        // By somebody else's key.
+        // Signed with somebody else's key.
         let stolen = Client::new().proof("GET", URL, Some(&token), &json!({"nonce": nonce}));
         refused(
             &ask("GET", sent(&stolen)).await,
@@ -226,7 +226,7 @@ async fn a_bound_token_passes_with_a_proof_and_once() {
             ("dpop", two),
         ];
         refused(&ask("GET", both).await, "invalid_dpop_proof", "several");
-        // As if it were not bound.
+        // Sent as a bearer token.
         let downgraded = vec![("authorization", bearer.clone()), ("dpop", one)];
         refused(
             &ask("GET", downgraded).await,
@@ -237,7 +237,7 @@ async fn a_bound_token_passes_with_a_proof_and_once() {
     bed.running.shutdown().await;
 }
 
-/// RFC 9449, section 7.1 and 7.2: what a 401 offers.
+/// RFC 9449, sections 7.1 and 7.2: the schemes that a 401 offers.
 #[tokio::test]
 async fn the_challenge_names_the_schemes_that_would_do() {
     let algorithms = "algs=\"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519\"";
@@ -271,7 +271,7 @@ async fn the_challenge_names_the_schemes_that_would_do() {
     }
 }
 
-/// Where it is optional, both kinds pass, each in its own way.
+/// If the binding is optional, both kinds pass, each with its own scheme.
 #[tokio::test]
 async fn an_optional_proof_leaves_bearer_tokens_alone() {
     let bed = Testbed::with(&policy("dpop optional"), SCHEMES).await;
@@ -297,7 +297,7 @@ async fn an_optional_proof_leaves_bearer_tokens_alone() {
     bed.running.shutdown().await;
 }
 
-/// The scheme is what the configuration says, not what a client can send.
+/// The scheme comes from the configuration, not from anything that a client can send.
 #[tokio::test]
 async fn the_url_is_that_of_the_configuration() {
     let config = "
@@ -341,7 +341,7 @@ dpop: { ports: [8443] }
         let answer = bed.send("http", &ask(host, url)).await;
         assert_eq!(answer.status, status, "{host} {url}: {answer:?}");
     }
-    // An adapter without a source of the scheme can take no proof.
+    // An adapter without a source for the scheme can't accept a proof.
     let request = Http::envoy("GET", "/orders")
         .header("X-Scheme", "https")
         .header("Authorization", format!("DPoP {token}"))
@@ -377,7 +377,7 @@ async fn a_nonce_is_asked_for_and_given() {
             "use_dpop_nonce",
             "expired",
         );
-        // The client's clock does not matter now.
+        // The client's clock doesn't matter now.
         let second = ask(proof(json!({"nonce": nonce, "iat": 1_500_000_000}))).await;
         assert_eq!(second.status, 200, "{through:?}: {second:?}");
         let of_http = matches!(through, Through::Nginx | Through::Forward | Through::Envoy);
@@ -391,14 +391,14 @@ async fn a_nonce_is_asked_for_and_given() {
         .header("access-control-expose-headers")
         .expect("a list");
     assert!(exposed.contains("DPoP-Nonce"), "{exposed}");
-    // A route that asks for no token gives none.
+    // A route without a token gives none.
     let answer = bed.send("http", &Http::nginx("GET", "/health")).await;
     assert_eq!((answer.status, answer.header("dpop-nonce")), (200, None));
     bed.running.shutdown().await;
 }
 
-/// The memory of used proofs ends with the process. The next one asks for its own nonce until no
-/// older proof can be good: also where the nonces of both have one key.
+/// The memory of used proofs ends with the process. The next process requires its own nonce until
+/// no older proof can be valid, even if both share a nonce key.
 #[tokio::test]
 async fn a_proof_that_was_used_is_not_good_again_after_a_restart() {
     let keyed = "dpop: { nonces: true, nonce_key_file: policies/nonce.key }\n";
@@ -443,7 +443,7 @@ async fn a_proof_that_was_used_is_not_good_again_after_a_restart() {
     }
 }
 
-/// A memory that is full makes no proof good; each client has its own part of it.
+/// A full memory accepts no proof; each client has its own part of it.
 #[tokio::test]
 async fn a_memory_without_room_denies() {
     let config = format!("{SCHEMES}dpop: {{ max_proofs: 32 }}\n");
@@ -467,7 +467,7 @@ async fn a_memory_without_room_denies() {
     bed.running.shutdown().await;
 }
 
-/// A server that is not there makes no proof good, and keeps no other request up.
+/// An unreachable server accepts no proof, and delays no other request.
 #[tokio::test]
 async fn a_memory_that_does_not_answer_denies() {
     // A port on which nothing listens: it was free a moment ago.

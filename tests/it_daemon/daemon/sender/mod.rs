@@ -1,4 +1,4 @@
-//! Tokens that are bound to who sends them, as the daemon is asked about them.
+//! Sender-constrained tokens, as the daemon receives them.
 
 mod certificate;
 mod dpop;

@@ -1,4 +1,4 @@
-//! Ours against a second description of the same messages, generated from Envoy's own files.
+//! Compares our messages with a second description of them, generated from Envoy's own files.
 
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction as Action;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::reason::Reason;
 
-/// Everything that Envoy can say, other than the lists of which one entry stands for all.
+/// Everything that Envoy can send, with one entry in each list.
 fn said() -> auth::CheckRequest {
     let text = |text: &str| text.to_owned();
     let pairs = |key: &str| [(text(key), text(key))].into();
