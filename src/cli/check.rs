@@ -84,7 +84,7 @@ fn lacks(loaded: &Loaded, config: Option<&Config>) -> bool {
     let (Some(model), Some(config)) = (&loaded.checked.model, config) else {
         return false;
     };
-    for sentence in runtime::unmet(model, config) {
+    for sentence in runtime::unmet(model, config, None) {
         output::eprint_all(&format!("warning: {sentence}\n"));
     }
     let missing = introspect::unconfigured(model, &config.introspection);

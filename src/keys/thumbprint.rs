@@ -32,6 +32,11 @@ impl Thumbprint {
         Thumbprint::hash(der)
     }
 
+    /// The SHA-256 hash of a certificate, where somebody else has made it.
+    pub fn of_hashed_certificate(hash: [u8; 32]) -> Thumbprint {
+        Thumbprint(hash)
+    }
+
     /// Reads one as `jkt` and `x5t#S256` have it: base64url, nothing else.
     pub fn parse(text: &str) -> Option<Thumbprint> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;

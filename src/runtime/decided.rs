@@ -7,6 +7,29 @@ use crate::engine::{self, Decision};
 /// The header that holds a nonce for the client's next DPoP proof (RFC 9449, section 8).
 pub const DPOP_NONCE: &str = "dpop-nonce";
 
+/// What becomes of a header of the application's response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForTheClient {
+    /// It takes the place of whatever there is of that name.
+    Replace,
+    /// It comes beside what there is of that name.
+    Append,
+}
+
+impl ForTheClient {
+    /// A header of an allow that the client gets, if it is one: the CORS headers, in place of the
+    /// application's own, and what makes caches and pages know of them beside its own.
+    pub fn of(name: &str) -> Option<ForTheClient> {
+        match name {
+            DPOP_NONCE | "access-control-allow-origin" | "access-control-allow-credentials" => {
+                Some(ForTheClient::Replace)
+            }
+            "vary" | "access-control-expose-headers" => Some(ForTheClient::Append),
+            _ => None,
+        }
+    }
+}
+
 /// A decision, as an adapter answers by it.
 pub struct Decided<'d> {
     /// The decision.

@@ -35,6 +35,7 @@ pub mod introspect;
 pub mod keys;
 mod level;
 pub mod metrics;
+mod module;
 mod names;
 mod needs;
 pub mod notices;
@@ -60,6 +61,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch as value};
 
 pub use level::LevelSwitch;
+pub use module::Module;
 pub use needs::unmet;
 pub use open::{OpenError, Options, Prepared};
 pub use random::NoRandom;
@@ -108,6 +110,8 @@ pub struct Authorizer {
     source: Source,
     /// Who changes the level of the log, if anybody does.
     level: Option<LevelSwitch>,
+    /// The module that asks, where it isn't the daemon's listeners.
+    module: Option<Module>,
 }
 
 /// What is known of the policy's files.
@@ -236,7 +240,7 @@ impl Authorizer {
     fn count_policy(&self, snapshot: &Snapshot) {
         let settings = self.settings();
         let model = snapshot.policy.model();
-        let unmet = needs::unmet(model, &settings);
+        let unmet = needs::unmet(model, &settings, self.module);
         let plain = model.issuers.iter().filter_map(keys::over_plain_http);
         for sentence in needs::believed(&settings)
             .into_iter()

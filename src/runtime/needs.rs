@@ -7,6 +7,7 @@
 use super::config::{
     AdapterSettings, ClientAddress, ClientCertificate, Config, Scheme, SentForwardHeaders, asked_at,
 };
+use super::module::Module;
 use crate::model::{Condition, Input, Model};
 
 /// A warning for each thing that portcullis trusts only because the configuration says so.
@@ -33,15 +34,16 @@ pub fn believed(config: &Config) -> Vec<String> {
     trusting.chain(trusted).collect()
 }
 
-/// A sentence for each adapter that can't give what the policy asks for.
-pub fn unmet(model: &Model, config: &Config) -> Vec<String> {
+/// A sentence for each adapter that can't give what the policy asks for. Where a module decides,
+/// nobody listens.
+pub fn unmet(model: &Model, config: &Config, module: Option<Module>) -> Vec<String> {
     let mut unmet = Vec::new();
     let mut say = |missing: fn(&AdapterSettings<'_>) -> bool,
                    what: &str,
                    field: &str,
                    effect: &str| {
         let asked = config.adapters.iter().filter(|(adapter, _)| {
-            let listener = asked_at(*adapter);
+            let listener = asked_at(*adapter).filter(|_| module.is_none());
             listener.is_some_and(|listener| config.listeners.setting(listener).0.is_some())
         });
         for (adapter, _) in asked.filter(|(_, said)| missing(said)) {

@@ -18,10 +18,11 @@ use super::dpop::{Dpop, DpopError};
 use super::keys::{ClientError, Room, Store};
 use super::level::LevelSwitch;
 use super::metrics::{Metrics, ReloadResult};
+use super::module::Module;
 use super::notices::Notices;
 use super::pipeline::Ids;
 use super::random::NoRandom;
-use super::snapshot::{BuildError, Snapshot};
+use super::snapshot::{BuildError, Snapshot, remembered_together};
 use super::source::{Source, SourceError};
 use super::watcher::Watcher;
 use super::writers::Writers;
@@ -47,6 +48,8 @@ pub struct Options {
     pub watcher: Option<Watcher>,
     /// Who changes the level of the log when the configuration does.
     pub level: Option<LevelSwitch>,
+    /// The module that asks, where it isn't the daemon's listeners.
+    pub module: Option<Module>,
 }
 
 /// A configuration and a policy without errors, read but not yet at work.
@@ -58,6 +61,7 @@ pub struct Prepared {
     loaded: Loaded,
     watcher: Option<Watcher>,
     level: Option<LevelSwitch>,
+    module: Option<Module>,
 }
 
 impl Prepared {
@@ -74,6 +78,10 @@ impl Prepared {
         if loaded.has_errors() {
             return Err(OpenError::Policy(Box::new(loaded)));
         }
+        if let Some(model) = &loaded.checked.model {
+            let remembered = remembered_together(model, &wanted.config, options.module);
+            remembered.map_err(OpenError::Build)?;
+        }
         Ok(Prepared {
             config: wanted.config,
             file: wanted.file,
@@ -81,6 +89,7 @@ impl Prepared {
             loaded,
             watcher: options.watcher,
             level: options.level,
+            module: options.module,
         })
     }
 
@@ -98,6 +107,7 @@ impl Prepared {
             loaded,
             watcher,
             level,
+            module,
         } = self;
         let metrics = Arc::new(Metrics::new());
         let notices = Arc::new(Notices::default());
@@ -108,7 +118,7 @@ impl Prepared {
             tried: loaded.reach.clone(),
             held: None,
         };
-        let snapshot = Snapshot::build(loaded, &keys, &introspect, &config)?;
+        let snapshot = Snapshot::build(loaded, &keys, &introspect, &config, module)?;
         let authorizer = Authorizer {
             snapshot: ArcSwap::from_pointee(snapshot),
             keys,
@@ -129,6 +139,7 @@ impl Prepared {
             writers: Writers::default(),
             source,
             level,
+            module,
             settings: ArcSwap::from_pointee(config),
         };
         let snapshot = authorizer.snapshot();

@@ -60,7 +60,17 @@ impl Authorizer {
     /// Denies a request unread, because too many are under way.
     pub fn overloaded<R>(&self, adapter: Adapter, respond: impl Fn(&Decided<'_>) -> R) -> R {
         let fault = Fault::new(Reason::Internal, OVERLOADED);
-        self.exchange(adapter).refuse(&fault, None, &respond)
+        self.refuse_unread(adapter, &fault, respond)
+    }
+
+    /// Denies a request that its proxy can't make sense of.
+    pub fn refuse_unread<R>(
+        &self,
+        adapter: Adapter,
+        fault: &Fault,
+        respond: impl Fn(&Decided<'_>) -> R,
+    ) -> R {
+        self.exchange(adapter).refuse(fault, None, &respond)
     }
 
     fn exchange(&self, adapter: Adapter) -> Exchange<'_> {

@@ -8,10 +8,12 @@ use std::time::SystemTime;
 use super::config::Config;
 use super::introspect::{self, EndpointErrors, Endpoints};
 use super::keys::{Awaited, Places, PlainHttp, Source as KeySource, Store};
+use super::module::Module;
 use crate::compile;
 use crate::engine::Policy;
 use crate::keys::{KeySet, Keys};
 use crate::load::{FileEntry, Loaded};
+use crate::model::Model;
 use crate::settings::{IssuerId, KeyOwner, Tenant};
 
 /// The number of the next snapshot: what is kept of one is never taken for another's.
@@ -53,8 +55,10 @@ impl Snapshot {
         store: &Store,
         asked: &introspect::Store,
         config: &Config,
+        module: Option<Module>,
     ) -> Result<Snapshot, BuildError> {
         let model = loaded.checked.model.ok_or(BuildError::NoModel)?;
+        remembered_together(&model, config, module)?;
         let endpoints = asked
             .endpoints(&model, config)
             .map_err(BuildError::Endpoints)?;
@@ -111,6 +115,20 @@ impl Snapshot {
     }
 }
 
+/// Refuses a policy with DPoP proofs where several processes remember them each by itself.
+pub fn remembered_together(
+    model: &Model,
+    config: &Config,
+    module: Option<Module>,
+) -> Result<(), BuildError> {
+    let processes = module.map_or(1, |module| module.processes);
+    let alone = processes <= 1 || config.dpop.redis.is_some();
+    if alone || !model.binds(|senders| senders.dpop) {
+        return Ok(());
+    }
+    Err(BuildError::ProofsOfSeveral(processes))
+}
+
 /// Why a policy that was checked can't be in force.
 #[derive(Debug)]
 pub enum BuildError {
@@ -120,6 +138,8 @@ pub enum BuildError {
     Endpoints(EndpointErrors),
     /// The keys of an issuer would come over plain HTTP.
     PlainHttp(PlainHttp),
+    /// Processes that share no memory would each accept one DPoP proof.
+    ProofsOfSeveral(usize),
 }
 
 impl fmt::Display for BuildError {
@@ -128,6 +148,12 @@ impl fmt::Display for BuildError {
             BuildError::NoModel => f.write_str("the policy could not be compiled"),
             BuildError::Endpoints(errors) => write!(f, "{errors}"),
             BuildError::PlainHttp(error) => write!(f, "{error}"),
+            BuildError::ProofsOfSeveral(processes) => write!(
+                f,
+                "the policy takes DPoP proofs, and {processes} processes decide, each of which \
+                 would accept a used proof once: set `dpop.redis` in portcullis.yaml, or use one \
+                 process"
+            ),
         }
     }
 }

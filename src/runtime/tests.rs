@@ -110,7 +110,7 @@ fn unmet(policy: &str, config: &str) -> Vec<String> {
     let loaded = crate::load::load(&[file], &crate::load::Options::default(), false);
     let model = loaded.checked.model.expect("a model");
     let config = Config::parse(config).expect("a configuration");
-    super::needs::unmet(&model, &config)
+    super::needs::unmet(&model, &config, None)
 }
 
 /// DPoP proofs need the scheme, which `forward` always has; bound certificates the certificate.

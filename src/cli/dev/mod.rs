@@ -114,7 +114,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         policy: Some(paths),
         load,
         watcher: Some(Watcher::new(move |seen| printer.tell(seen))),
-        level: None,
+        ..Options::default()
     };
     daemon::run(options, move |running| {
         tokio::spawn(issuer::serve(listener, issuer, about));

@@ -377,7 +377,8 @@ async fn take(
         let authorizer = authorizer.clone();
         tokio::task::spawn_blocking(move || {
             let config = wanted.config;
-            let built = Snapshot::build(loaded, &authorizer.keys, &authorizer.introspect, &config);
+            let (keys, introspect) = (&authorizer.keys, &authorizer.introspect);
+            let built = Snapshot::build(loaded, keys, introspect, &config, authorizer.module);
             let built = built.map_err(ReloadError::Build);
             built.map(|snapshot| (config, snapshot))
         })

@@ -12,7 +12,7 @@ use super::messages::{
 };
 use crate::answer::Answer;
 use crate::engine::Decision;
-use crate::runtime::decided::DPOP_NONCE;
+use crate::runtime::decided::ForTheClient;
 
 /// `google.rpc.Code.OK`.
 const OK: i32 = 0;
@@ -83,20 +83,16 @@ fn answered(answer: &Answer) -> DeniedHttpResponse {
     }
 }
 
-/// A header of an allow that the client gets, if it is one: the CORS headers, in place of the
-/// application's own, and what makes caches and pages know of them beside its own.
+/// A header of an allow that the client gets, if it is one.
 fn for_the_client(name: &str, value: &str) -> Option<HeaderValueOption> {
-    match name {
-        DPOP_NONCE | "access-control-allow-origin" | "access-control-allow-credentials" => {
-            Some(overwrite(name, value))
-        }
-        "vary" | "access-control-expose-headers" => Some(HeaderValueOption {
+    Some(match ForTheClient::of(name)? {
+        ForTheClient::Replace => overwrite(name, value),
+        ForTheClient::Append => HeaderValueOption {
             append_action: HeaderAppendAction::AppendIfExistsOrAdd as i32,
             append: Some(true),
             ..overwrite(name, value)
-        }),
-        _ => None,
-    }
+        },
+    })
 }
 
 /// A header that takes the place of whatever there is of that name.

@@ -1,0 +1,163 @@
+//! From the path of `portcullis.yaml` to a policy at work in this process.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use portcullis::engine::Fault;
+use portcullis::reason::Reason;
+use portcullis::runtime::decided::Decided;
+use portcullis::runtime::metrics::Adapter;
+use portcullis::runtime::reload::{self, Cause};
+use portcullis::runtime::{self, Authorizer, LevelSwitch, Module, Options};
+use tokio::task::AbortHandle;
+
+use crate::background::Background;
+use crate::decide::{Outcome, Request, decide, outcome};
+use crate::log;
+use crate::pending::{Asked, ask};
+
+/// Reads configuration and policy, and starts nothing: no thread, no socket, no request for keys.
+///
+/// `processes` is how many processes decide for the proxy, each with a memory of its own. Where there
+/// are several, a policy with DPoP proofs needs `dpop.redis`.
+pub fn prepare(config: &Path, adapter: Adapter, processes: usize) -> Result<Prepared, OpenError> {
+    let options = Options {
+        config_file: Some(config.to_owned()),
+        module: Some(Module { adapter, processes }),
+        level: Some(LevelSwitch::new(log::set_level)),
+        ..Options::default()
+    };
+    let prepared = runtime::Prepared::read(options).map_err(OpenError::Runtime)?;
+    log::set_level(prepared.config().log.level);
+    Ok(Prepared { prepared, adapter })
+}
+
+/// A configuration and a policy without errors, not yet at work.
+#[derive(Debug)]
+pub struct Prepared {
+    prepared: runtime::Prepared,
+    adapter: Adapter,
+}
+
+impl Prepared {
+    /// Puts the policy to work in this process: after the fork, where there is one.
+    pub fn start(self) -> Result<Embedded, OpenError> {
+        let background = Background::shared().map_err(OpenError::Thread)?;
+        let within = background.handle().enter();
+        let authorizer = Arc::new(self.prepared.open().map_err(OpenError::Runtime)?);
+        let mut tasks = vec![tokio::spawn(get_ready(authorizer.clone())).abort_handle()];
+        tasks.extend(authorizer.watch());
+        drop(within);
+        Ok(Embedded(Arc::new(Inner {
+            authorizer,
+            adapter: self.adapter,
+            background,
+            tasks,
+        })))
+    }
+}
+
+async fn get_ready(authorizer: Arc<Authorizer>) {
+    authorizer.first_keys().await;
+    authorizer.set_ready(true);
+}
+
+/// A policy at work in this process. Its clones are one.
+#[derive(Debug, Clone)]
+pub struct Embedded(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    authorizer: Arc<Authorizer>,
+    adapter: Adapter,
+    background: Arc<Background>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.authorizer.close();
+    }
+}
+
+/// Those that are open in this process, by their configuration.
+static OPEN: Mutex<Vec<(PathBuf, Adapter, Weak<Inner>)>> = Mutex::new(Vec::new());
+
+impl Embedded {
+    /// Reads configuration and policy and puts them to work, in a proxy of one process. Whoever opens
+    /// the same configuration shares one, until the last of them is gone.
+    pub fn open(config: &Path, adapter: Adapter) -> Result<Embedded, OpenError> {
+        let path = std::path::absolute(config).map_err(OpenError::Thread)?;
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(_, _, inner)| inner.strong_count() > 0);
+        let known = open
+            .iter()
+            .filter(|(known, of, _)| *known == path && *of == adapter);
+        if let Some(inner) = known.filter_map(|(_, _, inner)| inner.upgrade()).next() {
+            return Ok(Embedded(inner));
+        }
+        let embedded = prepare(&path, adapter, 1)?.start()?;
+        open.push((path, adapter, Arc::downgrade(&embedded.0)));
+        Ok(embedded)
+    }
+
+    /// Decides a request. If that can't be done at once, `wake` is called once, from another thread,
+    /// perhaps before this returns, and never after the [`Pending`](crate::Pending) was dropped. It
+    /// must only notify whoever takes the decision.
+    pub fn ask(&self, request: Request, wake: impl FnOnce() + Send + 'static) -> Asked {
+        let inner = self.0.clone();
+        let decision = async move { decide(&inner.authorizer, inner.adapter, request).await };
+        ask(self.0.background.handle(), decision, wake)
+    }
+
+    /// Denies a request that makes no sense (`request.malformed`), saying why.
+    pub fn refuse(&self, hint: &str) -> Outcome {
+        let fault = Fault::new(Reason::RequestMalformed, hint);
+        let respond = |decided: &Decided<'_>| outcome(decided, self.0.adapter, &[], &[]);
+        self.0
+            .authorizer
+            .refuse_unread(self.0.adapter, &fault, respond)
+    }
+
+    /// Reads configuration and policy anew, in the background.
+    pub fn reload(&self) {
+        let authorizer = self.0.authorizer.clone();
+        let handle = self.0.background.handle();
+        handle.spawn(async move { reload::now(&authorizer, Cause::Asked).await });
+    }
+
+    /// Whether every issuer's keys were asked for once.
+    pub fn is_ready(&self) -> bool {
+        self.0.authorizer.is_ready()
+    }
+
+    /// What is counted, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        self.0.authorizer.metrics().text()
+    }
+}
+
+/// Why there is no policy at work.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Configuration or policy can't be used.
+    Runtime(runtime::OpenError),
+    /// The system gives no thread, or doesn't know its current folder.
+    Thread(io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Runtime(fault) => write!(f, "{fault}"),
+            OpenError::Thread(fault) => write!(f, "can't start a thread: {fault}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
