@@ -10,10 +10,17 @@ use serde_json::{Value, json};
 
 use tonic::transport::Channel;
 
+use portcullis::runtime::{Authorizer, Options, Prepared};
+
 use super::grpc::{Encoding, ask, channel, check};
 use super::harness::{Http, Testbed, read_answer, read_head};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+
+/// How the modules inside proxies read a request and take the decision.
+#[path = "../../../modules/embed/src/decide.rs"]
+#[allow(dead_code, reason = "a module of a proxy uses the rest")]
+mod embedded;
 
 /// A request that every proxy can send.
 #[derive(Debug, Clone)]
@@ -85,7 +92,7 @@ type Said = (String, Option<String>);
 #[tokio::test]
 async fn all_adapters_decide_alike() {
     let bed = Testbed::start().await;
-    let channel = channel(&bed).await;
+    let peers = Peers::of(&bed).await;
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     let tokens = vec![
         bed.token(json!({"scope": "read:orders"})),
@@ -100,7 +107,7 @@ async fn all_adapters_decide_alike() {
     let strategy = samples(tokens);
     for _ in 0..400 {
         let sample = strategy.new_tree(&mut runner).expect("a sample").current();
-        agree(&bed, &channel, &sample).await;
+        agree(&bed, &peers, &sample).await;
     }
 }
 
@@ -183,14 +190,14 @@ fn placed(token: &str) -> impl Strategy<Value = Sample> {
 #[tokio::test]
 async fn all_adapters_find_a_token_alike() {
     let bed = Testbed::with(PLACES, "").await;
-    let channel = channel(&bed).await;
+    let peers = Peers::of(&bed).await;
     let token = bed.token(json!({}));
     let strategy = placed(&token);
     let mut runner = TestRunner::default();
     let mut seen = BTreeSet::new();
     for _ in 0..400 {
         let sample = strategy.new_tree(&mut runner).expect("a sample").current();
-        seen.insert(agree(&bed, &channel, &sample).await);
+        seen.insert(agree(&bed, &peers, &sample).await);
     }
     // Each outcome occurred.
     for reason in [
@@ -203,8 +210,29 @@ async fn all_adapters_find_a_token_alike() {
     }
 }
 
+/// What asks beside the listeners for HTTP.
+struct Peers {
+    channel: Channel,
+    /// The same policy without listeners, as a module has it.
+    authorizer: Authorizer,
+}
+
+impl Peers {
+    async fn of(bed: &Testbed) -> Peers {
+        let prepared = Prepared::read(Options {
+            config_file: Some(bed.folder().join("portcullis.yaml")),
+            ..Options::default()
+        });
+        let opened = prepared.and_then(Prepared::open);
+        Peers {
+            channel: channel(bed).await,
+            authorizer: opened.unwrap_or_else(|fault| panic!("{fault}")),
+        }
+    }
+}
+
 /// Asks each adapter, and returns the common answer.
-async fn agree(bed: &Testbed, channel: &Channel, sample: &Sample) -> String {
+async fn agree(bed: &Testbed, peers: &Peers, sample: &Sample) -> String {
     let mut said: Vec<(&str, Said)> = Vec::new();
     let (method, target) = (sample.method, &sample.target);
     for adapter in Adapter::ALL {
@@ -221,13 +249,13 @@ async fn agree(bed: &Testbed, channel: &Channel, sample: &Sample) -> String {
             }
             Adapter::grpc => {
                 for encoding in [Encoding::Raw, Encoding::Joined] {
-                    said.push((name, grpc(channel, sample, encoding).await));
+                    said.push((name, grpc(&peers.channel, sample, encoding).await));
                 }
             }
             Adapter::pdp => said.push((name, pdp(bed, sample).await)),
-            // They decide inside their proxies' processes: `tests/e2e` and `modules/embed` test
-            // them.
-            Adapter::envoy_module | Adapter::nginx_module => {}
+            Adapter::envoy_module | Adapter::nginx_module => {
+                said.push((name, in_process(&peers.authorizer, *adapter, sample).await));
+            }
         }
     }
     let (_, first) = &said[0];
@@ -290,4 +318,32 @@ async fn pdp(bed: &Testbed, sample: &Sample) -> Said {
     let reason = answer["reason"].as_str().unwrap_or("allowed").to_owned();
     let user = answer["headers"]["x-user-id"].as_str().map(str::to_owned);
     (reason, user)
+}
+
+async fn in_process(authorizer: &Authorizer, adapter: Adapter, sample: &Sample) -> Said {
+    let request = embedded::Request {
+        method: sample.method.into(),
+        target: sample.target.clone().into(),
+        scheme: Some("https".into()),
+        host: Some("api.example.com".into()),
+        headers: sample
+            .headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
+            .collect(),
+        ..embedded::Request::default()
+    };
+    match embedded::decide(authorizer, adapter, request).await {
+        embedded::Outcome::Allow(allow) => {
+            let mut set = allow.set.into_iter();
+            let user = set.find(|(name, _)| name == "x-user-id");
+            ("allowed".to_owned(), user.map(|(_, value)| value))
+        }
+        embedded::Outcome::Respond(response) => {
+            let mut headers = response.headers.into_iter();
+            let reason = headers.find(|(name, _)| *name == "x-portcullis-reason");
+            let reason = reason.map_or("allowed".to_owned(), |(_, reason)| reason);
+            (reason, None)
+        }
+    }
 }
