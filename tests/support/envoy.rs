@@ -29,12 +29,9 @@ pub fn config(fragment: &str) -> String {
     manager["http_filters"] = fragment["http_filters"].clone();
     let clusters = resources["clusters"].as_sequence_mut().expect("clusters");
     clusters.truncate(1);
-    clusters.extend(
-        fragment["clusters"]
-            .as_sequence()
-            .expect("clusters")
-            .iter()
-            .cloned(),
-    );
+    // The module needs none.
+    if let Some(own) = fragment["clusters"].as_sequence() {
+        clusters.extend(own.iter().cloned());
+    }
     serde_yaml::to_string(&config).expect("YAML")
 }

@@ -1,6 +1,7 @@
-//! Envoy: `ext_authz`, over gRPC or HTTP.
+//! Envoy: `ext_authz`, over gRPC or HTTP, and the module, which asks nobody.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::{Address, Certificate, Needs, Told};
 use crate::headers::Handling;
@@ -165,6 +166,39 @@ clusters:
         endpoints(address)
     )
 }
+
+/// Inside Envoy nothing is told in headers: the module reads the request as Envoy has it.
+pub fn module(needs: &Needs, config: Option<&Path>) -> String {
+    let told = &Told::default();
+    let config = config.map_or(CONFIG.into(), |file| {
+        std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
+    });
+    // A string of JSON is one of YAML.
+    let config = serde_json::Value::from(config.display().to_string());
+    format!(
+        "\
+{CONNECTION_MANAGER}{}
+# In http_filters, in this order, before envoy.filters.http.router:
+http_filters:
+{}- name: portcullis
+  typed_config:
+    \"@type\": type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter
+    dynamic_module_config:
+      # libportcullis_envoy.so, in the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names.
+      name: portcullis_envoy
+      do_not_close: true
+    filter_name: portcullis
+    filter_config:
+      \"@type\": type.googleapis.com/google.protobuf.StringValue
+      value: {config}
+",
+        websocket(needs),
+        mutations(told, contradicting(needs, told, Handling::Remove)),
+    )
+}
+
+/// Where `portcullis.yaml` is, unless the command is told.
+const CONFIG: &str = "/etc/portcullis/portcullis.yaml";
 
 const CONNECTION_MANAGER: &str = "\
 # In the HttpConnectionManager: the path that is judged is the one that the

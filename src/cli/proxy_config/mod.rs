@@ -38,6 +38,7 @@ Examples:
   portcullis proxy-config nginx policies/spa --part server > /etc/nginx/portcullis.conf
   portcullis proxy-config nginx policies/spa --part fastcgi > /etc/nginx/portcullis-fastcgi.conf
   portcullis proxy-config envoy policies/spa --over http
+  portcullis proxy-config envoy policies/spa --module
   portcullis proxy-config caddy policies/spa > portcullis.caddy
 
 Whole files to start from are in deploy/, guides in docs/guides/.")]
@@ -58,6 +59,9 @@ pub struct Arguments {
     /// Envoy: how it asks
     #[arg(long, value_enum, default_value_t)]
     over: Over,
+    /// Envoy: decides by itself, with the module, which asks nobody
+    #[arg(long, conflicts_with_all = ["over", "portcullis"])]
+    module: bool,
     /// nginx: one part alone, ready to be included
     #[arg(long, value_enum)]
     part: Option<Part>,
@@ -68,7 +72,7 @@ pub struct Arguments {
 enum Proxy {
     /// auth_request
     Nginx,
-    /// ext_authz, over gRPC unless `--over http`
+    /// ext_authz, over gRPC unless `--over http`; or a dynamic module, with `--module`
     Envoy,
     /// ForwardAuth
     Traefik,
@@ -113,9 +117,13 @@ pub fn run(arguments: &Arguments) -> Ended {
     if arguments.over != Over::Grpc && arguments.proxy != Proxy::Envoy {
         return Err(Failure::new("`--over` is for Envoy"));
     }
-    let config = match serve::config_file(arguments.config.as_deref()) {
+    if arguments.module && arguments.proxy != Proxy::Envoy {
+        return Err(Failure::new("`--module` is for Envoy"));
+    }
+    let file = serve::config_file(arguments.config.as_deref());
+    let config = match &file {
         Some(file) => {
-            let config = Config::read(&file).map_err(|error| Failure::new(error.to_string()))?;
+            let config = Config::read(file).map_err(|error| Failure::new(error.to_string()))?;
             Some(config)
         }
         None => None,
@@ -134,6 +142,10 @@ pub fn run(arguments: &Arguments) -> Ended {
         return Ok(Exit::Good);
     };
     let needs = Needs::of(model);
+    if arguments.module {
+        output::print_exactly(&envoy::module(&needs, file.as_deref()))?;
+        return Ok(Exit::Good);
+    }
     let adapters = config.as_ref().map(|config| &config.adapters);
     let told = Told::of(adapters, arguments.proxy, arguments.over, &needs)?;
     let listener = match (arguments.proxy, arguments.over) {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::support::{GOOD, examples, folder, run, text};
 use crate::support::envoy::config as envoy_config;
+use crate::support::manual::fenced;
 use crate::support::process::{free_port, program};
 
 /// A policy with everything that matters to a proxy.
@@ -142,6 +143,20 @@ fn caddy_takes_it() {
             &snippet,
         );
     }
+}
+
+/// The guide shows the filter that the command prints.
+#[test]
+fn the_filter_of_the_guide_is_the_one_that_is_printed() {
+    let folder = folder(&[("a.gate", GOOD)]);
+    let printed: Value =
+        serde_yaml::from_str(&fragment(&["envoy", &text(&folder), "--module"])).expect("YAML");
+    let printed = printed["http_filters"].as_sequence().and_then(|f| f.last());
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides/envoy-module.md");
+    let blocks = fenced(&page);
+    let shown = blocks.iter().find(|block| block.info == "yaml envoy");
+    let shown: Value = serde_yaml::from_str(&shown.expect("a block").text).expect("YAML");
+    assert_eq!(printed, shown.as_sequence().and_then(|f| f.first()));
 }
 
 #[test]
@@ -292,12 +307,12 @@ fn what_the_places_of_tokens_need_is_handed_on() {
             "x-method-override"
         ]
     );
-    for over in ["grpc", "http"] {
-        let envoy: Value =
-            serde_yaml::from_str(&fragment(&["envoy", &path, "--over", over])).expect("YAML");
+    for way in [&["--over", "grpc"][..], &["--over", "http"], &["--module"]] {
+        let arguments = [&["envoy", &path], way].concat();
+        let envoy: Value = serde_yaml::from_str(&fragment(&arguments)).expect("YAML");
         let upgrades = &envoy["http_connection_manager"]["upgrade_configs"];
-        assert_eq!(upgrades[0]["upgrade_type"], "websocket", "{over}");
-        assert!(upgrades[1].is_null(), "{over}");
+        assert_eq!(upgrades[0]["upgrade_type"], "websocket", "{way:?}");
+        assert!(upgrades[1].is_null(), "{way:?}");
     }
     let http = fragment(&["nginx", &path, "--part", "http"]);
     assert!(http.contains("~*^websocket$ websocket;"), "{http}");
@@ -335,7 +350,7 @@ fn what_contradicts_the_judged_request_is_set_or_removed_everywhere() {
     // A name with one more hyphen wouldn't do.
     let traefik = |name: &str| format!("          {name}: \"\"\n");
     type Line<'l> = &'l dyn Fn(&str) -> String;
-    let cases: [(String, Line<'_>, &[&str]); 12] = [
+    let cases: [(String, Line<'_>, &[&str]); 14] = [
         (fragment(&["nginx", &path]), &nginx, &[]),
         (fragment(&["nginx", &path, "--part", "proxy"]), &nginx, &[]),
         (
@@ -362,12 +377,22 @@ fn what_contradicts_the_judged_request_is_set_or_removed_everywhere() {
             &["x-forwarded-proto"],
         ),
         (
+            fragment(&["envoy", &path, "--module"]),
+            &envoy,
+            &["x-forwarded-proto"],
+        ),
+        (
             deployed("envoy/ext-authz-grpc.yaml"),
             &envoy,
             &["x-forwarded-proto", "x-forwarded-for"],
         ),
         (
             deployed("envoy/ext-authz-http.yaml"),
+            &envoy,
+            &["x-forwarded-proto", "x-forwarded-for"],
+        ),
+        (
+            deployed("envoy/module.yaml"),
             &envoy,
             &["x-forwarded-proto", "x-forwarded-for"],
         ),
