@@ -48,6 +48,7 @@ impl Daemon {
         let ports = Portcullis {
             grpc: process::free_port(),
             http: process::free_port(),
+            configuration: folder.path().join("portcullis.yaml").leak(),
         };
         let admin = process::local(process::free_port());
         let pdp = process::local(process::free_port());
@@ -102,7 +103,7 @@ impl Daemon {
 
     /// Its `portcullis.yaml`.
     pub fn configuration(&self) -> PathBuf {
-        self.folder.path().join("portcullis.yaml")
+        self.ports.configuration.to_owned()
     }
 
     /// The answer of `/policy`.

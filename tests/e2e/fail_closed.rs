@@ -1,5 +1,7 @@
 //! Without portcullis, every proxy denies every request.
 
+use std::path::Path;
+
 use super::caller::Request;
 use super::echo::Echo;
 use super::process;
@@ -13,8 +15,9 @@ fn no_answer_is_no_permission() {
     let nobody = Portcullis {
         grpc: process::free_port(),
         http: process::free_port(),
+        configuration: Path::new("portcullis.yaml"),
     };
-    for kind in Kind::ALL {
+    for kind in Kind::ASKING {
         let proxy = Proxy::start(kind, nobody, upstream.address);
         for method in ["GET", "POST", "OPTIONS"] {
             let answer = Request::new(method, "/health").send(proxy.address);
@@ -31,7 +34,7 @@ fn no_answer_is_no_permission() {
 #[ignore = "needs the proxies: run tests/run"]
 fn a_killed_daemon_permits_nothing() {
     let mut world = World::start();
-    let proxies = Kind::ALL.map(|kind| world.proxy(kind));
+    let proxies = Kind::ASKING.map(|kind| world.proxy(kind));
     let health = || {
         proxies
             .each_ref()

@@ -25,13 +25,14 @@ fn the_guide_leads_from_a_provider_to_an_answer() {
         block.expect("a block of the guide").text.clone()
     };
     let provider = Provider::start();
+    let folder = tempfile::tempdir().expect("a folder can be made");
     let ports = Portcullis {
         grpc: process::free_port(),
         http: process::free_port(),
+        configuration: folder.path().join("portcullis.yaml").leak(),
     };
     let (admin, application) = (process::free_port(), process::free_port());
 
-    let folder = tempfile::tempdir().expect("a folder can be made");
     let policy = folder.path().join("policies/orders.gate");
     fs::create_dir(folder.path().join("policies")).expect("written");
     let text = block("gate checked");

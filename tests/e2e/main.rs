@@ -17,6 +17,7 @@ mod colours;
 mod daemon;
 mod echo;
 mod http2;
+mod module;
 mod provider;
 mod proxies;
 mod websocket;

@@ -458,8 +458,8 @@ fn another_spelling_is_no_second_token() {
                 .send(proxy.address);
             let got = (answer.status, reason(&answer));
             let fine = match kind {
-                Kind::EnvoyGrpc | Kind::EnvoyHttp if spelling.contains('_') => got == (400, None),
-                Kind::EnvoyGrpc => got == (400, Some("request.malformed")),
+                _ if kind.is_envoy() && spelling.contains('_') => got == (400, None),
+                Kind::EnvoyGrpc | Kind::EnvoyModule => got == (400, Some("request.malformed")),
                 Kind::EnvoyHttp => got == (403, Some("request.malformed")),
                 Kind::Nginx => got.0 == 200 && !answer.text().contains("other"),
                 // portcullis never sees what Caddy removes.
@@ -552,7 +552,7 @@ fn what_came_in_pieces_and_what_came_twice_over_http2() {
 /// The same with HTTP/2 on its listener, without TLS. Envoy has it already.
 fn with_http2(kind: Kind, text: &str) -> String {
     let (before, after) = match kind {
-        Kind::EnvoyGrpc | Kind::EnvoyHttp => return text.to_owned(),
+        Kind::EnvoyGrpc | Kind::EnvoyHttp | Kind::EnvoyModule => return text.to_owned(),
         Kind::Nginx => ("listen 127.0.0.1:8000;", "listen 127.0.0.1:8000 http2;"),
         Kind::Caddy => (
             "\tadmin off\n",

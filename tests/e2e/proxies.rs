@@ -8,6 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::module;
 use super::process::{self, Process};
 use crate::support::envoy::config as envoy_config;
 
@@ -16,13 +17,32 @@ use crate::support::envoy::config as envoy_config;
 pub enum Kind {
     EnvoyGrpc,
     EnvoyHttp,
+    /// It decides by itself, with the module.
+    EnvoyModule,
     Nginx,
     Caddy,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::EnvoyGrpc, Self::EnvoyHttp, Self::Nginx, Self::Caddy];
+    pub const ALL: [Self; 5] = [
+        Self::EnvoyGrpc,
+        Self::EnvoyHttp,
+        Self::EnvoyModule,
+        Self::Nginx,
+        Self::Caddy,
+    ];
+
+    /// Those that ask the daemon.
+    pub const ASKING: [Self; 4] = [Self::EnvoyGrpc, Self::EnvoyHttp, Self::Nginx, Self::Caddy];
+
+    /// Whether it is Envoy, however it decides.
+    pub fn is_envoy(self) -> bool {
+        match self {
+            Self::EnvoyGrpc | Self::EnvoyHttp | Self::EnvoyModule => true,
+            Self::Nginx | Self::Caddy => false,
+        }
+    }
 }
 
 /// The addresses of portcullis, running or not.
@@ -30,13 +50,16 @@ impl Kind {
 pub struct Portcullis {
     pub grpc: u16,
     pub http: u16,
+    /// Its `portcullis.yaml`, which a module in a proxy reads.
+    pub configuration: &'static Path,
 }
 
 /// A running proxy.
 pub struct Proxy {
     /// Where it listens.
     pub address: SocketAddr,
-    _process: Process,
+    /// Its process, for its log.
+    pub process: Process,
     _folder: TempDir,
 }
 
@@ -97,18 +120,23 @@ impl Proxy {
     fn with(kind: Kind, text: &str, portcullis: Portcullis, upstream: SocketAddr) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let port = process::free_port();
-        let asked = match kind {
-            Kind::EnvoyGrpc => ("9191", portcullis.grpc),
-            _ => ("9190", portcullis.http),
-        };
         let admin = process::free_port();
-        let mut ports = vec![("8000", port), ("8080", upstream.port()), asked];
-        if matches!(kind, Kind::EnvoyGrpc | Kind::EnvoyHttp) {
-            ports.push(("9901", admin));
+        let mut ports = vec![("8000", port), ("8080", upstream.port())];
+        match kind {
+            Kind::EnvoyGrpc => ports.extend([("9901", admin), ("9191", portcullis.grpc)]),
+            Kind::EnvoyHttp => ports.extend([("9901", admin), ("9190", portcullis.http)]),
+            Kind::EnvoyModule => ports.push(("9901", admin)),
+            Kind::Nginx | Kind::Caddy => ports.push(("9190", portcullis.http)),
         }
         let text = patient(kind, &moved(text, &ports));
         let (command, ready_at) = match kind {
             Kind::EnvoyGrpc | Kind::EnvoyHttp => (envoy(&text, folder.path()), admin),
+            Kind::EnvoyModule => {
+                let text = configured(&text, portcullis.configuration);
+                let mut command = envoy(&text, folder.path());
+                command.env(SEARCH_PATH, module::built());
+                (command, admin)
+            }
             Kind::Nginx => (nginx(&text, folder.path()), port),
             Kind::Caddy => (caddy(&text, folder.path()), port),
         };
@@ -117,17 +145,18 @@ impl Proxy {
         process.wait_for_port(port);
         Self {
             address: process::local(port),
-            _process: process,
+            process,
             _folder: folder,
         }
     }
 }
 
 /// The file of `deploy/`.
-fn deployed(kind: Kind) -> String {
+pub fn deployed(kind: Kind) -> String {
     let file = match kind {
         Kind::EnvoyGrpc => "envoy/ext-authz-grpc.yaml",
         Kind::EnvoyHttp => "envoy/ext-authz-http.yaml",
+        Kind::EnvoyModule => "envoy/module.yaml",
         Kind::Nginx => "nginx/nginx.conf",
         Kind::Caddy => "caddy/Caddyfile",
     };
@@ -150,6 +179,7 @@ fn generated(kind: Kind, policy: &Path, configuration: Option<&Path>) -> String 
     match kind {
         Kind::EnvoyGrpc => envoy_config(&fragment(&["envoy"])),
         Kind::EnvoyHttp => envoy_config(&fragment(&["envoy", "--over", "http"])),
+        Kind::EnvoyModule => envoy_config(&fragment(&["envoy", "--module"])),
         Kind::Nginx => format!(
             "events {{}}\nhttp {{\n{}\nserver {{\nlisten 127.0.0.1:8000;\n{}\n\
              location / {{ proxy_pass http://127.0.0.1:8080; }}\n}}\n}}\n",
@@ -176,7 +206,19 @@ pub fn fragment(arguments: &[&str], policy: &Path) -> String {
     String::from_utf8(output.stdout).expect("it is text")
 }
 
-fn envoy(text: &str, folder: &Path) -> Command {
+/// Where Envoy looks for modules.
+pub const SEARCH_PATH: &str = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH";
+
+/// A configuration of the module with the test's `portcullis.yaml`.
+pub fn configured(text: &str, configuration: &Path) -> String {
+    let configuration = configuration.display().to_string();
+    let text = text.replace("/etc/portcullis/portcullis.yaml", &configuration);
+    assert!(text.contains(&configuration), "{text}");
+    text
+}
+
+/// The command that starts Envoy.
+pub fn envoy(text: &str, folder: &Path) -> Command {
     let path = write(folder, "envoy.yaml", text);
     let mut command = Command::new(process::program("envoy"));
     command
@@ -227,7 +269,7 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 /// A configuration with other ports in place of the documented ones.
-fn moved(text: &str, ports: &[(&str, u16)]) -> String {
+pub fn moved(text: &str, ports: &[(&str, u16)]) -> String {
     let mut text = text.to_owned();
     // In two steps, since a new port may look like a documented one.
     for (index, (documented, _)) in ports.iter().enumerate() {
@@ -247,6 +289,7 @@ fn patient(kind: Kind, text: &str) -> String {
             (" timeout: 0.2s", " timeout: 20s"),
             ("connect_timeout: 0.1s", "connect_timeout: 5s"),
         ],
+        Kind::EnvoyModule => &[],
         Kind::Nginx => &[
             ("proxy_connect_timeout 1s", "proxy_connect_timeout 20s"),
             ("proxy_send_timeout    1s", "proxy_send_timeout 20s"),

@@ -133,7 +133,7 @@ fn a_nonce_reaches_the_client_through_every_proxy() {
         let second = ask(json!({ "nonce": nonce }));
         assert_eq!(second.status, 200, "{kind:?}: {second:?}");
         // Envoy adds the next nonce to the application's answer.
-        if matches!(kind, Kind::EnvoyGrpc | Kind::EnvoyHttp) {
+        if kind.is_envoy() {
             assert!(
                 second.header("dpop-nonce").is_some(),
                 "{kind:?}: {second:?}"
@@ -248,7 +248,7 @@ fn with_tls(kind: Kind, text: String, authority: &Authority) -> String {
                 ),
                 1,
             ),
-        Kind::EnvoyGrpc | Kind::EnvoyHttp => {
+        Kind::EnvoyGrpc | Kind::EnvoyHttp | Kind::EnvoyModule => {
             let mut config: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
             let chain = &mut config["static_resources"]["listeners"][0]["filter_chains"][0];
             let socket = format!(

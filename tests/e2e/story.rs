@@ -25,6 +25,14 @@ fn through_envoy_by_http() {
 
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
+fn through_envoy_by_itself() {
+    let world = World::start();
+    let kind = Kind::EnvoyModule;
+    tell(kind, &world, &world.proxy(kind));
+}
+
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
 fn through_nginx() {
     tell_with_deployed(Kind::Nginx);
 }
@@ -235,7 +243,7 @@ fn identity_headers_cannot_be_forged(kind: Kind, world: &World, proxy: &Proxy) {
                     (403, Some("request.malformed"))
                 );
             }
-            Kind::Nginx | Kind::EnvoyHttp | Kind::EnvoyGrpc | Kind::Caddy => {
+            Kind::Nginx | Kind::EnvoyHttp | Kind::EnvoyGrpc | Kind::EnvoyModule | Kind::Caddy => {
                 assert_eq!(answer.status, 200, "{answer:?}");
                 let echo = answer.json();
                 assert_eq!(echoed(&echo, "x-user-id"), user);
@@ -403,7 +411,7 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
 fn the_requests_own_faults_are_refused(kind: Kind, world: &World, proxy: &Proxy) {
     // nginx and Envoy over HTTP treat a 400 as a fault of portcullis.
     let malformed = match kind {
-        Kind::EnvoyGrpc | Kind::Caddy => 400,
+        Kind::EnvoyGrpc | Kind::EnvoyModule | Kind::Caddy => 400,
         Kind::EnvoyHttp | Kind::Nginx => 403,
     };
     let twice = Request::new("GET", "/files/a%2fb");
