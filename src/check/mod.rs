@@ -59,7 +59,7 @@ use crate::model::{ApiId, Model};
 use crate::source::{Sources, Span};
 use crate::syntax::ast;
 
-pub use files::{Files, referenced_files};
+pub use files::{FileError, Files, referenced_files};
 pub use registered::REGISTERED;
 #[cfg(any(feature = "lsp", feature = "openapi"))]
 pub(crate) use urls::is_scope;

@@ -5,6 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::claims::Claims;
+use super::expected::Expected;
 use super::output::Failure;
 use super::policy;
 use super::time;
@@ -40,8 +41,8 @@ pub struct Arguments {
     expires: Option<i64>,
 }
 
-fn lifetime(text: &str) -> Result<i64, String> {
-    time::duration(text).ok_or_else(|| "expected digits and one of `s`, `m`, `h`, `d`".to_owned())
+fn lifetime(text: &str) -> Result<i64, Expected> {
+    time::duration(text).ok_or(Expected("digits and one of `s`, `m`, `h`, `d`"))
 }
 
 /// A token without its signature.

@@ -10,6 +10,7 @@ mod completions;
 mod coverage;
 mod dev;
 mod diff;
+mod expected;
 mod explanation;
 mod fmt;
 #[cfg(feature = "openapi")]

@@ -1,11 +1,12 @@
 //! Reads OpenAPI documents, for the commands that need them.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::output::Failure;
-use crate::openapi::{Document, DocumentError, Files, limits};
+use crate::openapi::{Document, DocumentError, FileError, Files, limits};
 
 /// Reads a document; `-` is standard input. `$ref`s may lead to files below `root`.
 pub fn read(path: &Path, root: Option<&Path>) -> Result<Document, Failure> {
@@ -82,14 +83,14 @@ impl Folder {
 
     /// The path of the document below the folder. A document from standard input counts as a file
     /// in that folder.
-    fn name(&self, document: &Path) -> Result<String, String> {
+    fn name(&self, document: &Path) -> Result<String, Unnamed> {
         if document.as_os_str() == "-" {
             return Ok("-".to_owned());
         }
-        let real = document.canonicalize().map_err(|error| error.to_string())?;
+        let real = document.canonicalize().map_err(Unnamed::Io)?;
         let name = real
             .strip_prefix(&self.real)
-            .map_err(|_| "it does not lie below the folder of `--root`".to_owned())?;
+            .map_err(|_| Unnamed::Outside)?;
         let segments: Vec<_> = name
             .components()
             .map(|component| component.as_os_str().to_string_lossy())
@@ -98,24 +99,37 @@ impl Folder {
     }
 }
 
+/// Why a document has no path below the folder.
+#[derive(Debug)]
+enum Unnamed {
+    /// Its path can't be followed.
+    Io(io::Error),
+    /// It is elsewhere.
+    Outside,
+}
+
+impl fmt::Display for Unnamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unnamed::Io(error) => write!(f, "{error}"),
+            Unnamed::Outside => f.write_str("it does not lie below the folder of `--root`"),
+        }
+    }
+}
+
 impl Files for Folder {
     /// A link may lead anywhere, so the real path counts. Reading a pipe or a device could block.
-    fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, String> {
-        let told = |error: io::Error| error.to_string();
-        let real = self.real.join(name).canonicalize().map_err(told)?;
+    fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, FileError> {
+        let real = self.real.join(name).canonicalize()?;
         if !real.starts_with(&self.real) {
-            return Err("a link leads out of the folder of `--root`".to_owned());
+            return Err(FileError::Outside);
         }
-        if !real.metadata().map_err(told)?.is_file() {
-            return Err("it is not a file".to_owned());
+        if !real.metadata()?.is_file() {
+            return Err(FileError::NotAFile);
         }
         let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         let mut bytes = Vec::new();
-        File::open(real)
-            .map_err(told)?
-            .take(most)
-            .read_to_end(&mut bytes)
-            .map_err(told)?;
+        File::open(real)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

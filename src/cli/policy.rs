@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::expected::Expected;
 use super::output::{self, Failure, Paint};
 use crate::diagnostic::{self, Code, Diagnostic, Severity};
 use crate::engine;
@@ -48,10 +49,10 @@ impl ParamArguments {
 }
 
 /// Parses `NAME=VALUE`.
-pub fn name_and_value(text: &str) -> Result<(String, String), String> {
+pub fn name_and_value(text: &str) -> Result<(String, String), Expected> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected NAME=VALUE".to_owned()),
+        _ => Err(Expected("NAME=VALUE")),
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::expected::Expected;
+
 /// Now, in seconds since the epoch, as NumericDates are (RFC 7519, section 2).
 pub fn now() -> f64 {
     SystemTime::now()
@@ -34,17 +36,16 @@ pub fn rfc3339(text: &str) -> Option<f64> {
 }
 
 /// A time on the command line: in RFC 3339 format, or an exact NumericDate.
-pub fn at(text: &str) -> Result<f64, String> {
+pub fn at(text: &str) -> Result<f64, Expected> {
     let number = || {
         let digits = text
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-'));
         text.parse::<f64>().ok().filter(|_| digits)
     };
-    rfc3339(text).or_else(number).ok_or_else(|| {
-        "expected a time such as 2026-01-01T00:00:00Z (RFC 3339), or the seconds since 1970"
-            .to_owned()
-    })
+    rfc3339(text).or_else(number).ok_or(Expected(
+        "a time such as 2026-01-01T00:00:00Z (RFC 3339), or the seconds since 1970",
+    ))
 }
 
 /// A NumericDate in a form that [`at`] reads back exactly: RFC 3339 if it is a whole second of a

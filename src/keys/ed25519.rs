@@ -5,19 +5,41 @@
 //! good for one message in eight, or for all, so that whoever publishes it, in a key set or in a
 //! DPoP proof, shows the possession of nothing. RFC 8032 leaves the check to the application.
 
-/// What is wrong with a public key, if anything.
-pub(super) fn fault(key: &[u8]) -> Option<&'static str> {
-    let mut y: [u8; 32] = key.try_into().ok()?;
+use std::fmt;
+
+/// Why a public key must not be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsafe {
+    /// Anybody can make signatures for it.
+    SmallOrder,
+    /// It is not a point, or another way to write one.
+    SecondForm,
+}
+
+impl fmt::Display for Unsafe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unsafe::SmallOrder => "a point of small order, for which anybody can make signatures",
+            Unsafe::SecondForm => {
+                "not a point of Ed25519 in its one form (RFC 8032, section 5.1.3)"
+            }
+        })
+    }
+}
+
+/// Whether a public key of 32 bytes may be used.
+pub(super) fn check(key: [u8; 32]) -> Result<(), Unsafe> {
+    let mut y = key;
     // The last bit is the sign of x (RFC 8032, section 5.1.2). The points of a small order come in
     // pairs that differ in nothing else, or have no x to be negative.
     y[31] &= 0x7f;
     if SMALL_ORDER.contains(&y) {
-        return Some("a point of small order, for which anybody can make signatures");
+        return Err(Unsafe::SmallOrder);
     }
     if !is_below_p(&y) {
-        return Some("not a point of Ed25519 in its one form (RFC 8032, section 5.1.3)");
+        return Err(Unsafe::SecondForm);
     }
-    None
+    Ok(())
 }
 
 /// Whether y is below p = 2^255 - 19: what is not would be taken for y - p, and one key would have
@@ -79,7 +101,7 @@ mod tests {
             (little_endian(0xf0, 0xff, 0x7f), false),
             (little_endian(0xff, 0xff, 0xff), false),
         ] {
-            assert_eq!(fault(&y).is_none(), one_form, "{y:02x?}");
+            assert_eq!(check(y).is_ok(), one_form, "{y:02x?}");
         }
     }
 
@@ -89,7 +111,7 @@ mod tests {
             for sign in [0, 0x80] {
                 let mut key = y;
                 key[31] |= sign;
-                assert!(fault(&key).is_some_and(|fault| fault.contains("small order")));
+                assert_eq!(check(key), Err(Unsafe::SmallOrder));
             }
         }
     }

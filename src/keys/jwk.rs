@@ -1,20 +1,11 @@
 //! One JSON Web Key (RFC 7517, section 4; RFC 7518, section 6; RFC 8037).
 
+use super::error::{KeyError, MemberError, Oddity};
+use super::limits::{MAX_ID_BYTES, RSA_BITS, RSA_EXPONENT_BITS};
 use super::members::{bytes, coordinate, integer, text};
 use super::verifier::Verifier;
 use super::{Algorithm, Key, KeyType, Thumbprint, ed25519};
 use crate::json::Json;
-use crate::text::quoted;
-
-/// The most bytes of a `kid`: thumbprints have 43, and some providers put URLs there.
-pub const MAX_ID_BYTES: usize = 512;
-
-/// The sizes of an RSA modulus, in bits: RFC 7518, section 3.3, asks for the least; beyond the
-/// most a single verification takes milliseconds.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-
-/// The most bits of an RSA exponent. 65537 has 17; larger ones only slow verification down.
-const RSA_EXPONENT_BITS: usize = 33;
 
 /// The members that hold private key material (RFC 7518, section 6.2.2 and 6.3.2).
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
@@ -31,25 +22,23 @@ pub enum Provenance {
 /// A key, and how it is written otherwise than it should be, if it is.
 pub(super) struct Read {
     pub key: Key,
-    pub oddity: Option<String>,
+    pub oddity: Option<Oddity>,
 }
 
 /// Reads a key: `None` if it is for encryption, an error that says what is wrong with it.
-pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Read>, String> {
+pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Read>, KeyError> {
     if jwk.as_object().is_none() {
-        return Err(format!("{} where a key should be", jwk.kind()));
+        return Err(KeyError::NotAnObject(jwk.kind()));
     }
     if text(jwk, "use")? == Some("enc") {
         return Ok(None);
     }
     let id = id(jwk)?;
-    let kty = text(jwk, "kty")?.ok_or("no `kty`")?;
+    let kty = text(jwk, "kty")?.ok_or(KeyError::Member("kty", MemberError::Missing))?;
     if let Some(member) = PRIVATE.iter().find(|member| jwk.get(member).is_some())
         && kty != "oct"
     {
-        return Err(format!(
-            "private key material (`{member}`); only the public part belongs here"
-        ));
+        return Err(KeyError::Private(member));
     }
     check_use(jwk)?;
     let pinned = pinned(jwk)?;
@@ -62,13 +51,13 @@ pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Read
         "RSA" => rsa(jwk, pinned)?,
         "EC" | "OKP" => curve(jwk, kty, pinned)?,
         "oct" if provenance == Provenance::File => secret(jwk, pinned)?,
-        "oct" => return Err("a shared secret (`oct`) where a public key belongs".to_owned()),
-        other => return Err(format!("unknown `kty` {}", quoted(other))),
+        "oct" => return Err(KeyError::Shared),
+        other => return Err(KeyError::UnknownType(other.to_owned())),
     };
     if verifiers.is_empty() {
         return Err(match pinned {
-            Some(algorithm) => format!("`alg` `{algorithm}` is not for this kind of key"),
-            None => "not a valid key".to_owned(),
+            Some(algorithm) => KeyError::OtherAlgorithm(algorithm),
+            None => KeyError::Invalid,
         });
     }
     Ok(Some(Read {
@@ -83,21 +72,19 @@ pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Read
 }
 
 /// The `kid`, if there is one.
-pub(super) fn id<'j>(jwk: &'j Json<'_>) -> Result<Option<&'j str>, String> {
+pub(super) fn id<'j>(jwk: &'j Json<'_>) -> Result<Option<&'j str>, KeyError> {
     match text(jwk, "kid")? {
-        Some(id) if id.len() > MAX_ID_BYTES => {
-            Err(format!("`kid` of more than {MAX_ID_BYTES} bytes"))
-        }
+        Some(id) if id.len() > MAX_ID_BYTES => Err(KeyError::LongId),
         id => Ok(id),
     }
 }
 
 /// `use` and `key_ops` must leave room for verifying (RFC 7517, section 4.2 and 4.3).
-fn check_use(jwk: &Json<'_>) -> Result<(), String> {
+fn check_use(jwk: &Json<'_>) -> Result<(), KeyError> {
     if let Some(other) = text(jwk, "use")?
         && other != "sig"
     {
-        return Err(format!("`use` is {}, not `sig`", quoted(other)));
+        return Err(KeyError::OtherUse(other.to_owned()));
     }
     let Some(operations) = jwk.get("key_ops") else {
         return Ok(());
@@ -107,18 +94,18 @@ fn check_use(jwk: &Json<'_>) -> Result<(), String> {
         .and_then(|operations| operations.iter().map(Json::as_str).collect());
     match operations {
         Some(operations) if operations.contains(&"verify") => Ok(()),
-        Some(_) => Err("`key_ops` lacks `verify`".to_owned()),
-        None => Err("`key_ops` is not an array of strings".to_owned()),
+        Some(_) => Err(KeyError::NotForVerifying),
+        None => Err(KeyError::Operations),
     }
 }
 
 /// The algorithm that the key itself is restricted to (RFC 7517, section 4.4).
-fn pinned(jwk: &Json<'_>) -> Result<Option<Algorithm>, String> {
+fn pinned(jwk: &Json<'_>) -> Result<Option<Algorithm>, KeyError> {
     match text(jwk, "alg")? {
         None => Ok(None),
         Some(name) => Algorithm::parse(name)
             .map(Some)
-            .ok_or_else(|| format!("`alg` {} is not supported", quoted(name))),
+            .ok_or_else(|| KeyError::UnknownAlgorithm(name.to_owned())),
     }
 }
 
@@ -126,7 +113,7 @@ struct Parts {
     key_type: KeyType,
     thumbprint: Thumbprint,
     verifiers: Vec<(Algorithm, Verifier)>,
-    oddity: Option<String>,
+    oddity: Option<Oddity>,
 }
 
 /// A verifier for each algorithm of a kind of key, or for the one that the key is pinned to.
@@ -143,25 +130,19 @@ fn verifiers(
         .collect()
 }
 
-fn rsa(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, String> {
+fn rsa(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, KeyError> {
     let modulus = integer(jwk, "n")?;
     let exponent = integer(jwk, "e")?;
     let size = bits(&modulus.bytes);
     if !RSA_BITS.contains(&size) {
-        return Err(format!(
-            "an RSA modulus of {size} bits; {} to {} are accepted",
-            RSA_BITS.start(),
-            RSA_BITS.end()
-        ));
+        return Err(KeyError::ModulusBits(size));
     }
     let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
     if !odd(&modulus.bytes) {
-        return Err("an even RSA modulus".to_owned());
+        return Err(KeyError::EvenModulus);
     }
     if !(2..=RSA_EXPONENT_BITS).contains(&bits(&exponent.bytes)) || !odd(&exponent.bytes) {
-        return Err(format!(
-            "an RSA exponent that is not odd, at least 3 and at most {RSA_EXPONENT_BITS} bits"
-        ));
+        return Err(KeyError::Exponent);
     }
     let (n, e) = (modulus.encoded(), exponent.encoded());
     Ok(Parts {
@@ -180,24 +161,28 @@ fn bits(number: &[u8]) -> usize {
     number.len() * 8 - unused as usize
 }
 
-fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, String> {
-    let crv = text(jwk, "crv")?.ok_or("no `crv`")?;
-    let (key_type, length) = match (kty, crv) {
-        ("EC", "P-256") => (KeyType::P256, 32),
-        ("EC", "P-384") => (KeyType::P384, 48),
-        ("EC", "P-521") => (KeyType::P521, 66),
-        ("OKP", "Ed25519") => (KeyType::Ed25519, 32),
-        _ => return Err(format!("`crv` {} is not supported", quoted(crv))),
+fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, KeyError> {
+    let crv = text(jwk, "crv")?.ok_or(KeyError::Member("crv", MemberError::Missing))?;
+    let (crv, key_type, length) = match (kty, crv) {
+        ("EC", "P-256") => ("P-256", KeyType::P256, 32),
+        ("EC", "P-384") => ("P-384", KeyType::P384, 48),
+        ("EC", "P-521") => ("P-521", KeyType::P521, 66),
+        ("OKP", "Ed25519") => ("Ed25519", KeyType::Ed25519, 32),
+        _ => return Err(KeyError::UnknownCurve(crv.to_owned())),
     };
     let (point, thumbprint, oddity) = if key_type == KeyType::Ed25519 {
         // A string of bytes and no number: nothing can be missing from it (RFC 8037, section 2).
         let (x, point) = bytes(jwk, "x")?;
-        if point.len() != length {
-            return Err(format!("`x` has {} bytes, not {length}", point.len()));
-        }
-        if let Some(fault) = ed25519::fault(&point) {
-            return Err(fault.to_owned());
-        }
+        let key = <[u8; 32]>::try_from(point.as_slice()).map_err(|_| {
+            KeyError::Member(
+                "x",
+                MemberError::Length {
+                    has: point.len(),
+                    wanted: length,
+                },
+            )
+        })?;
+        ed25519::check(key).map_err(KeyError::Ed25519)?;
         let thumbprint = Thumbprint::of(&[("crv", crv), ("kty", kty), ("x", x)]);
         (point, thumbprint, None)
     } else {
@@ -214,7 +199,7 @@ fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, 
         Verifier::curve(algorithm, &point)
     });
     if verifiers.is_empty() && pinned.is_none_or(|pinned| pinned.key_type() == key_type) {
-        return Err(format!("not a point of {crv}"));
+        return Err(KeyError::NotAPoint(crv));
     }
     Ok(Parts {
         key_type,
@@ -224,16 +209,13 @@ fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, 
     })
 }
 
-fn secret(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, String> {
+fn secret(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, KeyError> {
     let (k, secret) = bytes(jwk, "k")?;
     let verifiers = verifiers(KeyType::Oct, pinned, |algorithm| {
         Verifier::secret(algorithm, &secret)
     });
     if verifiers.is_empty() && pinned.is_none_or(|pinned| pinned.key_type() == KeyType::Oct) {
-        return Err(format!(
-            "a secret of {} bytes, shorter than the hash (RFC 7518, section 3.2)",
-            secret.len()
-        ));
+        return Err(KeyError::ShortSecret(secret.len()));
     }
     Ok(Parts {
         key_type: KeyType::Oct,

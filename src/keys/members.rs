@@ -8,6 +8,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::error::{KeyError, MemberError, Oddity};
 use crate::json::Json;
 
 /// A number of a key.
@@ -15,7 +16,7 @@ pub(super) struct Number {
     /// Big-endian, in its proper form.
     pub bytes: Vec<u8>,
     /// How it was written otherwise, if it was.
-    pub oddity: Option<String>,
+    pub oddity: Option<Oddity>,
 }
 
 impl Number {
@@ -26,63 +27,69 @@ impl Number {
 }
 
 /// A member that must be a string if it is there.
-pub(super) fn text<'j>(jwk: &'j Json<'_>, name: &str) -> Result<Option<&'j str>, String> {
+pub(super) fn text<'j>(jwk: &'j Json<'_>, name: &'static str) -> Result<Option<&'j str>, KeyError> {
     match jwk.get(name) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
-        Some(other) => Err(format!("`{name}` is {}, not a string", other.kind())),
+        Some(other) => Err(KeyError::Member(
+            name,
+            MemberError::NotAString(other.kind()),
+        )),
     }
 }
 
 /// A member that must be there as base64url (RFC 7515, section 2), and its bytes.
-pub(super) fn bytes<'j>(jwk: &'j Json<'_>, name: &str) -> Result<(&'j str, Vec<u8>), String> {
-    let encoded = text(jwk, name)?.ok_or_else(|| format!("no `{name}`"))?;
+pub(super) fn bytes<'j>(
+    jwk: &'j Json<'_>,
+    name: &'static str,
+) -> Result<(&'j str, Vec<u8>), KeyError> {
+    let encoded = text(jwk, name)?.ok_or(KeyError::Member(name, MemberError::Missing))?;
     let bytes = URL_SAFE_NO_PAD
         .decode(encoded)
-        .map_err(|_| format!("`{name}` is not base64url"))?;
+        .map_err(|_| KeyError::Member(name, MemberError::NotBase64Url))?;
     Ok((encoded, bytes))
 }
 
 /// A positive integer, whose proper form has no zero byte before it (RFC 7518, section 2,
 /// Base64urlUInt).
-pub(super) fn integer(jwk: &Json<'_>, name: &str) -> Result<Number, String> {
+pub(super) fn integer(jwk: &Json<'_>, name: &'static str) -> Result<Number, KeyError> {
     let (_, written) = bytes(jwk, name)?;
     if written.is_empty() {
-        return Err(format!("`{name}` is empty"));
+        return Err(KeyError::Member(name, MemberError::Empty));
     }
     let bytes = without_zeros(&written).to_vec();
     if bytes.is_empty() {
-        return Err(format!("`{name}` is zero"));
+        return Err(KeyError::Member(name, MemberError::Zero));
     }
-    let oddity = (bytes.len() != written.len()).then(|| {
-        format!(
-            "`{name}` begins with a zero byte, which RFC 7518, section 2 forbids; the key is used \
-            without it"
-        )
-    });
+    let oddity = (bytes.len() != written.len()).then_some(Oddity::LeadingZero(name));
     Ok(Number { bytes, oddity })
 }
 
 /// A coordinate, whose proper form has the full length of its curve's field, leading zeros included
 /// (RFC 7518, section 6.2.1.2).
-pub(super) fn coordinate(jwk: &Json<'_>, name: &str, length: usize) -> Result<Number, String> {
+pub(super) fn coordinate(
+    jwk: &Json<'_>,
+    name: &'static str,
+    length: usize,
+) -> Result<Number, KeyError> {
     let (_, written) = bytes(jwk, name)?;
     if written.is_empty() {
-        return Err(format!("`{name}` is empty"));
+        return Err(KeyError::Member(name, MemberError::Empty));
     }
     let digits = without_zeros(&written);
     let Some(zeros) = length.checked_sub(digits.len()) else {
-        return Err(format!(
-            "`{name}` has {} bytes, not {length}",
-            written.len()
+        return Err(KeyError::Member(
+            name,
+            MemberError::Length {
+                has: written.len(),
+                wanted: length,
+            },
         ));
     };
-    let oddity = (written.len() != length).then(|| {
-        format!(
-            "`{name}` has {} bytes, and RFC 7518, section 6.2.1.2 asks for {length}, including \
-            leading zeros; the key is used as if it had them",
-            written.len()
-        )
+    let oddity = (written.len() != length).then_some(Oddity::Length {
+        member: name,
+        has: written.len(),
+        wanted: length,
     });
     let mut bytes = vec![0; zeros];
     bytes.extend_from_slice(digits);

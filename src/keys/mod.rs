@@ -5,7 +5,9 @@
 
 mod algorithm;
 mod ed25519;
+mod error;
 mod jwk;
+mod limits;
 mod members;
 mod pem;
 mod set;
@@ -16,7 +18,10 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use algorithm::{Algorithm, KeyType};
-pub use jwk::{MAX_ID_BYTES, Provenance};
+pub use ed25519::Unsafe;
+pub use error::{KeyError, MemberError, Oddity, PemError};
+pub use jwk::Provenance;
+pub use limits::MAX_ID_BYTES;
 pub use set::{KeyProblem, KeySet, KeySetError, MAX_KEYS, MAX_SET_BYTES, MAX_TRIED, NoKey, parse};
 pub use thumbprint::Thumbprint;
 
@@ -31,12 +36,12 @@ pub trait Keys {
     fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>>;
 }
 
-/// Reads a public key by itself, such as that of a DPoP proof (RFC 9449, section 4.2). An error
-/// says what is wrong with it; a shared secret and private material are.
-pub fn public_key(jwk: &Json<'_>) -> Result<Key, String> {
+/// Reads a public key by itself, such as that of a DPoP proof (RFC 9449, section 4.2). A shared
+/// secret and private material are errors.
+pub fn public_key(jwk: &Json<'_>) -> Result<Key, KeyError> {
     jwk::read(jwk, Provenance::Published)?
         .map(|read| read.key)
-        .ok_or_else(|| "the key is for encryption (`use` is `enc`)".to_owned())
+        .ok_or(KeyError::ForEncryption)
 }
 
 /// A key that verifies signatures.

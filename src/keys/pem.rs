@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use super::error::{KeyError, PemError};
 use crate::json::Json;
 
 const BEGIN: &str = "-----BEGIN ";
@@ -18,30 +19,31 @@ pub(super) fn is_pem(bytes: &[u8]) -> bool {
 }
 
 /// The keys of a PEM file, each as a JWK or as what is wrong with it.
-pub(super) fn read(bytes: &[u8]) -> Vec<Result<Json<'static>, String>> {
+pub(super) fn read(bytes: &[u8]) -> Vec<Result<Json<'static>, KeyError>> {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return vec![Err("not text".to_owned())];
+        return vec![Err(KeyError::Pem(PemError::NotText))];
     };
-    text.split(BEGIN).skip(1).map(block).collect()
+    text.split(BEGIN)
+        .skip(1)
+        .map(|text| block(text).map_err(KeyError::Pem))
+        .collect()
 }
 
 /// What follows a `-----BEGIN `, up to the next.
-fn block(text: &str) -> Result<Json<'static>, String> {
-    let (label, rest) = text
-        .split_once(DASHES)
-        .ok_or("a line that is not a label")?;
+fn block(text: &str) -> Result<Json<'static>, PemError> {
+    let (label, rest) = text.split_once(DASHES).ok_or(PemError::NoLabel)?;
     if label.ends_with("PRIVATE KEY") {
-        return Err("private key material; only the public part belongs here".to_owned());
+        return Err(PemError::Private);
     }
     if label != "PUBLIC KEY" {
-        return Err(format!("{}, not `PUBLIC KEY`", crate::text::quoted(label)));
+        return Err(PemError::Label(label.to_owned()));
     }
     let (body, _) = rest
         .split_once("-----END PUBLIC KEY-----")
-        .ok_or("no `-----END PUBLIC KEY-----`")?;
+        .ok_or(PemError::NoEnd)?;
     let encoded: String = body.split_ascii_whitespace().collect();
-    let der = STANDARD.decode(encoded).map_err(|_| "not base64")?;
-    jwk(&der).ok_or_else(|| "not an RSA, P-256, P-384, P-521 or Ed25519 public key".to_owned())
+    let der = STANDARD.decode(encoded).map_err(|_| PemError::NotBase64)?;
+    jwk(&der).ok_or(PemError::UnknownKey)
 }
 
 /// A SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) as a JWK.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::error::{KeyError, Oddity};
 use super::jwk::{self, Provenance};
 use super::{Algorithm, Key, pem};
 use crate::json::{Json, JsonError};
@@ -24,22 +25,22 @@ pub const MAX_TRIED: usize = 16;
 pub struct KeySet {
     keys: Vec<Key>,
     problems: Vec<KeyProblem>,
-    oddities: Vec<KeyProblem>,
+    oddities: Vec<KeyProblem<Oddity>>,
     some_missing: bool,
 }
 
 /// Why a key of a set is not used, or how it is written otherwise than it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyProblem {
+pub struct KeyProblem<P = KeyError> {
     /// Its place in the set, counted from 0.
     pub index: usize,
     /// Its `kid`, if it has a readable one.
     pub id: Option<String>,
     /// What is wrong with it; it names no secret.
-    pub problem: String,
+    pub problem: P,
 }
 
-impl fmt::Display for KeyProblem {
+impl<P: fmt::Display> fmt::Display for KeyProblem<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "key {}", self.index + 1)?;
         if let Some(id) = &self.id {
@@ -92,7 +93,7 @@ pub enum NoKey {
     /// No key has this `kid`.
     UnknownId,
     /// The key of this `kid` can't be used at all.
-    Unusable(String),
+    Unusable(KeyError),
     /// The key of this `kid` is not for this algorithm.
     Unfit,
     /// Without a `kid`: no key fits.
@@ -137,7 +138,7 @@ impl KeySet {
     }
 
     /// What is odd about keys that are used all the same.
-    pub fn oddities(&self) -> &[KeyProblem] {
+    pub fn oddities(&self) -> &[KeyProblem<Oddity>] {
         &self.oddities
     }
 
@@ -203,7 +204,7 @@ pub fn parse(bytes: &[u8], provenance: Provenance) -> Result<KeySet, KeySetError
 
 /// Reads keys one by one.
 fn collect<'j>(
-    keys: impl ExactSizeIterator<Item = Result<&'j Json<'j>, &'j String>>,
+    keys: impl ExactSizeIterator<Item = Result<&'j Json<'j>, &'j KeyError>>,
     provenance: Provenance,
 ) -> Result<KeySet, KeySetError> {
     if keys.len() > MAX_KEYS {
@@ -211,13 +212,10 @@ fn collect<'j>(
     }
     let mut set = KeySet::default();
     for (index, key) in keys.enumerate() {
-        let about = |problem| KeyProblem {
-            index,
-            id: key
-                .ok()
+        let id = || {
+            key.ok()
                 .and_then(|key| jwk::id(key).ok().flatten())
-                .map(str::to_owned),
-            problem,
+                .map(str::to_owned)
         };
         let read = key
             .map_err(Clone::clone)
@@ -225,10 +223,18 @@ fn collect<'j>(
         match read {
             Ok(Some(read)) => {
                 set.keys.push(read.key);
-                set.oddities.extend(read.oddity.map(about));
+                set.oddities.extend(read.oddity.map(|problem| KeyProblem {
+                    index,
+                    id: id(),
+                    problem,
+                }));
             }
             Ok(None) => {}
-            Err(problem) => set.problems.push(about(problem)),
+            Err(problem) => set.problems.push(KeyProblem {
+                index,
+                id: id(),
+                problem,
+            }),
         }
     }
     if set.keys.is_empty() {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 
-use crate::check::{self, Checked, Files};
+use crate::check::{self, Checked, FileError, Files};
 use crate::compile;
 use crate::diagnostic::{self, Diagnostic};
 use crate::engine::Policy;
@@ -264,7 +264,7 @@ pub fn fingerprint(paths: &[PathBuf], named: &[PathBuf]) -> Fingerprint {
     let mut fingerprint = fingerprint_of(&tree);
     for path in named {
         let content = tree::read_referenced(&Disk, path);
-        fingerprint = fingerprint.and(path, content.as_deref().map_err(String::as_str));
+        fingerprint = fingerprint.and(path, content.as_deref());
     }
     fingerprint
 }
@@ -319,7 +319,10 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
                 revision.add("file", &below(path, paths), bytes);
                 files.push(FileEntry::of(path, bytes, FileKind::Named));
             }
-            Err(words) => revision.add("unreadable", &below(path, paths), words.as_bytes()),
+            Err(error) => {
+                let words = error.to_string();
+                revision.add("unreadable", &below(path, paths), words.as_bytes());
+            }
         }
     }
 
@@ -440,13 +443,13 @@ fn fingerprint_of(tree: &Tree) -> Fingerprint {
 impl Fingerprint {
     /// The digest over this and a file that the policy names.
     #[must_use]
-    fn and(self, path: &Path, content: Result<&[u8], &str>) -> Fingerprint {
+    fn and(self, path: &Path, content: Result<&[u8], &FileError>) -> Fingerprint {
         let mut all = Revision::default();
         all.add("before", "", &self.0);
         let name = path.to_string_lossy();
         match content {
             Ok(bytes) => all.add("named", &name, bytes),
-            Err(words) => all.add("unreadable", &name, words.as_bytes()),
+            Err(error) => all.add("unreadable", &name, error.to_string().as_bytes()),
         }
         Fingerprint(all.finish())
     }

@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::names::Name;
+use crate::check::FileError;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::syntax::MAX_FILE_BYTES;
 use crate::text::{is_unshowable, visible};
@@ -443,36 +444,35 @@ fn read_text(place: &dyn Place, path: &Path, name: &str) -> Result<String, Box<D
     })
 }
 
-/// Reads a set or key file; an error is a few words for a diagnostic.
-pub fn read_referenced(place: &dyn Place, path: &Path) -> Result<Vec<u8>, String> {
+/// Reads a set or key file.
+pub fn read_referenced(place: &dyn Place, path: &Path) -> Result<Vec<u8>, FileError> {
     place
         .read(path, MAX_REFERENCED_BYTES)
         .map_err(|failure| match failure {
-            Failure::Io(error) => words(&error),
-            Failure::NotAFile => "it is not a regular file".to_owned(),
-            Failure::TooLarge => format!("it is larger than {MAX_REFERENCED_BYTES} bytes"),
+            Failure::Io(error) => file_error(&error),
+            Failure::NotAFile => FileError::NotRegular,
+            Failure::TooLarge => FileError::TooLarge(MAX_REFERENCED_BYTES),
         })
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
     Diagnostic::without_place(
         Code::Unreadable,
-        format!("`{}` cannot be read: {}", visible(name), words(error)),
+        format!("`{}` cannot be read: {}", visible(name), file_error(error)),
     )
 }
 
 /// An I/O error in the style of a diagnostic: what the system says, without its number.
-fn words(error: &io::Error) -> String {
+fn file_error(error: &io::Error) -> FileError {
     match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotFound => FileError::NotFound,
+        io::ErrorKind::PermissionDenied => FileError::PermissionDenied,
         _ => {
             let said = error.to_string();
             let said = said.split(" (os error").next().unwrap_or_default();
             let mut characters = said.chars();
-            characters.next().map_or_else(String::new, |first| {
-                first.to_lowercase().chain(characters).collect()
-            })
+            let first = characters.next().into_iter().flat_map(char::to_lowercase);
+            FileError::Other(first.chain(characters).collect())
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What cannot be read as JSON is no reason to end: the frame around it says where the next
 //! message begins. Only a broken header is, for then nothing does.
 
+use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 
 /// The largest message that is read. The text of the largest policy file (8 MiB), should every
@@ -24,6 +25,41 @@ pub enum Frame {
     TooLarge(u64),
 }
 
+/// Why nobody knows where the next message begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// A line of the header has no end.
+    NoEnd,
+    /// The header has no `Content-Length`.
+    NoLength,
+    /// The `Content-Length` is not a number.
+    Length,
+    /// A line of the header has no `:`.
+    NoColon,
+    /// The header has more than [`MAX_HEADER_LINES`].
+    TooManyLines,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Malformed::NoEnd => "the header of a message does not end",
+            Malformed::NoLength => "a message has no `Content-Length`",
+            Malformed::Length => "the `Content-Length` of a message is not a number",
+            Malformed::NoColon => "the header of a message has a line without `:`",
+            Malformed::TooManyLines => "the header of a message has too many lines",
+        })
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl From<Malformed> for io::Error {
+    fn from(malformed: Malformed) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, malformed)
+    }
+}
+
 /// Reads a frame; `None` where the stream ends before one begins.
 pub fn read(input: &mut impl BufRead) -> io::Result<Option<Frame>> {
     let Some(length) = header(input)? else {
@@ -43,7 +79,6 @@ pub fn read(input: &mut impl BufRead) -> io::Result<Option<Frame>> {
 
 /// The `Content-Length` of the next frame.
 fn header(input: &mut impl BufRead) -> io::Result<Option<u64>> {
-    let malformed = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut length = None;
     for number in 0..MAX_HEADER_LINES {
         let mut line = Vec::new();
@@ -55,28 +90,21 @@ fn header(input: &mut impl BufRead) -> io::Result<Option<u64>> {
             return Ok(None);
         }
         let Some(line) = line.strip_suffix(b"\n") else {
-            return Err(malformed("the header of a message does not end"));
+            return Err(Malformed::NoEnd.into());
         };
         let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
         if line.is_empty() {
-            return length
-                .map(Some)
-                .ok_or_else(|| malformed("a message has no `Content-Length`"));
+            return length.map(Some).ok_or(Malformed::NoLength.into());
         }
         let Some((name, value)) = line.split_once(':') else {
-            return Err(malformed("the header of a message has a line without `:`"));
+            return Err(Malformed::NoColon.into());
         };
         if name.eq_ignore_ascii_case("content-length") {
             let value = value.trim().parse();
-            length = Some(value.map_err(|_| {
-                malformed(
-                    "the `Content-Length` of a message is not a \
-                number",
-                )
-            })?);
+            length = Some(value.map_err(|_| Malformed::Length)?);
         }
     }
-    Err(malformed("the header of a message has too many lines"))
+    Err(Malformed::TooManyLines.into())
 }
 
 /// Writes a message in its frame.
@@ -88,16 +116,17 @@ pub fn write(output: &mut impl Write, message: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Frame, MAX_MESSAGE_BYTES, read, write};
+    use super::{Frame, MAX_HEADER_LINES, MAX_MESSAGE_BYTES, Malformed, read, write};
 
-    fn all(mut input: &[u8]) -> Vec<Result<Frame, String>> {
+    fn all(mut input: &[u8]) -> Vec<Result<Frame, Option<Malformed>>> {
         let mut frames = Vec::new();
         loop {
             match read(&mut input) {
                 Ok(Some(frame)) => frames.push(Ok(frame)),
                 Ok(None) => return frames,
                 Err(error) => {
-                    frames.push(Err(error.to_string()));
+                    let malformed = error.downcast::<Malformed>().ok();
+                    frames.push(Err(malformed));
                     return frames;
                 }
             }
@@ -127,26 +156,21 @@ mod tests {
 
     #[test]
     fn a_broken_header_ends_the_stream() {
-        for broken in [
-            "\r\n{}",
-            "Content-Length: two\r\n\r\n{}",
-            "Content-Length: -2\r\n\r\n{}",
-            "Content-Length 2\r\n\r\n{}",
-            "Content-Length: 2\r\n",
-            "Content-Length: 3\r\n\r\n{}",
-            "{\"jsonrpc\":\"2.0\"}",
-        ] {
-            assert!(
-                matches!(all(broken.as_bytes()).as_slice(), [Err(_)]),
-                "{broken:?}"
-            );
-        }
         let long = format!("X: {}\r\n\r\n", "x".repeat(10_000));
-        assert!(matches!(all(long.as_bytes()).as_slice(), [Err(_)]));
-        assert!(matches!(
-            all("X: y\r\n".repeat(100).as_bytes()).as_slice(),
-            [Err(_)]
-        ));
+        let many = "X: y\r\n".repeat(MAX_HEADER_LINES + 1);
+        for (broken, wanted) in [
+            ("\r\n{}", Some(Malformed::NoLength)),
+            ("Content-Length: two\r\n\r\n{}", Some(Malformed::Length)),
+            ("Content-Length: -2\r\n\r\n{}", Some(Malformed::Length)),
+            ("Content-Length 2\r\n\r\n{}", Some(Malformed::NoColon)),
+            ("Content-Length: 2\r\n", Some(Malformed::NoEnd)),
+            ("Content-Length: 3\r\n\r\n{}", None),
+            ("{\"jsonrpc\":\"2.0\"}", Some(Malformed::NoEnd)),
+            (&long, Some(Malformed::NoEnd)),
+            (&many, Some(Malformed::TooManyLines)),
+        ] {
+            assert_eq!(all(broken.as_bytes()), [Err(wanted)], "{broken:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
 
 use super::DocumentError;
 use super::limits::{MAX_BYTES, MAX_FILES, MAX_NODES, MAX_REFERENCES};
@@ -14,9 +16,37 @@ use super::tree::{At, Member, Tree, Value};
 /// Files below a root folder, for `$ref`s that lead out of the document.
 pub trait Files {
     /// The bytes of a file: `name` is a path below the root folder, with `/` and without `..`.
-    /// At most `limit` bytes and one more are wanted. The error says why it can't be read: lower
-    /// case, no full stop.
-    fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, String>;
+    /// At most `limit` bytes and one more are wanted.
+    fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, FileError>;
+}
+
+/// Why a file below the root folder can't be read.
+#[derive(Debug)]
+pub enum FileError {
+    /// The system doesn't let it be read.
+    Io(io::Error),
+    /// It is a folder, a device, a pipe.
+    NotAFile,
+    /// A link leads out of the root folder.
+    Outside,
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileError::Io(error) => write!(f, "{error}"),
+            FileError::NotAFile => f.write_str("it is not a file"),
+            FileError::Outside => f.write_str("a link leads out of the folder of `--root`"),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> FileError {
+        FileError::Io(error)
+    }
 }
 
 /// Where something stands, as far as it is known.

@@ -28,7 +28,7 @@ pub use document::{
     Alternative, Document, Operation, OperationMethod, Scheme, SchemeKind, Security, Server,
 };
 pub use import::{ImportOptions, Imported, import};
-pub use library::Files;
+pub use library::{FileError, Files};
 
 use std::fmt;
 

@@ -5,6 +5,8 @@
 //! audience, times and sender. Instead of a signature, there is the issuer's own statement that the
 //! token is active. The cache decides how long that is used.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -14,7 +16,7 @@ use super::jws;
 use super::sender::{Confirmation, Member};
 use super::{Examined, Verified, issuer, kind, refuse_other_kinds, sender, tell};
 use crate::engine::{Api, Fault, Issuer, Policy, SeenKind};
-use crate::json::{Bounds, Json, MAX_DEPTH};
+use crate::json::{Bounds, Json, JsonError, MAX_DEPTH};
 use crate::reason::Reason;
 use crate::settings::{IssuerId, IssuerUrl, TokenKind};
 use crate::text::quoted;
@@ -67,28 +69,21 @@ pub struct Introspection {
 }
 
 impl Introspection {
-    /// Parses an answer: an object without duplicate members, with a Boolean `active`, and with the
-    /// right type for every registered claim. Otherwise no part of it can be relied on, and the
-    /// error says what is wrong.
-    pub fn read(body: &[u8]) -> Result<Introspection, String> {
+    /// Reads an answer: an object, no member twice, with a Boolean `active`, and every registered
+    /// claim of its type. What is not so is nothing to be relied on in any part.
+    pub fn read(body: &[u8]) -> Result<Introspection, IntrospectionError> {
         let bounds = Bounds {
             bytes: MAX_ANSWER_BYTES,
             depth: MAX_DEPTH,
         };
-        let claims = Json::parse_within(body, &bounds)
-            .map_err(|error| format!("the answer is not JSON: {error}"))?;
+        let claims = Json::parse_within(body, &bounds).map_err(IntrospectionError::Json)?;
         if claims.as_object().is_none() {
-            return Err(format!("the answer is {}, not an object", claims.kind()));
+            return Err(IntrospectionError::NotAnObject(claims.kind()));
         }
         let active = match claims.get("active") {
             Some(Json::Bool(active)) => *active,
-            Some(other) => {
-                return Err(format!(
-                    "the answer's `active` is {}, not a boolean",
-                    other.kind()
-                ));
-            }
-            None => return Err("the answer has no `active`".to_owned()),
+            Some(other) => return Err(IntrospectionError::Active(other.kind())),
+            None => return Err(IntrospectionError::NoActive),
         };
         // If the token isn't active, nothing else matters.
         let expires = if active {
@@ -120,19 +115,52 @@ impl Introspection {
 }
 
 /// Checks the types, and returns `exp`.
-fn check_members(claims: &Json<'_>) -> Result<Option<f64>, String> {
+fn check_members(claims: &Json<'_>) -> Result<Option<f64>, IntrospectionError> {
     match claims.get("token_type") {
         None | Some(Json::String(_) | Json::Null) => {}
-        Some(other) => {
-            return Err(format!(
-                "the answer's `token_type` is {}, not a string",
-                other.kind()
-            ));
-        }
+        Some(other) => return Err(IntrospectionError::TokenType(other.kind())),
     }
-    let registered = Registered::read(claims).map_err(|fault| fault.hint)?;
+    let registered = Registered::read(claims).map_err(IntrospectionError::Claim)?;
     Ok(registered.expires)
 }
+
+/// Why an answer says nothing about a token.
+#[derive(Debug, Clone, PartialEq)]
+pub enum IntrospectionError {
+    /// It is not JSON.
+    Json(JsonError),
+    /// It is another kind of JSON value than an object.
+    NotAnObject(&'static str),
+    /// It has no `active`.
+    NoActive,
+    /// `active` is of another kind than a Boolean.
+    Active(&'static str),
+    /// `token_type` is of another kind than a string.
+    TokenType(&'static str),
+    /// A registered claim is of the wrong type.
+    Claim(Fault),
+}
+
+impl fmt::Display for IntrospectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IntrospectionError::Json(error) => write!(f, "the answer is not JSON: {error}"),
+            IntrospectionError::NotAnObject(kind) => {
+                write!(f, "the answer is {kind}, not an object")
+            }
+            IntrospectionError::NoActive => f.write_str("the answer has no `active`"),
+            IntrospectionError::Active(kind) => {
+                write!(f, "the answer's `active` is {kind}, not a boolean")
+            }
+            IntrospectionError::TokenType(kind) => {
+                write!(f, "the answer's `token_type` is {kind}, not a string")
+            }
+            IntrospectionError::Claim(fault) => f.write_str(&fault.hint),
+        }
+    }
+}
+
+impl std::error::Error for IntrospectionError {}
 
 /// Treats the answer of an API's issuer as the token's claims.
 ///

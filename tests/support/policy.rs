@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use portcullis::check::{Checked, Files, Input, check, referenced_files};
+use portcullis::check::{Checked, FileError, Files, Input, check, referenced_files};
 use portcullis::compile::compile;
 use portcullis::diagnostic::{Diagnostic, render, without_echoes};
 use portcullis::engine::Policy;
@@ -63,7 +63,7 @@ pub fn check_files(
         ids.iter().map(|id| syntax::parse(&sources, *id)).unzip();
     for path in referenced_files(&sources, &documents) {
         if !files.contains_key(&path) {
-            beside.insert(path, Err("no such file".to_owned()));
+            beside.insert(path, Err(FileError::NotFound));
         }
     }
     let mut checked = check(Input {

@@ -1,5 +1,8 @@
 //! Parses the request on the command line.
 
+use std::fmt;
+
+use super::super::expected::Expected;
 use super::super::output::Failure;
 use crate::daemon::adapter::pdp;
 use crate::load::Loaded;
@@ -101,11 +104,29 @@ fn only_host(loaded: &Loaded) -> Option<String> {
 }
 
 /// A header, `NAME: VALUE`; the name in lower case.
-pub fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| "expected NAME: VALUE".to_owned())?;
+pub fn header(text: &str) -> Result<(String, String), HeaderError> {
+    let (name, value) = text.split_once(':').ok_or(HeaderError::NoColon)?;
     let name = http::HeaderName::from_bytes(name.trim().as_bytes())
-        .map_err(|_| format!("`{name}` is not a header name"))?;
+        .map_err(|_| HeaderError::Name(name.to_owned()))?;
     Ok((name.as_str().to_owned(), value.trim().to_owned()))
 }
+
+/// Why an argument is no header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderError {
+    /// It has no `:`.
+    NoColon,
+    /// What stands before the `:` is not the name of a header.
+    Name(String),
+}
+
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HeaderError::NoColon => Expected("NAME: VALUE").fmt(f),
+            HeaderError::Name(name) => write!(f, "`{name}` is not a header name"),
+        }
+    }
+}
+
+impl std::error::Error for HeaderError {}

@@ -223,7 +223,8 @@ impl<'j> Claims<'j> {
                 quoted(shown.request.method)
             )));
         }
-        target::check(self.target, shown.request, shown.demands.ports).map_err(invalid)?;
+        target::check(self.target, shown.request, shown.demands.ports)
+            .map_err(|error| invalid(error.to_string()))?;
         let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, shown.token.as_bytes()));
         if self.token_hash != hash {
             return Err(invalid(

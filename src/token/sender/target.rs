@@ -5,6 +5,8 @@
 //! The proxy reports the request's side: the scheme from the configured source, the host as one of
 //! the policy's, the port as one of the configured ports.
 
+use std::fmt;
+
 use crate::engine::Request;
 use crate::text::quoted;
 
@@ -17,39 +19,84 @@ struct Url {
     path: Vec<u8>,
 }
 
-/// Compares `htu` with the request; the error says what differs.
-pub(super) fn check(htu: &str, request: &Request<'_>, ports: Option<&[u16]>) -> Result<(), String> {
-    let scheme = request.scheme.ok_or(
-        "the DPoP proof can't be checked: the request's scheme is not known, because the adapter \
-        has no source for it (`scheme` in portcullis.yaml)",
-    )?;
-    let authority = request
-        .host
-        .ok_or("the DPoP proof can't be checked: the request names no host")?;
-    let asked = Url::of(scheme, authority, path_of(request.target))
-        .ok_or("the DPoP proof can't be checked: the request's host is invalid")?;
+/// Whether `htu` is the URL of the request, at a port that is listed.
+pub(super) fn check(
+    htu: &str,
+    request: &Request<'_>,
+    ports: Option<&[u16]>,
+) -> Result<(), TargetError> {
+    let scheme = request.scheme.ok_or(TargetError::NoScheme)?;
+    let authority = request.host.ok_or(TargetError::NoHost)?;
+    let asked =
+        Url::of(scheme, authority, path_of(request.target)).ok_or(TargetError::InvalidHost)?;
     let listed = default_port(&asked.scheme) == Some(asked.port)
         || ports.is_none_or(|ports| ports.contains(&asked.port));
     if !listed {
-        return Err(format!(
-            "the request names the port {}, which the configuration does not list (`dpop.ports`)",
-            asked.port
-        ));
+        return Err(TargetError::UnlistedPort(asked.port));
     }
-    let named = parse(htu).ok_or_else(|| {
-        format!(
-            "the DPoP proof's `htu` is not the URL of a request: {}",
-            quoted(htu)
-        )
-    })?;
+    let named = parse(htu).ok_or_else(|| TargetError::NotAUrl(htu.to_owned()))?;
     if named == asked {
         return Ok(());
     }
-    Err(format!(
-        "the DPoP proof is for {} (`htu`), but the request is for {}",
-        quoted(&named.to_string()),
-        quoted(&asked.to_string())
-    ))
+    Err(TargetError::Other {
+        proof: named.to_string(),
+        request: asked.to_string(),
+    })
+}
+
+/// Why a proof is not for the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum TargetError {
+    /// Nothing says which scheme the client used.
+    NoScheme,
+    /// The request names no host.
+    NoHost,
+    /// The request's host is none.
+    InvalidHost,
+    /// The request is for a port at which no client is expected.
+    UnlistedPort(u16),
+    /// `htu`, which is not the URL of a request.
+    NotAUrl(String),
+    /// It is for another URL.
+    Other {
+        /// What `htu` names.
+        proof: String,
+        /// What the request is for.
+        request: String,
+    },
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TargetError::NoScheme => f.write_str(
+                "the DPoP proof can't be checked: the request's scheme is not known, because the \
+                adapter has no source for it (`scheme` in portcullis.yaml)",
+            ),
+            TargetError::NoHost => {
+                f.write_str("the DPoP proof can't be checked: the request names no host")
+            }
+            TargetError::InvalidHost => {
+                f.write_str("the DPoP proof can't be checked: the request's host is invalid")
+            }
+            TargetError::UnlistedPort(port) => write!(
+                f,
+                "the request names the port {port}, which the configuration does not list \
+                (`dpop.ports`)"
+            ),
+            TargetError::NotAUrl(htu) => write!(
+                f,
+                "the DPoP proof's `htu` is not the URL of a request: {}",
+                quoted(htu)
+            ),
+            TargetError::Other { proof, request } => write!(
+                f,
+                "the DPoP proof is for {} (`htu`), but the request is for {}",
+                quoted(proof),
+                quoted(request)
+            ),
+        }
+    }
 }
 
 impl Url {
@@ -79,8 +126,8 @@ impl Url {
     }
 }
 
-impl std::fmt::Display for Url {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host)?;
         if default_port(&self.scheme) != Some(self.port) {
             write!(f, ":{}", self.port)?;

@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use portcullis::keys::{Algorithm, KeySet, KeySetError, MAX_KEYS, NoKey, Provenance, parse};
+use portcullis::keys::{
+    Algorithm, KeyError, KeySet, KeySetError, MAX_KEYS, NoKey, Provenance, parse,
+};
 use serde_json::{Value, json};
 
 use crate::support::mint::{Signer, key_set};
@@ -185,10 +187,10 @@ fn a_bad_key_spoils_no_other() {
         ),
     ] {
         let set = published(&json!({"keys": [bad, good.jwk()]})).expect("a key set");
-        let problems: Vec<&str> = set
+        let problems: Vec<String> = set
             .problems()
             .iter()
-            .map(|problem| problem.problem.as_str())
+            .map(|problem| problem.problem.to_string())
             .collect();
         assert_eq!(problems, [problem], "{bad}");
         assert_eq!(set.problems()[0].index, 0);
@@ -344,10 +346,10 @@ fn a_kid_is_binding_and_without_one_every_key_of_the_algorithm_fits() {
         };
         assert_eq!(found, expected, "{kid:?} {algorithm}");
     }
-    assert!(matches!(
+    assert_eq!(
         set.why_none(Some("small")),
-        NoKey::Unusable(problem) if problem.contains("exponent")
-    ));
+        NoKey::Unusable(KeyError::Exponent)
+    );
 }
 
 #[test]
@@ -408,7 +410,7 @@ fn a_number_in_another_form_is_the_same_key() {
             panic!("{:?}", set.oddities());
         };
         assert_eq!(oddity.index, 0);
-        assert!(oddity.problem.starts_with(member), "{oddity}");
+        assert!(oddity.problem.to_string().starts_with(member), "{oddity}");
     }
 }
 

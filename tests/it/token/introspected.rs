@@ -106,7 +106,9 @@ fn an_answer_is_read_strictly_or_not_at_all() {
             "`token_type` is a number, not a string",
         ),
     ] {
-        let fault = Introspection::read(body.as_bytes()).expect_err(body);
+        let fault = Introspection::read(body.as_bytes())
+            .expect_err(body)
+            .to_string();
         assert!(fault.contains(wrong), "{body}: {fault}");
     }
     let long = format!(

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use portcullis::openapi::{Document, DocumentError, Files, Security, limits};
+use portcullis::openapi::{Document, DocumentError, FileError, Files, Security, limits};
 
 use crate::cli::support::{folder, run, text};
 
@@ -12,8 +12,8 @@ use crate::cli::support::{folder, run, text};
 struct Shelf(BTreeMap<String, String>);
 
 impl Files for Shelf {
-    fn read(&self, name: &str, _limit: usize) -> Result<Vec<u8>, String> {
-        let text = self.0.get(name).ok_or("there is none")?;
+    fn read(&self, name: &str, _limit: usize) -> Result<Vec<u8>, FileError> {
+        let text = self.0.get(name).ok_or(FileError::NotAFile)?;
         Ok(text.clone().into_bytes())
     }
 }
@@ -190,7 +190,7 @@ fn an_unresolved_reference_is_an_error() {
         (
             "  /a: { get: { $ref: b.yaml } }\n",
             &[][..],
-            "-:6: the file of the `$ref` `b.yaml` can't be read: there is none",
+            "-:6: the file of the `$ref` `b.yaml` can't be read: it is not a file",
         ),
         (
             "  /a: { get: { $ref: '../../b.yaml' } }\n",
