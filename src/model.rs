@@ -24,7 +24,7 @@ pub use crate::settings::{
     Origin, PathOptions, PathParameter, Senders, TokenKind, TokenPlace,
 };
 pub use condition::{Atom, Bound, ClaimTest, Condition, ConditionKind, Input, Operand, TextTest};
-pub use key::{Key, Keys, Names, Own};
+pub use key::{ConditionKey, ConditionKeys, Names, Own};
 pub use sets::{Members, StringSet, Values};
 
 /// A whole policy set.

@@ -93,7 +93,7 @@ impl Diagrams<'_> {
     /// True if a value is a text that satisfies the question.
     pub fn answered(&mut self, value: ValueId, question: usize) -> Function {
         self.shaped(value, |domain, shape| match shape {
-            Shape::Text(cell) => answer(domain.texts.get(cell).map(|cell| &cell.answers), question),
+            Shape::Text(cell) => is_yes(domain.texts.get(cell).map(|cell| &cell.answers), question),
             _ => false,
         })
     }
@@ -124,7 +124,7 @@ impl Diagrams<'_> {
             Test::Number(value, question) => {
                 let typed = self.typed(*value, View::Number);
                 let yes = self.shaped(*value, |domain, shape| match shape {
-                    Shape::Number(cell) => answer(
+                    Shape::Number(cell) => is_yes(
                         domain.numbers.get(cell).map(|cell| &cell.answers),
                         *question,
                     ),
@@ -171,7 +171,7 @@ impl Diagrams<'_> {
             Test::Address(value, question) => {
                 let there = self.shaped(*value, |_, shape| shape != Shape::Absent);
                 let yes = self.shaped(*value, |domain, shape| match shape {
-                    Shape::Address(cell) => answer(
+                    Shape::Address(cell) => is_yes(
                         domain.addresses.get(cell).map(|cell| &cell.answers),
                         *question,
                     ),
@@ -336,6 +336,6 @@ pub fn is_typed(shape: Shape, view: View) -> bool {
     }
 }
 
-fn answer(answers: Option<&Vec<bool>>, question: usize) -> bool {
+fn is_yes(answers: Option<&Vec<bool>>, question: usize) -> bool {
     answers.and_then(|answers| answers.get(question)) == Some(&true)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::engine::Policy;
-use crate::model::{self, Api, Condition, Guard, Input, Key, Model, Route};
+use crate::model::{self, Api, Condition, ConditionKey, Guard, Input, Model, Route};
 use crate::pattern::index::{Budget, Index};
 use crate::pattern::{Method, MethodSet, PathPattern};
 use crate::settings::{ApiId, Demand, PathOptions, PathParameter};
@@ -265,7 +265,7 @@ pub struct RulingKey<'p> {
     /// The first label of the host, if a condition reads it.
     label: Option<&'p Label>,
     /// The conditions for the whole region.
-    everywhere: BTreeSet<Key>,
+    everywhere: BTreeSet<ConditionKey>,
     /// The conditions for parts of it; `None` if a part is denied.
-    inside: BTreeSet<(&'p PathPattern, Option<BTreeSet<Key>>)>,
+    inside: BTreeSet<(&'p PathPattern, Option<BTreeSet<ConditionKey>>)>,
 }

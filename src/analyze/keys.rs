@@ -6,14 +6,14 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::model::{Condition, Input, Issuer, Key, Keys, Model, Names};
+use crate::model::{Condition, ConditionKey, ConditionKeys, Input, Issuer, Model, Names};
 use crate::settings::{ClaimId, IssuerClaim, IssuerId, IssuerUrl, PathParameter};
 use crate::value::ClaimType;
 
 /// The part of the keys that both policies share.
 #[derive(Debug, Default)]
 pub struct Shared {
-    keys: Keys,
+    keys: ConditionKeys,
     meanings: RefCell<HashMap<Meaning, usize>>,
 }
 
@@ -64,7 +64,11 @@ impl<'s> Writer<'s> {
     }
 
     /// The keys of the operands of a condition's `and`.
-    pub fn conjuncts(&self, condition: &Condition, parameters: &[PathParameter]) -> BTreeSet<Key> {
+    pub fn conjuncts(
+        &self,
+        condition: &Condition,
+        parameters: &[PathParameter],
+    ) -> BTreeSet<ConditionKey> {
         self.shared
             .keys
             .conjuncts(condition, parameters, &self.meant)

@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Access, Key, Keys, Own, Route};
+use crate::model::{Access, ConditionKey, ConditionKeys, Own, Route};
 use crate::source::Span;
 
 /// The requirements of routes as keys, each computed once.
 #[derive(Default)]
 pub(super) struct Accesses {
-    keys: Keys,
-    known: RefCell<BTreeMap<(Span, String), BTreeSet<Key>>>,
+    keys: ConditionKeys,
+    known: RefCell<BTreeMap<(Span, String), BTreeSet<ConditionKey>>>,
 }
 
 impl Accesses {
@@ -37,7 +37,7 @@ impl Accesses {
         }
     }
 
-    fn of(&self, route: &Route) -> BTreeSet<Key> {
+    fn of(&self, route: &Route) -> BTreeSet<ConditionKey> {
         let mut known = self.known.borrow_mut();
         let conjuncts = known
             .entry((route.span, route.name.clone()))

@@ -15,7 +15,8 @@ use crate::analyze::limits::MAX_STUDY_STEPS;
 use crate::analyze::plain::Reader;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{
-    Access, Api, ApiId, ClaimTest, Condition, ConditionKind, Demand, Key, Keys, Model,
+    Access, Api, ApiId, ClaimTest, Condition, ConditionKey, ConditionKeys, ConditionKind, Demand,
+    Model,
 };
 use crate::pattern::index::Budget;
 use crate::pattern::{MethodSet, PathPattern};
@@ -56,7 +57,7 @@ impl<'m> Asked<'m> {
     }
 
     /// The key of the condition. Conditions with equal keys have the same findings.
-    fn key(&self, keys: &Keys) -> AskedKey<'m> {
+    fn key(&self, keys: &ConditionKeys) -> AskedKey<'m> {
         AskedKey {
             api: &self.api.name,
             methods: self.methods,
@@ -88,7 +89,7 @@ struct AskedKey<'m> {
     api: &'m str,
     methods: MethodSet,
     demand: Demand,
-    condition: Key,
+    condition: ConditionKey,
     /// Whether the whole condition is the name of a `let`.
     is_named: bool,
     /// The rule's path, if the condition reads it.
@@ -105,7 +106,7 @@ pub(super) fn check(
 ) {
     let all = conditions(infos, model);
     let mut told = Told::default();
-    let keys = Keys::default();
+    let keys = ConditionKeys::default();
     let mut unknown: Vec<(&[Asked], Vec<AskedKey>)> = Vec::new();
     for written in all.chunk_by(|a, b| a.span == b.span) {
         let plain = |asked: &Asked| {

@@ -10,7 +10,9 @@ use std::collections::{BTreeSet, HashMap};
 use crate::analyze::condition::{Rule, Side, Subject, allows_more};
 use crate::analyze::limits::MAX_STUDY_STEPS;
 use crate::analyze::plain::{Reader, Sight};
-use crate::model::{Access, Api, Condition, Demand, Key, Keys, Model, Own, Route};
+use crate::model::{
+    Access, Api, Condition, ConditionKey, ConditionKeys, Demand, Model, Own, Route,
+};
 use crate::pattern::index::Budget;
 use crate::pattern::{MethodSet, PathPattern};
 use crate::settings::PathParameter;
@@ -21,7 +23,7 @@ use super::guard_index::Guards;
 pub(super) struct Strength<'m> {
     model: &'m Model,
     budget: Budget,
-    keys: Keys,
+    keys: ConditionKeys,
     known: RefCell<HashMap<Question, bool>>,
 }
 
@@ -46,7 +48,7 @@ struct Question {
 struct AskedKey {
     demand: Demand,
     denied: bool,
-    conjuncts: BTreeSet<Key>,
+    conjuncts: BTreeSet<ConditionKey>,
     /// The requests' paths, if a condition reads them.
     path: Option<PathPattern>,
 }
@@ -63,7 +65,7 @@ impl<'m> Strength<'m> {
         Strength {
             model,
             budget: Budget::new(MAX_STUDY_STEPS),
-            keys: Keys::default(),
+            keys: ConditionKeys::default(),
             known: RefCell::default(),
         }
     }

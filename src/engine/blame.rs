@@ -15,8 +15,8 @@ use crate::source::Span;
 use crate::text::{MAX_QUOTED, quoted};
 
 /// Finds the test that prevents the conditions from being true.
-pub(super) fn find<'a>(context: &Context<'a>, open: &'a Undecided<'a, 'a>) -> Blame {
-    let all: Rules<'a> = open.conditions().collect();
+pub(super) fn find<'a>(context: &Context<'a>, undecided: &'a Undecided<'a, 'a>) -> Blame {
+    let all: Rules<'a> = undecided.conditions().collect();
     let failing = all.iter().find(|(condition, parameters)| {
         let context = Context {
             parameters,

@@ -44,26 +44,26 @@ pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decisio
             denial.place = Some(*by);
         }),
         State::Preflight { routes } => allow(routed, routes.clone(), None, true),
-        State::Undecided(open) => decide_open(routed, open, evidence),
+        State::Undecided(undecided) => decide_undecided(routed, undecided, evidence),
     }
 }
 
-fn decide_open<'a>(
+fn decide_undecided<'a>(
     routed: &'a Routed<'a, 'a>,
-    open: &'a Undecided<'a, 'a>,
+    undecided: &'a Undecided<'a, 'a>,
     evidence: Evidence<'a>,
 ) -> Decision<'a> {
     // A public route reads no token, so an invalid one must not deny the request.
-    let evidence = match open.demand {
+    let evidence = match undecided.demand {
         Demand::None => Evidence::Nothing,
         Demand::Optional | Demand::Required => evidence,
     };
     let token = seen(evidence);
-    let route_place = open.routes.first().map(|route| route.span);
+    let route_place = undecided.routes.first().map(|route| route.span);
     let facts = match evidence {
         Evidence::Token { facts, .. } => Some(facts),
         Evidence::Fault(fault) => {
-            return deny(routed, open.routes.clone(), token, |denial| {
+            return deny(routed, undecided.routes.clone(), token, |denial| {
                 denial.reason = fault.reason;
                 denial.hint = Some(fault.hint.clone());
                 denial.remedy.clone_from(&fault.remedy);
@@ -71,11 +71,12 @@ fn decide_open<'a>(
                 denial.place = route_place;
             });
         }
-        Evidence::Nothing if open.demand == Demand::Required => {
-            return deny(routed, open.routes.clone(), token, |denial| {
+        Evidence::Nothing if undecided.demand == Demand::Required => {
+            return deny(routed, undecided.routes.clone(), token, |denial| {
                 denial.reason = Reason::TokenMissing;
-                denial.hint =
-                    Some(preflight_hint(routed, open).unwrap_or_else(|| missing_token(routed)));
+                denial.hint = Some(
+                    preflight_hint(routed, undecided).unwrap_or_else(|| missing_token(routed)),
+                );
                 denial.place = route_place;
             });
         }
@@ -85,14 +86,14 @@ fn decide_open<'a>(
     if let Some(facts) = facts
         && !(routed.policy.understands(facts) && accepts(routed, facts))
     {
-        return deny(routed, open.routes.clone(), token, |denial| {
+        return deny(routed, undecided.routes.clone(), token, |denial| {
             denial.hint = Some("the token was read by another policy, or for another API".into());
         });
     }
-    let context = context(routed, open, facts);
+    let context = context(routed, undecided, facts);
     // Only true lets a request in. A missing value is neither true nor false, not even under `not`,
     // so it denies.
-    let holds = open.conditions().all(|(condition, parameters)| {
+    let holds = undecided.conditions().all(|(condition, parameters)| {
         Context {
             parameters,
             ..context
@@ -103,13 +104,13 @@ fn decide_open<'a>(
     if holds {
         return allow(
             routed,
-            open.routes.clone(),
+            undecided.routes.clone(),
             facts.map(|facts| (facts, token)),
             false,
         );
     }
-    let blame = blame::find(&context, open);
-    deny(routed, open.routes.clone(), token, |denial| {
+    let blame = blame::find(&context, undecided);
+    deny(routed, undecided.routes.clone(), token, |denial| {
         denial.reason = blame.reason;
         denial.hint = Some(blame.hint);
         denial.place = blame.place.or(route_place);
@@ -128,13 +129,13 @@ fn accepts(routed: &Routed<'_, '_>, facts: &Facts) -> bool {
 /// The values that the conditions of a request may read.
 pub(super) fn context<'a>(
     routed: &'a Routed<'a, 'a>,
-    open: &'a Undecided<'a, 'a>,
+    undecided: &'a Undecided<'a, 'a>,
     facts: Option<&'a Facts>,
 ) -> Context<'a> {
     Context {
         policy: routed.policy,
         request: routed.request,
-        open,
+        undecided,
         facts,
         leeway: facts
             .and_then(|facts| routed.policy.issuer(facts.issuer))
@@ -144,10 +145,10 @@ pub(super) fn context<'a>(
 }
 
 /// Why a preflight was treated as a request that needs a token.
-fn preflight_hint(routed: &Routed<'_, '_>, open: &Undecided<'_, '_>) -> Option<String> {
+fn preflight_hint(routed: &Routed<'_, '_>, undecided: &Undecided<'_, '_>) -> Option<String> {
     let preflight =
-        cors::Preflight::of(routed.request).filter(|_| open.method == Method::OPTIONS)?;
-    let named = open.routes.iter().find(|route| route.names_options);
+        cors::Preflight::of(routed.request).filter(|_| undecided.method == Method::OPTIONS)?;
+    let named = undecided.routes.iter().find(|route| route.names_options);
     let why = match (cors::unlisted(routed.api()?, &preflight), named) {
         (Some(unlisted), _) => unlisted,
         (None, Some(route)) => format!(

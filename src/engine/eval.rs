@@ -22,7 +22,7 @@ pub(super) type Ternary = Option<bool>;
 pub(super) struct Context<'a> {
     pub policy: &'a Policy,
     pub request: &'a Request<'a>,
-    pub open: &'a Undecided<'a, 'a>,
+    pub undecided: &'a Undecided<'a, 'a>,
     pub facts: Option<&'a Facts>,
     /// The clock leeway of the token's issuer, in seconds.
     pub leeway: u64,
@@ -89,18 +89,18 @@ impl<'a> Context<'a> {
                 Client::Absent(_) | Client::Disagree => None,
             },
             Atom::Path(parameter, test) => {
-                self.text(self.path(*parameter), test, self.open.path.folded)
+                self.text(self.path(*parameter), test, self.undecided.path.folded)
             }
-            Atom::Host(test) => self.text(self.open.label.as_deref(), test, false),
-            Atom::Method(methods) => Some(methods.has(self.open.method)),
+            Atom::Host(test) => self.text(self.undecided.label.as_deref(), test, false),
+            Atom::Method(methods) => Some(methods.has(self.undecided.method)),
             Atom::Address { any_of, negated } => {
                 Some(any_of.contains(self.request.address?) != *negated)
             }
             Atom::Header(name, test) => {
-                self.text(self.open.reading.header(name).text(), test, false)
+                self.text(self.undecided.reading.header(name).text(), test, false)
             }
             Atom::Query(name, test) => {
-                self.text(self.open.reading.parameter(name).text(), test, false)
+                self.text(self.undecided.reading.parameter(name).text(), test, false)
             }
         }
     }
@@ -125,7 +125,7 @@ impl<'a> Context<'a> {
     }
 
     fn path(&self, parameter: usize) -> Option<&'a str> {
-        self.open.parameter(self.parameters.get(parameter)?)
+        self.undecided.parameter(self.parameters.get(parameter)?)
     }
 
     /// `folded` says that the value is from a path that matches regardless of case.
@@ -156,8 +156,8 @@ impl<'a> Context<'a> {
     {
         match operand {
             Operand::String(text) => Some((text, false)),
-            Operand::Path(parameter) => Some((self.path(*parameter)?, self.open.path.folded)),
-            Operand::Host => Some((self.open.label.as_deref()?, false)),
+            Operand::Path(parameter) => Some((self.path(*parameter)?, self.undecided.path.folded)),
+            Operand::Host => Some((self.undecided.label.as_deref()?, false)),
             Operand::Claim(claim) => Some((self.facts?.claim(*claim).text()?, false)),
             Operand::Number(_) | Operand::Boolean(_) | Operand::Now => None,
         }
@@ -295,15 +295,15 @@ impl<'a> Context<'a> {
             }),
             Atom::Client { .. } => of_token(&client_because),
             Atom::Path(parameter, _) => shown("the path's segment", self.path(*parameter)),
-            Atom::Host(_) => shown("the host's label", self.open.label.as_deref()),
-            Atom::Method(_) => format!("the method is `{}`", self.open.method),
+            Atom::Host(_) => shown("the host's label", self.undecided.label.as_deref()),
+            Atom::Method(_) => format!("the method is `{}`", self.undecided.method),
             Atom::Address { .. } => match self.request.address {
                 Some(address) => format!("the peer's address is `{}`", address.to_canonical()),
                 None => "the peer's address is not known".to_owned(),
             },
             Atom::Header(name, _) => match self.request.header(name).count() {
                 0 => format!("the request has no header `{name}`"),
-                1 => match self.open.reading.header(name) {
+                1 => match self.undecided.reading.header(name) {
                     Value::One(_) if self.is_secret(name) => {
                         format!("the header `{name}` is there; its value is not shown")
                     }
@@ -316,7 +316,7 @@ impl<'a> Context<'a> {
             },
             Atom::Query(name, _) => {
                 let what = format!("the query parameter `{name}`");
-                match self.open.reading.parameter(name) {
+                match self.undecided.reading.parameter(name) {
                     Value::One(_) if self.is_secret(name) => {
                         format!("{what} is there; its value is not shown")
                     }

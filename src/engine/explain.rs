@@ -22,7 +22,7 @@ pub struct Step {
 
 /// Every test that applies to a request, guards first; none if no condition was evaluated.
 pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<Step> {
-    let State::Undecided(open) = &routed.state else {
+    let State::Undecided(undecided) = &routed.state else {
         return Vec::new();
     };
     let facts = match evidence {
@@ -30,9 +30,9 @@ pub fn explain<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Vec<St
         Evidence::Nothing => None,
         Evidence::Fault(_) => return Vec::new(),
     };
-    let context = context(routed, open, facts);
+    let context = context(routed, undecided, facts);
     let mut steps = Vec::new();
-    for (condition, parameters) in open.conditions() {
+    for (condition, parameters) in undecided.conditions() {
         let context = Context {
             parameters,
             ..context

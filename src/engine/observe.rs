@@ -38,7 +38,7 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
         api: routed.api.map(|(api, _)| api),
         ..Observed::default()
     };
-    let open = match &routed.state {
+    let undecided = match &routed.state {
         State::Fault(_) | State::NoRoute => return observed,
         State::Denied { routes, by, .. } => {
             observed.routes.clone_from(routes);
@@ -50,16 +50,16 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
             observed.preflight = true;
             return observed;
         }
-        State::Undecided(open) => open,
+        State::Undecided(undecided) => undecided,
     };
-    observed.routes.clone_from(&open.routes);
+    observed.routes.clone_from(&undecided.routes);
     let facts = match evidence {
         Evidence::Token { facts, .. } => Some(facts),
-        Evidence::Nothing if open.demand != Demand::Required => None,
+        Evidence::Nothing if undecided.demand != Demand::Required => None,
         Evidence::Nothing | Evidence::Fault(_) => return observed,
     };
-    let context = context(routed, open, facts);
-    observed.guards = open
+    let context = context(routed, undecided, facts);
+    observed.guards = undecided
         .guards
         .iter()
         .filter_map(|guard| {
@@ -70,7 +70,7 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
             Some((*guard, context.condition(guard.condition.as_ref()?)))
         })
         .collect();
-    for (condition, parameters) in open.conditions() {
+    for (condition, parameters) in undecided.conditions() {
         let context = Context {
             parameters,
             ..context

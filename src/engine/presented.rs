@@ -40,18 +40,18 @@ impl<'r> Routed<'_, 'r> {
     /// Several tokens, or one header that could be read as several, are refused: the application
     /// might read a different token from the one that is checked.
     pub fn token(&self) -> Presented<'r> {
-        let (State::Undecided(open), Some(api)) = (&self.state, self.api()) else {
+        let (State::Undecided(undecided), Some(api)) = (&self.state, self.api()) else {
             return Presented::Absent;
         };
-        if open.demand == Demand::None {
+        if undecided.demand == Demand::None {
             return Presented::Absent;
         }
-        if let Err(fault) = spellings::check_places(api, self.request, &open.reading) {
+        if let Err(fault) = spellings::check_places(api, self.request, &undecided.reading) {
             return Presented::Fault(fault);
         }
         let mut found: Option<(Cow<'r, str>, Scheme, &TokenPlace)> = None;
         for place in &api.token_places {
-            match self.token_in(place, api, &open.reading) {
+            match self.token_in(place, api, &undecided.reading) {
                 Ok(None) => {}
                 Ok(Some(_)) if found.is_some() => {
                     return Presented::Fault(malformed(
@@ -64,7 +64,7 @@ impl<'r> Routed<'_, 'r> {
                         fault,
                         place,
                         api,
-                        &open.reading,
+                        &undecided.reading,
                     ));
                 }
             }
@@ -73,7 +73,7 @@ impl<'r> Routed<'_, 'r> {
             return Presented::Absent;
         };
         if let TokenPlace::Cookie(name) = place
-            && let Err(fault) = origin::check(api, self.request, open.method, name)
+            && let Err(fault) = origin::check(api, self.request, undecided.method, name)
         {
             return Presented::Fault(fault);
         }
@@ -137,7 +137,7 @@ impl<'r> Routed<'_, 'r> {
 
     /// A place that is present but empty, if no token was found.
     pub(super) fn empty_place(&self) -> Option<String> {
-        let (State::Undecided(open), Some(api)) = (&self.state, self.api()) else {
+        let (State::Undecided(undecided), Some(api)) = (&self.state, self.api()) else {
             return None;
         };
         let blank = |value: &[u8]| value.iter().all(|byte| *byte == b' ');
@@ -153,7 +153,7 @@ impl<'r> Routed<'_, 'r> {
                 };
                 pairs.into_iter().any(empty)
             }),
-            TokenPlace::Query(name) => open.reading.parameter(name).text() == Some(""),
+            TokenPlace::Query(name) => undecided.reading.parameter(name).text() == Some(""),
             // A client offers a subprotocol by naming it with nothing after it.
             TokenPlace::Subprotocol(_) => false,
         });

@@ -113,7 +113,7 @@ impl<'p, 'r> Routed<'p, 'r> {
     /// Whether a token is needed to decide.
     pub fn demand(&self) -> Demand {
         match &self.state {
-            State::Undecided(open) => open.demand,
+            State::Undecided(undecided) => undecided.demand,
             _ => Demand::None,
         }
     }

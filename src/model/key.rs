@@ -17,7 +17,7 @@ use crate::source::Span;
 /// A condition, as a number that equal ones share. Numbers are in the order of their first use,
 /// which has no other meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(usize);
+pub struct ConditionKey(usize);
 
 /// The meaning of a policy's names, for comparisons across policies.
 pub trait Names {
@@ -50,8 +50,8 @@ impl Names for Own {
 
 /// Keys that can be compared with each other.
 #[derive(Debug, Default)]
-pub struct Keys {
-    known: RefCell<HashMap<Node, Key>>,
+pub struct ConditionKeys {
+    known: RefCell<HashMap<Node, ConditionKey>>,
     /// The places of path parameters: a parameter is identified by its place, not by its name.
     parameters: RefCell<HashMap<Option<[usize; 3]>, usize>>,
     sets: Sets,
@@ -60,13 +60,13 @@ pub struct Keys {
 /// A condition, its parts as keys.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Node {
-    And(Vec<Key>),
-    Or(Vec<Key>),
-    Not(Key),
+    And(Vec<ConditionKey>),
+    Or(Vec<ConditionKey>),
+    Not(ConditionKey),
     /// A test, and the places of its inputs.
     Atom(Atom, Vec<Option<usize>>),
     /// A condition in its written order, and whether a `let` stands for it.
-    Written(Word, Vec<Key>, bool),
+    Written(Word, Vec<ConditionKey>, bool),
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -76,14 +76,14 @@ enum Word {
     Not,
 }
 
-impl Keys {
+impl ConditionKeys {
     /// The keys of the operands of a condition's `and`.
     pub fn conjuncts(
         &self,
         condition: &Condition,
         parameters: &[PathParameter],
         names: &impl Names,
-    ) -> BTreeSet<Key> {
+    ) -> BTreeSet<ConditionKey> {
         condition
             .conjuncts()
             .map(|conjunct| self.of(conjunct, parameters, names))
@@ -91,11 +91,16 @@ impl Keys {
     }
 
     /// The key of a condition.
-    fn of(&self, condition: &Condition, parameters: &[PathParameter], names: &impl Names) -> Key {
+    fn of(
+        &self,
+        condition: &Condition,
+        parameters: &[PathParameter],
+        names: &impl Names,
+    ) -> ConditionKey {
         let parts = |parts: &[Condition]| {
             let parts = parts.iter().map(|part| self.of(part, parameters, names));
             // Neither their order nor repetitions make a difference.
-            let parts: BTreeSet<Key> = parts.collect();
+            let parts: BTreeSet<ConditionKey> = parts.collect();
             parts.into_iter().collect()
         };
         self.key(match &condition.kind {
@@ -108,11 +113,16 @@ impl Keys {
 
     /// The key of a condition with its operands in their written order. A `let` and its expanded
     /// condition have different keys.
-    pub fn written(&self, condition: &Condition, parameters: &[PathParameter]) -> Key {
+    pub fn written(&self, condition: &Condition, parameters: &[PathParameter]) -> ConditionKey {
         self.written_in(condition, parameters, condition.span)
     }
 
-    fn written_in(&self, condition: &Condition, parameters: &[PathParameter], whole: Span) -> Key {
+    fn written_in(
+        &self,
+        condition: &Condition,
+        parameters: &[PathParameter],
+        whole: Span,
+    ) -> ConditionKey {
         let several = |word, parts: &[Condition]| {
             let parts = parts
                 .iter()
@@ -137,9 +147,9 @@ impl Keys {
         Node::Atom(resolver.atom(atom), found)
     }
 
-    fn key(&self, node: Node) -> Key {
+    fn key(&self, node: Node) -> ConditionKey {
         let mut known = self.known.borrow_mut();
-        let fresh = Key(known.len());
+        let fresh = ConditionKey(known.len());
         *known.entry(node).or_insert(fresh)
     }
 
@@ -161,7 +171,7 @@ impl Keys {
 
 /// Replaces references with what they refer to.
 struct Resolver<'k, N> {
-    keys: &'k Keys,
+    keys: &'k ConditionKeys,
     parameters: &'k [PathParameter],
     names: &'k N,
 }

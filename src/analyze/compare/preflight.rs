@@ -51,11 +51,11 @@ pub(super) struct Reading {
     /// `Authorization`: a request with this header isn't a preflight.
     authorization: ValueId,
     /// The condition under which each policy answers them, if it does.
-    answers: [Option<Answer>; 2],
+    answers: [Option<PreflightAnswer>; 2],
 }
 
 /// The condition under which one policy lets preflights pass.
-struct Answer {
+struct PreflightAnswer {
     /// Questions about the origin, one of which must be true; `None` for any origin.
     listed: Option<Vec<usize>>,
     /// The guards that deny some of the paths.
@@ -141,13 +141,13 @@ impl<'r, 'p> Region<'r, 'p> {
         case: Option<&Case<'_>>,
         origin: ValueId,
         vocabulary: &mut Vocabulary,
-    ) -> Option<Answer> {
+    ) -> Option<PreflightAnswer> {
         let api = self.answering(side)?;
         let context = self.context(side, case)?;
         let preflight = self.preflight.as_ref()?;
         let ruling = preflight.rulings.get(side).copied().flatten()?;
         let of_options = preflight.denied.get(side).copied().unwrap_or_default();
-        Some(Answer {
+        Some(PreflightAnswer {
             listed: listed(api).map(|questions| {
                 questions
                     .into_iter()
@@ -216,7 +216,7 @@ impl Reading {
         diagrams.store.not(same)
     }
 
-    fn lists(&self, answer: &Answer, diagrams: &mut Diagrams<'_>) -> Function {
+    fn lists(&self, answer: &PreflightAnswer, diagrams: &mut Diagrams<'_>) -> Function {
         let Some(questions) = &answer.listed else {
             return Function::TRUE;
         };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Shared, Writer};
 use crate::model::{
-    Atom, Claim, ClaimTest, Condition, ConditionKind, Issuer, Key, KeySource, Model, Operand,
-    StringSet, TextTest,
+    Atom, Claim, ClaimTest, Condition, ConditionKey, ConditionKind, Issuer, KeySource, Model,
+    Operand, StringSet, TextTest,
 };
 use crate::settings::{ClaimId, IssuerClaim, IssuerId, IssuerUrl, Senders, TokenKind};
 use crate::source::{Sources, Span};
@@ -57,7 +57,7 @@ fn model() -> Model {
     }
 }
 
-fn keys(shared: &Shared, model: &Model, atom: &Atom) -> BTreeSet<Key> {
+fn keys(shared: &Shared, model: &Model, atom: &Atom) -> BTreeSet<ConditionKey> {
     let condition = Condition {
         span: model.issuers[0].span,
         kind: ConditionKind::Atom(atom.clone()),

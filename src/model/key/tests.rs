@@ -40,7 +40,7 @@ fn parameters() -> Vec<PathParameter> {
     (0..3).map(parameter).collect()
 }
 
-fn key(keys: &Keys, atom: &Atom) -> Key {
+fn key(keys: &ConditionKeys, atom: &Atom) -> ConditionKey {
     keys.of(&alone(atom.clone()), &parameters(), &Own)
 }
 
@@ -412,7 +412,7 @@ impl Names for Other {
 proptest! {
     #[test]
     fn a_test_with_any_input_changed_has_another_key(atom in atom()) {
-        let keys = Keys::default();
+        let keys = ConditionKeys::default();
         let own = key(&keys, &atom);
         for other in others(&atom) {
             prop_assert_ne!(own, key(&keys, &other), "{:?}", other);
@@ -423,7 +423,7 @@ proptest! {
     fn tests_have_one_key_exactly_if_they_are_equal(a in atom(), b in atom()) {
         // The output of `Debug` names every field.
         let nameless = |atom: &Atom| format!("{atom:?}").replace("Some(\"known\")", "None");
-        let keys = Keys::default();
+        let keys = ConditionKeys::default();
         prop_assert_eq!(
             key(&keys, &a) == key(&keys, &b),
             nameless(&a) == nameless(&b)
@@ -432,7 +432,7 @@ proptest! {
 
     #[test]
     fn each_parameter_is_where_it_is(atom in atom()) {
-        let keys = Keys::default();
+        let keys = ConditionKeys::default();
         let own = key(&keys, &atom);
         let mut renamed = parameters();
         for parameter in &mut renamed {
@@ -454,7 +454,7 @@ proptest! {
 
     #[test]
     fn names_are_what_they_stand_for(atom in atom()) {
-        let keys = Keys::default();
+        let keys = ConditionKeys::default();
         let other = |claims, issuers, found| {
             let names = Other { claims, issuers, found };
             keys.of(&alone(atom.clone()), &parameters(), &names)
@@ -470,7 +470,7 @@ proptest! {
 
     #[test]
     fn order_and_repetition_change_the_written_key_alone(a in atom(), b in atom()) {
-        let keys = Keys::default();
+        let keys = ConditionKeys::default();
         let and = |parts: &[&Atom]| {
             let parts = parts.iter().map(|atom| alone((*atom).clone()));
             at(0, ConditionKind::And(parts.collect()))
@@ -486,7 +486,7 @@ proptest! {
 
     #[test]
     fn and_or_and_not_differ(atom in atom()) {
-        let keys = Keys::default();
+        let keys = ConditionKeys::default();
         let part = || vec![alone(atom.clone())];
         let conditions = [
             alone(atom.clone()),
@@ -494,12 +494,12 @@ proptest! {
             at(0, ConditionKind::And(part())),
             at(0, ConditionKind::Or(part())),
         ];
-        let all: BTreeSet<Key> = conditions
+        let all: BTreeSet<ConditionKey> = conditions
             .iter()
             .map(|condition| keys.of(condition, &parameters(), &Own))
             .collect();
         prop_assert_eq!(all.len(), conditions.len());
-        let all: BTreeSet<Key> = conditions
+        let all: BTreeSet<ConditionKey> = conditions
             .iter()
             .map(|condition| keys.written(condition, &parameters()))
             .collect();
@@ -509,7 +509,7 @@ proptest! {
 
 #[test]
 fn what_a_let_stands_for_is_written_as_another() {
-    let keys = Keys::default();
+    let keys = ConditionKeys::default();
     let inner = |start| {
         at(
             start,
@@ -534,7 +534,7 @@ fn large_sets_differ_in_a_single_member() {
         any_of: Arc::new(StringSet::new(None, members)),
         negated: false,
     };
-    let keys = Keys::default();
+    let keys = ConditionKeys::default();
     let own = key(&keys, &client(members("a")));
     assert_eq!(own, key(&keys, &client(members("a"))));
     assert_ne!(own, key(&keys, &client(members("b"))));

@@ -4,7 +4,7 @@ use super::super::cases::Case;
 use super::super::document::Security;
 use super::super::ways::{TooMany, Ways};
 use super::places::Group;
-use super::rules::{Answer, Rule};
+use super::rules::{Governing, Rule};
 use super::{Comparison, Finding, FindingKind, Side};
 use crate::model::Condition;
 use crate::pattern::Method;
@@ -12,12 +12,12 @@ use crate::settings::Demand;
 
 impl<'p, 'd> Comparison<'p, 'd> {
     /// Compares who may call.
-    pub(super) fn access(&mut self, case: &Case<'d, Group>, answer: &Answer<'p>) {
-        let named = answer
+    pub(super) fn access(&mut self, case: &Case<'d, Group>, governing: &Governing<'p>) {
+        let named = governing
             .routes
             .first()
             .map(|(api, route)| self.rule(Rule::Route(*api, route)));
-        let ways = match ways(answer, case.method) {
+        let ways = match ways(governing, case.method) {
             Ok(ways) => ways,
             Err(TooMany) => {
                 let message = "its condition has too many ways to hold".to_owned();
@@ -36,13 +36,15 @@ impl<'p, 'd> Comparison<'p, 'd> {
                 operations: case.operations.iter().map(|one| (*one).into()).collect(),
                 rule: named.clone(),
                 document: Some(Side::of_security(&case.security, wanted)),
-                policy: Some(Side::of_demand(answer.demand, Some(&ways))),
+                policy: Some(Side::of_demand(governing.demand, Some(&ways))),
                 message,
             });
         };
         match &case.security {
             Security::Unsaid => {
-                if self.says_security && answer.demand == Demand::Required && asks_for_scopes(&ways)
+                if self.says_security
+                    && governing.demand == Demand::Required
+                    && asks_for_scopes(&ways)
                 {
                     let message =
                         format!("the rule asks for {ways}, which the document does not mention");
@@ -51,7 +53,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
                 self.tally.unsaid += 1;
             }
             Security::Public => {
-                if answer.demand == Demand::Required {
+                if governing.demand == Demand::Required {
                     let message =
                         "the rule asks for a token, the document lets everybody call".to_owned();
                     differ(FindingKind::Secured, None, message);
@@ -59,18 +61,18 @@ impl<'p, 'd> Comparison<'p, 'd> {
             }
             Security::Alternatives { optional, any_of } => {
                 let uses_tokens = any_of.iter().any(|alternative| alternative.token);
-                if !optional && answer.demand != Demand::Required {
-                    let message = match (answer.demand, uses_tokens) {
+                if !optional && governing.demand != Demand::Required {
+                    let message = match (governing.demand, uses_tokens) {
                         (Demand::Optional, _) => "the rule lets calls without a token pass",
                         (_, true) => "the rule asks for no token",
                         (_, false) => "the rule asks for nothing",
                     };
                     differ(FindingKind::Public, None, message.to_owned());
-                } else if *optional && answer.demand == Demand::Required {
+                } else if *optional && governing.demand == Demand::Required {
                     let message = "the rule asks for a token, the document lets calls without \
                                    one pass";
                     differ(FindingKind::Secured, None, message.to_owned());
-                } else if answer.demand == Demand::Required && uses_tokens {
+                } else if governing.demand == Demand::Required && uses_tokens {
                     match Ways::of_alternatives(any_of) {
                         Ok(wanted) => {
                             let message =
@@ -117,12 +119,12 @@ impl<'p, 'd> Comparison<'p, 'd> {
 }
 
 /// What all conditions that hold together ask for.
-fn ways(answer: &Answer, method: Method) -> Result<Ways, TooMany> {
-    let own = answer
+fn ways(governing: &Governing, method: Method) -> Result<Ways, TooMany> {
+    let own = governing
         .routes
         .iter()
         .filter_map(|(_, route)| route.condition());
-    let guards = answer
+    let guards = governing
         .guards
         .iter()
         .filter_map(|guard| guard.condition.as_ref());

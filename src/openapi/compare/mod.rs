@@ -24,7 +24,7 @@ use crate::pattern::meet::meet;
 use crate::pattern::{Method, PathPattern};
 use crate::settings::ApiId;
 use places::{Group, Placed, Places};
-use rules::{Answer, Rule, Rules};
+use rules::{Governing, Rule, Rules};
 
 /// Compares a document with a policy, or with one API of it.
 pub fn compare(
@@ -215,7 +215,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
             .into_iter()
             .filter(|rule| !asked.explain(*rule, method, pattern, budget))
             .collect();
-        let Some(answer) = rules.answer(method, pattern) else {
+        let Some(governing) = rules.governing(method, pattern) else {
             partial.retain(|rule| matches!(rule, Rule::Route(..)));
             self.no_rule(case, pattern, rules, &partial);
             return;
@@ -229,14 +229,14 @@ impl<'p, 'd> Comparison<'p, 'd> {
             let message = format!("the rule {verb} a part of the operation's requests");
             self.find(FindingKind::Template, case, Some(named), message);
         }
-        if let Some(denied) = answer.denied {
+        if let Some(denied) = governing.denied {
             let named = self.rule(denied);
             let message = "no request of the operation passes".to_owned();
             self.find(FindingKind::Denied, case, Some(named), message);
             return;
         }
-        self.division(case, pattern, &answer);
-        self.access(case, &answer);
+        self.division(case, pattern, &governing);
+        self.access(case, &governing);
     }
 
     fn no_rule(
@@ -271,15 +271,20 @@ impl<'p, 'd> Comparison<'p, 'd> {
     }
 
     /// Says where the rule that answers an operation is not one for its path.
-    fn division(&mut self, case: &Case<'d, Group>, pattern: &PathPattern, answer: &Answer<'p>) {
-        if answer
+    fn division(
+        &mut self,
+        case: &Case<'d, Group>,
+        pattern: &PathPattern,
+        governing: &Governing<'p>,
+    ) {
+        if governing
             .routes
             .iter()
             .any(|(_, route)| route.path == *pattern)
         {
             return;
         }
-        let Some((api, route)) = answer.routes.first() else {
+        let Some((api, route)) = governing.routes.first() else {
             return;
         };
         if route.path.rest {
@@ -304,9 +309,9 @@ impl<'p, 'd> Comparison<'p, 'd> {
         });
         let answered = near.zip(misfit.operation.method.known());
         let answered = answered.is_some_and(|(near, method)| {
-            rules
-                .answer(method, &near)
-                .is_some_and(|answer| answer.routes.iter().any(|(_, route)| route.path == near))
+            rules.governing(method, &near).is_some_and(|governing| {
+                governing.routes.iter().any(|(_, route)| route.path == near)
+            })
         });
         if !answered {
             self.findings.push(Finding {

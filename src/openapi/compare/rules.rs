@@ -23,8 +23,8 @@ pub(super) struct Rules<'p> {
     pub case_insensitive: bool,
 }
 
-/// What answers every request of a pattern.
-pub(super) struct Answer<'p> {
+/// The rules that govern every request of a pattern.
+pub(super) struct Governing<'p> {
     /// The most specific routes around the pattern.
     pub routes: Vec<(ApiId, &'p Route)>,
     /// The guards around it that tighten it.
@@ -75,10 +75,10 @@ impl<'p> Rules<'p> {
         self.budget.is_exhausted()
     }
 
-    /// What answers all requests of a pattern; `None` where no route is around it.
+    /// The rules that govern all requests of a pattern; `None` where no route is around it.
     ///
     /// The rules are those that match every request of it.
-    pub fn answer(&self, method: Method, pattern: &PathPattern) -> Option<Answer<'p>> {
+    pub fn governing(&self, method: Method, pattern: &PathPattern) -> Option<Governing<'p>> {
         let around: Vec<(ApiId, &Route)> = self
             .route_index
             .containing(pattern, &self.budget)
@@ -99,7 +99,7 @@ impl<'p> Rules<'p> {
             .iter()
             .find(|guard| guard.denies())
             .map(|guard| Rule::Guard(guard));
-        Some(Answer {
+        Some(Governing {
             denied: denied_route.or(denied_guard),
             routes: ruling.routes.to_vec(),
             guards,
