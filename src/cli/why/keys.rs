@@ -2,6 +2,7 @@
 //! when needed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::super::output::Failure;
@@ -9,7 +10,7 @@ use crate::keys::{KeySet, Keys};
 use crate::load::Loaded;
 use crate::model::KeySource;
 use crate::runtime::config;
-use crate::runtime::keys::{self, Fetcher, Places};
+use crate::runtime::keys::{self, FetchError, Fetcher, Places};
 use crate::settings::{IssuerId, KeyOwner, Tenant};
 
 /// The available keys.
@@ -34,8 +35,9 @@ impl<'l> Fetched<'l> {
         model.issuers.get(issuer.0 as usize)
     }
 
-    /// Fetches keys as the daemon would. Returns what went wrong, if anything.
-    pub fn fetch(&mut self, owner: &KeyOwner) -> Result<Result<(), String>, Failure> {
+    /// Fetches keys as the daemon would. That some can't be had is no failure: the decision says
+    /// what follows from it.
+    pub fn fetch(&mut self, owner: &KeyOwner) -> Result<Result<(), Unfetched>, Failure> {
         let Some(declared) = self.source(owner.issuer) else {
             return Ok(Ok(()));
         };
@@ -48,33 +50,52 @@ impl<'l> Fetched<'l> {
             .build()
             .map_err(|error| Failure::new(format!("can't start the runtime: {error}")))?;
         let fetcher = Fetcher::new(self.config).map_err(|error| Failure::new(error.to_string()))?;
-        let (mut sets, mut troubles) = (Vec::new(), Vec::new());
+        let (mut sets, mut errors) = (Vec::new(), Vec::new());
         for place in &places {
             match runtime.block_on(keys::fetch(place, &fetcher)) {
                 Ok((set, _)) => sets.push(set),
-                Err(trouble) => troubles.push(trouble.to_string()),
+                Err(error) => errors.push(error),
             }
         }
         if !sets.is_empty() {
             let set = KeySet::union(sets);
-            let set = if troubles.is_empty() {
+            let set = if errors.is_empty() {
                 set
             } else {
                 set.with_some_missing()
             };
             self.fetched.insert(owner.issuer, Arc::new(set));
         }
-        if troubles.is_empty() {
+        if errors.is_empty() {
             return Ok(Ok(()));
         }
-        let whose = match &owner.tenant {
-            None => declared.name.clone(),
-            Some(tenant) => format!("{}'s tenant `{tenant}`", declared.name),
-        };
-        Ok(Err(format!(
-            "the keys of {whose} can't be fetched: {}",
-            troubles.join("; ")
-        )))
+        Ok(Err(Unfetched {
+            issuer: declared.name.clone(),
+            tenant: owner.tenant.clone(),
+            errors,
+        }))
+    }
+}
+
+/// Why not all keys of an issuer are there.
+#[derive(Debug)]
+pub struct Unfetched {
+    issuer: String,
+    tenant: Option<Tenant>,
+    errors: Vec<FetchError>,
+}
+
+impl fmt::Display for Unfetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the keys of {}", self.issuer)?;
+        if let Some(tenant) = &self.tenant {
+            write!(f, "'s tenant `{tenant}`")?;
+        }
+        f.write_str(" can't be fetched")?;
+        for (at, error) in self.errors.iter().enumerate() {
+            write!(f, "{}{error}", if at == 0 { ": " } else { "; " })?;
+        }
+        Ok(())
     }
 }
 

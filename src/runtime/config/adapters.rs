@@ -1,7 +1,10 @@
 //! Where each adapter finds the facts that the request itself doesn't contain.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use super::error::FieldError;
 use super::sources::{ClientAddress, ClientCertificate, Scheme};
 use crate::headers::{CONTRADICTING, Contradicting, Handling};
 use crate::runtime::contradicting::handling;
@@ -109,24 +112,33 @@ pub enum SentForwardHeaders {
 pub struct TrustedHeaders(pub Vec<String>);
 
 impl TryFrom<Vec<String>> for TrustedHeaders {
-    type Error = String;
+    type Error = NotHandled;
 
-    fn try_from(names: Vec<String>) -> Result<Self, String> {
+    fn try_from(names: Vec<String>) -> Result<Self, NotHandled> {
         let names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        for name in &names {
-            if !CONTRADICTING.iter().any(|header| header.name == name) {
-                return Err(not_taken_away(name));
-            }
+        let is_handled = |name: &&String| CONTRADICTING.iter().any(|header| header.name == *name);
+        match names.iter().find(|name| !is_handled(name)) {
+            Some(name) => Err(NotHandled(name.clone())),
+            None => Ok(TrustedHeaders(names)),
         }
-        Ok(TrustedHeaders(names))
     }
 }
 
-fn not_taken_away(name: &str) -> String {
-    format!(
-        "`{name}` is not one of the headers that are removed or refused; remove it from this list"
-    )
+/// A header that is neither removed nor refused, and so needs no trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotHandled(String);
+
+impl fmt::Display for NotHandled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not one of the headers that are removed or refused; remove it from this list",
+            self.0
+        )
+    }
 }
+
+impl std::error::Error for NotHandled {}
 
 impl From<TrustedHeaders> for Vec<String> {
     fn from(trusted: TrustedHeaders) -> Vec<String> {
@@ -251,7 +263,7 @@ impl Adapters {
     }
 
     /// `attribute` means Envoy's CheckRequest, which exists only over gRPC.
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), FieldError> {
         for (adapter, said) in self.iter().filter(|(adapter, _)| *adapter != Adapter::grpc) {
             let fields = [
                 ("scheme", said.scheme == Some(&Scheme::Attribute)),
@@ -262,9 +274,9 @@ impl Adapters {
                 ),
             ];
             if let Some((field, _)) = fields.iter().find(|(_, attribute)| *attribute) {
-                return Err(format!(
-                    "adapters.{}.{field}: `attribute` only works for the adapter `grpc`; write `header:NAME`",
-                    adapter.as_str()
+                return Err(FieldError::new(
+                    format!("adapters.{}.{field}", adapter.as_str()),
+                    "`attribute` only works for the adapter `grpc`; write `header:NAME`",
                 ));
             }
         }
@@ -275,10 +287,9 @@ impl Adapters {
                     header.name == name && handling(header, adapter) == Handling::Keep
                 };
                 if CONTRADICTING.iter().any(kept) {
-                    return Err(format!(
-                        "adapters.{}.trusted_headers: {}",
-                        adapter.as_str(),
-                        not_taken_away(name)
+                    return Err(FieldError::new(
+                        format!("adapters.{}.trusted_headers", adapter.as_str()),
+                        NotHandled(name.clone()).to_string(),
                     ));
                 }
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use super::{FieldError, Span};
 
 /// The shortest lifetime of a nonce: a shorter one would end before a slow client uses it.
 const MIN_NONCE_LIFETIME: Span = Span::from_secs(60);
@@ -56,26 +56,29 @@ impl Dpop {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), FieldError> {
         if self.nonce_lifetime < MIN_NONCE_LIFETIME {
-            return Err(format!(
-                "dpop.nonce_lifetime: must be at least {MIN_NONCE_LIFETIME}"
+            return Err(FieldError::new(
+                "dpop.nonce_lifetime",
+                format!("must be at least {MIN_NONCE_LIFETIME}"),
             ));
         }
         let is_redis = |url: &String| url.starts_with("redis://") || url.starts_with("rediss://");
         match &self.redis {
-            Some(url) if !is_redis(url) => {
-                Err("dpop.redis: must begin with `redis://` or `rediss://`".to_owned())
-            }
+            Some(url) if !is_redis(url) => Err(FieldError::new(
+                "dpop.redis",
+                "must begin with `redis://` or `rediss://`",
+            )),
             // It would be printed with the configuration and committed with it.
-            Some(url) if url.contains('@') => Err(
-                "dpop.redis: the URL can't contain a password; put it into a file and name that \
-                in `dpop.redis_password_file`"
-                    .to_owned(),
-            ),
-            None if self.redis_password_file.is_some() => {
-                Err("dpop.redis_password_file: there is no `dpop.redis`".to_owned())
-            }
+            Some(url) if url.contains('@') => Err(FieldError::new(
+                "dpop.redis",
+                "the URL can't contain a password; put it into a file and name that in \
+                `dpop.redis_password_file`",
+            )),
+            None if self.redis_password_file.is_some() => Err(FieldError::new(
+                "dpop.redis_password_file",
+                "there is no `dpop.redis`",
+            )),
             _ => Ok(()),
         }
     }

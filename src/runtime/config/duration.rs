@@ -57,33 +57,49 @@ impl<'de> Deserialize<'de> for Span {
 }
 
 impl TryFrom<String> for Span {
-    type Error = String;
+    type Error = SpanError;
 
-    fn try_from(text: String) -> Result<Span, String> {
+    fn try_from(text: String) -> Result<Span, SpanError> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let factor = UNITS
             .iter()
             .find(|(name, _)| *name == unit)
             .map(|(_, factor)| *factor);
-        let millis = number
-            .parse::<u64>()
-            .ok()
-            .zip(factor)
-            .ok_or_else(|| {
-                format!(
-                    "`{text}` is not a duration; write digits and one of `ms`, `s`, `m`, `h`, \
-                `d`, such as `150ms`"
-                )
-            })
-            .map(|(number, factor)| number.saturating_mul(factor))?;
-        let duration = Duration::from_millis(millis);
+        let Some((number, factor)) = number.parse::<u64>().ok().zip(factor) else {
+            return Err(SpanError::NoDuration(text));
+        };
+        let duration = Duration::from_millis(number.saturating_mul(factor));
         if duration > MAX {
-            return Err(format!("`{text}` is longer than a year"));
+            return Err(SpanError::TooLong(text));
         }
         Ok(Span(duration))
     }
 }
+
+/// Why a text is no duration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpanError {
+    /// It is not a number and a unit.
+    NoDuration(String),
+    /// It is longer than [`MAX`].
+    TooLong(String),
+}
+
+impl fmt::Display for SpanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpanError::NoDuration(text) => write!(
+                f,
+                "`{text}` is not a duration; write digits and one of `ms`, `s`, `m`, `h`, `d`, \
+                such as `150ms`"
+            ),
+            SpanError::TooLong(text) => write!(f, "`{text}` is longer than a year"),
+        }
+    }
+}
+
+impl std::error::Error for SpanError {}
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use super::{FieldError, Span};
 use crate::keys::Algorithm;
 
 /// How opaque tokens are introspected, where the policy says `keys introspect`.
@@ -83,11 +83,11 @@ pub enum Method {
 }
 
 impl Introspection {
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), FieldError> {
         for (name, client) in &self.issuers {
             client
                 .validate()
-                .map_err(|fault| format!("introspection.issuers.{name}: {fault}"))?;
+                .map_err(|error| error.below(&format!("introspection.issuers.{name}")))?;
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Introspection {
 impl Client {
     /// The configured algorithm, and its name for the assertion's header; an error for an algorithm
     /// that clients can't sign with.
-    pub fn algorithm(&self) -> Result<Option<(Algorithm, &'static str)>, String> {
+    pub fn algorithm(&self) -> Result<Option<(Algorithm, &'static str)>, FieldError> {
         let Some(name) = &self.algorithm else {
             return Ok(None);
         };
@@ -118,13 +118,16 @@ impl Client {
             })
             .ok_or_else(|| {
                 let names: Vec<&str> = Algorithm::asymmetric().flat_map(Algorithm::names).collect();
-                format!("algorithm: `{name}` is not one of {}", names.join(", "))
+                FieldError::new(
+                    "algorithm",
+                    format!("`{name}` is not one of {}", names.join(", ")),
+                )
             })
     }
 
-    fn validate(&self) -> Result<(), String> {
+    fn validate(&self) -> Result<(), FieldError> {
         if self.client_id.is_empty() {
-            return Err("client_id: must not be empty".to_owned());
+            return Err(FieldError::new("client_id", "must not be empty"));
         }
         self.algorithm()?;
         let secrets =
@@ -138,24 +141,31 @@ impl Client {
         match self.method {
             Method::ClientSecretBasic | Method::ClientSecretPost => {
                 if let Some((field, _)) = of_key.into_iter().find(|(_, said)| *said) {
-                    return Err(format!(
-                        "{field}: only applies to the method `private_key_jwt`"
+                    return Err(FieldError::new(
+                        field,
+                        "only applies to the method `private_key_jwt`",
                     ));
                 }
                 if secrets != 1 {
-                    return Err(
+                    return Err(FieldError::in_text(
+                        None,
                         "the secret is in a file or in the environment: set either `secret_file` \
-                        or `secret_env`"
-                            .to_owned(),
-                    );
+                        or `secret_env`",
+                    ));
                 }
             }
             Method::PrivateKeyJwt => {
                 if secrets != 0 {
-                    return Err("the method `private_key_jwt` uses no secret".to_owned());
+                    return Err(FieldError::in_text(
+                        None,
+                        "the method `private_key_jwt` uses no secret",
+                    ));
                 }
                 if self.key_file.is_none() {
-                    return Err("key_file: the method `private_key_jwt` needs one".to_owned());
+                    return Err(FieldError::new(
+                        "key_file",
+                        "the method `private_key_jwt` needs one",
+                    ));
                 }
             }
         }

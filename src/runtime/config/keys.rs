@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use super::{FieldError, Span};
 use crate::value::AddressRange;
 
 /// How issuers' keys are fetched.
@@ -56,40 +56,55 @@ impl Default for Keys {
 
 impl Keys {
     /// The proxy's address. Errors never repeat it, since somebody may have put a password in it.
-    pub fn proxy_url(&self) -> Result<Option<Url>, String> {
+    pub fn proxy_url(&self) -> Result<Option<Url>, FieldError> {
         let Some(text) = &self.proxy else {
             return Ok(None);
         };
         let url = Url::parse(text)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or("keys.proxy: must be a URL such as `http://proxy.example.com:3128`")?;
+            .ok_or_else(|| {
+                FieldError::new(
+                    "keys.proxy",
+                    "must be a URL such as `http://proxy.example.com:3128`",
+                )
+            })?;
         // It would be printed with the configuration and committed with it.
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(
-                "keys.proxy: the URL can't contain user and password; put them into a file \
-            and name that in `keys.proxy_credentials_file`"
-                    .to_owned(),
-            );
+            return Err(FieldError::new(
+                "keys.proxy",
+                "the URL can't contain user and password; put them into a file and name that in \
+                `keys.proxy_credentials_file`",
+            ));
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err("keys.proxy: nothing may follow the host and the port".to_owned());
+            return Err(FieldError::new(
+                "keys.proxy",
+                "nothing may follow the host and the port",
+            ));
         }
         Ok(Some(url))
     }
 
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), FieldError> {
         let above_zero = [
             ("timeout", !self.timeout.get().is_zero()),
             ("refresh", !self.refresh.get().is_zero()),
             ("max_bytes", self.max_bytes > 0),
         ];
         if let Some((field, _)) = above_zero.iter().find(|(_, fine)| !fine) {
-            return Err(format!("keys.{field}: must be more than 0"));
+            return Err(FieldError::new(
+                format!("keys.{field}"),
+                "must be more than 0",
+            ));
         }
         for range in &self.allow_addresses {
-            AddressRange::parse(range)
-                .map_err(|_| format!("keys.allow_addresses: `{range}` is not an address range"))?;
+            AddressRange::parse(range).map_err(|_| {
+                FieldError::new(
+                    "keys.allow_addresses",
+                    format!("`{range}` is not an address range"),
+                )
+            })?;
         }
         for (field, hosts) in [
             ("allow_http", &self.allow_http),
@@ -97,17 +112,21 @@ impl Keys {
         ] {
             let is_one = |host: &str| is_host_name(host) || AddressRange::parse(host).is_ok();
             if let Some(host) = hosts.iter().find(|host| !is_one(host)) {
-                return Err(format!(
-                    "keys.{field}: `{host}` is neither a host nor an address range"
+                return Err(FieldError::new(
+                    format!("keys.{field}"),
+                    format!("`{host}` is neither a host nor an address range"),
                 ));
             }
         }
         if self.proxy_url()?.is_none() {
             if self.proxy_credentials_file.is_some() {
-                return Err("keys.proxy_credentials_file: there is no `keys.proxy`".to_owned());
+                return Err(FieldError::new(
+                    "keys.proxy_credentials_file",
+                    "there is no `keys.proxy`",
+                ));
             }
             if !self.no_proxy.is_empty() {
-                return Err("keys.no_proxy: there is no `keys.proxy`".to_owned());
+                return Err(FieldError::new("keys.no_proxy", "there is no `keys.proxy`"));
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::error::FieldError;
 use crate::runtime::metrics::Adapter;
 
 /// Where the daemon listens.
@@ -257,16 +258,22 @@ impl Listener {
         }
     }
 
-    pub(super) fn validate(&self, id: ListenerId) -> Result<(), String> {
+    pub(super) fn validate(&self, id: ListenerId) -> Result<(), FieldError> {
+        let wrong = |problem: String| {
+            Err(FieldError::new(
+                format!("listeners.{}", id.as_str()),
+                problem,
+            ))
+        };
         if !self.hosts.is_empty() && id.kind().callers == Callers::Proxies {
-            return Err(
+            return wrong(
                 "`hosts` only applies to `admin` and `pdp`; the policy says which hosts proxies \
                 may ask about"
                     .to_owned(),
             );
         }
         if let Some(host) = self.hosts.iter().find(|host| !is_name(host)) {
-            return Err(format!(
+            return wrong(format!(
                 "`{}` in `hosts` is not a host name in lower case, such as `portcullis.internal`, without a port",
                 crate::text::visible(host)
             ));
@@ -277,7 +284,7 @@ impl Listener {
         };
         let mutual = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
         if reachable && !mutual && !self.insecure {
-            return Err(format!(
+            return wrong(format!(
                 "`{}` can be reached from other machines: it needs `tls` with a `client_ca`, or `insecure: true`",
                 self.address
             ));
@@ -320,32 +327,57 @@ pub enum Address {
 }
 
 impl TryFrom<String> for Address {
-    type Error = String;
+    type Error = AddressError;
 
-    fn try_from(text: String) -> Result<Address, String> {
+    fn try_from(text: String) -> Result<Address, AddressError> {
         if let Some(path) = text.strip_prefix("unix:") {
             if path.is_empty() {
-                return Err("`unix:` needs the path of the socket".to_owned());
+                return Err(AddressError::NoPath);
             }
             return Ok(Address::Unix(PathBuf::from(path)));
         }
         if let Some(port) = text.strip_prefix("localhost:") {
             let port = port
                 .parse()
-                .map_err(|_| format!("`{port}` is not a port"))?;
+                .map_err(|_| AddressError::Port(port.to_owned()))?;
             return Ok(Address::Tcp(SocketAddr::new(
                 IpAddr::V4(Ipv4Addr::LOCALHOST),
                 port,
             )));
         }
-        text.parse().map(Address::Tcp).map_err(|_| {
-            format!(
-                "`{text}` is not an address; write an IP address and a port, such as \
-            `127.0.0.1:9191`, or `unix:/path`"
-            )
-        })
+        match text.parse() {
+            Ok(address) => Ok(Address::Tcp(address)),
+            Err(_) => Err(AddressError::NoAddress(text)),
+        }
     }
 }
+
+/// Why a text says nowhere to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressError {
+    /// `unix:` alone.
+    NoPath,
+    /// What follows `localhost:` is not a port.
+    Port(String),
+    /// It is nothing that an address can be.
+    NoAddress(String),
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AddressError::NoPath => f.write_str("`unix:` needs the path of the socket"),
+            AddressError::Port(port) => write!(f, "`{port}` is not a port"),
+            AddressError::NoAddress(text) => write!(
+                f,
+                "`{text}` is not an address; write an IP address and a port, such as \
+                `127.0.0.1:9191`, or `unix:/path`"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for AddressError {}
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

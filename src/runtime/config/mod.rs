@@ -7,6 +7,7 @@ mod adapters;
 mod cache;
 mod dpop;
 mod duration;
+mod error;
 pub mod introspection;
 mod keys;
 mod listeners;
@@ -15,6 +16,7 @@ mod sources;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,7 @@ pub use adapters::{
 pub use cache::Cache;
 pub use dpop::Dpop;
 pub use duration::Span;
+pub use error::FieldError;
 pub use introspection::Introspection;
 pub use keys::Keys;
 pub use listeners::{
@@ -332,17 +335,36 @@ impl From<DecisionLog> for String {
 }
 
 /// An error in the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct ConfigError {
     /// The file.
     pub file: PathBuf,
-    /// What is wrong, with line and column if they are known.
-    pub message: String,
+    /// What is wrong with it.
+    pub fault: ConfigFault,
+}
+
+/// What is wrong with a file of configuration.
+#[derive(Debug)]
+pub enum ConfigFault {
+    /// It can't be read.
+    Unread(io::Error),
+    /// It has so many bytes, more than [`MAX_CONFIG_BYTES`].
+    TooLarge(u64),
+    /// It is no configuration.
+    Field(FieldError),
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file.display(), self.message)
+        write!(f, "{}: ", self.file.display())?;
+        match &self.fault {
+            ConfigFault::Unread(error) => write!(f, "{error}"),
+            ConfigFault::TooLarge(length) => write!(
+                f,
+                "the file has {length} bytes, at most {MAX_CONFIG_BYTES} are read"
+            ),
+            ConfigFault::Field(error) => write!(f, "{error}"),
+        }
     }
 }
 
@@ -351,20 +373,17 @@ impl std::error::Error for ConfigError {}
 impl Config {
     /// Reads a configuration. Relative paths in it start at the file's folder.
     pub fn read(file: &Path) -> Result<Config, ConfigError> {
-        let error = |message: String| ConfigError {
+        let error = |fault| ConfigError {
             file: file.to_owned(),
-            message,
+            fault,
         };
-        let length = std::fs::metadata(file)
-            .map_err(|fault| error(fault.to_string()))?
-            .len();
+        let unread = |fault| error(ConfigFault::Unread(fault));
+        let length = std::fs::metadata(file).map_err(unread)?.len();
         if length > MAX_CONFIG_BYTES {
-            return Err(error(format!(
-                "the file has {length} bytes, at most {MAX_CONFIG_BYTES} are read"
-            )));
+            return Err(error(ConfigFault::TooLarge(length)));
         }
-        let text = std::fs::read_to_string(file).map_err(|fault| error(fault.to_string()))?;
-        let mut config = Config::parse(&text).map_err(error)?;
+        let text = std::fs::read_to_string(file).map_err(unread)?;
+        let mut config = Config::parse(&text).map_err(|fault| error(ConfigFault::Field(fault)))?;
         if let Some(folder) = file.parent() {
             config.resolve(folder);
         }
@@ -372,7 +391,7 @@ impl Config {
     }
 
     /// Reads a configuration from text; an empty text is the default configuration.
-    pub fn parse(text: &str) -> Result<Config, String> {
+    pub fn parse(text: &str) -> Result<Config, FieldError> {
         let blank = text.lines().all(|line| {
             let line = line.trim_start();
             line.is_empty() || line.starts_with('#')
@@ -382,7 +401,7 @@ impl Config {
         }
         let lines = Lines::of(text)?;
         let config: Config = read::from_yaml(text, &lines)?;
-        config.validate().map_err(|fault| lines.locate(&fault))?;
+        config.validate().map_err(|error| lines.locate(error))?;
         Ok(config)
     }
 
@@ -392,20 +411,21 @@ impl Config {
         self.params.iter().map(text).collect()
     }
 
-    /// Checks what can't be seen in a field alone. A message begins with the field and a colon.
-    fn validate(&self) -> Result<(), String> {
+    /// What can't be seen field by field.
+    fn validate(&self) -> Result<(), FieldError> {
         for (id, listener) in self.listeners.iter() {
-            listener
-                .validate(id)
-                .map_err(|fault| format!("listeners.{}: {fault}", id.as_str()))?;
+            listener.validate(id)?;
         }
         if let Some(docs) = &self.docs {
             let web = docs.starts_with("https://") || docs.starts_with("http://");
             let plain = docs.bytes().all(|byte| byte.is_ascii_graphic());
             if !web || !plain || docs.contains(['?', '#', '"', '\\']) {
-                return Err(format!(
-                    "docs: `{docs}` is not the URL of a folder of pages, such as \
-                     `https://docs.example.com/reasons`"
+                return Err(FieldError::new(
+                    "docs",
+                    format!(
+                        "`{docs}` is not the URL of a folder of pages, such as \
+                        `https://docs.example.com/reasons`"
+                    ),
                 ));
             }
         }
@@ -414,7 +434,7 @@ impl Config {
         self.introspection.validate()?;
         self.keys.validate()?;
         if self.policy.0.is_empty() {
-            return Err("policy: no path is named".to_owned());
+            return Err(FieldError::new("policy", "no path is named"));
         }
         let above_zero = [
             ("deadline", !self.deadline.get().is_zero()),
@@ -440,11 +460,12 @@ impl Config {
             ),
         ];
         if let Some((field, _)) = above_zero.iter().find(|(_, fine)| !fine) {
-            return Err(format!("{field}: must be more than 0"));
+            return Err(FieldError::new(*field, "must be more than 0"));
         }
         if self.limits.header_bytes < MIN_HEADER_BYTES {
-            return Err(format!(
-                "limits.header_bytes: must be at least {MIN_HEADER_BYTES}"
+            return Err(FieldError::new(
+                "limits.header_bytes",
+                format!("must be at least {MIN_HEADER_BYTES}"),
             ));
         }
         Ok(())

@@ -17,19 +17,27 @@ use serde::de::{
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_yaml::{Mapping, Value};
 
+use super::FieldError;
 use crate::diagnostic::suggest;
 use crate::text::clean;
 
 /// Reads a value from YAML.
-pub fn from_yaml<T: for<'de> Deserialize<'de>>(text: &str, lines: &Lines) -> Result<T, String> {
-    let value: Value = serde_yaml::from_str(text).map_err(|fault| fault.to_string())?;
+pub fn from_yaml<T: for<'de> Deserialize<'de>>(text: &str, lines: &Lines) -> Result<T, FieldError> {
+    let value: Value =
+        serde_yaml::from_str(text).map_err(|error| FieldError::in_text(None, error.to_string()))?;
     let root = Node {
         value: &value,
         path: String::new(),
     };
-    T::deserialize(root).map_err(|fault| match fault.path.as_deref() {
-        None | Some("") => format!("line 1: {fault}"),
-        Some(_) => lines.locate(&fault.to_string()),
+    T::deserialize(root).map_err(|Fault(mut error)| {
+        error.field = error.field.filter(|path| !path.is_empty());
+        match &error.field {
+            None => FieldError {
+                line: Some(1),
+                ..error
+            },
+            Some(_) => lines.locate(error),
+        }
     })
 }
 
@@ -39,13 +47,15 @@ pub struct Lines(BTreeMap<String, usize>);
 
 impl Lines {
     /// The lines of a document; an error if it isn't YAML or has a field twice.
-    pub fn of(text: &str) -> Result<Lines, String> {
+    pub fn of(text: &str) -> Result<Lines, FieldError> {
         let mut lines = Lines::default();
         let mut open: Vec<Open> = Vec::new();
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|fault| {
-                let line = fault.marker().line();
-                format!("line {line}: this is not YAML: {}", clean(fault.info()))
+                FieldError::in_text(
+                    Some(fault.marker().line()),
+                    format!("this is not YAML: {}", clean(fault.info())),
+                )
             })?;
             let line = span.start.line();
             match event {
@@ -82,7 +92,7 @@ impl Lines {
     }
 
     /// Records the line of a value, and returns its path.
-    fn value(&mut self, open: &mut [Open], line: usize) -> Result<String, String> {
+    fn value(&mut self, open: &mut [Open], line: usize) -> Result<String, FieldError> {
         match open.last_mut() {
             None => Ok(String::new()),
             // A name that is a list or a mapping has no path, and no field has such a name.
@@ -96,29 +106,32 @@ impl Lines {
         }
     }
 
-    fn add(&mut self, path: &str, line: usize) -> Result<(), String> {
+    fn add(&mut self, path: &str, line: usize) -> Result<(), FieldError> {
         match self.0.insert(path.to_owned(), line) {
             None => Ok(()),
-            Some(first) => Err(format!(
-                "line {line}: {}: duplicate field; it was given in line {first}",
-                clean(path)
-            )),
+            Some(first) => Err(FieldError {
+                line: Some(line),
+                ..FieldError::new(
+                    path,
+                    format!("duplicate field; it was given in line {first}"),
+                )
+            }),
         }
     }
 
-    /// Puts the line before a message that begins with a field's path and a colon: the line of the
-    /// field, or of what contains it.
-    pub fn locate(&self, message: &str) -> String {
-        let mut path = message.split(": ").next().unwrap_or_default();
-        loop {
+    /// An error with the line of its field, or of what holds that.
+    pub fn locate(&self, error: FieldError) -> FieldError {
+        let mut path = error.field.as_deref().unwrap_or_default();
+        let line = loop {
             if let Some(line) = self.0.get(path) {
-                return format!("line {line}: {message}");
+                break Some(*line);
             }
             match path.rfind(['.', '[']) {
                 Some(at) => path = path.get(..at).unwrap_or_default(),
-                None => return message.to_owned(),
+                None => break None,
             }
-        }
+        };
+        FieldError { line, ..error }
     }
 }
 
@@ -143,27 +156,21 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// A fault in a field.
+/// What is wrong with a field, as serde hands it on.
 #[derive(Debug)]
-struct Fault {
-    path: Option<String>,
-    message: String,
-}
+struct Fault(FieldError);
 
 impl Fault {
     /// Adds this field, unless a field inside it is known already.
     fn at(mut self, path: &str) -> Fault {
-        self.path.get_or_insert_with(|| path.to_owned());
+        self.0.field.get_or_insert_with(|| path.to_owned());
         self
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.path.as_deref() {
-            None | Some("") => f.write_str(&self.message),
-            Some(path) => write!(f, "{}: {}", clean(path), self.message),
-        }
+        self.0.fmt(f)
     }
 }
 
@@ -171,10 +178,7 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Fault {
-        Fault {
-            path: None,
-            message: message.to_string(),
-        }
+        Fault(FieldError::in_text(None, message.to_string()))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Fault {

@@ -19,6 +19,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use serde_json::{Value, json};
 
 use crate::keys::Algorithm;
+use crate::runtime::config::FieldError;
 use crate::runtime::config::introspection::Client;
 use crate::runtime::random::{self, NoRandom};
 
@@ -172,7 +173,7 @@ pub enum SignerError {
         fault: KeyFault,
     },
     /// The error that the configuration reports for the algorithm, field first.
-    Configuration(String),
+    Configuration(FieldError),
     /// The algorithm doesn't fit the key.
     Algorithm {
         /// The key's file.
@@ -204,7 +205,7 @@ impl fmt::Display for SignerError {
             SignerError::Key { file, fault } => {
                 write!(f, "key_file: `{}`: {fault}", file.display())
             }
-            SignerError::Configuration(fault) => f.write_str(fault),
+            SignerError::Configuration(error) => write!(f, "{error}"),
             SignerError::Algorithm { file, algorithm } => write!(
                 f,
                 "algorithm: the key of `{}` does not work with {algorithm}",

@@ -14,7 +14,7 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::address::{Hosts, Reach, Resolver, is_loopback_name};
-use crate::runtime::config;
+use crate::runtime::config::{self, FieldError};
 use crate::runtime::secret::{self, SecretError};
 use crate::value::{AddressRange, AddressSet};
 
@@ -65,7 +65,7 @@ pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), ClientError> {
 #[derive(Debug)]
 pub enum ClientError {
     /// The error that the configuration itself reports, field first.
-    Configuration(String),
+    Configuration(FieldError),
     /// A text isn't an address range.
     AddressRange(String),
     /// The authorities' file.
@@ -110,7 +110,7 @@ pub enum CredentialsFault {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ClientError::Configuration(fault) => f.write_str(fault),
+            ClientError::Configuration(error) => write!(f, "{error}"),
             ClientError::AddressRange(range) => {
                 write!(f, "keys.allow_addresses: `{range}` is not an address range")
             }

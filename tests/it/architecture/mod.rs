@@ -4,6 +4,7 @@
 //! `crate::…` of the sources: a use that the table lacks fails, and so does a module in the table
 //! that doesn't exist.
 
+mod errors;
 mod siblings;
 
 use std::collections::{BTreeMap, BTreeSet};

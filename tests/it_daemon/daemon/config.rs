@@ -6,7 +6,7 @@ use portcullis::runtime::config::{Address, Config, DecisionLog, Explain, Level, 
 use serde_yaml::Value;
 
 fn refused(text: &str, saying: &[&str]) {
-    let fault = Config::parse(text).expect_err(text);
+    let fault = Config::parse(text).expect_err(text).to_string();
     for part in saying {
         assert!(fault.contains(part), "`{part}` is not in: {fault}\n{text}");
     }
@@ -286,7 +286,8 @@ fn an_error_has_the_line_the_field_and_what_was_meant() {
              `https://docs.example.com/reasons`",
         ),
     ] {
-        assert_eq!(Config::parse(text), Err(wanted.to_owned()), "{text}");
+        let error = Config::parse(text).expect_err(text);
+        assert_eq!(error.to_string(), wanted, "{text}");
     }
     for (text, line) in [("log: {level: info\n", "line "), ("a: b: c\n", "line 1")] {
         refused(text, &[line, "this is not YAML"]);

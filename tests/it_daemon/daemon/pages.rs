@@ -192,7 +192,7 @@ fn names_are_plain_and_for_two_listeners() {
             "``",
         ),
     ] {
-        let fault = Config::parse(text).expect_err(text);
+        let fault = Config::parse(text).expect_err(text).to_string();
         assert!(fault.contains(said), "{fault}");
     }
     assert!(Config::parse(&configuration("")).is_ok());

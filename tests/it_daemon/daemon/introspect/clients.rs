@@ -230,7 +230,7 @@ async fn what_a_client_lacks_is_said() {
         ),
     ] {
         let text = format!("introspection: {{ issuers: {{ acme: {{ {client} }} }} }}");
-        let fault = Config::parse(&text).expect_err(&text);
+        let fault = Config::parse(&text).expect_err(&text).to_string();
         assert!(fault.contains(said), "{client}: {fault}");
     }
     let (ec, _) = key("ES256");
