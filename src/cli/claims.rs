@@ -12,7 +12,7 @@ use crate::settings::{Audience, ClaimId, IssuerId, IssuerUrl, TokenKind};
 use crate::value::ClaimType;
 
 /// The default subject of a development token.
-pub const SUBJECT: &str = "alice";
+const SUBJECT: &str = "alice";
 
 /// The default client of a development token.
 const CLIENT: &str = "portcullis-dev";

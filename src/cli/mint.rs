@@ -17,28 +17,28 @@ use crate::settings::IssuerId;
 const LIFETIME: i64 = 60 * 60;
 
 /// A token, described with the names that the policy's rules use.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "The token")]
 #[group(skip)]
 pub struct Arguments {
     /// The issuer, by its name in the policy; optional if there is only one
     #[arg(long, value_name = "NAME")]
-    issuer: Option<String>,
+    pub issuer: Option<String>,
     /// A claim, by the name that rules use; lists are separated by commas, times may be `5m ago`
     #[arg(long, value_name = "NAME=VALUE", value_parser = policy::name_and_value)]
-    claim: Vec<(String, String)>,
+    pub claim: Vec<(String, String)>,
     /// The scopes, separated by spaces
     #[arg(long, value_name = "SCOPES")]
-    scope: Option<String>,
+    pub scope: Option<String>,
     /// The client that asked for the token; by default `portcullis-dev`, unless a claim names one
     #[arg(long, value_name = "CLIENT")]
-    client: Option<String>,
+    pub client: Option<String>,
     /// The audience; by default one of every API that accepts the issuer's tokens
     #[arg(long, value_name = "AUDIENCE")]
-    audience: Vec<String>,
+    pub audience: Vec<String>,
     /// How long the token is valid: digits and one of s, m, h, d; by default 1h
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
-    expires: Option<i64>,
+    pub expires: Option<i64>,
 }
 
 fn lifetime(text: &str) -> Result<i64, Expected> {

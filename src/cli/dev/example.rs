@@ -1,380 +1,417 @@
-//! Two requests to paste: one that the policy allows, and one that it denies.
+//! A request that the policy allows, and one that it denies.
 //!
-//! They are guessed from the policy's routes and then decided by the engine, so their outcomes are
-//! true.
+//! The analysis finds what a policy allows that the same policy with routes denied does not. Its
+//! token is then put as the arguments of `portcullis token`, without those that change nothing, and
+//! the engine decides about the token that these make.
 
-use std::net::SocketAddr;
+use std::cmp::Reverse;
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::issuer::DEFAULT_ADDRESS;
-use super::wish::{self, Wish, WishedToken};
-use crate::cli::claims::Claims;
-use crate::cli::output::Paint;
-use crate::cli::time;
-use crate::cli::wording::{self, Bearing};
+use crate::analyze::{self, Witness};
+use crate::cli::{mint, time};
+use crate::compile;
 use crate::engine::{Evidence, Fault, Policy, Request};
 use crate::json::Json;
 use crate::judge::{self, Client, KeyFiles};
 use crate::load::Loaded;
-use crate::model::{Api, Guard, Model, Route};
+use crate::model::{Access, Condition, Issuer, Model, Route};
+use crate::pattern::Method;
 use crate::reason::Reason;
-use crate::settings::{ApiId, TokenPlace};
+use crate::settings::{Demand, TokenPlace};
 use crate::token;
+use crate::value::ClaimType;
 
-/// The lifetime of the tokens in guesses, in seconds. A guess is decided at once.
-const LIFETIME: i64 = 60;
+/// The most routes that examples are looked for at: one pair is shown, and a policy with thousands
+/// of routes must not take longer to start.
+const MAX_ROUTES: usize = 32;
 
-/// Prints examples as commands.
-pub struct Printer<'a> {
-    /// The command with which this program was called.
-    pub command: &'a str,
-    /// The address of the `http` listener.
-    pub http: Option<&'a str>,
-    /// The address at which `portcullis token` gets tokens.
-    pub issuer_address: SocketAddr,
-    /// Whether to use colours.
-    pub paint: Paint,
+/// How long a token is used after it is made, in seconds: the lines make one and use it at once.
+const USED_WITHIN: f64 = 5.0;
+
+/// A request as it can be sent by hand.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The method.
+    pub method: Method,
+    /// The host.
+    pub host: String,
+    /// Path and query, percent-encoded.
+    pub target: String,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// What `portcullis token` is given to make its token.
+    pub token: Option<mint::Arguments>,
 }
 
-/// A request, with the engine's decision.
-struct Example<'m> {
-    api: &'m Api,
-    route: &'m Route,
-    wish: Wish,
-    reason: Option<Reason>,
+/// A request, and what the engine says about it.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// The request.
+    pub sent: Sent,
+    /// The API's name.
+    pub api: String,
+    /// Where the token goes: the first place of the API that is a header.
+    pub token_place: Option<TokenPlace>,
+    /// The route that answers, as it is called.
+    pub route: String,
+    /// Why it is denied, if it is.
+    pub reason: Option<Reason>,
 }
 
-impl Printer<'_> {
-    /// The examples of a policy, if any are found.
-    pub fn examples(&self, loaded: &Loaded) -> String {
-        let (Some(model), Some(policy)) = (&loaded.checked.model, loaded.policy()) else {
-            return String::new();
+/// An allowed request and one that is denied: of those that are found, the ones that show most.
+pub fn pair(loaded: &Loaded) -> Option<(Example, Option<Example>)> {
+    let model = loaded.checked.model.as_ref()?;
+    let policy = loaded.policy()?;
+    let closed = compile::compile(with_routes_denied(model), Arc::clone(&loaded.sources));
+    let now = time::now();
+    let difference = analyze::diff(&closed, &policy, now).ok()?;
+    let search = Search {
+        model,
+        policy: &policy,
+        now,
+    };
+    let mut best: Option<(u32, Example, Option<Example>)> = None;
+    for change in &difference.changes {
+        let Some(allowed) = change.witness.as_ref().and_then(|one| search.allowed(one)) else {
+            continue;
         };
-        let Some(http) = self.http.filter(|address| !address.starts_with("unix:")) else {
-            return String::new();
-        };
-        let Some((allowed, denied)) = pair(model, &policy) else {
-            return "\nNo example was found; `portcullis routes` lists the routes.\n".to_owned();
-        };
-        let mut text = format!(
-            "\n{}: {} of {}\n\n{}",
-            self.paint.good("Allowed"),
-            allowed.route.name,
-            allowed.api.name,
-            self.curl(http, model, &allowed)
-        );
-        if let Some(denied) = denied {
-            text.push_str(&format!(
-                "\n{}: {} ({})\n\n{}",
-                self.paint.bad("Denied"),
-                difference(&allowed, &denied),
-                denied.reason.map_or("", Reason::code),
-                self.curl(http, model, &denied)
-            ));
-        }
-        text
-    }
-
-    /// The command for an example. It sends the request itself, as Envoy over HTTP does.
-    fn curl(&self, http: &str, model: &Model, example: &Example<'_>) -> String {
-        let wish = &example.wish;
-        let query: Vec<String> = wish
-            .query
-            .iter()
-            .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
-            .collect();
-        let query = if query.is_empty() {
-            String::new()
-        } else {
-            format!("?{}", query.join("&"))
-        };
-        let mut line = String::from("  curl -i");
-        if wish.method.as_str() != "GET" {
-            line.push_str(&format!(" -X {}", wish.method));
-        }
-        line.push_str(&format!(
-            " {} -H {}",
-            quoted(&format!("http://{http}/envoy{}{query}", wish.path)),
-            quoted(&format!("Host: {}", wish.host))
-        ));
-        for (name, value) in &wish.headers {
-            line.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
-        }
-        if let Some(header) = wish
-            .token
-            .as_ref()
-            .and_then(|token| self.token_header(model, example.api, token))
-        {
-            line.push_str(&format!(" \\\n       -H {header}"));
-            // The `Origin` of the API's own pages, without which a cookie isn't enough.
-            let in_cookie = matches!(
-                example.api.token_places.first(),
-                Some(TokenPlace::Cookie(_))
-            );
-            if in_cookie && !wish.method.is_safe() {
-                let origin = format!("Origin: https://{}", wish.host);
-                line.push_str(&format!(" -H {}", quoted(&origin)));
-            }
-        }
-        line.push('\n');
-        line
-    }
-
-    /// The header with the token, which contains a command that gets one.
-    fn token_header(&self, model: &Model, api: &Api, token: &WishedToken) -> Option<String> {
-        let name = match api.token_places.first()? {
-            TokenPlace::Authorization => "Authorization: Bearer ".to_owned(),
-            TokenPlace::Header(name) => format!("{name}: "),
-            TokenPlace::Cookie(name) => format!("Cookie: {name}="),
-            TokenPlace::Query(_) | TokenPlace::Subprotocol(_) => return None,
-        };
-        let command = self.token_command(model, token)?;
-        Some(format!("\"{name}$({command})\""))
-    }
-
-    fn token_command(&self, model: &Model, token: &WishedToken) -> Option<String> {
-        let issuer = model.issuers.get(token.issuer.0 as usize)?;
-        let mut command = format!("{} token --issuer {}", quoted(self.command), issuer.name);
-        if self.issuer_address.to_string() != DEFAULT_ADDRESS {
-            command.push_str(&format!(" --dev {}", self.issuer_address));
-        }
-        if !token.scopes.is_empty() {
-            let scopes: Vec<&str> = token.scopes.iter().map(String::as_str).collect();
-            command.push_str(&format!(" --scope {}", quoted(&scopes.join(" "))));
-        }
-        let mut claim = |name: &str, value: &str| {
-            command.push_str(&format!(" --claim {}", quoted(&format!("{name}={value}"))));
-        };
-        if let Some(client) = &token.client {
-            match issuer.client_from.as_deref() {
-                None => claim("client_id", client),
-                Some([name]) => claim(name, client),
-                Some(_) => return None,
-            }
-        }
-        if let Some(seconds) = token.login {
-            claim("auth_time", &format!("{seconds}s ago"));
-        }
-        for (id, value) in &token.claims {
-            let name = &model.claims.get(id.0 as usize)?.name;
-            claim(name, &plain(value)?);
-        }
-        Some(command)
-    }
-}
-
-/// What the denied request is missing.
-fn difference(allowed: &Example<'_>, denied: &Example<'_>) -> &'static str {
-    match (&allowed.wish.token, &denied.wish.token) {
-        (Some(_), None) => "the same without a token",
-        (Some(one), Some(other)) if one.scopes != other.scopes => "the same without its scopes",
-        _ => "another one",
-    }
-}
-
-/// An allowed request and a denied one: the pair that shows most.
-fn pair<'m>(model: &'m Model, policy: &Policy) -> Option<(Example<'m>, Option<Example<'m>>)> {
-    let mut best: Option<(u32, Example<'m>, Option<Example<'m>>)> = None;
-    for (id, api) in (0_u32..).map(ApiId).zip(&model.apis) {
-        for route in &api.routes {
-            let Some(allowed) = allowed(model, policy, id, api, route) else {
-                continue;
-            };
-            let denied = denied(model, policy, &allowed);
-            let score = score(&allowed, denied.as_ref());
-            if best.as_ref().is_none_or(|(before, ..)| score > *before) {
-                best = Some((score, allowed, denied));
-            }
+        let denied = search.denied(&allowed);
+        let score = score(&allowed, denied.as_ref());
+        if best.as_ref().is_none_or(|(before, ..)| score > *before) {
+            best = Some((score, allowed, denied));
         }
     }
     best.map(|(_, allowed, denied)| (allowed, denied))
 }
 
+/// The policy without what its most telling routes allow.
+fn with_routes_denied(model: &Model) -> Model {
+    let mut closed = model.clone();
+    let mut routes: Vec<&mut Route> = closed
+        .apis
+        .iter_mut()
+        .flat_map(|api| &mut api.routes)
+        .collect();
+    routes.sort_by_key(|route| Reverse(shows(route)));
+    for route in routes.into_iter().take(MAX_ROUTES) {
+        route.access = Access::Denied;
+    }
+    closed
+}
+
+/// How much an example of a route can show.
+fn shows(route: &Route) -> u8 {
+    let Access::Permitted { demand, condition } = &route.access else {
+        return 0;
+    };
+    let asks_for_scopes = condition
+        .iter()
+        .flat_map(Condition::atoms)
+        .any(|(_, atom)| !atom.scopes().is_empty());
+    let reads = route.methods.has(Method::GET);
+    1 + u8::from(reads) + 2 * u8::from(*demand == Demand::Required) + 4 * u8::from(asks_for_scopes)
+}
+
 /// How much a pair shows. A missing scope shows more than a missing token, and a shorter command is
 /// easier to read.
-fn score(allowed: &Example<'_>, denied: Option<&Example<'_>>) -> u32 {
+fn score(allowed: &Example, denied: Option<&Example>) -> u32 {
     let mut score = match denied.and_then(|denied| denied.reason) {
         Some(Reason::ScopeMissing) => 100,
         Some(reason) if reason.status() == 403 => 80,
         Some(_) => 60,
         None => 0,
     };
-    if allowed.wish.method.as_str() == "GET" {
+    let sent = &allowed.sent;
+    if sent.method == Method::GET {
         score += 10;
     }
-    let extras = allowed.wish.headers.len()
-        + allowed.wish.query.len()
-        + allowed
-            .wish
-            .token
-            .as_ref()
-            .map_or(0, |token| token.claims.len() + token.scopes.len());
+    let of_token = sent.token.as_ref().map_or(0, |token| {
+        token.claim.len() + scopes(token).len() + usize::from(token.client.is_some())
+    });
+    let of_query = sent.target.matches(['?', '&']).count();
+    let extras = sent.headers.len() + of_query + of_token;
     score + 9_u32.saturating_sub(u32::try_from(extras).unwrap_or(u32::MAX))
 }
 
-fn allowed<'m>(
-    model: &'m Model,
-    policy: &Policy,
-    id: ApiId,
-    api: &'m Api,
-    route: &'m Route,
-) -> Option<Example<'m>> {
-    let guards: Vec<&Guard> = model
-        .guards
-        .iter()
-        .filter(|guard| guard.api == id && wording::bearing(guard, route) != Bearing::Never)
-        .collect();
-    let now = time::whole_seconds(time::now());
-    wish::wishes(model, api, &guards, route, now)
-        .into_iter()
-        .find_map(|wish| match decide(model, policy, &wish)? {
-            (None, name) if name == route.name => Some(Example {
-                api,
-                route,
-                wish,
-                reason: None,
-            }),
-            _ => None,
-        })
+/// What examples are looked for in.
+struct Search<'p> {
+    model: &'p Model,
+    policy: &'p Policy,
+    now: f64,
 }
 
-/// The allowed request without its scopes or, if it has none, without its token.
-fn denied<'m>(model: &Model, policy: &Policy, allowed: &Example<'m>) -> Option<Example<'m>> {
-    let token = allowed.wish.token.as_ref()?;
-    let without_scopes = WishedToken {
-        scopes: Default::default(),
-        ..token.clone()
-    };
-    let mut tokens = vec![None];
-    if !token.scopes.is_empty() {
-        tokens.insert(0, Some(without_scopes));
-    }
-    tokens.into_iter().find_map(|token| {
-        let wish = Wish {
-            token,
-            ..allowed.wish.clone()
+/// How claims that are times are put.
+#[derive(Debug, Clone, Copy)]
+enum Times {
+    /// As `now`, which stays right however late the line is used.
+    Now,
+    /// As the witness has them, before or after the time of the request.
+    AsTheyAre,
+}
+
+impl Search<'_> {
+    /// The request of a witness with a token that `portcullis token` makes, if that is allowed.
+    fn allowed(&self, witness: &Witness) -> Option<Example> {
+        let tokens = match &witness.claims {
+            None => vec![None],
+            Some(claims) => {
+                let claims: Map<String, Value> = serde_json::from_str(claims).ok()?;
+                let issuers = self.model.issuers.iter();
+                issuers
+                    .flat_map(|issuer| {
+                        [Times::Now, Times::AsTheyAre]
+                            .map(|times| self.arguments(issuer, &claims, witness.at, times))
+                    })
+                    .map(Some)
+                    .collect()
+            }
         };
-        let (reason, _) = decide(model, policy, &wish)?;
-        reason.map(|reason| Example {
-            api: allowed.api,
-            route: allowed.route,
-            wish,
-            reason: Some(reason),
-        })
-    })
-}
+        let method = Method::parse(&witness.method)?;
+        let mut allowed = tokens.into_iter().find_map(|token| {
+            let sent = Sent {
+                method,
+                host: witness.host.clone(),
+                target: witness.target.clone(),
+                headers: witness.headers.clone(),
+                token,
+            };
+            self.if_allowed(sent)
+        })?;
+        while let Some(plainer) = plainer(&allowed.sent)
+            .into_iter()
+            .filter_map(|sent| self.if_allowed(sent))
+            .find(|plainer| plainer.route == allowed.route)
+        {
+            allowed = plainer;
+        }
+        Some(allowed)
+    }
 
-/// The engine's decision: the reason of a denial, and the route that applied.
-fn decide(model: &Model, policy: &Policy, wish: &Wish) -> Option<(Option<Reason>, String)> {
-    let headers: Vec<(&str, &[u8])> = wish
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .collect();
-    let query: Vec<String> = wish
-        .query
-        .iter()
-        .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
-        .collect();
-    let target = if query.is_empty() {
-        wish.path.clone()
-    } else {
-        format!("{}?{}", wish.path, query.join("&"))
-    };
-    let now = time::now();
-    let request = Request {
-        method: wish.method.as_str(),
-        target: target.as_bytes(),
-        scheme: None,
-        host: Some(&wish.host),
-        headers: &headers,
-        address: None,
-        now,
-        masked: false,
-    };
-    let judged = match &wish.token {
-        Some(token) => judge::assumed(policy, &request, |api| {
-            let malformed = |why: String| Fault::new(Reason::TokenMalformed, why);
-            let claims = claims(model, token, now)
-                .ok_or_else(|| malformed("there are no such claims".to_owned()))?;
-            let claims =
-                Json::parse(claims.as_bytes()).map_err(|error| malformed(error.to_string()))?;
-            token::from_claims(&claims, policy, api)
-        }),
-        None => judge::judge(policy, &request, Client::default(), &KeyFiles(policy)),
-    };
-    if matches!(judged.evidence(), Evidence::Fault(_)) {
-        return None;
+    /// The arguments that make a token with these claims, as far as arguments can.
+    fn arguments(
+        &self,
+        issuer: &Issuer,
+        claims: &Map<String, Value>,
+        at: f64,
+        times: Times,
+    ) -> mint::Arguments {
+        let of_path = |path: &Option<Vec<String>>, usual: &str| match path {
+            Some(path) => member(claims, path),
+            None => claims.get(usual),
+        };
+        let mut arguments = mint::Arguments {
+            issuer: Some(issuer.name.clone()),
+            scope: of_path(&issuer.scopes_from, "scope").and_then(|scopes| words(scopes, " ")),
+            client: of_path(&issuer.client_from, "client_id")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            ..mint::Arguments::default()
+        };
+        for place in &issuer.claims {
+            let Some(claim) = self.model.claims.get(place.claim.0 as usize) else {
+                continue;
+            };
+            let value = match member(claims, &place.path) {
+                Some(Value::Object(members)) if place.keys_of => {
+                    let names = members.keys().cloned().map(Value::String);
+                    Some(Value::Array(names.collect()))
+                }
+                value => value.cloned(),
+            };
+            let text = value.and_then(|value| written(&value, claim.ty, at, times));
+            arguments
+                .claim
+                .extend(text.map(|text| (claim.name.clone(), text)));
+        }
+        arguments
     }
-    let decision = judged.decide();
-    let route = decision.route()?.into_owned();
-    Some((decision.reason(), route))
-}
 
-/// The claims set of the token that `portcullis token` would make.
-fn claims(model: &Model, token: &WishedToken, now: f64) -> Option<String> {
-    let issuer = model.issuers.get(token.issuer.0 as usize)?;
-    let seconds = time::whole_seconds(now);
-    let mut claims = Claims::new(model, token.issuer, issuer, seconds, LIFETIME);
-    if !token.scopes.is_empty() {
-        let scopes: Vec<&str> = token.scopes.iter().map(String::as_str).collect();
-        claims.scope(&scopes.join(" "));
+    /// The allowed request with something missing: the scopes, or else the token.
+    fn denied(&self, allowed: &Example) -> Option<Example> {
+        let token = allowed.sent.token.as_ref()?;
+        let without_scopes = token.scope.is_some().then(|| mint::Arguments {
+            scope: None,
+            ..token.clone()
+        });
+        let tokens = without_scopes.map(Some).into_iter().chain([None]);
+        tokens
+            .filter_map(|token| {
+                let sent = Sent {
+                    token,
+                    ..allowed.sent.clone()
+                };
+                self.decide(sent, self.now)
+            })
+            .find(|example| example.reason.is_some())
     }
-    if let Some(client) = &token.client {
-        claims.client(client);
+
+    /// The request if it is allowed, now and a little later.
+    fn if_allowed(&self, sent: Sent) -> Option<Example> {
+        [self.now, self.now + USED_WITHIN]
+            .into_iter()
+            .map(|at| {
+                self.decide(sent.clone(), at)
+                    .filter(|example| example.reason.is_none())
+            })
+            .collect::<Option<Vec<Example>>>()?
+            .pop()
     }
-    if let Some(ago) = token.login {
-        claims
-            .given("auth_time", &format!("{ago}s ago"), seconds)
-            .ok()?;
-    }
-    for (id, value) in &token.claims {
-        if !claims.claim(*id, value.clone()) {
+
+    /// What the engine says about a request whose token is made now. A token that is refused for
+    /// itself makes no example.
+    fn decide(&self, sent: Sent, at: f64) -> Option<Example> {
+        let headers: Vec<(&str, &[u8])> = sent
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let request = Request {
+            method: sent.method.as_str(),
+            target: sent.target.as_bytes(),
+            scheme: None,
+            host: Some(&sent.host),
+            headers: &headers,
+            address: None,
+            now: at,
+            masked: false,
+        };
+        let judged = match &sent.token {
+            Some(token) => {
+                let minted = token.mint(self.model, time::whole_seconds(self.now)).ok()?;
+                let claims = Value::Object(minted.claims).to_string();
+                judge::assumed(self.policy, &request, |api| {
+                    let claims = Json::parse(claims.as_bytes())
+                        .map_err(|error| Fault::new(Reason::TokenMalformed, error.to_string()))?;
+                    token::from_claims(&claims, self.policy, api)
+                })
+            }
+            None => judge::judge(
+                self.policy,
+                &request,
+                Client::default(),
+                &KeyFiles(self.policy),
+            ),
+        };
+        if matches!(judged.evidence(), Evidence::Fault(_)) {
             return None;
         }
-    }
-    Some(Value::Object(claims.finish()).to_string())
-}
-
-/// A claim's value in the form of `--claim`.
-fn plain(value: &Value) -> Option<String> {
-    Some(match value {
-        Value::String(text) => text.clone(),
-        Value::Array(values) => {
-            let parts: Option<Vec<String>> = values.iter().map(plain).collect();
-            parts?.join(",")
+        let decision = judged.decide();
+        let api = decision.api()?;
+        let token_place = api.token_places.iter().find(|place| is_header(place));
+        if sent.token.is_some() && token_place.is_none() {
+            return None;
         }
-        Value::Number(_) | Value::Bool(_) => value.to_string(),
-        Value::Null | Value::Object(_) => return None,
-    })
-}
-
-/// A text as one word of a shell's command line.
-pub fn quoted(text: &str) -> String {
-    let plain = !text.is_empty()
-        && text.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric()
-                || matches!(
-                    byte,
-                    b'-' | b'_' | b'.' | b'/' | b':' | b'=' | b',' | b'@' | b'+'
-                )
-        });
-    if plain {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+        let (name, token_place) = (api.name.clone(), token_place.cloned());
+        let route = decision.route()?.into_owned();
+        let reason = decision.reason();
+        Some(Example {
+            sent,
+            api: name,
+            token_place,
+            route,
+            reason,
+        })
     }
 }
 
-/// A text as part of a query (RFC 3986, section 2.1).
-fn escaped(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+/// Whether `curl` sends a token there with `-H`.
+fn is_header(place: &TokenPlace) -> bool {
+    match place {
+        TokenPlace::Authorization | TokenPlace::Header(_) | TokenPlace::Cookie(_) => true,
+        TokenPlace::Query(_) | TokenPlace::Subprotocol(_) => false,
+    }
+}
+
+/// The scopes that a token is asked for.
+pub fn scopes(token: &mint::Arguments) -> Vec<&str> {
+    token.scope.iter().flat_map(|all| all.split(' ')).collect()
+}
+
+/// The request without one thing, for each thing that it may do without.
+fn plainer(sent: &Sent) -> Vec<Sent> {
+    let mut plainer: Vec<Sent> = Vec::new();
+    for at in 0..sent.headers.len() {
+        let mut one = sent.clone();
+        one.headers.remove(at);
+        plainer.push(one);
+    }
+    let Some(token) = &sent.token else {
+        return plainer;
+    };
+    let mut tokens = vec![None];
+    let scopes = scopes(token);
+    for at in 0..scopes.len() {
+        let mut left = scopes.clone();
+        left.remove(at);
+        tokens.push(Some(mint::Arguments {
+            scope: (!left.is_empty()).then(|| left.join(" ")),
+            ..token.clone()
+        }));
+    }
+    for at in 0..token.claim.len() {
+        let mut one = token.clone();
+        one.claim.remove(at);
+        tokens.push(Some(one));
+    }
+    if token.client.is_some() {
+        tokens.push(Some(mint::Arguments {
+            client: None,
+            ..token.clone()
+        }));
+    }
+    plainer.extend(tokens.into_iter().map(|token| Sent {
+        token,
+        ..sent.clone()
+    }));
+    plainer
+}
+
+/// The value at a path.
+fn member<'v>(claims: &'v Map<String, Value>, path: &[String]) -> Option<&'v Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter()
+        .try_fold(claims.get(first)?, |value, name| value.get(name))
+}
+
+/// A claim's value as `--claim` takes it, where it can be written so.
+fn written(value: &Value, ty: ClaimType, at: f64, times: Times) -> Option<String> {
+    match ty {
+        ClaimType::String | ClaimType::Words => value.as_str().map(str::to_owned),
+        ClaimType::Number | ClaimType::Boolean => {
+            (value.is_number() || value.is_boolean()).then(|| value.to_string())
+        }
+        ClaimType::Time => Some(match times {
+            Times::Now => "now".to_owned(),
+            Times::AsTheyAre => match time::whole_seconds(value.as_f64()? - at) {
+                0 => "now".to_owned(),
+                ahead @ 1.. => format!("in {ahead}s"),
+                behind => format!("{}s ago", behind.unsigned_abs()),
+            },
+        }),
+        ClaimType::ListOfString | ClaimType::ListOfNumber => {
+            let is_plain = |text: &str| !text.is_empty() && !text.contains([',', '[', ' ']);
+            words(value, ",")
+                .filter(|_| {
+                    let mut parts = value.as_array().into_iter().flatten();
+                    parts.all(|part| part.as_str().is_none_or(is_plain))
+                })
+                .or_else(|| value.is_array().then(|| value.to_string()))
+        }
+    }
+}
+
+/// Texts and numbers in a row, or the text that they are already.
+fn words(value: &Value, separator: &str) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(values) => {
+            let parts: Option<Vec<String>> =
+                values.iter().map(|value| words(value, separator)).collect();
+            Some(parts?.join(separator))
+        }
+        Value::Null | Value::Bool(_) | Value::Object(_) => None,
+    }
 }

@@ -3,10 +3,10 @@
 //! It is for one developer on one machine: everything listens on loopback, the key is made at
 //! start and lives as long as the process, and a policy that is reloaded gets the same issuer.
 
+mod commands;
 mod example;
 pub mod issuer;
 mod told;
-mod wish;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -196,7 +196,7 @@ impl Shown {
             "  tokens {:24} portcullis token\n",
             self.issuer_address.to_string()
         ));
-        let printer = example::Printer {
+        let printer = commands::Printer {
             command: &self.program,
             http: running.address("http"),
             issuer_address: self.issuer_address,

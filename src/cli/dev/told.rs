@@ -10,7 +10,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use serde_json::Value;
 
-use super::example::quoted;
+use super::commands::quoted;
 use super::issuer::KEY_ID;
 use crate::cli::output::{Paint, printable};
 use crate::engine::{Policy, Presented};

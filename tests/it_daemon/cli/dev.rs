@@ -216,6 +216,61 @@ api orders {
     assert_eq!(allowed.status, 200, "{}\n{}", dev.greeting, allowed.text);
 }
 
+/// What no single condition says: the parts contradict what the others would be given first.
+#[test]
+fn the_lines_work_where_conditions_depend_on_each_other() {
+    let policy = r#"
+issuer acme {
+    url     "https://acme.example/{org_id}"
+    keys    url "https://acme.example/keys"
+    algorithms ES256
+    claims {
+        org_id  string
+        level   number
+        plan    string
+        roles   list of string  from realm_access.roles
+        checked time
+    }
+}
+api orders {
+    host      "{tenant}.example.com"
+    issuer    acme
+    audience  "https://api.example.com"
+    PUT /orgs/{org}/orders/{id}.json requires scope any ["read:orders", "write:orders"]
+        and not scope "read:orders" and claim org_id == path.org and claim org_id == host.tenant
+        and claim level > 3 and claim level < 5 and claim plan in ["free", "gold"]
+        and (claim plan != "free" or claim roles contains "free")
+        and claim roles contains all ["a", "b"] and claim sub != "alice"
+        and query "kind" in ["x", "y"] and header "x-kind" starts with "b"
+        and claim checked > "2020-01-01T00:00:00Z" and login within 5m
+}
+guard PUT /** of orders requires client not in ["portcullis-dev"] and not claim org_id starts with "a"
+"#;
+    let folder = folder(&[("a.gate", policy)]);
+    let dev = Dev::start(&text(&folder));
+    let allowed = curl(&dev.command("Allowed"));
+    assert_eq!(allowed.status, 200, "{}\n{}", dev.greeting, allowed.text);
+    let denied = curl(&dev.command("Denied"));
+    assert_eq!(denied.status, 403, "{}\n{}", dev.greeting, denied.text);
+    assert!(dev.greeting.contains("(scope.missing)"), "{}", dev.greeting);
+}
+
+/// What an allowed request would need can't be sent by hand, or nothing is allowed at all.
+#[test]
+fn it_says_that_there_is_no_example() {
+    let by_address = GOOD.replace("GET /health public", "").replace(
+        "requires scope",
+        "requires address in [\"10.0.0.0/8\"] and scope",
+    );
+    let folder = folder(&[("a.gate", &by_address)]);
+    let dev = Dev::start(&text(&folder));
+    assert!(
+        dev.greeting.contains("No example was found"),
+        "{}",
+        dev.greeting
+    );
+}
+
 #[test]
 fn tokens_are_what_they_are_asked_to_be() {
     let dev = Dev::start("policies/spa");
