@@ -17,7 +17,7 @@ use crate::reason::Reason;
 use crate::source::Span;
 use crate::value::ClaimType;
 
-pub use ruling::Ruling;
+pub use ruling::{Bearing, Ruling};
 
 pub use crate::settings::{
     ApiId, Audience, Binding, ClaimId, Cors, Demand, IssuerClaim, IssuerId, IssuerUrl, Order,

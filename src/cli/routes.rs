@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Ended;
 use super::output::{self, Exit, Format, Paint};
 use super::policy::{self, ParamArguments};
-use super::wording::{self, Bearing};
+use super::wording;
 use crate::load::Loaded;
-use crate::model::{Api, Forwarded, Guard, Model, Route};
+use crate::model::{Api, Bearing, Forwarded, Guard, Model, Route};
 use crate::pattern::MethodSet;
 use crate::settings::{ApiId, Audience};
 use crate::source::{Sources, Span};
@@ -62,7 +62,7 @@ fn guards<'m>(
         .guards
         .iter()
         .filter(move |guard| guard.api == api)
-        .map(move |guard| (guard, wording::bearing(guard, route)))
+        .map(move |guard| (guard, guard.bearing(route)))
         .filter(move |(_, bearing)| *bearing != Bearing::Never && !route.denies())
 }
 

@@ -1,6 +1,6 @@
 //! Texts of conditions, routes and guards in the words of the policy, on one line.
 
-use crate::model::{Access, Condition, ConditionKind, Guard, Host, Route};
+use crate::model::{Access, Condition, ConditionKind, Host, Route};
 use crate::pattern::HostPattern;
 use crate::settings::Demand;
 use crate::source::{self, Sources, Span};
@@ -81,29 +81,5 @@ pub fn host(host: &Host) -> String {
         (HostPattern::Label { suffix }, Some(label)) => format!("{{{label}}}.{suffix}"),
         (HostPattern::Label { suffix }, None) => format!("*.{suffix}"),
         (HostPattern::Any, _) => "any host".to_owned(),
-    }
-}
-
-/// Whether a guard applies to a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bearing {
-    /// It applies to every request of the route.
-    Always,
-    /// It applies to some requests of the route.
-    Sometimes,
-    /// It never applies.
-    Never,
-}
-
-/// Whether a guard applies to a route of the same API.
-pub fn bearing(guard: &Guard, route: &Route) -> Bearing {
-    let overlaps = !guard.methods.intersection(route.methods).is_empty()
-        && guard.path.common(&route.path).is_some();
-    if !overlaps || guard.spares(route.demand()) {
-        Bearing::Never
-    } else if guard.methods.contains(route.methods) && guard.path.contains(&route.path) {
-        Bearing::Always
-    } else {
-        Bearing::Sometimes
     }
 }

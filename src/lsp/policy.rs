@@ -9,11 +9,13 @@ use super::documents::Documents;
 use super::home::Home;
 use super::index::Index;
 use super::positions::{Encoding, Lines};
+use crate::check::Checked;
 use crate::diagnostic::Diagnostic;
 use crate::load::{self, Options, Overlay, Parsed, real};
+use crate::model::Model;
 use crate::source::{FileId, Sources, Span};
 
-/// What is known of a policy: always its trees, its faults only once they were asked for.
+/// What is known of a policy: always its trees, its meaning and faults only once they were asked for.
 #[derive(Debug)]
 pub struct Policy {
     paths: Vec<PathBuf>,
@@ -23,7 +25,7 @@ pub struct Policy {
     pub parsed: Parsed,
     files: Vec<File>,
     index: OnceCell<Index>,
-    diagnostics: Option<Vec<Diagnostic>>,
+    checked: OnceCell<Checked>,
 }
 
 /// A file of a policy, as the editor sees it.
@@ -94,24 +96,30 @@ impl Policy {
             parsed,
             files,
             index: OnceCell::new(),
-            diagnostics: None,
+            checked: OnceCell::new(),
         }
     }
 
-    /// What is wrong with it. It is checked when this is first asked.
-    pub fn diagnostics(&mut self) -> &[Diagnostic] {
-        let Policy {
-            paths,
-            options,
-            overlay,
-            parsed,
-            diagnostics,
-            ..
-        } = self;
-        diagnostics.get_or_insert_with(|| {
-            load::check(parsed.clone(), paths, options, overlay)
-                .checked
-                .diagnostics
+    /// What is wrong with it.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.checked().diagnostics
+    }
+
+    /// What it means, if it has no error.
+    pub fn model(&self) -> Option<&Model> {
+        self.checked().model.as_ref()
+    }
+
+    /// It is checked when this is first asked.
+    fn checked(&self) -> &Checked {
+        self.checked.get_or_init(|| {
+            load::check(
+                self.parsed.clone(),
+                &self.paths,
+                &self.options,
+                &self.overlay,
+            )
+            .checked
         })
     }
 

@@ -56,6 +56,17 @@ impl<'m> Ruling<'m> {
     }
 }
 
+/// How a guard bears on a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearing {
+    /// It holds for every request of the route.
+    Always,
+    /// It holds for some requests of the route.
+    Sometimes,
+    /// It never holds for it.
+    Never,
+}
+
 impl Access {
     /// The requirement for a token. A denied route counts as the strictest.
     pub fn demand(&self) -> Demand {
@@ -95,6 +106,19 @@ impl Guard {
     /// Whether it denies every request that it matches.
     pub fn denies(&self) -> bool {
         self.condition.is_none()
+    }
+
+    /// How it bears on a route of its API.
+    pub fn bearing(&self, route: &Route) -> Bearing {
+        let overlaps = !self.methods.intersection(route.methods).is_empty()
+            && self.path.common(&route.path).is_some();
+        if !overlaps || self.spares(route.demand()) {
+            Bearing::Never
+        } else if self.methods.contains(route.methods) && self.path.contains(&route.path) {
+            Bearing::Always
+        } else {
+            Bearing::Sometimes
+        }
     }
 
     /// Whether it skips routes with this demand (`except public`).

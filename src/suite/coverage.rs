@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Options, exchange, parallel};
 use crate::engine::Policy;
 use crate::judge::Judged;
-use crate::model::{Access, Atom, ClaimTest, Condition, Model, Route, TextTest};
+use crate::model::{Access, Atom, Bearing, ClaimTest, Condition, Model, Route, TextTest};
 use crate::pattern::MethodSet;
 use crate::settings::{ApiId, Demand};
 use crate::source::{Place, Span, one_line};
@@ -278,12 +278,8 @@ fn of_route(route: &Route, api: ApiId, model: &Model) -> &'static [Outcome] {
     };
     let public = *demand == Demand::None;
     let guarded = || {
-        model.guards.iter().any(|guard| {
-            guard.api == api
-                && !guard.spares(*demand)
-                && !guard.methods.intersection(route.methods).is_empty()
-                && guard.path.common(&route.path).is_some()
-        })
+        let mut guards = model.guards.iter().filter(|guard| guard.api == api);
+        guards.any(|guard| guard.bearing(route) != Bearing::Never)
     };
     if public && condition.is_none() && !guarded() {
         &[Outcome::Allowed]

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use super::{code, document, items, place};
 use crate::lsp::index::mentioned_lets;
 use crate::lsp::policy::Policy;
-use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
+use crate::model::Bearing;
+use crate::settings::ApiId;
 use crate::source::{FileId, Span, one_line};
-use crate::syntax::ast::{
-    AccessKind, Api, Condition, Guard, Item, Methods, Path, Route, RouteItem, Segment, Under,
-};
+use crate::syntax::ast::{AccessKind, Api, Condition, Guard, Item, Route, RouteItem, Under};
 
 /// How many lines of routes there are.
 pub fn count(items: &[RouteItem]) -> usize {
@@ -72,6 +71,7 @@ fn said(policy: &Policy, api: &Api, around: &[&Under], route: &Route) -> String 
         }
         None => "authenticated".to_owned(),
     };
+    let mut are_known = true;
     let denied = matches!(&route.access, Some(access) if access.kind == AccessKind::Denied);
     if !denied {
         for under in around {
@@ -85,14 +85,19 @@ fn said(policy: &Policy, api: &Api, around: &[&Under], route: &Route) -> String 
                 ));
             }
         }
-        for (guard, always) in guards(policy, api, around, route) {
+        let guards = guards(policy, api, route);
+        are_known = guards.is_some();
+        for (guard, bearing) in guards.into_iter().flatten() {
             let name = format!(
                 "guard {} {}, {}",
                 text(guard.methods.span),
                 text(guard.path.span),
                 place(policy, guard.span)
             );
-            let sometimes = if always { "" } else { ", for some requests" };
+            let sometimes = match bearing {
+                Bearing::Always => "",
+                Bearing::Sometimes | Bearing::Never => ", for some requests",
+            };
             match &guard.requires {
                 Some(condition) => {
                     conditions.push(condition);
@@ -118,6 +123,9 @@ fn said(policy: &Policy, api: &Api, around: &[&Under], route: &Route) -> String 
     let lets = lets(policy, &conditions);
     if !lets.is_empty() {
         said.push_str(&format!("\n\nwhere\n\n{}", code(&lets.join("\n"))));
+    }
+    if !are_known {
+        said.push_str("\n\nwhich guards apply is known once the policy has no errors");
     }
     said.push_str(&format!("\n\nof API `{}`", api.name.node));
     said
@@ -152,76 +160,27 @@ fn full_path(policy: &Policy, around: &[&Under], route: &Route) -> String {
     }
 }
 
-/// The guards over a route, and whether each holds for all of its requests.
-fn guards<'p>(
-    policy: &'p Policy,
-    api: &Api,
-    around: &[&Under],
-    route: &Route,
-) -> Vec<(&'p Guard, bool)> {
-    let methods = methods(&route.methods);
-    let paths = around.iter().map(|under| &under.path).chain([&route.path]);
-    let path = pattern(paths);
-    let public = matches!(
-        route.access.as_ref().map(|access| &access.kind),
-        Some(AccessKind::Public | AccessKind::PublicIf(_))
-    );
-    items(policy)
-        .filter_map(|item| match item {
-            Item::Guard(guard) => Some(guard),
-            _ => None,
-        })
-        .filter(|guard| {
-            let of_this = guard
-                .apis
-                .as_ref()
-                .is_none_or(|apis| apis.iter().any(|name| name.node == api.name.node));
-            of_this && !(public && guard.except_public.is_some())
-        })
-        .filter_map(|guard| {
-            let guarded = self::methods(&guard.methods);
-            let below = pattern([&guard.path]);
-            let meets = !guarded.intersection(methods).is_empty() && below.common(&path).is_some();
-            let always = guarded.contains(methods) && below.contains(&path);
-            meets.then_some((guard, always))
-        })
-        .collect()
-}
-
-fn methods(methods: &Methods) -> MethodSet {
-    let all = |names: &[crate::syntax::ast::Name]| {
-        names
-            .iter()
-            .filter_map(|name| Method::parse(&name.node))
-            .map(MethodSet::named)
-            .fold(MethodSet::EMPTY, MethodSet::union)
+/// The guards over a route and how they bear on it; `None` while errors leave that open.
+fn guards<'p>(policy: &'p Policy, api: &Api, route: &Route) -> Option<Vec<(&'p Guard, Bearing)>> {
+    let model = policy.model()?;
+    let mut apis = (0_u32..).map(ApiId).zip(&model.apis);
+    let (id, api) = apis.find(|(_, own)| own.name == api.name.node)?;
+    let route = api.routes.iter().find(|own| own.span == route.span)?;
+    let guards = items(policy).filter_map(|item| match item {
+        Item::Guard(guard) => Some(guard),
+        _ => None,
+    });
+    let bearing = |guard: &Guard| {
+        let mut own = model.guards.iter();
+        own.find(|own| own.api == id && own.span == guard.span)
+            .map_or(Bearing::Never, |own| own.bearing(route))
     };
-    match &methods.names {
-        Some(names) => all(names),
-        None => MethodSet::ALL.difference(all(&methods.except)),
-    }
-}
-
-fn pattern<'a>(paths: impl IntoIterator<Item = &'a Path>) -> PathPattern {
-    let mut pattern = PathPattern::default();
-    for path in paths {
-        pattern.rest = path.rest;
-        pattern
-            .segments
-            .extend(path.segments.iter().map(|segment| match segment {
-                Segment::Literal(literal) => SegmentPattern::Literal(literal.node.clone()),
-                Segment::Parameter { prefix, suffix, .. }
-                    if prefix.is_empty() && suffix.is_empty() =>
-                {
-                    SegmentPattern::Any
-                }
-                Segment::Parameter { prefix, suffix, .. } => SegmentPattern::Mixed {
-                    prefix: prefix.clone(),
-                    suffix: suffix.clone(),
-                },
-            }));
-    }
-    pattern
+    Some(
+        guards
+            .map(|guard| (guard, bearing(guard)))
+            .filter(|(_, bearing)| *bearing != Bearing::Never)
+            .collect(),
+    )
 }
 
 /// The `let`s that conditions use, those that these use too, each as a line.
