@@ -187,6 +187,22 @@ pub enum SegmentPattern {
 }
 
 impl SegmentPattern {
+    /// The one segment that matches, if there is only one.
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            SegmentPattern::Literal(literal) => Some(literal),
+            SegmentPattern::Mixed { .. } | SegmentPattern::Any => None,
+        }
+    }
+
+    /// What stands before and behind the parameter.
+    pub fn affixes(&self) -> (&str, &str) {
+        match self {
+            SegmentPattern::Mixed { prefix, suffix } => (prefix, suffix),
+            SegmentPattern::Literal(_) | SegmentPattern::Any => ("", ""),
+        }
+    }
+
     /// Whether it matches a decoded segment.
     pub fn matches(&self, segment: &str) -> bool {
         match self {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{ClaimTest, Condition, ConditionKind, Model};
+use crate::model::{Atom, ClaimTest, Condition, ConditionKind, Model};
 use crate::pattern::index::Budget;
 use crate::settings::{ClaimId, Demand};
 
@@ -225,17 +225,6 @@ struct Study<'b> {
     found: Findings,
 }
 
-/// The number of parts of a condition, including itself.
-pub fn parts(condition: &Condition) -> usize {
-    match &condition.kind {
-        ConditionKind::And(inner) | ConditionKind::Or(inner) => {
-            1 + inner.iter().map(parts).sum::<usize>()
-        }
-        ConditionKind::Not(inner) => 1 + parts(inner),
-        ConditionKind::Atom(_) => 1,
-    }
-}
-
 impl Study<'_> {
     fn whole(&mut self, condition: &Condition, nodes: &[Node]) -> Result<(), TooComplex> {
         let nodes: Vec<&Node> = nodes.iter().collect();
@@ -344,7 +333,7 @@ impl Study<'_> {
         let mut number = at.number + 1;
         for (place, condition) in conditions.iter().enumerate() {
             numbers.push(number);
-            number += parts(condition);
+            number += condition.walk().count();
             let last = before.last().cloned().unwrap_or_default();
             let next = self.joined(joined, &last, &nth(nodes, place));
             before.push(next);
@@ -435,29 +424,19 @@ fn says_openly(condition: &Condition) -> bool {
 /// The claims that must be present for the operand of a `not` to be false: the ones that it
 /// compares, in order.
 fn denied_claims(inner: &Condition) -> Vec<ClaimId> {
-    fn walk(condition: &Condition, negative: bool, claims: &mut Vec<ClaimId>) {
-        match &condition.kind {
-            ConditionKind::And(parts) | ConditionKind::Or(parts) => {
-                for part in parts {
-                    walk(part, negative, claims);
-                }
-            }
-            ConditionKind::Not(inner) => walk(inner, !negative, claims),
-            ConditionKind::Atom(atom) => {
-                let compared = atom.claim().filter(|(_, test)| {
-                    // A token without a login has no recent one either.
-                    test.compares() && test.max_age().is_none()
-                });
-                if let Some((claim, _)) = compared.filter(|_| negative)
-                    && !claims.contains(&claim)
-                {
-                    claims.push(claim);
-                }
-            }
+    let mut claims = Vec::new();
+    for (condition, negated) in inner.walk() {
+        let claim = condition.atom().and_then(Atom::claim).filter(|(_, test)| {
+            // To have no login that is recent is to have none at all, too.
+            test.compares() && test.max_age().is_none()
+        });
+        // What is asked about is negated already.
+        if let Some((claim, _)) = claim.filter(|_| !negated)
+            && !claims.contains(&claim)
+        {
+            claims.push(claim);
         }
     }
-    let mut claims = Vec::new();
-    walk(inner, true, &mut claims);
     claims
 }
 

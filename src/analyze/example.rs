@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::pattern::{Method, PathPattern, SegmentPattern};
+use crate::pattern::{Method, PathPattern};
 
 use super::change::Witness;
 use super::hosts::HostClass;
@@ -110,9 +110,11 @@ fn segments(region: &PathPattern, vocabulary: &Vocabulary, solution: &Solution) 
         .segments
         .iter()
         .enumerate()
-        .map(|(at, segment)| match segment {
-            SegmentPattern::Literal(literal) => literal.clone(),
-            other => found(at).unwrap_or_else(|| other.example()),
+        .map(|(at, segment)| {
+            let known = segment.literal().map(str::to_owned);
+            known
+                .or_else(|| found(at))
+                .unwrap_or_else(|| segment.example())
         })
         .collect();
     while let Some(text) = found(segments.len()) {

@@ -349,10 +349,8 @@ impl<'m> Reader<'m> {
             .parameters
             .get(parameter)
             .and_then(|parameter| rule.path.segments.get(parameter.segment));
-        let whole = match segment {
-            Some(SegmentPattern::Mixed { prefix, suffix }) => format!("{prefix}{text}{suffix}"),
-            _ => text.to_owned(),
-        };
+        let (before, behind) = segment.map_or(("", ""), SegmentPattern::affixes);
+        let whole = format!("{before}{text}{behind}");
         !text.is_empty() && is_segment(&whole, false, self.api.paths.allow_encoded_slash)
     }
 

@@ -70,6 +70,39 @@ pub enum View {
     Scopes,
 }
 
+impl View {
+    /// Whether it reads an array of strings as its elements.
+    pub fn reads_elements(self) -> bool {
+        match self {
+            View::Texts | View::Scopes => true,
+            View::Text
+            | View::Number
+            | View::Boolean
+            | View::Numbers
+            | View::Words
+            | View::Keys => false,
+        }
+    }
+
+    /// Whether it splits a string at spaces.
+    pub fn reads_words(self) -> bool {
+        match self {
+            View::Words | View::Scopes => true,
+            View::Text
+            | View::Number
+            | View::Boolean
+            | View::Texts
+            | View::Numbers
+            | View::Keys => false,
+        }
+    }
+
+    /// Whether it reads several texts.
+    pub fn is_list_of_texts(self) -> bool {
+        self.reads_elements() || self.reads_words() || self == View::Keys
+    }
+}
+
 /// The texts that are possible at a place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Fits {
@@ -369,10 +402,10 @@ impl Vocabulary {
             ..Held::default()
         };
         self.change(id, |value| {
-            if matches!(view, View::Texts | View::Scopes) {
+            if view.reads_elements() {
                 held.elements = Some(place_of(&mut value.elements, question.clone()));
             }
-            if matches!(view, View::Words | View::Scopes) {
+            if view.reads_words() {
                 held.words = Some(place_of(&mut value.words, question.clone()));
             }
             if view == View::Keys {
@@ -451,7 +484,7 @@ impl Vocabulary {
             let holds_words = |relation: &Relation| {
                 matches!(
                     relation,
-                    Relation::Holds { list, view: View::Words | View::Scopes, .. } if *list == id
+                    Relation::Holds { list, view, .. } if *list == id && view.reads_words()
                 )
             };
             !value.words.is_empty() || self.relations.iter().any(holds_words)

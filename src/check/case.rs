@@ -10,9 +10,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{
-    Access, Atom, Condition, ConditionKind, Members, Model, Operand, Route, StringSet, TextTest,
-};
+use crate::model::{Access, Atom, Condition, Members, Model, Operand, Route, StringSet, TextTest};
 use crate::pattern::{self, PathPattern, SegmentPattern};
 use crate::settings::PathParameter;
 
@@ -59,36 +57,27 @@ fn fold_route(route: &mut Route, sets: &mut Sets) {
 fn fold_path(path: &mut PathPattern, parameters: &mut [PathParameter]) {
     *path = path.folded();
     for parameter in parameters {
-        if let Some(SegmentPattern::Mixed { prefix, suffix }) = path.segments.get(parameter.segment)
-        {
-            parameter.prefix = prefix.len();
-            parameter.suffix = suffix.len();
-        }
+        let segment = path.segments.get(parameter.segment);
+        let (prefix, suffix) = segment.map_or(("", ""), SegmentPattern::affixes);
+        parameter.prefix = prefix.len();
+        parameter.suffix = suffix.len();
     }
 }
 
 fn fold_condition(condition: &mut Condition, sets: &mut Sets) {
-    match &mut condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => {
-            for one in all {
-                fold_condition(one, sets);
-            }
-        }
-        ConditionKind::Not(inner) => fold_condition(inner, sets),
-        ConditionKind::Atom(atom) => match atom {
-            Atom::Path(_, test) => fold_test(test, sets),
-            Atom::ScopeAny(_)
-            | Atom::ScopeAll(_)
-            | Atom::Claim(..)
-            | Atom::TokenFrom(_)
-            | Atom::Client { .. }
-            | Atom::Host(_)
-            | Atom::Method(_)
-            | Atom::Address { .. }
-            | Atom::Header(..)
-            | Atom::Query(..) => {}
-        },
-    }
+    condition.change_atoms(&mut |atom| match atom {
+        Atom::Path(_, test) => fold_test(test, sets),
+        Atom::ScopeAny(_)
+        | Atom::ScopeAll(_)
+        | Atom::Claim(..)
+        | Atom::TokenFrom(_)
+        | Atom::Client { .. }
+        | Atom::Host(_)
+        | Atom::Method(_)
+        | Atom::Address { .. }
+        | Atom::Header(..)
+        | Atom::Query(..) => {}
+    });
 }
 
 fn fold_test(test: &mut TextTest, sets: &mut Sets) {

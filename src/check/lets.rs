@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{self, ConditionKind};
+use crate::syntax::ast::{self, Mention};
 
 use super::limits::MAX_CYCLES_SHOWN;
 use super::names::{Kind, Names};
@@ -16,10 +16,10 @@ pub(super) fn check<'a>(names: &Names<'a>, out: &mut Out) -> BTreeSet<&'a str> {
         .lets
         .iter()
         .map(|(name, item)| {
-            let mut named = Vec::new();
-            collect(&item.condition, &mut named);
-            named.retain(|(name, _)| names.lets.contains_key(name));
-            (*name, named)
+            let named = item.condition.lets().into_iter();
+            let known = named.filter(|(name, _)| names.lets.contains_key(name));
+            let places = known.map(|(name, condition)| (name, condition.span));
+            (*name, places.collect())
         })
         .collect();
     let mut finished: BTreeMap<&str, bool> = BTreeMap::new();
@@ -133,106 +133,28 @@ fn say_cycle(cycle: &[&str], span: Span, names: &Names, out: &mut Out) {
     ));
 }
 
-fn collect<'a>(condition: &'a ast::Condition, named: &mut Vec<(&'a str, Span)>) {
-    match &condition.kind {
-        ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
-            for condition in conditions {
-                collect(condition, named);
-            }
-        }
-        ConditionKind::Not(inner) => collect(inner, named),
-        ConditionKind::Named(name) => named.push((name, condition.span)),
-        ConditionKind::Scope(_)
-        | ConditionKind::Claim(..)
-        | ConditionKind::TokenFrom(_)
-        | ConditionKind::Client(_)
-        | ConditionKind::LoginWithin(_)
-        | ConditionKind::Path(..)
-        | ConditionKind::Host(..)
-        | ConditionKind::Method(_)
-        | ConditionKind::Address(_)
-        | ConditionKind::Header(..)
-        | ConditionKind::Query(..) => {}
-    }
-}
-
 /// Checks the names in an unused `let`. Its claims and paths have no meaning without a use, but an
 /// unknown set or issuer is wrong anywhere.
 pub(super) fn check_unused(names: &Names, item: &ast::Let, out: &mut Out) {
-    check_names(names, &item.condition, out);
-}
-
-fn check_names(names: &Names, condition: &ast::Condition, out: &mut Out) {
-    match &condition.kind {
-        ConditionKind::And(conditions) | ConditionKind::Or(conditions) => {
-            for condition in conditions {
-                check_names(names, condition, out);
-            }
-        }
-        ConditionKind::Not(inner) => check_names(names, inner, out),
-        ConditionKind::Named(name) => {
-            let name = ast::Name::new(name.clone(), condition.span);
+    item.condition.mentions(&mut |mention| match mention {
+        Mention::Let(name, condition) => {
+            let name = ast::Name::new(name.to_owned(), condition.span);
             names.expect(&[Kind::Let], &name, out);
         }
-        ConditionKind::TokenFrom(name) => {
+        Mention::Issuer(name) => {
             names.expect(&[Kind::Issuer], name, out);
         }
-        ConditionKind::Scope(ast::ScopeTest::One(term)) | ConditionKind::LoginWithin(term) => {
-            check_term(names, term, out);
+        Mention::Param(name) => {
+            names.expect(&[Kind::Param], name, out);
         }
-        ConditionKind::Scope(ast::ScopeTest::Any(list) | ast::ScopeTest::All(list)) => {
-            check_list(names, list, out);
-        }
-        // The parser reads a method's name in the position of a param.
-        ConditionKind::Method(_) => {}
-        ConditionKind::Claim(_, test)
-        | ConditionKind::Client(test)
-        | ConditionKind::Path(_, test)
-        | ConditionKind::Host(_, test)
-        | ConditionKind::Address(test) => check_test(names, test, out),
-        ConditionKind::Header(term, test) | ConditionKind::Query(term, test) => {
-            check_term(names, term, out);
-            check_test(names, test, out);
-        }
-    }
-}
-
-fn check_test(names: &Names, test: &ast::Test, out: &mut Out) {
-    match test {
-        ast::Test::Compare(_, operand)
-        | ast::Test::Contains(operand)
-        | ast::Test::StartsWith(operand)
-        | ast::Test::EndsWith(operand) => match operand {
-            ast::Operand::Term(term) => check_term(names, term, out),
-            ast::Operand::Path(_)
-            | ast::Operand::Host(_)
-            | ast::Operand::Claim(_)
-            | ast::Operand::Now(_) => {}
-        },
-        ast::Test::InDomain(term) => check_term(names, term, out),
-        ast::Test::In(list)
-        | ast::Test::NotIn(list)
-        | ast::Test::ContainsAny(list)
-        | ast::Test::ContainsAll(list) => check_list(names, list, out),
-        ast::Test::Present | ast::Test::Absent => {}
-    }
-}
-
-fn check_term(names: &Names, term: &ast::Term, out: &mut Out) {
-    if let ast::Term::Name(name) = term {
-        names.expect(&[Kind::Param], name, out);
-    }
-}
-
-fn check_list(names: &Names, list: &ast::List, out: &mut Out) {
-    match list {
-        ast::List::Name(name) => {
+        Mention::List(name) => {
             names.expect(&[Kind::Set, Kind::Param], name, out);
         }
-        ast::List::Items(items) => {
-            for term in &items.node {
-                check_term(names, term, out);
-            }
-        }
-    }
+        // A method's name stands where a param's would.
+        Mention::Method(_)
+        | Mention::Claim(_)
+        | Mention::Parameter(_)
+        | Mention::HostLabel(_)
+        | Mention::Scope(_) => {}
+    });
 }

@@ -8,9 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::analyze::condition::{
-    Findings, Rule, Subject, TooComplex, parts, reads_empty_set, study,
-};
+use crate::analyze::condition::{Findings, Rule, Subject, TooComplex, reads_empty_set, study};
 use crate::analyze::limits::MAX_STUDY_STEPS;
 use crate::analyze::plain::Reader;
 use crate::diagnostic::{Code, Diagnostic};
@@ -252,14 +250,8 @@ impl Told {
         if named {
             self.needed_whole.insert(place(condition.span));
         }
-        match &condition.kind {
-            ConditionKind::And(all) | ConditionKind::Or(all) => {
-                for part in all {
-                    self.makes_a_difference(part, condition.span);
-                }
-            }
-            ConditionKind::Not(inner) => self.makes_a_difference(inner, condition.span),
-            ConditionKind::Atom(_) => {}
+        for part in condition.parts() {
+            self.makes_a_difference(part, condition.span);
         }
     }
 
@@ -303,16 +295,11 @@ fn numbered<'m>(condition: &'m Condition, around: Span) -> Vec<Part<'m>> {
             within,
             lets: lets.clone(),
         });
-        let inner = match &condition.kind {
-            ConditionKind::And(inner) | ConditionKind::Or(inner) => inner.as_slice(),
-            ConditionKind::Not(inner) => std::slice::from_ref(inner.as_ref()),
-            ConditionKind::Atom(_) => &[],
-        };
-        for (at, part) in inner.iter().enumerate() {
+        for (at, part) in condition.parts().iter().enumerate() {
             walk(part, Some((condition, at == 0)), condition.span, &lets, all);
         }
     }
-    let mut all = Vec::with_capacity(parts(condition));
+    let mut all = Vec::with_capacity(condition.walk().count());
     walk(condition, None, around, &[], &mut all);
     all
 }

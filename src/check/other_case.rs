@@ -13,14 +13,10 @@ pub(super) fn of(path: &PathPattern, broader: &PathPattern) -> Option<PathPatter
     let mut other = path.clone();
     let mut changed = false;
     for (at, segment) in other.segments.iter_mut().enumerate() {
-        let SegmentPattern::Literal(literal) = segment else {
-            continue;
-        };
-        if matches!(broader.segments.get(at), Some(SegmentPattern::Literal(_))) {
-            continue;
-        }
-        if let Some(recased) = recased(literal) {
-            *literal = recased;
+        let fixed = broader.segments.get(at).and_then(SegmentPattern::literal);
+        let recased = segment.literal().filter(|_| fixed.is_none());
+        if let Some(recased) = recased.and_then(recase) {
+            *segment = SegmentPattern::Literal(recased);
             changed = true;
         }
     }
@@ -28,7 +24,7 @@ pub(super) fn of(path: &PathPattern, broader: &PathPattern) -> Option<PathPatter
 }
 
 /// A text with its first letter in another case.
-fn recased(text: &str) -> Option<String> {
+fn recase(text: &str) -> Option<String> {
     let at = text.find(|character: char| character.is_ascii_alphabetic())?;
     let (before, rest) = text.split_at_checked(at)?;
     let (letter, behind) = rest.split_at_checked(1)?;

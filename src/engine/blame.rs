@@ -77,16 +77,10 @@ fn first<'a>(
 
 /// The first scope test that isn't true.
 fn lacking_scope(context: &Context<'_>, condition: &Condition) -> Option<Span> {
-    match &condition.kind {
-        ConditionKind::And(all) | ConditionKind::Or(all) => {
-            all.iter().find_map(|one| lacking_scope(context, one))
-        }
-        ConditionKind::Not(inner) => lacking_scope(context, inner),
-        ConditionKind::Atom(atom) => {
-            let lacks = atom.subject() == Input::Scopes && context.atom(atom) != Some(true);
-            lacks.then_some(condition.span)
-        }
-    }
+    condition.atoms().find_map(|(span, atom)| {
+        let lacks = atom.subject() == Input::Scopes && context.atom(atom) != Some(true);
+        lacks.then_some(span)
+    })
 }
 
 fn scope_missing(context: &Context<'_>, scopes: Vec<&str>, place: Span) -> Blame {

@@ -164,10 +164,9 @@ fn nearest_route<'p>(
         let pairs = || route.path.segments.iter().zip(asked);
         let mut differing = pairs().filter(|(own, asked)| !fits(own, asked));
         let (own, asked) = differing.next()?;
-        match (own, differing.next()) {
-            (SegmentPattern::Literal(own), None) => Some((asked.as_ref(), own.as_str(), route)),
-            _ => None,
-        }
+        let own = own.literal()?;
+        let alone = differing.next().is_none();
+        alone.then_some((asked.as_ref(), own, route))
     });
     let mut compared = 0;
     let mut best: Option<(usize, &Route)> = None;

@@ -21,9 +21,40 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// Its tests with where each stands, from left to right.
+    /// The operands of `and` and `or`, or what `not` negates; empty for a test.
+    pub fn parts(&self) -> &[Condition] {
+        match &self.kind {
+            ConditionKind::And(parts) | ConditionKind::Or(parts) => parts,
+            ConditionKind::Not(inner) => std::slice::from_ref(inner),
+            ConditionKind::Atom(_) => &[],
+        }
+    }
+
+    /// The condition and all conditions in it, each before its parts, from left to right. The flag is
+    /// set after an odd number of `not`s.
+    pub fn walk(&self) -> impl Iterator<Item = (&Condition, bool)> {
+        Walk {
+            next: vec![(self, false)],
+        }
+    }
+
+    /// The tests in it and where each stands, from left to right.
     pub fn atoms(&self) -> impl Iterator<Item = (Span, &Atom)> {
-        Atoms { next: vec![self] }
+        self.walk()
+            .filter_map(|(condition, _)| Some((condition.span, condition.atom()?)))
+    }
+
+    /// Calls `change` for each test in it, from left to right.
+    pub fn change_atoms(&mut self, change: &mut impl FnMut(&mut Atom)) {
+        match &mut self.kind {
+            ConditionKind::And(parts) | ConditionKind::Or(parts) => {
+                for part in parts {
+                    part.change_atoms(change);
+                }
+            }
+            ConditionKind::Not(inner) => inner.change_atoms(change),
+            ConditionKind::Atom(atom) => change(atom),
+        }
     }
 
     /// The test that it is, if it is one.
@@ -56,24 +87,22 @@ impl Condition {
 }
 
 /// What is still to be walked; a stack, so that its top is the leftmost.
-struct Atoms<'a> {
-    next: Vec<&'a Condition>,
+struct Walk<'a> {
+    next: Vec<(&'a Condition, bool)>,
 }
 
-impl<'a> Iterator for Atoms<'a> {
-    type Item = (Span, &'a Atom);
+impl<'a> Iterator for Walk<'a> {
+    type Item = (&'a Condition, bool);
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let condition = self.next.pop()?;
-            match &condition.kind {
-                ConditionKind::And(parts) | ConditionKind::Or(parts) => {
-                    self.next.extend(parts.iter().rev());
-                }
-                ConditionKind::Not(inner) => self.next.push(inner),
-                ConditionKind::Atom(atom) => return Some((condition.span, atom)),
-            }
-        }
+        let (condition, negated) = self.next.pop()?;
+        let inside = match &condition.kind {
+            ConditionKind::Not(_) => !negated,
+            ConditionKind::And(_) | ConditionKind::Or(_) | ConditionKind::Atom(_) => negated,
+        };
+        let parts = condition.parts().iter().rev();
+        self.next.extend(parts.map(|part| (part, inside)));
+        Some((condition, negated))
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn aspect<'m>(old: &Api, new: &Api) -> Option<Aspect<'m>> {
 /// parameter.
 fn may_differ_by_case(api: &Api) -> bool {
     let is_any = |segment: &SegmentPattern| *segment == SegmentPattern::Any;
-    let is_literal = |segment: &SegmentPattern| matches!(segment, SegmentPattern::Literal(_));
+    let is_literal = |segment: &SegmentPattern| segment.literal().is_some();
     api.routes.iter().any(|route| {
         let mut segments = route.path.segments.iter();
         if api.paths.case_insensitive {
@@ -122,7 +122,7 @@ pub(super) fn run(
 fn open_segments(path: &PathPattern) -> impl Iterator<Item = usize> {
     let segments = path.segments.iter().enumerate();
     segments
-        .filter(|(_, segment)| !matches!(segment, SegmentPattern::Literal(_)))
+        .filter(|(_, segment)| segment.literal().is_none())
         .map(|(at, _)| at)
         .chain(path.rest.then_some(path.segments.len()))
 }

@@ -40,13 +40,15 @@ impl Context<'_> {
                     View::Number => self.same_number(token, value, operand, vocabulary),
                     View::Boolean => match operand {
                         Operand::Boolean(other) => Test::Boolean(value, *other, !*other),
-                        Operand::Claim(other) => match self.read_claim(token, *other, vocabulary) {
-                            Some((other, View::Boolean, _)) if other == value => {
-                                Test::Present(value, View::Boolean)
+                        Operand::Claim(other) => {
+                            match self.read_as(View::Boolean, token, *other, vocabulary) {
+                                Some(other) if other == value => {
+                                    Test::Present(value, View::Boolean)
+                                }
+                                Some(other) => Test::SameBoolean(value, other),
+                                None => Test::Known(None),
                             }
-                            Some((other, View::Boolean, _)) => Test::SameBoolean(value, other),
-                            _ => Test::Known(None),
-                        },
+                        }
                         Operand::String(_)
                         | Operand::Number(_)
                         | Operand::Path(_)
@@ -61,19 +63,21 @@ impl Context<'_> {
             }
             ClaimTest::Order { order, bound } => Ok(ordered(value, *order, *bound, vocabulary)),
             ClaimTest::In { any_of, negated } => {
-                let inside = match (any_of, view) {
-                    (Values::Strings(set), View::Text) => Test::Text(
+                let inside = match any_of {
+                    Values::Strings(set) if view == View::Text => Test::Text(
                         value,
                         vocabulary.ask_text(value, TextQuestion::one_of(Arc::clone(set))),
                     ),
-                    (Values::Numbers(set), View::Number) => Test::Number(
+                    Values::Numbers(set) if view == View::Number => Test::Number(
                         value,
                         vocabulary.ask_number(value, NumberQuestion::OneOf(set.clone())),
                     ),
-                    (Values::Booleans(set), View::Boolean) => {
+                    Values::Booleans(set) if view == View::Boolean => {
                         Test::Boolean(value, set.contains(&true), set.contains(&false))
                     }
-                    _ => Test::Known(None),
+                    Values::Strings(_) | Values::Numbers(_) | Values::Booleans(_) => {
+                        Test::Known(None)
+                    }
                 };
                 Ok(negate(Tree::Leaf(inside), *negated))
             }
@@ -132,15 +136,13 @@ impl Context<'_> {
                 let question = NumberQuestion::OneOf(Numbers::new([0.0]));
                 Test::Age(value, vocabulary.ask_age(value, question))
             }
-            Operand::Claim(other) => match self.read_claim(token, *other, vocabulary) {
-                Some((other, View::Number, _)) if other == value => {
-                    Test::Present(value, View::Number)
-                }
-                Some((other, View::Number, _)) => Test::Related(
+            Operand::Claim(other) => match self.read_as(View::Number, token, *other, vocabulary) {
+                Some(other) if other == value => Test::Present(value, View::Number),
+                Some(other) => Test::Related(
                     vocabulary.relate(Relation::SameNumber { a: value, b: other }),
                     [(value, View::Number), (other, View::Number)],
                 ),
-                _ => Test::Known(None),
+                None => Test::Known(None),
             },
             Operand::String(_) | Operand::Boolean(_) | Operand::Path(_) | Operand::Host => {
                 Test::Known(None)
@@ -163,12 +165,12 @@ impl Context<'_> {
                 };
                 Test::List(list, View::Numbers, vocabulary.ask_numbers(list, question))
             }
-            Operand::Claim(other) => match self.read_claim(token, *other, vocabulary) {
-                Some((number, View::Number, _)) => Test::Related(
+            Operand::Claim(other) => match self.read_as(View::Number, token, *other, vocabulary) {
+                Some(number) => Test::Related(
                     vocabulary.relate(Relation::HoldsNumber { list, number }),
                     [(list, View::Numbers), (number, View::Number)],
                 ),
-                _ => Test::Known(None),
+                None => Test::Known(None),
             },
             Operand::String(_)
             | Operand::Boolean(_)
@@ -204,6 +206,19 @@ impl Context<'_> {
         let value = vocabulary.value(&Place::Member(place.path.clone()));
         vocabulary.view(value, view);
         Some((value, view, ty))
+    }
+
+    /// A claim that this policy reads from the token in this way.
+    pub(super) fn read_as(
+        &self,
+        wanted: View,
+        token: Token,
+        claim: ClaimId,
+        vocabulary: &mut Vocabulary,
+    ) -> Option<ValueId> {
+        self.read_claim(token, claim, vocabulary)
+            .filter(|(_, view, _)| *view == wanted)
+            .map(|(value, ..)| value)
     }
 }
 
@@ -270,19 +285,19 @@ fn list(
     all: bool,
     vocabulary: &mut Vocabulary,
 ) -> Test {
-    match (values, view) {
-        (Values::Strings(set), View::Texts | View::Words | View::Keys) => {
+    match values {
+        Values::Strings(set) if view.is_list_of_texts() => {
             let question = ListQuestion {
                 values: set.members().to_vec(),
                 all,
             };
             Test::List(value, view, vocabulary.ask_list(value, view, &question))
         }
-        (Values::Numbers(set), View::Numbers) => {
+        Values::Numbers(set) if view == View::Numbers => {
             let values = set.iter().copied().map(Ordered).collect();
             let question = ListQuestion { values, all };
             Test::List(value, view, vocabulary.ask_numbers(value, question))
         }
-        _ => Test::Known(None),
+        Values::Strings(_) | Values::Numbers(_) | Values::Booleans(_) => Test::Known(None),
     }
 }

@@ -29,17 +29,11 @@ impl Context<'_> {
         let Some(parameter) = rule.parameters.get(parameter) else {
             return Text::Missing;
         };
-        let (before, behind) = match rule.path.segments.get(parameter.segment) {
-            Some(SegmentPattern::Mixed { prefix, suffix }) => (prefix.as_str(), suffix.as_str()),
-            _ => ("", ""),
-        };
+        let segment = rule.path.segments.get(parameter.segment);
+        let (before, behind) = segment.map_or(("", ""), SegmentPattern::affixes);
         let known = self.region.segments.get(parameter.segment);
-        if let Some(SegmentPattern::Literal(literal)) = known {
-            let literal = if self.folded {
-                crate::pattern::fold(literal)
-            } else {
-                literal.clone()
-            };
+        if let Some(literal) = known.and_then(SegmentPattern::literal) {
+            let literal = self.as_compared(literal);
             return match literal
                 .strip_prefix(before)
                 .and_then(|rest| rest.strip_suffix(behind))
@@ -73,12 +67,13 @@ impl Context<'_> {
             vocabulary.value_that(&Place::Segment(before), self.further(), true);
         }
         let value = vocabulary.value_that(&Place::Segment(at), fits, pattern.is_none());
-        if let Some(SegmentPattern::Mixed { prefix, suffix }) = pattern {
+        let (prefix, suffix) = pattern.map_or(("", ""), SegmentPattern::affixes);
+        if !(prefix.is_empty() && suffix.is_empty()) {
             vocabulary.ask_text(
                 value,
                 TextQuestion::Around {
-                    prefix: prefix.clone(),
-                    suffix: suffix.clone(),
+                    prefix: prefix.to_owned(),
+                    suffix: suffix.to_owned(),
                     between: 1,
                 },
             );
@@ -148,6 +143,15 @@ impl Context<'_> {
         })
     }
 
+    /// A segment as this policy compares it.
+    fn as_compared(&self, literal: &str) -> String {
+        if self.folded {
+            crate::pattern::fold(literal)
+        } else {
+            literal.to_owned()
+        }
+    }
+
     /// The other side of a text comparison.
     pub(super) fn operand(
         &self,
@@ -159,13 +163,10 @@ impl Context<'_> {
             Operand::String(text) => Text::Constant(text.clone(), false),
             Operand::Path(parameter) => self.path(*parameter, rule, vocabulary),
             Operand::Host => self.host(vocabulary),
-            Operand::Claim(claim) => match self
+            Operand::Claim(claim) => self
                 .token
-                .and_then(|token| self.read_claim(token, *claim, vocabulary))
-            {
-                Some((value, View::Text, _)) => whole(value, false),
-                _ => Text::Missing,
-            },
+                .and_then(|token| self.read_as(View::Text, token, *claim, vocabulary))
+                .map_or(Text::Missing, |value| whole(value, false)),
             Operand::Number(_) | Operand::Boolean(_) | Operand::Now => Text::Missing,
         }
     }
@@ -180,21 +181,17 @@ impl Context<'_> {
         let mut asked = Vec::new();
         for (at, segment) in pattern.segments.iter().enumerate() {
             let own = self.region.segments.get(at);
-            match own {
-                None if !self.region.rest => return None,
-                Some(own) if segment.contains(own) => continue,
-                Some(SegmentPattern::Literal(literal)) => {
-                    let literal = if self.folded {
-                        crate::pattern::fold(literal)
-                    } else {
-                        literal.clone()
-                    };
-                    if segment.matches(&literal) {
-                        continue;
-                    }
-                    return None;
+            if own.is_none() && !self.region.rest {
+                return None;
+            }
+            if own.is_some_and(|own| segment.contains(own)) {
+                continue;
+            }
+            if let Some(literal) = own.and_then(SegmentPattern::literal) {
+                if segment.matches(&self.as_compared(literal)) {
+                    continue;
                 }
-                _ => {}
+                return None;
             }
             let value = self.segment(at, vocabulary);
             asked.push(match segment {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::{code, document, items, place};
-use crate::lsp::index::mentioned_lets;
 use crate::lsp::policy::Policy;
 use crate::model::Bearing;
 use crate::settings::ApiId;
@@ -187,7 +186,8 @@ fn guards<'p>(policy: &'p Policy, api: &Api, route: &Route) -> Option<Vec<(&'p G
 fn lets(policy: &Policy, conditions: &[&Condition]) -> Vec<String> {
     let mut names: Vec<&str> = conditions
         .iter()
-        .flat_map(|condition| mentioned_lets(condition))
+        .flat_map(|condition| condition.lets())
+        .map(|(name, _)| name)
         .collect();
     let mut seen = BTreeSet::new();
     let mut lines = Vec::new();
@@ -200,7 +200,7 @@ fn lets(policy: &Policy, conditions: &[&Condition]) -> Vec<String> {
         });
         if let Some(item) = declared.filter(|_| seen.insert(name)) {
             lines.push(one_line(policy.parsed.sources.text(item.span)));
-            names.extend(mentioned_lets(&item.condition));
+            names.extend(item.condition.lets().into_iter().map(|(name, _)| name));
         }
     }
     lines

@@ -4,14 +4,13 @@
 //! be read is not in the trees, everything else is.
 
 mod claims;
-mod conditions;
 mod groups;
 mod walk;
 
 use std::collections::BTreeMap;
 
 use crate::source::{FileId, Sources, Span};
-use crate::syntax::ast::{Condition, Document};
+use crate::syntax::ast::Document;
 
 /// What a name stands for. Equal symbols are one thing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,15 +147,4 @@ impl Index {
             Some((name.as_str(), *declared))
         })
     }
-}
-
-/// The `let`s that a condition names, in the order of the text.
-pub fn mentioned_lets(condition: &Condition) -> Vec<&str> {
-    let mut names = Vec::new();
-    conditions::mentions(condition, &mut |mention| {
-        if let conditions::Mention::Let(name, _) = mention {
-            names.push(name);
-        }
-    });
-    names
 }

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::claims::{self, Site};
-use super::conditions::{Mention, mentions};
 use super::groups::Groups;
 use super::{ClaimLine, Declared, Index, Kind, Occurrence, Symbol};
 use crate::pattern::Method;
 use crate::source::{Sources, Span, Spanned};
 use crate::syntax::ast::{
     AccessKind, Api, ApiSetting, Condition, Document, Forward, Guard, Issuer, IssuerSetting, Item,
-    Let, Literal, Name, Outcome, Path, RouteItem, Segment, SetValue, Term, TestBlock, TestClaim,
-    TestClaimName, TestStep, TestValue, TokenPlace,
+    Let, Literal, Mention, Name, Outcome, Path, RouteItem, Segment, SetValue, Term, TestBlock,
+    TestClaim, TestClaimName, TestStep, TestValue, TokenPlace,
 };
 
 /// The names of all trees.
@@ -347,7 +346,7 @@ impl<'a> Walk<'a> {
     }
 
     fn condition(&mut self, condition: &'a Condition, around: &Around<'a>) {
-        mentions(condition, &mut |mention| self.mention(mention, around));
+        condition.mentions(&mut |mention| self.mention(mention, around));
     }
 
     fn mention(&mut self, mention: Mention<'a>, around: &Around<'a>) {
@@ -366,8 +365,8 @@ impl<'a> Walk<'a> {
                 self.add(condition.span, Symbol::Named(name.to_owned()), false);
                 self.used(name, around, &mut BTreeSet::new());
             }
-            Mention::Named(name) => self.named(name),
-            Mention::NamedOrMethod(name) => {
+            Mention::Issuer(name) | Mention::Param(name) | Mention::List(name) => self.named(name),
+            Mention::Method(name) => {
                 if Method::parse(&name.node).is_none() {
                     self.named(name);
                 }
@@ -406,10 +405,16 @@ impl<'a> Walk<'a> {
             .or_default()
             .extend(around.issuers.iter().cloned());
         let mut further = Vec::new();
-        mentions(&item.condition, &mut |mention| match mention {
+        item.condition.mentions(&mut |mention| match mention {
             Mention::Parameter(name) => self.bind(name, around),
             Mention::Let(name, _) => further.push(name),
-            _ => {}
+            Mention::Claim(_)
+            | Mention::HostLabel(_)
+            | Mention::Issuer(_)
+            | Mention::Param(_)
+            | Mention::List(_)
+            | Mention::Method(_)
+            | Mention::Scope(_) => {}
         });
         for name in further {
             self.used(name, around, seen);
@@ -489,7 +494,7 @@ impl<'a> Walk<'a> {
                     .unwrap_or_else(|| every.clone()),
                 parameters: Vec::new(),
             };
-            mentions(&item.condition, &mut |mention| match mention {
+            item.condition.mentions(&mut |mention| match mention {
                 Mention::Let(name, condition) => {
                     self.add(condition.span, Symbol::Named(name.to_owned()), false);
                 }

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{
-    AccessKind, Condition, ConditionKind, Document, Item, List, RouteItem, ScopeTest, Test, Under,
-};
+use crate::syntax::ast::{AccessKind, Condition, Document, Item, Mention, RouteItem, Under};
 
 /// A rule of the source, identified by its start. Its tree and the routes and guards of the model
 /// have the same key.
@@ -110,38 +108,19 @@ fn in_routes<'t>(items: &'t [RouteItem], rules: &mut Vec<(RuleKey, BTreeSet<&'t 
 /// The `let`s and `set`s that a condition names. Names of parameters are included, which does no
 /// harm: nothing is declared twice.
 fn in_condition<'t>(condition: &'t Condition, names: &mut BTreeSet<&'t str>) {
-    let mut list = |list: &'t List| {
-        if let List::Name(name) = list {
-            names.insert(&name.node);
-        }
-    };
-    match &condition.kind {
-        ConditionKind::And(parts) | ConditionKind::Or(parts) => {
-            for part in parts {
-                in_condition(part, names);
-            }
-        }
-        ConditionKind::Not(inner) => in_condition(inner, names),
-        ConditionKind::Named(name) => {
+    condition.mentions(&mut |mention| match mention {
+        Mention::Let(name, _) => {
             names.insert(name);
         }
-        ConditionKind::Scope(ScopeTest::Any(among) | ScopeTest::All(among)) => list(among),
-        ConditionKind::Claim(_, test)
-        | ConditionKind::Client(test)
-        | ConditionKind::Path(_, test)
-        | ConditionKind::Host(_, test)
-        | ConditionKind::Method(test)
-        | ConditionKind::Address(test)
-        | ConditionKind::Header(_, test)
-        | ConditionKind::Query(_, test) => match test {
-            Test::In(among)
-            | Test::NotIn(among)
-            | Test::ContainsAny(among)
-            | Test::ContainsAll(among) => list(among),
-            _ => {}
-        },
-        ConditionKind::Scope(ScopeTest::One(_))
-        | ConditionKind::TokenFrom(_)
-        | ConditionKind::LoginWithin(_) => {}
-    }
+        Mention::List(name) | Mention::Method(name) => {
+            names.insert(&name.node);
+        }
+        // No change of a mutant is about one of these.
+        Mention::Claim(_)
+        | Mention::Parameter(_)
+        | Mention::HostLabel(_)
+        | Mention::Issuer(_)
+        | Mention::Param(_)
+        | Mention::Scope(_) => {}
+    });
 }

@@ -6,12 +6,14 @@
 mod apis;
 mod conditions;
 mod issuers;
+mod mentions;
 mod routes;
 mod tests;
 
 pub use apis::{Api, ApiSetting, Forward, PathOption, TokenPlace};
 pub use conditions::{Comparison, Condition, ConditionKind, List, Operand, ScopeTest, Test};
 pub use issuers::{ClaimDeclaration, Issuer, IssuerSetting, Sender, SenderMethod, TokenKind};
+pub use mentions::Mention;
 pub use routes::{Access, AccessKind, Guard, Methods, Path, Route, RouteItem, Segment, Under};
 pub use tests::{
     Expectation, Outcome, TestBlock, TestClaim, TestClaimName, TestStep, TestToken, TestValue,

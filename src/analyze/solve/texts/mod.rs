@@ -136,13 +136,13 @@ fn take_lists(
         .unwrap_or_default();
     let mut ways: Vec<ListAs> = Vec::new();
     for shape in shapes {
-        let way = match (shape, view) {
-            (Shape::Elements, View::Texts | View::Scopes)
-            | (Shape::Scopes, View::Scopes)
-            | (Shape::Object, View::Keys) => ListAs::Whole(shape),
-            (Shape::Text(_), View::Words | View::Scopes) => ListAs::Whole(shape),
-            (Shape::Text(_), View::Texts) => ListAs::Alone,
-            (Shape::Empty, View::Texts | View::Scopes) => ListAs::Empty,
+        let way = match shape {
+            Shape::Elements if view.reads_elements() => ListAs::Whole(shape),
+            Shape::Scopes if *view == View::Scopes => ListAs::Whole(shape),
+            Shape::Object if *view == View::Keys => ListAs::Whole(shape),
+            Shape::Text(_) if view.reads_words() => ListAs::Whole(shape),
+            Shape::Text(_) if *view == View::Texts => ListAs::Alone,
+            Shape::Empty if view.reads_elements() => ListAs::Empty,
             _ => continue,
         };
         if !ways.contains(&way) {
