@@ -15,6 +15,7 @@ use proptest::sample::{Index, select};
 
 use crate::support::policy::{parse, parse_valid, sources};
 use crate::support::shape::shape;
+use crate::support::text::assert_same;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -391,6 +392,6 @@ proptest! {
             end = next;
         }
         other.push_str(&text[end..]);
-        prop_assert_eq!(before, shape(&parse_valid(&other)), "{}", name);
+        assert_same(&shape(&parse_valid(&other)), &before, name);
     }
 }
