@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An application to try a proxy with: it answers every request with what it was asked, as JSON.
+"""An application to try a proxy with: it answers every request with the request itself, as JSON.
 
     python3 deploy/echo.py 8080
 

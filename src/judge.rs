@@ -130,7 +130,7 @@ fn carries_none(presented: Presented<'_>) -> Result<(), Fault> {
         Presented::Fault(fault) => Err(fault),
         Presented::Token(..) => Err(Fault::new(
             Reason::RequestMalformed,
-            "the request carries a token of its own beside the one that is given",
+            "the request carries its own token, in addition to the given one",
         )),
     }
 }

@@ -274,7 +274,7 @@ fn check_issuers(
                     Code::DoubledUrl,
                     name.span,
                     format!(
-                        "a token can be of both `{other}` and `{}`: the URL of one fits the other's",
+                        "a token can come from both `{other}` and `{}`: the URL of one matches the other's",
                         name.node
                     ),
                 )
@@ -316,8 +316,7 @@ fn check_one_introspects(env: Env, api: &ast::Api, issuers: &[(IssuerId, Span)],
             .also(first_said, format!("`{}` is asked here", first.name))
             .also(said, format!("`{}` is asked here", other.name))
             .help(
-                "such a token does not say whose it is: let one of them issue JWTs, or make two \
-                 APIs of it",
+                "such a token doesn't name its issuer: let one of them issue JWTs, or split the API in two",
             ),
         );
     }
@@ -414,8 +413,12 @@ fn check_paths(
     for setting in settings {
         if let Some(first) = seen.iter().find(|known| known.node == setting.node) {
             out.say(
-                Diagnostic::new(Code::DoubledSetting, setting.span, "this is said twice")
-                    .also(first.span, "already given here"),
+                Diagnostic::new(
+                    Code::DoubledSetting,
+                    setting.span,
+                    "this setting is given twice",
+                )
+                .also(first.span, "already given here"),
             );
         }
         seen.push(setting);

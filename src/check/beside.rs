@@ -80,7 +80,7 @@ impl Search<'_> {
         let diagnostic = Diagnostic::new(
             Code::UnverifiedEmail,
             span,
-            "an `email` that is not verified is whatever its user typed in",
+            "an unverified `email` is whatever its user typed in",
         )
         .help("join it with `claim email_verified == true`, or compare `sub`");
         self.traced(diagnostic, span)

@@ -30,7 +30,7 @@ pub(super) fn domain(terms: Terms, term: &ast::Term, out: &mut Out) -> Option<St
         .to_ascii_lowercase();
     let refused = if wildcard {
         refused.help(
-            "there are no wildcards: name each subdomain with an `in domain` of its own, combined \
+            "there are no wildcards: name each subdomain with its own `in domain`, combined \
              with `or`",
         )
     } else {

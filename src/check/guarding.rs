@@ -69,12 +69,9 @@ pub(super) fn check(apis: &[Api], guards_of: &[Guards], budget: &Budget, out: &m
             Diagnostic::new(
                 Code::GuardWithoutRoute,
                 span,
-                format!("`{name}` tightens no route"),
+                format!("`{name}` matches no route"),
             )
-            .help(
-                "no route of its API matches a request that it does: look at its methods and its \
-                 path",
-            ),
+            .help("no route of its API shares a request with it: check its methods and its path"),
         );
     }
 }

@@ -56,14 +56,14 @@ fn one(text: &Spanned<String>, out: &mut Out) -> Option<Host> {
         let host = host.split('/').next().unwrap_or(host);
         out.say(
             bad("it is a URL")
-                .help(format!("write the host alone: `\"{host}\"`"))
+                .help(format!("write only the host: `\"{host}\"`"))
                 .suggest(text.span, format!("\"{host}\"")),
         );
         return None;
     }
     if text.node.parse::<Ipv6Addr>().is_ok() {
         out.say(
-            bad("an IPv6 address stands in brackets")
+            bad("an IPv6 address must be in brackets")
                 .help(format!("write `\"[{}]\"`", text.node))
                 .suggest(text.span, format!("\"[{}]\"", text.node)),
         );

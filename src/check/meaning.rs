@@ -170,7 +170,7 @@ pub(super) fn check(
             Diagnostic::without_place(
                 Code::TooComplex,
                 format!(
-                    "the conditions are too many and too complex to look at them all: more than \
+                    "the conditions are too many and too complex to check all of them: more than \
                      {MAX_STUDY_STEPS} steps"
                 ),
             )
@@ -523,7 +523,7 @@ fn too_complex(asked: &Asked, what: &str) -> Diagnostic {
         Code::TooComplex,
         Say::place(asked),
         format!(
-            "the condition of `{}` is too complex to be looked at: {what}",
+            "the condition of `{}` is too complex to check: {what}",
             asked.name
         ),
     )

@@ -304,7 +304,7 @@ pub(super) fn bad_scope(scope: &Spanned<String>) -> Diagnostic {
     let diagnostic = Diagnostic::new(
         Code::BadScope,
         scope.span,
-        format!("`{}` is no scope", scope.node),
+        format!("`{}` isn't a scope", scope.node),
     );
     if scope.node.contains(' ') {
         diagnostic.help("a scope holds no blank; for several write `scope all [\"…\", \"…\"]`")

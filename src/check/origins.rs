@@ -106,7 +106,7 @@ fn one(text: &Spanned<String>) -> Result<Origin, Box<Diagnostic>> {
         None => (false, host),
     };
     if name.contains('*') {
-        return Err(Box::new(bad("`*.` stands for the first label alone")));
+        return Err(Box::new(bad("`*.` stands only for the first label")));
     }
     let normal = normal_host(name).map_err(|why| Box::new(bad(why.0)))?;
     if normal != name {

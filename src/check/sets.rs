@@ -400,7 +400,7 @@ fn lines(content: &[u8], name: &str) -> Result<Vec<String>, Fault> {
         return Err(fault(Code::NotUtf8, message, None));
     };
     if let Some((format, help)) = foreign_format(text) {
-        let message = format!("the file `{name}` holds {format}, not one value a line");
+        let message = format!("the file `{name}` holds {format}, not one value per line");
         return Err(fault(Code::SetLine, message, Some(help)));
     }
     let text = text.strip_suffix('\n').unwrap_or(text);
@@ -454,14 +454,14 @@ fn foreign_format(text: &str) -> Option<(&'static str, &'static str)> {
     if is_array || is_object {
         return Some((
             "JSON",
-            "write each value on a line of its own, without quotes, such as `jq -r '.[]'` prints",
+            "write each value on its own line, without quotes, such as `jq -r '.[]'` prints",
         ));
     }
     let all = |test: fn(&str) -> bool| !trimmed.is_empty() && trimmed.lines().all(test);
     if all(|line| line.starts_with("- ")) {
         return Some((
             "a YAML list",
-            "write each value on a line of its own, without the `- `",
+            "write each value on its own line, without the `- `",
         ));
     }
     let is_quoted = |line: &str| {

@@ -125,7 +125,7 @@ pub(crate) fn normal_host(text: &str) -> Result<String, NoHost> {
         return Ok(format!("[{address}]"));
     }
     if text.parse::<Ipv6Addr>().is_ok() {
-        return Err(NoHost("an IPv6 address stands in brackets"));
+        return Err(NoHost("an IPv6 address must be in brackets"));
     }
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     if name.is_empty() {

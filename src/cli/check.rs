@@ -1,4 +1,4 @@
-//! `portcullis check`: what is wrong with a policy, and what a reviewer should see.
+//! `portcullis check`: reports errors and warnings.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::load::Loaded;
 use crate::runtime::config::Config;
 use crate::runtime::{self, introspect};
 
-/// Report what is wrong with a policy, and what a reviewer should look at.
+/// Report errors and warnings in a policy.
 ///
 /// Reports everything at once: each error and warning with its line, and what to do about it. Tests
 /// (`*.test.gate` files) are checked too, but not run.
@@ -24,8 +24,8 @@ Examples:
   portcullis check policies --format sarif      for code scanning
   portcullis check policies --config portcullis.yaml
 
-With --config it also reports, on standard error, what the daemon lacks: sources of what rules
-ask for (warnings), and client credentials for introspection (errors; secrets are read).
+With --config it also reports, on standard error, what the configuration lacks: sources of facts
+that rules need (warnings), and client credentials for introspection (errors; secrets are read).
 
 Exit codes: 0 no errors, whatever the warnings; 1 errors; 2 a path that cannot be read.")]
 pub struct Arguments {
@@ -34,8 +34,8 @@ pub struct Arguments {
     policy: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
-    /// The daemon's configuration: uses its `params`, and reports what the policy needs and it
-    /// lacks
+    /// The daemon's configuration: uses its `params`, and reports what the policy needs and the
+    /// configuration lacks
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The format of the report; `human` goes to standard error, the others to standard output
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         FindingsFormat::Github => output::print_all(&render::github(sources, diagnostics))?,
         FindingsFormat::Sarif => output::print_all(&render::sarif(sources, diagnostics))?,
     }
-    // What cannot be read is not a negative answer: there is no answer.
+    // A file that can't be read isn't a negative answer: there is no answer.
     if policy::is_unreadable(diagnostics) {
         return Err(Failure::said());
     }
@@ -79,7 +79,8 @@ pub fn run(arguments: &Arguments) -> Ended {
     })
 }
 
-/// Says what the daemon would lack with this configuration; whether it would not start.
+/// Reports the settings that the daemon would lack with this configuration. Returns whether it
+/// wouldn't start.
 fn lacks(loaded: &Loaded, config: Option<&Config>) -> bool {
     let (Some(model), Some(config)) = (&loaded.checked.model, config) else {
         return false;
@@ -94,7 +95,7 @@ fn lacks(loaded: &Loaded, config: Option<&Config>) -> bool {
     !missing.is_empty()
 }
 
-/// What was checked, in a line.
+/// A line that says what was checked.
 fn summary(loaded: &Loaded, paint: Paint) -> String {
     let Some(model) = &loaded.checked.model else {
         return String::new();

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use super::Ended;
 use super::output::{self, Exit};
 
-/// Print the completions of a shell.
+/// Print a shell's completion script.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -13,9 +13,9 @@ use crate::openapi::{Finding, FindingKind, OperationRef, Report, Side, compare};
 
 /// Compare an OpenAPI document with a policy.
 ///
-/// Lists operations without a rule, rules without an operation, and rules that ask for different
-/// scopes or split paths differently. Guards and the conditions of enclosing blocks count as part
-/// of each rule.
+/// Lists operations without a rule, rules without an operation, and rules that require different
+/// scopes or divide paths differently. Guards and the conditions of enclosing blocks count as part of
+/// each rule.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,10 +34,10 @@ pub struct Arguments {
     /// The document: OpenAPI 3.0, 3.1 or 3.2, YAML or JSON; `-` is standard input
     #[arg(long, value_name = "FILE")]
     openapi: PathBuf,
-    /// Follow `$ref`s into files below this folder; without it, none leads out of the document
+    /// Follow `$ref`s into files below this folder; by default, none may lead out of the document
     #[arg(long, value_name = "FOLDER")]
     root: Option<PathBuf>,
-    /// The API of the policy that the document is about
+    /// The policy's API that the document describes
     #[arg(long, value_name = "NAME")]
     api: Option<String>,
     #[command(flatten)]

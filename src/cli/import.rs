@@ -13,8 +13,8 @@ use crate::openapi::{ImportOptions, import};
 
 /// Make a first policy from an OpenAPI document.
 ///
-/// The policy passes `check` and covers every operation of the document. It admits nobody whom the
-/// document doesn't name: where the document says nothing, the route needs a token. Guesses are
+/// The policy passes `check` and covers every operation of the document. It never allows more than the
+/// document does: if the document says nothing about access, the route needs a token. Guesses are
 /// marked with a comment and reported on standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -31,12 +31,12 @@ Afterwards:
 
 Exit codes: 0 a policy was made; 2 the document can't be read, or the output file already exists.")]
 pub struct Arguments {
-    /// What the policy is made of
+    /// The kind of document
     #[arg(value_enum)]
     from: From,
     /// The document: OpenAPI 3.0, 3.1 or 3.2, YAML or JSON; `-` is standard input
     file: PathBuf,
-    /// Follow `$ref`s into files below this folder; without it, none leads out of the document
+    /// Follow `$ref`s into files below this folder; by default, none may lead out of the document
     #[arg(long, value_name = "FOLDER")]
     root: Option<PathBuf>,
     /// The name of the API; by default made from the document's title
@@ -48,7 +48,7 @@ pub struct Arguments {
     /// The audience, as tokens have it in `aud`
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// Where to write the policy, in a folder that is made if need be; an existing file is never
+    /// The file to write, in a folder that is created if necessary; an existing file is never
     /// overwritten
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,

@@ -10,20 +10,20 @@ use super::policy::ParamArguments;
 use crate::load;
 use crate::lsp;
 
-/// Serve an editor: errors as you type, hover, completion, rename.
+/// Run the language server for an editor: errors as you type, hover, completion, rename.
 ///
 /// Editors start it themselves and talk to it on standard input and output, using the Language
 /// Server Protocol 3.17. docs/guides/editors.md says how to set them up.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A file belongs to the policy that the nearest portcullis.yaml above it names, else to all files
-below the topmost folder of the workspace that holds a *.gate file itself.
+A file belongs to the policy that the nearest portcullis.yaml above it names. Without one, the
+policy is every file below the topmost folder of the workspace that directly contains a *.gate file.
 
 Exit codes: 0 the editor ended the session; 1 it disconnected; 2 it sent something that isn't a message.")]
 pub struct Arguments {
     #[command(flatten)]
     params: ParamArguments,
-    /// Talk on standard input and output; it always does, but some editors insist on saying so
+    /// Use standard input and output, as it always does; some editors pass this option
     #[arg(long)]
     stdio: bool,
 }

@@ -43,7 +43,7 @@ use output::{Exit, Failure, Paint};
 /// The maximum width of help. Longer lines are hard to read.
 const HELP_WIDTH: usize = 100;
 
-/// Says who may call which route of the APIs behind a proxy, and why not.
+/// Decides who may call which route of the APIs behind a proxy, and says why not.
 #[derive(Debug, Parser)]
 #[command(
     name = "portcullis",
@@ -58,25 +58,25 @@ struct Arguments {
 }
 
 const HELP: &str = "\
-A policy is a folder of `*.gate` files. It says, for every route, what a request's token must
-carry; a request that no route names is denied. A proxy (Envoy, nginx, Caddy, Traefik) asks the
-daemon about each request.
+A policy is a folder of `*.gate` files. For every route, it says what a request's token must
+contain. Requests that match no route are denied. A proxy (Envoy, nginx, Caddy, Traefik) asks
+the daemon about each request.
 
 First steps:
-  portcullis dev policies/spa      try a policy on this machine, with tokens made for you
-  portcullis check policies/spa    what is wrong with it, and what a reviewer should see
-  portcullis fmt policies/spa      the one layout, so that changes are what a reviewer sees
+  portcullis dev policies/spa      try a policy on this machine, with built-in tokens
+  portcullis check policies/spa    its errors and warnings
+  portcullis fmt policies/spa      format it, so that reviewers see only real changes
   portcullis routes policies/spa   what every route needs
-  portcullis test policies/spa     whether the policy does what its own tests say
+  portcullis test policies/spa     run its tests
   portcullis why policies/spa \"GET https://api.example.com/orders\" --scope read:orders
                                    why a request is allowed or denied
 
 In production:
   portcullis serve policies        the daemon
-  portcullis proxy-config envoy    what to put into the proxy's own configuration
+  portcullis proxy-config envoy    the lines for the proxy's configuration
 
-Exit codes: 0 as hoped; 1 a negative answer (denied, a failed test, a policy with errors); 2 it
-could not do the job. Colours are used on a terminal only, and never where NO_COLOR is set.";
+Exit codes: 0 success; 1 a negative answer (denied, a failed test, a policy with errors); 2 the
+job could not be done. Colours are used on a terminal only, and never if NO_COLOR is set.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

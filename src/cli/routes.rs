@@ -17,8 +17,8 @@ use crate::source::{Sources, Span};
 
 /// Show every route of a policy and what it needs.
 ///
-/// Each route includes the guards and the conditions of enclosing blocks that tighten it, with
-/// `let`s written out: what you see is everything that decides.
+/// Each route is shown with the guards and the conditions of enclosing blocks that apply to it, and
+/// with `let`s expanded, so you see everything that decides.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

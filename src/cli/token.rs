@@ -38,7 +38,7 @@ pub struct Arguments {
     policy: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
-    /// Where `dev` hands out tokens
+    /// The address where `dev` issues tokens
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_ADDRESS)]
     dev: SocketAddr,
     #[command(flatten)]

@@ -165,7 +165,7 @@ fn elsewhere(context: &Context<'_>, lacking: &[&str]) -> Option<String> {
         return None;
     };
     Some(format!(
-        "; its claim {} has what is missing: with `scopes from {written}` in the issuer `{}`, \
+        "; its claim {} contains what is missing: with `scopes from {written}` in the issuer `{}`, \
         scopes are read from there",
         quoted(name),
         issuer.name

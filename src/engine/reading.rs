@@ -145,8 +145,7 @@ impl Why {
                 format!("the query has a `;`, after which some servers read another `{name}`")
             }
             Why::TooMany => format!(
-                "the query has more than {MAX_QUERY_PARAMETERS} parameters, of which some servers \
-                 drop the last"
+                "the query has more than {MAX_QUERY_PARAMETERS} parameters, and some servers drop the last ones"
             ),
             Why::Name => {
                 format!("the name of a query parameter is ambiguous, and could be read as `{name}`")

@@ -68,7 +68,7 @@ impl Algorithm {
         Algorithm::Hs512,
     ];
 
-    /// Those whose verification key is public: the ones that an issuer has by default.
+    /// The algorithms whose verification key is public. An issuer has these by default.
     pub fn asymmetric() -> impl Iterator<Item = Algorithm> {
         Self::ALL
             .into_iter()
@@ -94,10 +94,10 @@ impl Algorithm {
         }
     }
 
-    /// Every name that it may have in a header, a key or a policy; the first is [`Self::as_str`].
+    /// Every name of the algorithm in headers, keys and policies; the first is [`Self::as_str`].
     ///
-    /// `EdDSA` alone would allow Ed448 as well (RFC 8037, section 3.1). portcullis knows no Ed448
-    /// keys, so that both names mean the same here.
+    /// `EdDSA` alone would allow Ed448 as well (RFC 8037, section 3.1). portcullis supports no
+    /// Ed448 keys, so both names mean the same here.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let other = (self == Algorithm::EdDsa).then_some("Ed25519");
         std::iter::once(self.as_str()).chain(other)

@@ -5,7 +5,7 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyCom
 
 use super::Algorithm;
 
-/// A key, ready for one algorithm.
+/// A key, prepared for one algorithm.
 #[derive(Clone)]
 pub(super) enum Verifier {
     Public(ParsedPublicKey),
@@ -13,7 +13,7 @@ pub(super) enum Verifier {
 }
 
 impl Verifier {
-    /// A verifier by an RSA public key: modulus and exponent, big-endian, without leading zeros.
+    /// A verifier for an RSA public key: modulus and exponent, big-endian, without leading zeros.
     pub(super) fn rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Option<Verifier> {
         RsaPublicKeyComponents {
             n: modulus,
@@ -24,7 +24,7 @@ impl Verifier {
         .map(Verifier::Public)
     }
 
-    /// A verifier by a point of the algorithm's curve; `None` where it is not on the curve.
+    /// A verifier for a point on the algorithm's curve; `None` if it isn't on the curve.
     pub(super) fn curve(algorithm: Algorithm, point: &[u8]) -> Option<Verifier> {
         match algorithm {
             Algorithm::Es256 => {
@@ -50,8 +50,8 @@ impl Verifier {
         .map(Verifier::Public)
     }
 
-    /// A verifier by a shared secret; `None` where it is shorter than the hash (RFC 7518,
-    /// section 3.2).
+    /// A verifier for a shared secret; `None` if it is shorter than the hash (RFC 7518, section
+    /// 3.2).
     pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Option<Verifier> {
         let (hash, least) = match algorithm {
             Algorithm::Hs256 => (hmac::HMAC_SHA256, 32),

@@ -1,7 +1,7 @@
-//! What a policy file must hold, and what a file of tests must not.
+//! Checks the contents of policy files and test files.
 //!
-//! An empty policy file is what a writer that has just begun leaves behind, and a rule in a file of
-//! tests would hold while tests run and nowhere else: both are errors.
+//! A writer that has just begun leaves an empty policy file, and a rule in a test file would apply
+//! only while tests run. Both are errors.
 
 use super::names::TEST_SUFFIX;
 use super::tree;
@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Sources, Span};
 use crate::syntax::{self, ast::Document, ast::Item};
 
-/// Adds what is wrong with the files as a whole; `tests` says which of them are files of tests.
+/// Adds the faults of whole files; `tests` says which files are test files.
 pub fn check(
     sources: &Sources,
     documents: &[Document],
@@ -67,7 +67,7 @@ fn stray(diagnostic: Diagnostic) -> Diagnostic {
     ))
 }
 
-/// The declarations that are no tests, each with its place and its word.
+/// The declarations that aren't tests, each with its place and its keyword.
 fn strays(document: &Document) -> impl Iterator<Item = (Span, &'static str)> {
     document.items.iter().filter_map(|item| match item {
         Item::Issuer(issuer) => Some((issuer.span, "issuer")),

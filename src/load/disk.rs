@@ -34,10 +34,10 @@ impl Place for Disk {
         fs::canonicalize(path)
     }
 
-    /// The size is looked at before the content, and a file that grows meanwhile is still not read
-    /// beyond the limit.
+    /// The size is checked before the content. A file that grows meanwhile is still not read beyond
+    /// the limit.
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
-        // Asked before it is opened: opening a named pipe would wait for a writer.
+        // Checked before it is opened: opening a named pipe would wait for a writer.
         let metadata = fs::metadata(path).map_err(Failure::Io)?;
         if !metadata.is_file() {
             return Err(Failure::NotAFile);

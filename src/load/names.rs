@@ -1,38 +1,38 @@
-//! What a file's name says: whether it is a policy file, or nearly one.
+//! Recognises policy files by their names, and names that are nearly right.
 //!
-//! A name that was meant to be a policy file and is not would leave rules out without a word, so a
-//! near miss is reported. Names are compared as they are: file systems that ignore case would make
-//! one machine's policy another's.
+//! A misspelled policy file would silently leave rules out, so a near miss is reported. Names are
+//! compared exactly: on file systems that ignore case, one machine's policy would differ from
+//! another's.
 
-/// How a policy file's name ends.
+/// The suffix of a policy file.
 pub const SUFFIX: &str = ".gate";
 
-/// How the name of a policy file ends that holds tests alone.
+/// The suffix of a test file.
 pub const TEST_SUFFIX: &str = ".test.gate";
 
-/// What kind of file a name stands for.
+/// The kind of file that a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
     /// `orders.gate`
     Policy,
     /// `orders.test.gate`
     Test,
-    /// The same to a reader, and not to us: `orders.GATE`, or a blank behind the name.
+    /// The same to a reader, but not to us: `orders.GATE`, or a space after the name.
     Misspelled,
-    /// A copy that somebody or some program put aside (`orders.gate.bak`, `.orders.gate`), or a
-    /// slip of the keyboard (`orders.gat`).
+    /// A copy that a person or a program made (`orders.gate.bak`, `.orders.gate`), or a typo
+    /// (`orders.gat`).
     Near,
-    /// Skipped: it begins with a dot, as files of editors, git and mounted ConfigMaps do.
+    /// Skipped, because it begins with a dot, like files of editors, git and mounted ConfigMaps.
     Hidden,
-    /// Nothing of ours.
+    /// Any other file.
     Other,
 }
 
 impl Name {
-    /// What kind of file a name stands for.
+    /// The kind of file that a name stands for.
     pub fn of(name: &str) -> Name {
         if let Some(rest) = name.strip_prefix('.') {
-            // `.#orders.gate` is an editor's lock, `..data` a ConfigMap's.
+            // `.#orders.gate` is an editor's lock, `..data` a ConfigMap's link.
             let aside = rest.ends_with(SUFFIX) && !rest.starts_with(['.', '#']);
             return if aside { Name::Near } else { Name::Hidden };
         }
@@ -53,7 +53,7 @@ impl Name {
         Name::Other
     }
 
-    /// Whether a change of such a file can change what a load says.
+    /// Whether a change of such a file can change a load's result.
     pub fn concerns(self) -> bool {
         match self {
             Name::Policy | Name::Test | Name::Misspelled | Name::Near => true,
@@ -66,7 +66,7 @@ fn is_visible(character: char) -> bool {
     !character.is_whitespace() && !crate::text::is_unshowable(character)
 }
 
-/// Whether `.gate` stands within the name as a word: `x.gate.bak`, `x.gate~`, `#x.gate#`.
+/// Whether `.gate` is a word in the name: `x.gate.bak`, `x.gate~`, `#x.gate#`.
 fn is_put_aside(lower: &str) -> bool {
     lower.match_indices(SUFFIX).any(|(at, found)| {
         lower
@@ -76,9 +76,8 @@ fn is_put_aside(lower: &str) -> bool {
     })
 }
 
-/// Whether the ending is `gate` with one letter too many, too few, wrong, or two in each other's
-/// place. Words that are endings of their own (`date`) would be reported too; a policy folder has
-/// none.
+/// Whether the extension is `gate` with one letter too many, missing or wrong, or with two swapped.
+/// Real extensions (`date`) would be reported too; a policy folder has none.
 fn is_slip(lower: &str) -> bool {
     lower
         .rsplit_once('.')

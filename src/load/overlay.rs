@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::disk::Disk;
 use super::tree::{Failure, Kind, Names, Place};
 
-/// Unsaved texts, by where their files really are. A file need not exist yet; its folder does.
+/// Unsaved texts, by the real paths of their files. A file need not exist yet, but its folder must.
 #[derive(Debug, Clone, Default)]
 pub struct Overlay(BTreeMap<PathBuf, Arc<str>>);
 
 impl Overlay {
-    /// Lays a text over a file.
+    /// Adds the text of a file.
     pub fn insert(&mut self, path: &Path, text: Arc<str>) {
         self.0.insert(real(path), text);
     }
@@ -61,8 +61,8 @@ impl Place for Overlay {
     }
 }
 
-/// Where a path really leads. One that leads nowhere yet is taken below its real folder, so that
-/// a buffer keeps its name when it is saved for the first time.
+/// The real path. If it doesn't exist yet, the name is taken below its real folder, so a buffer
+/// keeps its path when it is saved for the first time.
 pub fn real(path: &Path) -> PathBuf {
     if let Ok(real) = fs::canonicalize(path) {
         return real;

@@ -1,4 +1,4 @@
-//! Where the values of a policy's parameters come from.
+//! The values of a policy's parameters.
 //!
 //! `--param NAME=VALUE` takes precedence over the environment's `PORTCULLIS_PARAM_NAME`, which
 //! takes precedence over the configuration.
@@ -8,10 +8,10 @@ use std::ffi::OsString;
 
 use crate::syntax::ast::{Document, Item};
 
-/// How the environment's variables begin.
+/// The prefix of the environment variables.
 pub const ENVIRONMENT_PREFIX: &str = "PORTCULLIS_PARAM_";
 
-/// The values given, by where they were given.
+/// The given values, by their source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params {
     /// From `--param`.
@@ -20,16 +20,15 @@ pub struct Params {
     pub environment: BTreeMap<String, String>,
     /// From `portcullis.yaml`.
     pub configuration: BTreeMap<String, String>,
-    /// Whether another policy gets the same values: arguments that name no parameter of this one
-    /// are then left alone.
+    /// Whether another policy gets the same values. Arguments that name no parameter of this one
+    /// are then ignored.
     pub shared: bool,
 }
 
 impl Params {
-    /// Keeps those of the environment's variables that are parameters.
+    /// Keeps the environment variables for parameters.
     ///
-    /// A value that is not UTF-8 is taken with its odd bytes replaced, so that the check of its
-    /// type can complain about it.
+    /// Invalid UTF-8 in a value is replaced, so that the check of its type can report it.
     #[must_use]
     pub fn with_environment(
         mut self,
@@ -43,12 +42,11 @@ impl Params {
         self
     }
 
-    /// The values that a policy gets.
+    /// The values for a policy.
     ///
-    /// A variable of the environment may spell a parameter's name in capitals, as variables
-    /// usually are. Variables that name no parameter of this policy are left alone, since an
-    /// environment is shared; what stands in an argument or the configuration is passed on even
-    /// then, so that the checker can report the typo.
+    /// An environment variable may spell a parameter's name in capitals, as is usual. Variables
+    /// that name no parameter of this policy are ignored, since an environment is shared. Arguments
+    /// and the configuration are passed on even then, so that the checker can report the typo.
     pub fn resolve(&self, documents: &[Document]) -> BTreeMap<String, String> {
         let mut values = self.configuration.clone();
         let declared: BTreeSet<&str> = documents

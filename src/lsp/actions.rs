@@ -1,4 +1,4 @@
-//! Quick fixes: each suggestion of a diagnostic, ready to be taken.
+//! Quick fixes: the suggestions of diagnostics, ready to apply.
 
 use gen_lsp_types::{CodeAction, CodeActionKind, CodeActionParams, CodeActionResponse, Range};
 
@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::workspace::Workspace;
 use crate::diagnostic::{Diagnostic, render};
 
-/// The fixes for what is wrong in a range.
+/// The fixes for the diagnostics in a range.
 pub fn actions(
     workspace: &mut Workspace,
     params: CodeActionParams,
@@ -55,7 +55,7 @@ pub fn actions(
         .collect()
 }
 
-/// What the editor's menu says.
+/// The text in the editor's menu.
 fn title(diagnostic: &Diagnostic, now: &str) -> String {
     let replacement = diagnostic
         .suggestion
@@ -68,7 +68,7 @@ fn title(diagnostic: &Diagnostic, now: &str) -> String {
     }
 }
 
-/// Whether two ranges have a place in common, be it an end.
+/// Whether two ranges have a position in common, including their ends.
 fn touches(one: Range, other: Range) -> bool {
     one.start <= other.end && other.start <= one.end
 }

@@ -1,5 +1,4 @@
-//! What may be written at a place: the words of the language that the grammar would take there,
-//! and the names that the policy has for it.
+//! Completion: the words that the grammar allows at a position, and the policy's names that fit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +18,10 @@ use crate::source::{FileId, one_line};
 use crate::syntax::ast::{Item, RouteItem, TestStep};
 use crate::syntax::{Ahead, Context, Lexical, Wanted, ahead};
 
-/// What a test's token may hold beside the claims of its issuer.
+/// The claims of a test's token in addition to those of its issuer.
 const TEST_CLAIMS: [&str; 8] = ["aud", "exp", "iat", "iss", "nbf", "scope", "scp", "typ"];
 
-/// What may come at a position.
+/// The completions at a position.
 pub fn complete(
     workspace: &mut Workspace,
     params: CompletionParams,
@@ -62,13 +61,13 @@ pub fn complete(
         .collect())
 }
 
-/// Something that may come.
+/// A completion.
 struct Candidate {
     kind: CompletionItemKind,
     detail: Option<String>,
 }
 
-/// What is likelier comes first.
+/// Likelier completions come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
     Declared,
@@ -95,7 +94,7 @@ struct Place<'p> {
 }
 
 impl Place<'_> {
-    /// Where the word or the text in quotes ends that the place is in: it is replaced whole.
+    /// The end of the word or string around the position, which is replaced as a whole.
     fn end(&self, text: &str) -> usize {
         let behind = text.get(self.offset..).unwrap_or("");
         let part = |c: char| match self.ahead.lexical {
@@ -158,9 +157,9 @@ impl Place<'_> {
         let claims = self.ahead.block == Context::Claims;
         for word in std::mem::take(&mut self.ahead.keywords) {
             match word.as_str() {
-                // Types of parameters alone.
+                // Only types of parameters.
                 "duration" | "address" if claims => {}
-                // What comes right behind has no blank before it.
+                // A completion that follows directly has no space before it.
                 "path" | "host" if self.ahead.before.is_empty() && self.ahead.begins => {
                     self.word(&word);
                 }
@@ -185,7 +184,7 @@ impl Place<'_> {
         self.add(Group::Word, word, CompletionItemKind::Keyword, None);
     }
 
-    /// The token so many before the end of what is written.
+    /// The token this many places before the position.
     fn before(&self, back: usize) -> &str {
         let tokens = &self.ahead.before;
         tokens
@@ -220,7 +219,7 @@ impl Place<'_> {
         }
     }
 
-    /// Names of a kind that the words before say.
+    /// The names of a kind, chosen by the words before.
     fn names(&mut self) {
         match (self.ahead.block, self.first()) {
             (Context::Api, "issuer") | (Context::Test, "token") => self.named(Kind::Issuer),
@@ -232,7 +231,7 @@ impl Place<'_> {
         }
     }
 
-    /// A word that may be anything, by what stands before it.
+    /// A word without a fixed kind, by the words before it.
     fn free_word(&mut self) {
         match (self.ahead.block, self.before(1)) {
             (_, "claim") | (Context::Api, "forward") => self.claims(),
@@ -286,7 +285,7 @@ impl Place<'_> {
         }
     }
 
-    /// The API that the place is in: the last that began, for its end may be missing yet.
+    /// The API around the position: the last that began, since its end may be missing yet.
     fn api(&self) -> Option<&str> {
         let document = self.policy.parsed.documents.get(self.file.0 as usize)?;
         document
@@ -300,7 +299,7 @@ impl Place<'_> {
             .map(|api| api.name.node.as_str())
     }
 
-    /// The issuers whose tokens are asked here; `None` where that may be any.
+    /// The issuers whose tokens are tested here; `None` for any.
     fn issuers(&self) -> Option<Vec<String>> {
         let index = self.policy.index();
         let of = |api: &str| index.issuers_of.get(api).cloned().unwrap_or_default();
@@ -325,7 +324,7 @@ impl Place<'_> {
         }
     }
 
-    /// The issuer of the test's token that the place is in.
+    /// The issuer of the test's token around the position.
     fn test_issuer(&self) -> Option<String> {
         let document = self.policy.parsed.documents.get(self.file.0 as usize)?;
         document
@@ -415,8 +414,8 @@ impl Place<'_> {
         }
     }
 
-    /// Whether a text in quotes is a scope here: behind `scope`, or in the list of `scope any`; in
-    /// a test's token it holds several.
+    /// Whether a string is a scope here: after `scope`, or in the list of `scope any`. In a test's
+    /// token it contains several.
     fn is_scope(&self) -> bool {
         if self.ahead.block == Context::Token {
             return ["scope", "scp"].contains(&self.before(1));
@@ -448,7 +447,7 @@ impl Place<'_> {
             None => index
                 .iter()
                 .filter_map(|occurrence| match &occurrence.symbol {
-                    // What is being typed is no scope yet.
+                    // The scope being typed isn't complete yet.
                     Symbol::Scope(scope)
                         if !(occurrence.span.file == self.file
                             && (occurrence.span.start as usize..=occurrence.span.end as usize)
@@ -461,7 +460,7 @@ impl Place<'_> {
                 .collect(),
         };
         if self.ahead.block == Context::Token {
-            // Only the last of several is being typed.
+            // Only the last one is being typed.
             let text = self.policy.text(self.file);
             let typed = text.get(self.ahead.start..self.offset).unwrap_or("");
             self.ahead.start += typed.rfind(' ').map_or(0, |blank| blank + 1);
@@ -471,7 +470,8 @@ impl Place<'_> {
         }
     }
 
-    /// The parameters of the paths around; of all paths where that is not known, as in a `let`.
+    /// The parameters of the paths around the position, or of all paths if they are unknown, as in
+    /// a `let`.
     fn parameters(&self) -> BTreeSet<String> {
         let written: BTreeSet<String> = self
             .ahead
@@ -496,7 +496,7 @@ impl Place<'_> {
         }
     }
 
-    /// The parameters of the `under` blocks around the place.
+    /// The parameters of the `under` blocks around the position.
     fn around(&self) -> Vec<String> {
         fn of(items: &[RouteItem], offset: usize, names: &mut Vec<String>) {
             for item in items {

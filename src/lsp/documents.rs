@@ -1,4 +1,4 @@
-//! The texts that are open in the editor: what counts, whatever the files hold.
+//! The texts that are open in the editor. They replace the contents of their files.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,25 +9,25 @@ use gen_lsp_types::{TextDocumentContentChangeEvent, Uri};
 use super::positions::{Encoding, Lines};
 use crate::load::{Overlay, real};
 
-/// A text that is open.
+/// An open text.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// The address that the editor knows it by.
+    /// The editor's URI for it.
     pub uri: Uri,
-    /// The editor's count of its changes.
+    /// The editor's version number.
     pub version: i32,
-    /// What it holds now.
+    /// The current text.
     pub text: Arc<str>,
     /// Its file; `None` for a text that was never saved.
     pub path: Option<PathBuf>,
 }
 
-/// All texts that are open, by address.
+/// All open texts, by URI.
 #[derive(Debug, Default)]
 pub struct Documents(BTreeMap<Uri, Document>);
 
 impl Documents {
-    /// Takes a text that was opened.
+    /// Adds a text that was opened.
     pub fn open(&mut self, uri: Uri, version: i32, text: String) {
         let path = uri.to_file_path().ok();
         let document = Document {
@@ -39,7 +39,7 @@ impl Documents {
         self.0.insert(uri, document);
     }
 
-    /// Takes changes, each of which counts on the ones before it; false where the text is not open.
+    /// Applies changes one after another; false if the text isn't open.
     pub fn change(
         &mut self,
         uri: &Uri,
@@ -57,22 +57,22 @@ impl Documents {
         true
     }
 
-    /// Forgets a text that was closed.
+    /// Removes a text that was closed.
     pub fn close(&mut self, uri: &Uri) -> Option<Document> {
         self.0.remove(uri)
     }
 
-    /// The text at an address.
+    /// The text with a URI.
     pub fn get(&self, uri: &Uri) -> Option<&Document> {
         self.0.get(uri)
     }
 
-    /// All of them.
+    /// All open texts.
     pub fn iter(&self) -> impl Iterator<Item = &Document> {
         self.0.values()
     }
 
-    /// Their texts, to be laid over the files.
+    /// The open texts as an overlay over the files.
     pub fn overlay(&self) -> Overlay {
         let mut overlay = Overlay::default();
         for document in self.0.values() {
@@ -83,7 +83,7 @@ impl Documents {
         overlay
     }
 
-    /// The addresses by where the files really are.
+    /// The URIs by the real paths of their files.
     pub fn addresses(&self) -> BTreeMap<PathBuf, &Uri> {
         self.0
             .values()

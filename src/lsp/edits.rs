@@ -1,4 +1,4 @@
-//! Edits of a policy's files, as the client takes them.
+//! Edits of a policy's files in the protocol's form.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,8 +11,8 @@ use super::refusal::Refusal;
 use super::workspace::Workspace;
 use crate::source::Span;
 
-/// Replacements in the policy that a text belongs to. Where the client lets us, each says for
-/// which version of the text it is, so that one that comes too late does no harm.
+/// Replacements in the policy of a text. If the client supports it, each names the version of the
+/// text that it is for, so that a late one does no harm.
 pub fn workspace_edit(
     workspace: &mut Workspace,
     uri: &Uri,

@@ -1,4 +1,4 @@
-//! The one layout, as `portcullis fmt` has it.
+//! Formatting, as with `portcullis fmt`.
 
 use gen_lsp_types::{DocumentFormattingParams, Range, TextEdit};
 
@@ -7,8 +7,8 @@ use super::refusal::Refusal;
 use super::workspace::Workspace;
 use crate::syntax::{is_relaid, layout};
 
-/// The edits that lay a file out; `None` where it cannot be read: what is wrong with it shows
-/// already, and formatting on save should not complain as well.
+/// The edits that format a file; `None` if it can't be parsed. Its errors are already shown, so
+/// formatting on save need not complain too.
 pub fn format(
     workspace: &mut Workspace,
     params: DocumentFormattingParams,
@@ -38,8 +38,8 @@ pub fn format(
     ))
 }
 
-/// The lines that change, from the first to the last, and what they become: so that the editor
-/// keeps its place in all the others.
+/// The changed lines, from the first to the last, and their replacement. The editor keeps its
+/// position in all other lines.
 fn change<'a>(before: &str, after: &'a str) -> Option<(usize, usize, &'a str)> {
     if before == after {
         return None;

@@ -1,10 +1,11 @@
-//! Which policy a file belongs to.
+//! Finds the policy of a file.
 //!
-//! A repository may hold several policies, and each is checked as a whole. The nearest
-//! `portcullis.yaml` above the file whose `policy` covers it says which; without one, it is all
-//! below the topmost folder above the file that itself holds a `*.gate` file. Either way nothing
-//! above the workspace's folder counts, and for a file outside of all of them nothing above its
-//! own folder. Every file so belongs to one policy, whichever file is asked about first.
+//! A repository may contain several policies, and each is checked as a whole. The policy is the one
+//! in the nearest `portcullis.yaml` above the file whose `policy` includes the file. Without one,
+//! it is everything below the topmost folder above the file that directly contains a `*.gate` file.
+//! Nothing above the workspace's folder counts; for a file outside of all workspace folders,
+//! nothing above its own folder. So every file belongs to one policy, whichever file is opened
+//! first.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,11 +19,11 @@ use crate::runtime::config::{Config, DEFAULT_FILE};
 pub struct Home {
     /// Its folders or files.
     pub paths: Vec<PathBuf>,
-    /// The values that its configuration has for parameters.
+    /// The parameter values in its configuration.
     pub params: BTreeMap<String, String>,
 }
 
-/// Where the policy of a file is, in a workspace of these folders.
+/// The policy of a file, in a workspace with these folders.
 pub fn home(file: &Path, folders: &[PathBuf]) -> Home {
     let own = file.parent().unwrap_or(file);
     let top = folders
@@ -41,8 +42,8 @@ pub fn home(file: &Path, folders: &[PathBuf]) -> Home {
     }
 }
 
-/// The policy that a folder's configuration names, if the file is part of it. A configuration
-/// that cannot be read names none: `serve` says what is wrong with it.
+/// The policy in a folder's configuration, if the file is part of it. A configuration with errors
+/// has none; `serve` reports its errors.
 fn configured(folder: &Path, file: &Path) -> Option<Home> {
     let config = Config::read(&folder.join(DEFAULT_FILE)).ok()?;
     let paths: Vec<PathBuf> = config.policy.0.iter().map(|path| plain(path)).collect();
@@ -60,7 +61,7 @@ fn configured(folder: &Path, file: &Path) -> Option<Home> {
         })
 }
 
-/// A path without `.` and `..`, for the names of files become addresses.
+/// A path without `.` and `..`, since file names become URIs.
 fn plain(path: &Path) -> PathBuf {
     if path.components().any(|part| part == Component::ParentDir) {
         real(path)

@@ -1,4 +1,4 @@
-//! Messages of JSON-RPC 2.0, in and out.
+//! JSON-RPC 2.0 messages, received and sent.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -6,32 +6,32 @@ use serde_json::{Value, json};
 use super::refusal::Refusal;
 use super::wire::{Frame, MAX_MESSAGE_BYTES};
 
-/// A message of the client.
+/// A message from the client.
 #[derive(Debug)]
 pub enum Incoming {
-    /// It waits for a response.
+    /// A request, which expects a response.
     Request(Request),
-    /// It does not.
+    /// A notification, which doesn't.
     Notification {
-        /// What happened.
+        /// The method.
         method: String,
-        /// To what.
+        /// The parameters.
         params: Value,
     },
-    /// The answer to a request of ours, none of which asks for anything.
+    /// The response to one of our requests, none of which needs a result.
     Response,
-    /// It isn't one, and this is the response to it.
+    /// Not a message; this is the response to it.
     Malformed(Value, Refusal),
 }
 
-/// A request of the client.
+/// A request from the client.
 #[derive(Debug)]
 pub struct Request {
     /// A number or a string.
     pub id: Value,
-    /// What is wanted.
+    /// The method.
     pub method: String,
-    /// Of what.
+    /// The parameters.
     pub params: Value,
 }
 
@@ -89,19 +89,19 @@ pub fn response(id: &Value, answer: Result<Value, Refusal>) -> Vec<u8> {
     })
 }
 
-/// A notification of ours.
+/// A notification to the client.
 pub fn notification(method: &str, params: impl Serialize) -> Vec<u8> {
     bytes(&json!({ "jsonrpc": "2.0", "method": method, "params": value(params) }))
 }
 
-/// A request of ours.
+/// A request to the client.
 pub fn request(id: &str, method: &str, params: impl Serialize) -> Vec<u8> {
     bytes(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": value(params) }))
 }
 
-/// Anything as JSON; members in the order of their names, so that the same is always the same.
+/// A value as JSON, with members sorted by name, so that equal values give equal text.
 pub fn value(of: impl Serialize) -> Value {
-    // The protocol's types have string keys only, so they always are JSON.
+    // The protocol's types have only string keys, so this can't fail.
     serde_json::to_value(of).unwrap_or(Value::Null)
 }
 

@@ -1,8 +1,8 @@
-//! The language server: what the library knows of a policy, while it is being typed.
+//! The language server: the library's knowledge about a policy, while it is being edited.
 //!
-//! One thread reads messages, this one answers them in order. A change is taken in at once, but
-//! a policy is only checked when no message waits, so that fast typing checks once. Nothing here
-//! decides anything of its own: errors are the checker's, layout is the formatter's.
+//! One thread reads messages; this one answers them in order. A change is applied at once, but a
+//! policy is only checked when no message is waiting, so fast typing causes one check. The server
+//! has no rules of its own: errors come from the checker, layout from the formatter.
 
 mod actions;
 mod complete;

@@ -17,11 +17,11 @@ pub struct Found<'w> {
     pub policy: &'w Policy,
     /// The file.
     pub file: FileId,
-    /// The name; `None` where none is.
+    /// The name, if there is one.
     pub name: Option<&'w Occurrence>,
 }
 
-/// What is at a position.
+/// The policy, file and name at a position.
 pub fn find<'w>(
     workspace: &'w mut Workspace,
     at: &TextDocumentPositionParams,
@@ -36,7 +36,7 @@ pub fn find<'w>(
     })
 }
 
-/// Where the name at a position is declared; an API may be in several places.
+/// The declarations of the name at a position; an API may have several.
 pub fn definition(
     workspace: &mut Workspace,
     params: DefinitionParams,
@@ -45,7 +45,7 @@ pub fn definition(
     Ok(locations(&found, |occurrence| occurrence.declares))
 }
 
-/// Where the name at a position is used, in all files.
+/// The uses of the name at a position, in all files.
 pub fn references(
     workspace: &mut Workspace,
     params: ReferenceParams,
@@ -57,7 +57,7 @@ pub fn references(
     }))
 }
 
-/// Where the name at a position stands in the same file.
+/// The occurrences of the name at a position in the same file.
 pub fn highlights(
     workspace: &mut Workspace,
     params: DocumentHighlightParams,

@@ -1,4 +1,4 @@
-//! What the client tells without asking.
+//! The client's notifications.
 
 use gen_lsp_types::{
     DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::workspace::Workspace;
 
-/// Takes a notification in. One that is not understood is passed over, as the protocol wants;
-/// there is no way to refuse it.
+/// Handles a notification. Unknown ones are ignored, as the protocol requires; they can't be
+/// refused.
 pub fn notify(workspace: &mut Workspace, method: &str, params: Value) {
     match method {
         "textDocument/didOpen" => take(params, |params: DidOpenTextDocumentParams| {
@@ -24,7 +24,7 @@ pub fn notify(workspace: &mut Workspace, method: &str, params: Value) {
         "textDocument/didClose" => take(params, |params: DidCloseTextDocumentParams| {
             workspace.close(&params.text_document.uri);
         }),
-        // What stands in files may be read by any policy, as a set or a key.
+        // A policy may read any file as a set or a key.
         "textDocument/didSave" | "workspace/didChangeWatchedFiles" => workspace.files_changed(),
         "workspace/didChangeWorkspaceFolders" => {
             take(params, |params: DidChangeWorkspaceFoldersParams| {

@@ -1,12 +1,12 @@
-//! Offsets as the protocol counts: lines from 0, and units of what was agreed on.
+//! Positions in the protocol's form: lines from 0, and characters in the negotiated units.
 //!
-//! The protocol ends a line at LF, CR LF or CR, whatever the language thinks of a lone CR.
+//! In the protocol a line ends with LF, CR LF or CR, while the language doesn't count a lone CR.
 
 use gen_lsp_types::{Position, Range};
 
 use crate::source::Span;
 
-/// What a `character` of a position counts.
+/// The unit of a position's `character`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encoding {
     /// Bytes.
@@ -26,7 +26,7 @@ impl Encoding {
     }
 
     /// The units of the characters that begin in these bytes; in UTF-8, the bytes. A character
-    /// beyond the Basic Multilingual Plane has four bytes, and two units of UTF-16.
+    /// beyond the Basic Multilingual Plane has four bytes, and two UTF-16 units.
     fn units_in(self, bytes: &[u8]) -> u32 {
         let count = |counts: fn(u8) -> usize| bytes.iter().map(|byte| counts(*byte)).sum::<usize>();
         let units = match self {
@@ -41,17 +41,17 @@ impl Encoding {
     }
 }
 
-/// After how many bytes the units are counted anew. A file may be one line: counting from the
-/// line's beginning for each of its names would take time that grows with the square of its length.
+/// The distance in bytes between recorded counts of units. A file may be one line: counting from
+/// its start for each of its names would take quadratic time.
 const STEP: usize = 256;
 
 /// The lines of a text.
 #[derive(Debug, Clone)]
 pub struct Lines {
     encoding: Encoding,
-    /// Where each begins.
+    /// Where each line begins.
     starts: Vec<usize>,
-    /// How many units stand before every [`STEP`]th byte.
+    /// The number of units before every [`STEP`]th byte.
     marks: Vec<u32>,
 }
 
@@ -79,7 +79,7 @@ impl Lines {
         }
     }
 
-    /// How many units stand before an offset; a character that it is inside of doesn't count.
+    /// The number of units before an offset, without the character that the offset is inside of.
     fn units_before(&self, text: &str, offset: usize) -> u32 {
         let boundary = (0..=offset).rev().find(|at| text.is_char_boundary(*at));
         let offset = boundary.unwrap_or(0);
@@ -89,7 +89,7 @@ impl Lines {
         marked.saturating_add(self.encoding.units_in(rest))
     }
 
-    /// The position of an offset; one beyond the end is the end.
+    /// The position of an offset; one beyond the end counts as the end.
     pub fn position(&self, text: &str, offset: usize) -> Position {
         let offset = offset.min(text.len());
         let line = self
@@ -103,8 +103,8 @@ impl Lines {
         Position::new(u32::try_from(line).unwrap_or(u32::MAX), character)
     }
 
-    /// The offset of a position. One behind the end of its line is the end of the line, one inside
-    /// a character its beginning.
+    /// The offset of a position. One after the end of its line becomes the end of the line, and one
+    /// inside a character the character's start.
     pub fn offset(&self, text: &str, position: Position) -> usize {
         let line = position.line as usize;
         let Some(start) = self.starts.get(line).copied() else {

@@ -1,4 +1,5 @@
-//! Diagnostics as an editor shows them: all files of a policy, and none left behind.
+//! Publishes diagnostics to the editor: for all files of a policy, and without leaving old ones
+//! behind.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,11 @@ use super::documents::Documents;
 use super::policy::Policy;
 use crate::diagnostic::{Code, Diagnostic, Severity, render};
 
-/// What the editor calls us.
+/// The source of the diagnostics, for the editor.
 const SOURCE: &str = "portcullis";
 
-/// What the editor has been told, by address and policy. A file may be part of two policies, and
-/// the editor keeps only what it is told last, so it is always told what both say.
+/// The published diagnostics, by URI and policy. A file may belong to two policies, and the editor
+/// keeps only the last message, so each message has the diagnostics of both.
 #[derive(Debug, Default)]
 pub struct Published {
     by_address: BTreeMap<Uri, BTreeMap<String, Vec<Shown>>>,
@@ -23,8 +24,8 @@ pub struct Published {
 }
 
 impl Published {
-    /// Takes what is wrong with a policy, of which these texts are open, and says what the editor
-    /// has to be told.
+    /// Takes the diagnostics of a policy with these open texts, and returns the messages for the
+    /// editor.
     pub fn policy(
         &mut self,
         key: &str,
@@ -35,7 +36,7 @@ impl Published {
         self.update(key, by_address(policy, open), documents)
     }
 
-    /// Takes it that a policy is no longer looked at.
+    /// Removes a policy that is no longer open.
     pub fn gone(&mut self, key: &str, documents: &Documents) -> Vec<PublishDiagnosticsParams> {
         self.update(key, BTreeMap::new(), documents)
     }
@@ -80,9 +81,9 @@ impl Published {
     }
 }
 
-/// The diagnostics of every file; those without a place stand at the top of the first open one.
+/// The diagnostics of every file. Those without a place are shown at the top of the first open one.
 fn by_address(policy: &mut Policy, open: &[Uri]) -> BTreeMap<Uri, Vec<Shown>> {
-    // A text that could not be read is no file of the policy, but what is said of it belongs there.
+    // An unreadable text is no file of the policy, but its error belongs to it.
     let mut by_address: BTreeMap<Uri, Vec<Shown>> = policy
         .uris()
         .chain(open)

@@ -1,4 +1,4 @@
-//! Why a request gets no result.
+//! Errors in response to requests.
 
 use gen_lsp_types::{ErrorCodes, LspErrorCodes};
 
@@ -7,12 +7,12 @@ use gen_lsp_types::{ErrorCodes, LspErrorCodes};
 pub struct Refusal {
     /// The code, of JSON-RPC or of the protocol.
     pub code: i32,
-    /// What an editor may show.
+    /// The message, which an editor may show.
     pub message: String,
 }
 
 impl Refusal {
-    /// The message is no message of JSON-RPC's.
+    /// The message isn't valid JSON-RPC.
     pub fn malformed(message: impl Into<String>) -> Refusal {
         Refusal::of(ErrorCodes::ParseError, message)
     }
@@ -22,7 +22,7 @@ impl Refusal {
         Refusal::of(ErrorCodes::InvalidRequest, message)
     }
 
-    /// There is no such request.
+    /// The method is unknown.
     pub fn unknown(method: &str) -> Refusal {
         Refusal::of(
             ErrorCodes::MethodNotFound,
@@ -30,17 +30,17 @@ impl Refusal {
         )
     }
 
-    /// The parameters are not those of the request.
+    /// The parameters don't fit the method.
     pub fn parameters(message: impl Into<String>) -> Refusal {
         Refusal::of(ErrorCodes::InvalidParams, message)
     }
 
-    /// Nothing comes before `initialize`.
+    /// `initialize` must come first.
     pub fn not_initialized() -> Refusal {
         Refusal::of(ErrorCodes::ServerNotInitialized, "`initialize` comes first")
     }
 
-    /// The client does not want it any more.
+    /// The client has cancelled it.
     pub fn cancelled() -> Refusal {
         Refusal {
             code: LspErrorCodes::RequestCancelled.into(),
@@ -48,7 +48,7 @@ impl Refusal {
         }
     }
 
-    /// It was understood and cannot be done; the message is for the user.
+    /// The request is valid but can't be fulfilled; the message is for the user.
     pub fn failed(message: impl Into<String>) -> Refusal {
         Refusal {
             code: LspErrorCodes::RequestFailed.into(),

@@ -1,7 +1,7 @@
-//! Another name, everywhere, or a word on why not.
+//! Renames a name everywhere, or says why that isn't possible.
 //!
-//! A rename keeps the meaning of a policy. So it is refused where the new name is taken, and a
-//! claim that was read from where its name says is read from there afterwards, too.
+//! A rename keeps the meaning of a policy. So it is refused if the new name is taken. A claim whose
+//! place in the token follows from its name gets an explicit place.
 
 use gen_lsp_types::{PrepareRenameParams, PrepareRenamePlaceholder, RenameParams, WorkspaceEdit};
 
@@ -15,7 +15,7 @@ use crate::diagnostic::Severity;
 use crate::source::Span;
 use crate::syntax::{is_name, is_word};
 
-/// What would be renamed at a position.
+/// The name that would be renamed at a position.
 pub fn prepare(
     workspace: &mut Workspace,
     params: PrepareRenameParams,
@@ -59,7 +59,7 @@ fn nothing() -> Refusal {
     Refusal::failed("there is no name here")
 }
 
-/// Whether a name is the policy's own to give.
+/// Whether the policy chooses this name.
 fn renameable(index: &Index, name: &Occurrence) -> Result<(), Refusal> {
     match &name.symbol {
         Symbol::Scope(scope) => {
@@ -86,7 +86,7 @@ fn renameable(index: &Index, name: &Occurrence) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the new name can stand where the old one does, and is free.
+/// Whether the new name is valid in place of the old one, and free.
 fn fits(policy: &Policy, name: &Occurrence, new: &str) -> Result<(), Refusal> {
     let index = policy.index();
     let well_formed = match name.symbol {
@@ -114,7 +114,7 @@ fn fits(policy: &Policy, name: &Occurrence, new: &str) -> Result<(), Refusal> {
                     }
                 )));
             }
-            // It would now stand for this.
+            // It would now refer to this.
             None => index
                 .of_symbol(&Symbol::Named(new.to_owned()))
                 .next()
@@ -139,7 +139,7 @@ fn fits(policy: &Policy, name: &Occurrence, new: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What has to be added so that a claim is still read from where it was.
+/// The insertions that keep a claim at its place in the token.
 fn places<'i>(index: &'i Index, name: &'i Occurrence) -> Vec<(Span, String)> {
     let Symbol::Claim { name: old, .. } = &name.symbol else {
         return Vec::new();
@@ -168,8 +168,8 @@ fn places<'i>(index: &'i Index, name: &'i Occurrence) -> Vec<(Span, String)> {
         .collect()
 }
 
-/// Whether the policy has no error afterwards that it had not before: the checker knows best what
-/// else a name may not be.
+/// Whether the rename causes no new error in the policy: the checker knows all other restrictions
+/// on names.
 fn stays_right(policy: &mut Policy, replacements: &[(Span, String)]) -> Result<(), Refusal> {
     let errors = |found: &[crate::diagnostic::Diagnostic]| {
         found

@@ -1,4 +1,4 @@
-//! What the client asks for, and what the server says it can do.
+//! The client's requests, and the server's capabilities.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,10 +46,10 @@ fn with<P: DeserializeOwned, R: Serialize>(
     answer(workspace, params).map(value)
 }
 
-/// Takes in who the client is, and answers what the server can do.
+/// Records the client's capabilities, and returns the server's.
 ///
-/// Only what matters is read, and what is odd is taken as missing: a client that says something
-/// new about itself is still a client.
+/// Only the relevant members are read, and malformed ones count as missing, so that new kinds of
+/// clients work too.
 pub fn initialize(workspace: &mut Workspace, params: &Value) -> Value {
     let capability = |pointer: &str| params.pointer(&format!("/capabilities/{pointer}"));
     let is = |pointer: &str| capability(pointer).and_then(Value::as_bool) == Some(true);
@@ -81,7 +81,7 @@ pub fn initialize(workspace: &mut Workspace, params: &Value) -> Value {
     })
 }
 
-/// The workspace's folders; older clients know only one.
+/// The workspace's folders; older clients send only one.
 fn folders(params: &Value) -> Vec<PathBuf> {
     let path = |uri: &Value| Uri::parse(uri.as_str()?).ok()?.to_file_path().ok();
     match params.get("workspaceFolders").and_then(Value::as_array) {
@@ -93,7 +93,7 @@ fn folders(params: &Value) -> Vec<PathBuf> {
     }
 }
 
-/// Values of parameters from the editor's settings.
+/// Parameter values in the editor's settings.
 fn values(params: &Value) -> BTreeMap<String, String> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),

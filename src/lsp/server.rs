@@ -1,4 +1,5 @@
-//! The conversation: who may say what when, and in which order it is answered.
+//! The conversation with the client: which messages are allowed when, and in which order they are
+//! answered.
 
 use std::collections::VecDeque;
 use std::io::{self, BufReader, Read, Write};
@@ -14,11 +15,11 @@ use super::workspace::Workspace;
 use super::{notify, wire};
 use crate::load::Options;
 
-/// How many messages wait at most; then the client has to. It is enough that what is cancelled is
-/// still found waiting.
+/// How many messages may wait; then the client has to wait. It is large enough that cancelled
+/// requests are still waiting.
 const MAX_WAITING: usize = 1024;
 
-/// The files that a policy may consist of; sets and keys have any name, but these are usual.
+/// The files to watch for changes. Sets and keys may have any name, but these are usual.
 const WATCHED: [&str; 3] = [
     "**/*.gate",
     "**/portcullis.yaml",
@@ -28,25 +29,25 @@ const WATCHED: [&str; 3] = [
 /// How the conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// With `shutdown`, and then `exit` or the end of the stream.
+    /// With `shutdown`, then `exit` or the end of the stream.
     Orderly,
     /// Without `shutdown`.
     Abruptly,
 }
 
-/// Answers a client until it says `exit` or its stream ends.
+/// Answers a client until it sends `exit` or its stream ends.
 ///
 /// # Errors
 ///
-/// The stream cannot be read or written, or a message's header is broken, so that nobody knows
-/// where the next message begins.
+/// The stream can't be read or written, or a message's header is broken, so that the start of the
+/// next message is unknown.
 pub fn serve(
     input: impl Read + Send + 'static,
     output: &mut impl Write,
     options: Options,
 ) -> io::Result<Ended> {
     let (sender, receiver) = sync_channel(MAX_WAITING);
-    // It ends with its stream or with the process: there is nothing to join it for.
+    // It ends with its stream or with the process, so it needn't be joined.
     thread::spawn(move || read_all(input, &sender));
     let mut server = Server {
         output,
@@ -57,7 +58,7 @@ pub fn serve(
     server.run(&receiver)
 }
 
-/// Hands over every message, and last why there are no more.
+/// Passes on every message, and finally why there are no more.
 fn read_all(input: impl Read, sender: &SyncSender<io::Result<Incoming>>) {
     let mut input = BufReader::new(input);
     loop {
@@ -73,7 +74,7 @@ fn read_all(input: impl Read, sender: &SyncSender<io::Result<Incoming>>) {
     }
 }
 
-/// How far the conversation is.
+/// The stage of the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     New,
@@ -135,7 +136,7 @@ impl<O: Write> Server<'_, O> {
         }
     }
 
-    /// Takes a message into the queue; a cancellation takes one out.
+    /// Adds a message to the queue; a cancellation removes one.
     fn receive(&mut self, message: Incoming) -> io::Result<()> {
         if let Incoming::Notification { method, params } = &message
             && method == "$/cancelRequest"
@@ -144,7 +145,7 @@ impl<O: Write> Server<'_, O> {
             let cancelled = self.waiting.iter().position(
                 |waiting| matches!(waiting, Incoming::Request(request) if request.id == *id),
             );
-            // What was answered already cannot be cancelled.
+            // A request that was answered can't be cancelled.
             if let Some(at) = cancelled {
                 self.waiting.remove(at);
                 self.send(&response(id, Err(Refusal::cancelled())))?;
@@ -195,7 +196,7 @@ impl<O: Write> Server<'_, O> {
         Ok(())
     }
 
-    /// Tells what is new of one policy; false where nothing is.
+    /// Publishes the new diagnostics of one policy; false if there are none.
     fn tell_news(&mut self) -> io::Result<bool> {
         let Some(news) = self.workspace.news() else {
             return Ok(false);

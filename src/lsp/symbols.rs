@@ -1,4 +1,4 @@
-//! What a file declares, as an outline.
+//! Outlines: the declarations of a file or a workspace.
 
 use gen_lsp_types::{
     BaseSymbolInformation, DocumentSymbol, DocumentSymbolParams, Location, SymbolInformation,
@@ -26,7 +26,7 @@ pub fn of_document(
         .collect())
 }
 
-/// The declarations of all policies that are open whose name holds the query.
+/// The declarations in all open policies whose names contain the query.
 pub fn of_workspace(
     workspace: &mut Workspace,
     params: WorkspaceSymbolParams,
@@ -207,7 +207,7 @@ impl Outline<'_> {
     }
 
     fn symbol(&self, name: &str, kind: SymbolKind, whole: Span, name_span: Span) -> DocumentSymbol {
-        // The protocol wants a name of more than blanks.
+        // The protocol requires a name that isn't blank.
         let name = if name.trim().is_empty() { "\"\"" } else { name };
         DocumentSymbol::new(
             name.to_owned(),
@@ -222,7 +222,7 @@ impl Outline<'_> {
     }
 }
 
-/// Calls `each` for a symbol and all below it, with the name of what it is in.
+/// Calls `each` for a symbol and all symbols below it, with the name of the one around it.
 fn flat<'s>(
     symbol: &'s DocumentSymbol,
     container: Option<&'s str>,

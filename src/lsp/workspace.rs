@@ -1,4 +1,4 @@
-//! Everything that is open: folders, texts, and the policies that they belong to.
+//! Everything that is open: folders, texts, and their policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,21 +16,21 @@ use super::refusal::Refusal;
 use crate::load::Options;
 use crate::source::FileId;
 
-/// What a client can do that not every client can.
+/// Optional capabilities of a client.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Client {
-    /// It tells of changed files, if it is asked to.
+    /// It reports changed files on request.
     pub watches_files: bool,
-    /// It takes edits with the version of the text that they are for.
+    /// It accepts edits with the version of the text that they are for.
     pub versioned_edits: bool,
 }
 
 /// Everything that is open.
 #[derive(Debug, Default)]
 pub struct Workspace {
-    /// What the client can do.
+    /// The client's capabilities.
     pub client: Client,
-    /// What positions count in.
+    /// The unit of positions.
     pub encoding: Encoding,
     /// The folders.
     pub folders: Vec<PathBuf>,
@@ -38,17 +38,17 @@ pub struct Workspace {
     pub options: Options,
     /// The texts.
     pub documents: Documents,
-    /// Where the policy of each open text is.
+    /// The policy of each open text.
     homes: BTreeMap<Uri, Option<Home>>,
-    /// The policies that were looked at since something in them changed.
+    /// The policies, until something in them changes.
     policies: BTreeMap<String, Policy>,
-    /// Those whose diagnostics the editor has to be told anew.
+    /// The policies whose diagnostics have to be published again.
     stale: BTreeSet<String>,
     published: Published,
 }
 
 impl Workspace {
-    /// Nothing is open; policies will be loaded so.
+    /// Nothing open; policies will be loaded with these options.
     pub fn new(options: Options) -> Workspace {
         Workspace {
             options,
@@ -77,27 +77,27 @@ impl Workspace {
         }
     }
 
-    /// A text was closed: what counts is the file again.
+    /// A text was closed: its file counts again.
     pub fn close(&mut self, uri: &Uri) {
         self.touched(uri);
         self.documents.close(uri);
         self.find_homes();
     }
 
-    /// Files were changed, by the editor or by others.
+    /// Files were changed, by the editor or by other programs.
     pub fn files_changed(&mut self) {
         self.find_homes();
         self.everything_touched();
     }
 
-    /// The workspace has other folders now.
+    /// The workspace's folders were changed.
     pub fn folders_changed(&mut self, added: Vec<PathBuf>, removed: &[PathBuf]) {
         self.folders.retain(|folder| !removed.contains(folder));
         self.folders.extend(added);
         self.files_changed();
     }
 
-    /// The policy that a text belongs to, and the text's number in it.
+    /// The policy of a text, and the text's file number in it.
     pub fn policy(&mut self, uri: &Uri) -> Result<(&mut Policy, FileId), Refusal> {
         let nothing = || Refusal::parameters(format!("`{uri}` is not open"));
         let key = self.key(uri).ok_or_else(nothing)?;
@@ -109,7 +109,7 @@ impl Workspace {
         Ok((policy, file))
     }
 
-    /// All policies of which something is open.
+    /// All policies with an open text.
     pub fn all_policies(&mut self) -> impl Iterator<Item = &Policy> {
         for key in self.keys() {
             self.parse(&key);
@@ -117,7 +117,7 @@ impl Workspace {
         self.policies.values()
     }
 
-    /// What the editor has to be told of one policy that changed; `None` where none did.
+    /// The messages for one changed policy; `None` if none has changed.
     pub fn news(&mut self) -> Option<Vec<PublishDiagnosticsParams>> {
         let key = self.stale.pop_first()?;
         self.parse(&key);
@@ -133,7 +133,7 @@ impl Workspace {
         })
     }
 
-    /// Parses a policy that was not since it changed.
+    /// Parses a policy unless that was done since its last change.
     fn parse(&mut self, key: &str) {
         if self.policies.contains_key(key) {
             return;
@@ -153,7 +153,7 @@ impl Workspace {
         self.policies.insert(key.to_owned(), policy);
     }
 
-    /// What tells the policies apart: their paths, or the address of a text in no file.
+    /// The key of a text's policy: its paths, or the URI of a text without a file.
     fn key(&self, uri: &Uri) -> Option<String> {
         Some(match self.homes.get(uri)? {
             None => uri.to_string(),
@@ -168,7 +168,7 @@ impl Workspace {
         })
     }
 
-    /// Looks again where the policy of each open text is.
+    /// Finds the policy of each open text again.
     fn find_homes(&mut self) {
         let before: BTreeSet<String> = self.keys();
         self.homes = self
@@ -190,7 +190,8 @@ impl Workspace {
         self.homes.keys().filter_map(|uri| self.key(uri)).collect()
     }
 
-    /// Notes that a text is another now. One that is no policy file may be a set or a key of any.
+    /// Records that a text has changed. Any file that isn't a policy file may be a set or a key of
+    /// any policy.
     fn touched(&mut self, uri: &Uri) {
         match self.key(uri) {
             Some(key) if uri.path().ends_with(".gate") || uri.scheme() != "file" => {

@@ -1,8 +1,8 @@
 //! The requests that a document describes, each kind once.
 //!
-//! To a proxy, two operations may be the same: `/orders/{id}` and `/orders/{orderId}`, a path with
-//! and without its trailing slash, or paths that differ after a `#`, which no request carries. They
-//! become one case, which requires what each of them requires.
+//! For a proxy, two operations may be the same: `/orders/{id}` and `/orders/{orderId}`, a path with
+//! and without its trailing slash, or paths that differ after a `#`, which requests don't contain.
+//! They become one case, which requires everything that each of them requires.
 
 use std::collections::BTreeMap;
 
@@ -10,37 +10,37 @@ use super::document::{Document, Operation, Security, Server};
 use super::template::{self, Template};
 use crate::pattern::{Method, MethodSet, PathPattern};
 
-/// Requests of a document: a method on a path pattern, somewhere (`P`: on which hosts).
+/// Requests in a document: a method on a path pattern at a place (`P`: which hosts).
 #[derive(Debug, Clone)]
 pub struct Case<'d, P> {
-    /// Where.
+    /// The place.
     pub place: P,
     /// The operations, in the order of the document; never empty.
     pub operations: Vec<&'d Operation>,
     /// The method.
     pub method: Method,
-    /// The methods of all its requests: `HEAD` beside `GET`.
+    /// The methods of all its requests: `GET` includes `HEAD`.
     pub methods: MethodSet,
-    /// The paths, with what the server's URL begins with.
+    /// The paths, including the path of the server's URL.
     pub pattern: PathPattern,
     /// The names in it, by segment.
     pub names: Vec<(usize, String)>,
-    /// Who may send them.
+    /// The requirements on the caller.
     pub security: Security,
 }
 
-/// An operation that no policy can say, for its path or its method.
+/// An operation whose path or method no policy can express.
 #[derive(Debug, Clone)]
 pub struct Misfit<'d, P> {
-    /// Where.
+    /// The place.
     pub place: P,
     /// The operation.
     pub operation: &'d Operation,
-    /// The path, with what the server's URL begins with.
+    /// The path, including the path of the server's URL.
     pub path: String,
-    /// Why a policy can't say it.
+    /// Why a policy can't express it.
     pub why: String,
-    /// A pattern around the paths that are meant, where there is one.
+    /// A pattern that includes its paths, if there is one.
     pub near: Option<PathPattern>,
 }
 
@@ -49,11 +49,11 @@ pub struct Misfit<'d, P> {
 pub(super) struct Cases<'d, P> {
     pub cases: Vec<Case<'d, P>>,
     pub misfits: Vec<Misfit<'d, P>>,
-    /// What is odd about paths and yet clear.
+    /// Unusual but unambiguous paths.
     pub notes: Vec<String>,
 }
 
-/// Sorts operations and the servers that serve them into cases.
+/// Sorts operations and their servers into cases.
 pub(super) fn gather<'d, P: Clone + Ord>(
     document: &'d Document,
     mut places: impl FnMut(&'d Operation) -> Vec<(P, &'d Server)>,
@@ -150,7 +150,7 @@ pub(super) fn gather<'d, P: Clone + Ord>(
     gathered
 }
 
-/// A number and what is counted.
+/// A number with a noun.
 pub(super) fn counted(number: usize, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),

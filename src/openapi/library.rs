@@ -293,7 +293,7 @@ impl<'a> Here<'a> {
         for entry in layers.into_iter().flat_map(Here::members) {
             if entry.name != "$ref" && matters(entry.name) {
                 return Err(DocumentError::new(format!(
-                    "{} stands beside a `$ref`, where some tools read it and others don't",
+                    "{} is beside a `$ref`, where some tools read it and others don't",
                     crate::text::quoted(entry.name)
                 ))
                 .help("move it into what the `$ref` names, or write that out here")

@@ -1,31 +1,30 @@
-//! The text of a `$ref`: which file it names, and which value in it.
+//! Parses the text of a `$ref`: the file, and the value in it.
 //!
-//! Only the text is looked at here. A path that could leave the folder of the documents is refused
-//! whatever lies there: an absolute one, a URL, too many `..`, an escaped separator.
+//! Only the text is checked here. A path that could leave the folder of the documents is refused,
+//! whatever exists there: an absolute path, a URL, too many `..`, an escaped separator.
 
 use std::borrow::Cow;
 
-/// A `$ref`, taken apart.
+/// A parsed `$ref`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reference {
-    /// The file, below the root folder; `None` for the file that holds the `$ref`.
+    /// The file, below the root folder; `None` for the file with the `$ref`.
     pub file: Option<String>,
-    /// The names that lead from the root of the file to the value.
+    /// The names from the root of the file to the value.
     pub pointer: Vec<String>,
 }
 
-/// Why a text is no reference that can be followed.
+/// Why a text isn't a reference that can be followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// It leads to another place than a file below the root folder.
+    /// It doesn't lead to a file below the root folder.
     Outside,
-    /// Its fragment is not a JSON pointer.
+    /// Its fragment isn't a JSON pointer.
     NoPointer,
 }
 
 impl Reference {
-    /// Reads a `$ref` that stands in that file. Names of files are paths below the root folder,
-    /// with `/`.
+    /// Parses a `$ref` in that file. File names are paths below the root folder, with `/`.
     pub fn read(text: &str, standing_in: &str) -> Result<Reference, Unfit> {
         let (file, fragment) = text.split_once('#').unwrap_or((text, ""));
         Ok(Reference {
@@ -41,8 +40,8 @@ impl Reference {
 /// The path of a file that is named relative to another, if it is below the root folder.
 fn beside(standing_in: &str, path: &str) -> Option<String> {
     let first = path.split('/').next().unwrap_or_default();
-    // An absolute path, a URL (RFC 3986, section 4.2: no colon in the first segment), a drive, or
-    // a query, which no file has.
+    // An absolute path, a URL (RFC 3986, section 4.2: no colon in the first segment), a drive, or a
+    // query, which files don't have.
     if path.starts_with('/') || first.contains(':') || path.contains(['?', '\\']) {
         return None;
     }
@@ -92,14 +91,14 @@ fn unescaped(token: &str) -> Option<String> {
     Some(name)
 }
 
-/// The number of an element that a pointer names (RFC 6901, section 4): no sign, no leading zero.
+/// An element's index in a pointer (RFC 6901, section 4): no sign, no leading zero.
 pub(super) fn element(name: &str) -> Option<usize> {
     let is_number = name == "0"
         || (!name.starts_with('0') && !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()));
     name.parse().ok().filter(|_| is_number)
 }
 
-/// A text with its percent-escapes decoded once; `None` where one is bad.
+/// A text with its percent-escapes decoded once; `None` if one is invalid.
 pub(super) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));

@@ -1,8 +1,8 @@
-//! Path templates of a document as patterns of a policy.
+//! Turns the path templates of a document into patterns of a policy.
 //!
-//! OpenAPI says little of what a template may be. What a policy cannot say (two parameters in a
-//! segment, a character that no path of a policy takes) is told apart here, with the pattern that
-//! comes nearest, so that a policy's own answer to it can still be recognised.
+//! OpenAPI hardly restricts templates. Those that a policy can't express (two parameters in a
+//! segment, a character that no policy path may contain) are recognised here, with the closest
+//! pattern, so that the policy's own rule for them can still be found.
 
 use super::reference::percent_decoded;
 use crate::check::limits::MAX_SEGMENTS;
@@ -10,23 +10,23 @@ use crate::pattern::segment::unclear;
 use crate::pattern::{PathPattern, SegmentPattern};
 use crate::syntax::is_path_literal;
 
-/// A template that a policy can say.
+/// A template that a policy can express.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
     /// What it matches.
     pub pattern: PathPattern,
     /// The names of its parameters and the segments that hold them.
     pub names: Vec<(usize, String)>,
-    /// What stands behind a `#` or `?`, with it: no request's path holds it.
+    /// The rest from a `#` or `?` on, which no request's path contains.
     pub cut: Option<String>,
 }
 
-/// A template that a policy cannot say.
+/// A template that a policy can't express.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Odd {
     /// Why not.
     pub why: String,
-    /// A pattern that holds every path that is meant, where there is one.
+    /// A pattern that includes all its paths, if there is one.
     pub near: Option<PathPattern>,
 }
 
@@ -36,7 +36,7 @@ impl From<String> for Odd {
     }
 }
 
-/// Reads a path behind a server's.
+/// Reads a path after a server's.
 pub(super) fn read(base: &str, path: &str) -> Result<Template, Odd> {
     let (path, cut) = match path.find(['#', '?']) {
         Some(at) => {
@@ -84,7 +84,7 @@ pub(super) fn read(base: &str, path: &str) -> Result<Template, Odd> {
 
 enum Segment {
     Plain(SegmentPattern, Option<String>),
-    /// The nearest pattern, and why it is not the segment itself.
+    /// The closest pattern, and why it isn't the segment itself.
     Near(SegmentPattern, String),
 }
 
@@ -112,7 +112,7 @@ fn read_segment(segment: &str) -> Result<Segment, Odd> {
         return Err(unbalanced());
     }
     let suffix = literal(suffix)?;
-    // Whatever the parameter holds, the segment ends like this.
+    // Whatever the parameter is, the segment ends like this.
     asked(&format!("x{suffix}"))?;
     Ok(Segment::Plain(
         around(prefix, suffix),
@@ -120,7 +120,7 @@ fn read_segment(segment: &str) -> Result<Segment, Odd> {
     ))
 }
 
-/// Whether requests with a segment are decided at all.
+/// Whether requests with this segment are decided at all.
 fn asked(segment: &str) -> Result<(), Odd> {
     match unclear(segment) {
         Some(what) => Err(format!("requests whose path holds {what} are refused").into()),
@@ -136,7 +136,7 @@ fn around(prefix: String, suffix: String) -> SegmentPattern {
     }
 }
 
-/// Literal text, decoded, where a policy can hold it.
+/// Literal text, decoded, if a policy can contain it.
 fn literal(text: &str) -> Result<String, Odd> {
     let decoded = percent_decoded(text).ok_or_else(|| {
         let shown = crate::text::quoted(text);
@@ -151,7 +151,7 @@ fn literal(text: &str) -> Result<String, Odd> {
     }
 }
 
-/// A pattern as people read it, with these names, `{…}` where there is none.
+/// A pattern for people, with these names, or `{…}` for a missing one.
 pub(super) fn shown(pattern: &PathPattern, names: &[(usize, String)]) -> String {
     let mut text = String::new();
     for (at, segment) in pattern.segments.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! Ways to meet a demand, as far as scopes go.
+//! The ways to meet requirements, in terms of scopes.
 //!
-//! A condition, and the security of an operation, come down to sets of scopes of which a token
-//! must have one whole. What else they ask for is taken as met: two of them differ in scopes where
-//! some set of scopes is enough for the one and not for the other.
+//! A condition, and the security of an operation, are reduced to sets of scopes, one of which a
+//! token must contain. All other requirements count as met: two sides differ in scopes if some set
+//! of scopes is enough for one and not for the other.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,8 +12,8 @@ use super::limits::MAX_WAYS;
 use crate::model::{Atom, Condition, ConditionKind};
 use crate::pattern::Method;
 
-/// Sets of scopes of which one is enough; none holds another, and where there is no set, nothing
-/// is enough.
+/// Sets of scopes, any one of which is enough. None contains another. Without any set, nothing is
+/// enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ways(Vec<BTreeSet<String>>);
 
@@ -42,7 +42,7 @@ impl Ways {
         Ok(Ways(least))
     }
 
-    /// What the alternatives of a document ask for that need a token.
+    /// The requirements of a document's alternatives with a token.
     pub(super) fn of_alternatives(any_of: &[Alternative]) -> Result<Ways, TooMany> {
         let sets = Alternative::checked(any_of)
             .into_iter()
@@ -50,14 +50,14 @@ impl Ways {
         Ways::of(sets.collect())
     }
 
-    /// What a condition asks for in a request of that method.
+    /// The requirements of a condition for requests with that method.
     pub(super) fn of_condition(condition: &Condition, method: Method) -> Result<Ways, TooMany> {
         of(condition, method, false)
     }
 
     /// Ways to meet both.
     pub(super) fn and(&self, other: &Ways) -> Result<Ways, TooMany> {
-        // Before those that hold another are left out, there may be a few times as many.
+        // Before supersets are removed, there may be a few times as many.
         let sets: Vec<BTreeSet<String>> = self
             .0
             .iter()
@@ -114,7 +114,7 @@ fn of(condition: &Condition, method: Method, negated: bool) -> Result<Ways, TooM
             } else {
                 Ways::free()
             }),
-            // To lack a scope, none is needed.
+            // Lacking a scope needs none.
             Atom::ScopeAny(_) | Atom::ScopeAll(_) if negated => Ok(Ways::free()),
             Atom::ScopeAny(scopes) => Ways::of(
                 scopes

@@ -1,24 +1,24 @@
-//! A decision, and what of it a client is told.
+//! A decision, and the client's part of it.
 
 use super::config::Config;
 use crate::answer::{self, Answer, Explanation};
 use crate::engine::{self, Decision};
 
-/// The header that holds a nonce for the client's next DPoP proof (RFC 9449, section 8).
+/// The header with a nonce for the client's next DPoP proof (RFC 9449, section 8).
 pub const DPOP_NONCE: &str = "dpop-nonce";
 
-/// What becomes of a header of the application's response.
+/// How a header joins the application's response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForTheClient {
-    /// It takes the place of whatever there is of that name.
+    /// It replaces any header of that name.
     Replace,
-    /// It comes beside what there is of that name.
+    /// It is added to the headers of that name.
     Append,
 }
 
 impl ForTheClient {
-    /// A header of an allow that the client gets, if it is one: the CORS headers, in place of the
-    /// application's own, and what makes caches and pages know of them beside its own.
+    /// How a header of an allow reaches the client, if it does: the CORS headers replace the
+    /// application's, and those that caches and pages need are added.
     pub fn of(name: &str) -> Option<ForTheClient> {
         match name {
             DPOP_NONCE | "access-control-allow-origin" | "access-control-allow-credentials" => {
@@ -30,13 +30,13 @@ impl ForTheClient {
     }
 }
 
-/// A decision, as an adapter answers by it.
+/// A decision, ready for an adapter's answer.
 pub struct Decided<'d> {
     /// The decision.
     pub decision: &'d Decision<'d>,
-    /// Its number, which the answer and the decision log both hold.
+    /// Its number, which the answer and the decision log contain.
     pub id: &'d str,
-    /// A nonce for the client's next DPoP proof, where one is given.
+    /// A nonce for the client's next DPoP proof, if one is given.
     pub(super) nonce: Option<String>,
     pub(super) settings: &'d Config,
     /// The decision step by step.
@@ -44,7 +44,7 @@ pub struct Decided<'d> {
 }
 
 impl Decided<'_> {
-    /// What a client is to be told, by a proxy that carries these statuses.
+    /// The answer for the client. `carried` maps its status to one that the proxy passes on.
     pub fn answer(&self, carried: fn(u16) -> u16) -> Answer {
         let mut answer = answer::answer(
             self.decision,
@@ -61,7 +61,7 @@ impl Decided<'_> {
         answer
     }
 
-    /// The decision explained, as far as the configuration lets it.
+    /// The explanation, as far as the configuration allows.
     pub fn explanation(&self) -> Explanation {
         let mut explanation =
             answer::explanation(self.decision, &(self.trace)(), self.settings.explain.told());

@@ -1,8 +1,9 @@
-//! A policy at work, in whatever process it decides: keys, reloads, introspection, caches, logs and metrics.
+//! A policy in operation, in whatever process it decides: keys, reloads, introspection, caches,
+//! logs and metrics.
 //!
-//! It has a clock and files, and asks issuers, but opens no socket for others and never decides
-//! itself: the daemon's listeners and the modules inside proxies hand it requests, and `judge`
-//! decides them.
+//! It reads the clock and files, and sends requests to issuers, but it opens no listening socket
+//! and never decides itself. The daemon's listeners and the modules inside proxies pass requests to
+//! it, and `judge` decides them.
 
 /// An enumeration whose values have names and are all listed, so that a table over them can't leave
 /// one out.
@@ -81,7 +82,7 @@ use reload::{Held, LastError};
 use source::Source;
 use writers::Writers;
 
-/// A policy at work: decides requests, and keeps itself up to date.
+/// A policy in operation: decides requests, and keeps itself up to date.
 #[derive(Debug)]
 pub struct Authorizer {
     snapshot: ArcSwap<Snapshot>,
@@ -94,34 +95,34 @@ pub struct Authorizer {
     decision_log: Option<decision_log::Log>,
     ids: Ids,
     notices: Arc<Notices>,
-    /// Who observes each decision, if anybody.
+    /// The observer of decisions, if there is one.
     watcher: Option<Watcher>,
-    /// Room for decisions under way.
+    /// Room for concurrent decisions.
     room: Semaphore,
-    /// Room for those among them that wait for keys.
+    /// Room for the decisions among them that wait for keys.
     waiting: keys::Room,
     ready: value::Sender<bool>,
     last_error: Mutex<Option<LastError>>,
     reloading: tokio::sync::Mutex<()>,
-    /// What is known of the policy's files.
+    /// The state of the policy's files.
     known: Mutex<Known>,
-    /// What is known of those who write them.
+    /// Who is writing them.
     writers: Writers,
     source: Source,
-    /// Who changes the level of the log, if anybody does.
+    /// Changes the log's level, if it can be changed.
     level: Option<LevelSwitch>,
-    /// The module that asks, where it isn't the daemon's listeners.
+    /// The module that passes requests on, if it isn't the daemon's listeners.
     module: Option<Module>,
 }
 
-/// What is known of the policy's files.
+/// The state of the policy's files.
 #[derive(Debug)]
 struct Known {
-    /// As they were when the policy in force was read.
+    /// Their state when the policy in force was read.
     good: Good,
-    /// What the last load looked at.
+    /// The paths that the last load looked at.
     tried: Reach,
-    /// What is not taken yet.
+    /// A policy that is held back.
     held: Option<Held>,
 }
 
@@ -155,17 +156,17 @@ impl Authorizer {
         self.settings.load_full()
     }
 
-    /// What is counted.
+    /// The metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// What the operator has to fix.
+    /// Warnings for the operator.
     pub fn notices(&self) -> &Arc<Notices> {
         &self.notices
     }
 
-    /// Whether every issuer's keys were asked for once.
+    /// Whether every issuer's keys have been requested once.
     pub fn is_ready(&self) -> bool {
         *self.ready.borrow()
     }
@@ -198,7 +199,7 @@ impl Authorizer {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes another configuration, as far as it can change while the daemon runs.
+    /// Applies another configuration, as far as it can change while the daemon runs.
     fn configure(&self, config: Config) {
         let before = self.settings();
         let fixed = [
@@ -236,7 +237,7 @@ impl Authorizer {
         self.count_policy(&snapshot);
     }
 
-    /// Counts the policy in force, and logs what it needs but can't get, and what is trusted.
+    /// Counts the policy in force, and logs what it needs and can't get, and what it trusts.
     fn count_policy(&self, snapshot: &Snapshot) {
         let settings = self.settings();
         let model = snapshot.policy.model();

@@ -1,8 +1,8 @@
-//! Mismatches between policy and configuration, above all what a policy needs from a request and no
+//! Mismatches between policy and configuration, above all facts that the policy needs and no
 //! adapter is configured to receive.
 //!
-//! Such an atom is *missing*, and a rule that needs it never allows. It is better to say so when
-//! the policy is loaded than to let the first denied user find out.
+//! A test of such a fact is *missing*, and a rule that needs it never allows. A warning when the
+//! policy is loaded is better than a surprised user.
 
 use super::config::{
     AdapterSettings, ClientAddress, ClientCertificate, Config, Scheme, SentForwardHeaders, asked_at,
@@ -10,7 +10,7 @@ use super::config::{
 use super::module::Module;
 use crate::model::{Condition, Input, Model};
 
-/// A warning for each thing that portcullis trusts only because the configuration says so.
+/// A warning for everything that portcullis trusts only because the configuration says so.
 pub fn believed(config: &Config) -> Vec<String> {
     let trusting = config
         .adapters
@@ -34,8 +34,8 @@ pub fn believed(config: &Config) -> Vec<String> {
     trusting.chain(trusted).collect()
 }
 
-/// A sentence for each adapter that can't give what the policy asks for. Where a module decides,
-/// nobody listens.
+/// A sentence for each adapter that lacks something the policy needs. If a module decides, there
+/// are no listeners.
 pub fn unmet(model: &Model, config: &Config, module: Option<Module>) -> Vec<String> {
     let mut unmet = Vec::new();
     let mut say = |missing: fn(&AdapterSettings<'_>) -> bool,

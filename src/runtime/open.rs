@@ -1,6 +1,6 @@
-//! From a configuration and a policy to an [`Authorizer`].
+//! Makes an [`Authorizer`] from a configuration and a policy.
 //!
-//! The policy is read first: if it has errors, nothing is opened, fetched or listened on.
+//! The policy is read first: if it has errors, no socket is opened and nothing is fetched.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -29,30 +29,30 @@ use super::writers::Writers;
 use super::{Authorizer, Good, Known, introspect, reload, watch};
 use crate::load::{self, FileEntry, Loaded};
 
-/// How long the first fetch of keys may keep an [`Authorizer`] from being ready: a provider that is
-/// down must not keep up those who do not need it.
+/// How long the first fetch of keys may delay readiness. A provider that is down must not hold up
+/// requests that don't need it.
 const FIRST_KEYS: Duration = Duration::from_secs(5);
 
-/// What to open.
+/// The input for opening.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The configuration where there is no file.
+    /// The configuration to use without a file.
     pub base: Config,
     /// The configuration's file, which is read at start and watched.
     pub config_file: Option<PathBuf>,
-    /// The policy's paths, if they are not the configuration's.
+    /// The policy's paths, if they aren't those of the configuration.
     pub policy: Option<Vec<PathBuf>>,
     /// How the policy is loaded; the configuration's parameters are added.
     pub load: load::Options,
-    /// Who observes each decision.
+    /// The observer of decisions.
     pub watcher: Option<Watcher>,
-    /// Who changes the level of the log when the configuration does.
+    /// Changes the log's level when the configuration changes.
     pub level: Option<LevelSwitch>,
-    /// The module that asks, where it isn't the daemon's listeners.
+    /// The module that passes requests on, if it isn't the daemon's listeners.
     pub module: Option<Module>,
 }
 
-/// A configuration and a policy without errors, read but not yet at work.
+/// A configuration and a policy without errors, not in operation yet.
 #[derive(Debug)]
 pub struct Prepared {
     config: Config,
@@ -98,7 +98,7 @@ impl Prepared {
         &self.config
     }
 
-    /// Puts the policy to work within a Tokio runtime, which fetches keys from now on.
+    /// Puts the policy into operation within a Tokio runtime, which fetches keys from now on.
     pub fn open(self) -> Result<Authorizer, OpenError> {
         let Prepared {
             config,
@@ -155,7 +155,7 @@ impl Prepared {
 }
 
 impl Authorizer {
-    /// Waits until every issuer's keys were asked for once, but not for long.
+    /// Waits until every issuer's keys have been requested once, but not for long.
     pub async fn first_keys(&self) {
         if tokio::time::timeout(FIRST_KEYS, self.snapshot().keys_tried())
             .await
@@ -167,7 +167,7 @@ impl Authorizer {
         }
     }
 
-    /// Says whether it is ready to decide.
+    /// Sets whether it is ready to decide.
     pub fn set_ready(&self, ready: bool) {
         self.ready.send_replace(ready);
     }
@@ -178,14 +178,14 @@ impl Authorizer {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Reloads the policy when its files change, if the configuration wants that; until the task is
+    /// Reloads the policy when its files change, if the configuration wants that, until the task is
     /// aborted.
     pub fn watch(self: &Arc<Self>) -> Option<AbortHandle> {
         let watched = self.settings().reload.watch;
         watched.then(|| tokio::spawn(watch::run(self.clone())).abort_handle())
     }
 
-    /// Writes what is left of the decision log.
+    /// Writes the rest of the decision log.
     pub fn close(&self) {
         if let Some(log) = &self.decision_log {
             log.close();
@@ -193,14 +193,14 @@ impl Authorizer {
     }
 }
 
-/// Why a policy can't be put to work.
+/// An error that keeps a policy from operating.
 #[derive(Debug)]
 pub enum OpenError {
     /// The policy has errors: they are in its diagnostics.
     Policy(Box<Loaded>),
     /// The configuration can't be read.
     Source(SourceError),
-    /// Nothing can be fetched with it.
+    /// Keys can't be fetched with it.
     Fetching(ClientError),
     /// DPoP proofs can't be checked with it.
     Dpop(DpopError),
@@ -208,7 +208,7 @@ pub enum OpenError {
     Build(BuildError),
     /// The decision log can't be written.
     DecisionLog(LogError),
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     Random(NoRandom),
 }
 

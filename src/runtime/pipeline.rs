@@ -1,8 +1,8 @@
-//! From a request to an answer, in the same way for every adapter.
+//! Decides requests, in the same way for every adapter.
 //!
-//! Whatever goes wrong here is a denial: a proxy's request that makes no sense, too much work at
-//! once, a missed deadline, an internal fault. `judge` has the order of the steps; here it gets what
-//! it needs, waiting where that has to be fetched or asked for.
+//! Every failure here is a denial: a malformed message from the proxy, too much work at once, a
+//! missed deadline, an internal fault. `judge` has the order of the steps; this module gives it
+//! what it needs and waits for whatever has to be fetched.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ use crate::reason::Reason;
 use crate::settings::ClaimId;
 use crate::token::{Asked, Nonces as _, Verified};
 
-/// Which part of the deadline a request may wait for keys, or for who knows the proofs that were
-/// seen.
+/// The part of the deadline that a request may spend waiting for keys, or for the server that
+/// remembers proofs.
 const PATIENCE: f64 = 0.8;
 
 const OVERLOADED: &str = "too many requests are in progress";
@@ -38,8 +38,8 @@ const OVERLOADED: &str = "too many requests are in progress";
 impl Authorizer {
     /// Decides a request and answers it.
     ///
-    /// `respond` makes the answer of a decision; after a fault inside, it makes that of the denial
-    /// that takes its place.
+    /// `respond` makes the answer to a decision; after an internal fault, it makes the answer to
+    /// the denial that replaces it.
     pub async fn decide<'r, R>(
         &self,
         adapter: Adapter,
@@ -57,7 +57,7 @@ impl Authorizer {
         }
     }
 
-    /// Denies a request unread, because too many are under way.
+    /// Denies a request without reading it, because too many are being decided.
     pub fn overloaded<R>(&self, adapter: Adapter, respond: impl Fn(&Decided<'_>) -> R) -> R {
         let fault = Fault::new(Reason::Internal, OVERLOADED);
         self.refuse_unread(adapter, &fault, respond)
@@ -85,7 +85,7 @@ impl Authorizer {
     }
 }
 
-/// One request under way.
+/// One request in progress.
 struct Exchange<'d> {
     authorizer: &'d Authorizer,
     adapter: Adapter,
@@ -142,11 +142,12 @@ impl Exchange<'_> {
         response
     }
 
-    /// What is at fault where a client sends what only portcullis may say of it, to a proxy from
-    /// which portcullis can't have it removed.
+    /// The fault of a request whose client sends a header that only portcullis may set, if the
+    /// proxy can't be told to remove it.
     fn spoken_for(&self, original: &Original<'_>) -> Option<Fault> {
         match self.settings.adapters.of(self.adapter).sent_forward_headers {
-            // Over gRPC, Envoy is told which headers to remove, and so is a program.
+            // Over gRPC, Envoy removes the headers that the answer names. A program is told the
+            // same.
             None | Some(SentForwardHeaders::RemovedByProxy) => return None,
             Some(SentForwardHeaders::Refuse) => {}
         }
@@ -188,7 +189,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Gives the request what it needs until it is judged.
+    /// Gives the judgement what it asks for until there is a decision.
     async fn judged<'a>(&self, judging: Judging<'a>, now: f64) -> Judged<'a> {
         let mut judging = judging;
         loop {
@@ -239,12 +240,12 @@ impl Exchange<'_> {
         }
     }
 
-    /// Waits for keys, if they are fetched and there is room; otherwise it is false.
+    /// Waits for keys, if they are fetched and there is room; otherwise returns false.
     async fn awaited(&self, wanted: &AwaitKeys<'_>) -> bool {
         let Some(awaited) = self.snapshot.awaited(wanted.owner()) else {
             return false;
         };
-        // Those who wait for one issuer's keys leave room for everybody else.
+        // Requests that wait for one issuer's keys leave room for the others.
         let Some(_seat) = awaited.seat(&self.authorizer.waiting) else {
             return false;
         };
@@ -255,12 +256,12 @@ impl Exchange<'_> {
                 awaited.refresh_for_unknown_key().await;
             }
         };
-        // Of several places one may have answered in time, which is worth another look.
+        // One of several places may have answered in time, so it is worth another look.
         let _ = tokio::time::timeout_at(self.patience().into(), wait).await;
         true
     }
 
-    /// Until when a request may wait for others: the rest is for the answer, which says more than
+    /// Until when a request may wait: the rest of the deadline is for an answer that says more than
     /// that time ran out.
     fn patience(&self) -> Instant {
         self.started + self.settings.deadline.get().mul_f64(PATIENCE)
@@ -356,7 +357,7 @@ impl Exchange<'_> {
 }
 
 impl Exchange<'_> {
-    /// The claims that the configuration lets into the log.
+    /// The claims that the configuration allows in the log.
     fn logged(&self, verified: &Verified) -> BTreeMap<&str, Value> {
         let declared = &self.snapshot.policy.model().claims;
         let named = |name: &String| {
@@ -374,14 +375,14 @@ impl Exchange<'_> {
     }
 }
 
-/// The path of a target for a log line: never the query, which may hold a token.
+/// The path of a target for a log line, never the query, which may contain a token.
 fn shown_path(target: &[u8]) -> String {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
     let path = path.get(..MAX_PATH).unwrap_or(path);
     String::from_utf8_lossy(path).into_owned()
 }
 
-/// The numbers of decisions: different for each decision of each daemon.
+/// The numbers of decisions, unique across decisions and daemons.
 #[derive(Debug)]
 pub struct Ids {
     run: String,
@@ -389,7 +390,7 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Numbers that no other run of a daemon has.
+    /// Numbers that no other run of a daemon uses.
     pub fn new() -> Result<Ids, NoRandom> {
         let run: [u8; 6] = random::bytes()?;
         Ok(Ids {

@@ -8,7 +8,7 @@ pub struct NoRandom;
 
 impl fmt::Display for NoRandom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there are no random numbers")
+        f.write_str("the system provides no random numbers")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Everything that requests are decided by, at one moment.
+//! Everything that decides requests, at one moment.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,30 +16,30 @@ use crate::load::{FileEntry, Loaded};
 use crate::model::Model;
 use crate::settings::{IssuerId, KeyOwner, Tenant};
 
-/// The number of the next snapshot: what is kept of one is never taken for another's.
+/// The number of the next snapshot, so that what is cached for one is never used for another.
 static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// Everything that requests are decided by, at one moment. It is swapped whole: one request is
+/// Everything that decides requests, at one moment. It is replaced as a whole: one request is
 /// decided by one policy.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Another one for each snapshot of this process.
+    /// Different for each snapshot of this process.
     pub(super) generation: u64,
     pub(super) policy: Policy,
-    /// By the number of the issuer.
+    /// By the issuers' numbers.
     keys: Vec<IssuersKeys>,
-    /// Those of a development issuer, which verify tokens of every issuer.
+    /// The keys of a development issuer, which verify tokens of every issuer.
     built_in: Option<Arc<KeySet>>,
     pub(super) endpoints: Endpoints,
-    /// The digest that tells whether another policy is the same.
+    /// The digest that shows whether another policy is the same.
     pub(super) digest: String,
-    /// Its beginning, for people.
+    /// The beginning of the digest, for people.
     pub(crate) revision: String,
     pub(crate) loaded_at: SystemTime,
     pub(crate) files: Vec<FileEntry>,
 }
 
-/// Where an issuer's keys are.
+/// The source of an issuer's keys.
 #[derive(Debug)]
 enum IssuersKeys {
     /// Read with the policy.
@@ -49,7 +49,7 @@ enum IssuersKeys {
 }
 
 impl Snapshot {
-    /// Compiles a policy, and finds its issuers' keys and how they are asked about tokens.
+    /// Compiles a policy, and prepares its issuers' keys and endpoints.
     pub(super) fn build(
         loaded: Loaded,
         store: &Store,
@@ -97,7 +97,7 @@ impl Snapshot {
         self.keys.get(usize::try_from(issuer.0).ok()?)
     }
 
-    /// What to wait for where keys are wanting, if they are fetched.
+    /// What to wait for if keys are missing and are fetched.
     pub(super) fn awaited(&self, owner: &KeyOwner) -> Option<Awaited<'_>> {
         match self.issuer(owner.issuer)? {
             IssuersKeys::Read(_) => None,
@@ -105,7 +105,7 @@ impl Snapshot {
         }
     }
 
-    /// Waits until the first fetch of every issuer's keys has ended, well or not.
+    /// Waits until the first fetch of every issuer's keys has ended, successfully or not.
     pub(super) async fn keys_tried(&self) {
         for keys in &self.keys {
             if let IssuersKeys::Fetched(keys) = keys {
@@ -115,7 +115,7 @@ impl Snapshot {
     }
 }
 
-/// Refuses a policy with DPoP proofs where several processes remember them each by itself.
+/// Refuses a policy with DPoP proofs if several processes would each remember them alone.
 pub fn remembered_together(
     model: &Model,
     config: &Config,
@@ -129,7 +129,7 @@ pub fn remembered_together(
     Err(BuildError::ProofsOfSeveral(processes))
 }
 
-/// Why a policy that was checked can't be in force.
+/// An error that keeps a checked policy from taking effect.
 #[derive(Debug)]
 pub enum BuildError {
     /// It has errors.
@@ -138,7 +138,7 @@ pub enum BuildError {
     Endpoints(EndpointErrors),
     /// The keys of an issuer would come over plain HTTP.
     PlainHttp(PlainHttp),
-    /// Processes that share no memory would each accept one DPoP proof.
+    /// Processes without a common memory would each accept a proof once.
     ProofsOfSeveral(usize),
 }
 
@@ -172,7 +172,7 @@ impl Keys for Snapshot {
         let built_in = KeySet::clone(built_in);
         Some(Arc::new(match keys {
             Some(keys) => KeySet::union([KeySet::clone(&keys), built_in]),
-            // A token that none of these signed may be the provider's.
+            // A token that none of these keys has signed may be the provider's.
             None => built_in.with_some_missing(),
         }))
     }

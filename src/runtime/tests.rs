@@ -113,7 +113,8 @@ fn unmet(policy: &str, config: &str) -> Vec<String> {
     super::needs::unmet(&model, &config, None)
 }
 
-/// DPoP proofs need the scheme, which `forward` always has; bound certificates the certificate.
+/// DPoP proofs need the scheme, which `forward` always has; bound certificates need the
+/// certificate.
 #[test]
 fn what_bound_tokens_need_is_said() {
     let policy = |sender: &str| {

@@ -60,7 +60,7 @@ fn nginx_carries_a_large_payload_with_the_buffers_that_the_guide_names() {
     // nginx can't read the request.
     let answer = through(&without(&["large_client_header_buffers 4 72k;"]));
     assert_eq!(answer.status, 400, "{answer:?}");
-    // It can't read portcullis's answer, and denies.
+    // It can't read portcullis' answer, and denies.
     let answer = through(&without(&[
         "proxy_buffer_size       72k;",
         "proxy_buffers           4 72k;",

@@ -225,7 +225,7 @@ fn bytes_that_are_not_utf8_in_other_headers_harm_nothing() {
     }
 }
 
-/// Slow clients and clients that disconnect, also at portcullis's own listeners.
+/// Slow clients and clients that disconnect, also at portcullis' own listeners.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn half_a_request_holds_nobody_up() {

@@ -352,7 +352,7 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
         .header("Origin", "https://evil.example")
         .send(proxy.address);
     assert_eq!(answer.header("access-control-allow-origin"), None);
-    // The application's own CORS headers don't appear beside portcullis's.
+    // The application's own CORS headers don't appear beside portcullis'.
     let speaks = format!("/files{SPEAKS_CORS}");
     for (origin, origins, credentials) in
         [(PAGE, PAGE, "false"), ("https://evil.example", "*", "true")]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::support::manual::pages;
 
 /// What not to write, and what to write.
-const PHRASES: [(&str, &str); 27] = [
+const PHRASES: [(&str, &str); 38] = [
     ("is not of the language", "say what to write instead"),
     ("begins no condition", "expected a condition, found …"),
     ("`;` ends nothing", "statements have no terminator"),
@@ -49,6 +49,20 @@ const PHRASES: [(&str, &str); 27] = [
     ("as is asked for here", "but the policy requires it"),
     ("was changed on its way", "was changed in transit"),
     ("the slash at the end", "the trailing slash"),
+    (
+        "no answer is no permission",
+        "without an answer, the request is denied",
+    ),
+    ("what it comes to", "the result"),
+    ("what comes of", "the result of"),
+    ("what becomes of", "what happens to"),
+    ("what is said of", "name the thing that is said"),
+    ("what is known of", "name the thing that is known"),
+    ("what is asked of", "the requirements on"),
+    ("one's own", "its own"),
+    ("handed on", "passed on"),
+    ("the one layout", "the standard layout"),
+    ("true to its tests", "passes its tests"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,4 +1,4 @@
-//! The one thread of the process for whatever waits: keys, issuers, reloads, Redis.
+//! The process's single thread for everything that waits: keys, issuers, reloads, Redis.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,7 +7,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// The thread; it ends when the last owner of this is gone.
+/// The thread. It ends with the last owner of this.
 #[derive(Debug)]
 pub struct Background {
     handle: Handle,
@@ -38,8 +38,8 @@ impl Background {
         thread::Builder::new()
             .name("portcullis".to_owned())
             .spawn(move || {
-                // Nothing is ever sent: the other end is dropped. It is not joined, since whoever
-                // drops it last may be a task of this very thread.
+                // Nothing is ever sent: the other end is dropped. The thread isn't joined, since
+                // the last owner may be one of its own tasks.
                 let _ = runtime.block_on(stopped);
             })?;
         Ok(Background {

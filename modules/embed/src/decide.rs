@@ -1,4 +1,4 @@
-//! From a request as a proxy has it to what the proxy does.
+//! Decides a proxy's request, and says what the proxy should do.
 
 use std::net::IpAddr;
 
@@ -11,10 +11,10 @@ use portcullis::runtime::decided::{Decided, ForTheClient};
 use portcullis::runtime::metrics::Adapter;
 use portcullis::runtime::original::{self, Malformed, Original};
 
-/// A request, owned: what the proxy has of it may be gone when the answer comes.
+/// A request, owned, since the proxy's own copy may be gone when the answer comes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The method, as it was sent.
+    /// The method as sent.
     pub method: Vec<u8>,
     /// The request target, raw, with the query.
     pub target: Vec<u8>,
@@ -30,32 +30,32 @@ pub struct Request {
     pub certificate: Option<[u8; 32]>,
 }
 
-/// What the proxy does with a request.
+/// What the proxy should do with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It goes on to the application.
+    /// Pass it on to the application.
     Allow(Allow),
-    /// The client gets this, and the application never sees the request: a denial, or the answer to a
-    /// CORS preflight.
+    /// Send this to the client, without the application: a denial, or the answer to a CORS
+    /// preflight.
     Respond(Response),
 }
 
-/// How a request goes on to the application.
+/// How to pass a request on to the application.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allow {
-    /// The decision's number, as the decision log has it.
+    /// The decision's number in the decision log.
     pub decision_id: String,
     /// Headers of the request to remove, before others are set.
     pub remove: Vec<String>,
-    /// Headers of the request to set, in place of whatever there is.
+    /// Headers of the request to set, replacing any of that name.
     pub set: Vec<(String, String)>,
-    /// Headers of the application's response to set, in place of whatever there is.
+    /// Headers of the application's response to set, replacing any of that name.
     pub response_set: Vec<(&'static str, String)>,
-    /// Headers of the application's response to add, beside whatever there is.
+    /// Headers to add to the application's response.
     pub response_add: Vec<(&'static str, String)>,
 }
 
-/// What a client gets in place of the application's response.
+/// A response in place of the application's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// The status.
@@ -67,7 +67,7 @@ pub struct Response {
 }
 
 impl Outcome {
-    /// Where a decision got lost.
+    /// The outcome if a decision was lost.
     pub(crate) fn lost() -> Outcome {
         Outcome::Respond(Response {
             status: 503,
@@ -122,7 +122,7 @@ fn read<'r>(
     Ok(original)
 }
 
-/// What a decision comes to.
+/// The outcome of a decision.
 pub fn outcome(
     decided: &Decided<'_>,
     adapter: Adapter,

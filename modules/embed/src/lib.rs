@@ -1,11 +1,11 @@
-//! portcullis in the process of a proxy: what the modules for Envoy and nginx have in common.
+//! portcullis inside a proxy's process: the common part of the modules for Envoy and nginx.
 //!
-//! A module hands an owned [`Request`] to [`Embedded::ask`], on whatever thread the proxy has it. Most
-//! decisions are made at once; one that has to wait, for keys or an issuer's answer, goes on in a
-//! background thread, which wakes the module when it is done. Nothing of a request is evaluated twice.
+//! A module passes an owned [`Request`] to [`Embedded::ask`], on whatever thread the proxy uses.
+//! Most decisions are made at once. One that has to wait for keys or an issuer's answer continues
+//! in a background thread, which wakes the module when it is done. No part of a request is
+//! evaluated twice.
 //!
-//! It must never allow by mistake: a panic, a runtime that ends and a decision that gets lost are
-//! denials.
+//! It must never allow by mistake: a panic, a runtime that ends and a lost decision are denials.
 
 mod background;
 mod decide;

@@ -1,4 +1,4 @@
-//! What the library logs, in the proxy's log.
+//! Sends the library's log lines to the proxy's log.
 
 use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,32 +10,32 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// How much a line of the log matters.
+/// The severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Something is broken.
     Error,
     /// Somebody should look at it.
     Warn,
-    /// What is worth knowing.
+    /// Useful information.
     Info,
-    /// For who looks for a fault.
+    /// For finding faults.
     Debug,
     /// The same, in full.
     Trace,
 }
 
-/// Hands each line of this library's log to the proxy, from whatever thread it comes. Only the first
-/// call of a process has an effect.
+/// Passes each log line of this library to the proxy, from whatever thread it comes. Only the first
+/// call in a process has an effect.
 pub fn log_to(sink: impl Fn(Level, &str) + Send + Sync + 'static) {
-    // It fails where somebody was first.
+    // It fails if another subscriber was first.
     let _ = tracing_subscriber::registry().with(Lines(sink)).try_init();
 }
 
-/// The least important level that is logged, `log.level` of the configuration.
+/// The least severe level that is logged: `log.level` of the configuration.
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Info as u8);
 
-/// Logs what is at least this important.
+/// Sets the least severe level that is logged.
 pub fn set_level(level: config::Level) {
     let level = match level {
         config::Level::Error => Level::Error,
@@ -60,7 +60,7 @@ impl<S: Subscriber, F: Fn(Level, &str) + Send + Sync + 'static> Layer<S> for Lin
             tracing::Level::TRACE => Level::Trace,
         };
         let own = metadata.target().starts_with("portcullis");
-        // What other libraries say is for who looks for a fault in one of them.
+        // Other libraries' messages are for finding faults in them.
         let matters = level as u8 <= LEVEL.load(Ordering::Relaxed);
         if !matters || (!own && level > Level::Warn) {
             return;
@@ -68,7 +68,7 @@ impl<S: Subscriber, F: Fn(Level, &str) + Send + Sync + 'static> Layer<S> for Lin
         let mut line = Line::default();
         event.record(&mut line);
         let line = format!("{}{}", line.message, line.fields);
-        // A line is one line, whatever it quotes.
+        // An event is one line, whatever it quotes.
         (self.0)(level, &visible(&line).replace('\n', "\\n"));
     }
 }
@@ -81,7 +81,7 @@ struct Line {
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a string does not fail.
+        // Writing to a string can't fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),

@@ -1,4 +1,4 @@
-//! From the path of `portcullis.yaml` to a policy at work in this process.
+//! Puts the policy of a `portcullis.yaml` into operation in this process.
 
 use std::fmt;
 use std::io;
@@ -20,8 +20,8 @@ use crate::pending::{Asked, ask};
 
 /// Reads configuration and policy, and starts nothing: no thread, no socket, no request for keys.
 ///
-/// `processes` is how many processes decide for the proxy, each with a memory of its own. Where there
-/// are several, a policy with DPoP proofs needs `dpop.redis`.
+/// `processes` is the number of processes that decide for the proxy, each with its own memory. If
+/// there are several, a policy with DPoP proofs needs `dpop.redis`.
 pub fn prepare(config: &Path, adapter: Adapter, processes: usize) -> Result<Prepared, OpenError> {
     let options = Options {
         config_file: Some(config.to_owned()),
@@ -34,7 +34,7 @@ pub fn prepare(config: &Path, adapter: Adapter, processes: usize) -> Result<Prep
     Ok(Prepared { prepared, adapter })
 }
 
-/// A configuration and a policy without errors, not yet at work.
+/// A configuration and a policy without errors, not in operation yet.
 #[derive(Debug)]
 pub struct Prepared {
     prepared: runtime::Prepared,
@@ -42,7 +42,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Puts the policy to work in this process: after the fork, where there is one.
+    /// Puts the policy into operation in this process. If the proxy forks, call it after the fork.
     pub fn start(self) -> Result<Embedded, OpenError> {
         let background = Background::shared().map_err(OpenError::Thread)?;
         let within = background.handle().enter();
@@ -64,7 +64,7 @@ async fn get_ready(authorizer: Arc<Authorizer>) {
     authorizer.set_ready(true);
 }
 
-/// A policy at work in this process. Its clones are one.
+/// A policy in operation in this process. Its clones share it.
 #[derive(Debug, Clone)]
 pub struct Embedded(Arc<Inner>);
 
@@ -85,12 +85,12 @@ impl Drop for Inner {
     }
 }
 
-/// Those that are open in this process, by their configuration.
+/// The open policies of this process, by their configuration.
 static OPEN: Mutex<Vec<(PathBuf, Adapter, Weak<Inner>)>> = Mutex::new(Vec::new());
 
 impl Embedded {
-    /// Reads configuration and policy and puts them to work, in a proxy of one process. Whoever opens
-    /// the same configuration shares one, until the last of them is gone.
+    /// Reads configuration and policy and puts them into operation, in a proxy with one process.
+    /// Callers that open the same configuration share the result until the last of them drops it.
     pub fn open(config: &Path, adapter: Adapter) -> Result<Embedded, OpenError> {
         let path = std::path::absolute(config).map_err(OpenError::Thread)?;
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,16 +106,16 @@ impl Embedded {
         Ok(embedded)
     }
 
-    /// Decides a request. If that can't be done at once, `wake` is called once, from another thread,
-    /// perhaps before this returns, and never after the [`Pending`](crate::Pending) was dropped. It
-    /// must only notify whoever takes the decision.
+    /// Decides a request. If that can't be done at once, `wake` is called once, from another
+    /// thread, perhaps before this returns, and never after the [`Pending`](crate::Pending) was
+    /// dropped. It must only notify whoever takes the decision.
     pub fn ask(&self, request: Request, wake: impl FnOnce() + Send + 'static) -> Asked {
         let inner = self.0.clone();
         let decision = async move { decide(&inner.authorizer, inner.adapter, request).await };
         ask(self.0.background.handle(), decision, wake)
     }
 
-    /// Denies a request that makes no sense (`request.malformed`), saying why.
+    /// Denies a malformed request (`request.malformed`), with this hint.
     pub fn refuse(&self, hint: &str) -> Outcome {
         let fault = Fault::new(Reason::RequestMalformed, hint);
         let respond = |decided: &Decided<'_>| outcome(decided, self.0.adapter, &[], &[]);
@@ -124,30 +124,30 @@ impl Embedded {
             .refuse_unread(self.0.adapter, &fault, respond)
     }
 
-    /// Reads configuration and policy anew, in the background.
+    /// Reads configuration and policy again, in the background.
     pub fn reload(&self) {
         let authorizer = self.0.authorizer.clone();
         let handle = self.0.background.handle();
         handle.spawn(async move { reload::now(&authorizer, Cause::Asked).await });
     }
 
-    /// Whether every issuer's keys were asked for once.
+    /// Whether every issuer's keys have been requested once.
     pub fn is_ready(&self) -> bool {
         self.0.authorizer.is_ready()
     }
 
-    /// What is counted, as Prometheus reads it.
+    /// The metrics, in Prometheus's format.
     pub fn metrics(&self) -> String {
         self.0.authorizer.metrics().text()
     }
 }
 
-/// Why there is no policy at work.
+/// An error that keeps a policy from operating.
 #[derive(Debug)]
 pub enum OpenError {
     /// Configuration or policy can't be used.
     Runtime(runtime::OpenError),
-    /// The system gives no thread, or doesn't know its current folder.
+    /// The system can't create a thread, or doesn't know the current folder.
     Thread(io::Error),
 }
 

@@ -1,4 +1,4 @@
-//! A decision now, or later.
+//! A decision, made now or later.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 
 use crate::decide::Outcome;
 
-/// What came of asking.
+/// The result of asking.
 #[derive(Debug)]
 pub enum Asked {
     /// The decision.
@@ -17,7 +17,7 @@ pub enum Asked {
     Later(Pending),
 }
 
-/// A decision that is not made yet. Dropping this gives it up.
+/// A decision that isn't made yet. Dropping this gives it up.
 #[derive(Debug)]
 pub struct Pending {
     slot: Arc<Mutex<Slot>>,
@@ -28,12 +28,12 @@ pub struct Pending {
 enum Slot {
     Waiting,
     Decided(Outcome),
-    /// Nobody waits for it any more.
+    /// It was taken or given up.
     Over,
 }
 
 impl Pending {
-    /// The decision, once it is made; no second time.
+    /// The decision, once it is made, and only once.
     pub fn take(&mut self) -> Option<Outcome> {
         let mut slot = lock(&self.slot);
         match std::mem::replace(&mut *slot, Slot::Over) {
@@ -57,14 +57,14 @@ fn lock(slot: &Mutex<Slot>) -> std::sync::MutexGuard<'_, Slot> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Polls a decision once, in this thread; where it has to wait, it goes on in the runtime.
+/// Polls a decision once, in this thread; if it has to wait, it continues in the runtime.
 pub fn ask(
     runtime: &Handle,
     decision: impl Future<Output = Outcome> + Send + 'static,
     wake: impl FnOnce() + Send + 'static,
 ) -> Asked {
     let mut decision = Box::pin(decision);
-    // Its timers are the runtime's.
+    // Its timers belong to the runtime.
     let within = runtime.enter();
     let first = decision
         .as_mut()
@@ -88,7 +88,7 @@ pub fn ask(
     })
 }
 
-/// Gives the decision and wakes who waits for it; a task that ends without one is a denial.
+/// Passes the decision on and wakes the module; a task that ends without one is a denial.
 struct Answer<W: FnOnce()> {
     slot: Arc<Mutex<Slot>>,
     wake: Option<W>,
@@ -101,7 +101,7 @@ impl<W: FnOnce()> Answer<W> {
 
     fn put(&mut self, outcome: Outcome) {
         let wake = self.wake.take();
-        // The lock is held until the other side is notified: it is gone only afterwards.
+        // The lock is held until the other side is notified: it may disappear only afterwards.
         let mut slot = lock(&self.slot);
         if matches!(*slot, Slot::Waiting)
             && let Some(wake) = wake

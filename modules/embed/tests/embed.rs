@@ -1,4 +1,4 @@
-//! Decisions inside a process, as a module of a proxy asks for them.
+//! Decisions inside a process, as a proxy's module requests them.
 
 #![allow(
     clippy::expect_used,
@@ -16,7 +16,7 @@ use portcullis_embed::{Adapter, Allow, Asked, Embedded, Outcome, Request, Respon
 use serde_json::json;
 use tempfile::TempDir;
 
-/// Longer than anything here takes; who waits so long has a fault to report.
+/// Longer than anything here takes, so a longer wait is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const POLICY: &str = r#"
@@ -131,7 +131,7 @@ fn header<'r>(headers: &'r [(&'static str, String)], name: &str) -> Option<&'r s
     Some(value)
 }
 
-/// What is asked, and what the answer begins with and contains.
+/// The requests, and what each answer begins with and contains.
 #[test]
 fn a_request_is_decided_at_once() {
     let bed = Bed::new(POLICY, "explain: full\n");
@@ -214,7 +214,7 @@ fn an_allow_says_what_the_application_and_the_client_get() {
         assert_eq!(allow.set, [("x-user-id".to_owned(), "alice".to_owned())]);
         let removes = |name: &str| allow.remove.iter().any(|removed| removed == name);
         assert!(removes("x-forwarded-host") && removes("x_forwarded_for"));
-        // Envoy sets it itself; of nginx only the configuration knows.
+        // Envoy sets it itself; for nginx, the configuration decides.
         let kept_by_envoy = removes("x-forwarded-for");
         assert_eq!(kept_by_envoy, adapter == Adapter::nginx_module);
         assert!(!removes("x-user-id"), "it is set");
@@ -252,7 +252,7 @@ fn silent_provider() -> (TcpListener, String) {
     (listener, format!("http://{address}/keys"))
 }
 
-/// One policy whose issuer's keys don't come, and a request that waits for them.
+/// A policy whose issuer's keys never come, and a request that waits for them.
 fn waiting() -> (Bed, TcpListener, Request) {
     let (listener, url) = silent_provider();
     let policy = POLICY.replace("keys file \"acme.pem\"", &format!("keys url \"{url}\""));
@@ -295,14 +295,14 @@ fn a_request_whose_client_is_gone_wakes_nobody() {
         panic!("no keys have come");
     };
     drop(pending);
-    // What would wake it is dropped unused.
+    // Its `wake` is dropped unused.
     assert!(matches!(
         woken.recv_timeout(PATIENCE),
         Err(mpsc::RecvTimeoutError::Disconnected)
     ));
 }
 
-/// The last owner is gone while a request waits: it is denied, not forgotten.
+/// The last owner is dropped while a request waits: the request is denied, not forgotten.
 #[test]
 fn a_decision_outlives_who_opened_the_policy() {
     let (bed, _provider, asked) = waiting();
@@ -328,7 +328,7 @@ fn a_policy_with_errors_is_not_opened() {
     assert!(fault.contains("/nonexistent.yaml"), "{fault}");
 }
 
-/// Each process remembers the proofs that it has seen itself.
+/// Each process remembers only the proofs that it has seen itself.
 #[test]
 fn several_processes_take_no_proofs_without_a_common_memory() {
     let policy = POLICY.replace("algorithms ES256", "algorithms ES256  sender dpop");

@@ -205,7 +205,7 @@ fn unknown_algorithm(name: &ast::Name) -> Diagnostic {
         return Diagnostic::new(
             Code::UnknownAlgorithm,
             name.span,
-            "`none` is no signature: whoever writes a token could write anything in it",
+            "`none` means no signature: anybody could write a token with any claims",
         )
         .help("name the algorithms that the issuer signs with, such as `RS256`");
     }

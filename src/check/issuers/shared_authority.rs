@@ -57,8 +57,7 @@ pub(super) fn shared_authority(url: &Spanned<String>, has_keys: bool) -> Option<
     if is("consumers") {
         return Some(
             say(format!(
-                "no token has `{}` as its `iss`: personal Microsoft accounts are of one tenant with \
-                 an id of its own",
+                "no token has `{}` as its `iss`: personal Microsoft accounts belong to one tenant, which has its own id",
                 url.node
             ))
             .help(format!("write the id of that tenant, `{PERSONAL}`"))

@@ -126,7 +126,7 @@ fn check_tenant_url(
         suffix,
     }) = parts
     else {
-        out.say(bad(format!("`{}` is no issuer's URL", text.node)));
+        out.say(bad(format!("`{}` isn't an issuer's URL", text.node)));
         return IssuerUrl::Exact(text.node.clone());
     };
     match parse_url(&format!("{prefix}x{suffix}")) {
@@ -141,7 +141,7 @@ fn check_tenant_url(
             ));
         }
         Ok(_) => {}
-        Err(why) => out.say(bad(format!("`{}` is no issuer's URL: {why}", text.node))),
+        Err(why) => out.say(bad(format!("`{}` isn't an issuer's URL: {why}", text.node))),
     }
     if settings.discovers() {
         let place = settings.keys.as_ref().map_or(text.span, |keys| keys.span);

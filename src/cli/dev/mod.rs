@@ -1,7 +1,7 @@
-//! `portcullis dev`: the daemon, with an issuer of its own in place of every issuer of the policy.
+//! `portcullis dev`: the daemon, with a built-in issuer in place of every issuer of the policy.
 //!
-//! It is for one developer on one machine: everything listens on loopback, the key is made at
-//! start and lives as long as the process, and a policy that is reloaded gets the same issuer.
+//! It is for one developer on one machine. Everything listens on loopback, the key is made at start
+//! and lives as long as the process, and a reloaded policy gets the same issuer.
 
 mod commands;
 mod example;
@@ -29,10 +29,10 @@ use issuer::{About, Issuer};
 
 /// Try a policy on this machine, with a built-in token issuer.
 ///
-/// A built-in issuer takes the place of every issuer of the policy. `portcullis token` gives you
-/// its tokens; there is nothing to set up. It prints two curl lines, for a request that is allowed
-/// and one that is denied, and then each decision with its hint and the command that explains it.
-/// Change the policy while it runs: what you save is in force.
+/// A built-in issuer takes the place of every issuer of the policy. `portcullis token` gives you its
+/// tokens; there is nothing to set up. It prints two curl lines, for a request that is allowed and one
+/// that is denied, and then each decision with its hint and the command that explains it. You can
+/// change the policy while it runs: each save takes effect at once.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -55,7 +55,8 @@ pub struct Arguments {
     /// Let the system choose free ports for the daemon's listeners
     #[arg(long)]
     free_ports: bool,
-    /// Take the tokens of the policy's own issuers too, by their keys; those of `dev` stay good
+    /// Accept tokens of the policy's own issuers too, verified with their keys; those of `dev` stay
+    /// valid
     #[arg(long)]
     real_issuers: bool,
 }
@@ -72,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     }
     refuse_other_machines(&config)?;
     if config_file.is_none() {
-        // Whoever tries a policy wants to know exactly.
+        // A developer wants full explanations.
         config.explain = Explain::Full;
     }
     let paths = serve::given(&arguments.policy).unwrap_or_else(|| config.policy.0.clone());
@@ -118,7 +119,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     };
     daemon::run(options, move |running| {
         tokio::spawn(issuer::serve(listener, issuer, about));
-        // A reader of standard output that went away does not end the daemon.
+        // The daemon continues if the reader of standard output has gone.
         let _ = output::print_all(&shown.greeting(running));
     })
     .map_err(|error| {
@@ -139,7 +140,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     Ok(Exit::Good)
 }
 
-/// The values of parameters as `portcullis token` has to know them.
+/// The parameter values that `portcullis token` needs.
 fn given_params(params: &load::Params, config: &Config) -> BTreeMap<String, String> {
     let mut given: BTreeMap<String, String> = config
         .params
@@ -158,7 +159,7 @@ fn absolute(path: &Path) -> String {
         .into_owned()
 }
 
-/// What is printed when the daemon answers.
+/// The text that is printed when the daemon is ready.
 struct Shown {
     program: String,
     real_issuers: bool,
@@ -173,7 +174,7 @@ impl Shown {
         let loaded = load::load(&self.paths, &self.load, false);
         let paths: Vec<String> = self.paths.iter().map(|path| absolute(path)).collect();
         let mut greeting = format!(
-            "{} {}, with an issuer of its own {}\n\n",
+            "{} {}, with its own issuer {}\n\n",
             self.paint.strong("portcullis dev:"),
             paths.join(", "),
             if self.real_issuers {
@@ -219,7 +220,8 @@ fn free_ports(config: &mut Config) {
     }
 }
 
-/// Anybody who reaches a listener can use tokens that anybody on this machine can mint.
+/// Refuses listeners that other machines can reach. Anybody on this machine can make tokens that
+/// they accept.
 fn refuse_other_machines(config: &Config) -> Result<(), Failure> {
     for (id, listener) in config.listeners.iter() {
         if let Address::Tcp(address) = &listener.address

@@ -68,7 +68,7 @@ fn witness(witness: &Witness) -> Result<WitnessReport, Failure> {
         .clone()
         .map(RawValue::from_string)
         .transpose()
-        .map_err(|error| Failure::new(format!("the claims of a request are no JSON: {error}")))?;
+        .map_err(|error| Failure::new(format!("the claims of a request aren't JSON: {error}")))?;
     Ok(WitnessReport {
         request: witness.request(),
         headers: witness

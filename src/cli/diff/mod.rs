@@ -40,7 +40,7 @@ pub struct Arguments {
     old: PathBuf,
     /// The policy after it
     new: PathBuf,
-    /// What makes the exit code 1
+    /// Which changes exit with 1
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     fail_on: FailOn,
     #[command(flatten)]
@@ -54,15 +54,15 @@ pub struct Arguments {
     format: Format,
 }
 
-/// What makes the exit code 1.
+/// Which changes exit with 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum FailOn {
     /// Any difference.
     #[default]
     Any,
-    /// Something may be allowed that was not.
+    /// Changes that may allow something new.
     Loosened,
-    /// Nothing: only print the report.
+    /// None: only print the report.
     Never,
 }
 

@@ -38,7 +38,7 @@ pub struct Arguments {
     /// The policy: folders or files; - is standard input
     #[arg(required = true)]
     policy: Vec<PathBuf>,
-    /// Write no file; print the difference, and exit with 1 if there is one
+    /// Write nothing; print the differences, and exit with 1 if there are any
     #[arg(long)]
     check: bool,
     /// The format of the report

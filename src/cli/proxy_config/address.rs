@@ -13,7 +13,7 @@ pub struct Address {
 impl Address {
     pub fn parse(text: &str) -> Result<Address, Failure> {
         let wrong = || {
-            Failure::new(format!("`{text}` is no HOST:PORT"))
+            Failure::new(format!("`{text}` isn't HOST:PORT"))
                 .help("give the address of the listener, such as 127.0.0.1:9190 or portcullis:9190")
         };
         if let Ok(address) = text.parse::<SocketAddr>() {

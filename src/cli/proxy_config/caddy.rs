@@ -30,7 +30,7 @@ pub fn snippet(needs: &Needs, told: &Told, address: &Address) -> String {
         let _ = writeln!(snippet, "\trequest_header \"-*{character}*\"");
     }
     if !needs.forwarded.is_empty() {
-        snippet.push_str("\n\t# The names that the policy sets.\n");
+        snippet.push_str("\n\t# The headers that the policy sets.\n");
     }
     for name in &needs.forwarded {
         let _ = writeln!(snippet, "\trequest_header -{}", capitalised(name));
@@ -47,7 +47,7 @@ pub fn snippet(needs: &Needs, told: &Told, address: &Address) -> String {
     {
         let _ = writeln!(
             snippet,
-            "\n\t# The client's address, whatever the client wrote there.\n\trequest_header {} {{http.request.remote.host}}",
+            "\n\t# The client's real address, replacing anything the client sent.\n\trequest_header {} {{http.request.remote.host}}",
             capitalised(address)
         );
     }
@@ -68,7 +68,7 @@ pub fn snippet(needs: &Needs, told: &Told, address: &Address) -> String {
     snippet.push_str("\t}\n");
     if !needs.forwarded.is_empty() {
         snippet.push_str(
-            "\n\t# Where portcullis sets no such header, copy_headers leaves the name of its own\n\t# placeholder as the value. It must not reach the application.\n",
+            "\n\t# If portcullis doesn't set a header, copy_headers writes the name of its own\n\t# placeholder as the value, which must not reach the application.\n",
         );
     }
     for name in &needs.forwarded {
@@ -81,7 +81,7 @@ pub fn snippet(needs: &Needs, told: &Told, address: &Address) -> String {
         );
     }
     if needs.token_kept {
-        snippet.push_str("\n\t# The policy keeps the token from the application.\n");
+        snippet.push_str("\n\t# The application doesn't get the token.\n");
     }
     for name in needs.kept() {
         let _ = writeln!(snippet, "\trequest_header -{}", capitalised(name));
@@ -106,8 +106,8 @@ const CORS: &str = "
 \t\theader @portcullis_allow_headers Access-Control-Allow-Headers {http.reverse_proxy.header.Access-Control-Allow-Headers}
 \t\theader Access-Control-Max-Age {http.reverse_proxy.header.Access-Control-Max-Age}
 \t}
-\t# A page of an origin that the policy lists may read the answer; what portcullis says takes
-\t# the place of what the application says.
+\t# Pages of the origins that the policy lists may read the answer. portcullis' headers replace
+\t# the application's.
 \t@portcullis_origin expression `{http.reverse_proxy.header.Access-Control-Allow-Origin} != null && {http.reverse_proxy.header.Access-Control-Allow-Origin} != \"\"`
 \theader @portcullis_origin {
 \t\tAccess-Control-Allow-Origin {http.reverse_proxy.header.Access-Control-Allow-Origin}
@@ -125,9 +125,9 @@ const CORS: &str = "
 
 const CONNECTION: &str = "
 \t# A client may name any header in Connection, and Caddy then drops it on the way
-\t# to the application, even one that portcullis has set. The handshake of a
-\t# WebSocket is handed on, and no other: over `h2c` a client could ask the
-\t# application for more, past portcullis.
+\t# to the application, even one that portcullis has set. Only a WebSocket's
+\t# handshake is passed on: with `h2c`, a client could send the application
+\t# requests that portcullis never sees.
 \t@portcullis_websocket header_regexp Upgrade (?i)^websocket$
 \t@portcullis_no_websocket not header_regexp Upgrade (?i)^websocket$
 \trequest_header @portcullis_websocket Connection Upgrade
@@ -149,8 +149,8 @@ fn certificate(told: &Told) -> String {
     let name = capitalised(name);
     format!(
         "
-\t# The certificate that the client showed, whatever the client wrote there. Without one Caddy
-\t# leaves the name of the placeholder as the value.
+\t# The client's certificate, replacing anything the client sent. Without one, Caddy writes the
+\t# name of the placeholder as the value.
 \trequest_header {name} {placeholder}
 \t@portcullis_no_certificate expression `{placeholder} == null || {placeholder} == \"\"`
 \trequest_header @portcullis_no_certificate -{name}
@@ -168,12 +168,12 @@ const ODD: [char; 14] = [
 ];
 
 const ODD_NAMES: &str =
-    "\t# `x_user_id`, `x.user.id` and `x-user-id` are one header to many frameworks: a
-\t# name with any of these characters goes no further.
+    "\t# To many frameworks, `x_user_id`, `x.user.id` and `x-user-id` are the same
+\t# header, so names with any of these characters are removed.
 ";
 
 const CONTRADICTING: &str = "
-\t# What a client writes here would make some applications believe in another host,
-\t# path, method or client than the one that was judged. X-Forwarded-For, -Host
-\t# and -Proto Caddy sets itself.
+\t# If a client could send these headers, some applications would see another host,
+\t# path, method or client than the judged one. Caddy sets X-Forwarded-For, -Host
+\t# and -Proto itself.
 ";

@@ -20,14 +20,14 @@ http_filters:
     transport_api_version: V3
     grpc_service:
       envoy_grpc: {{ cluster_name: portcullis }}
-      # Above portcullis' own deadline (150 ms).
+      # Longer than portcullis' own deadline (150 ms).
       timeout: 0.2s
-    # No answer is no permission.
+    # Without an answer, the request is denied.
     failure_mode_allow: false
     status_on_error: {{ code: ServiceUnavailable }}
-    # Bytes that are not ASCII as they are, and most repeated headers one by one.
+    # Sends non-ASCII bytes unchanged, and most repeated headers separately.
     encode_raw_headers: true
-    # The client's certificate, where TLS ends here and the client has one.
+    # The client's certificate, if TLS ends here and the client sends one.
     include_peer_certificate: true
     clear_route_cache: true
 
@@ -73,7 +73,7 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
     if needs.token_kept {
         token.push_str(
             "\
-# The policy keeps the token from the application.
+# The application doesn't get the token.
 - name: envoy.filters.http.header_mutation
   typed_config:
     \"@type\": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
@@ -89,7 +89,7 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
         String::new()
     } else {
         format!(
-            "        # From an allow to the application.\n        allowed_upstream_headers:\n          patterns:\n{}",
+            "        # Headers of an allow for the application.\n        allowed_upstream_headers:\n          patterns:\n{}",
             exactly(&needs.forwarded)
         )
     };
@@ -111,12 +111,12 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
   typed_config:
     \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
     transport_api_version: V3
-    # No answer is no permission.
+    # Without an answer, the request is denied.
     failure_mode_allow: false
     status_on_error: {{ code: ServiceUnavailable }}
     clear_route_cache: true
-    # What the policy reads, and what portcullis refuses: headers that ask for another method, and
-    # names that a framework could take for another.
+    # Headers that the policy reads, and those that portcullis refuses: headers that ask for another
+    # method, and names that a framework could mistake for another header.
     allowed_headers:
       patterns:
 {read}      - safe_regex: {{ regex: '[a-z0-9-]*[^a-z0-9:-].*' }}
@@ -125,10 +125,10 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
       server_uri:
         uri: http://{}
         cluster: portcullis
-        # Above portcullis' own deadline (150 ms).
+        # Longer than portcullis' own deadline (150 ms).
         timeout: 0.2s
       authorization_response:
-{upstream}        # From a denial to the client.
+{upstream}        # Headers of a denial for the client.
         allowed_client_headers:
           patterns:
           - exact: www-authenticate
@@ -138,7 +138,7 @@ pub fn http(needs: &Needs, told: &Told, address: &Address) -> String {
           - exact: content-type
           - exact: vary
           - prefix: access-control-
-        # From an allow to the client.
+        # Headers of an allow for the client.
         allowed_client_headers_on_success:
           patterns:
           - exact: x-portcullis-allow-origin
@@ -201,8 +201,8 @@ http_filters:
 const CONFIG: &str = "/etc/portcullis/portcullis.yaml";
 
 const CONNECTION_MANAGER: &str = "\
-# In the HttpConnectionManager: the path that is judged is the one that the
-# application gets, and a client cannot write `x_user_id` for `x-user-id`.
+# In the HttpConnectionManager: the application gets the path that was judged,
+# and a client can't send `x_user_id` in place of `x-user-id`.
 http_connection_manager:
   use_remote_address: true
   normalize_path: false
@@ -225,8 +225,8 @@ fn contradicting(needs: &Needs, told: &Told, handling: Handling) -> impl Iterato
 fn mutations(told: &Told, removed: impl Iterator<Item = String>) -> String {
     let mut lines = String::from(
         "\
-# What a client may not say: the names that the policy sets, and those by which it would make some
-# applications believe in another host, path, method or client than the one that was judged.
+# Headers that a client may not send: those that the policy sets, and those that would make some
+# applications see another host, path, method or client than the judged one.
 - name: envoy.filters.http.header_mutation
   typed_config:
     \"@type\": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
@@ -279,7 +279,7 @@ fn values(told: &Told) -> Vec<(&str, &'static str)> {
 
 /// The response headers of an allow, in the same filter.
 const RESPONSE: &str = "      response_mutations:
-      # What portcullis says of pages takes the place of what the application says.
+      # portcullis' CORS headers replace the application's.
       - append:
           header: { key: access-control-allow-origin, value: \"%RESP(x-portcullis-allow-origin)%\" }
           append_action: OVERWRITE_IF_EXISTS_OR_ADD
@@ -297,8 +297,7 @@ const ADDRESS: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
 fn sanitize(told: &Told) -> &'static str {
     match told.certificate {
         Some(Certificate::Xfcc) => {
-            "  # x-forwarded-client-cert is Envoy's own word on the client's certificate, whatever the
-  # client sent.
+            "  # Envoy sets x-forwarded-client-cert itself, replacing anything the client sent.
   forward_client_cert_details: SANITIZE_SET
 "
         }
@@ -310,7 +309,7 @@ fn sanitize(told: &Told) -> &'static str {
 fn websocket(needs: &Needs) -> &'static str {
     if needs.websocket {
         "\
-  # Tokens come with the handshake of a WebSocket.
+  # The policy accepts tokens in a WebSocket's handshake.
   upgrade_configs:
   - upgrade_type: websocket
 "

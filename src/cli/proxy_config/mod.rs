@@ -56,13 +56,13 @@ pub struct Arguments {
     /// (grpc)
     #[arg(long, value_name = "HOST:PORT")]
     portcullis: Option<String>,
-    /// Envoy: how it asks
+    /// Envoy: the protocol
     #[arg(long, value_enum, default_value_t)]
     over: Over,
-    /// Envoy: decides by itself, with the module, which asks nobody
+    /// Envoy: use the module, which decides inside Envoy without the daemon
     #[arg(long, conflicts_with_all = ["over", "portcullis"])]
     module: bool,
-    /// nginx: one part alone, ready to be included
+    /// nginx: only this part, ready to include
     #[arg(long, value_enum)]
     part: Option<Part>,
 }
@@ -83,29 +83,29 @@ enum Proxy {
 /// How Envoy asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Over {
-    /// Preferred: nothing is lost, and headers need no lists.
+    /// Preferred: complete requests and answers, and no lists of headers.
     #[default]
     Grpc,
-    /// Where gRPC isn't available.
+    /// If gRPC isn't available.
     Http,
 }
 
 /// A part of nginx's configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// What stands in `http { }`, once.
+    /// The lines for `http { }`, once.
     Http,
-    /// What stands in each `server { }` that is to be protected.
+    /// The lines for each `server { }` to protect.
     Server,
-    /// Beside `proxy_pass`, in a location with a `proxy_set_header` of its own.
+    /// The lines beside `proxy_pass`, in a location with its own `proxy_set_header`.
     Proxy,
-    /// Beside each `fastcgi_pass`.
+    /// The lines beside each `fastcgi_pass`.
     Fastcgi,
-    /// Beside each `uwsgi_pass`.
+    /// The lines beside each `uwsgi_pass`.
     Uwsgi,
-    /// Beside each `scgi_pass`.
+    /// The lines beside each `scgi_pass`.
     Scgi,
-    /// Beside each `grpc_pass`.
+    /// The lines beside each `grpc_pass`.
     Grpc,
 }
 

@@ -32,12 +32,12 @@ pub fn part(
 # ---- 1. In http {{ }}, once: portcullis proxy-config nginx --part http
 
 {}
-# ---- 2. In each server {{ }} that is to be protected: portcullis proxy-config nginx --part server
+# ---- 2. In each server {{ }} to protect: portcullis proxy-config nginx --part server
 
 {}
-# ---- 3. proxy_set_header means nothing to fastcgi_pass, uwsgi_pass, scgi_pass and grpc_pass. In
-#         each location {{ }} that has one: portcullis proxy-config nginx --part fastcgi
-#         (or uwsgi, scgi, grpc); in one with a proxy_set_header of its own: --part proxy
+# ---- 3. fastcgi_pass, uwsgi_pass, scgi_pass and grpc_pass ignore proxy_set_header. In each
+#         location {{ }} that has one of them: portcullis proxy-config nginx --part fastcgi
+#         (or uwsgi, scgi, grpc); in one with its own proxy_set_header: --part proxy
 ",
             http(needs, address),
             server(needs, told, types)
@@ -140,7 +140,7 @@ fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
         lines += &pass.set(name, &format!("$portcullis_{}", underscored(name)));
     }
     if needs.token_kept {
-        lines.push_str("# The policy keeps the token from the application.\n");
+        lines.push_str("# The application doesn't get the token.\n");
     }
     for name in needs.kept() {
         lines += &pass.set(name, NOTHING);
@@ -176,7 +176,7 @@ fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
         Pass::Proxy => lines += &pass.set("connection", NOTHING),
         Pass::Grpc => {}
         Pass::Fastcgi | Pass::Uwsgi | Pass::Scgi => {
-            lines.push_str("# CGI programs take this one for the proxy that they are to use.\n");
+            lines.push_str("# CGI programs would use the value of this header as their proxy.\n");
             lines += &pass.set("proxy", NOTHING);
         }
     }
@@ -213,20 +213,20 @@ fn values<'t>(told: &'t Told, usual: &[(&'t str, &'t str)]) -> Vec<(&'t str, &'t
 }
 
 const JUDGED: &str = "
-# The application gets the host, and should get the path, that were judged: give
+# The application gets the host that was judged. For it to get the path too, give
 # proxy_pass no path of its own.
 ";
 
 const CONTRADICTING: &str = "
-# What a client writes here would make some applications believe in another host,
-# path, method or client than the one that was judged.
+# If a client could send these headers, some applications would see another host,
+# path, method or client than the judged one.
 ";
 
 /// The lines beside one of the directives that pass requests on.
 fn location(pass: Pass, needs: &Needs, told: &Told) -> String {
     let directive = pass.directive();
     let beside = match pass {
-        Pass::Proxy => "proxy_pass, where the location has a proxy_set_header of its own",
+        Pass::Proxy => "proxy_pass, if the location has its own proxy_set_header",
         Pass::Grpc => "grpc_pass",
         Pass::Fastcgi => "fastcgi_pass, after `include fastcgi_params;`",
         Pass::Uwsgi => "uwsgi_pass, after `include uwsgi_params;`",
@@ -235,7 +235,7 @@ fn location(pass: Pass, needs: &Needs, told: &Told) -> String {
     format!(
         "\
 # Beside {beside}.
-# A location that has any {directive} inherits none, so it needs all of these.
+# A location with its own {directive} inherits none, so it needs all of these.
 {}",
         passed(pass, needs, told)
     )
@@ -247,8 +247,8 @@ fn http(needs: &Needs, address: &Address) -> String {
     let large = if needs.payload { LARGE_HEADERS } else { "" };
     format!(
         "\
-# `x_user_id` and `x-user-id` are one header to many frameworks: nginx drops
-# names with an underscore, as it does unless told otherwise.
+# To many frameworks, `x_user_id` and `x-user-id` are the same header, so nginx
+# drops names with an underscore. This is also its default.
 underscores_in_headers off;
 {large}
 upstream portcullis {{
@@ -256,14 +256,13 @@ upstream portcullis {{
     keepalive 64;
 }}
 
-# nginx copies the challenge of a 401 by itself; this is the one of a 403.
+# nginx copies the challenge of a 401 itself; this adds that of a 403.
 map $portcullis_status $portcullis_challenge_of_403 {{
     403     $portcullis_challenge;
     default \"\";
 }}
 
-# One Access-Control-Allow-Origin and no second: what portcullis says, or, where it says nothing, what
-# the application says.
+# Exactly one Access-Control-Allow-Origin: portcullis', or, if it has none, the application's.
 map $portcullis_allow_origin $portcullis_cors_origin {{
     \"\"      $upstream_http_access_control_allow_origin;
     default $portcullis_allow_origin;
@@ -278,14 +277,14 @@ map $portcullis_allow_credentials $portcullis_cors_credentials {{
 }
 
 const LARGE_HEADERS: &str = "
-# A token with a large payload comes in a large header: 8 KiB are nginx's default, a token may have
+# A token with a large payload makes a large header: nginx's default is 8 KiB, and a token may have
 # 64 KiB.
 large_client_header_buffers 4 72k;
 ";
 
 const WEBSOCKET_MAPS: &str = "
-# The handshake of a WebSocket is handed on, and no other: over `h2c` a client
-# could ask the application for more, past portcullis.
+# Only a WebSocket's handshake is passed on: with `h2c`, a client could send the
+# application requests that portcullis never sees.
 map $http_upgrade $portcullis_upgrade {
     ~*^websocket$ websocket;
     default       \"\";
@@ -317,7 +316,7 @@ fn server(needs: &Needs, told: &Told, types: &Types) -> String {
         String::new()
     } else {
         format!(
-            "    # What portcullis believes, whatever the client sent (`adapters.nginx`).\n{asked}"
+            "    # The headers that portcullis believes (`adapters.nginx`), replacing the client's.\n{asked}"
         )
     };
     let buffers = if needs.payload {
@@ -354,11 +353,11 @@ auth_request_set $portcullis_dpop_nonce        $upstream_http_dpop_nonce;
 ";
 
 const SERVER_SETS: &str = "
-# The headers that the policy forwards. An empty one is not sent at all, so what
-# a client wrote under these names never passes. A location with a
-# proxy_set_header of its own inherits none of these lines (`--part proxy` has them
-# for it), and fastcgi_pass, uwsgi_pass, scgi_pass and grpc_pass read none of them
-# (`--part fastcgi` and so on).
+# The headers that the policy forwards. nginx doesn't send an empty header, so a
+# client's own headers with these names never get through. A location with its own
+# proxy_set_header inherits none of these lines: add those of `--part proxy` there.
+# fastcgi_pass, uwsgi_pass, scgi_pass and grpc_pass ignore them: use
+# `--part fastcgi` and so on.
 ";
 
 const WEBSOCKET: &str = "\
@@ -367,8 +366,8 @@ proxy_set_header Connection        $portcullis_connection;
 ";
 
 const SERVER_ASKS: &str = "\
-# A page of an origin that the policy lists may read the answer. A location with an add_header of its
-# own inherits none of these: repeat them there.
+# Pages of the origins that the policy lists may read the answer. A location with its own add_header
+# inherits none of these: repeat them there.
 add_header Access-Control-Allow-Origin      $portcullis_cors_origin      always;
 add_header Access-Control-Allow-Credentials $portcullis_cors_credentials always;
 add_header Access-Control-Expose-Headers    $portcullis_expose_headers   always;
@@ -410,7 +409,7 @@ const LARGE_BUFFERS: &str = "    # Room for `forward payload`: a token may have 
 /// `TYPE` and `REASON` are replaced with members of the bodies.
 const DENIALS: &str = "}
 
-# The client's answer to a denial: nginx drops the body of portcullis' own.
+# The client's answer to a denial, since nginx drops the body of portcullis' answer.
 error_page 401 @portcullis_401;
 error_page 403 = @portcullis_403;
 error_page 500 =503 @portcullis_unavailable;
@@ -453,7 +452,7 @@ location @portcullis_403 {
     return 403 '{TYPE,\"title\":\"Forbidden\",\"status\":403,REASON\"decision_id\":\"$portcullis_decision\"}\\n';
 }
 
-# No answer is no permission.
+# Without an answer, the request is denied.
 location @portcullis_unavailable {
     auth_request off;
     default_type application/problem+json;

@@ -34,14 +34,14 @@ pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
         "    portcullis-ask:
       forwardAuth:
         address: http://{}/forward
-        # X-Forwarded-* are Traefik's own, not the client's.
+        # Traefik sets X-Forwarded-* itself, replacing the client's.
         trustForwardHeader: false
 ",
         address.authority()
     );
     if !needs.forwarded.is_empty() {
         document.push_str(
-            "        # The names that the policy sets: each is removed from what the client sent.\n        authResponseHeaders:\n",
+            "        # The headers that the policy sets; Traefik removes the client's.\n        authResponseHeaders:\n",
         );
         for name in &needs.forwarded {
             // Writing to a string can't fail.
@@ -50,7 +50,7 @@ pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
     }
     if needs.token_kept {
         document.push_str(
-            "    # The policy keeps the token from the application.\n    portcullis-no-token:\n      headers:\n        customRequestHeaders:\n",
+            "    # The application doesn't get the token.\n    portcullis-no-token:\n      headers:\n        customRequestHeaders:\n",
         );
     }
     for name in needs.kept() {
@@ -66,13 +66,14 @@ pub fn middlewares(needs: &Needs, told: &Told, address: &Address) -> String {
 }
 
 const NO_CORS: &str = "\
-# The policy has `cors`. Traefik passes preflights on, and adds nothing to what is allowed: put a
-# `headers` middleware before this chain, with accessControlAllowOriginList, accessControlAllowMethods,
-# accessControlAllowHeaders and addVaryHeader, or have the application speak CORS (`passed on`).
+# The policy has `cors`, but Traefik passes preflights on and adds no headers to allowed answers. Put
+# a `headers` middleware before this chain, with accessControlAllowOriginList,
+# accessControlAllowMethods, accessControlAllowHeaders and addVaryHeader, or let the application
+# implement CORS (`passed on`).
 ";
 
 const HEAD: &str = "\
-# Dynamic configuration (file provider). On each router that is to be protected:
+# Dynamic configuration (file provider). On each router to protect:
 #   middlewares: [portcullis]
 http:
   middlewares:
@@ -81,17 +82,16 @@ http:
         middlewares:
 ";
 
-const CERTIFICATE: &str =
-    "    # The certificate that the client showed, whatever the client wrote there.
+const CERTIFICATE: &str = "    # The client's certificate, replacing anything the client sent.
     portcullis-certificate:
       passTLSClientCert:
         pem: true
 ";
 
 const CLEAN: &str =
-    "    # What a client writes here would make some applications believe in another
-    # host, path, method or client than the one that was judged. An empty value
-    # removes the header.
+    "    # If a client could send these headers, some applications would see another
+    # host, path, method or client than the judged one. An empty value removes
+    # the header.
     portcullis-clean:
       headers:
         customRequestHeaders:

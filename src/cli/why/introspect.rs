@@ -21,8 +21,7 @@ const CLAIMS: &str = "`--claims` takes what it would answer";
 /// Introspection isn't possible, so nothing is known about the token, not even that it is denied.
 pub fn nobody_asked(policy: &Policy, issuer: IssuerId) -> Failure {
     Failure::new(format!(
-        "the token is opaque: only {} can say whether it is active, and with `--offline` nobody \
-        is asked",
+        "the token is opaque: only {} can say whether it is active, and `--offline` doesn't ask",
         name(policy, issuer)
     ))
     .help(CLAIMS)

@@ -30,11 +30,11 @@ use crate::runtime::config::Config;
 use token::{Asking, Source};
 use told::Told;
 
-/// Say whether a request is allowed, and why or why not.
+/// Explain whether a request is allowed, and why or why not.
 ///
-/// The token can be absent; a real one (`--token`), whose signature is verified with the issuer's
-/// keys; a claims set (`--claims`); or described by the names that the policy's rules use
-/// (`--scope`, `--claim` and so on), as for `portcullis token`.
+/// You can leave the token out, give a real one (`--token`), whose signature is verified with the
+/// issuer's keys, give a claims set (`--claims`), or describe a token by the names that the policy's
+/// rules use (`--scope`, `--claim` and so on), as for `portcullis token`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -69,10 +69,10 @@ pub struct Arguments {
     /// The format of the answer
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Print the page of the manual on a reason instead: cause, how to see it, how to fix it
+    /// Print the manual page of a reason instead: cause, how to see it, how to fix it
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
-    /// A token: a file that holds it, - for standard input, or the token itself
+    /// A token: a file, - for standard input, or the token itself
     #[arg(long, value_name = "FILE|-|JWT", help_heading = "The token", conflicts_with_all = ["claims", "issuer", "claim", "scope", "client", "audience", "expires"])]
     token: Option<String>,
     /// The client's certificate, for tokens that are bound to one: a file, in PEM
@@ -87,8 +87,8 @@ pub struct Arguments {
     /// and `params` count too
     #[arg(long, value_name = "FILE", help_heading = "The token")]
     config: Option<PathBuf>,
-    /// Contact nobody: without key files the signature isn't checked, and opaque tokens that need
-    /// introspection can't be decided
+    /// Make no network requests: without key files the signature isn't checked, and opaque tokens that
+    /// need introspection can't be decided
     #[arg(long, help_heading = "The token")]
     offline: bool,
     /// A claims set, without a signature; issuer, audience and times are checked

@@ -36,7 +36,7 @@ impl Asked {
             Some((method, url)) => (method, url.trim_start()),
             None if text.contains('/') => ("GET", text),
             None => {
-                return Err(Failure::new(format!("`{text}` is no request")).help(
+                return Err(Failure::new(format!("`{text}` isn't a request")).help(
                     "write method and URL in one argument: \"GET https://api.example.com/orders\"",
                 ));
             }

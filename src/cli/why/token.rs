@@ -118,7 +118,7 @@ fn read(given: &str) -> Result<(String, Option<String>), Failure> {
         }
     }
     let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::new("what `--token` names is no text, and so no token"))?;
+        .map_err(|_| Failure::new("`--token` doesn't contain text, so it isn't a token"))?;
     let text = text.trim();
     // It was copied from a header or a log.
     let text = text
@@ -168,7 +168,7 @@ pub fn judged<'a>(
             if matches!(policy.route(request).token(), Presented::Token(..)) =>
         {
             return Err(
-                Failure::new("the request has a token of its own, in one of its headers")
+                Failure::new("the request has its own token, in one of its headers")
                     .help("give either that or `--token`, `--claims` and the like"),
             );
         }

@@ -1,9 +1,9 @@
-//! Policy files in a revision of a git repository, read without a checkout.
+//! Policy files in a git revision, read without a checkout.
 //!
 //! `git:REV:PATH` names a folder or a file as git itself does: PATH is relative to the root of the
-//! repository, and relative to the current folder where it begins with `./` or `../`. Links are
-//! followed as on the disk, but never out of the revision: what a revision says is the same on
-//! every machine, and a policy from a stranger's branch reads no file of this one.
+//! repository, or to the current folder if it begins with `./` or `../`. Links are followed as on
+//! the disk, but never out of the revision. So a revision has the same contents on every machine,
+//! and a policy from a stranger's branch reads no file of this machine.
 
 mod objects;
 
@@ -19,22 +19,22 @@ use std::rc::Rc;
 use super::tree::{Failure, Kind, Names, Place};
 use objects::{Found, Objects};
 
-/// How the name of a policy in a revision begins.
+/// The prefix of the name of a policy in a revision.
 pub const GIT_PREFIX: &str = "git:";
 
-/// The largest folder that is read: some 100,000 entries with long names.
+/// The largest folder that is read: about 100,000 entries with long names.
 const MAX_FOLDER_BYTES: usize = 32 << 20;
 
-/// The longest target of a link, as systems have it.
+/// The longest target of a link, as in operating systems.
 const MAX_LINK_BYTES: usize = 4 << 10;
 
-/// How many links are followed on the way to one file, as Linux does: more is a circle.
+/// How many links are followed to one file, as on Linux: more are a cycle.
 const MAX_LINKS: usize = 40;
 
-/// Why a revision cannot be read.
+/// An error reading a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitError {
-    /// What is wrong: lower case, no full stop.
+    /// The error: lower case, no full stop.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
@@ -66,7 +66,7 @@ impl std::error::Error for GitError {}
 /// A folder or a file in a revision.
 #[derive(Debug)]
 pub struct Revision {
-    /// `git:REV:`, which all paths begin with, so that every message says where a file is.
+    /// `git:REV:`, the prefix of all paths, so that every message says where a file is.
     prefix: String,
     path: PathBuf,
     root: Node,
@@ -74,10 +74,10 @@ pub struct Revision {
     folders: RefCell<BTreeMap<String, Rc<Folder>>>,
 }
 
-/// What a folder holds, by name.
+/// The contents of a folder, by name.
 type Folder = BTreeMap<Vec<u8>, Node>;
 
-/// An object, and what it stands for.
+/// An object, and its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Node {
     mode: Mode,
@@ -93,7 +93,7 @@ enum Mode {
 }
 
 impl Revision {
-    /// Finds what `git:REV:PATH` names, in the repository that a folder belongs to.
+    /// Finds the folder or file of `git:REV:PATH` in the repository of a folder.
     pub fn open(text: &str, folder: &Path) -> Result<Revision, GitError> {
         let usage = || {
             GitError::new(format!("`{text}` does not name a revision")).help(
@@ -138,7 +138,8 @@ impl Revision {
             folders: RefCell::default(),
         };
         let named = PathBuf::from(format!("{}{path}", found.prefix));
-        // A file's set files are found by what stands before its last slash: it has one.
+        // A file's set files are found relative to its path up to the last slash, so it must have
+        // one.
         found.path = match found.kind(&named) {
             Ok(Kind::File) if !path.contains('/') => {
                 PathBuf::from(format!("{}/{path}", found.prefix))
@@ -148,12 +149,12 @@ impl Revision {
         Ok(found)
     }
 
-    /// The path that was asked for, which need not exist.
+    /// The requested path, which need not exist.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Follows a path from the root: what stands there, and its path without links.
+    /// Follows a path from the root: returns its object, and the path without links.
     fn find(&self, path: &Path) -> io::Result<(Node, Vec<Vec<u8>>)> {
         let below = path
             .as_os_str()
@@ -201,7 +202,7 @@ impl Revision {
             Mode::Folder => {}
             Mode::Submodule => {
                 return Err(io::Error::other(
-                    "it is a submodule, whose files are in a repository of its own",
+                    "it is a submodule, whose files are in another repository",
                 ));
             }
             Mode::File | Mode::Link => return Err(io::ErrorKind::NotADirectory.into()),
@@ -221,7 +222,7 @@ impl Revision {
         Ok(folder)
     }
 
-    /// What an object holds; `None` where that is more than the limit.
+    /// The content of an object; `None` if it is larger than the limit.
     fn content(&self, node: &Node, limit: usize) -> io::Result<Option<Vec<u8>>> {
         match self.objects.borrow_mut().get(&node.id, limit)? {
             Found::Object { content, .. } => Ok(content),
@@ -236,13 +237,13 @@ impl Place for Revision {
     fn kind(&self, path: &Path) -> io::Result<Kind> {
         let (node, _) = self.find(path)?;
         Ok(match node.mode {
-            // As a folder it cannot be listed, which is said then.
+            // As a folder it can't be listed, which is reported then.
             Mode::Folder | Mode::Submodule => Kind::Folder,
             Mode::File | Mode::Link => Kind::File,
         })
     }
 
-    /// A revision does not change.
+    /// A revision doesn't change.
     fn is_there(&self, _: &Path) -> bool {
         true
     }
@@ -276,7 +277,7 @@ impl Place for Revision {
     }
 }
 
-/// Splits `REV:PATH` at the first colon that is not within braces, as in `HEAD@{12:30}`.
+/// Splits `REV:PATH` at the first colon outside of braces, as in `HEAD@{12:30}`.
 fn split(text: &str) -> Option<(&str, &str)> {
     let mut depth = 0_usize;
     let colon = text.char_indices().find_map(|(at, character)| {
@@ -292,7 +293,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
     Some((revision, path.strip_prefix(':')?))
 }
 
-/// A path from the root without `.`, `..` and doubled slashes; `None` where it leads out.
+/// A path from the root without `.`, `..` and doubled slashes; `None` if it leads out.
 fn tidy(path: &str) -> Option<String> {
     let mut names = Vec::new();
     for name in path.split('/') {
@@ -307,7 +308,7 @@ fn tidy(path: &str) -> Option<String> {
     Some(names.join("/"))
 }
 
-/// The names of a path, the first one last.
+/// The names of a path, with the first one last.
 fn reversed(path: &[u8]) -> Vec<Vec<u8>> {
     path.split(|byte| *byte == b'/')
         .rev()
@@ -319,8 +320,8 @@ fn out_of_it() -> io::Error {
     io::Error::other("it leads out of the repository")
 }
 
-/// The entries of a tree object: mode, blank, name, zero byte, and as many bytes of an object's
-/// name as the repository's digest has.
+/// The entries of a tree object: mode, space, name, zero byte, and an object's id, as long as the
+/// repository's digests.
 fn entries(bytes: &[u8], id_bytes: usize) -> Option<Folder> {
     let mut folder = Folder::new();
     let mut rest = bytes;

@@ -1,9 +1,9 @@
 //! Objects of a git repository, from one `git cat-file --batch` process.
 //!
-//! The repository may be somebody else's, and its configuration with it. The command itself runs no
-//! filter and no hook and ignores the working tree; [`git`] disables everything else: nothing is
-//! fetched, no program that the repository or the environment names is run, and every object is the
-//! one whose digest is its name.
+//! The repository and its configuration may be somebody else's. The command itself runs no filter
+//! and no hook, and ignores the working tree. [`git`] disables everything else: nothing is fetched,
+//! no program that the repository or the environment names is run, and every object is the one
+//! whose digest is its name.
 
 use std::env;
 use std::ffi::OsStr;
@@ -14,10 +14,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::GitError;
 
-/// The longest line before an object: the name that was asked for, and a few words.
+/// The longest line before an object: the requested name, and a few words.
 const MAX_HEADER_BYTES: u64 = 16 << 10;
 
-/// How much is read of what git says when it gives up: it says it in a line or two.
+/// How much of git's error output is read: it has a line or two.
 const MAX_COMPLAINT_BYTES: u64 = 4 << 10;
 
 /// A running `git cat-file --batch`.
@@ -29,7 +29,7 @@ pub struct Objects {
     answers: BufReader<ChildStdout>,
 }
 
-/// What git has under a name.
+/// The object with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// An object.
@@ -38,10 +38,10 @@ pub enum Found {
         id: String,
         /// `blob`, `tree`, `commit` or `tag`.
         kind: String,
-        /// What it holds; `None` where that is more than the limit.
+        /// Its content; `None` if it is larger than the limit.
         content: Option<Vec<u8>>,
     },
-    /// Nothing, or nothing that is one object.
+    /// Nothing, or more than one object.
     Nothing,
 }
 
@@ -63,7 +63,7 @@ impl Objects {
         }
     }
 
-    /// The object of this name. Names are one line; one that is not is none.
+    /// The object with this name. A name must be one line; any other finds nothing.
     pub fn get(&mut self, name: &str, limit: usize) -> io::Result<Found> {
         if name.contains(char::is_control) {
             return Ok(Found::Nothing);
@@ -91,7 +91,7 @@ impl Objects {
             return Ok(Found::Nothing);
         };
         let (id, kind) = (id.to_owned(), kind.to_owned());
-        // Behind the content stands a line end.
+        // A line end follows the content.
         let mut rest = self.answers.by_ref().take(size.saturating_add(1));
         if usize::try_from(size).is_ok_and(|size| size <= limit) {
             let mut content = Vec::new();
@@ -113,12 +113,12 @@ impl Objects {
         })
     }
 
-    /// What git said when it ended.
+    /// The message with which git ended.
     fn gave_up(&mut self) -> io::Error {
         self.questions = None;
         let mut said = Vec::new();
         if let Some(complaints) = self.process.stderr.take() {
-            // Where nothing can be read there is nothing to pass on.
+            // If nothing can be read, there is no message.
             let _ = complaints.take(MAX_COMPLAINT_BYTES).read_to_end(&mut said);
         }
         io::Error::other(complaint(&said))
@@ -127,15 +127,15 @@ impl Objects {
 
 impl Drop for Objects {
     fn drop(&mut self) {
-        // It ends when there is nothing more to ask; one that is in the midst of an object that
-        // nobody reads would not.
+        // It ends once there are no more requests, unless it is in the middle of an object that
+        // nobody reads.
         self.questions = None;
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The current folder's place below the root of the working tree: empty, or with a slash behind.
+/// The current folder below the root of the working tree: empty, or with a slash at the end.
 pub fn prefix(folder: &Path) -> Result<String, GitError> {
     let output = git(folder)?
         .args(["rev-parse", "--show-prefix"])
@@ -149,8 +149,8 @@ pub fn prefix(folder: &Path) -> Result<String, GitError> {
     Ok(prefix.strip_suffix('\n').unwrap_or(&prefix).to_owned())
 }
 
-/// The variables that say where a repository is, or who may be trusted with it: a hook and a
-/// pipeline set them. Every other `GIT_…` variable names programs, files to write or settings.
+/// Variables that name a repository, or who may be trusted with it: hooks and pipelines set them.
+/// All other `GIT_…` variables name programs, files to write, or settings.
 const KEPT: [&str; 11] = [
     "GIT_DIR",
     "GIT_COMMON_DIR",
@@ -165,7 +165,7 @@ const KEPT: [&str; 11] = [
     "GIT_CONFIG_NOSYSTEM",
 ];
 
-/// Settings that keep git from running programs and make it read what was committed. The command
+/// Settings that keep git from running programs, and make it read what was committed. The command
 /// line takes precedence over the repository's configuration.
 const SETTINGS: [&str; 8] = [
     "core.fsmonitor=false",
@@ -178,14 +178,14 @@ const SETTINGS: [&str; 8] = [
     "core.pager=cat",
 ];
 
-/// The same, where git takes it from its environment alone.
+/// The same, for settings that git takes only from the environment.
 const ENVIRONMENT: [(&str, &str); 8] = [
-    // A partial clone fetches what it lacks (git 2.45 and later heed this) …
+    // A partial clone fetches missing objects (git 2.45 and later obey this) …
     ("GIT_NO_LAZY_FETCH", "1"),
-    // … by a transport, which may be any program (`ext::`): there is none of this name.
+    // … with a transport, which may be any program (`ext::`). No transport has this name.
     ("GIT_ALLOW_PROTOCOL", "none"),
     ("GIT_PROTOCOL_FROM_USER", "0"),
-    // `refs/replace` and grafts put other objects in the place of those that were committed.
+    // `refs/replace` and grafts replace objects that were committed.
     ("GIT_NO_REPLACE_OBJECTS", "1"),
     ("GIT_GRAFT_FILE", "/dev/null"),
     ("GIT_OPTIONAL_LOCKS", "0"),
@@ -193,7 +193,7 @@ const ENVIRONMENT: [(&str, &str); 8] = [
     ("LC_ALL", "C"),
 ];
 
-/// Git, in a folder, with its words in one language and no questions asked.
+/// Git in a folder, with messages in English and without prompts.
 fn git(folder: &Path) -> Result<Command, GitError> {
     let program = program(env::var_os("PATH").as_deref()).ok_or_else(|| {
         GitError::new("there is no `git` on the PATH")
@@ -216,7 +216,8 @@ fn git(folder: &Path) -> Result<Command, GitError> {
     Ok(command)
 }
 
-/// Git's own place. A PATH may hold `.`, and then the folder that is looked at would bring its git.
+/// The path of git. A PATH may contain `.`, and then the repository's own folder could supply a
+/// `git`.
 fn program(path: Option<&OsStr>) -> Option<PathBuf> {
     env::split_paths(path?)
         .filter(|folder| folder.is_absolute())
@@ -232,7 +233,7 @@ fn cannot_run(error: &io::Error) -> GitError {
     GitError::new(format!("git cannot be run: {error}"))
 }
 
-/// The first line of what git said, in the style of our own messages.
+/// The first line of git's message, in the style of our own messages.
 fn complaint(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
     let line = said

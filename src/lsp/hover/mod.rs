@@ -1,4 +1,4 @@
-//! What a name or a route comes to.
+//! Hover: the meaning of a name or a route.
 
 mod route;
 
@@ -14,10 +14,10 @@ use crate::reason::Reason;
 use crate::source::{FileId, Span, one_line};
 use crate::syntax::ast::{Api, ApiSetting, Document, Issuer, IssuerSetting, Item};
 
-/// The most lines of a declaration that are shown: a set may hold thousands.
+/// The most lines of a declaration that are shown: a set may have thousands.
 const MAX_LINES: usize = 20;
 
-/// What is to be said of what stands at a position; `None` where that is nothing.
+/// The text for a position; `None` if there is nothing to say.
 pub fn hover(workspace: &mut Workspace, params: HoverParams) -> Result<Option<Hover>, Refusal> {
     let at = params.text_document_position_params;
     let found = find(workspace, &at)?;
@@ -43,7 +43,7 @@ fn of_name(policy: &Policy, name: &Occurrence) -> Option<String> {
         Symbol::Claim { name, issuer } => Some(of_claim(policy, name, issuer.as_deref())),
         Symbol::Parameter(_) => {
             let at = name.span;
-            // Where it is read it may be of several paths, by way of a `let`.
+            // Through a `let`, it may belong to several paths.
             let declared = policy
                 .index()
                 .of_symbol(&name.symbol)
@@ -228,7 +228,7 @@ fn items(policy: &Policy) -> impl Iterator<Item = &Item> {
         .flat_map(|document: &Document| &document.items)
 }
 
-/// The line of a file that a span begins on, without what is around it.
+/// The line of a file where a span begins, without indentation.
 fn line_of(policy: &Policy, span: Span) -> Option<String> {
     let text = policy.text(span.file);
     let start = text
@@ -239,7 +239,7 @@ fn line_of(policy: &Policy, span: Span) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// The comment right above a declaration, as a paragraph.
+/// The comment directly above a declaration, as a paragraph.
 fn comment_above(text: &str, span: Span) -> String {
     let before = text.get(..span.start as usize).unwrap_or("");
     let lines: Vec<&str> = before
@@ -264,7 +264,7 @@ fn shortened(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A page of the manual without its title, which is the code again.
+/// A page of the manual without its title, which repeats the code.
 fn without_title(page: &str) -> &str {
     match page.split_once('\n') {
         Some((title, rest)) if title.starts_with('#') => rest.trim(),

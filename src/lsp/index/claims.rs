@@ -1,8 +1,8 @@
-//! Which claims are one.
+//! Finds which claims belong together.
 //!
-//! Each issuer declares claims of its own. A rule of an API with several issuers reads the claim
-//! of each of them, so there they are one; two issuers that no rule has in common may use one name
-//! for different things.
+//! Each issuer declares its own claims. A rule of an API with several issuers reads the claim of
+//! each, so there they are one. Two issuers that share no rule may use the same name for different
+//! things.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,17 @@ use crate::source::Span;
 /// A place that names a claim.
 #[derive(Debug)]
 pub struct Site {
-    /// The name's place.
+    /// The place of the name.
     pub span: Span,
     /// The name.
     pub name: String,
     /// The issuers whose claim it may be.
     pub issuers: BTreeSet<String>,
-    /// Whether it is declared here.
+    /// Whether it is a declaration.
     pub declares: bool,
 }
 
-/// The occurrences at these places.
+/// The occurrences of these names.
 pub fn occurrences(
     sites: Vec<Site>,
     claims_of: &BTreeMap<String, BTreeMap<String, ClaimLine>>,

@@ -1,8 +1,8 @@
-//! Things that turn out to be one.
+//! Groups of things that turn out to be the same.
 
 use std::collections::BTreeMap;
 
-/// Groups of things; the least of a group stands for it.
+/// Groups of things. The smallest of a group represents it.
 #[derive(Debug)]
 pub struct Groups<T>(BTreeMap<T, T>);
 
@@ -13,7 +13,7 @@ impl<T> Default for Groups<T> {
 }
 
 impl<T: Ord + Clone> Groups<T> {
-    /// What stands for a thing.
+    /// The representative of a thing.
     pub fn of(&self, thing: &T) -> T {
         let mut at = thing;
         while let Some(less) = self.0.get(at) {
@@ -22,10 +22,10 @@ impl<T: Ord + Clone> Groups<T> {
         at.clone()
     }
 
-    /// Takes two things for one.
+    /// Joins the groups of two things.
     pub fn join(&mut self, one: &T, other: &T) {
         let (one, other) = (self.of(one), self.of(other));
-        // INVARIANT: an entry leads to something less, so that following them ends.
+        // INVARIANT: an entry leads to something smaller, so following them ends.
         if one < other {
             self.0.insert(other, one);
         } else if other < one {

@@ -1,4 +1,4 @@
-//! The way through the trees.
+//! Collects the names from the syntax trees.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,19 +34,19 @@ struct Walk<'a> {
     sources: &'a Sources,
     index: Index,
     lets: BTreeMap<&'a str, &'a Let>,
-    /// The issuers of the APIs in which each `let` is used.
+    /// The issuers of the APIs where each `let` is used.
     let_issuers: BTreeMap<&'a str, BTreeSet<String>>,
     sites: Vec<Site>,
-    /// Parameters of paths: where they are, and whether they are declared there.
+    /// Parameters of paths: their places, and whether each is a declaration.
     parameters: Vec<(Span, bool)>,
     bound: Groups<Span>,
 }
 
-/// What is around a condition.
+/// The surroundings of a condition.
 struct Around<'a> {
-    /// Whose tokens it is asked about.
+    /// The issuers whose tokens it is about.
     issuers: BTreeSet<String>,
-    /// The parameters of the paths around it; the last of a name counts.
+    /// The parameters of the paths around it; the last with a name counts.
     parameters: Vec<&'a Name>,
 }
 
@@ -320,7 +320,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The scopes in a string that holds several, with blanks between them.
+    /// The scopes in a string with several, separated by spaces.
     fn scopes_in(&mut self, string: Span) {
         let Some((inner, text)) = self.inside(string) else {
             return;
@@ -335,7 +335,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The parameters of a path; what is read behind it may name them.
+    /// The parameters of a path, which later conditions may read.
     fn path(&mut self, path: &'a Path, around: &mut Around<'a>) {
         for segment in &path.segments {
             if let Segment::Parameter { name, .. } = segment {
@@ -375,7 +375,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Takes it that a parameter that is read is the one around it of that name.
+    /// Connects a parameter that is read with the one around it that has the same name.
     fn bind(&mut self, name: &Name, around: &Around<'a>) {
         let declared = around
             .parameters
@@ -387,8 +387,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Notes where a `let` is used: its claims are those of the issuers there, and the parameters
-    /// that it reads those of the paths.
+    /// Records a use of a `let`: its claims are those of the issuers there, and its parameters
+    /// those of the paths.
     fn used(&mut self, name: &str, around: &Around<'a>, seen: &mut BTreeSet<&'a str>) {
         let Some((name, item)) = self
             .lets
@@ -461,8 +461,8 @@ impl<'a> Walk<'a> {
         });
     }
 
-    /// What stands between the quotes of a string; `None` where it holds an escape, for then a
-    /// place in it is not a place in the text.
+    /// The text between the quotes of a string; `None` if it contains an escape, since positions in
+    /// it would differ from those in the text.
     fn inside(&self, string: Span) -> Option<(Span, &'a str)> {
         let text = self.sources.text(string);
         let inner = text.strip_prefix('"')?.strip_suffix('"')?;
@@ -482,7 +482,7 @@ impl<'a> Walk<'a> {
     }
 
     fn finish(mut self) -> Index {
-        // A `let` that nothing uses may be meant for any.
+        // An unused `let` may be meant for any issuer.
         let every: BTreeSet<String> = self.index.claims_of.keys().cloned().collect();
         let lets: Vec<&'a Let> = self.lets.values().copied().collect();
         for item in lets {
@@ -522,7 +522,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// So many bytes of a span, from an offset in it.
+/// This many bytes of a span, from an offset in it.
 fn part(span: Span, at: usize, length: usize) -> Span {
     let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     let start = span.start.saturating_add(offset(at));

@@ -11,7 +11,7 @@ use crate::settings::Demand;
 pub struct Report {
     /// How many operations were compared.
     pub operations: usize,
-    /// How many of them are as the document says, and have a rule of their own.
+    /// How many of them agree with the document and have their own rule.
     pub agreeing: usize,
     /// The differences: by kind, then in the order of the document or the policy.
     pub findings: Vec<Finding>,
@@ -19,30 +19,30 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
-/// What differs. The order is that of the report: what is open first.
+/// The kind of a difference, in the order of the report: missing protection first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingKind {
-    /// The document asks for a token, the rule for none.
+    /// The document requires a token, the rule doesn't.
     Public,
-    /// The rule lets pass what lacks scopes that the document asks for.
+    /// The rule allows tokens without scopes that the document requires.
     ScopeNotAsked,
     /// No rule for an operation.
     NoRule,
-    /// What answers an operation denies it.
+    /// The rule for an operation denies it.
     Denied,
-    /// The rule asks for a token, and the document lets everybody call.
+    /// The rule requires a token, and the document lets everybody call.
     Secured,
-    /// The rule asks for scopes that are not among those of the document.
+    /// The rule requires scopes that the document doesn't.
     ScopeBeyond,
     /// The two divide paths differently.
     Template,
-    /// A rule with `/**` answers operations that have none of their own.
+    /// A rule with `/**` matches operations without their own rule.
     Broad,
-    /// A path that no rule can have.
+    /// A path that no rule can express.
     Inexpressible,
-    /// A rule for no operation.
+    /// A rule without an operation.
     NoOperation,
-    /// A condition with more ways to hold than are told apart.
+    /// A condition with too many ways to hold.
     TooComplex,
 }
 
@@ -75,7 +75,7 @@ impl FindingKind {
             FindingKind::ScopeBeyond => "scopes of the rule that the document does not name",
             FindingKind::Template => "paths that the two divide differently",
             FindingKind::Broad => "rules that answer operations without a rule of their own",
-            FindingKind::Inexpressible => "operations that no rule can have",
+            FindingKind::Inexpressible => "operations that no rule can express",
             FindingKind::NoOperation => "rules without an operation",
             FindingKind::TooComplex => "conditions that are too complex to compare",
         }
@@ -85,21 +85,21 @@ impl FindingKind {
 /// A difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What differs.
+    /// The kind.
     pub kind: FindingKind,
     /// The operations; none for a rule without one.
     pub operations: Vec<OperationRef>,
     /// The rule, if there is one.
     pub rule: Option<RuleRef>,
-    /// What the document asks for, where that is what differs.
+    /// What the document requires, if that is the difference.
     pub document: Option<Side>,
-    /// What the policy asks for, where that is what differs.
+    /// What the policy requires, if that is the difference.
     pub policy: Option<Side>,
     /// The difference in a sentence.
     pub message: String,
 }
 
-/// An operation, to be found in its document.
+/// A reference to an operation in its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationRef {
     /// The method.
@@ -108,9 +108,9 @@ pub struct OperationRef {
     pub path: String,
     /// Its `operationId`.
     pub id: Option<String>,
-    /// The file it stands in, as a path below the root folder, if it is not the document itself.
+    /// Its file, as a path below the root folder, unless it is the document itself.
     pub file: Option<String>,
-    /// Its line, where it is known.
+    /// Its line, if it is known.
     pub line: Option<u32>,
 }
 
@@ -126,23 +126,23 @@ impl From<&Operation> for OperationRef {
     }
 }
 
-/// A route or guard, to be found in its policy.
+/// A reference to a route or guard in its policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleRef {
     /// The API.
     pub api: String,
-    /// The rule as it is called, such as `GET /orders/{id}`.
+    /// The rule's name, such as `GET /orders/{id}`.
     pub name: String,
     /// `file:line`
     pub place: String,
 }
 
-/// What one of the two asks for.
+/// The requirements of one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Side {
-    /// `public`, `optional` or `token`; `unsaid` where the document does not say.
+    /// `public`, `optional` or `token`; `unsaid` if the document doesn't say.
     pub access: &'static str,
-    /// Sets of scopes of which one is enough.
+    /// Sets of scopes, any one of which is enough.
     pub scopes: Vec<BTreeSet<String>>,
 }
 

@@ -265,7 +265,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
                 Some(self.rule(Rule::Route(api, route))),
                 "the rule's path differs in the case of its letters".to_owned(),
             ),
-            (None, None) => (None, "no rule has its requests".to_owned()),
+            (None, None) => (None, "no rule matches its requests".to_owned()),
         };
         self.find(FindingKind::NoRule, case, rule, message);
     }
@@ -432,7 +432,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
         }
         if *roles > 0 {
             notes.push(format!(
-                "{} for roles of a bearer token, which are no scopes and are not compared",
+                "{} for roles of a bearer token, which aren't scopes and aren't compared",
                 asks(*roles)
             ));
         }

@@ -1,4 +1,4 @@
-//! Which APIs of a policy a document is about: by the hosts of its servers.
+//! Finds the APIs of a policy that a document describes, by the hosts of its servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::check::is_loopback;
 use crate::engine::Policy;
 use crate::settings::ApiId;
 
-/// Why a document can't be compared with a policy.
+/// An error that keeps a document from being compared with a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompareError {
     /// The cause: lower case, no full stop.
@@ -26,32 +26,32 @@ impl fmt::Display for CompareError {
 
 impl std::error::Error for CompareError {}
 
-/// The APIs that answer together.
+/// APIs that share a host.
 pub(super) type Group = Vec<ApiId>;
 
-/// Where the operations of a document are answered.
+/// Where the operations of a document belong.
 #[derive(Debug)]
 pub(super) struct Places<'p> {
     policy: &'p Policy,
     only: Option<ApiId>,
     by_host: BTreeMap<Option<String>, Group>,
-    /// Whether hosts tell; else all operations are one API's.
+    /// Whether hosts decide; otherwise all operations belong to one API.
     by_hosts: bool,
-    /// Whether servers on this machine count beside others.
+    /// Whether servers on this machine count in addition to others.
     loopback: bool,
-    /// The API of what no host tells.
+    /// The API of operations that no host assigns.
     otherwise: Option<ApiId>,
     pub notes: Vec<String>,
 }
 
-/// Where an operation is answered.
+/// Where an operation belongs.
 #[derive(Debug)]
 pub(super) enum Placed<'d> {
-    /// There, for each server that the policy has.
+    /// To these APIs, for each server that the policy has.
     At(Vec<(Group, &'d Server)>),
-    /// Nowhere: no API has one of its hosts.
+    /// To none: no API has one of its hosts.
     Nowhere(String),
-    /// By another API than the one that is asked about.
+    /// To another API than the requested one.
     Other,
 }
 
@@ -152,7 +152,7 @@ impl<'p> Places<'p> {
         Ok(())
     }
 
-    /// Where an operation is answered.
+    /// Where an operation belongs.
     pub fn of_operation<'d>(&self, operation: &'d Operation) -> Placed<'d> {
         let group = |server: &Server| self.by_host.get(&server.host).cloned().unwrap_or_default();
         let servers = operation.servers.iter();
@@ -187,7 +187,7 @@ impl<'p> Places<'p> {
         if mine.is_empty() && !known.is_empty() {
             return Placed::Other;
         }
-        // A server without a host is the document's own, which here is an API's.
+        // A server without a host is the document's own host, which here is the API's.
         let own: Vec<(Group, &Server)> = operation
             .servers
             .iter()

@@ -1,8 +1,7 @@
-//! A tree to operations: methods, paths, servers, security.
+//! Reads operations from a tree: methods, paths, servers, security.
 //!
-//! Every value is read through its `$ref`. Whoever can't tell what an operation asks for gets an
-//! error: the default of the document is for operations that say nothing, not for those that
-//! can't be read.
+//! Every value is read through its `$ref`. If an operation's requirements can't be read, that is an
+//! error: the document's default applies only to operations without their own.
 
 mod paths;
 mod security;
@@ -20,7 +19,7 @@ use super::library::{Files, Here, Library};
 use crate::check::is_loopback;
 use crate::pattern::Method;
 
-/// What a document says of an API's requests.
+/// A document's description of an API's requests.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The version of OpenAPI.
@@ -31,7 +30,7 @@ pub struct Document {
     pub operations: Vec<Operation>,
     /// The security schemes, by name.
     pub schemes: BTreeMap<String, Scheme>,
-    /// What is odd about it and does not keep it from being read.
+    /// Unusual things that don't keep it from being read.
     pub notes: Vec<String>,
 }
 
@@ -44,13 +43,13 @@ pub struct Operation {
     pub path: String,
     /// Its `operationId`.
     pub id: Option<String>,
-    /// The file it stands in, as a path below the root folder, if it is not the document itself.
+    /// Its file, as a path below the root folder, unless it is the document itself.
     pub file: Option<String>,
-    /// Its line, where it is known.
+    /// Its line, if it is known.
     pub line: Option<u32>,
-    /// Where it is served; never empty.
+    /// Its servers; never empty.
     pub servers: Arc<[Server]>,
-    /// Who may call it.
+    /// The requirements on the caller.
     pub security: Security,
 }
 
@@ -59,7 +58,7 @@ pub struct Operation {
 pub enum OperationMethod {
     /// A registered one, which a policy can name.
     Known(Method),
-    /// Another (OpenAPI 3.2, `additionalOperations`), which no rule of a policy can name.
+    /// Another one (OpenAPI 3.2, `additionalOperations`), which no rule of a policy can name.
     Other(String),
 }
 
@@ -97,7 +96,7 @@ impl Document {
     }
 
     /// Reads a document with the files that it refers to. `name` is its own path below the folder
-    /// that `files` reads from.
+    /// of `files`.
     pub fn parse_with(
         bytes: &[u8],
         name: &str,
@@ -106,8 +105,8 @@ impl Document {
         read(&Library::open(bytes, name, Some(files))?)
     }
 
-    /// Whether something is served by this machine alone. Where it is not, a server on
-    /// `localhost` is somebody's for trying things out, and no part of what is deployed.
+    /// Whether something is served only by this machine. If not, a server on `localhost` is for
+    /// trying things out, and not part of the deployment.
     pub(super) fn needs_loopback(&self) -> bool {
         self.operations.iter().any(|operation| {
             operation
@@ -142,7 +141,7 @@ fn read(library: &Library) -> Result<Document, DocumentError> {
     })
 }
 
-/// The version, if it is one that is read here.
+/// The version, if it is supported.
 fn version(root: Here<'_>) -> Result<&str, DocumentError> {
     if !root.is_object() {
         return Err(DocumentError::new("the document is not a mapping"));

@@ -26,16 +26,16 @@ const OTHERS: [&str; 5] = ["$ref", "summary", "description", "servers", "paramet
 /// Operations of OpenAPI 3.2 with other methods.
 const ADDITIONAL: &str = "additionalOperations";
 
-/// What is gathered on the way through a document.
+/// The state of reading a document.
 pub(super) struct Reader<'a> {
     root: Here<'a>,
     version: &'a str,
     schemes: Schemes<'a>,
-    /// What the document says for operations that say nothing.
+    /// The document's security for operations without their own.
     by_default: Option<Security>,
     notes: BTreeSet<String>,
     operations: Vec<Operation>,
-    /// How many operations there are, once for each server, for [`MAX_OPERATIONS`].
+    /// How many operations there are, counted once for each server, for [`MAX_OPERATIONS`].
     served: usize,
     /// Lists of servers that were read: many operations may share one.
     known_servers: BTreeMap<(usize, At), Arc<[Server]>>,
@@ -49,7 +49,7 @@ struct Found<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads what holds for the whole document.
+    /// Reads the parts that apply to the whole document.
     pub fn new(root: Here<'a>, version: &'a str) -> Result<Reader<'a>, DocumentError> {
         let mut reader = Reader {
             root,
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
         Ok(reader)
     }
 
-    /// The operations, the schemes and what is odd.
+    /// The operations, the schemes and the notes.
     pub fn finish(self) -> (Vec<Operation>, BTreeMap<String, Scheme>, Vec<String>) {
         (
             self.operations,
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
     /// Reads every path.
     pub fn paths(&mut self) -> Result<(), DocumentError> {
         let Some(paths) = self.root.get("paths") else {
-            // Since OpenAPI 3.1 a document may have webhooks or components alone.
+            // Since OpenAPI 3.1, a document may have only webhooks or components.
             self.notes.insert("the document has no `paths`".to_owned());
             return Ok(());
         };
@@ -101,8 +101,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The operations of a path. A path item may be a reference with members beside it: together
-    /// they are the path item, and a member that both have has no meaning (OpenAPI 3.1, 4.8.9).
+    /// The operations of a path. A path item may be a reference with members beside it; together
+    /// they are the path item, and a member in both has no defined meaning (OpenAPI 3.1, 4.8.9).
     fn path_item(
         &mut self,
         Entry {
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Adds the members of a layer that are read.
+    /// Adds the relevant members of a layer.
     fn members_of(
         &mut self,
         layer: Here<'a>,
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
             }
             if members.iter().any(|other| other.name == name) {
                 return Err(DocumentError::new(format!(
-                    "{} stands beside a `$ref` and in what it names",
+                    "{} is both beside a `$ref` and in its target",
                     crate::text::quoted(name)
                 ))
                 .help("OpenAPI does not say which counts: keep one")
@@ -246,8 +246,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What holds for an operation that says nothing: what the document says. An operation of
-    /// another OpenAPI document could as well be meant as that document says.
+    /// The security of an operation without its own: the document's. In a file that is an OpenAPI
+    /// document itself, it could also mean that document's.
     fn security_by_default(&mut self, operation: Here<'a>) -> Result<Security, DocumentError> {
         let own = self.by_default.clone().unwrap_or(Security::Unsaid);
         let elsewhere = operation
@@ -258,9 +258,9 @@ impl<'a> Reader<'a> {
             && self.schemes.read(elsewhere)? != own
         {
             return Err(DocumentError::new(
-                "an operation without `security` stands in a file whose own `security` is not that of the document",
+                "an operation without `security` is in a file whose own `security` is not that of the document",
             )
-            .help("give the operation a `security` of its own"));
+            .help("give the operation its own `security`"));
         }
         Ok(own)
     }

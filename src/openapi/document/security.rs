@@ -10,62 +10,62 @@ use super::super::tree::At;
 /// A security scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheme {
-    /// How a caller shows who it is.
+    /// The way in which a caller authenticates.
     pub kind: SchemeKind,
     /// The scopes that it declares.
     pub scopes: BTreeSet<String>,
-    /// URLs that tell who issues its tokens: of discovery, of tokens, of authorization.
+    /// URLs that identify the issuer of its tokens: of discovery, of tokens, of authorization.
     pub urls: Vec<String>,
 }
 
-/// How a caller shows who it is.
+/// The way in which a caller authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemeKind {
     /// OAuth 2: a token with scopes.
     OAuth2,
     /// OpenID Connect: a token with scopes.
     OpenIdConnect,
-    /// `Authorization: Bearer`: a token; what is asked of it are roles, by OpenAPI 3.1.
+    /// `Authorization: Bearer`: a token. Since OpenAPI 3.1, its requirements are roles.
     Bearer,
     /// An API key, a password, a client certificate: nothing that portcullis checks.
     Elsewhere,
 }
 
-/// Who may call an operation.
+/// The requirements on the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Security {
     /// The document does not say.
     Unsaid,
     /// Everybody: `security: []`.
     Public,
-    /// Who meets one of these.
+    /// Callers that satisfy one of these.
     Alternatives {
-        /// Whether a call with nothing will do as well: `{}`.
+        /// Whether a call without credentials is accepted too: `{}`.
         optional: bool,
         /// The alternatives; never empty.
         any_of: Vec<Alternative>,
     },
 }
 
-/// What has to be met together.
+/// Requirements that have to be met together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Alternative {
-    /// Whether a token is needed.
+    /// Whether a token is required.
     pub token: bool,
-    /// The scopes that it must have, all of them.
+    /// The scopes that it must have.
     pub scopes: BTreeSet<String>,
-    /// The roles that its holder must have, all of them.
+    /// The roles that its holder must have.
     pub roles: BTreeSet<String>,
-    /// The schemes beside it that portcullis does not check.
+    /// The other required schemes, which portcullis doesn't check.
     pub elsewhere: BTreeSet<String>,
 }
 
 impl Security {
-    /// What a request must meet that is a request of two operations.
+    /// The requirements on a request that belongs to both operations.
     #[must_use]
     pub fn and(&self, other: &Security) -> Security {
         match (self, other) {
-            // Who says nothing does not say that a call with nothing will do.
+            // Without a statement, a call without credentials isn't accepted.
             (Security::Unsaid, Security::Alternatives { any_of, .. })
             | (Security::Alternatives { any_of, .. }, Security::Unsaid) => Security::Alternatives {
                 optional: false,
@@ -80,7 +80,7 @@ impl Security {
                     any_of: others,
                 },
             ) => {
-                // Past the limit alternatives are left out, which lets nobody in.
+                // Beyond the limit, alternatives are left out, which allows nobody.
                 let mut both: BTreeSet<Alternative> = BTreeSet::new();
                 for (a, b) in any_of
                     .iter()
@@ -99,9 +99,9 @@ impl Security {
 }
 
 impl Alternative {
-    /// Those that a policy can stand for: with a token, and with nothing that portcullis does not
-    /// check. Where there are none, those with a token: what a policy can ask is then needed, if
-    /// not enough.
+    /// The alternatives that a policy can express: with a token, and without schemes that
+    /// portcullis doesn't check. If there are none, those with a token: the policy's requirements
+    /// are then necessary, but not sufficient.
     pub fn checked(any_of: &[Alternative]) -> Vec<&Alternative> {
         let with_token = || any_of.iter().filter(|alternative| alternative.token);
         let checked: Vec<&Alternative> = with_token()
@@ -125,7 +125,7 @@ impl Alternative {
     }
 }
 
-/// The schemes of a document, and what was read by them.
+/// The schemes of a document, and the requirements read so far.
 pub(super) struct Schemes<'a> {
     schemes: BTreeMap<String, Scheme>,
     /// Schemes that requirements name by a URI.
@@ -161,7 +161,7 @@ impl<'a> Schemes<'a> {
         schemes
     }
 
-    /// Reads who may call.
+    /// Reads the requirements on the caller.
     pub fn read(&mut self, written: Entry<'a>) -> Result<Security, DocumentError> {
         let identity = written.value.identity();
         if let Some(known) = self.known.get(&identity) {
@@ -210,7 +210,7 @@ impl<'a> Schemes<'a> {
         })
     }
 
-    /// Reads what a requirement asks of one scheme.
+    /// Reads what a requirement needs from one scheme.
     fn requirement(
         &mut self,
         Entry { name, value, .. }: Entry<'a>,
@@ -245,8 +245,8 @@ impl<'a> Schemes<'a> {
         Ok(())
     }
 
-    /// The kind of the scheme that a requirement names. Names are those of the document itself
-    /// (OpenAPI 3.1, 4.8.2), also where the requirement stands in another file.
+    /// The kind of the scheme that a requirement names. The names are those of the document itself
+    /// (OpenAPI 3.1, 4.8.2), even if the requirement is in another file.
     fn kind(&mut self, name: &'a str, requirement: Here<'a>) -> Result<SchemeKind, DocumentError> {
         let shown = crate::text::quoted(name);
         let own = self.schemes.get(name);

@@ -1,4 +1,4 @@
-//! `servers`: the hosts of an API, and the path before every path.
+//! `servers`: the hosts of an API, and the prefix of its paths.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use crate::check::{normal_host, split_port};
 /// A server of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Server {
-    /// Its URL, variables written out.
+    /// Its URL, with variables replaced.
     pub url: String,
     /// Its host, in lower case, without port and final dot; `None` for the document's own host, or
-    /// where the host isn't known.
+    /// for an unknown host.
     pub host: Option<String>,
-    /// The path before every path, without a slash at its end; may be empty.
+    /// The prefix of every path, without a slash at its end; may be empty.
     pub base: String,
 }
 
-/// What an API has that names no server: `/` on the document's own host.
+/// The server of an API that names none: `/` on the document's own host.
 pub(super) fn default() -> Arc<[Server]> {
     Arc::from([Server {
         url: "/".to_owned(),
@@ -57,7 +57,7 @@ pub(super) fn read(
     Ok(servers.into())
 }
 
-/// A URL with the defaults of its variables.
+/// A URL with its variables' defaults.
 fn written_out(url: &str, entry: Here) -> Result<String, DocumentError> {
     let mut text = String::new();
     let mut rest = url;
@@ -76,7 +76,7 @@ fn written_out(url: &str, entry: Here) -> Result<String, DocumentError> {
             .and_then(Here::text);
         match default {
             Some(default) => text.push_str(default),
-            // In a path it is then a parameter; a host with it is none.
+            // In a path it becomes a parameter; in a host, the host is unknown.
             None => {
                 text.push('{');
                 text.push_str(name);

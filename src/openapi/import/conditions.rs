@@ -5,27 +5,27 @@ use std::collections::BTreeSet;
 use super::super::document::{Alternative, Security};
 use crate::check::is_scope;
 
-/// How a comment ends that names what portcullis does not check.
+/// The end of a comment that names what portcullis doesn't check.
 pub(super) const NOT_CHECKED: &str = "which portcullis does not check.";
 
-/// The claim that holds roles, for OpenAPI does not say which does.
+/// The claim with the roles, since OpenAPI doesn't name one.
 pub(super) const ROLES: &str = "roles";
 
-/// An access, and what has to be said about it.
+/// An access, with remarks about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     pub access: Access,
     pub comments: Vec<String>,
-    /// Whether the document says it; else it was chosen here.
+    /// Whether it comes from the document; otherwise it was chosen here.
     pub is_said: bool,
 }
 
 /// An access.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Access {
-    /// As a policy writes it.
+    /// In the policy's syntax.
     pub text: String,
-    /// Whether a token is looked at.
+    /// Whether it needs a token.
     pub uses_token: bool,
     /// The scopes in it.
     pub scopes: BTreeSet<String>,
@@ -44,10 +44,10 @@ impl Access {
     }
 }
 
-/// What must hold together: scopes and roles.
+/// Scopes and roles that must hold together.
 type Needs<'s> = (BTreeSet<&'s str>, BTreeSet<&'s str>);
 
-/// The access for what a document asks for.
+/// The access for a document's requirements.
 pub(super) fn asked(security: &Security) -> Asked {
     let mut comments = Vec::new();
     let access = match security {
@@ -69,7 +69,7 @@ pub(super) fn asked(security: &Security) -> Asked {
     }
 }
 
-/// Names the schemes that portcullis does not check.
+/// Names the schemes that portcullis doesn't check.
 fn elsewhere(any_of: &[Alternative]) -> Option<String> {
     let names: BTreeSet<&str> = any_of
         .iter()
@@ -101,7 +101,7 @@ fn requires(any_of: &[Alternative], comments: &mut Vec<String>) -> Access {
         })
         .collect();
     needs.sort_by_key(|(scopes, roles)| scopes.len() + roles.len());
-    // An alternative that asks for all that another does, and more, is never needed.
+    // An alternative that requires all that another does, and more, is never needed.
     let mut least: Vec<Needs> = Vec::new();
     for (scopes, roles) in needs {
         if !least

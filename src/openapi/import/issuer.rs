@@ -1,4 +1,4 @@
-//! Who issues the tokens, as far as a document tells.
+//! Finds the issuer of the tokens, as far as a document shows it.
 
 use std::collections::BTreeSet;
 
@@ -11,29 +11,28 @@ use crate::check::parse_url;
 pub(super) struct Issuer {
     pub name: String,
     pub url: String,
-    /// What stands above it.
+    /// The comments above it.
     pub comments: Vec<String>,
-    /// What a person has to know of it, if it is a guess.
+    /// A note for the user, if it is a guess.
     pub note: Option<String>,
 }
 
-/// What stands in place of an issuer that nothing tells: no such host can ever be
-/// (RFC 2606, section 2).
+/// The placeholder for an unknown issuer: no such host can exist (RFC 2606, section 2).
 const NOBODY: &str = "https://issuer.invalid/";
 
-/// What OpenID Connect Discovery puts behind an issuer (section 4).
+/// The suffix that OpenID Connect Discovery adds to an issuer (section 4).
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// How a URL was found.
+/// How certain a URL is.
 enum Known {
-    /// It is the issuer's, but for a slash at its end.
+    /// It is the issuer's, except perhaps for a slash at its end.
     Surely(String),
     /// It is on the issuer's host.
     HostOnly(String),
 }
 
 impl Issuer {
-    /// The issuer that a person or the document names.
+    /// The issuer given by the user or the document.
     pub fn of(document: &Document, options: &ImportOptions, name: String) -> Issuer {
         if let Some(url) = &options.issuer {
             return Issuer {
@@ -101,7 +100,7 @@ impl Issuer {
     }
 }
 
-/// The schemes that operations ask for: those with a discovery document first.
+/// The schemes that operations require, with those that have a discovery document first.
 fn used(document: &Document) -> Vec<&Scheme> {
     let says_token = document.operations.iter().any(|operation| {
         matches!(&operation.security, Security::Alternatives { any_of, .. }
@@ -116,7 +115,7 @@ fn used(document: &Document) -> Vec<&Scheme> {
     schemes
 }
 
-/// What a URL of a scheme tells of the issuer.
+/// What a URL of a scheme shows about the issuer.
 fn known(kind: SchemeKind, url: &str) -> Option<Known> {
     let parsed = parse_url(url).ok().filter(|url| url.scheme == "https")?;
     if kind == SchemeKind::OpenIdConnect {
@@ -133,7 +132,7 @@ fn known(kind: SchemeKind, url: &str) -> Option<Known> {
         .split('/')
         .skip(1)
         .collect();
-    // The shapes of providers whose issuer stands in all their URLs.
+    // URLs of providers that contain the issuer.
     Some(match segments.as_slice() {
         ["realms", realm, "protocol", "openid-connect", ..] => {
             Known::Surely(format!("{origin}/realms/{realm}"))
@@ -156,7 +155,7 @@ fn is_auth0(host: &str) -> bool {
     host.ends_with(".auth0.com")
 }
 
-/// Auth0's issuers end in a slash, which their discovery URL does not show.
+/// Auth0's issuers end in a slash, which their discovery URL doesn't show.
 fn with_slash(host: &str, issuer: &str) -> String {
     if is_auth0(host) && !issuer.ends_with('/') {
         format!("{issuer}/")
@@ -165,7 +164,7 @@ fn with_slash(host: &str, issuer: &str) -> String {
     }
 }
 
-/// Whether a tenant is one, and not `common` or the like, which no token has.
+/// Whether a tenant is a real one, and not `common` or the like, which no token has.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }

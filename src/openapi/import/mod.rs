@@ -1,8 +1,8 @@
-//! A first policy from a document.
+//! Makes a first policy from a document.
 //!
-//! The result passes `check`, doesn't differ from its document, and admits nobody whom the document
-//! doesn't name: where the document says nothing, a token is required. It is text for a person to
-//! read and continue, so guesses are marked with a comment at the place to correct.
+//! The result passes `check`, doesn't differ from its document, and never allows more than the
+//! document does: if the document says nothing about access, a token is required. It is text for a
+//! person to read and continue, so guesses are marked with a comment at the place to correct.
 
 mod conditions;
 mod issuer;
@@ -18,10 +18,10 @@ use crate::pattern::{Method, PathPattern};
 use conditions::{Asked, asked};
 use issuer::Issuer;
 
-/// What a document does not tell, told by a person.
+/// Facts that a document doesn't contain, given by the user.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
-    /// The file, as it is named in the policy's first comment.
+    /// The file's name in the policy's first comment.
     pub file: String,
     /// The name of the API.
     pub api: Option<String>,
@@ -31,19 +31,19 @@ pub struct ImportOptions {
     pub audience: Option<String>,
 }
 
-/// A policy made of a document.
+/// A policy made from a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
     /// The policy.
     pub text: String,
-    /// What a person should know or do: lower case, no full stop.
+    /// Notes for the user: lower case, no full stop.
     pub notes: Vec<String>,
 }
 
 /// A host, or the document's own.
 type Host = Option<String>;
 
-/// Makes a policy of a document.
+/// Makes a policy from a document.
 pub fn import(document: &Document, options: &ImportOptions) -> Imported {
     let loopback = document.needs_loopback();
     let gathered = cases::gather(document, |operation| {
@@ -81,8 +81,8 @@ pub fn import(document: &Document, options: &ImportOptions) -> Imported {
     }
 }
 
-/// The servers that a policy should know: the document's own host where there is no other, this
-/// machine where it is wanted.
+/// The servers for a policy: the document's own host if there is no other, and this machine if it
+/// is wanted.
 fn places(operation: &Operation, loopback: bool) -> Vec<&Server> {
     let is_loopback = |server: &Server| server.host.as_deref().is_some_and(is_loopback);
     let deployed = || {
@@ -99,15 +99,15 @@ fn places(operation: &Operation, loopback: bool) -> Vec<&Server> {
     }
 }
 
-/// Hosts with the same requests, which ask for the same.
+/// Hosts with the same requests and the same requirements.
 struct Hosts<'c, 'd> {
     hosts: BTreeSet<Host>,
     asks: BTreeMap<(&'c PathPattern, Method), &'c Security>,
     cases: Vec<&'c Case<'d, Host>>,
 }
 
-/// The cases of each host, those hosts together that have the same. A document without requests
-/// has one host without them.
+/// The cases of each host, with equal hosts grouped. A document without requests has one host
+/// without cases.
 fn group_by_host<'c, 'd>(gathered: &'c Cases<'d, Host>) -> Vec<Hosts<'c, 'd>> {
     let mut of_host: BTreeMap<&Host, Vec<&Case<Host>>> = BTreeMap::new();
     let mut order: Vec<&Host> = Vec::new();
@@ -144,7 +144,7 @@ fn group_by_host<'c, 'd>(gathered: &'c Cases<'d, Host>) -> Vec<Hosts<'c, 'd>> {
             }),
         }
     }
-    // The one that the document is mostly about first; it also gets the plain name.
+    // The host with the most cases comes first; it also gets the plain name.
     groups.sort_by_key(|group| std::cmp::Reverse(group.cases.len()));
     groups
 }
@@ -165,7 +165,7 @@ fn route(case: &Case<Host>) -> text::Route {
     }
 }
 
-/// What a person should look at in the policy.
+/// Notes about parts of the policy that the user should look at.
 fn tell(apis: &[text::Api], issuer: &Issuer) -> Vec<String> {
     let mut notes = Vec::new();
     let routes = || apis.iter().flat_map(|api| &api.routes);
@@ -193,7 +193,7 @@ fn tell(apis: &[text::Api], issuer: &Issuer) -> Vec<String> {
     let misfits = apis.iter().map(|api| api.misfits.len()).sum();
     if misfits > 0 {
         notes.push(format!(
-            "{} that no rule can have: left out, with a comment",
+            "{} that no rule can express: left out, with a comment",
             counted(misfits, "operation")
         ));
     }

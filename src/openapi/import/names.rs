@@ -1,4 +1,4 @@
-//! Makes valid policy names from names of a document.
+//! Makes valid policy names from a document's names.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::pattern::{PathPattern, SegmentPattern};
 use crate::source::Sources;
 use crate::syntax;
 
-/// The longest name made of a title: it is read in every report.
+/// The longest name made from a title: it appears in every report.
 const MAX_NAME: usize = 32;
 
 /// The names of a policy.
@@ -18,7 +18,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Names for an API that a person or the document has named.
+    /// Names for an API named by the user or the document.
     pub fn new(given: Option<&str>, title: &str) -> Names {
         let api = given.map_or_else(|| of_title(title), free);
         Names {
@@ -27,7 +27,7 @@ impl Names {
         }
     }
 
-    /// A name for the API of a host: the first has the plain name.
+    /// A name for a host's API: the first gets the plain name.
     pub fn api(&mut self, host: Option<&str>) -> String {
         if self.used.is_empty() {
             self.used.insert(self.api.clone());
@@ -51,7 +51,7 @@ impl Names {
     }
 }
 
-/// The name, or the first with a number behind it that is not taken.
+/// The name, or, if it is taken, the first free one with a number after it.
 fn unused(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
     std::iter::once(wanted.to_owned())
         .chain((2_u32..).map(|number| format!("{wanted}_{number}")))
@@ -77,10 +77,10 @@ fn plain(text: &str) -> String {
     }
 }
 
-/// Words of a title that tell nothing.
+/// Words in a title that carry no information.
 const NOISE: [&str; 5] = ["api", "openapi", "swagger", "the", "v1"];
 
-/// The name of an API by its title: its first telling words.
+/// The name of an API from its title: its first informative words.
 fn of_title(title: &str) -> String {
     let lower = title.to_ascii_lowercase();
     let mut name = String::new();
@@ -121,7 +121,7 @@ fn free(name: &str) -> String {
     }
 }
 
-/// A path as a policy writes it: each parameter with a name of its own.
+/// A path in the policy's syntax: each parameter has a unique name.
 pub(super) fn path(pattern: &PathPattern, names: &[(usize, String)]) -> String {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let names: Vec<(usize, String)> = names
@@ -135,7 +135,7 @@ pub(super) fn path(pattern: &PathPattern, names: &[(usize, String)]) -> String {
     template::shown(pattern, &names)
 }
 
-/// The part of a path that its family shares: what stands behind the server's own path.
+/// The part of a path that its family shares: the part after the server's path.
 pub(super) fn family<P>(case: &Case<P>) -> String {
     let own = case
         .operations

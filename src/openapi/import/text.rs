@@ -1,4 +1,4 @@
-//! The text of a policy.
+//! Writes the text of a policy.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,16 +13,16 @@ use crate::pattern::Method;
 use crate::source::Sources;
 use crate::syntax;
 
-/// How long a line of a comment gets.
+/// The width of comments.
 const COMMENT_WIDTH: usize = 96;
 
 /// An API to write.
 pub(super) struct Api {
     pub name: String,
-    /// None for any host.
+    /// Empty for any host.
     pub hosts: Vec<String>,
     pub routes: Vec<Route>,
-    /// What no route can say.
+    /// Operations that no route can express.
     pub misfits: Vec<Comment>,
 }
 
@@ -32,9 +32,9 @@ pub(super) struct Route {
     pub path: String,
     pub access: Access,
     pub comments: Vec<String>,
-    /// Whether the document says who may call it.
+    /// Whether the access comes from the document.
     pub is_said: bool,
-    /// Routes of one family stand together.
+    /// Routes of one family are written together.
     pub family: String,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Route {
 pub(super) struct Comment(String);
 
 impl Comment {
-    /// For an operation with a path that no route can have.
+    /// A comment for an operation whose path no route can have.
     pub fn of_misfit<P>(misfit: &Misfit<P>) -> Comment {
         Comment(format!(
             "Left out: {} {}: {}.",
@@ -55,13 +55,13 @@ impl Comment {
 }
 
 impl Api {
-    /// Whether a route looks at tokens.
+    /// Whether a route needs tokens.
     pub fn uses_tokens(&self) -> bool {
         self.routes.iter().any(|route| route.access.uses_token)
     }
 }
 
-/// Writes a policy, in the one layout.
+/// Writes a policy, in the standard layout.
 pub(super) fn write(
     document: &Document,
     options: &ImportOptions,
@@ -71,11 +71,11 @@ pub(super) fn write(
     let text = words(document, options, issuer, apis);
     let mut sources = Sources::new();
     let file = sources.add("", text.as_str());
-    // What has no layout, as a policy of too many bytes, is a policy all the same.
+    // A policy that can't be formatted, because it is too large, is returned as it is.
     syntax::layout(&sources, file).unwrap_or(text)
 }
 
-/// The words of a policy and its comments, without columns.
+/// The words of a policy and its comments, not yet aligned.
 fn words(document: &Document, options: &ImportOptions, issuer: &Issuer, apis: &[Api]) -> String {
     let mut text = String::new();
     let title = if document.title.is_empty() {
@@ -195,7 +195,7 @@ fn write_api(
     line(text, 0, "}");
 }
 
-/// A guess at the audience: most APIs are named by their own URL.
+/// A guess at the audience: most APIs use their own URL.
 fn audience(api: &Api) -> String {
     match api.hosts.first() {
         Some(host) => format!("https://{host}"),
@@ -203,8 +203,7 @@ fn audience(api: &Api) -> String {
     }
 }
 
-/// The scopes that the API knows: those that its routes ask for, and those that the document
-/// declares beside them.
+/// The API's scopes: those that its routes require, and the others that the document declares.
 fn scopes<'a>(document: &'a Document, api: &'a Api) -> BTreeSet<&'a str> {
     let asked: BTreeSet<&str> = api
         .routes
@@ -245,7 +244,7 @@ fn comment(text: &mut String, depth: usize, words: &str) {
     line(text, depth, &format!("# {current}"));
 }
 
-/// A text of others on one line, without what a terminal would obey.
+/// A foreign text on one line, without control characters.
 fn one_line(text: &str) -> String {
     let clean: String = text
         .chars()

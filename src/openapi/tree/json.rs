@@ -1,11 +1,11 @@
-//! JSON to the tree.
+//! Reads JSON as a tree.
 
 use super::super::DocumentError;
 use super::super::limits::{MAX_BYTES, MAX_DEPTH};
 use super::{At, Member, Members, Tree, Value};
 use crate::json::{Bounds, Json};
 
-/// Reads a document in JSON, strictly: no member twice, nothing behind the value.
+/// Reads a JSON document strictly: no repeated member, nothing after the value.
 pub(super) fn parse(text: &str) -> Result<Tree, DocumentError> {
     let bounds = Bounds {
         bytes: MAX_BYTES,
@@ -24,7 +24,7 @@ pub(super) fn parse(text: &str) -> Result<Tree, DocumentError> {
     Ok(Tree {
         values: builder.values,
         root,
-        // A value of JSON is a byte at least: the limit on bytes is enough.
+        // A JSON value has at least one byte, so the limit on bytes is enough.
         nodes: 0,
     })
 }
@@ -66,8 +66,8 @@ impl<'t> Builder<'t> {
         Ok(At(self.values.len() - 1))
     }
 
-    /// The line of a name. A name without escapes is a piece of the document, so where it lies in
-    /// memory says where it stands; one with escapes is a text of its own, and has no line.
+    /// The line of a name. A name without escapes is a slice of the document, so its address gives
+    /// its position. One with escapes is a separate text, and has no line.
     fn line(&self, name: &str) -> Option<u32> {
         let offset = name
             .as_ptr()

@@ -1,8 +1,8 @@
 //! A document as a tree that remembers lines.
 //!
-//! YAML and JSON become the same tree. Its values lie in one list and name each other by number,
-//! so an alias of YAML is a number too: a document of a kilobyte that stands for a gigabyte
-//! stays a kilobyte. Code that walks the tree goes as deep as OpenAPI says, and no deeper.
+//! YAML and JSON become the same tree. Its values are stored in one list and refer to each other by
+//! number, and so does a YAML alias: a document of a kilobyte that would expand to a gigabyte stays
+//! a kilobyte. Code that walks the tree goes only as deep as OpenAPI's own structure.
 
 mod json;
 mod yaml;
@@ -17,7 +17,7 @@ pub(super) struct At(usize);
 /// A value.
 #[derive(Debug)]
 pub(super) enum Value {
-    /// A string; in YAML any scalar but `null`, so that `version: 3.0` is read as it is written.
+    /// A string; in YAML any scalar except `null`, so that `version: 3.0` is read as written.
     Text(Box<str>),
     /// A list.
     List(Vec<At>),
@@ -34,7 +34,7 @@ pub(super) struct Member {
     pub value: At,
 }
 
-/// The members of a mapping in the order of the document, no name twice.
+/// The members of a mapping in the order of the document, each name once.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     list: Vec<Member>,
@@ -90,12 +90,12 @@ impl Members {
 pub(super) struct Tree {
     values: Vec<Value>,
     root: At,
-    /// How many values and members were counted while it was read, for `MAX_NODES`.
+    /// How many values and members were counted while reading, for `MAX_NODES`.
     pub nodes: usize,
 }
 
 impl Tree {
-    /// Reads a file: JSON where it begins with a brace, else YAML. `nodes` values may be in it.
+    /// Reads a file: JSON if it begins with a brace, otherwise YAML, with at most `nodes` values.
     pub fn parse(bytes: &[u8], nodes: usize) -> Result<Tree, DocumentError> {
         if bytes.len() > MAX_BYTES {
             return Err(DocumentError::new(format!(

@@ -1,7 +1,7 @@
-//! YAML 1.2 to the tree.
+//! Reads YAML 1.2 as a tree.
 //!
-//! Only what OpenAPI takes over from JSON: names are strings, one document a file. Beyond that,
-//! aliases, and the `<<` of YAML 1.1, which people write in OpenAPI documents too.
+//! Only what OpenAPI shares with JSON: names are strings, one document per file. In addition,
+//! aliases, and the `<<` of YAML 1.1, which people use in OpenAPI documents too.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +12,7 @@ use super::super::DocumentError;
 use super::super::limits::{MAX_DEPTH, MAX_NODES};
 use super::{At, Member, Members, Tree, Value};
 
-/// Reads a document in YAML.
-/// At most `most` values and members are taken.
+/// Reads a YAML document with at most `most` values and members.
 pub(super) fn parse(text: &str, most: usize) -> Result<Tree, DocumentError> {
     let mut builder = Builder {
         most,
@@ -45,13 +44,13 @@ fn not_yaml(error: &ScanError) -> DocumentError {
 struct Builder {
     values: Vec<Value>,
     root: Option<At>,
-    /// What has begun and not ended, from the outside in.
+    /// The open lists and mappings, from the outside in.
     open: Vec<Open>,
-    /// What anchors name, once it has ended.
+    /// The values of anchors, once they have ended.
     anchors: BTreeMap<usize, At>,
     /// How many values and members there are, for [`MAX_NODES`].
     nodes: usize,
-    /// How many there may be.
+    /// The limit.
     most: usize,
 }
 
@@ -66,12 +65,12 @@ enum Open {
         members: Vec<Member>,
         /// The name whose value comes next.
         name: Option<(Box<str>, Option<u32>)>,
-        /// What `<<` names.
+        /// The values of `<<`.
         merged: Vec<At>,
     },
 }
 
-/// What stands in place of the name of a member that is merged: no plain `<<` is a name.
+/// Stands for the name of a merged member: no plain `<<` is a name.
 const MERGE: &str = "<<";
 
 impl Builder {
@@ -188,7 +187,7 @@ impl Builder {
         self.place(at, line)
     }
 
-    /// Puts a value where it belongs.
+    /// Adds a value to its list or mapping.
     fn place(&mut self, at: At, line: Option<u32>) -> Result<(), DocumentError> {
         self.count(1, line)?;
         match self.open.last_mut() {
@@ -213,7 +212,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Adds the members of what `<<` names; those that are there already win.
+    /// Adds the members of the values of `<<`; existing members take precedence.
     fn merge(
         &mut self,
         members: &mut Vec<Member>,

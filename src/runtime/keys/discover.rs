@@ -54,7 +54,7 @@ async fn ask(fetcher: &Fetcher, url: &str, issuer: &str, named: &Named) -> Resul
         // The parser's own message may repeat what was received, at any length.
         let (line, column) = (error.line(), error.column());
         let sentence =
-            format!("`{url}` is no metadata of a provider (line {line}, column {column})");
+            format!("`{url}` isn't a provider's metadata (line {line}, column {column})");
         Untold::Absent(FetchError::Useless(sentence))
     })?;
     // OpenID Connect Discovery, section 4.3; RFC 8414, section 3.3: otherwise one provider could

@@ -23,55 +23,55 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::load::{self, Fingerprint, Loaded};
 use less::Less;
 
-/// How often the files are read again because they still change. After that, what is there is taken
-/// if it has become less in no file, so that a feed that renames a new file into its place all the
-/// time is in force all the same.
+/// How often the files are read again because they keep changing. After that, the current contents
+/// are taken if no file has lost any, so a feed that constantly renames new files into place takes
+/// effect too.
 const READS: usize = 10;
 
-/// How many times as long as `reload.settle` a file that was closed with less than before must stay
-/// as it is: a loop that opens it for each line is closed between two of them.
+/// How many times `reload.settle` a file that was closed with lost content must stay unchanged: a
+/// loop that opens the file for each line closes it between two lines.
 const CLOSED: u32 = 10;
 
-/// How many times `reload.hold` what has become less waits at most, where it changes all the time.
+/// How many times `reload.hold` lost content waits at most if it keeps changing.
 const HOLDS: u32 = 10;
 
-/// How many files a message names.
+/// How many files a message lists.
 const NAMED: usize = 5;
 
-/// What kept the last load from being taken.
+/// Why the last load wasn't taken.
 #[derive(Debug, Clone)]
 pub struct LastError {
     /// When.
     pub at: SystemTime,
-    /// What was wrong.
+    /// The error.
     pub message: String,
 }
 
-/// What came of a reload.
+/// The outcome of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// How it ended.
+    /// The result.
     pub result: ReloadResult,
-    /// When to try again though nothing changes.
+    /// When to try again even if nothing changes.
     pub again: Option<Duration>,
 }
 
-/// Something that is less than what is in force, and is not taken yet.
+/// A policy that has lost content, and isn't taken yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Held {
     what: Fingerprint,
-    /// Since when it is as it is.
+    /// Since when it has been unchanged.
     since: Instant,
-    /// Since when something is held.
+    /// Since when something has been held back.
     first: Instant,
 }
 
 /// Why nothing was taken.
 enum Kept {
-    /// It can't be.
+    /// There is an error.
     Wrong(ReloadError),
-    /// It is not whole, or perhaps not: with why, and when to look again. A reason that is not
-    /// worth a word yet is `None`.
+    /// The policy is incomplete, or may be: why, and when to look again. The reason is `None` if it
+    /// isn't worth a message yet.
     Waiting(Option<String>, Duration),
 }
 
@@ -81,7 +81,7 @@ impl From<ReloadError> for Kept {
     }
 }
 
-/// Why what is there can't be in force.
+/// An error that keeps the files' policy from being taken.
 #[derive(Debug)]
 pub enum ReloadError {
     /// The configuration can't be read.
@@ -90,9 +90,9 @@ pub enum ReloadError {
     Policy(Box<Loaded>),
     /// The policy can't be in force with this configuration.
     Build(BuildError),
-    /// The files change all the time, and some have less in them than before: which.
+    /// The files keep changing, and these have lost content.
     Unsettled(String),
-    /// A fault inside, while something was done to the policy.
+    /// An internal fault in this step.
     Fault(&'static str, JoinError),
 }
 
@@ -114,16 +114,16 @@ impl fmt::Display for ReloadError {
 
 impl std::error::Error for ReloadError {}
 
-/// Why files are read again.
+/// The cause of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody asked for it: SIGHUP, `POST /reload`.
+    /// A request: SIGHUP or `POST /reload`.
     Asked,
-    /// Something happened in a folder that is watched; it may be none of the policy's business.
+    /// A change in a watched folder, which may not concern the policy.
     Watch,
 }
 
-/// Reloads now; several at a time are one after another.
+/// Reloads now; concurrent reloads run one after another.
 pub async fn now(authorizer: &Arc<Authorizer>, cause: Cause) -> Outcome {
     let _one = authorizer.reloading.lock().await;
     let begun = Instant::now();
@@ -140,7 +140,7 @@ pub async fn now(authorizer: &Arc<Authorizer>, cause: Cause) -> Outcome {
         None if result == ReloadResult::Held => false,
         None => {
             if result == ReloadResult::Unchanged && authorizer.last_error().is_some() {
-                tracing::info!("the files say again what is in force");
+                tracing::info!("the files contain the policy in force again");
             }
             authorizer.set_last_error(None);
             result == ReloadResult::Changed
@@ -180,7 +180,7 @@ async fn attempt(authorizer: &Arc<Authorizer>, cause: Cause) -> Result<ReloadRes
         tracing::debug!("nothing has changed");
         return Ok(ReloadResult::Unchanged);
     };
-    // Once more after the reads: a writer may have begun in between.
+    // Checked again after the reads: a writer may have begun in between.
     if let Some(waiting) = being_written(authorizer, &settings) {
         return Err(waiting);
     }
@@ -200,16 +200,13 @@ async fn attempt(authorizer: &Arc<Authorizer>, cause: Cause) -> Result<ReloadRes
     }
     held(authorizer, cause, &settings, &loaded, &less)?;
     if !less.is_empty() {
-        tracing::warn!(
-            "what is taken now has less than before: {}",
-            sentences(&less)
-        );
+        tracing::warn!("the new policy has lost content: {}", sentences(&less));
     }
     Ok(take(authorizer, wanted, loaded).await?)
 }
 
-/// Whether a file is open for writing, so that nothing is taken yet. One that stays open is read
-/// all the same after a while, if it has become less in nothing: a feed may append to it for days.
+/// Whether a file is open for writing, so nothing is taken yet. One that stays open is read after a
+/// while anyway, if no file has lost content: a feed may append to it for days.
 fn being_written(authorizer: &Authorizer, settings: &Reload) -> Option<Kept> {
     let hold = settings.hold.get();
     let (path, since) = authorizer.writers.open()?;
@@ -228,7 +225,7 @@ fn open_for_writing(path: &std::path::Path) -> String {
     )
 }
 
-/// Whether what is less than before must stay as it is for longer.
+/// Whether lost content must stay unchanged for longer.
 fn held(
     authorizer: &Authorizer,
     cause: Cause,
@@ -243,7 +240,7 @@ fn held(
         let message = format!("{}; {}", open_for_writing(&path), sentences(less));
         return Err(Kept::Waiting(Some(message), hold));
     }
-    // Whoever asks for a reload says that the files are as they should be.
+    // A requested reload means that the files are as they should be.
     let wait = match (cause, less.iter().map(|less| less.meant).min()) {
         (Cause::Asked, _) | (Cause::Watch, None | Some(Whole::Replaced)) => return Ok(()),
         (Cause::Watch, Some(Whole::Closed)) => {
@@ -275,7 +272,7 @@ fn held(
     Err(Kept::Waiting(Some(message), rest))
 }
 
-/// What is less, as one sentence.
+/// The losses, as one sentence.
 fn sentences(less: &[Less]) -> String {
     let mut named: Vec<&str> = less
         .iter()
@@ -289,15 +286,15 @@ fn sentences(less: &[Less]) -> String {
     named.join(", ")
 }
 
-/// Reads configuration and policy until two reads see the same, and nobody writes; `None` where
-/// they are what is in force. The last is whether it came to that.
+/// Reads configuration and policy until two reads agree and no file is being written; `None` if
+/// they are what is in force. The last value is whether the reads agreed.
 async fn settled(
     authorizer: &Arc<Authorizer>,
     settings: &Reload,
 ) -> Result<Option<(Wanted, Loaded, bool)>, Kept> {
     let pause = settings.settle.get().max(Duration::from_millis(1));
     let good = authorizer.known().good.clone();
-    // A digest of the files first: most events are not about their contents, and parsing a large
+    // A digest of the files comes first: most events don't change contents, and parsing a large
     // policy costs far more than reading it.
     let (wanted, seen) = look(authorizer, good.reach.named.clone()).await?;
     let is_in_force = |wanted: &Wanted, seen: Fingerprint| {
@@ -365,8 +362,8 @@ async fn take(
         authorizer.known().good = good;
         return Ok(ReloadResult::Unchanged);
     }
-    // The client credentials for introspection are part of what decides requests: a change of them
-    // counts as another policy.
+    // The client credentials for introspection take part in decisions, so a change of them counts
+    // as another policy.
     if same_policy && wanted.config.introspection == authorizer.settings().introspection {
         authorizer.configure(wanted.config);
         authorizer.known().good = good;
@@ -398,7 +395,7 @@ async fn take(
     Ok(ReloadResult::Changed)
 }
 
-/// All errors of a load, one a line.
+/// All errors of a load, one per line.
 pub fn errors(loaded: &Loaded) -> String {
     let lines: Vec<String> = loaded
         .checked

@@ -118,8 +118,7 @@ pub(super) fn numeric(node: &Node, notes: &mut Notes) -> Spanned<Literal> {
             notes.wrong(
                 span,
                 format!("`{text}` is not a number"),
-                "a number is digits with at most one `.` between them; anything else that comes \
-                 from outside stands in quotes",
+                "a number is digits with at most one `.` between them; put any other value in quotes",
             );
             Literal::Number(0.0)
         }

@@ -323,7 +323,7 @@ pub(super) fn access_as_condition(site: &Site<'_>) -> Option<Diagnostic> {
             .help("`requires …` needs a valid token anyway: leave `authenticated and` out")
             .suggest(site.span(found.start, next.end() + 1), ""),
         _ => error
-            .help(format!("`{access}` stands without `requires`"))
+            .help(format!("`{access}` is written without `requires`"))
             .suggest(site.place(requires).to(site.place(found)), access),
     })
 }

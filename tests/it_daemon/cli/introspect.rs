@@ -157,7 +157,7 @@ fn why_says_what_it_can_not_know() {
     for (more, said) in [
         (
             &["--offline", "--config", &config] as &[&str],
-            "with `--offline` nobody is asked",
+            "`--offline` doesn't ask",
         ),
         (&[], "--config portcullis.yaml"),
     ] {

@@ -269,7 +269,7 @@ fn what_is_no_part_of_the_revision_is_said() {
     assert_eq!(
         wrong(&repository, "git:HEAD:policies"),
         [
-            "`git:HEAD:policies/vendor` cannot be read: it is a submodule, whose files are in a repository of its own"
+            "`git:HEAD:policies/vendor` cannot be read: it is a submodule, whose files are in another repository"
         ]
     );
 

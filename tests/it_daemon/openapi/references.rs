@@ -239,12 +239,12 @@ fn an_unresolved_reference_is_an_error() {
         (
             "  /a: { get: { $ref: b.yaml, security: [] } }\n",
             &[("api/b.yaml", "{}")],
-            "-:6: `security` stands beside a `$ref`, where some tools read it and others don't",
+            "-:6: `security` is beside a `$ref`, where some tools read it and others don't",
         ),
         (
             "  /a: { $ref: b.yaml, get: { security: [] } }\n",
             &[("api/b.yaml", "x-a: 1\nget: { security: [{ login: [] }] }\n")],
-            "api/b.yaml:2: `get` stands beside a `$ref` and in what it names",
+            "api/b.yaml:2: `get` is both beside a `$ref` and in its target",
         ),
         (
             "  /a: { get: { $ref: 'b.yaml#/paths/~1a/get' } }\n",
@@ -252,7 +252,7 @@ fn an_unresolved_reference_is_an_error() {
                 "api/b.yaml",
                 "openapi: 3.1.0\nsecurity: []\npaths: { /a: { get: {} } }\n",
             )],
-            "-:6: an operation without `security` stands in a file whose own `security` is not that of the document",
+            "-:6: an operation without `security` is in a file whose own `security` is not that of the document",
         ),
         (
             "  /a: { get: { $ref: 'b.yaml#/get' } }\n",

@@ -55,9 +55,9 @@ fn a_method_that_no_rule_can_name_is_reported() {
         assert!(imported.text.contains(&comment), "{}", imported.text);
     }
     assert!(
-        imported
-            .notes
-            .contains(&"2 operations that no rule can have: left out, with a comment".to_owned()),
+        imported.notes.contains(
+            &"2 operations that no rule can express: left out, with a comment".to_owned()
+        ),
         "{:?}",
         imported.notes
     );

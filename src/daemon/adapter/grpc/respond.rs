@@ -1,4 +1,4 @@
-//! From a decision to Envoy's CheckResponse.
+//! Makes Envoy's CheckResponse from a decision.
 //!
 //! Envoy reads an absent or zero `status` as *allow*, even next to a `denied_response`. So one
 //! function here makes every CheckResponse, from either a permit or a denial, and a denial can't
@@ -17,10 +17,10 @@ use crate::runtime::decided::ForTheClient;
 /// `google.rpc.Code.OK`.
 const OK: i32 = 0;
 
-/// `google.rpc.Code.PERMISSION_DENIED`; what the client sees is the HTTP status.
+/// `google.rpc.Code.PERMISSION_DENIED`; the client sees the HTTP status.
 const PERMISSION_DENIED: i32 = 7;
 
-/// The response for a decision and its answer; on an allow `contradicting` headers are removed too.
+/// The response for a decision and its answer; an allow also removes the `contradicting` headers.
 pub fn check_response(
     decision: &Decision<'_>,
     answer: &Answer,
@@ -35,7 +35,7 @@ pub fn check_response(
                     .iter()
                     .map(|(name, value)| overwrite(name, value))
                     .collect(),
-                // A permit keeps these apart from those that it sets: Envoy removes last.
+                // A permit keeps these apart from the headers that it sets: Envoy removes last.
                 headers_to_remove: permit
                     .headers_to_remove()
                     .chain(permit.unset(contradicting))
@@ -48,8 +48,8 @@ pub fn check_response(
                     .collect(),
             }),
         ),
-        // Envoy answers with what is here, and the application never sees the request. That is how
-        // it answers a preflight, too: the status is a 2xx.
+        // Envoy sends this as the answer, and the application never sees the request. A preflight
+        // is answered in the same way, with a 2xx.
         Decision::Allow(_) | Decision::Deny(_) => {
             response(PERMISSION_DENIED, HttpResponse::Denied(answered(answer)))
         }
@@ -65,8 +65,7 @@ fn response(code: i32, http: HttpResponse) -> CheckResponse {
 
 fn answered(answer: &Answer) -> DeniedHttpResponse {
     DeniedHttpResponse {
-        // All of ours are among those that Envoy knows, which a test compares; from another it
-        // would make 403.
+        // Envoy knows all of our statuses, which a test checks; it would turn any other into 403.
         status: Some(HttpStatus {
             code: i32::from(answer.status),
         }),
@@ -83,7 +82,7 @@ fn answered(answer: &Answer) -> DeniedHttpResponse {
     }
 }
 
-/// A header of an allow that the client gets, if it is one.
+/// A header of an allow for the client, if it is one.
 fn for_the_client(name: &str, value: &str) -> Option<HeaderValueOption> {
     Some(match ForTheClient::of(name)? {
         ForTheClient::Replace => overwrite(name, value),
@@ -95,7 +94,7 @@ fn for_the_client(name: &str, value: &str) -> Option<HeaderValueOption> {
     })
 }
 
-/// A header that takes the place of whatever there is of that name.
+/// A header that replaces any header of that name.
 fn overwrite(name: &str, value: &str) -> HeaderValueOption {
     HeaderValueOption {
         header: Some(HeaderValue {
