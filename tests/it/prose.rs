@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::support::manual::pages;
 
 /// What not to write, and what to write.
-const PHRASES: [(&str, &str); 38] = [
+const PHRASES: [(&str, &str); 37] = [
     ("is not of the language", "say what to write instead"),
     ("begins no condition", "expected a condition, found …"),
     ("`;` ends nothing", "statements have no terminator"),
@@ -57,7 +57,6 @@ const PHRASES: [(&str, &str); 38] = [
     ("what comes of", "the result of"),
     ("what becomes of", "what happens to"),
     ("what is said of", "name the thing that is said"),
-    ("what is known of", "name the thing that is known"),
     ("what is asked of", "the requirements on"),
     ("one's own", "its own"),
     ("handed on", "passed on"),
