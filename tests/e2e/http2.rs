@@ -37,10 +37,38 @@ pub fn get_from(
     path: &[u8],
     headers: &[(&str, &str)],
 ) -> io::Result<Outcome> {
+    exchange(to, "GET", host, path, headers, None)
+}
+
+/// Sends a POST whose body has a trailer behind it, and reads the answer.
+pub fn post_with_trailer(
+    to: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Outcome> {
+    exchange(
+        to,
+        "POST",
+        "api.example.com",
+        path.as_bytes(),
+        headers,
+        Some(body),
+    )
+}
+
+fn exchange(
+    to: SocketAddr,
+    method: &str,
+    host: &str,
+    path: &[u8],
+    headers: &[(&str, &str)],
+    with_trailer: Option<&[u8]>,
+) -> io::Result<Outcome> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut block = Vec::new();
-    push_field(&mut block, ":method", b"GET");
+    push_field(&mut block, ":method", method.as_bytes());
     push_field(&mut block, ":scheme", b"http");
     push_field(&mut block, ":authority", host.as_bytes());
     push_field(&mut block, ":path", path);
@@ -49,7 +77,16 @@ pub fn get_from(
     }
     stream.write_all(PREFACE)?;
     write_frame(&mut stream, SETTINGS, 0, 0, &[])?;
-    write_frame(&mut stream, HEADERS, END_STREAM | END_HEADERS, 1, &block)?;
+    match with_trailer {
+        None => write_frame(&mut stream, HEADERS, END_STREAM | END_HEADERS, 1, &block)?,
+        Some(body) => {
+            let mut trailer = Vec::new();
+            push_field(&mut trailer, "x-checksum", b"1");
+            write_frame(&mut stream, HEADERS, END_HEADERS, 1, &block)?;
+            write_frame(&mut stream, DATA, 0, 1, body)?;
+            write_frame(&mut stream, HEADERS, END_STREAM | END_HEADERS, 1, &trailer)?;
+        }
+    }
 
     let mut status = None;
     let mut body = Vec::new();

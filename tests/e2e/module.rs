@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::caller::{self, Connection, Request};
 use super::echo::Echo;
+use super::http2::{self, Outcome};
 use super::process::{self, Process};
 use super::provider::{ORDERS, Provider};
 use super::proxies::{self, Kind, Portcullis, Proxy, SEARCH_PATH};
@@ -28,13 +29,13 @@ pub fn built() -> &'static Path {
     BUILT.get_or_init(|| {
         let target = process::world().parent().expect("a folder").to_owned();
         let output = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--locked",
-                "--package",
-                "portcullis-envoy",
-            ])
+            // All of `tests/run`, with this target: what it has built serves, since the features of
+            // dependencies are the same.
+            .args(["build", "--quiet", "--locked", "--lib", "--test", "e2e"])
+            .args(
+                ["portcullis", "portcullis-embed", "portcullis-envoy"]
+                    .map(|name| format!("-p{name}")),
+            )
             .arg("--target-dir")
             .arg(&target)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -93,7 +94,7 @@ impl Files {
 
     fn validated_with(&self, text: &str) -> (bool, String) {
         let text = proxies::configured(text, &self.configuration());
-        let mut command = proxies::envoy(&text, self.0.path());
+        let mut command = proxies::envoy(&text, self.0.path(), 1);
         let output = command
             .args(["--mode", "validate"])
             .env(SEARCH_PATH, built())
@@ -121,7 +122,7 @@ fn assert_unharmed(proxy: &mut Proxy) {
     }
 }
 
-/// The request waits, with its body, and goes on by itself.
+/// The request waits, with its body and its trailers, and goes on by itself.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_request_waits_for_keys_that_arrive_late() {
@@ -134,13 +135,25 @@ fn a_request_waits_for_keys_that_arrive_late() {
     let post = Request::new("POST", "/orders")
         .bearer(&token)
         .body("application/json", &body);
+    let address = proxy.address;
     thread::scope(|scope| {
-        let waiting = [(); 8].map(|()| scope.spawn(|| post.send(proxy.address)));
+        let bearer = format!("Bearer {token}");
+        let trailed = scope.spawn(move || {
+            let headers = [("authorization", bearer.as_str())];
+            http2::post_with_trailer(address, "/orders", &headers, b"body").expect("frames")
+        });
+        let waiting = [(); 8].map(|()| scope.spawn(|| post.send(address)));
         for waiting in waiting {
             let answer = waiting.join().expect("an answer");
             assert_eq!(answer.status, 200, "{answer:?} {}", answer.text());
             assert_eq!(answer.json()["body_length"], body.len());
         }
+        let answer = trailed.join().expect("an answer");
+        let Outcome::Answered { status: 200, body } = answer else {
+            panic!("{answer:?}");
+        };
+        let echo: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(echo["body_length"], 4);
     });
     assert_unharmed(&mut proxy);
 }
@@ -162,10 +175,11 @@ fn clients_may_go_while_their_decision_is_awaited() {
     let health = || Request::new("GET", "/health").send(proxy.address);
     for _ in 0..5 {
         let waiting: Vec<Connection> = (0..20).map(|_| wait()).collect();
-        // Envoy has read them by now: its one worker reads in order.
-        assert_eq!(health().status, 200);
+        process::wait_until("all of them wait", || active(&proxy) == waiting.len());
         drop(waiting);
+        process::wait_until("all of them are gone", || active(&proxy) == 0);
     }
+    assert_eq!(health().status, 200);
     let before = upstream.received();
     provider.fault("none");
     process::wait_until("the keys are there", || {
@@ -179,12 +193,21 @@ fn clients_may_go_while_their_decision_is_awaited() {
     let unknown = self::token(&provider);
     let mut waiting = Connection::open(proxy.address).expect("Envoy listens");
     waiting.write(&orders(&unknown).bytes()).expect("taken");
-    assert_eq!(health().status, 200);
+    process::wait_until("it waits", || active(&proxy) == 1);
     assert_unharmed(&mut proxy);
     proxy.process.signal("TERM");
     process::wait_until("Envoy has ended", || !proxy.process.runs());
     let log = proxy.process.output();
     assert!(!log.contains("Caught "), "{log}");
+}
+
+/// How many requests are under way.
+fn active(proxy: &Proxy) -> usize {
+    let target = "/stats?filter=^http.api.downstream_rq_active$";
+    let stats = Request::to_host("GET", target, "localhost").send(proxy.admin);
+    let stats = stats.text();
+    let number = stats.trim().rsplit(' ').next().expect("a number");
+    number.parse().unwrap_or_else(|_| panic!("{stats}"))
 }
 
 #[test]
@@ -253,6 +276,44 @@ fn filters(config: &mut Value) -> &mut Vec<Value> {
     manager["http_filters"].as_sequence_mut().expect("filters")
 }
 
+/// Without a daemon, the log is what tells an operator what was decided.
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn decisions_and_faults_are_logged() {
+    let (provider, upstream) = (Provider::start(), Echo::start());
+    let files = Files::new(&policy(&provider.issuer));
+    let log = files.0.path().join("decisions.log");
+    let mut config = fs::read_to_string(files.configuration()).expect("written before");
+    config.push_str(&format!("log: {{ decisions: {} }}\n", log.display()));
+    fs::write(files.configuration(), config).expect("written");
+    let mut proxy = files.proxy(upstream.address);
+    let denied = Request::new("GET", "/orders").send(proxy.address);
+    let id = denied.header("x-portcullis-decision").expect("a number");
+    let line: serde_json::Value = proxy.process.wait_for(|_| {
+        let log = fs::read_to_string(&log).ok()?;
+        let mut lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        lines.find(|line: &serde_json::Value| line["decision_id"] == id)
+    });
+    assert_eq!(line["adapter"], "envoy_module");
+    assert_eq!(line["reason"], "token.missing");
+
+    // What is wrong with a new policy is in Envoy's log, and the old one stays.
+    files.write("api orders { GET /orders publik }\n");
+    proxy.process.wait_for(|process| {
+        let log = process.output();
+        let lines = log.lines().filter(|line| line.contains("dynamic_modules"));
+        lines
+            .into_iter()
+            .any(|line| line.contains("publik"))
+            .then_some(())
+    });
+    let health = Request::new("GET", "/health").send(proxy.address);
+    assert_eq!(health.status, 200);
+    assert_unharmed(&mut proxy);
+}
+
 /// How often the listener is replaced, and how many clients ask meanwhile.
 const REPLACEMENTS: usize = 25;
 const CLIENTS: usize = 2;
@@ -302,7 +363,7 @@ fn listeners_are_replaced_under_load() {
     config["dynamic_resources"] = serde_yaml::to_value(dynamic).expect("YAML");
     config["node"] = serde_yaml::from_str("{ id: test, cluster: test }").expect("YAML");
     let config = serde_yaml::to_string(&config).expect("YAML");
-    let mut command = proxies::envoy(&config, files.0.path());
+    let mut command = proxies::envoy(&config, files.0.path(), 3);
     command
         .env(SEARCH_PATH, built())
         .args(["--drain-time-s", "1"]);

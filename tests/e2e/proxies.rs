@@ -58,6 +58,8 @@ pub struct Portcullis {
 pub struct Proxy {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Envoy: where it says what it counts.
+    pub admin: SocketAddr,
     /// Its process, for its log.
     pub process: Process,
     _folder: TempDir,
@@ -130,10 +132,11 @@ impl Proxy {
         }
         let text = patient(kind, &moved(text, &ports));
         let (command, ready_at) = match kind {
-            Kind::EnvoyGrpc | Kind::EnvoyHttp => (envoy(&text, folder.path()), admin),
+            Kind::EnvoyGrpc | Kind::EnvoyHttp => (envoy(&text, folder.path(), 1), admin),
             Kind::EnvoyModule => {
                 let text = configured(&text, portcullis.configuration);
-                let mut command = envoy(&text, folder.path());
+                // Each decision has to come back to the thread that asked.
+                let mut command = envoy(&text, folder.path(), 3);
                 command.env(SEARCH_PATH, module::built());
                 (command, admin)
             }
@@ -145,6 +148,7 @@ impl Proxy {
         process.wait_for_port(port);
         Self {
             address: process::local(port),
+            admin: process::local(admin),
             process,
             _folder: folder,
         }
@@ -217,8 +221,8 @@ pub fn configured(text: &str, configuration: &Path) -> String {
     text
 }
 
-/// The command that starts Envoy.
-pub fn envoy(text: &str, folder: &Path) -> Command {
+/// The command that starts Envoy with so many worker threads.
+pub fn envoy(text: &str, folder: &Path, workers: usize) -> Command {
     let path = write(folder, "envoy.yaml", text);
     let mut command = Command::new(process::program("envoy"));
     command
@@ -226,7 +230,8 @@ pub fn envoy(text: &str, folder: &Path) -> Command {
         .arg(path)
         // Several of them run at once.
         .arg("--use-dynamic-base-id")
-        .args(["--concurrency", "1", "--log-level", "warning"]);
+        .args(["--concurrency", &workers.to_string()])
+        .args(["--log-level", "warning"]);
     command
 }
 
