@@ -17,10 +17,10 @@ use super::proxies::{Kind, Proxy, fragment};
 use super::world::World;
 
 /// A program that serves one application, and its folder.
-struct Application {
-    address: SocketAddr,
+pub struct Application {
+    pub address: SocketAddr,
     _process: Process,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// The request as Rack sees it, including the method.
@@ -49,7 +49,7 @@ impl Application {
     }
 
     /// Through FastCGI.
-    fn php() -> Self {
+    pub fn php() -> Self {
         Self::start("app.php", PHP, |port, _| {
             let mut php = Command::new(process::program("php-cgi"));
             php.arg("-b").arg(format!("127.0.0.1:{port}"));

@@ -43,7 +43,17 @@ impl Daemon {
         Self::start_with(policy, "")
     }
 
+    /// The same with another deadline.
+    pub fn with_deadline(policy: &str, deadline: &str) -> Self {
+        Self::start_for(deadline, policy, "")
+    }
+
     fn start_with(policy: &str, configuration: &str) -> Self {
+        // One that a busy machine does not reach.
+        Self::start_for("2s", policy, configuration)
+    }
+
+    fn start_for(deadline: &str, policy: &str, configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let ports = Portcullis {
             grpc: process::free_port(),
@@ -52,10 +62,9 @@ impl Daemon {
         };
         let admin = process::local(process::free_port());
         let pdp = process::local(process::free_port());
-        // With a deadline that even a busy machine keeps.
         let written = format!(
             "policy: policies\n\
-             deadline: 2s\n\
+             deadline: {deadline}\n\
              explain: full\n\
              listeners:\n  \
                grpc: 127.0.0.1:{}\n  \

@@ -31,6 +31,7 @@ mod handshakes;
 mod introspect;
 mod keys;
 mod large;
+mod nginx_module;
 mod places;
 mod provider_works;
 mod reload;

@@ -71,9 +71,11 @@ pub fn at(host: &str, method: &str, target: &str) -> Request {
 }
 
 /// Requests that a proxy refuses by itself.
-const REFUSED_BY_THE_PROXY: [(Kind, &str); 2] = [
+const REFUSED_BY_THE_PROXY: [(Kind, &str); 4] = [
     (Kind::Nginx, "Authorization twice"),
     (Kind::Nginx, "Authorization of two schemes"),
+    (Kind::NginxModule, "Authorization twice"),
+    (Kind::NginxModule, "Authorization of two schemes"),
 ];
 
 /// Requests that are refused if a proxy joins two headers with a comma, and allowed otherwise: some
@@ -166,7 +168,7 @@ fn another_spelling_is_no_second_token() {
                 _ if kind.is_envoy() && spelling.contains('_') => got == (400, None),
                 Kind::EnvoyGrpc | Kind::EnvoyModule => got == (400, Some("request.malformed")),
                 Kind::EnvoyHttp => got == (403, Some("request.malformed")),
-                Kind::Nginx => got.0 == 200 && !answer.text().contains("other"),
+                Kind::Nginx | Kind::NginxModule => got.0 == 200 && !answer.text().contains("other"),
                 // portcullis never sees what Caddy removes.
                 Kind::Caddy => {
                     got == (400, Some("request.malformed"))
@@ -255,10 +257,12 @@ fn what_came_in_pieces_and_what_came_twice_over_http2() {
 }
 
 /// The same with HTTP/2 on its listener, without TLS. Envoy has it already.
-fn with_http2(kind: Kind, text: &str) -> String {
+pub fn with_http2(kind: Kind, text: &str) -> String {
     let (before, after) = match kind {
         Kind::EnvoyGrpc | Kind::EnvoyHttp | Kind::EnvoyModule => return text.to_owned(),
-        Kind::Nginx => ("listen 127.0.0.1:8000;", "listen 127.0.0.1:8000 http2;"),
+        Kind::Nginx | Kind::NginxModule => {
+            ("listen 127.0.0.1:8000;", "listen 127.0.0.1:8000 http2;")
+        }
         Kind::Caddy => (
             "\tadmin off\n",
             "\tadmin off\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n",

@@ -20,16 +20,19 @@ pub enum Kind {
     /// It decides by itself, with the module.
     EnvoyModule,
     Nginx,
+    /// It decides by itself, with the module.
+    NginxModule,
     Caddy,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::EnvoyGrpc,
         Self::EnvoyHttp,
         Self::EnvoyModule,
         Self::Nginx,
+        Self::NginxModule,
         Self::Caddy,
     ];
 
@@ -40,7 +43,7 @@ impl Kind {
     pub fn is_envoy(self) -> bool {
         match self {
             Self::EnvoyGrpc | Self::EnvoyHttp | Self::EnvoyModule => true,
-            Self::Nginx | Self::Caddy => false,
+            Self::Nginx | Self::NginxModule | Self::Caddy => false,
         }
     }
 }
@@ -129,6 +132,7 @@ impl Proxy {
             Kind::EnvoyHttp => ports.extend([("9901", admin), ("9190", portcullis.http)]),
             Kind::EnvoyModule => ports.push(("9901", admin)),
             Kind::Nginx | Kind::Caddy => ports.push(("9190", portcullis.http)),
+            Kind::NginxModule => {}
         }
         let text = patient(kind, &moved(text, &ports));
         let (command, ready_at) = match kind {
@@ -141,6 +145,10 @@ impl Proxy {
                 (command, admin)
             }
             Kind::Nginx => (nginx(&text, folder.path()), port),
+            Kind::NginxModule => {
+                let text = with_module(&text, portcullis.configuration);
+                (nginx(&text, folder.path()), port)
+            }
             Kind::Caddy => (caddy(&text, folder.path()), port),
         };
         let mut process = Process::start(&format!("{kind:?}"), &command, folder.path());
@@ -162,6 +170,7 @@ pub fn deployed(kind: Kind) -> String {
         Kind::EnvoyHttp => "envoy/ext-authz-http.yaml",
         Kind::EnvoyModule => "envoy/module.yaml",
         Kind::Nginx => "nginx/nginx.conf",
+        Kind::NginxModule => "nginx/module.conf",
         Kind::Caddy => "caddy/Caddyfile",
     };
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -189,6 +198,12 @@ fn generated(kind: Kind, policy: &Path, configuration: Option<&Path>) -> String 
              location / {{ proxy_pass http://127.0.0.1:8080; }}\n}}\n}}\n",
             fragment(&["nginx", "--part", "http"]),
             fragment(&["nginx", "--part", "server"]),
+        ),
+        Kind::NginxModule => format!(
+            "load_module {MODULE};\nworker_processes auto;\nevents {{}}\nhttp {{\n{}\nserver {{\nlisten 127.0.0.1:8000;\n{}\n\
+             location / {{ proxy_pass http://127.0.0.1:8080; }}\n}}\n}}\n",
+            fragment(&["nginx", "--module", "--part", "http"]),
+            fragment(&["nginx", "--module", "--part", "server"]),
         ),
         Kind::Caddy => format!(
             "{{\n\tadmin off\n}}\n{}\nhttp://:8000 {{\n\troute {{\n\t\timport portcullis\n\
@@ -235,7 +250,21 @@ pub fn envoy(text: &str, folder: &Path, workers: usize) -> Command {
     command
 }
 
-fn nginx(text: &str, folder: &Path) -> Command {
+/// The module, where the file of `deploy/` has it.
+const MODULE: &str = "/etc/nginx/modules/ngx_http_portcullis_module.so";
+
+/// A configuration of nginx with the module, and with the test's `portcullis.yaml`.
+pub fn with_module(text: &str, configuration: &Path) -> String {
+    let module = process::module("nginx/ngx_http_portcullis_module.so");
+    let text = text.replace(MODULE, &module.display().to_string());
+    // Several would have to share DPoP proofs.
+    let text = text.replace("worker_processes auto", "worker_processes 1");
+    // The test's folders are open to the user that made them alone.
+    format!("user root;\n{}", configured(&text, configuration))
+}
+
+/// The command that starts nginx.
+pub fn nginx(text: &str, folder: &Path) -> Command {
     // The compiled-in folders for temporary files belong to the system's nginx.
     let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|part| format!("    {part}_temp_path {part};\n"))
@@ -300,7 +329,7 @@ fn patient(kind: Kind, text: &str) -> String {
             ("proxy_send_timeout    1s", "proxy_send_timeout 20s"),
             ("proxy_read_timeout    1s", "proxy_read_timeout 20s"),
         ],
-        Kind::Caddy => &[],
+        Kind::NginxModule | Kind::Caddy => &[],
     };
     short.iter().fold(text.to_owned(), |text, (short, long)| {
         assert!(text.contains(short), "no {short} in\n{text}");

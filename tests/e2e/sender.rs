@@ -207,7 +207,7 @@ fn daemons_share_the_proofs_they_have_seen() {
 }
 
 /// A client with a certificate, or without one.
-fn over_tls(address: SocketAddr, config: Arc<ClientConfig>, request: &Request) -> Answer {
+pub fn over_tls(address: SocketAddr, config: Arc<ClientConfig>, request: &Request) -> Answer {
     let name = ServerName::try_from("api.example.com").expect("a name");
     let connection = ClientConnection::new(config, name).expect("a configuration");
     let stream = TcpStream::connect(address).expect("a connection");
@@ -222,7 +222,7 @@ fn over_tls(address: SocketAddr, config: Arc<ClientConfig>, request: &Request) -
 }
 
 /// `deploy/`'s file with TLS on its listener, which requests a certificate but doesn't require one.
-fn with_tls(kind: Kind, text: String, authority: &Authority) -> String {
+pub fn with_tls(kind: Kind, text: String, authority: &Authority) -> String {
     let path = |name: &str, extension: &str| authority.path(name, extension).display().to_string();
     let (certificate, key, ca) = (
         path("api.example.com", "crt"),
@@ -230,7 +230,7 @@ fn with_tls(kind: Kind, text: String, authority: &Authority) -> String {
         path("ca", "crt"),
     );
     match kind {
-        Kind::Nginx => text.replacen(
+        Kind::Nginx | Kind::NginxModule => text.replacen(
             "listen 127.0.0.1:8000;",
             &format!(
                 "listen 127.0.0.1:8000 ssl;\nssl_certificate {certificate};\n\

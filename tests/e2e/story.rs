@@ -39,6 +39,14 @@ fn through_nginx() {
 
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
+fn through_nginx_by_itself() {
+    let world = World::start();
+    let kind = Kind::NginxModule;
+    tell(kind, &world, &world.proxy(kind));
+}
+
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
 fn through_caddy() {
     tell_with_deployed(Kind::Caddy);
 }
@@ -243,7 +251,12 @@ fn identity_headers_cannot_be_forged(kind: Kind, world: &World, proxy: &Proxy) {
                     (403, Some("request.malformed"))
                 );
             }
-            Kind::Nginx | Kind::EnvoyHttp | Kind::EnvoyGrpc | Kind::EnvoyModule | Kind::Caddy => {
+            Kind::Nginx
+            | Kind::NginxModule
+            | Kind::EnvoyHttp
+            | Kind::EnvoyGrpc
+            | Kind::EnvoyModule
+            | Kind::Caddy => {
                 assert_eq!(answer.status, 200, "{answer:?}");
                 let echo = answer.json();
                 assert_eq!(echoed(&echo, "x-user-id"), user);
@@ -411,7 +424,7 @@ fn browsers_may_ask_and_may_read_why_not(world: &World, proxy: &Proxy) {
 fn the_requests_own_faults_are_refused(kind: Kind, world: &World, proxy: &Proxy) {
     // nginx and Envoy over HTTP treat a 400 as a fault of portcullis.
     let malformed = match kind {
-        Kind::EnvoyGrpc | Kind::EnvoyModule | Kind::Caddy => 400,
+        Kind::EnvoyGrpc | Kind::EnvoyModule | Kind::NginxModule | Kind::Caddy => 400,
         Kind::EnvoyHttp | Kind::Nginx => 403,
     };
     let twice = Request::new("GET", "/files/a%2fb");

@@ -41,6 +41,21 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// The path of a module that `tests/run` builds for a proxy.
+///
+/// # Panics
+///
+/// Where it is not there, with what to do about it.
+pub fn module(name: &str) -> PathBuf {
+    let path = world().with_file_name(name);
+    assert!(
+        path.exists(),
+        "{} is missing: `tests/run` builds it and runs all tests",
+        path.display()
+    );
+    path
+}
+
 /// The ports that tests give to programs. They are below those that systems assign by themselves,
 /// also to connections, so nothing else takes one before the program does.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;

@@ -9,6 +9,7 @@ mod caddy;
 mod envoy;
 mod needs;
 mod nginx;
+mod nginx_module;
 mod told;
 mod traefik;
 
@@ -37,6 +38,7 @@ Examples:
   portcullis proxy-config nginx policies/spa
   portcullis proxy-config nginx policies/spa --part server > /etc/nginx/portcullis.conf
   portcullis proxy-config nginx policies/spa --part fastcgi > /etc/nginx/portcullis-fastcgi.conf
+  portcullis proxy-config nginx policies/spa --module --config /etc/portcullis/portcullis.yaml
   portcullis proxy-config envoy policies/spa --over http
   portcullis proxy-config envoy policies/spa --module
   portcullis proxy-config caddy policies/spa > portcullis.caddy
@@ -59,7 +61,7 @@ pub struct Arguments {
     /// Envoy: the protocol
     #[arg(long, value_enum, default_value_t)]
     over: Over,
-    /// Envoy: use the module, which decides inside Envoy without the daemon
+    /// Envoy and nginx: use the module, which decides inside the proxy without the daemon
     #[arg(long, conflicts_with_all = ["over", "portcullis"])]
     module: bool,
     /// nginx: only this part, ready to include
@@ -70,7 +72,7 @@ pub struct Arguments {
 /// A proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Proxy {
-    /// auth_request
+    /// auth_request; or a dynamic module, with `--module`
     Nginx,
     /// ext_authz, over gRPC unless `--over http`; or a dynamic module, with `--module`
     Envoy,
@@ -109,6 +111,9 @@ enum Part {
     Grpc,
 }
 
+/// What a module reads where no configuration is at hand.
+const MODULES_CONFIG: &str = "/etc/portcullis/portcullis.yaml";
+
 /// Prints the fragment.
 pub fn run(arguments: &Arguments) -> Ended {
     if arguments.part.is_some() && arguments.proxy != Proxy::Nginx {
@@ -117,8 +122,8 @@ pub fn run(arguments: &Arguments) -> Ended {
     if arguments.over != Over::Grpc && arguments.proxy != Proxy::Envoy {
         return Err(Failure::new("`--over` is for Envoy"));
     }
-    if arguments.module && arguments.proxy != Proxy::Envoy {
-        return Err(Failure::new("`--module` is for Envoy"));
+    if arguments.module && !matches!(arguments.proxy, Proxy::Envoy | Proxy::Nginx) {
+        return Err(Failure::new("`--module` is for Envoy and nginx"));
     }
     let file = serve::config_file(arguments.config.as_deref());
     let config = match &file {
@@ -143,7 +148,14 @@ pub fn run(arguments: &Arguments) -> Ended {
     };
     let needs = Needs::of(model);
     if arguments.module {
-        output::print_exactly(&envoy::module(&needs, file.as_deref()))?;
+        let fragment = match arguments.proxy {
+            Proxy::Nginx => {
+                let file = file.unwrap_or_else(|| PathBuf::from(MODULES_CONFIG));
+                nginx_module::part(arguments.part, &needs, &file)?
+            }
+            Proxy::Envoy | Proxy::Traefik | Proxy::Caddy => envoy::module(&needs, file.as_deref()),
+        };
+        output::print_exactly(&fragment)?;
         return Ok(Exit::Good);
     }
     let adapters = config.as_ref().map(|config| &config.adapters);

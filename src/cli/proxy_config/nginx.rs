@@ -85,7 +85,7 @@ impl Types {
 /// A way in which nginx passes requests on. Each has its own directive for headers, and ignores
 /// those of the others.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pass {
+pub enum Pass {
     Proxy,
     Grpc,
     Fastcgi,
@@ -115,8 +115,26 @@ impl Pass {
         }
     }
 
+    /// Where its lines stand.
+    pub fn head(self) -> String {
+        let beside = match self {
+            Pass::Proxy => "proxy_pass, if the location has its own proxy_set_header",
+            Pass::Grpc => "grpc_pass",
+            Pass::Fastcgi => "fastcgi_pass, after `include fastcgi_params;`",
+            Pass::Uwsgi => "uwsgi_pass, after `include uwsgi_params;`",
+            Pass::Scgi => "scgi_pass, after `include scgi_params;`",
+        };
+        let directive = self.directive();
+        format!(
+            "\
+# Beside {beside}.
+# A location with its own {directive} inherits none, so it needs all of these.
+"
+        )
+    }
+
     /// The line that sets a header, replacing the client's own. An empty value removes it.
-    fn set(self, name: &str, value: &str) -> String {
+    pub fn set(self, name: &str, value: &str) -> String {
         let directive = self.directive();
         match self {
             Pass::Proxy | Pass::Grpc => format!("{directive} {} {value};\n", capitalised(name)),
@@ -184,7 +202,7 @@ fn passed(pass: Pass, needs: &Needs, told: &Told) -> String {
 }
 
 /// The headers that every application gets.
-const USUAL: [(&str, &str); 4] = [
+pub const USUAL: [(&str, &str); 4] = [
     ("x-forwarded-for", "$remote_addr"),
     ("x-forwarded-host", "$http_host"),
     ("x-forwarded-proto", "$scheme"),
@@ -224,21 +242,7 @@ const CONTRADICTING: &str = "
 
 /// The lines beside one of the directives that pass requests on.
 fn location(pass: Pass, needs: &Needs, told: &Told) -> String {
-    let directive = pass.directive();
-    let beside = match pass {
-        Pass::Proxy => "proxy_pass, if the location has its own proxy_set_header",
-        Pass::Grpc => "grpc_pass",
-        Pass::Fastcgi => "fastcgi_pass, after `include fastcgi_params;`",
-        Pass::Uwsgi => "uwsgi_pass, after `include uwsgi_params;`",
-        Pass::Scgi => "scgi_pass, after `include scgi_params;`",
-    };
-    format!(
-        "\
-# Beside {beside}.
-# A location with its own {directive} inherits none, so it needs all of these.
-{}",
-        passed(pass, needs, told)
-    )
+    format!("{}{}", pass.head(), passed(pass, needs, told))
 }
 
 /// The lines for `http { }`.
@@ -276,13 +280,13 @@ map $portcullis_allow_credentials $portcullis_cors_credentials {{
     )
 }
 
-const LARGE_HEADERS: &str = "
+pub const LARGE_HEADERS: &str = "
 # A token with a large payload makes a large header: nginx's default is 8 KiB, and a token may have
 # 64 KiB.
 large_client_header_buffers 4 72k;
 ";
 
-const WEBSOCKET_MAPS: &str = "
+pub const WEBSOCKET_MAPS: &str = "
 # Only a WebSocket's handshake is passed on: with `h2c`, a client could send the
 # application requests that portcullis never sees.
 map $http_upgrade $portcullis_upgrade {
@@ -360,7 +364,7 @@ const SERVER_SETS: &str = "
 # `--part fastcgi` and so on.
 ";
 
-const WEBSOCKET: &str = "\
+pub const WEBSOCKET: &str = "\
 proxy_set_header Upgrade           $portcullis_upgrade;
 proxy_set_header Connection        $portcullis_connection;
 ";

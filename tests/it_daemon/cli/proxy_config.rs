@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::support::{GOOD, examples, folder, run, text};
 use crate::support::envoy::config as envoy_config;
 use crate::support::manual::fenced;
-use crate::support::process::{free_port, program};
+use crate::support::process::{free_port, module, program};
 
 /// A policy with everything that matters to a proxy.
 pub const EVERYTHING: &str = r#"language 1
@@ -86,6 +86,59 @@ fn nginx_takes_it() {
             &config,
         );
     }
+}
+
+/// Whatever hands a request on, with the module and a policy of each shape.
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn nginx_takes_it_with_the_module() {
+    let (_own, paths) = policies();
+    for path in paths {
+        let settings = folder(&[("portcullis.yaml", &format!("policy: {path:?}\n"))]);
+        let settings = text(settings.path().join("portcullis.yaml"));
+        let part = |part| {
+            fragment(&[
+                "nginx", &path, "--module", "--config", &settings, "--part", part,
+            ])
+        };
+        let locations: String = ["proxy", "fastcgi", "uwsgi", "scgi", "grpc"]
+            .map(|pass| {
+                format!(
+                    "location /{pass} {{\n{}\n{pass}_pass 127.0.0.1:8080;\n}}\n",
+                    part(pass)
+                )
+                .replace("proxy_pass 127", "proxy_pass http://127")
+            })
+            .concat();
+        let config = format!(
+            "load_module {};\nevents {{}}\nhttp {{\n{}\nserver {{\nlisten 127.0.0.1:{};\n{}\n{locations}\n}}\n}}\n",
+            module("nginx/ngx_http_portcullis_module.so").display(),
+            part("http"),
+            free_port(),
+            part("server"),
+        );
+        let folder = folder(&[("nginx.conf", &config)]);
+        assert_runs(
+            Command::new(program("nginx"))
+                .args(["-t", "-q", "-e", "stderr", "-g", "pid nginx.pid;", "-p"])
+                .arg(folder.path())
+                .arg("-c")
+                .arg(folder.path().join("nginx.conf")),
+            &config,
+        );
+    }
+}
+
+#[test]
+fn a_module_is_not_for_every_proxy() {
+    let ran = run(&["proxy-config", "caddy", &text(&examples()[0]), "--module"]);
+    assert_ne!(ran.code, Some(0));
+    assert!(
+        ran.everything()
+            .contains("`--module` is for Envoy and nginx"),
+        "{}",
+        ran.everything()
+    );
 }
 
 #[test]
