@@ -199,7 +199,7 @@ impl<'a> Case<'a> {
         match token::whom_to_ask(&self.token, self.routed.policy(), self.api) {
             Ok(None) => Judging::Verify(Verify {
                 case: self,
-                again: false,
+                waited: false,
             }),
             Ok(Some(issuer)) => Judging::Introspect(Introspect { case: self, issuer }),
             Err(fault) => self.fault(fault),
@@ -237,7 +237,7 @@ impl<'a> Case<'a> {
 pub struct Verify<'a> {
     case: Case<'a>,
     /// Whether keys were already waited for.
-    again: bool,
+    waited: bool,
 }
 
 impl<'a> Verify<'a> {
@@ -262,7 +262,7 @@ impl<'a> Verify<'a> {
         match verified {
             Ok(verified) => self.case.admit(verified),
             Err(mut fault) => match fault.wanted_keys.take() {
-                Some(owner) if !self.again => Judging::AwaitKeys(AwaitKeys {
+                Some(owner) if !self.waited => Judging::AwaitKeys(AwaitKeys {
                     case: self.case,
                     owner,
                     fault,
@@ -293,10 +293,10 @@ impl<'a> AwaitKeys<'a> {
     }
 
     /// Continues after the keys were fetched, or the attempt failed.
-    pub fn again(self) -> Judging<'a> {
+    pub fn retry(self) -> Judging<'a> {
         Judging::Verify(Verify {
             case: self.case,
-            again: true,
+            waited: true,
         })
     }
 

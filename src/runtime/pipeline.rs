@@ -202,7 +202,7 @@ impl Exchange<'_> {
                 }
                 Judging::AwaitKeys(wanted) => {
                     if self.awaited(&wanted).await {
-                        wanted.again()
+                        wanted.retry()
                     } else {
                         wanted.give_up()
                     }

@@ -30,7 +30,6 @@
 //! steps after 9 are the same.
 
 mod advice;
-mod again;
 mod audience;
 mod claims;
 mod duration;
@@ -41,6 +40,7 @@ mod issuer;
 mod jws;
 mod kind;
 mod provider;
+mod reuse;
 mod sender;
 mod times;
 
@@ -64,9 +64,9 @@ pub use sender::{
 };
 pub use times::Times;
 
-use again::Named;
 use claims::Registered;
 use kind::Recognised;
+use reuse::Named;
 use sender::Confirmation;
 use times::Tolerance;
 

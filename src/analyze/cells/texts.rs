@@ -416,6 +416,35 @@ mod tests {
         texts
     }
 
+    /// For each subset of the questions: the texts of each cell give its answers, and each of these
+    /// texts is in a cell.
+    fn assert_cells(questions: &[TextQuestion], texts: &[String]) {
+        for subset in 0..1_usize << questions.len() {
+            let asked: Vec<TextQuestion> = questions
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| subset >> at & 1 == 1)
+                .map(|(_, question)| question.clone())
+                .collect();
+            let cells = cells(&asked, &|_| true).expect("few");
+            let answers = |text: &str| -> Vec<bool> {
+                asked.iter().map(|question| question.holds(text)).collect()
+            };
+            for cell in &cells {
+                for text in cell.texts(3) {
+                    assert_eq!(answers(&text), cell.answers, "{text} {asked:?}");
+                }
+            }
+            for text in texts {
+                let answers = answers(text);
+                assert!(
+                    cells.iter().any(|cell| cell.answers == answers),
+                    "{text} looks like no cell: {asked:?}"
+                );
+            }
+        }
+    }
+
     /// Every combination of answers that some text gives has a cell, and the texts of each cell
     /// give its answers.
     #[test]
@@ -437,31 +466,7 @@ mod tests {
                 vec!["abab".to_owned(), "bb".to_owned(), String::new()],
             ))),
         ];
-        let subsets = 0..1_usize << questions.len();
-        for subset in subsets {
-            let asked: Vec<TextQuestion> = questions
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| subset >> at & 1 == 1)
-                .map(|(_, question)| question.clone())
-                .collect();
-            let cells = cells(&asked, &|_| true).expect("few");
-            let answers = |text: &str| -> Vec<bool> {
-                asked.iter().map(|question| question.holds(text)).collect()
-            };
-            for cell in &cells {
-                for text in cell.texts(3) {
-                    assert_eq!(answers(&text), cell.answers, "{text} {asked:?}");
-                }
-            }
-            for text in all_texts(6) {
-                let answers = answers(&text);
-                assert!(
-                    cells.iter().any(|cell| cell.answers == answers),
-                    "{text} looks like no cell: {asked:?}"
-                );
-            }
-        }
+        assert_cells(&questions, &all_texts(6));
     }
 
     /// The same for questions about email addresses, and for other prefixes and suffixes that
@@ -488,30 +493,7 @@ mod tests {
                 .collect();
             texts.extend(last.iter().cloned());
         }
-        for subset in 0..1_usize << questions.len() {
-            let asked: Vec<TextQuestion> = questions
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| subset >> at & 1 == 1)
-                .map(|(_, question)| question.clone())
-                .collect();
-            let cells = cells(&asked, &|_| true).expect("few");
-            let answers = |text: &str| -> Vec<bool> {
-                asked.iter().map(|question| question.holds(text)).collect()
-            };
-            for cell in &cells {
-                for text in cell.texts(3) {
-                    assert_eq!(answers(&text), cell.answers, "{text} {asked:?}");
-                }
-            }
-            for text in &texts {
-                let answers = answers(text);
-                assert!(
-                    cells.iter().any(|cell| cell.answers == answers),
-                    "{text} looks like no cell: {asked:?}"
-                );
-            }
-        }
+        assert_cells(&questions, &texts);
     }
 
     #[test]

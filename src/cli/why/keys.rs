@@ -16,13 +16,13 @@ use crate::settings::{IssuerId, KeyOwner, Tenant};
 /// The available keys.
 pub struct Fetched<'l> {
     loaded: &'l Loaded,
-    config: &'l config::Keys,
+    config: &'l config::KeyFetching,
     fetched: BTreeMap<IssuerId, Arc<KeySet>>,
 }
 
 impl<'l> Fetched<'l> {
     /// Without fetched keys.
-    pub fn new(loaded: &'l Loaded, config: &'l config::Keys) -> Self {
+    pub fn new(loaded: &'l Loaded, config: &'l config::KeyFetching) -> Self {
         Self {
             loaded,
             config,

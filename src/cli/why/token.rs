@@ -235,7 +235,7 @@ impl Asking<'_> {
                     told.remarks.push(
                         "the signature was NOT checked: `--offline` fetches no keys".to_owned(),
                     );
-                    wanted.again()
+                    wanted.retry()
                 }
                 Judging::AwaitKeys(wanted) => {
                     if let Err(error) = keys.fetch(wanted.owner())? {
@@ -243,7 +243,7 @@ impl Asking<'_> {
                             "{error}; `--offline` decides without the signature"
                         ));
                     }
-                    wanted.again()
+                    wanted.retry()
                 }
                 Judging::Introspect(question) if offline => {
                     return Err(introspect::nobody_asked(policy, question.issuer()));

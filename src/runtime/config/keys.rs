@@ -11,7 +11,7 @@ use crate::value::AddressRange;
 /// How issuers' keys are fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Keys {
+pub struct KeyFetching {
     /// How long keys stay in use if they can't be refreshed.
     pub max_stale: Span,
     /// How long fetching one document may take, with all redirects and the body.
@@ -37,9 +37,9 @@ pub struct Keys {
     pub ca_file: Option<PathBuf>,
 }
 
-impl Default for Keys {
+impl Default for KeyFetching {
     fn default() -> Self {
-        Keys {
+        KeyFetching {
             max_stale: Span::from_secs(24 * 60 * 60),
             timeout: Span::from_secs(5),
             refresh: Span::from_secs(15 * 60),
@@ -54,7 +54,7 @@ impl Default for Keys {
     }
 }
 
-impl Keys {
+impl KeyFetching {
     /// The proxy's address. Errors never repeat it, since somebody may have put a password in it.
     pub fn proxy_url(&self) -> Result<Option<Url>, FieldError> {
         let Some(text) = &self.proxy else {

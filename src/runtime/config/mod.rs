@@ -30,7 +30,7 @@ pub use dpop::Dpop;
 pub use duration::Span;
 pub use error::FieldError;
 pub use introspection::Introspection;
-pub use keys::Keys;
+pub use keys::KeyFetching;
 pub use listeners::{
     Address, Callers, Listener, ListenerId, ListenerKind, ListenerSetting, Listeners, Protocol,
     Tls, asked_at,
@@ -69,7 +69,7 @@ pub struct Config {
     /// The requirements on DPoP proofs, for policies that accept them.
     pub dpop: Dpop,
     /// How issuers' keys are fetched.
-    pub keys: Keys,
+    pub keys: KeyFetching,
     /// How opaque tokens are introspected.
     pub introspection: Introspection,
     /// The size of the cache of verified tokens.
@@ -93,7 +93,7 @@ impl Default for Config {
             listeners: Listeners::default(),
             adapters: Adapters::default(),
             dpop: Dpop::default(),
-            keys: Keys::default(),
+            keys: KeyFetching::default(),
             introspection: Introspection::default(),
             cache: Cache::default(),
             limits: Limits::default(),

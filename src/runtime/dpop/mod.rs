@@ -201,4 +201,23 @@ mod tests {
             assert_eq!(remembered(good), Duration::from_secs(seconds), "{good}");
         }
     }
+
+    /// Daemons that each remember their own proofs would accept one proof once each. `.ci/run` runs
+    /// this in such a build.
+    #[cfg(not(feature = "redis"))]
+    #[test]
+    fn a_build_without_redis_refuses_a_server() {
+        let config = config::Dpop {
+            redis: Some("redis://redis.example:6379".to_owned()),
+            ..config::Dpop::default()
+        };
+        let error = Dpop::new(&config).expect_err("a server is named");
+        let said = error.to_string();
+        assert!(
+            said.starts_with("dpop.redis: this binary was built without Redis"),
+            "{said}"
+        );
+        let own = config::Dpop::default();
+        assert!(Dpop::new(&own).is_ok(), "no server is named");
+    }
 }

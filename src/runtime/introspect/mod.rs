@@ -60,7 +60,7 @@ impl Store {
     /// A store with the configured limits; its addresses, authorities and proxy are those for keys.
     /// The current runtime makes the calls.
     pub fn new(
-        config: &config::Keys,
+        config: &config::KeyFetching,
         metrics: Arc<Metrics>,
         notices: Arc<Notices>,
     ) -> Result<Store, ClientError> {

@@ -23,7 +23,7 @@ use crate::value::{AddressRange, AddressSet};
 const IDLE: Duration = Duration::from_secs(30);
 
 /// The configured client, and the addresses that it may connect to.
-pub fn new(config: &config::Keys) -> Result<(Client, Arc<Reach>), ClientError> {
+pub fn new(config: &config::KeyFetching) -> Result<(Client, Arc<Reach>), ClientError> {
     let proxy = config.proxy_url().map_err(ClientError::Configuration)?;
     let ranges = config
         .allow_addresses
@@ -144,7 +144,7 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {}
 
 /// TLS that trusts the certificate authorities of the system and of the configuration.
-fn trust(config: &config::Keys) -> Result<ClientConfig, ClientError> {
+fn trust(config: &config::KeyFetching) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     for fault in &system.errors {
@@ -187,7 +187,7 @@ fn unusable(file: &Path, fault: AuthoritiesFault) -> ClientError {
 }
 
 /// The proxy for everything except the hosts that are reached directly.
-fn through(url: &Url, config: &config::Keys) -> Result<Proxy, ClientError> {
+fn through(url: &Url, config: &config::KeyFetching) -> Result<Proxy, ClientError> {
     // The client would ignore a proxy that it can't read, and connect without it.
     url.as_str()
         .parse::<http::Uri>()

@@ -112,7 +112,7 @@ pub struct Document {
 
 impl Fetcher {
     /// A fetcher for this configuration.
-    pub fn new(config: &config::Keys) -> Result<Fetcher, ClientError> {
+    pub fn new(config: &config::KeyFetching) -> Result<Fetcher, ClientError> {
         let (client, reach) = client::new(config)?;
         let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         Ok(Fetcher {

@@ -97,7 +97,7 @@ struct Settings {
 
 impl Store {
     /// A store with this configuration.
-    pub fn new(config: &config::Keys, metrics: Arc<Metrics>) -> Result<Store, ClientError> {
+    pub fn new(config: &config::KeyFetching, metrics: Arc<Metrics>) -> Result<Store, ClientError> {
         if !config.allow_http.is_empty() {
             tracing::warn!(
                 "keys may be fetched over plain HTTP from {} (`keys.allow_http`): anyone on the \

@@ -53,7 +53,7 @@ pub struct Outcome {
     /// The result.
     pub result: ReloadResult,
     /// When to try again even if nothing changes.
-    pub again: Option<Duration>,
+    pub retry_in: Option<Duration>,
 }
 
 /// A policy that has lost content, and isn't taken yet.
@@ -127,14 +127,14 @@ pub enum Cause {
 pub async fn now(authorizer: &Arc<Authorizer>, cause: Cause) -> Outcome {
     let _one = authorizer.reloading.lock().await;
     let begun = Instant::now();
-    let (result, message, again) = match attempt(authorizer, cause).await {
+    let (result, message, retry_in) = match attempt(authorizer, cause).await {
         Ok(result) => {
             authorizer.writers.taken(begun);
             authorizer.known().held = None;
             (result, None, None)
         }
         Err(Kept::Wrong(error)) => (ReloadResult::Failed, Some(error.to_string()), None),
-        Err(Kept::Waiting(message, again)) => (ReloadResult::Held, message, Some(again)),
+        Err(Kept::Waiting(message, retry_in)) => (ReloadResult::Held, message, Some(retry_in)),
     };
     let is_news = match message {
         None if result == ReloadResult::Held => false,
@@ -166,7 +166,7 @@ pub async fn now(authorizer: &Arc<Authorizer>, cause: Cause) -> Outcome {
     if cause == Cause::Asked || is_news {
         authorizer.metrics().reload(result);
     }
-    Outcome { result, again }
+    Outcome { result, retry_in }
 }
 
 async fn attempt(authorizer: &Arc<Authorizer>, cause: Cause) -> Result<ReloadResult, Kept> {

@@ -39,7 +39,7 @@ pub async fn run(authorizer: Arc<Authorizer>) {
         if watch.is_outdated(&authorizer) {
             continue;
         }
-        let pause = outcome.again.map_or(NET, |again| again.min(NET));
+        let pause = outcome.retry_in.map_or(NET, |wait| wait.min(NET));
         let _ = tokio::time::timeout(pause, changed.notified()).await;
     }
 }

@@ -149,7 +149,7 @@ fn keys_are_waited_for_once() {
             wanted
         };
         assert_eq!(code(&ended(wanted().give_up()).decide()), reason);
-        let Judging::Verify(verify) = wanted().again() else {
+        let Judging::Verify(verify) = wanted().retry() else {
             panic!("it is verified again");
         };
         // They did not come.
@@ -164,7 +164,7 @@ fn keys_are_waited_for_once() {
     let Judging::AwaitKeys(wanted) = verify.by(empty.keys()) else {
         panic!("there are none");
     };
-    let judged = wanted.again().by(world.keys(), |_| panic!("no proof"));
+    let judged = wanted.retry().by(world.keys(), |_| panic!("no proof"));
     assert_eq!(code(&judged.decide()), "allowed");
 }
 

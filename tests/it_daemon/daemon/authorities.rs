@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use portcullis::runtime::config::{Config, Keys};
+use portcullis::runtime::config::{Config, KeyFetching};
 use portcullis::runtime::keys::{Fetcher, Place, fetch};
 use serde_json::json;
 
@@ -32,7 +32,7 @@ async fn found(provider: &Provider, authorities: &[&Authority]) -> Result<usize,
         std::fs::write(&file, bundle).expect("written");
         file
     });
-    let fetcher = Fetcher::new(&Keys {
+    let fetcher = Fetcher::new(&KeyFetching {
         ca_file,
         ..Config::default().keys
     })

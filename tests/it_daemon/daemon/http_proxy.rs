@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use portcullis::runtime::config::{Config, Keys, Span};
+use portcullis::runtime::config::{Config, KeyFetching, Span};
 use portcullis::runtime::keys::{Fetcher, Place, fetch};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -146,8 +146,8 @@ impl Elsewhere {
     }
 
     /// A configuration with this proxy.
-    fn config(&self, proxy: &Proxy) -> Keys {
-        Keys {
+    fn config(&self, proxy: &Proxy) -> KeyFetching {
+        KeyFetching {
             proxy: Some(proxy.url.clone()),
             ca_file: Some(self.authority()),
             timeout: Span::from_millis(2000),
@@ -156,7 +156,7 @@ impl Elsewhere {
     }
 }
 
-async fn found(place: Place, config: &Keys) -> Result<usize, String> {
+async fn found(place: Place, config: &KeyFetching) -> Result<usize, String> {
     let fetcher = Fetcher::new(config).expect("a fetcher");
     match fetch(&place, &fetcher).await {
         Ok((keys, _)) => Ok(keys.keys().len()),
@@ -223,7 +223,7 @@ async fn the_proxy_is_told_who_asks_and_nobody_else_is() {
     let file = folder.path().join("credentials");
     let with = |text: &str| {
         std::fs::write(&file, text).expect("written");
-        Keys {
+        KeyFetching {
             proxy_credentials_file: Some(file.clone()),
             ..elsewhere.config(&proxy)
         }
@@ -296,7 +296,7 @@ async fn a_private_address_is_refused_before_the_proxy_hears_of_it() {
     let seen = proxy.seen();
     assert!(seen.iter().all(|line| line == TUNNEL), "{seen:?}");
     // Addresses that the configuration allows are requested like others.
-    let allowed = Keys {
+    let allowed = KeyFetching {
         allow_addresses: vec!["10.0.0.0/8".to_owned()],
         ..config
     };
@@ -315,7 +315,7 @@ async fn this_machine_and_what_is_excepted_are_asked_without_the_proxy() {
     let signer = Signer::new("EdDSA").kid("k");
     let local = Provider::start(Behaviour::Keys(key_set(&[&signer]))).await;
     let proxy = Proxy::start(Manner::Hang).await;
-    let config = Keys {
+    let config = KeyFetching {
         proxy: Some(proxy.url.clone()),
         timeout: Span::from_millis(500),
         ..Config::default().keys
@@ -342,7 +342,7 @@ async fn this_machine_and_what_is_excepted_are_asked_without_the_proxy() {
         (".invalid", false),
     ] {
         let proxy = Proxy::start(Manner::Answer("HTTP/1.1 403 Forbidden\r\n\r\n")).await;
-        let config = Keys {
+        let config = KeyFetching {
             proxy: Some(proxy.url.clone()),
             no_proxy: vec!["a.example".to_owned(), no_proxy.to_owned()],
             ..config.clone()
@@ -351,7 +351,7 @@ async fn this_machine_and_what_is_excepted_are_asked_without_the_proxy() {
         assert_eq!(!proxy.seen().is_empty(), asked, "{no_proxy}");
     }
     // By address: hosts that are reached directly are resolved and checked here.
-    let config = Keys {
+    let config = KeyFetching {
         no_proxy: vec!["10.0.0.0/8".to_owned()],
         ..config
     };

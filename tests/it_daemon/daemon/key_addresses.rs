@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis::runtime::config::{Keys, Span};
+use portcullis::runtime::config::{KeyFetching, Span};
 use portcullis::runtime::keys::{Fetcher, Named, Place, Store};
 use portcullis::runtime::metrics::Metrics;
 
@@ -61,7 +61,7 @@ async fn this_machine_is_asked_where_the_policy_names_it_alone() {
 
 #[tokio::test]
 async fn a_private_address_is_asked_where_the_configuration_allows_it() {
-    let config = Keys {
+    let config = KeyFetching {
         allow_addresses: vec!["10.0.0.0/8".to_owned()],
         timeout: Span::from_millis(1),
         ..config()
@@ -105,7 +105,7 @@ fn what_can_not_be_fetched_with_is_said_at_once() {
     let no_user = file("credentials", "secret\n");
     for ca_file in [Some("no-such-file.pem".into()), not_pem, not_x509, cut] {
         let name = ca_file.as_ref().expect("a path").display().to_string();
-        let config = Keys {
+        let config = KeyFetching {
             ca_file,
             ..config()
         };
@@ -119,7 +119,7 @@ fn what_can_not_be_fetched_with_is_said_at_once() {
     }
     for (config, field) in [
         (
-            Keys {
+            KeyFetching {
                 proxy: Some("http://proxy.example.com".to_owned()),
                 proxy_credentials_file: no_user,
                 ..config()
@@ -127,14 +127,14 @@ fn what_can_not_be_fetched_with_is_said_at_once() {
             "keys.proxy_credentials_file",
         ),
         (
-            Keys {
+            KeyFetching {
                 proxy: Some("no url".to_owned()),
                 ..config()
             },
             "keys.proxy:",
         ),
         (
-            Keys {
+            KeyFetching {
                 proxy: Some("http://user:secret@proxy.example.com".to_owned()),
                 ..config()
             },

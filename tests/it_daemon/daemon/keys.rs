@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::keys::Algorithm;
-use portcullis::runtime::config::{Config, Keys, Span};
+use portcullis::runtime::config::{Config, KeyFetching, Span};
 use portcullis::runtime::keys::{Fetcher, IssuerKeys, Origin, Place, Store, fetch};
 use portcullis::runtime::metrics::Metrics;
 use serde_json::Value;
@@ -13,15 +13,15 @@ use serde_json::Value;
 use super::provider::{Behaviour, Provider};
 use crate::support::mint::{Signer, key_set};
 
-pub fn config() -> Keys {
-    Keys {
+pub fn config() -> KeyFetching {
+    KeyFetching {
         timeout: Span::from_millis(400),
         max_bytes: 64 * 1024,
         ..Config::default().keys
     }
 }
 
-fn store(config: &Keys) -> (Store, Arc<Metrics>) {
+fn store(config: &KeyFetching) -> (Store, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new());
     let store = Store::new(config, metrics.clone()).expect("a store");
     (store, metrics)
@@ -50,7 +50,7 @@ pub fn keys(kids: &[&str]) -> Value {
 }
 
 /// How many keys a place has, or why there are none.
-pub async fn found(place: Place, config: &Keys) -> Result<usize, String> {
+pub async fn found(place: Place, config: &KeyFetching) -> Result<usize, String> {
     let fetcher = Fetcher::new(config).expect("a fetcher");
     match fetch(&place, &fetcher).await {
         Ok((keys, _)) => Ok(keys.keys().len()),
@@ -219,7 +219,7 @@ async fn what_a_provider_of_no_use_did_is_one_sentence() {
         let provider = Provider::start(behaviour.clone()).await;
         let place = Place::Url(provider.jwks_uri());
         let endless = said.starts_with("no complete answer");
-        let config = Keys {
+        let config = KeyFetching {
             // Everything with an end is waited for, even on a slow machine.
             timeout: Span::from_millis(if endless { 400 } else { 60_000 }),
             ..config()
@@ -325,7 +325,7 @@ async fn good_keys_outlive_an_outage_but_not_for_ever() {
         "Cache-Control: max-age=1\r\n",
     ))
     .await;
-    let config = Keys {
+    let config = KeyFetching {
         refresh: Span::from_millis(100),
         max_stale: Span::from_secs(2),
         ..config()
@@ -396,7 +396,7 @@ async fn what_a_provider_says_of_caching_is_taken_from_its_key_set() {
 #[tokio::test]
 async fn a_new_key_is_there_before_a_token_names_it() {
     let provider = Provider::start(Behaviour::Keys(keys(&["a"]))).await;
-    let config = Keys {
+    let config = KeyFetching {
         refresh: Span::from_millis(100),
         ..config()
     };

@@ -2,7 +2,7 @@
 
 use portcullis::daemon::start;
 use portcullis::runtime::Options;
-use portcullis::runtime::config::{Config, Keys, Span};
+use portcullis::runtime::config::{Config, KeyFetching, Span};
 use portcullis::runtime::keys::{Fetcher, Place, fetch};
 use serde_json::json;
 
@@ -23,8 +23,8 @@ async fn cluster(signer: &Signer) -> Provider {
     provider
 }
 
-fn config(cluster: &Provider, allow_http: &[&str]) -> Keys {
-    Keys {
+fn config(cluster: &Provider, allow_http: &[&str]) -> KeyFetching {
+    KeyFetching {
         proxy: Some(cluster.issuer()),
         allow_http: allow_http.iter().map(|host| (*host).to_owned()).collect(),
         timeout: Span::from_millis(2000),
@@ -32,7 +32,7 @@ fn config(cluster: &Provider, allow_http: &[&str]) -> Keys {
     }
 }
 
-async fn found(url: &str, config: &Keys) -> Result<usize, String> {
+async fn found(url: &str, config: &KeyFetching) -> Result<usize, String> {
     let fetcher = Fetcher::new(config).expect("a fetcher");
     match fetch(&Place::Url(url.to_owned()), &fetcher).await {
         Ok((keys, _)) => Ok(keys.keys().len()),
