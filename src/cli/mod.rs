@@ -22,6 +22,7 @@ mod mint;
 mod openapi;
 mod output;
 mod policy;
+mod ports;
 mod proxy_config;
 mod routes;
 mod serve;

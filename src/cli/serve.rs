@@ -7,24 +7,31 @@ use clap::Args;
 use super::Ended;
 use super::output::{Exit, Failure};
 use super::policy::{self, ParamArguments};
+use super::ports::with_ports;
 use crate::daemon::{self, StartError};
 use crate::runtime::{OpenError, Options, config};
 
-/// Run the daemon that a proxy asks about each request.
-///
-/// Without a configuration it uses the policy in `policies` and listens on loopback only:
-/// gRPC for Envoy on 9191, HTTP for nginx, Caddy and Traefik on 9190, the JSON interfaces on 9193,
-/// health, metrics and the policy in force on 9192. The policy is reloaded when its files change;
-/// one with errors changes nothing. SIGHUP reloads too; SIGTERM shuts it down gracefully.
-#[derive(Debug, Args)]
-#[command(after_help = "\
+/// The description and the examples; the names in braces are those of listeners.
+const ABOUT: &str = "\
+Run the daemon that a proxy asks about each request.
+
+Without a configuration it uses the policy in `policies` and listens on loopback only: gRPC for Envoy \
+on {grpc}, HTTP for nginx, Caddy and Traefik on {http}, the JSON interfaces on {pdp}, health, metrics \
+and the policy in force on {admin}. The policy is reloaded when its files change; one with errors \
+changes nothing. SIGHUP reloads too; SIGTERM shuts it down gracefully.";
+
+const EXAMPLES: &str = "\
 Examples:
   portcullis serve policies
   portcullis serve --config /etc/portcullis/portcullis.yaml
-  curl http://127.0.0.1:9192/readyz
+  curl http://127.0.0.1:{admin}/readyz
 
 Fields of portcullis.yaml are in docs/configuration.md.
-Exit codes: 0 shut down gracefully; 1 the policy has errors; 2 it could not start.")]
+Exit codes: 0 shut down gracefully; 1 the policy has errors; 2 it could not start.";
+
+/// Run the daemon that a proxy asks about each request.
+#[derive(Debug, Args)]
+#[command(long_about = with_ports(ABOUT), after_help = with_ports(EXAMPLES))]
 pub struct Arguments {
     /// The policy: folders or files; by default the configuration's, or `policies`
     policy: Vec<PathBuf>,

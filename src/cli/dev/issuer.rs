@@ -111,7 +111,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         return Err(Failure::new(format!(
             "the development issuer does not listen on {address}: it signs whatever it is asked to"
         ))
-        .help("use a loopback address, such as 127.0.0.1:9194"));
+        .help(format!("use a loopback address, such as {DEFAULT_ADDRESS}")));
     }
     TcpListener::bind(address)
         .and_then(|listener| {

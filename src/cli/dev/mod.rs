@@ -19,6 +19,7 @@ use clap::Args;
 use super::Ended;
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::ParamArguments;
+use super::ports::with_ports;
 use super::serve;
 use crate::daemon::listen::{OpenError, OpenFault};
 use crate::daemon::{self, Running, StartError};
@@ -231,9 +232,9 @@ fn refuse_other_machines(config: &Config) -> Result<(), Failure> {
                 "`dev` does not listen on {address} (`{}`): its tokens are only for this machine",
                 id.as_str()
             ))
-            .help(
-                "use an address such as 127.0.0.1:9190, or `portcullis serve` with a real issuer",
-            ));
+            .help(with_ports(
+                "use an address such as 127.0.0.1:{http}, or `portcullis serve` with a real issuer",
+            )));
         }
     }
     Ok(())

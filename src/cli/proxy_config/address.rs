@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::cli::output::Failure;
+use crate::cli::ports::with_ports;
 
 /// The address of portcullis.
 pub struct Address {
@@ -13,8 +14,9 @@ pub struct Address {
 impl Address {
     pub fn parse(text: &str) -> Result<Address, Failure> {
         let wrong = || {
-            Failure::new(format!("`{text}` isn't HOST:PORT"))
-                .help("give the address of the listener, such as 127.0.0.1:9190 or portcullis:9190")
+            Failure::new(format!("`{text}` isn't HOST:PORT")).help(with_ports(
+                "give the address of the listener, such as 127.0.0.1:{http} or portcullis:{http}",
+            ))
         };
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Ok(Address {

@@ -23,8 +23,13 @@ use self::told::{Certificate, Told};
 use super::Ended;
 use super::output::{self, Exit, Failure};
 use super::policy::{self, ParamArguments};
+use super::ports::with_ports;
 use super::serve;
 use crate::runtime::config::{Config, ListenerId};
+
+/// The description of `--portcullis`; the names in braces are those of listeners.
+const LISTENS: &str = "\
+Where portcullis listens, as the proxy sees it; by default 127.0.0.1:{http} (http) or :{grpc} (grpc)";
 
 /// Write the proxy's configuration for a policy.
 ///
@@ -54,9 +59,7 @@ pub struct Arguments {
     config: Option<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
-    /// Where portcullis listens, as the proxy sees it; by default 127.0.0.1:9190 (http) or :9191
-    /// (grpc)
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", help = with_ports(LISTENS))]
     portcullis: Option<String>,
     /// Envoy: the protocol
     #[arg(long, value_enum, default_value_t)]
