@@ -308,11 +308,7 @@ fn respond(mut http: Http<'_>, response: Response) -> Step {
             return Step::Unavailable;
         }
     }
-    http.respond(
-        response.status,
-        content_type.as_deref(),
-        response.body.as_deref(),
-    )
+    http.respond(response.status, content_type, response.body.as_deref())
 }
 
 fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {

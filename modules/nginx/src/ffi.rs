@@ -143,8 +143,8 @@ fn guarded<T>(failure: T, hook: impl FnOnce() -> T) -> T {
 
 unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
     unsafe extern "C" fn free(conf: *mut c_void) {
-        // SAFETY: `conf` is the box below, and a pool runs a cleanup once.
         guarded((), || {
+            // SAFETY: `conf` is the box below, and a pool runs a cleanup once.
             drop(unsafe { Box::from_raw(conf.cast::<MainConf>()) })
         });
     }
@@ -468,6 +468,7 @@ unsafe fn write_log(log: *mut ngx_log_t, level: u32, line: &str) {
 unsafe extern "C" fn on_access(r: Request) -> ngx_int_t {
     // SAFETY: the request is valid for the hook.
     code(guarded(Step::Unavailable, || {
+        // SAFETY: the request is valid for the hook.
         access::access(unsafe { Http::new(r) })
     }))
 }
@@ -475,6 +476,7 @@ unsafe extern "C" fn on_access(r: Request) -> ngx_int_t {
 unsafe extern "C" fn on_content(r: Request) -> ngx_int_t {
     // SAFETY: the request is valid for the hook.
     code(guarded(Step::Unavailable, || {
+        // SAFETY: the request is valid for the hook.
         access::guard(&unsafe { Http::new(r) })
     }))
 }

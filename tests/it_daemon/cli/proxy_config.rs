@@ -111,7 +111,7 @@ fn nginx_takes_it_with_the_module() {
             })
             .concat();
         let config = format!(
-            "load_module {};\nevents {{}}\nhttp {{\n{}\nserver {{\nlisten 127.0.0.1:{};\n{}\n{locations}\n}}\n}}\n",
+            "load_module {};\nworker_processes 1;\nevents {{}}\nhttp {{\n{}\nserver {{\nlisten 127.0.0.1:{};\n{}\n{locations}\n}}\n}}\n",
             module("nginx/ngx_http_portcullis_module.so").display(),
             part("http"),
             free_port(),
