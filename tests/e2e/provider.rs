@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,6 +23,13 @@ pub const ENCRYPTED: &str = "https://encrypted.example.com";
 pub const REPORTS: &str = "https://reports.example.com";
 /// The client secret with which its API introspects them.
 pub const REPORTS_SECRET: &str = "s3cret: 100% + more & = /";
+
+/// How often the provider is started before a test gives up. Node.js sometimes hangs or ends while it
+/// starts, and what is tested has not begun by then.
+const STARTS: usize = 3;
+
+/// How long one start may take; it usually takes two seconds.
+const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running identity provider.
 pub struct Provider {
@@ -44,25 +52,36 @@ pub struct Login {
 impl Provider {
     /// Starts the provider with new keys.
     pub fn start() -> Self {
+        let mut failures = Vec::new();
+        while failures.len() < STARTS {
+            match Self::try_start() {
+                Ok(provider) => return provider,
+                Err(why) => failures.push(why),
+            }
+        }
+        panic!("{failures:?}");
+    }
+
+    fn try_start() -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let script =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/world/provider/provider.mjs");
         let mut command = Command::new(process::program("node"));
         command.arg(script).arg(process::world().join("provider"));
         let mut process = Process::start("provider", &command, folder.path());
-        let addresses: Value = process.wait_for(|process| {
+        let addresses: Value = process.look_for(START_PATIENCE, |process| {
             let output = process.output();
             let line = output
                 .lines()
                 .find(|line| line.starts_with("{\"issuer\""))?;
             serde_json::from_str(line).ok()
-        });
+        })?;
         let address = |name: &str| {
             let url = addresses[name].as_str().expect("both are there");
             let address = url.trim_start_matches("http://").parse();
             address.expect("a URL of host and port")
         };
-        Self {
+        Ok(Self {
             issuer: addresses["issuer"]
                 .as_str()
                 .expect("it is there")
@@ -71,7 +90,7 @@ impl Provider {
             control: address("control"),
             _process: process,
             _folder: folder,
-        }
+        })
     }
 
     /// An access token of the machine client, for a resource (a JWT) or without one (opaque). `e2e`

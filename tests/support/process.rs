@@ -147,16 +147,31 @@ impl Process {
     /// # Panics
     ///
     /// Where the program ends instead, or it takes too long.
-    pub fn wait_for<T>(&mut self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
+    pub fn wait_for<T>(&mut self, look: impl FnMut(&Self) -> Option<T>) -> T {
+        self.look_for(PATIENCE, look)
+            .unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same for this long at most. The error says that the program ended, or isn't ready.
+    pub fn look_for<T>(
+        &mut self,
+        patience: Duration,
+        mut look: impl FnMut(&Self) -> Option<T>,
+    ) -> Result<T, String> {
+        let end = Instant::now() + patience;
         loop {
             if let Some(seen) = look(self) {
-                return seen;
+                return Ok(seen);
             }
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                panic!("{} ended with {status} before it was ready", self.name);
+                return Err(format!(
+                    "{} ended with {status} before it was ready",
+                    self.name
+                ));
             }
-            assert!(Instant::now() < end, "{} is never ready", self.name);
+            if Instant::now() > end {
+                return Err(format!("{} is not ready after {patience:?}", self.name));
+            }
             thread::sleep(PAUSE);
         }
     }
