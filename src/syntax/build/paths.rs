@@ -109,7 +109,7 @@ fn read_segment(text: &str, span: Span, notes: &mut Notes) -> Option<Segment> {
         "**" => {
             notes.wrong(
                 span,
-                "`**` is allowed only at the end of a path",
+                "`**` stands only at the end of a path",
                 "`{id}` matches one segment: for paths with the same end, write a line for each depth",
             );
             return None;
