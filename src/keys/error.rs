@@ -42,7 +42,7 @@ pub enum KeyError {
     EvenModulus,
     /// An RSA exponent that is even, too small or too large.
     Exponent,
-    /// Coordinates that are no point of the curve.
+    /// The coordinates are not a point on the curve.
     NotAPoint(&'static str),
     /// An Ed25519 key that proves nothing, or is one of two ways to write it.
     Ed25519(ed25519::Unsafe),

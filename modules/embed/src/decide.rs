@@ -66,14 +66,14 @@ pub struct Response {
     pub body: Option<Vec<u8>>,
 }
 
-impl Outcome {
-    /// The outcome if a decision was lost.
-    pub(crate) fn lost() -> Outcome {
-        Outcome::Respond(Response {
+impl Response {
+    /// The denial for what can't happen: a decision that got lost, or a panic in a module.
+    pub fn lost() -> Response {
+        Response {
             status: 503,
             headers: vec![("cache-control", "no-store".to_owned())],
             body: None,
-        })
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::decide::Outcome;
+use crate::decide::{Outcome, Response};
 
 /// The result of asking.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl<W: FnOnce()> Answer<W> {
 impl<W: FnOnce()> Drop for Answer<W> {
     fn drop(&mut self) {
         if self.wake.is_some() {
-            self.put(Outcome::lost());
+            self.put(Outcome::Respond(Response::lost()));
         }
     }
 }

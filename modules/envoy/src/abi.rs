@@ -20,7 +20,7 @@ use std::sync::Arc;
 use portcullis_embed::{Adapter, Embedded, Level, Request, Response};
 
 use self::types::*;
-use crate::filter::{self, Filter, Stream, Verdict, caught};
+use crate::filter::{Filter, Stream, Verdict, caught};
 use crate::host;
 use crate::request;
 use crate::settings::Settings;
@@ -450,7 +450,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
                 Verdict::Wait => HEADERS_WAIT,
             },
             None => {
-                stream.respond(&filter::fault());
+                stream.respond(&Response::lost());
                 HEADERS_STOP
             }
         }
@@ -481,7 +481,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
 /// After a panic. Nothing that may have caused it is done again.
 fn deny(stream: &InHook, what: &str) {
     panicked(what);
-    caught(|| stream.respond(&filter::fault()), panicked);
+    caught(|| stream.respond(&Response::lost()), panicked);
 }
 
 /// While a decision is waited for, Envoy holds the body back by itself.

@@ -142,7 +142,7 @@ impl<D: Decides, W: Waker> Filter<D, W> {
                 return;
             }
         };
-        let outcome = D::take(&mut pending).unwrap_or_else(|| Outcome::Respond(fault()));
+        let outcome = D::take(&mut pending).unwrap_or_else(|| Outcome::Respond(Response::lost()));
         match self.settle(outcome, stream) {
             Verdict::Pass => stream.go_on(),
             Verdict::Stop | Verdict::Wait => {}
@@ -216,15 +216,6 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a message")
-}
-
-/// The denial for what cannot be: a panic, or a decision that did not come after all.
-pub fn fault() -> Response {
-    Response {
-        status: 503,
-        headers: Vec::new(),
-        body: None,
-    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub enum Step {
     Unavailable,
 }
 
-/// What is said of the module in a location.
+/// The module's settings in a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
     /// Whether requests are decided.

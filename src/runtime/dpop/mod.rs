@@ -1,5 +1,5 @@
-//! The daemon's part in checking DPoP proofs (RFC 9449): which were used before, and which nonces
-//! they must contain.
+//! What checking DPoP proofs (RFC 9449) needs of a running process: which proofs were used before,
+//! and which nonces they must contain.
 
 mod memory;
 mod nonces;

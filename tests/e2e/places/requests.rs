@@ -59,12 +59,12 @@ pub fn table(token: &str) -> Vec<(&'static str, Request, End)> {
             MALFORMED,
         ),
         (
-            "a cookie that is no place",
+            "a cookie that the policy doesn't name",
             get("plain").header("Cookie", &cookie),
             MISSING,
         ),
         (
-            "a query that is no place",
+            "a query parameter that the policy doesn't name",
             at("plain", "GET", &query),
             MISSING,
         ),

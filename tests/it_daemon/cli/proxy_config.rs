@@ -76,16 +76,21 @@ fn nginx_takes_it() {
             "events {{}}\nhttp {{\n{http}\nserver {{\nlisten 127.0.0.1:{};\n{server}\nlocation / {{ proxy_pass http://127.0.0.1:8080; }}\n}}\n}}\n",
             free_port()
         );
-        let folder = folder(&[("nginx.conf", &config)]);
-        assert_runs(
-            Command::new(program("nginx"))
-                .args(["-t", "-q", "-e", "stderr", "-g", "pid nginx.pid;", "-p"])
-                .arg(folder.path())
-                .arg("-c")
-                .arg(folder.path().join("nginx.conf")),
-            &config,
-        );
+        assert_nginx_takes(&config);
     }
+}
+
+/// nginx's own check of a configuration.
+fn assert_nginx_takes(config: &str) {
+    let folder = folder(&[("nginx.conf", config)]);
+    assert_runs(
+        Command::new(program("nginx"))
+            .args(["-t", "-q", "-e", "stderr", "-g", "pid nginx.pid;", "-p"])
+            .arg(folder.path())
+            .arg("-c")
+            .arg(folder.path().join("nginx.conf")),
+        config,
+    );
 }
 
 /// Whatever hands a request on, with the module and a policy of each shape.
@@ -117,15 +122,7 @@ fn nginx_takes_it_with_the_module() {
             free_port(),
             part("server"),
         );
-        let folder = folder(&[("nginx.conf", &config)]);
-        assert_runs(
-            Command::new(program("nginx"))
-                .args(["-t", "-q", "-e", "stderr", "-g", "pid nginx.pid;", "-p"])
-                .arg(folder.path())
-                .arg("-c")
-                .arg(folder.path().join("nginx.conf")),
-            &config,
-        );
+        assert_nginx_takes(&config);
     }
 }
 

@@ -41,7 +41,7 @@ impl<'h> Http<'h> {
         unsafe { (*self.r).main == self.r }
     }
 
-    /// What is said of its location.
+    /// The settings of its location.
     pub fn location(&self) -> Location {
         // SAFETY: every location has what `create_loc_conf` made.
         unsafe {

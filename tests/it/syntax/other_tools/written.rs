@@ -402,7 +402,7 @@ pub const WRITTEN: &[(&str, &str, Option<&str>)] = &[
         "begins with `and`",
         None,
     ),
-    // Quotation marks of which one is missing, or another.
+    // Quotation marks that are missing or don't match.
     (
         "GET /a requires scope “a\"",
         "put text between",
