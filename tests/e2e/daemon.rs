@@ -91,8 +91,8 @@ impl Daemon {
         daemon
     }
 
-    /// Puts a policy with errors in place, for the daemon to notice.
-    pub fn break_policy(&self, policy: &str) {
+    /// Puts a policy in place, right or wrong, for whoever watches it to notice.
+    pub fn write_policy(&self, policy: &str) {
         write_policy(&self.folder, policy);
     }
 

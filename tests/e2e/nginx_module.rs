@@ -17,6 +17,7 @@ use super::places::with_http2;
 use super::process;
 use super::provider::{ORDERS, Provider};
 use super::proxies::{self, Kind, Proxy};
+use super::reload;
 use super::sender::{over_tls, with_tls};
 use super::world::{World, policy, reason};
 use crate::support::dpop::Client;
@@ -26,23 +27,27 @@ use crate::support::tls::Authority;
 const LOCATION: &str = "        location / {";
 
 /// nginx with more in its server.
-fn nginx(daemon: &Daemon, upstream: SocketAddr, server: &str) -> Proxy {
+pub fn nginx(daemon: &Daemon, upstream: SocketAddr, server: &str) -> Proxy {
     changed(daemon, upstream, |text| with(&text, server))
 }
 
-fn changed(daemon: &Daemon, upstream: SocketAddr, change: impl FnOnce(String) -> String) -> Proxy {
+pub fn changed(
+    daemon: &Daemon,
+    upstream: SocketAddr,
+    change: impl FnOnce(String) -> String,
+) -> Proxy {
     Proxy::start_changed(Kind::NginxModule, change, daemon.ports, upstream)
 }
 
 /// What nginx says of a configuration.
-fn tested(text: &str, daemon: &Daemon) -> Output {
+pub fn tested(text: &str, daemon: &Daemon) -> Output {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let text = proxies::with_module(text, &daemon.configuration());
     let mut command = proxies::nginx(&text, folder.path());
     command.arg("-t").output().expect("nginx runs")
 }
 
-fn with(text: &str, server: &str) -> String {
+pub fn with(text: &str, server: &str) -> String {
     assert!(text.contains(LOCATION), "{text}");
     text.replacen(LOCATION, &format!("{server}\n{LOCATION}"), 1)
 }
@@ -53,7 +58,7 @@ fn outcome(answer: &Answer) -> (u16, Option<&str>) {
 
 /// Whatever nginx says of a process that ended as it should not, or of what is left of one.
 #[track_caller]
-fn assert_well(proxy: &Proxy) {
+pub fn assert_well(proxy: &Proxy) {
     let log = proxy.process.output();
     for word in [
         "[alert]",
@@ -168,7 +173,7 @@ fn a_wrong_policy_is_an_error_of_the_configuration_with_its_line() {
 
     world
         .daemon
-        .break_policy("language 1\napi a {\n    GET /a publick\n}\n");
+        .write_policy("language 1\napi a {\n    GET /a publick\n}\n");
     let output = tested(&good);
     assert!(!output.status.success());
     assert!(said(&output).contains("orders.gate:3"), "{}", said(&output));
@@ -199,6 +204,31 @@ fn a_changed_policy_needs_no_reload_of_nginx() {
         policy(&world.provider.issuer).replacen("/health             public", "/other public", 1);
     world.daemon.change_policy(&other);
     process::wait_until("the other policy is in force", || health().status == 403);
+    assert_well(&proxy);
+}
+
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn a_thousand_changes_of_the_policy_under_load() {
+    let (provider, upstream) = (Provider::start(), Echo::start());
+    let policies = reload::policies(&provider.issuer);
+    let daemon = Daemon::start(&policies[0]);
+    let endless = "keepalive_requests 1000000000;";
+    let proxy = changed(&daemon, upstream.address, |text| {
+        format!("error_log stderr notice;\n{}", with(&text, endless))
+    });
+    let log = proxy.process.output();
+    let worker = log
+        .lines()
+        .find_map(|line| line.split_once("start worker process ")?.1.parse().ok())
+        .expect("a worker");
+    let token = provider.machine_token(Some(ORDERS), "read:orders", &json!({}));
+    reload::change_under_load(
+        proxy.address,
+        &token,
+        |number| daemon.write_policy(&policies[number]),
+        || process::resident_kib(worker),
+    );
     assert_well(&proxy);
 }
 

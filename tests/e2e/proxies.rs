@@ -122,7 +122,28 @@ impl Proxy {
         Self::with(kind, &change(deployed(kind)), portcullis, upstream)
     }
 
+    /// The same with Envoy's module, in another Envoy than the other tests have.
+    pub fn start_envoy(
+        program: &str,
+        change: impl FnOnce(String) -> String,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
+        let kind = Kind::EnvoyModule;
+        Self::with_program(kind, program, &change(deployed(kind)), portcullis, upstream)
+    }
+
     fn with(kind: Kind, text: &str, portcullis: Portcullis, upstream: SocketAddr) -> Self {
+        Self::with_program(kind, ENVOY, text, portcullis, upstream)
+    }
+
+    fn with_program(
+        kind: Kind,
+        program: &str,
+        text: &str,
+        portcullis: Portcullis,
+        upstream: SocketAddr,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let port = process::free_port();
         let admin = process::free_port();
@@ -140,14 +161,16 @@ impl Proxy {
             Kind::EnvoyModule => {
                 let text = configured(&text, portcullis.configuration);
                 // Each decision has to come back to the thread that asked.
-                let mut command = envoy(&text, folder.path(), 3);
-                command.env(SEARCH_PATH, module::built());
+                let mut command = envoy_of(program, &text, folder.path(), 3);
+                command.env(SEARCH_PATH, module::built()).env(FAULTS, "1");
                 (command, admin)
             }
             Kind::Nginx => (nginx(&text, folder.path()), port),
             Kind::NginxModule => {
                 let text = with_module(&text, portcullis.configuration);
-                (nginx(&text, folder.path()), port)
+                let mut command = nginx(&text, folder.path());
+                command.env(FAULTS, "1");
+                (command, port)
             }
             Kind::Caddy => (caddy(&text, folder.path()), port),
         };
@@ -225,6 +248,9 @@ pub fn fragment(arguments: &[&str], policy: &Path) -> String {
     String::from_utf8(output.stdout).expect("it is text")
 }
 
+/// Allows faults on purpose, which only tests of them ask for.
+const FAULTS: &str = "PORTCULLIS_FAULTS";
+
 /// Where Envoy looks for modules.
 pub const SEARCH_PATH: &str = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH";
 
@@ -236,10 +262,17 @@ pub fn configured(text: &str, configuration: &Path) -> String {
     text
 }
 
+/// The Envoy that most tests have.
+const ENVOY: &str = "envoy";
+
 /// The command that starts Envoy with so many worker threads.
 pub fn envoy(text: &str, folder: &Path, workers: usize) -> Command {
+    envoy_of(ENVOY, text, folder, workers)
+}
+
+fn envoy_of(program: &str, text: &str, folder: &Path, workers: usize) -> Command {
     let path = write(folder, "envoy.yaml", text);
-    let mut command = Command::new(process::program("envoy"));
+    let mut command = Command::new(process::program(program));
     command
         .arg("--config-path")
         .arg(path)

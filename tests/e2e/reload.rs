@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::caller::{Answer, Connection, Request};
 use super::daemon::Daemon;
 use super::echo::{Echo, echoed};
+use super::process;
 use super::provider::{ORDERS, Provider};
 use super::proxies::{Kind, Proxy};
 use super::world::reason;
@@ -92,6 +93,52 @@ pub fn ask_until(done: &AtomicBool, proxy: SocketAddr, token: &str) -> [u64; 2] 
     counts
 }
 
+/// How often the policy changes where memory is looked at, and after how many changes first. For a
+/// longer run: `CHANGES=10000 tests/run --test e2e changes_of_the_policy -- --nocapture`.
+const CHANGES: usize = 1000;
+const WARM: usize = 200;
+
+/// By how much memory may differ between the first look and the last: allocators keep some.
+const KEPT_KIB: u64 = 24 * 1024;
+
+/// Has the policy changed again and again while a client asks the proxy, which decides by itself. No
+/// request fails, and memory stays.
+pub fn change_under_load(
+    proxy: SocketAddr,
+    token: &str,
+    write: impl Fn(usize),
+    resident_kib: impl Fn() -> u64,
+) {
+    let asked = std::env::var("CHANGES").ok();
+    let changes = asked.map_or(CHANGES, |asked| asked.parse().expect("a number"));
+    let done = AtomicBool::new(false);
+    let mut warm = 0;
+    thread::scope(|scope| {
+        let client = scope.spawn(|| ask_until(&done, proxy, token));
+        let end = EndWhenDropped(&done);
+        let mut connection = Connection::open(proxy).expect("the proxy listens");
+        for change in 1..=changes {
+            let number = change % 2;
+            write(number);
+            process::wait_until("the policy is in force", || {
+                let answer = connection.exchange(&request("/other", token));
+                policy_of("/other", &answer.expect("an answer")) == Some(number)
+            });
+            if change == WARM {
+                warm = resident_kib();
+            }
+            if change % CHANGES == 0 {
+                println!("{change} changes: {} KiB", resident_kib());
+            }
+        }
+        drop(end);
+        let counts = client.join().expect("the client does not fail");
+        assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    });
+    let end = resident_kib();
+    assert!(end < warm + KEPT_KIB, "{warm} KiB became {end} KiB");
+}
+
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn a_hundred_changes_under_load_through_envoy() {
@@ -156,7 +203,7 @@ fn a_broken_policy_changes_nothing() {
     assert_eq!(other(), 200);
     let revision = daemon.policy()["revision"].clone();
 
-    daemon.break_policy("api orders { GET /other publik }\n");
+    daemon.write_policy("api orders { GET /other publik }\n");
     super::process::wait_until("the error shows", || {
         !daemon.policy()["last_error"].is_null()
     });

@@ -102,6 +102,14 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// How much memory a process has taken.
+pub fn resident_kib(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process has a status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.expect("a size").trim().trim_end_matches(" kB");
+    number.parse().expect("a number")
+}
+
 /// A running program. Dropping it ends it.
 pub struct Process {
     name: String,

@@ -9,12 +9,14 @@
 
 mod background;
 mod decide;
+mod faults;
 mod log;
+pub mod metrics;
 mod open;
 mod pending;
 
 pub use decide::{Allow, Outcome, Request, Response};
 pub use log::{Level, log_to};
-pub use open::{Embedded, OpenError, Prepared, prepare};
+pub use open::{Embedded, MetricsWatch, OpenError, Prepared, prepare};
 pub use pending::{Asked, Pending};
 pub use portcullis::runtime::metrics::Adapter;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use portcullis::engine::Fault;
 use portcullis::reason::Reason;
@@ -15,8 +16,12 @@ use tokio::task::AbortHandle;
 
 use crate::background::Background;
 use crate::decide::{Outcome, Request, decide, outcome};
+use crate::faults;
 use crate::log;
 use crate::pending::{Asked, ask};
+
+/// How often a process looks whether its metrics have changed, for the others.
+const METRICS_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads configuration and policy, and starts nothing: no thread, no socket, no request for keys.
 ///
@@ -110,8 +115,12 @@ impl Embedded {
     /// thread, perhaps before this returns, and never after the [`Pending`](crate::Pending) was
     /// dropped. It must only notify whoever takes the decision.
     pub fn ask(&self, request: Request, wake: impl FnOnce() + Send + 'static) -> Asked {
+        faults::in_hook(&request);
         let inner = self.0.clone();
-        let decision = async move { decide(&inner.authorizer, inner.adapter, request).await };
+        let decision = async move {
+            faults::later(&request).await;
+            decide(&inner.authorizer, inner.adapter, request).await
+        };
         ask(self.0.background.handle(), decision, wake)
     }
 
@@ -136,9 +145,37 @@ impl Embedded {
         self.0.authorizer.is_ready()
     }
 
-    /// The metrics, in Prometheus's format.
+    /// The metrics of this process, in the OpenMetrics text format.
     pub fn metrics(&self) -> String {
         self.0.authorizer.metrics().text()
+    }
+
+    /// Passes the metrics on from the background thread whenever they have changed, but not more
+    /// often than once a second, until the result is dropped.
+    pub fn watch_metrics(&self, changed: impl Fn(String) + Send + 'static) -> MetricsWatch {
+        let authorizer = self.0.authorizer.clone();
+        let task = self.0.background.handle().spawn(async move {
+            let mut last = String::new();
+            loop {
+                let text = authorizer.metrics().text();
+                if text != last {
+                    last.clone_from(&text);
+                    changed(text);
+                }
+                tokio::time::sleep(METRICS_EVERY).await;
+            }
+        });
+        MetricsWatch(task.abort_handle())
+    }
+}
+
+/// Metrics that are passed on until this is dropped.
+#[derive(Debug)]
+pub struct MetricsWatch(AbortHandle);
+
+impl Drop for MetricsWatch {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

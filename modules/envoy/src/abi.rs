@@ -20,10 +20,10 @@ use std::sync::Arc;
 use portcullis_embed::{Adapter, Embedded, Level, Request, Response};
 
 use self::types::*;
-use crate::filter::{Filter, Stream, Verdict, caught};
+use crate::filter::{Filter, Stream, Verdict, caught, show_metrics};
 use crate::host;
 use crate::request;
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 use crate::wake::Waker;
 
 /// The executable of this process.
@@ -104,10 +104,11 @@ unsafe extern "C" {
     fn envoy_dynamic_module_callback_http_filter_scheduler_delete(scheduler: *mut c_void);
 }
 
-/// A policy, and what this instance of the filter does beside deciding.
+/// A policy, and what this instance of the filter does with it.
 struct Opened {
     /// None where Envoy only validates its configuration.
     embedded: Option<Embedded>,
+    role: Role,
     clear_route_cache: bool,
 }
 
@@ -348,12 +349,13 @@ fn number(level: Level) -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
     _config: *mut c_void,
-    _name: Buffer,
+    name: Buffer,
     settings: Buffer,
 ) -> ModuleConfig {
     guarded(ptr::null(), || {
-        // SAFETY: it is the configuration's text, which lives until this hook returns.
-        match open(unsafe { settings.bytes() }) {
+        // SAFETY: they are the configuration's texts, which live until this hook returns.
+        let (name, settings) = unsafe { (name.bytes(), settings.bytes()) };
+        match open(name, settings) {
             Ok(opened) => Arc::into_raw(Arc::new(opened)).cast(),
             Err(wrong) => {
                 error(&wrong);
@@ -364,7 +366,8 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
 }
 
 /// The policy at work; or what is wrong, ready for the log.
-fn open(settings: &[u8]) -> Result<Opened, String> {
+fn open(name: &[u8], settings: &[u8]) -> Result<Opened, String> {
+    let role = Role::named(name).map_err(|unknown| unknown.to_string())?;
     let settings = Settings::read(settings).map_err(|wrong| format!("`filter_config`: {wrong}"))?;
     // SAFETY: this is the main thread.
     let validates = unsafe { envoy_dynamic_module_callback_is_validation_mode() };
@@ -376,6 +379,7 @@ fn open(settings: &[u8]) -> Result<Opened, String> {
     };
     Ok(Opened {
         embedded: embedded.map_err(|wrong| wrong.to_string())?,
+        role,
         clear_route_cache: settings.clear_route_cache,
     })
 }
@@ -441,18 +445,20 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
         let live = unsafe { own(filter) };
         let decides = live.as_ref().and_then(|live| {
             let embedded = live.opened.embedded.as_ref()?;
-            Some((&live.filter, embedded))
+            Some((live, embedded))
         });
-        match decides {
-            Some((filter, embedded)) => match filter.on_request(embedded, &stream) {
-                Verdict::Pass => HEADERS_CONTINUE,
-                Verdict::Stop => HEADERS_STOP,
-                Verdict::Wait => HEADERS_WAIT,
-            },
-            None => {
-                stream.respond(&Response::lost());
-                HEADERS_STOP
-            }
+        let Some((live, embedded)) = decides else {
+            stream.respond(&Response::lost());
+            return HEADERS_STOP;
+        };
+        let verdict = match live.opened.role {
+            Role::Decide => live.filter.on_request(embedded, &stream),
+            Role::ShowMetrics => show_metrics(|| embedded.metrics(), &stream),
+        };
+        match verdict {
+            Verdict::Pass => HEADERS_CONTINUE,
+            Verdict::Stop => HEADERS_STOP,
+            Verdict::Wait => HEADERS_WAIT,
         }
     };
     caught(asked, |what| {

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
-use portcullis_embed::{Allow, Asked, Embedded, Outcome, Pending, Request, Response};
+use portcullis_embed::{Allow, Asked, Embedded, Outcome, Pending, Request, Response, metrics};
 
 use crate::wake::{Call, Waker};
 
@@ -203,6 +203,13 @@ impl<D: Decides, W: Waker> Filter<D, W> {
             add: allow.response_add,
         }));
     }
+}
+
+/// Answers a request with metrics.
+pub fn show_metrics(text: impl FnOnce() -> String, stream: &impl Stream) -> Verdict {
+    let method = stream.request().method;
+    stream.respond(&metrics::response(&method, || Some(text())));
+    Verdict::Stop
 }
 
 /// Runs a hook; a panic ends in `otherwise`, which says why there was one.

@@ -1,9 +1,40 @@
-//! The filter's configuration in Envoy: the path of a `portcullis.yaml`, or an object that names it.
+//! The filter's configuration in Envoy: what it does, and the path of a `portcullis.yaml`, or an object
+//! that names it.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+
+/// What an instance of the filter does, by its `filter_name`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It decides requests.
+    Decide,
+    /// It answers all requests with the policy's metrics.
+    ShowMetrics,
+}
+
+impl Role {
+    /// The role of this name.
+    pub fn named(name: &[u8]) -> Result<Self, UnknownRole> {
+        match name {
+            b"portcullis" => Ok(Self::Decide),
+            b"portcullis_metrics" => Ok(Self::ShowMetrics),
+            _ => Err(UnknownRole),
+        }
+    }
+}
+
+/// A `filter_name` that stands for nothing.
+#[derive(Debug)]
+pub struct UnknownRole;
+
+impl fmt::Display for UnknownRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown `filter_name`; write `portcullis` or `portcullis_metrics`")
+    }
+}
 
 /// What Envoy's configuration says to the filter.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -92,6 +123,16 @@ mod tests {
                 read,
                 "{written}"
             );
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_of_two() {
+        let role = |name: &str| Role::named(name.as_bytes()).ok();
+        assert_eq!(role("portcullis"), Some(Role::Decide));
+        assert_eq!(role("portcullis_metrics"), Some(Role::ShowMetrics));
+        for wrong in ["", "Portcullis", "portcullis_metric"] {
+            assert_eq!(role(wrong), None, "{wrong}");
         }
     }
 

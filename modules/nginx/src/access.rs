@@ -19,7 +19,6 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 
 const REASON: &str = "x-portcullis-reason";
 const DECISION: &str = "x-portcullis-decision";
-const CONTENT_TYPE: &str = "content-type";
 
 /// What the access phase does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +144,7 @@ pub fn access(mut http: Http<'_>) -> Step {
                 }
                 // The header filter looks at the state.
                 drop(state);
-                return respond(http, response);
+                return http.respond(&response);
             }
         }
     }
@@ -298,17 +297,6 @@ fn apply(http: &mut Http<'_>, sent: &Sent, allow: &Allow) -> bool {
             || allow.set.iter().any(|(set, _)| same(set))
     };
     http.set_headers(sent, &goes, &allow.set)
-}
-
-/// Answers the client.
-fn respond(mut http: Http<'_>, response: Response) -> Step {
-    let content_type = header(&response, CONTENT_TYPE);
-    for (name, value) in &response.headers {
-        if !name.eq_ignore_ascii_case(CONTENT_TYPE) && !http.add_response(name, value) {
-            return Step::Unavailable;
-        }
-    }
-    http.respond(response.status, content_type, response.body.as_deref())
 }
 
 fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {

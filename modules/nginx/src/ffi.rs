@@ -27,7 +27,10 @@ use crate::target::Rewrites;
 use crate::worker;
 
 mod request;
+mod variables;
+mod zone;
 pub use request::{Http, Sent, Suspended};
+pub use zone::Zone;
 
 type Request = *mut ngx_http_request_t;
 
@@ -68,12 +71,28 @@ static CONTEXT: ngx_http_module_t = ngx_http_module_t {
 
 const PLACES: u32 = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
 
-static mut COMMANDS: [ngx_command_t; 4] = [
+static mut COMMANDS: [ngx_command_t; 6] = [
     ngx_command_t {
         name: text(c"portcullis_config"),
         type_: (NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1) as ngx_uint_t,
         set: Some(set_config),
         conf: NGX_HTTP_MAIN_CONF_OFFSET,
+        offset: 0,
+        post: ptr::null_mut(),
+    },
+    ngx_command_t {
+        name: text(c"portcullis_zone"),
+        type_: (NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1) as ngx_uint_t,
+        set: Some(ngx_conf_set_size_slot),
+        conf: NGX_HTTP_MAIN_CONF_OFFSET,
+        offset: offset_of!(MainConf, zone_bytes),
+        post: ptr::null_mut(),
+    },
+    ngx_command_t {
+        name: text(c"portcullis_metrics"),
+        type_: (NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS) as ngx_uint_t,
+        set: Some(set_metrics),
+        conf: NGX_HTTP_LOC_CONF_OFFSET,
         offset: 0,
         post: ptr::null_mut(),
     },
@@ -116,9 +135,18 @@ static mut REWRITES: [ngx_conf_enum_t; 3] = [
 ];
 
 /// What `http { }` says.
+#[repr(C)]
 struct MainConf {
+    /// May be unset.
+    zone_bytes: usize,
+    zone: *mut ngx_shm_zone_t,
     prepared: Option<Prepared>,
 }
+
+const UNSET_BYTES: usize = usize::MAX;
+/// Room for the metrics of 16 workers with 4,000 series each. What is not used takes no memory.
+const ZONE_BYTES: usize = 8 << 20;
+const MIN_ZONE_BYTES: usize = 128 << 10;
 
 /// What a location says; each may be unset.
 #[repr(C)]
@@ -154,7 +182,12 @@ unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
         if cleanup.is_null() {
             return ptr::null_mut();
         }
-        let conf: *mut c_void = Box::into_raw(Box::new(MainConf { prepared: None })).cast();
+        let conf = MainConf {
+            zone_bytes: UNSET_BYTES,
+            zone: ptr::null_mut(),
+            prepared: None,
+        };
+        let conf: *mut c_void = Box::into_raw(Box::new(conf)).cast();
         (*cleanup).handler = Some(free);
         (*cleanup).data = conf;
         conf
@@ -253,6 +286,22 @@ unsafe extern "C" fn set_config(
     CONF_OK
 }
 
+/// `portcullis_metrics;` has the location answer with them.
+unsafe extern "C" fn set_metrics(
+    cf: *mut ngx_conf_t,
+    _: *mut ngx_command_t,
+    _: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: in a location, the context has the core module's configuration of it.
+    unsafe {
+        let context: *mut ngx_http_conf_ctx_t = (*cf).ctx.cast();
+        let core: *mut ngx_http_core_loc_conf_t =
+            (*(*context).loc_conf.add(ngx_http_core_module.ctx_index)).cast();
+        (*core).handler = Some(on_metrics);
+    }
+    CONF_OK
+}
+
 const SEVERAL: usize = 2;
 
 /// How many worker processes there will be; where the configuration has not said yet, there may be several.
@@ -269,24 +318,12 @@ unsafe fn processes(cycle: *mut ngx_cycle_t) -> usize {
 }
 
 unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
-    let prefix = NGX_HTTP_VAR_PREFIX;
-    let variables: [(&CStr, ngx_http_get_variable_pt, u32); 3] = [
-        (c"portcullis_reason", Some(get_reason), 0),
-        (c"portcullis_decision", Some(get_decision), 0),
-        (FORWARDED, Some(get_forwarded), prefix),
-    ];
-    for (name, get, flags) in variables {
-        // SAFETY: nginx copies the name; the variable that it returns is its own.
-        unsafe {
-            let flags = (NGX_HTTP_VAR_NOCACHEABLE | flags) as ngx_uint_t;
-            let variable = ngx_http_add_variable(cf, &mut text(name), flags);
-            if variable.is_null() {
-                return ERROR;
-            }
-            (*variable).get_handler = get;
-        }
+    // SAFETY: `cf` is that of this hook.
+    if unsafe { variables::add(cf) } {
+        OK
+    } else {
+        ERROR
     }
-    OK
 }
 
 /// The header filter that comes after this module's.
@@ -295,9 +332,26 @@ static mut NEXT: ngx_http_output_header_filter_pt = None;
 unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: the configurations of `http { }` are complete; no request is served while filters are chained.
     unsafe {
-        if (*main_conf(cf)).prepared.is_none() {
+        let conf = main_conf(cf);
+        if (*conf).prepared.is_none() {
             return OK;
         }
+        let bytes = match (*conf).zone_bytes {
+            UNSET_BYTES => ZONE_BYTES,
+            bytes if bytes < MIN_ZONE_BYTES => {
+                write_log(
+                    (*cf).log,
+                    NGX_LOG_EMERG,
+                    "portcullis_zone needs 128k at least",
+                );
+                return ERROR;
+            }
+            bytes => bytes,
+        };
+        let Some(zone) = Zone::make(cf, bytes) else {
+            return ERROR;
+        };
+        (*conf).zone = zone;
         let context: *mut ngx_http_conf_ctx_t = (*cf).ctx.cast();
         let core: *mut ngx_http_core_main_conf_t =
             (*(*context).main_conf.add(ngx_http_core_module.ctx_index)).cast();
@@ -323,7 +377,7 @@ unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
 
 unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     // SAFETY: the cycle is the one that this process serves; without `http { }` it has no context of it.
-    let prepared = unsafe {
+    let (prepared, zone) = unsafe {
         let context: *mut ngx_http_conf_ctx_t =
             (*(*cycle).conf_ctx.add(ngx_http_module.index)).cast();
         // Not in those that look after caches.
@@ -332,11 +386,12 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
             return OK;
         }
         let conf: *mut MainConf = (*(*context).main_conf.add(MODULE.ctx_index)).cast();
-        (*conf).prepared.take()
+        ((*conf).prepared.take(), Zone::of((*conf).zone))
     };
     if let Some(prepared) = prepared {
         let fault = Err("a fault inside portcullis".to_owned());
-        if let Err(error) = guarded(fault, || worker::start(prepared)) {
+        let start = || worker::start(prepared, zone.ok_or("it has no shared memory")?);
+        if let Err(error) = guarded(fault, start) {
             log(
                 NGX_LOG_EMERG,
                 &format!("every request is denied, since portcullis did not start: {error}"),
@@ -348,6 +403,13 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
 
 unsafe extern "C" fn exit_process(_: *mut ngx_cycle_t) {
     guarded((), worker::stop);
+}
+
+/// The number of this process among those of the master, which another has only after its end.
+pub fn process() -> u32 {
+    // SAFETY: it was set before the process began.
+    let slot = unsafe { ngx_process_slot };
+    u32::try_from(slot).unwrap_or_default()
 }
 
 /// Runs what starts threads so that they get no signals: those are for nginx' own thread, which a signal has to wake.
@@ -481,6 +543,17 @@ unsafe extern "C" fn on_content(r: Request) -> ngx_int_t {
     }))
 }
 
+unsafe extern "C" fn on_metrics(r: Request) -> ngx_int_t {
+    guarded(SERVICE_UNAVAILABLE, || {
+        // SAFETY: the request is valid for the hook.
+        let mut http = unsafe { Http::new(r) };
+        let response = worker::metrics(http.method());
+        http.serve(&response)
+    })
+}
+
+const SERVICE_UNAVAILABLE: ngx_int_t = NGX_HTTP_SERVICE_UNAVAILABLE as ngx_int_t;
+
 /// A step as the phases take it. An allow says nothing for the other modules, so that `satisfy any` neither takes it
 /// for theirs nor theirs for it.
 fn code(step: Step) -> ngx_int_t {
@@ -488,7 +561,7 @@ fn code(step: Step) -> ngx_int_t {
         Step::Pass => NGX_DECLINED as ngx_int_t,
         Step::Wait => NGX_AGAIN as ngx_int_t,
         Step::Answered => NGX_DONE as ngx_int_t,
-        Step::Unavailable => NGX_HTTP_SERVICE_UNAVAILABLE as ngx_int_t,
+        Step::Unavailable => SERVICE_UNAVAILABLE,
     }
 }
 
@@ -500,55 +573,4 @@ unsafe extern "C" fn on_response(r: Request) -> ngx_int_t {
         }
         NEXT.map_or(ERROR, |next| next(r))
     }
-}
-
-/// What the name of a variable for a forwarded header begins with.
-const FORWARDED: &CStr = c"portcullis_header_";
-
-type Value = *mut ngx_http_variable_value_t;
-
-unsafe extern "C" fn get_reason(r: Request, value: Value, _: usize) -> ngx_int_t {
-    // SAFETY: nginx gives a request and a value to fill.
-    unsafe { fill(r, value, access::reason) }
-}
-
-unsafe extern "C" fn get_decision(r: Request, value: Value, _: usize) -> ngx_int_t {
-    // SAFETY: as above.
-    unsafe { fill(r, value, access::decision) }
-}
-
-unsafe extern "C" fn get_forwarded(r: Request, value: Value, name: usize) -> ngx_int_t {
-    // SAFETY: as above; the data of a variable with a prefix is its whole name.
-    unsafe {
-        let name = (*ptr::with_exposed_provenance::<ngx_str_t>(name))
-            .to_str()
-            .unwrap_or_default();
-        let name = name.get(FORWARDED.count_bytes()..).unwrap_or_default();
-        fill(r, value, |http| access::forwarded(http, name))
-    }
-}
-
-/// # Safety
-///
-/// Both are what nginx gave to the hook of a variable.
-unsafe fn fill(
-    r: Request,
-    value: Value,
-    get: impl FnOnce(&Http<'_>) -> Option<String>,
-) -> ngx_int_t {
-    // SAFETY: the value is copied to the pool, which outlives whoever reads it.
-    unsafe {
-        let got = guarded(None, || get(&Http::new(r)));
-        let Some(text) = got.and_then(|got| ngx_str_t::from_bytes((*r).pool, got.as_bytes()))
-        else {
-            (*value).set_not_found(1);
-            return OK;
-        };
-        (*value).set_not_found(0);
-        (*value).set_valid(1);
-        (*value).set_no_cacheable(0);
-        (*value).set_len(text.len as u32);
-        (*value).data = text.data;
-    }
-    OK
 }

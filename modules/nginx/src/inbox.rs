@@ -29,6 +29,8 @@ pub struct Messages {
     pub answered: Vec<(Key, u64)>,
     /// The lines for the log, with nginx' levels.
     pub lines: Vec<(u32, String)>,
+    /// The metrics of this process, if they have changed.
+    pub metrics: Option<String>,
 }
 
 impl Inbox {
@@ -63,6 +65,11 @@ impl Inbox {
         });
     }
 
+    /// Newer metrics of this process.
+    pub fn metrics(&self, text: String) {
+        self.leave(|messages| messages.metrics = Some(text));
+    }
+
     /// All messages; the bell is silent again.
     pub fn take(&self) -> Messages {
         // Before the messages: who leaves one from now on rings again.
@@ -74,7 +81,7 @@ impl Inbox {
     fn leave(&self, message: impl FnOnce(&mut Messages)) {
         let first = {
             let mut messages = self.messages();
-            let first = messages.answered.is_empty() && messages.lines.is_empty();
+            let first = *messages == Messages::default();
             message(&mut messages);
             first
         };
@@ -104,6 +111,8 @@ mod tests {
         std::thread::spawn(move || {
             other.answered(Key(1), 7);
             other.log(3, "a line");
+            other.metrics("old".to_owned());
+            other.metrics("new".to_owned());
             other.answered(Key(2), 8);
         })
         .join()
@@ -111,6 +120,7 @@ mod tests {
         let messages = inbox.take();
         assert_eq!(messages.answered, [(Key(1), 7), (Key(2), 8)]);
         assert_eq!(messages.lines, [(3, "a line".to_owned())]);
+        assert_eq!(messages.metrics.as_deref(), Some("new"));
         assert_eq!(inbox.take(), Messages::default());
         // The bell was read with the messages, and rings for the next one.
         assert_eq!(

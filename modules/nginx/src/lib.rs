@@ -9,6 +9,8 @@
 #[cfg(not(test))]
 mod access;
 #[cfg_attr(test, allow(dead_code, reason = "who uses it is not built"))]
+mod board;
+#[cfg_attr(test, allow(dead_code, reason = "who uses it is not built"))]
 mod certificate;
 #[cfg(not(test))]
 mod ffi;

@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use portcullis_embed::{Asked, Embedded, Outcome, Prepared, Request};
+use portcullis_embed::{
+    Asked, Embedded, Level, MetricsWatch, Outcome, Prepared, Request, Response, metrics,
+};
 
 use crate::access::State;
-use crate::ffi::{self, Suspended};
+use crate::board;
+use crate::ffi::{self, Suspended, Zone};
 use crate::inbox::{Inbox, Key};
 
 /// What a request is known by while its state is shared between hooks.
@@ -26,21 +29,32 @@ thread_local! {
 struct Worker {
     embedded: Embedded,
     inbox: Arc<Inbox>,
+    /// Where the workers' metrics are.
+    zone: Zone,
+    /// Whether there was room for this one's.
+    fits: Cell<bool>,
     /// Rings in the event loop.
     _bell: ffi::Bell,
+    _watch: MetricsWatch,
 }
 
 /// Starts the policy's thread in this process, after the fork. Without a policy at work each request is denied.
-pub fn start(prepared: Prepared) -> Result<(), String> {
+pub fn start(prepared: Prepared, zone: Zone) -> Result<(), String> {
     let inbox = Arc::new(Inbox::new().map_err(|error| error.to_string())?);
     let ear = inbox.ear().map_err(|error| error.to_string())?;
     let bell = ffi::Bell::new(ear).ok_or("no connection is free; raise worker_connections")?;
     let log = inbox.clone();
     portcullis_embed::log_to(move |level, line| log.log(ffi::level(level), line));
     let embedded = ffi::without_signals(|| prepared.start()).map_err(|error| error.to_string())?;
+    // If another process had this number, it has ended, perhaps without a word.
+    zone.lock(|memory| board::retire(memory, ffi::process()));
+    let changed = inbox.clone();
     WORKER.set(Some(Worker {
+        _watch: embedded.watch_metrics(move |text| changed.metrics(text)),
         embedded,
         inbox,
+        zone,
+        fits: Cell::new(true),
         _bell: bell,
     }));
     Ok(())
@@ -49,7 +63,39 @@ pub fn start(prepared: Prepared) -> Result<(), String> {
 /// Ends it.
 pub fn stop() {
     // What is logged from now on has nobody to write it.
-    drop(WORKER.take());
+    if let Some(worker) = WORKER.take() {
+        worker.publish(&worker.embedded.metrics());
+        worker
+            .zone
+            .lock(|memory| board::retire(memory, ffi::process()));
+    }
+}
+
+impl Worker {
+    /// Shows this process's metrics to the others.
+    fn publish(&self, text: &str) {
+        let process = ffi::process();
+        let fits = self
+            .zone
+            .lock(|memory| board::publish(memory, process, text));
+        if self.fits.replace(fits) && !fits {
+            ffi::log(
+                ffi::level(Level::Error),
+                "there is no room for all workers' metrics, so there are none; raise portcullis_zone",
+            );
+        }
+    }
+}
+
+/// The response to who asks for metrics: those of all workers, this one's of now and the others' of the last second.
+pub fn metrics(method: &[u8]) -> Response {
+    metrics::response(method, || {
+        WORKER.with_borrow(|worker| {
+            let worker = worker.as_ref()?;
+            worker.publish(&worker.embedded.metrics());
+            worker.zone.lock(|memory| board::together(memory))
+        })
+    })
 }
 
 /// The state of a request, if it has one.
@@ -97,6 +143,9 @@ pub fn malformed(hint: &str) -> Option<Outcome> {
 pub fn answer_the_bell() {
     let messages = WORKER.with_borrow(|worker| Some(worker.as_ref()?.inbox.take()));
     let Some(messages) = messages else { return };
+    if let Some(text) = messages.metrics {
+        WORKER.with_borrow(|worker| worker.as_ref().map(|worker| worker.publish(&text)));
+    }
     for (level, line) in messages.lines {
         ffi::log(level, &line);
     }

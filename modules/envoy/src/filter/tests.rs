@@ -6,6 +6,7 @@ use std::cell::Cell;
 /// A stream that writes down what is done to it.
 #[derive(Default)]
 struct Written {
+    method: &'static [u8],
     steps: RefCell<Vec<String>>,
 }
 
@@ -25,7 +26,10 @@ impl Stream for Written {
     type Waker = Nobody;
 
     fn request(&self) -> Request {
-        Request::default()
+        Request {
+            method: self.method.to_vec(),
+            ..Request::default()
+        }
     }
     fn set_request_header(&self, name: &str, value: &str) {
         self.step(format!("set {name}: {value}"));
@@ -236,4 +240,23 @@ fn a_panic_ends_in_what_is_left_to_do() {
     assert_eq!(caught(|| panic!("a fault"), str::to_owned), "a fault");
     let other = caught(|| panic::panic_any(1), str::to_owned);
     assert_eq!(other, "a panic without a message");
+}
+
+#[test]
+fn metrics_are_for_who_reads() {
+    for (method, step) in [
+        (&b"GET"[..], "respond 200"),
+        (b"HEAD", "respond 200"),
+        (b"POST", "respond 405"),
+    ] {
+        let stream = Written {
+            method,
+            ..Written::default()
+        };
+        assert_eq!(
+            show_metrics(|| "# EOF\n".to_owned(), &stream),
+            Verdict::Stop
+        );
+        assert_eq!(*stream.steps.borrow(), [step]);
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Whatever is written into it lives in its pool.
 
+use portcullis_embed::Response;
+
 use super::*;
 
 /// A request, for the length of one hook.
@@ -275,23 +277,52 @@ impl<'h> Http<'h> {
     }
 
     /// Answers the client, and is done with the request.
-    pub fn respond(self, status: u16, content_type: Option<&str>, body: Option<&[u8]>) -> Step {
+    pub fn respond(mut self, response: &Response) -> Step {
+        let Some(sent) = self.send(response) else {
+            return Step::Unavailable;
+        };
         // SAFETY: `r` is valid, and nobody touches it after it was finalized: the phases end on `NGX_DONE`.
+        unsafe { ngx_http_finalize_request(self.r, sent) };
+        Step::Answered
+    }
+
+    /// Answers the client from the content phase, which gets nginx's own word for how that went.
+    pub(super) fn serve(&mut self, response: &Response) -> ngx_int_t {
+        // SAFETY: `r` is valid.
+        let discarded = unsafe { ngx_http_discard_request_body(self.r) };
+        if discarded != OK {
+            return discarded;
+        }
+        self.send(response).unwrap_or(SERVICE_UNAVAILABLE)
+    }
+
+    /// Sends a response; `None` where there was no memory for it.
+    fn send(&mut self, response: &Response) -> Option<ngx_int_t> {
+        let mut kind = "";
+        for (name, value) in &response.headers {
+            if name.eq_ignore_ascii_case("content-type") {
+                kind = value;
+            } else if !self.add_response(name, value) {
+                return None;
+            }
+        }
+        // SAFETY: `r` is valid; what is sent is in its pool.
         unsafe {
             let (r, pool) = (self.r, (*self.r).pool);
             let copy = |bytes: &[u8]| ngx_str_t::from_bytes(pool, bytes);
-            let kind = copy(content_type.unwrap_or_default().as_bytes());
-            let (Some(mut kind), Some(value)) = (kind, copy(body.unwrap_or_default())) else {
-                return Step::Unavailable;
-            };
+            let mut kind = copy(kind.as_bytes())?;
             let mut body: ngx_http_complex_value_t = zeroed();
-            body.value = value;
-            // After an `error_page … =200`, the denial's own status still stands.
+            body.value = copy(response.body.as_deref().unwrap_or_default())?;
+            // After an `error_page … =200`, the response's own status still stands.
             (*r).err_status = 0;
-            let sent = ngx_http_send_response(r, status.into(), &raw mut kind, &raw mut body);
-            ngx_http_finalize_request(r, sent);
+            let status = response.status.into();
+            Some(ngx_http_send_response(
+                r,
+                status,
+                &raw mut kind,
+                &raw mut body,
+            ))
         }
-        Step::Answered
     }
 
     /// Writes an error about the request to the log.
