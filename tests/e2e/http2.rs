@@ -37,7 +37,18 @@ pub fn get_from(
     path: &[u8],
     headers: &[(&str, &str)],
 ) -> io::Result<Outcome> {
-    exchange(to, "GET", host, path, headers, None)
+    exchange(to, "GET", host, path, headers, Body::None)
+}
+
+/// Sends a POST, and reads the answer.
+pub fn post(
+    to: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Outcome> {
+    let (host, path) = ("api.example.com", path.as_bytes());
+    exchange(to, "POST", host, path, headers, Body::Plain(body))
 }
 
 /// Sends a POST whose body has a trailer behind it, and reads the answer.
@@ -47,14 +58,14 @@ pub fn post_with_trailer(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Outcome> {
-    exchange(
-        to,
-        "POST",
-        "api.example.com",
-        path.as_bytes(),
-        headers,
-        Some(body),
-    )
+    let (host, path) = ("api.example.com", path.as_bytes());
+    exchange(to, "POST", host, path, headers, Body::WithTrailer(body))
+}
+
+enum Body<'a> {
+    None,
+    Plain(&'a [u8]),
+    WithTrailer(&'a [u8]),
 }
 
 fn exchange(
@@ -63,7 +74,7 @@ fn exchange(
     host: &str,
     path: &[u8],
     headers: &[(&str, &str)],
-    with_trailer: Option<&[u8]>,
+    body: Body<'_>,
 ) -> io::Result<Outcome> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -77,9 +88,13 @@ fn exchange(
     }
     stream.write_all(PREFACE)?;
     write_frame(&mut stream, SETTINGS, 0, 0, &[])?;
-    match with_trailer {
-        None => write_frame(&mut stream, HEADERS, END_STREAM | END_HEADERS, 1, &block)?,
-        Some(body) => {
+    match body {
+        Body::None => write_frame(&mut stream, HEADERS, END_STREAM | END_HEADERS, 1, &block)?,
+        Body::Plain(body) => {
+            write_frame(&mut stream, HEADERS, END_HEADERS, 1, &block)?;
+            write_frame(&mut stream, DATA, END_STREAM, 1, body)?;
+        }
+        Body::WithTrailer(body) => {
             let mut trailer = Vec::new();
             push_field(&mut trailer, "x-checksum", b"1");
             write_frame(&mut stream, HEADERS, END_HEADERS, 1, &block)?;

@@ -25,8 +25,10 @@ mod world;
 
 mod applications;
 mod browser;
+mod envoy_versions;
 mod fail_closed;
 mod faults;
+mod gateways;
 mod going_live;
 mod handshakes;
 mod introspect;
@@ -34,6 +36,7 @@ mod keys;
 mod large;
 mod metrics;
 mod nginx_module;
+mod nginx_upgrade;
 mod places;
 mod provider_works;
 mod reload;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::caller::{Answer, Request};
 use super::daemon::Daemon;
@@ -142,33 +144,98 @@ fn a_nonce_reaches_the_client_through_every_proxy() {
     }
 }
 
+/// A place for a real Redis server.
+struct Redis {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Redis {
+    fn new() -> Self {
+        let redis = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            port: process::free_port(),
+        };
+        std::fs::write(redis.password(), "a secret of this test\n").expect("written");
+        redis
+    }
+
+    fn password(&self) -> PathBuf {
+        self.folder.path().join("password")
+    }
+
+    fn start(&self) -> Process {
+        let mut command = Command::new(process::program("redis-server"));
+        command
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no"])
+            .args(["--requirepass", "a secret of this test"])
+            .arg("--dir")
+            .arg(self.folder.path());
+        let mut redis = Process::start("redis", &command, self.folder.path());
+        redis.wait_for_port(self.port);
+        redis
+    }
+
+    /// What `portcullis.yaml` says of it.
+    fn configuration(&self) -> String {
+        format!(
+            "dpop:\n  redis: redis://127.0.0.1:{}\n  redis_password_file: {}\n",
+            self.port,
+            self.password().display()
+        )
+    }
+}
+
+/// The same for the modules: two Envoys, and an nginx with two workers.
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
+fn modules_share_the_proofs_they_have_seen() {
+    let (provider, client, upstream) = (Provider::start(), Client::new(), Echo::start());
+    let server = Redis::new();
+    let redis = server.start();
+    let policy = policy(&provider.issuer, "dpop");
+    let daemon = Daemon::with(&policy, &server.configuration());
+    let several = |text: String| text.replacen("worker_processes auto", "worker_processes 2", 1);
+    let proxies = [Kind::EnvoyModule, Kind::EnvoyModule, Kind::NginxModule]
+        .map(|kind| Proxy::start_changed(kind, several, daemon.ports, upstream.address));
+    let token = provider.bound_token(&client);
+    let ask = |proxy: &Proxy, proof: &str| {
+        Request::new("GET", "/orders")
+            .header("Authorization", &format!("DPoP {token}"))
+            .header("DPoP", proof)
+            .send(proxy.address)
+    };
+    let proof = || client.proof("GET", URL, Some(&token), &json!({}));
+    for proxy in &proxies {
+        let proof = proof();
+        let allowed = ask(proxy, &proof);
+        assert_eq!(allowed.status, 200, "{allowed:?} {}", allowed.text());
+        for proxy in &proxies {
+            for _ in 0..3 {
+                assert_eq!(outcome(&ask(proxy, &proof)), (401, Some("token.sender")));
+            }
+        }
+    }
+    // Without the server no proof counts.
+    drop(redis);
+    let before = upstream.received();
+    for proxy in &proxies {
+        let answer = ask(proxy, &proof());
+        assert_eq!(outcome(&answer), (503, Some("internal")), "{answer:?}");
+    }
+    assert_eq!(upstream.received(), before);
+}
+
 /// A real Redis server: a proof used at one daemon is known to the other. Without the server no
 /// proof is accepted.
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
 fn daemons_share_the_proofs_they_have_seen() {
     let (provider, client) = (Provider::start(), Client::new());
-    let folder = tempfile::tempdir().expect("a folder");
-    let port = process::free_port();
-    let password = folder.path().join("password");
-    std::fs::write(&password, "a secret of this test\n").expect("written");
-    let start = || {
-        let mut command = Command::new(process::program("redis-server"));
-        command
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
-            .args(["--requirepass", "a secret of this test"])
-            .arg("--dir")
-            .arg(folder.path());
-        let mut redis = Process::start("redis", &command, folder.path());
-        redis.wait_for_port(port);
-        redis
-    };
-    let redis = start();
-    let configuration = format!(
-        "dpop:\n  redis: redis://127.0.0.1:{port}\n  redis_password_file: {}\n",
-        password.display()
-    );
+    let server = Redis::new();
+    let redis = server.start();
+    let configuration = server.configuration();
     let policy = policy(&provider.issuer, "dpop");
     let daemons = [0, 1].map(|_| Daemon::with(&policy, &configuration));
     let token = provider.bound_token(&client);
@@ -198,7 +265,7 @@ fn daemons_share_the_proofs_they_have_seen() {
         assert_eq!(outcome(&answer), (503, Some("internal")), "{answer:?}");
     }
     // Once the server is back, proofs are accepted again.
-    let _redis = start();
+    let _redis = server.start();
     for daemon in [one, other] {
         process::wait_until("proofs are good again", || {
             ask(daemon, &proof()).status == 200
