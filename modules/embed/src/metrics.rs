@@ -191,7 +191,8 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Whole(whole) => write!(f, "{whole}"),
-            Value::Real(real) => write!(f, "{real:?}"),
+            Value::Real(real) if real.fract() == 0.0 => write!(f, "{real:.1}"),
+            Value::Real(real) => write!(f, "{real}"),
         }
     }
 }
