@@ -8,11 +8,12 @@
 //! that the API resolves for the token, and the key that the token names, by its thumbprint
 //! ([`Verified::holds`]). A rotation that withdraws a key thus withdraws its tokens.
 //!
-//! Entries are found by an HMAC-SHA-256 of the whole token under a random key of this process.
+//! Entries are found by a digest of the whole token under random keys of this process ([`Digester`]).
 //! Nobody can search for two tokens with one digest, which would put one user in another's place,
 //! and no stored value could be sent as a token.
 
 mod bad;
+mod digest;
 mod flight;
 mod good;
 mod shard;
@@ -22,17 +23,17 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use aws_lc_rs::hmac;
-
 use super::config;
 use super::metrics::{Lookup, Metrics};
-use super::random::{self, NoRandom};
+use super::random::NoRandom;
 use crate::engine::{Api, Fault, Policy};
 use crate::keys::{KeySet, Keys};
 use crate::reason::Reason;
 use crate::settings::{IssuerId, KeyOwner, Tenant};
 use crate::token::{self, MAX_TOKEN_BYTES, Verified};
 use bad::Bad;
+use digest::Digester;
+pub(super) use digest::{Digest, OneWayDigester};
 use flight::{Flights, Seat};
 use good::Good;
 pub(super) use shard::{ENTRY_BYTES, Entry, Shard, lock};
@@ -40,40 +41,6 @@ pub(super) use shard::{ENTRY_BYTES, Entry, Shard, lock};
 /// How many shards each memory has. Each has its own lock, held for a few instructions. More than
 /// most machines have cores; a power of two.
 pub(super) const SHARDS: usize = 32;
-
-/// The digest that stands for a token.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Digest([u8; 32]);
-
-impl Digest {
-    /// The shard it belongs to.
-    pub fn shard<'s, T>(&self, shards: &'s [T; SHARDS]) -> &'s T {
-        let [first, ..] = self.0;
-        let [any, ..] = shards;
-        shards.get(usize::from(first) % SHARDS).unwrap_or(any)
-    }
-}
-
-/// Makes digests with a key that exists only as long as the process.
-pub(super) struct Digester(hmac::Key);
-
-impl Digester {
-    /// With a new key.
-    pub fn new() -> Result<Digester, NoRandom> {
-        let secret: [u8; 32] = random::bytes()?;
-        Ok(Digester(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
-    }
-
-    /// The digest of a token.
-    pub fn digest(&self, token: &str) -> Digest {
-        let tag = hmac::sign(&self.0, token.as_bytes());
-        let mut digest = [0; 32];
-        for (byte, signed) in digest.iter_mut().zip(tag.as_ref()) {
-            *byte = *signed;
-        }
-        Digest(digest)
-    }
-}
 
 /// Everything the outcome of a verification depends on, apart from the token itself.
 #[derive(Clone, Copy)]
@@ -131,15 +98,14 @@ impl Cache {
     ///
     /// If the same token is being verified, it waits for that verification.
     pub async fn verify(&self, token: &str, under: &Under<'_>) -> Result<Arc<Verified>, Fault> {
-        let memory = match &self.memory {
-            // A text that is too long to be a token is refused: that costs less than its digest.
-            Some(memory) if token.len() <= MAX_TOKEN_BYTES => memory,
-            _ => {
-                self.metrics.token_lookup(Lookup::Miss);
-                return under.verify(token).map_err(|(fault, _)| fault);
-            }
+        // A text that is too long to be a token is refused: that costs less than its digest.
+        let memory = self.memory.as_ref();
+        let memory = memory.filter(|_| token.len() <= MAX_TOKEN_BYTES);
+        let found = memory.and_then(|memory| Some((memory, memory.digester.digest(token)?)));
+        let Some((memory, digest)) = found else {
+            self.metrics.token_lookup(Lookup::Miss);
+            return under.verify(token).map_err(|(fault, _)| fault);
         };
-        let digest = memory.digester.digest(token);
         if let Some(found) = memory.find(&digest, under) {
             self.metrics.token_lookup(match &found {
                 Ok(_) => Lookup::Hit,

@@ -1,6 +1,7 @@
 //! The cache of introspection results.
 //!
-//! Results are found by a keyed digest, and no stored value could be sent as a token. An active
+//! Results are found by a keyed digest, and no stored value could be sent as a token. Opaque tokens
+//! may be short, so the digest is one that can't be turned back even with its key. An active
 //! result is cached for the configured time, never beyond its `exp`, counted from when the call
 //! began. An inactive one is cached for a shorter time and in a space of its own, so trying out
 //! tokens displaces no active ones. The cache uses a monotonic clock.

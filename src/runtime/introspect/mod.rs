@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::cache::{Digest, Digester};
+use super::cache::{Digest, OneWayDigester};
 use super::config::introspection::Client;
 use super::config::{self, Config};
 use super::keys::{ClientError, Fetcher, Named};
@@ -144,7 +144,7 @@ impl Store {
         let endpoint = Arc::new(Endpoint {
             named: Named::of(url).and_no_plain_http(),
             memory: Memory::new(config),
-            digester: Digester::new().map_err(EndpointError::Random)?,
+            digester: OneWayDigester::new().map_err(EndpointError::Random)?,
             flights: Mutex::default(),
             room: Arc::new(Semaphore::new(config.in_flight)),
             seats: Semaphore::new(seats),
@@ -285,7 +285,7 @@ pub struct Endpoint {
     /// The runtime for calls: the caller's thread may be one that serves connections.
     background: Handle,
     memory: Memory,
-    digester: Digester,
+    digester: OneWayDigester,
     /// The calls in progress: at most one for each token.
     flights: Mutex<HashMap<Digest, watch::Receiver<Option<Outcome>>>>,
     /// Room for calls.

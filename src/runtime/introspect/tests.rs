@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::memory::Memory;
-use crate::runtime::cache::{Digest, Digester};
+use crate::runtime::cache::{Digest, OneWayDigester};
 use crate::runtime::config::{Introspection as Config, Span};
 use crate::token::Introspection;
 
@@ -59,7 +59,7 @@ proptest! {
             max_bytes: room,
             ..Config::default()
         });
-        let digester = Digester::new().expect("random numbers");
+        let digester = OneWayDigester::new().expect("random numbers");
         let tokens: Vec<Digest> = (0..4).map(|it| digester.digest(&format!("token-{it}"))).collect();
         let mut last: Vec<Option<(bool, Instant, Option<i64>)>> = vec![None; tokens.len()];
         let start = Instant::now();
@@ -104,7 +104,7 @@ fn a_flood_takes_so_much_room_and_no_more_and_bad_tokens_displace_no_good_one() 
         ..Config::default()
     };
     let memory = Memory::new(&config);
-    let digester = Digester::new().expect("random numbers");
+    let digester = OneWayDigester::new().expect("random numbers");
     let now = Instant::now();
     let good = digester.digest("good");
     memory.put(good, answer(true, None), now, START);
@@ -126,7 +126,7 @@ fn a_flood_takes_so_much_room_and_no_more_and_bad_tokens_displace_no_good_one() 
 #[test]
 fn an_end_beyond_all_time_is_bounded_by_the_configuration() {
     let memory = Memory::new(&Config::default());
-    let digester = Digester::new().expect("random numbers");
+    let digester = OneWayDigester::new().expect("random numbers");
     let (token, now) = (digester.digest("a"), Instant::now());
     memory.put(token, answer(true, Some(9_007_199_254_740_991)), now, START);
     let max_age = Config::default().max_age.get();
