@@ -32,7 +32,7 @@ fn folded(name: &str) -> impl Iterator<Item = char> + '_ {
         })
 }
 
-fn folded_byte(byte: u8) -> u8 {
+const fn folded_byte(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() {
         byte.to_ascii_lowercase()
     } else {
@@ -160,6 +160,53 @@ pub const CONTRADICTING: &[Contradicting] = {
     ]
 };
 
+/// The header of the table that some application treats as this one.
+pub fn contradicting(sent: &str) -> Option<&'static Contradicting> {
+    // Decides nearly every header of a request, which would otherwise be compared with every name.
+    if sent.is_ascii() && !ends_like_one(sent) {
+        return None;
+    }
+    CONTRADICTING.iter().find(|header| same(header.name, sent))
+}
+
+/// Whether some name of the table has this length and this last character.
+fn ends_like_one(sent: &str) -> bool {
+    let (Some(last), Some(ends)) = (sent.as_bytes().last(), ENDS.get(sent.len())) else {
+        return false;
+    };
+    ends & bit(*last) != 0
+}
+
+/// The last characters of the table's names by their length, each as a bit.
+const ENDS: [u32; LONGEST + 1] = {
+    let mut ends = [0; LONGEST + 1];
+    let mut at = 0;
+    while at < CONTRADICTING.len() {
+        let name = CONTRADICTING[at].name.as_bytes();
+        ends[name.len()] |= bit(name[name.len() - 1]);
+        at += 1;
+    }
+    ends
+};
+
+/// The length of the table's longest name.
+const LONGEST: usize = {
+    let (mut longest, mut at) = (0, 0);
+    while at < CONTRADICTING.len() {
+        let length = CONTRADICTING[at].name.len();
+        if length > longest {
+            longest = length;
+        }
+        at += 1;
+    }
+    longest
+};
+
+/// Letters have different bits; a few share theirs with digits and `_`.
+const fn bit(byte: u8) -> u32 {
+    1 << (folded_byte(byte) & 31)
+}
+
 const fn header(name: &'static str, about: About, with_envoy: Handling) -> Contradicting {
     Contradicting {
         name,
@@ -217,6 +264,32 @@ mod tests {
         }
         for other in ["a_b_", "a_bc", "_a_b", "[a_b]", "ab"] {
             assert!(!reads_as(other, "a_b"), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn each_spelling_of_a_header_that_contradicts_is_found() {
+        for header in CONTRADICTING {
+            let spellings = [
+                header.name.to_owned(),
+                header.name.to_uppercase(),
+                header.name.replace('-', "_"),
+                header.name.replace('-', "."),
+                header.name.replace('-', "—"),
+                header.name.replace('k', "\u{212a}"),
+            ];
+            for spelling in spellings {
+                assert_eq!(contradicting(&spelling), Some(header), "{spelling}");
+            }
+            let (shorter, longer) = (&header.name[1..], format!("{}x", header.name));
+            for other in [shorter, &longer] {
+                let found = contradicting(other);
+                let exact = CONTRADICTING.iter().find(|header| header.name == other);
+                assert_eq!(found, exact, "{other}");
+            }
+        }
+        for other in ["", "accept", "authorization", "x-request-id", "é"] {
+            assert_eq!(contradicting(other), None, "{other}");
         }
     }
 

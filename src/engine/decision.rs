@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::engine::policy::{Policy, Schemes};
 use crate::engine::routed::Routes;
 use crate::engine::{Facts, ProofError, SeenKind};
-use crate::model::Api;
+use crate::model::{Api, Route};
 use crate::reason::Reason;
 use crate::source::{Place, Span};
 
@@ -170,6 +170,11 @@ impl<'a> Decision<'a> {
                 Some(Cow::Owned(names.join(" + ")))
             }
         }
+    }
+
+    /// The routes that applied: several if they cross.
+    pub fn routes(&self) -> impl Iterator<Item = &'a Route> {
+        self.subject().routes.iter().copied()
     }
 
     /// The place in the policy of the condition or route that decided.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::metrics::Adapter;
 use super::original::Malformed;
-use crate::headers::{CONTRADICTING, Contradicting, Handling, same};
+use crate::headers::{CONTRADICTING, Contradicting, Handling, contradicting};
 
 /// How such a header is handled unless it is trusted.
 pub fn handling(header: &Contradicting, adapter: Adapter) -> Handling {
@@ -31,16 +31,18 @@ pub fn refuse(
     adapter: Adapter,
     trusted: &[&str],
 ) -> Result<(), Malformed> {
-    let refused = untrusted(adapter, trusted).filter(|(_, handling)| *handling == Handling::Refuse);
-    for (header, _) in refused {
-        if let Some((sent, _)) = headers.iter().find(|(sent, _)| same(sent, header.name)) {
-            return Err(Malformed::new(format!(
-                "the header {} asks for another method than the one that is judged; send the request with that method",
-                crate::text::quoted(sent)
-            )));
-        }
+    let refused = |sent: &str| {
+        contradicting(sent).is_some_and(|header| {
+            handling(header, adapter) == Handling::Refuse && !trusted.contains(&header.name)
+        })
+    };
+    match headers.iter().find(|(sent, _)| refused(sent)) {
+        None => Ok(()),
+        Some((sent, _)) => Err(Malformed::new(format!(
+            "the header {} asks for another method than the one that is judged; send the request with that method",
+            crate::text::quoted(sent)
+        ))),
     }
-    Ok(())
 }
 
 /// The headers to remove: each that is not trusted, whether or not the request has it, in every
@@ -50,25 +52,13 @@ pub fn removed<'a>(
     adapter: Adapter,
     trusted: &[&str],
 ) -> Vec<Cow<'a, str>> {
-    let mut removed: Vec<Cow<'a, str>> = untrusted(adapter, trusted)
-        .filter(|(_, handling)| *handling != Handling::Keep)
-        .map(|(header, _)| Cow::Borrowed(header.name))
-        .collect();
-    for sent in sent {
-        let other = |header: &Contradicting| header.name != sent && same(header.name, sent);
-        if CONTRADICTING.iter().any(other) {
-            removed.push(Cow::Borrowed(sent));
-        }
-    }
-    removed
-}
-
-fn untrusted(
-    adapter: Adapter,
-    trusted: &[&str],
-) -> impl Iterator<Item = (&'static Contradicting, Handling)> {
-    CONTRADICTING
-        .iter()
-        .filter(move |header| !trusted.contains(&header.name))
-        .map(move |header| (header, handling(header, adapter)))
+    let kept = |header: &Contradicting| {
+        handling(header, adapter) == Handling::Keep || trusted.contains(&header.name)
+    };
+    let names = CONTRADICTING.iter().filter(|header| !kept(header));
+    let names = names.map(|header| Cow::Borrowed(header.name));
+    let spellings = sent
+        .filter(|sent| contradicting(sent).is_some_and(|header| header.name != *sent))
+        .map(Cow::Borrowed);
+    names.chain(spellings).collect()
 }

@@ -4,7 +4,7 @@
 //! bounds the number of series. A reload removes the series of routes that it removed.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::text::encode;
@@ -14,6 +14,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use crate::engine::Decision;
+use crate::reason::Reason;
 
 /// The bounds of the latency histogram, in seconds: from a decision on a cached token to beyond the
 /// longest sensible deadline.
@@ -150,6 +153,8 @@ pub struct Metrics {
     registry: Registry,
     decisions: Family<DecisionLabels, Counter>,
     latency: Family<AdapterLabel, Histogram, fn() -> Histogram>,
+    /// The histograms of `latency` that exist, by adapter. Every decision needs one.
+    latency_of: [OnceLock<Histogram>; Adapter::ALL.len()],
     reloads: Family<ResultLabel, Counter>,
     last_success: Gauge,
     last_failed: Gauge,
@@ -181,6 +186,7 @@ impl Metrics {
         let metrics = Metrics {
             decisions: Family::default(),
             latency: Family::new_with_constructor(latency_histogram as fn() -> Histogram),
+            latency_of: Default::default(),
             reloads: Family::default(),
             last_success: Gauge::default(),
             last_failed: Gauge::default(),
@@ -275,33 +281,43 @@ impl Metrics {
         }
     }
 
-    /// Counts a decision. `reason` is empty for an allow.
-    pub fn decision(
-        &self,
-        adapter: Adapter,
-        api: &str,
-        route: &str,
-        reason: Option<&'static str>,
-        took: Duration,
-    ) {
+    /// The counter of decisions like this one.
+    pub fn decisions_like(&self, decision: &Decision<'_>) -> Counter {
         let mut labels = DecisionLabels {
-            api: api.to_owned(),
-            route: route.to_owned(),
-            decision: if reason.is_none() { "allow" } else { "deny" },
-            reason: reason.unwrap_or(""),
+            api: decision.api().map_or("", |api| &api.name).to_owned(),
+            route: decision.route().unwrap_or_default().into_owned(),
+            decision: if decision.allowed() { "allow" } else { "deny" },
+            reason: decision.reason().map_or("", Reason::code),
         };
-        let known = self.decisions.get(&labels).map(|counter| counter.inc());
-        if known.is_none() {
-            let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-            if series.len() >= MAX_SERIES {
-                labels.route.clear();
-            }
-            series.insert(labels.clone());
-            self.decisions.get_or_create(&labels).inc();
+        if let Some(known) = self.decisions.get(&labels) {
+            return known.clone();
         }
-        self.latency
-            .get_or_create(&AdapterLabel { adapter })
-            .observe(took.as_secs_f64());
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if series.len() >= MAX_SERIES {
+            labels.route.clear();
+        }
+        series.insert(labels.clone());
+        self.decisions.get_or_create_owned(&labels)
+    }
+
+    /// Records how long a decision took.
+    pub fn decision_took(&self, adapter: Adapter, took: Duration) {
+        let histogram = || self.latency.get_or_create_owned(&AdapterLabel { adapter });
+        if let Some(known) = self.latency_of.get(adapter as usize) {
+            known.get_or_init(histogram).observe(took.as_secs_f64());
+        }
+    }
+
+    /// Uses up the series of decisions.
+    #[cfg(test)]
+    pub fn use_up_series(&self) {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.extend((0..MAX_SERIES).map(|number| DecisionLabels {
+            api: String::new(),
+            route: number.to_string(),
+            decision: "allow",
+            reason: "",
+        }));
     }
 
     /// Counts a load of the policy.

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::Guard;
 use serde_json::Value;
 
 use super::cache::Under;
@@ -17,10 +17,10 @@ use super::clock::{numeric_date, rfc3339};
 use super::config::{Config, SentForwardHeaders};
 use super::decided::Decided;
 use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut};
+use super::ids::Id;
 use super::metrics::Adapter;
 use super::notices::Notice;
 use super::original::{Malformed, Original};
-use super::random::{self, NoRandom};
 use super::watcher::Seen;
 use super::{Authorizer, Snapshot, dpop};
 use crate::engine::{self, Api, Decision, Fault, ProofError};
@@ -77,8 +77,8 @@ impl Authorizer {
         Exchange {
             authorizer: self,
             adapter,
-            snapshot: self.snapshot(),
-            settings: self.settings(),
+            snapshot: self.snapshot.load(),
+            settings: self.settings.load(),
             id: self.ids.next(),
             started: Instant::now(),
         }
@@ -89,9 +89,9 @@ impl Authorizer {
 struct Exchange<'d> {
     authorizer: &'d Authorizer,
     adapter: Adapter,
-    snapshot: Arc<Snapshot>,
-    settings: Arc<Config>,
-    id: String,
+    snapshot: Guard<Arc<Snapshot>>,
+    settings: Guard<Arc<Config>>,
+    id: Id,
     started: Instant,
 }
 
@@ -123,14 +123,15 @@ impl Exchange<'_> {
             return self.refuse(&fault, Some(&original), respond);
         };
         let request = original.at(numeric_date(SystemTime::now()));
-        let nonces = self.authorizer.dpop.nonces(&self.settings, request.now);
+        let nonces = self.nonces(request.now);
         let client = Client {
             certificate: original.certificate,
             demands: dpop::demands(&self.settings, &nonces),
         };
         let judging = judge::begin(&self.snapshot.policy, &request, client);
         let judged = self.judged(judging, request.now).await;
-        if self.started.elapsed() > self.settings.deadline.get() {
+        let took = self.started.elapsed();
+        if took > self.settings.deadline.get() {
             let hint = format!("no decision within {}", self.settings.deadline);
             let fault = Fault::new(Reason::Internal, hint);
             return self.refuse(&fault, Some(&original), respond);
@@ -138,7 +139,7 @@ impl Exchange<'_> {
         let decision = judged.decide();
         let trace = || judged.explain();
         let response = respond(&self.decided(&decision, &trace));
-        self.note(&decision, Some(&original), judged.verified());
+        self.note(&decision, took, Some(&original), judged.verified());
         response
     }
 
@@ -170,8 +171,9 @@ impl Exchange<'_> {
         respond: &impl Fn(&Decided<'_>) -> R,
     ) -> R {
         let decision = engine::refuse(&self.snapshot.policy, fault);
+        let took = self.started.elapsed();
         let response = respond(&self.decided(&decision, &Vec::new));
-        self.note(&decision, original, None);
+        self.note(&decision, took, original, None);
         response
     }
 
@@ -182,7 +184,7 @@ impl Exchange<'_> {
     ) -> Decided<'d> {
         Decided {
             decision,
-            id: &self.id,
+            id: self.id.as_str(),
             nonce: self.next_nonce(decision),
             settings: &self.settings,
             trace,
@@ -236,7 +238,7 @@ impl Exchange<'_> {
             generation: self.snapshot.generation,
             policy: &self.snapshot.policy,
             api,
-            keys: &*self.snapshot,
+            keys: &**self.snapshot,
         }
     }
 
@@ -272,31 +274,40 @@ impl Exchange<'_> {
         let policy = &self.snapshot.policy;
         let wanted = decision.token().is_some() || decision.status() == 401;
         let takes_dpop = decision.api().is_some_and(|api| policy.schemes(api).dpop);
-        let now = numeric_date(SystemTime::now());
-        let nonces = self.authorizer.dpop.nonces(&self.settings, now);
+        if !(wanted && takes_dpop) {
+            return None;
+        }
+        let nonces = self.nonces(numeric_date(SystemTime::now()));
         let lacks_one = matches!(
             decision,
             Decision::Deny(denial) if denial.proof_error() == Some(ProofError::NonceWanted)
         );
         let asked = nonces.asked() != Asked::Nothing || lacks_one;
-        (asked && wanted && takes_dpop).then(|| nonces.next())
+        asked.then(|| nonces.next())
+    }
+
+    /// The nonces at a NumericDate.
+    fn nonces(&self, now: f64) -> dpop::At<'_> {
+        let dpop = &self.authorizer.dpop;
+        dpop.nonces(&self.settings, now, self.started)
     }
 
     /// Counts and logs the decision.
     fn note(
         &self,
         decision: &Decision<'_>,
+        took: Duration,
         original: Option<&Original<'_>>,
         verified: Option<&Verified>,
     ) {
-        let took = self.started.elapsed();
         let reason = decision.reason();
         let api = decision.api().map_or("", |api| api.name.as_str());
         let route = decision.route().unwrap_or_default();
         let code = reason.map(Reason::code);
-        self.authorizer
-            .metrics
-            .decision(self.adapter, api, &route, code, took);
+        let (snapshot, metrics) = (&self.snapshot, &self.authorizer.metrics);
+        let find = || metrics.decisions_like(decision);
+        snapshot.counted.count(&snapshot.policy, decision, find);
+        metrics.decision_took(self.adapter, took);
         if let Some(reason) = reason {
             let (adapter, id) = (self.adapter.as_str(), &self.id);
             let hint = decision.operator_hint().unwrap_or_default();
@@ -321,7 +332,7 @@ impl Exchange<'_> {
             let said = seen.filter(|token| !token.verified);
             let written = log.put(&Line {
                 time: rfc3339(SystemTime::now()),
-                decision_id: &self.id,
+                decision_id: self.id.as_str(),
                 policy: &self.snapshot.revision,
                 adapter: self.adapter.as_str(),
                 method: original.map(|original| cut(original.method, MAX_METHOD)),
@@ -350,7 +361,7 @@ impl Exchange<'_> {
                 latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             });
             if !written {
-                self.authorizer.metrics.dropped_log_line();
+                metrics.dropped_log_line();
             }
         }
     }
@@ -380,26 +391,4 @@ fn shown_path(target: &[u8]) -> String {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
     let path = path.get(..MAX_PATH).unwrap_or(path);
     String::from_utf8_lossy(path).into_owned()
-}
-
-/// The numbers of decisions, unique across decisions and daemons.
-#[derive(Debug)]
-pub struct Ids {
-    run: String,
-    next: AtomicU64,
-}
-
-impl Ids {
-    /// Numbers that no other run of a daemon uses.
-    pub fn new() -> Result<Ids, NoRandom> {
-        let run: [u8; 6] = random::bytes()?;
-        Ok(Ids {
-            run: run.iter().map(|byte| format!("{byte:02x}")).collect(),
-            next: AtomicU64::new(1),
-        })
-    }
-
-    fn next(&self) -> String {
-        format!("{}-{}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
-    }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::config::Config;
+use super::counted::Counted;
 use super::introspect::{self, EndpointErrors, Endpoints};
 use super::keys::{Awaited, Places, PlainHttp, Source as KeySource, Store};
 use super::module::Module;
@@ -26,6 +27,8 @@ pub struct Snapshot {
     /// Different for each snapshot of this process.
     pub(super) generation: u64,
     pub(super) policy: Policy,
+    /// The counters of its decisions.
+    pub(super) counted: Counted,
     /// By the issuers' numbers.
     keys: Vec<IssuersKeys>,
     /// The keys of a development issuer, which verify tokens of every issuer.
@@ -80,10 +83,12 @@ impl Snapshot {
             })
             .collect::<Result<_, PlainHttp>>()
             .map_err(BuildError::PlainHttp)?;
+        let policy = compile::compile(model, loaded.sources);
         Ok(Snapshot {
             endpoints,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
-            policy: compile::compile(model, loaded.sources),
+            counted: Counted::of(&policy),
+            policy,
             keys,
             digest: loaded.digest,
             built_in: loaded.built_in,

@@ -18,9 +18,13 @@ const POLICY: &str =
     "api a { host \"a.example\" GET /page public if address in [\"192.0.2.0/24\"] }\n";
 
 async fn authorizer(config: &str) -> Arc<Authorizer> {
+    authorizer_of(config, POLICY).await
+}
+
+async fn authorizer_of(config: &str, policy: &str) -> Arc<Authorizer> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.gate");
-    std::fs::write(&file, POLICY).expect("the policy");
+    std::fs::write(&file, policy).expect("the policy");
     let prepared = Prepared::read(Options {
         base: Config::parse(config).expect("a configuration"),
         policy: Some(vec![file]),
@@ -162,4 +166,94 @@ fn what_no_adapter_is_told_is_said() {
         named.iter().all(|sentence| !sentence.contains("nginx")),
         "{named:?}"
     );
+}
+
+/// The series `decisions` with these labels, as text.
+fn counted(authorizer: &Authorizer, labels: &str) -> Option<String> {
+    let text = authorizer.metrics().text();
+    let begin = format!("portcullis_decisions_total{{{labels}}} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&begin));
+    line.map(str::to_owned)
+}
+
+#[tokio::test]
+async fn crossing_routes_are_counted_together_and_each_route_alone() {
+    const CROSSING: &str = "api a {
+    host \"a.example\"
+    GET /page      public if address in [\"192.0.2.0/24\"]
+    GET /x/{any}   public
+    GET /{any}/y   public if address in [\"192.0.2.0/24\"]
+}
+";
+    let authorizer = authorizer_of("", CROSSING).await;
+    for target in ["/page", "/x/y", "/page", "/x/z", "/x/y", "/none", "/page"] {
+        let original = || {
+            Ok(Original {
+                target: target.as_bytes(),
+                ..page()?
+            })
+        };
+        let decided =
+            authorizer.decide(Adapter::pdp, original, |decided| decided.decision.allowed());
+        assert_eq!(decided.await, target != "/none", "{target}");
+    }
+    for (labels, times) in [
+        (
+            r#"api="a",route="GET /page",decision="allow",reason="""#,
+            "3",
+        ),
+        (
+            r#"api="a",route="GET /x/{any} + GET /{any}/y",decision="allow",reason="""#,
+            "2",
+        ),
+        (
+            r#"api="a",route="GET /x/{any}",decision="allow",reason="""#,
+            "1",
+        ),
+        (
+            r#"api="a",route="",decision="deny",reason="request.no_route""#,
+            "1",
+        ),
+    ] {
+        assert_eq!(
+            counted(&authorizer, labels).as_deref(),
+            Some(times),
+            "{labels}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn beyond_so_many_series_decisions_are_counted_without_a_route() {
+    let authorizer = authorizer("").await;
+    assert_eq!(reason(&authorizer).await, None);
+    authorizer.metrics.use_up_series();
+    assert_eq!(reason(&authorizer).await, None);
+    let elsewhere = || {
+        Ok(Original {
+            address: None,
+            ..page()?
+        })
+    };
+    let mut code = "";
+    for _ in 0..2 {
+        let decided =
+            authorizer.decide(Adapter::pdp, elsewhere, |decided| decided.decision.reason());
+        code = decided.await.expect("a denial").code();
+    }
+    let of = |route: &str, outcome: &str| {
+        counted(
+            &authorizer,
+            &format!(r#"api="a",route="{route}",{outcome}"#),
+        )
+    };
+    let allowed = r#"decision="allow",reason="""#;
+    assert_eq!(
+        of("GET /page", allowed).as_deref(),
+        Some("2"),
+        "it has a series already"
+    );
+    let denied = format!(r#"decision="deny",reason="{code}""#);
+    assert_eq!(of("", &denied).as_deref(), Some("2"));
+    assert_eq!(of("GET /page", &denied), None);
 }

@@ -105,12 +105,13 @@ impl Dpop {
         })
     }
 
-    /// The nonces at a NumericDate. They are required if the configuration says so, or while the
-    /// process needs them: a proof that was used before the start must not be valid again.
-    pub fn nonces(&self, config: &Config, now: f64) -> At<'_> {
+    /// The nonces at a NumericDate, for a request that came at this time. They are required if the
+    /// configuration says so, or while the process needs them: a proof that was used before the
+    /// start must not be valid again.
+    pub fn nonces(&self, config: &Config, now: f64, came: Instant) -> At<'_> {
         let lifetime = config.dpop.nonce_lifetime.get();
         let knows_all = match &self.seen {
-            Store::Own(_) => self.started.elapsed() > AT_LEAST,
+            Store::Own(_) => came.saturating_duration_since(self.started) > AT_LEAST,
             Store::Shared(_) => true,
         };
         self.nonces

@@ -1,0 +1,121 @@
+//! The counters of a policy's decisions, at the places of its routes.
+//!
+//! In the metrics, a counter is found by texts: the names of the API, the route and the reason. That
+//! takes a lock and copies of the names, so each snapshot remembers the counters that its decisions
+//! have used. It counts nothing itself, and a reload begins with an empty table.
+
+use std::sync::OnceLock;
+
+use prometheus_client::metrics::counter::Counter;
+
+use crate::engine::{Decision, Policy};
+use crate::reason::Reason;
+
+/// The known counters of one policy's decisions.
+#[derive(Debug)]
+pub struct Counted {
+    /// Those of requests to no API.
+    no_api: Outcomes,
+    /// By the numbers of the APIs.
+    apis: Box<[OfApi]>,
+}
+
+#[derive(Debug)]
+struct OfApi {
+    /// Those of requests to no route.
+    no_route: Outcomes,
+    /// By the numbers of the routes.
+    routes: Box<[Outcomes]>,
+}
+
+/// The counters of one route by outcome, in the order in which these occurred first. There are few:
+/// at most one for each reason.
+type Outcomes = OnceLock<Box<Outcome>>;
+
+#[derive(Debug)]
+struct Outcome {
+    /// The reason of a denial; `None` for an allow.
+    reason: Option<Reason>,
+    counter: Counter,
+    next: Outcomes,
+}
+
+impl Counted {
+    /// No counters yet.
+    pub fn of(policy: &Policy) -> Counted {
+        let apis = policy.apis().iter().map(|api| OfApi {
+            no_route: Outcomes::new(),
+            routes: api.routes.iter().map(|_| Outcomes::new()).collect(),
+        });
+        Counted {
+            no_api: Outcomes::new(),
+            apis: apis.collect(),
+        }
+    }
+
+    /// Counts a decision of the policy. `find` finds its counter by its names, which is needed for
+    /// the first of its kind, and for those where routes cross: they have no number together.
+    pub fn count(&self, policy: &Policy, decision: &Decision<'_>, find: impl Fn() -> Counter) {
+        let Some(mut outcomes) = self.outcomes(policy, decision) else {
+            find().inc();
+            return;
+        };
+        let reason = decision.reason();
+        loop {
+            let outcome = outcomes.get_or_init(|| {
+                Box::new(Outcome {
+                    reason,
+                    counter: find(),
+                    next: Outcomes::new(),
+                })
+            });
+            if outcome.reason == reason {
+                outcome.counter.inc();
+                return;
+            }
+            outcomes = &outcome.next;
+        }
+    }
+
+    fn outcomes(&self, policy: &Policy, decision: &Decision<'_>) -> Option<&Outcomes> {
+        let Some(api) = decision.api() else {
+            return Some(&self.no_api);
+        };
+        let of_api = self.apis.get(number(api, policy.apis())?)?;
+        let mut routes = decision.routes();
+        match (routes.next(), routes.next()) {
+            (None, _) => Some(&of_api.no_route),
+            (Some(route), None) => of_api.routes.get(number(route, &api.routes)?),
+            (Some(_), Some(_)) => None,
+        }
+    }
+}
+
+/// The number of an element of a list, by its address.
+fn number<T>(element: &T, list: &[T]) -> Option<usize> {
+    let address = |element: *const T| element.addr();
+    let bytes = address(element).checked_sub(address(list.as_ptr()))?;
+    let at = bytes.checked_div(size_of::<T>())?;
+    let is_it = |found: &T| std::ptr::eq(found, element);
+    list.get(at).is_some_and(is_it).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_is_found_by_its_address_and_only_in_its_own_list() {
+        let list = ["a".to_owned(), "b".to_owned(), "b".to_owned()];
+        for (at, element) in list.iter().enumerate() {
+            assert_eq!(number(element, &list), Some(at));
+        }
+        let other = list.clone();
+        for element in &other {
+            assert_eq!(number(element, &list), None);
+        }
+        assert_eq!(number(&list[0], &list[1..]), None);
+        assert_eq!(number(&list[2], &list[..2]), None);
+        assert_eq!(number(&(), &[(), ()]), None, "all have one address");
+    }
+}
