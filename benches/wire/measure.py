@@ -174,7 +174,7 @@ class Scenario:
         finally:
             perf.send_signal(signal.SIGINT)
             perf.wait()
-        report = ["perf", "report", "-i", samples, "--stdio", "--sort", "comm,dso,symbol", "--percent-limit", "0.4"]
+        report = ["perf", "report", "-i", samples, "--stdio", "--sort", "dso,symbol", "--percent-limit", "0.4", "-w", "20,100"]
         written.write_text(subprocess.run(report, check=True, capture_output=True, text=True).stdout)
 
     def median(self, figure):

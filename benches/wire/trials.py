@@ -17,7 +17,7 @@ from scenarios import CHECK, CONNECTIONS, GRPC_HEADERS, STREAMS, daemon, guard_g
 
 # Requests per second while the policy is reloaded: a core has room for both.
 CALM = 4_000
-SECONDS = 15
+SECONDS = 10
 
 
 class Trial:
