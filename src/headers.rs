@@ -32,13 +32,22 @@ fn folded(name: &str) -> impl Iterator<Item = char> + '_ {
         })
 }
 
-const fn folded_byte(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() {
-        byte.to_ascii_lowercase()
-    } else {
-        b'_'
-    }
+fn folded_byte(byte: u8) -> u8 {
+    FOLDED[usize::from(byte)]
 }
+
+/// Each byte as it is compared. All names of a request's headers go through this table.
+static FOLDED: [u8; 256] = {
+    let mut folded = [b'_'; 256];
+    let mut byte = 0_u8;
+    while byte.is_ascii() {
+        if byte.is_ascii_alphanumeric() {
+            folded[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    folded
+};
 
 /// Whether some application reads a cookie or a parameter under another name.
 ///
@@ -161,51 +170,46 @@ pub const CONTRADICTING: &[Contradicting] = {
 };
 
 /// The header of the table that some application treats as this one.
+///
+/// Every header of a request is looked up, so it is compared only with names of the same length that
+/// end alike: two ASCII names that are the [`same`] have both in common.
 pub fn contradicting(sent: &str) -> Option<&'static Contradicting> {
-    // Decides nearly every header of a request, which would otherwise be compared with every name.
-    if sent.is_ascii() && !ends_like_one(sent) {
-        return None;
+    if !sent.is_ascii() {
+        return CONTRADICTING.iter().find(|header| same(header.name, sent));
     }
-    CONTRADICTING.iter().find(|header| same(header.name, sent))
+    let last = folded_last(sent);
+    let mut of_its_length = BY_LENGTH.get(sent.len())?.iter().map_while(|found| *found);
+    of_its_length.find(|header| {
+        folded_last(header.name) == last && (header.name == sent || same(header.name, sent))
+    })
 }
 
-/// Whether some name of the table has this length and this last character.
-fn ends_like_one(sent: &str) -> bool {
-    let (Some(last), Some(ends)) = (sent.as_bytes().last(), ENDS.get(sent.len())) else {
-        return false;
-    };
-    ends & bit(*last) != 0
+fn folded_last(name: &str) -> Option<u8> {
+    name.bytes().next_back().map(folded_byte)
 }
 
-/// The last characters of the table's names by their length, each as a bit.
-const ENDS: [u32; LONGEST + 1] = {
-    let mut ends = [0; LONGEST + 1];
+/// The headers of the table by the lengths of their names.
+static BY_LENGTH: [[Option<&Contradicting>; MOST]; LONGEST + 1] = {
+    let mut by_length = [[None; MOST]; LONGEST + 1];
     let mut at = 0;
     while at < CONTRADICTING.len() {
-        let name = CONTRADICTING[at].name.as_bytes();
-        ends[name.len()] |= bit(name[name.len() - 1]);
-        at += 1;
-    }
-    ends
-};
-
-/// The length of the table's longest name.
-const LONGEST: usize = {
-    let (mut longest, mut at) = (0, 0);
-    while at < CONTRADICTING.len() {
-        let length = CONTRADICTING[at].name.len();
-        if length > longest {
-            longest = length;
+        let header = &CONTRADICTING[at];
+        let of_its_length = &mut by_length[header.name.len()];
+        let mut free = 0;
+        while of_its_length[free].is_some() {
+            free += 1;
         }
+        of_its_length[free] = Some(header);
         at += 1;
     }
-    longest
+    by_length
 };
 
-/// Letters have different bits; a few share theirs with digits and `_`.
-const fn bit(byte: u8) -> u32 {
-    1 << (folded_byte(byte) & 31)
-}
+/// The length of the table's longest name. A longer one doesn't compile.
+const LONGEST: usize = 24;
+
+/// The most names of one length. One more doesn't compile.
+const MOST: usize = 5;
 
 const fn header(name: &'static str, about: About, with_envoy: Handling) -> Contradicting {
     Contradicting {

@@ -56,9 +56,10 @@ pub fn removed<'a>(
         handling(header, adapter) == Handling::Keep || trusted.contains(&header.name)
     };
     let names = CONTRADICTING.iter().filter(|header| !kept(header));
-    let names = names.map(|header| Cow::Borrowed(header.name));
-    let spellings = sent
-        .filter(|sent| contradicting(sent).is_some_and(|header| header.name != *sent))
-        .map(Cow::Borrowed);
-    names.chain(spellings).collect()
+    let spellings =
+        sent.filter(|sent| contradicting(sent).is_some_and(|header| header.name != *sent));
+    let mut removed = Vec::with_capacity(CONTRADICTING.len());
+    removed.extend(names.map(|header| Cow::Borrowed(header.name)));
+    removed.extend(spellings.map(Cow::Borrowed));
+    removed
 }
