@@ -24,7 +24,7 @@ use super::serve;
 use crate::daemon::listen::{OpenError, OpenFault};
 use crate::daemon::{self, Running, StartError};
 use crate::load;
-use crate::runtime::config::{Address, Config, Explain};
+use crate::runtime::config::{Address, Config, Explain, ListenerId};
 use crate::runtime::{Options, Watcher};
 use issuer::{About, Issuer};
 
@@ -184,14 +184,11 @@ impl Shown {
                 "in place of every other"
             }
         );
-        for (name, what) in [
-            ("http", "/envoy/…, /nginx, /forward: as proxies ask"),
-            ("grpc", "Envoy's ext_authz"),
-            ("pdp", "POST /v1/check"),
-            ("admin", "/policy, /metrics, /readyz"),
-        ] {
+        for id in ListenerId::ALL {
+            let name = id.as_str();
             if let Some(address) = running.address(name) {
-                greeting.push_str(&format!("  {name:6} {address:24} {what}\n"));
+                let asked = id.kind().asked;
+                greeting.push_str(&format!("  {name:6} {address:24} {asked}\n"));
             }
         }
         greeting.push_str(&format!(

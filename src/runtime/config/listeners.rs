@@ -60,6 +60,8 @@ pub struct ListenerKind {
     pub protocol: Protocol,
     /// Its intended callers.
     pub callers: Callers,
+    /// What is asked there, in a few words.
+    pub asked: &'static str,
 }
 
 /// The protocol of a listener. Each has exactly one: if the first bytes decided, a peer that sends
@@ -94,11 +96,13 @@ impl ListenerId {
                 port: 9191,
                 protocol: Protocol::Http2,
                 callers: Callers::Proxies,
+                asked: "Envoy's ext_authz",
             },
             ListenerId::Http => ListenerKind {
                 port: 9190,
                 protocol: Protocol::Http1,
                 callers: Callers::Proxies,
+                asked: "/envoy/…, /nginx, /forward: as proxies ask",
             },
             ListenerId::Pdp => ListenerKind {
                 port: 9193,
@@ -106,6 +110,7 @@ impl ListenerId {
                 callers: Callers::Programs {
                     hosts: "listeners.pdp.hosts",
                 },
+                asked: "POST /v1/check",
             },
             ListenerId::Admin => ListenerKind {
                 port: 9192,
@@ -113,6 +118,7 @@ impl ListenerId {
                 callers: Callers::Programs {
                     hosts: "listeners.admin.hosts",
                 },
+                asked: "/policy, /metrics, /readyz",
             },
         }
     }
