@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_some_application_reads_as_one() {
+    fn header_names_that_applications_confuse() {
         for other in [
             "X-User-Id",
             "x_user_id",
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_some_application_reads_as_one() {
+    fn parameter_names_that_applications_confuse() {
         for other in [
             "a.b",
             "A_B",
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_every_proxy_can_set_and_remove() {
+    fn header_names_that_every_proxy_can_set_and_remove() {
         assert!(is_plain("X-User-Id2"));
         for name in [
             "", "x_user", "x.user", "x*", "x$user", "#user", "x user", "é",

@@ -13,7 +13,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::text::visible;
-use crate::value::MAX_SAFE_INTEGER;
+use crate::value::MAX_SAFE_NUMBER;
 
 /// The maximum size of a document in bytes: larger than any key set or claims set, and small enough
 /// to read without concern.
@@ -71,9 +71,7 @@ impl Number {
     /// Beyond that, neighbouring integers are the same double, and two different values would
     /// compare as equal (RFC 8259, section 6). So there is no value then.
     pub fn exact(self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "2^53-1 is exact as a double")]
-        let limit = MAX_SAFE_INTEGER as f64;
-        (self.0.abs() <= limit).then_some(self.0)
+        (self.0.abs() <= MAX_SAFE_NUMBER).then_some(self.0)
     }
 
     /// The nearest double, or an infinity. For display, not for comparisons.
@@ -92,6 +90,30 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A number for claims that are made here, as providers write it: an integer has no fraction.
+pub fn number(value: f64) -> serde_json::Value {
+    if value.fract() == 0.0 && value.abs() <= MAX_SAFE_NUMBER {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole, and within the range"
+        )]
+        let whole = value as i64;
+        whole.into()
+    } else {
+        value.into()
+    }
+}
+
+/// The value at a path of names, in claims that are made here rather than read from a token.
+pub fn value_at<'v>(
+    claims: &'v serde_json::Map<String, serde_json::Value>,
+    path: &[String],
+) -> Option<&'v serde_json::Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter()
+        .try_fold(claims.get(first)?, |value, name| value.get(name))
 }
 
 impl<'a> Json<'a> {

@@ -83,6 +83,7 @@ pub mod compile;
 pub mod daemon;
 pub mod diagnostic;
 pub mod engine;
+mod hash;
 pub mod headers;
 pub mod json;
 pub mod judge;

@@ -5,6 +5,7 @@
 //! analyses a model needn't check it again.
 
 mod condition;
+mod input;
 mod key;
 mod ruling;
 mod sets;
@@ -23,7 +24,8 @@ pub use crate::settings::{
     ApiId, Audience, Binding, ClaimId, Cors, Demand, IssuerClaim, IssuerId, IssuerUrl, Order,
     Origin, PathOptions, PathParameter, Senders, TokenKind, TokenPlace,
 };
-pub use condition::{Atom, Bound, ClaimTest, Condition, ConditionKind, Input, Operand, TextTest};
+pub use condition::{Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, TextTest};
+pub use input::Input;
 pub use key::{ConditionKey, ConditionKeys, Names, Own};
 pub use sets::{Members, StringSet, Values};
 

@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mixed_segment_takes_at_least_one_character() {
+    fn a_mixed_segment_needs_at_least_one_character() {
         let csv = SegmentPattern::Mixed {
             prefix: "a".into(),
             suffix: "a.csv".into(),

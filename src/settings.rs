@@ -33,6 +33,24 @@ pub enum IssuerUrl {
     },
 }
 
+impl IssuerUrl {
+    /// The URL, for a tenant of this name.
+    pub fn of_tenant(&self, name: &str) -> String {
+        match self {
+            IssuerUrl::Exact(url) => url.clone(),
+            IssuerUrl::Tenant { prefix, suffix, .. } => format!("{prefix}{name}{suffix}"),
+        }
+    }
+
+    /// The claim that names the tenant, if the URL contains one.
+    pub fn tenant_claim(&self) -> Option<&[String]> {
+        match self {
+            IssuerUrl::Exact(_) => None,
+            IssuerUrl::Tenant { claim, .. } => Some(claim),
+        }
+    }
+}
+
 /// The maximum length of a tenant's name in bytes.
 pub const MAX_TENANT_BYTES: usize = 64;
 

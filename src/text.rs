@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_shown_is_written_out() {
+    fn unprintable_characters_are_escaped() {
         for (text, shown) in [
             (
                 "plain \"text\" with `ticks`, é, 漢字 and 🙂",
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_shows_what_was_sent() {
+    fn a_hint_shows_the_sent_text() {
         for (text, shown) in [
             ("plain", "`plain`"),
             ("\"quoted\"", "`\"quoted\"`"),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_the_same_json() {
+    fn escaped_json_has_the_same_value() {
         let text = "{\n \"a\u{202e}\": \"\u{9b}\u{7f}\u{e0041}\u{e9}\"\n}";
         let escaped = escape_json(text);
         assert_eq!(
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_stay_and_nothing_else_that_begins_alike() {
+    fn only_colour_sequences_are_kept() {
         let text = "\u{1b}[1;31merror\u{1b}[0m\ta\n\u{1b}]0;x\u{7}\u{1b}[2J\u{9b}31m";
         assert_eq!(
             visible_report(text, true),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_keeps_its_places() {
+    fn escaping_a_source_keeps_its_columns() {
         for text in ["a\u{9b}b", "\u{200b}", "\u{e0041}x", "plain \u{e9}\n"] {
             let shown = visible_in_place(text);
             assert_eq!(shown.len(), text.len());

@@ -50,6 +50,10 @@ impl fmt::Display for ClaimType {
 /// section 6): 2^53-1.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
+/// [`MAX_SAFE_INTEGER`] as a double.
+#[expect(clippy::cast_precision_loss, reason = "2^53-1 is exact as a double")]
+pub const MAX_SAFE_NUMBER: f64 = MAX_SAFE_INTEGER as f64;
+
 /// A number in a policy. Zero has no sign, so numbers that compare as equal are equal as keys too.
 #[derive(Debug, Clone, Copy)]
 pub struct Number(f64);
@@ -294,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused() {
+    fn an_invalid_range_is_refused() {
         for text in [
             "",
             "10.0.0.0/33",

@@ -5,9 +5,9 @@
 //! lives for one comparison.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use super::limits::MAX_NODES;
+use crate::hash::Mixing;
 
 /// A function in a [`Store`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,30 +43,7 @@ struct Node {
     high: Function,
 }
 
-/// A fast hash. Its keys come from this module, so nobody can choose them to collide.
-#[derive(Debug, Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        // 2^64 divided by the golden ratio, odd.
-        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(GOLDEN);
-        self.0 = mixed ^ (mixed >> 29);
-    }
-}
-
-type Table<K> = HashMap<K, Function, BuildHasherDefault<Mixer>>;
+type Table<K> = HashMap<K, Function, Mixing>;
 
 /// The functions of one comparison.
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use crate::json::{number, value_at};
 use crate::pattern::{Method, PathPattern};
 
 use super::change::Witness;
 use super::hosts::HostClass;
 use super::solve::{Solution, Solved};
-use super::tokens::{Bearer, Case, Iss, number};
+use super::tokens::{Bearer, Case, Iss};
 use super::vocabulary::{Place, View, Vocabulary};
 
 /// The parts of a request that a solution doesn't contain.
@@ -192,12 +193,7 @@ fn claims(
         ..
     } = &case.iss
     {
-        let tenant = claim
-            .split_first()
-            .and_then(|(first, rest)| {
-                rest.iter()
-                    .try_fold(claims.get(first)?, |value, name| value.get(name))
-            })
+        let tenant = value_at(&claims, claim)
             .and_then(Value::as_str)
             .unwrap_or_default();
         let iss = format!("{prefix}{tenant}{suffix}");

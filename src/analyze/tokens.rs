@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::json::number;
 use crate::model::{Api, Model};
 use crate::settings::{Audience, IssuerUrl, Senders, TokenKind};
 
@@ -300,16 +301,3 @@ pub fn refused() -> Map<String, Value> {
 
 /// The lifetime of witness tokens, in seconds.
 pub const LIFETIME: f64 = 300.0;
-
-/// A number as JSON, without a fraction if it is an integer.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "what is whole and below 2^53 is in the range of an i64"
-)]
-pub fn number(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() <= super::cells::numbers::LARGEST {
-        json!(number as i64)
-    } else {
-        json!(number)
-    }
-}

@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_near_among_many_is_what_is_near_among_few() {
+    fn the_nearest_scope_is_the_same_by_index_and_by_comparison() {
         let word = |number: u32| -> String {
             (0..8)
                 .map(|place| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, TypeName};
-use crate::value::AddressRange;
+use crate::value::{AddressRange, ClaimType};
 
 use super::names::Names;
 use super::out::Out;
@@ -121,22 +121,28 @@ fn missing(param: &ast::Param) -> Diagnostic {
 
 fn element(ty: TypeName) -> Option<TypeName> {
     match ty {
-        TypeName::ListOfString | TypeName::Words => Some(TypeName::String),
-        TypeName::ListOfNumber => Some(TypeName::Number),
+        TypeName::Claim(ClaimType::ListOfString | ClaimType::Words) => {
+            Some(TypeName::Claim(ClaimType::String))
+        }
+        TypeName::Claim(ClaimType::ListOfNumber) => Some(TypeName::Claim(ClaimType::Number)),
         TypeName::ListOfAddress => Some(TypeName::Address),
-        _ => None,
+        TypeName::Claim(
+            ClaimType::String | ClaimType::Number | ClaimType::Boolean | ClaimType::Time,
+        )
+        | TypeName::Duration
+        | TypeName::Address => None,
     }
 }
 
 fn noun(ty: TypeName) -> &'static str {
     match ty {
-        TypeName::String => "a string",
-        TypeName::Number => "a number",
-        TypeName::Boolean => "a boolean",
-        TypeName::Time => "a time",
-        TypeName::ListOfString => "a list of strings",
-        TypeName::ListOfNumber => "a list of numbers",
-        TypeName::Words => "words",
+        TypeName::Claim(ClaimType::String) => "a string",
+        TypeName::Claim(ClaimType::Number) => "a number",
+        TypeName::Claim(ClaimType::Boolean) => "a boolean",
+        TypeName::Claim(ClaimType::Time) => "a time",
+        TypeName::Claim(ClaimType::ListOfString) => "a list of strings",
+        TypeName::Claim(ClaimType::ListOfNumber) => "a list of numbers",
+        TypeName::Claim(ClaimType::Words) => "words",
         TypeName::Duration => "a duration",
         TypeName::Address => "an address",
         TypeName::ListOfAddress => "a list of addresses",
@@ -145,16 +151,18 @@ fn noun(ty: TypeName) -> &'static str {
 
 fn form(ty: TypeName) -> &'static str {
     match ty {
-        TypeName::Number | TypeName::ListOfNumber => {
+        TypeName::Claim(ClaimType::Number | ClaimType::ListOfNumber) => {
             "a number is digits with at most one `.`, such as `2.5`; whole ones are within ±(2^53-1)"
         }
-        TypeName::Boolean => "a boolean is `true` or `false`",
-        TypeName::Time => "a time is written as in RFC 3339, such as `2026-01-31T12:00:00Z`",
+        TypeName::Claim(ClaimType::Boolean) => "a boolean is `true` or `false`",
+        TypeName::Claim(ClaimType::Time) => {
+            "a time is written as in RFC 3339, such as `2026-01-31T12:00:00Z`"
+        }
         TypeName::Duration => "a duration is digits and one of `s`, `m`, `h`, `d`, such as `15m`",
         TypeName::Address | TypeName::ListOfAddress => {
             "an address is written as `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`"
         }
-        TypeName::String | TypeName::ListOfString | TypeName::Words => {
+        TypeName::Claim(ClaimType::String | ClaimType::ListOfString | ClaimType::Words) => {
             "the values of a list are separated by commas, those of `words` by spaces"
         }
     }
@@ -165,7 +173,7 @@ fn from_text(param: &ast::Param, text: &str, out: &mut Out) -> Option<ParamValue
     let ty = param.ty.node;
     let parsed = match (element(ty), ty) {
         (None, ty) => one_from_text(ty, text).map(ParamValue::One),
-        (Some(_), TypeName::Words) => Some(ParamValue::List(
+        (Some(_), TypeName::Claim(ClaimType::Words)) => Some(ParamValue::List(
             text.split(' ')
                 .filter(|word| !word.is_empty())
                 .map(|word| Value::String(word.to_owned()))
@@ -223,20 +231,18 @@ fn shown(text: &str) -> String {
 
 fn one_from_text(ty: TypeName, text: &str) -> Option<Value> {
     match ty {
-        TypeName::String => Some(Value::String(text.to_owned())),
-        TypeName::Number => parse_number(text).map(Value::Number),
-        TypeName::Boolean => match text {
+        TypeName::Claim(ClaimType::String) => Some(Value::String(text.to_owned())),
+        TypeName::Claim(ClaimType::Number) => parse_number(text).map(Value::Number),
+        TypeName::Claim(ClaimType::Boolean) => match text {
             "true" => Some(Value::Boolean(true)),
             "false" => Some(Value::Boolean(false)),
             _ => None,
         },
-        TypeName::Time => parse_time(text).map(Value::Time),
+        TypeName::Claim(ClaimType::Time) => parse_time(text).map(Value::Time),
         TypeName::Duration => parse_duration(text).map(Value::Duration),
         TypeName::Address => AddressRange::parse(text).ok().map(Value::Address),
-        TypeName::ListOfString
-        | TypeName::ListOfNumber
-        | TypeName::ListOfAddress
-        | TypeName::Words => None,
+        TypeName::Claim(ClaimType::ListOfString | ClaimType::ListOfNumber | ClaimType::Words)
+        | TypeName::ListOfAddress => None,
     }
 }
 
@@ -251,7 +257,7 @@ fn from_default(
         (None, ast::ParamDefault::One(literal)) => {
             one_from_literal(param, ty, literal, out).map(ParamValue::One)
         }
-        (Some(_), ast::ParamDefault::One(literal)) if ty == TypeName::Words => {
+        (Some(_), ast::ParamDefault::One(literal)) if ty == TypeName::Claim(ClaimType::Words) => {
             match &literal.node {
                 ast::Literal::String(text) => from_text(param, text, out),
                 _ => {
@@ -309,11 +315,11 @@ fn one_from_literal(
 ) -> Option<Value> {
     let value = literal_value(literal, out)?;
     match (ty, value) {
-        (TypeName::String, value @ Value::String(_))
-        | (TypeName::Number, value @ Value::Number(_))
-        | (TypeName::Boolean, value @ Value::Boolean(_))
+        (TypeName::Claim(ClaimType::String), value @ Value::String(_))
+        | (TypeName::Claim(ClaimType::Number), value @ Value::Number(_))
+        | (TypeName::Claim(ClaimType::Boolean), value @ Value::Boolean(_))
         | (TypeName::Duration, value @ Value::Duration(_)) => Some(value),
-        (TypeName::Time, Value::String(text)) => match parse_time(&text) {
+        (TypeName::Claim(ClaimType::Time), Value::String(text)) => match parse_time(&text) {
             Some(time) => Some(Value::Time(time)),
             None => {
                 out.say(bad_time(literal.span, &text));
@@ -344,5 +350,5 @@ pub(super) fn bad_time(span: Span, text: &str) -> Diagnostic {
     time"
         ),
     )
-    .help(form(TypeName::Time))
+    .help(form(TypeName::Claim(ClaimType::Time)))
 }

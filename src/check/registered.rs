@@ -101,16 +101,8 @@ pub(super) fn is_checked(name: &ast::Name, instead: &str) -> Diagnostic {
 
 /// The claim type for the name of a type.
 pub(super) fn claim_type(ty: ast::TypeName) -> Option<ClaimType> {
-    Some(match ty {
-        ast::TypeName::String => ClaimType::String,
-        ast::TypeName::Number => ClaimType::Number,
-        ast::TypeName::Boolean => ClaimType::Boolean,
-        ast::TypeName::Time => ClaimType::Time,
-        ast::TypeName::ListOfString => ClaimType::ListOfString,
-        ast::TypeName::ListOfNumber => ClaimType::ListOfNumber,
-        ast::TypeName::Words => ClaimType::Words,
-        ast::TypeName::Duration | ast::TypeName::Address | ast::TypeName::ListOfAddress => {
-            return None;
-        }
-    })
+    match ty {
+        ast::TypeName::Claim(ty) => Some(ty),
+        ast::TypeName::Duration | ast::TypeName::Address | ast::TypeName::ListOfAddress => None,
+    }
 }

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_this_machine_alone() {
+    fn only_addresses_of_this_machine_are_loopback() {
         for (host, loopback) in [
             ("localhost", true),
             ("LOCALHOST", true),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_taken_apart_or_refused() {
+    fn a_url_is_parsed_or_rejected() {
         let url = parse_url("https://[::1]:8080/realms/x").unwrap();
         assert_eq!(
             (url.host, url.port, url.path),

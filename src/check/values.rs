@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast;
-use crate::value::{AddressRange, AddressRangeError, MAX_SAFE_INTEGER};
+use crate::value::{AddressRange, AddressRangeError, MAX_SAFE_NUMBER};
 
 use super::limits::MAX_DURATION;
 use super::out::Out;
@@ -82,10 +82,9 @@ pub(super) fn parse_number(text: &str) -> Option<f64> {
     if !plain(whole) || !fraction.is_none_or(plain) {
         return None;
     }
-    if fraction.is_none() && whole.parse::<u64>().ok()? > MAX_SAFE_INTEGER {
-        return None;
-    }
-    text.parse().ok()
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.abs() <= MAX_SAFE_NUMBER)
 }
 
 /// A duration as the language writes it: digits and one of `s m h d`.

@@ -7,8 +7,10 @@ use super::output::Failure;
 use super::time;
 use crate::check;
 use crate::diagnostic::suggest;
+use crate::json::value_at;
 use crate::model::{Issuer, Model};
-use crate::settings::{Audience, ClaimId, IssuerId, IssuerUrl, TokenKind};
+use crate::settings::{Audience, ClaimId, IssuerId, TokenKind};
+use crate::suite::TENANT;
 use crate::value::ClaimType;
 
 /// The default subject of a development token.
@@ -196,24 +198,15 @@ impl<'m> Claims<'m> {
         if self.set.contains_key("iss") {
             return self.set;
         }
-        let issuer = match &self.issuer.url {
-            IssuerUrl::Exact(url) => url.clone(),
-            IssuerUrl::Tenant {
-                prefix,
-                claim,
-                suffix,
-            } => {
-                let tenant = match get(&self.set, claim).and_then(Value::as_str) {
-                    Some(tenant) => tenant.to_owned(),
-                    None => {
-                        let tenant = "tenant-1".to_owned();
-                        self.put(claim, json!(tenant));
-                        tenant
-                    }
-                };
-                format!("{prefix}{tenant}{suffix}")
+        let url = &self.issuer.url;
+        let mut tenant = TENANT.to_owned();
+        if let Some(claim) = url.tenant_claim() {
+            match value_at(&self.set, claim).and_then(Value::as_str) {
+                Some(given) => given.clone_into(&mut tenant),
+                None => self.put(claim, json!(TENANT)),
             }
-        };
+        }
+        let issuer = url.of_tenant(&tenant);
         self.set.insert("iss".to_owned(), json!(issuer));
         self.set
     }
@@ -236,12 +229,6 @@ impl<'m> Claims<'m> {
         }
         members.insert(last.clone(), value);
     }
-}
-
-fn get<'v>(set: &'v Map<String, Value>, path: &[String]) -> Option<&'v Value> {
-    let (first, rest) = path.split_first()?;
-    rest.iter()
-        .try_fold(set.get(first)?, |value, name| value.get(name))
 }
 
 /// Parses a text as a value of the claim's type.

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_in_time() {
+    fn times_are_parsed() {
         for (text, expected) in [
             ("now", Some(1000)),
             ("5m ago", Some(700)),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_shown_is_read_back() {
+    fn a_displayed_time_parses_again() {
         for (at, text) in [
             (1_767_225_600.0, "2026-01-01T00:00:00Z"),
             (0.0, "1970-01-01T00:00:00Z"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn times_as_the_standard_writes_them() {
+    fn times_are_displayed_as_in_the_standard() {
         assert_eq!(rfc3339("2026-01-01T00:00:00Z"), Some(1_767_225_600.0));
         assert_eq!(rfc3339("2026-01-01T00:00:00.5Z"), Some(1_767_225_600.5));
         assert_eq!(rfc3339("2026-01-01"), None);

@@ -41,7 +41,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_typing_error_is_near_and_another_word_is_not() {
+    fn a_typo_is_near_and_another_word_is_not() {
         let words = ["requires", "public", "denied", "in", "is", "read:orders"];
         for (typed, meant) in [
             ("require", Some("requires")),

@@ -203,6 +203,11 @@ impl<'a> Permit<'a> {
         self.facts
     }
 
+    /// Whether it is a CORS preflight that passes without a token.
+    pub fn is_preflight(&self) -> bool {
+        self.preflight
+    }
+
     /// Whether it is a preflight that the application never sees. The answer is
     /// [`Permit::cors_headers`].
     pub fn is_answered(&self) -> bool {

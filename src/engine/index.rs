@@ -7,11 +7,12 @@
 //! none.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use smallvec::SmallVec;
 
 use super::path::NormalPath;
+use crate::hash::Mixing;
 use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
 
 /// A rule in the index.
@@ -63,9 +64,9 @@ pub(super) struct Index {
     /// The keys come from the policy, and look-ups change nothing, so no request can make keys
     /// collide.
     texts: HashMap<Box<str>, Text, BuildHasherDefault<DefaultHasher>>,
-    literals: HashMap<(At, Text), At, BuildHasherDefault<NumberHasher>>,
+    literals: HashMap<(At, Text), At, Mixing>,
     /// Children by the prefix and suffix of their segment.
-    mixed: HashMap<(At, Text, Text), At, BuildHasherDefault<NumberHasher>>,
+    mixed: HashMap<(At, Text, Text), At, Mixing>,
 }
 
 impl Default for Index {
@@ -217,30 +218,5 @@ impl LookUp<'_> {
         let before = self.index.known(segment.get(..prefix as usize)?);
         let behind = self.index.known(segment.get(end..)?);
         self.index.mixed.get(&(at, before, behind)).copied()
-    }
-}
-
-/// A hash for small numbers that come from the policy itself: one multiplication for each. The high
-/// bits, which are mixed best, are shifted to where the table looks.
-#[derive(Debug, Default)]
-struct NumberHasher(u64);
-
-/// 2^64 divided by the golden ratio, odd: neighbouring numbers get distant hashes.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-impl Hasher for NumberHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(GOLDEN);
-        self.0 = mixed ^ (mixed >> 32);
     }
 }

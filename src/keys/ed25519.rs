@@ -1,18 +1,18 @@
-//! Ed25519 public keys that must not be used: those for which signatures can be made without any
-//! private key, and those written in a second way.
+//! Rejects unsafe Ed25519 public keys: small-order points, for which anybody can make signatures,
+//! and non-canonical encodings.
 //!
-//! Eight points of the curve have an order of at most 8. Under such a key some fixed signatures are
-//! good for one message in eight, or for all, so that whoever publishes it, in a key set or in a
-//! DPoP proof, shows the possession of nothing. RFC 8032 leaves the check to the application.
+//! Eight points of the curve have an order of at most 8. For such a key, certain fixed signatures
+//! are valid for one message in eight, or for all messages, so a signature by it proves nothing.
+//! RFC 8032 leaves this check to the application.
 
 use std::fmt;
 
-/// Why a public key must not be used.
+/// The reason why a public key is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsafe {
-    /// Anybody can make signatures for it.
+    /// Anybody can make signatures for it: a small-order point.
     SmallOrder,
-    /// It is not a point, or another way to write one.
+    /// It isn't a point, or not in canonical encoding.
     SecondForm,
 }
 
@@ -27,11 +27,11 @@ impl fmt::Display for Unsafe {
     }
 }
 
-/// Whether a public key of 32 bytes may be used.
+/// Accepts or rejects a public key of 32 bytes.
 pub(super) fn check(key: [u8; 32]) -> Result<(), Unsafe> {
     let mut y = key;
-    // The last bit is the sign of x (RFC 8032, section 5.1.2). The points of a small order come in
-    // pairs that differ in nothing else, or have no x to be negative.
+    // The last bit is the sign of x (RFC 8032, section 5.1.2). Small-order points either come in
+    // pairs that differ only in this bit, or have x = 0.
     y[31] &= 0x7f;
     if SMALL_ORDER.contains(&y) {
         return Err(Unsafe::SmallOrder);
@@ -42,8 +42,8 @@ pub(super) fn check(key: [u8; 32]) -> Result<(), Unsafe> {
     Ok(())
 }
 
-/// Whether y is below p = 2^255 - 19: what is not would be taken for y - p, and one key would have
-/// two thumbprints.
+/// Whether y is below p = 2^255 - 19. A larger y would be read as y - p, and one key would have two
+/// thumbprints.
 fn is_below_p(y: &[u8; 32]) -> bool {
     let [first, middle @ .., last] = y;
     *first < 0xed || *last != 0x7f || middle.iter().any(|byte| *byte != 0xff)
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_y_has_one_form() {
+    fn a_non_canonical_y_is_rejected() {
         for (y, one_form) in [
             (little_endian(2, 0, 0), true),
             (little_endian(0xeb, 0xff, 0x7f), true),

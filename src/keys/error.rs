@@ -1,4 +1,4 @@
-//! What is wrong with a key, and what is odd about one that is used all the same.
+//! Errors in keys, and deviations in keys that are used anyway.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use super::ed25519;
 use super::limits::{MAX_ID_BYTES, RSA_BITS, RSA_EXPONENT_BITS};
 use crate::text::quoted;
 
-/// Why a key can't be used. It names no secret.
+/// Why a key can't be used. It never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyError {
-    /// Another kind of JSON value than an object.
+    /// It is not a JSON object.
     NotAnObject(&'static str),
     /// A member that can't be read.
     Member(&'static str, MemberError),
@@ -26,7 +26,7 @@ pub enum KeyError {
     UnknownCurve(String),
     /// `alg`
     UnknownAlgorithm(String),
-    /// `alg` is for another kind of key.
+    /// `alg` doesn't fit the kind of key.
     OtherAlgorithm(Algorithm),
     /// `use` is `enc`.
     ForEncryption,
@@ -36,19 +36,19 @@ pub enum KeyError {
     NotForVerifying,
     /// `key_ops` is not an array of strings.
     Operations,
-    /// The bits of an RSA modulus, too few or too many.
+    /// An RSA modulus with too few or too many bits.
     ModulusBits(usize),
     /// An RSA modulus that is even.
     EvenModulus,
     /// An RSA exponent that is even, too small or too large.
     Exponent,
-    /// The coordinates are not a point on the curve.
+    /// The coordinates aren't a point on the curve.
     NotAPoint(&'static str),
-    /// An Ed25519 key that proves nothing, or is one of two ways to write it.
+    /// An unsafe Ed25519 key.
     Ed25519(ed25519::Unsafe),
-    /// The bytes of a secret that is shorter than the hash.
+    /// A secret shorter than the hash, with its length in bytes.
     ShortSecret(usize),
-    /// The cryptographic library doesn't take it.
+    /// The cryptographic library rejects it.
     Invalid,
     /// A PEM block that can't be read.
     Pem(PemError),
@@ -57,26 +57,26 @@ pub enum KeyError {
 /// Why a member of a JWK can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberError {
-    /// It is not there.
+    /// It is missing.
     Missing,
-    /// Another kind of JSON value than a string.
+    /// It is not a JSON string.
     NotAString(&'static str),
     /// It is not base64url.
     NotBase64Url,
-    /// It has no bytes.
+    /// It is empty.
     Empty,
-    /// A number that must be positive.
+    /// It is zero, but must be positive.
     Zero,
-    /// It has another length than its curve asks for.
+    /// Its length doesn't fit the curve.
     Length {
         /// Its bytes.
         has: usize,
-        /// The bytes it should have.
+        /// The number of bytes it should have.
         wanted: usize,
     },
 }
 
-/// Why a PEM block is no public key.
+/// Why a PEM block can't be read as a public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PemError {
     /// The file is not UTF-8.
@@ -85,28 +85,28 @@ pub enum PemError {
     NoLabel,
     /// A private key.
     Private,
-    /// Another label than `PUBLIC KEY`.
+    /// A label other than `PUBLIC KEY`.
     Label(String),
     /// The end is missing.
     NoEnd,
-    /// What it holds is not base64.
+    /// Its content is not base64.
     NotBase64,
-    /// It is a key of a kind that is not supported, or no key.
+    /// Its content is not a key of a supported kind.
     UnknownKey,
 }
 
-/// How a number of a key is written otherwise than RFC 7518 has it. The key is used.
+/// A number in a key isn't encoded as RFC 7518 requires. The key is used anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Oddity {
     /// The member begins with a zero byte.
     LeadingZero(&'static str),
-    /// The coordinate has more or fewer leading zeros than its curve asks for.
+    /// The coordinate has more or fewer leading zeros than its curve requires.
     Length {
         /// The member.
         member: &'static str,
         /// Its bytes.
         has: usize,
-        /// The bytes it should have.
+        /// The number of bytes it should have.
         wanted: usize,
     },
 }

@@ -10,22 +10,22 @@ use crate::json::Json;
 /// The members that hold private key material (RFC 7518, section 6.2.2 and 6.3.2).
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
-/// Where a key set comes from, and so what it may hold.
+/// The origin of a key set, which determines what it may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Provenance {
-    /// Fetched from the issuer: a set of public keys. A secret there is no secret any more.
+    /// Fetched from the issuer: public keys only. A published secret isn't secret any more.
     Published,
-    /// A file beside the policy: a set, a single key or PEM; HMAC secrets too, as JWKs.
+    /// A file of the policy: a set, a single key or PEM. HMAC secrets are allowed, as JWKs.
     File,
 }
 
-/// A key, and how it is written otherwise than it should be, if it is.
+/// A key, with its deviation from the standard encoding if there is one.
 pub(super) struct Read {
     pub key: Key,
     pub oddity: Option<Oddity>,
 }
 
-/// Reads a key: `None` if it is for encryption, an error that says what is wrong with it.
+/// Parses a key. Returns `None` for an encryption key.
 pub(super) fn read(jwk: &Json<'_>, provenance: Provenance) -> Result<Option<Read>, KeyError> {
     if jwk.as_object().is_none() {
         return Err(KeyError::NotAnObject(jwk.kind()));
@@ -79,7 +79,7 @@ pub(super) fn id<'j>(jwk: &'j Json<'_>) -> Result<Option<&'j str>, KeyError> {
     }
 }
 
-/// `use` and `key_ops` must leave room for verifying (RFC 7517, section 4.2 and 4.3).
+/// `use` and `key_ops` must permit verification (RFC 7517, section 4.2 and 4.3).
 fn check_use(jwk: &Json<'_>) -> Result<(), KeyError> {
     if let Some(other) = text(jwk, "use")?
         && other != "sig"
@@ -99,7 +99,7 @@ fn check_use(jwk: &Json<'_>) -> Result<(), KeyError> {
     }
 }
 
-/// The algorithm that the key itself is restricted to (RFC 7517, section 4.4).
+/// The algorithm that `alg` restricts the key to (RFC 7517, section 4.4).
 fn pinned(jwk: &Json<'_>) -> Result<Option<Algorithm>, KeyError> {
     match text(jwk, "alg")? {
         None => Ok(None),
@@ -116,7 +116,7 @@ struct Parts {
     oddity: Option<Oddity>,
 }
 
-/// A verifier for each algorithm of a kind of key, or for the one that the key is pinned to.
+/// A verifier for each algorithm of this kind of key, or only for the one that `alg` names.
 fn verifiers(
     key_type: KeyType,
     pinned: Option<Algorithm>,
@@ -155,7 +155,7 @@ fn rsa(jwk: &Json<'_>, pinned: Option<Algorithm>) -> Result<Parts, KeyError> {
     })
 }
 
-/// The bits of a number in its shortest form.
+/// The bit length of a number in its shortest form.
 fn bits(number: &[u8]) -> usize {
     let unused = number.first().map_or(0, |first| first.leading_zeros());
     number.len() * 8 - unused as usize
@@ -171,7 +171,7 @@ fn curve(jwk: &Json<'_>, kty: &str, pinned: Option<Algorithm>) -> Result<Parts, 
         _ => return Err(KeyError::UnknownCurve(crv.to_owned())),
     };
     let (point, thumbprint, oddity) = if key_type == KeyType::Ed25519 {
-        // A string of bytes and no number: nothing can be missing from it (RFC 8037, section 2).
+        // A byte string, not a number, so it has a fixed length (RFC 8037, section 2).
         let (x, point) = bytes(jwk, "x")?;
         let key = <[u8; 32]>::try_from(point.as_slice()).map_err(|_| {
             KeyError::Member(

@@ -1,11 +1,12 @@
-//! The sizes of what is read of a key.
+//! Limits on the sizes of keys.
 
-/// The most bytes of a `kid`: thumbprints have 43, and some providers put URLs there.
+/// The maximum size of a `kid` in bytes. Thumbprints have 43, and some providers use URLs.
 pub const MAX_ID_BYTES: usize = 512;
 
-/// The sizes of an RSA modulus, in bits: RFC 7518, section 3.3, asks for the least; beyond the
-/// most a single verification takes milliseconds.
+/// The minimum and maximum size of an RSA modulus, in bits. The minimum is from RFC 7518, section
+/// 3.3; beyond the maximum, one verification takes milliseconds.
 pub(super) const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// The most bits of an RSA exponent. 65537 has 17; larger ones only slow verification down.
+/// The maximum size of an RSA exponent in bits. 65537 has 17; larger ones only slow verification
+/// down.
 pub(super) const RSA_EXPONENT_BITS: usize = 33;

@@ -1,9 +1,9 @@
-//! The members of a JSON Web Key: text, bytes, and numbers in the one form that RFC 7518 gives them.
+//! Parses the members of a JSON Web Key: text, bytes, and numbers in the encoding of RFC 7518.
 //!
-//! Some libraries write a number with a zero byte before it (Java's `BigInteger` has a sign), or
-//! without the zeros that a coordinate must keep. Both can only be read as one number, and so as
-//! one key: it's taken, its thumbprint is that of the proper form, and whoever runs portcullis is
-//! told.
+//! Some libraries write a number with a leading zero byte (Java's `BigInteger` has a sign), or
+//! without the leading zeros that a coordinate must keep. Neither is ambiguous, so such a key is
+//! accepted. Its thumbprint is that of the standard encoding, and the operator is told about the
+//! deviation.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,22 +11,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::error::{KeyError, MemberError, Oddity};
 use crate::json::Json;
 
-/// A number of a key.
+/// A number in a key.
 pub(super) struct Number {
-    /// Big-endian, in its proper form.
+    /// Big-endian, in the standard encoding.
     pub bytes: Vec<u8>,
-    /// How it was written otherwise, if it was.
+    /// The deviation from the standard encoding, if there was one.
     pub oddity: Option<Oddity>,
 }
 
 impl Number {
-    /// Its proper form as a JWK holds it.
+    /// The standard encoding, as in a JWK.
     pub fn encoded(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.bytes)
     }
 }
 
-/// A member that must be a string if it is there.
+/// An optional member, which must be a string.
 pub(super) fn text<'j>(jwk: &'j Json<'_>, name: &'static str) -> Result<Option<&'j str>, KeyError> {
     match jwk.get(name) {
         None => Ok(None),
@@ -38,7 +38,7 @@ pub(super) fn text<'j>(jwk: &'j Json<'_>, name: &'static str) -> Result<Option<&
     }
 }
 
-/// A member that must be there as base64url (RFC 7515, section 2), and its bytes.
+/// The bytes of a required member in base64url (RFC 7515, section 2).
 pub(super) fn bytes<'j>(
     jwk: &'j Json<'_>,
     name: &'static str,
@@ -50,8 +50,7 @@ pub(super) fn bytes<'j>(
     Ok((encoded, bytes))
 }
 
-/// A positive integer, whose proper form has no zero byte before it (RFC 7518, section 2,
-/// Base64urlUInt).
+/// A positive integer, which should have no leading zero byte (RFC 7518, section 2, Base64urlUInt).
 pub(super) fn integer(jwk: &Json<'_>, name: &'static str) -> Result<Number, KeyError> {
     let (_, written) = bytes(jwk, name)?;
     if written.is_empty() {
@@ -65,8 +64,8 @@ pub(super) fn integer(jwk: &Json<'_>, name: &'static str) -> Result<Number, KeyE
     Ok(Number { bytes, oddity })
 }
 
-/// A coordinate, whose proper form has the full length of its curve's field, leading zeros included
-/// (RFC 7518, section 6.2.1.2).
+/// A coordinate, which should have the full length of its curve's field, with leading zeros (RFC
+/// 7518, section 6.2.1.2).
 pub(super) fn coordinate(
     jwk: &Json<'_>,
     name: &'static str,

@@ -1,6 +1,6 @@
-//! Key sets as data: which keys an issuer has, and which of them fit a token.
+//! Key sets: the keys of an issuer, and the search for those that fit a token.
 //!
-//! A key is parsed once, when its set is read, for each algorithm that it may verify. A fault of
+//! A key is parsed once, when its set is read, for each algorithm that it may verify. An error in
 //! one key is recorded and doesn't affect the others.
 
 mod algorithm;
@@ -29,15 +29,15 @@ use crate::json::Json;
 use crate::settings::{IssuerId, Tenant};
 use verifier::Verifier;
 
-/// The key sets of a policy's issuers, as they are at one moment.
+/// The key sets of a policy's issuers at one moment.
 pub trait Keys {
-    /// An issuer's keys, those of a tenant where each has its own; `None` where they can't be had
-    /// (`keys.unavailable`).
+    /// The keys of an issuer, or of one of its tenants if each tenant has its own. `None` if they
+    /// aren't available (`keys.unavailable`).
     fn of(&self, issuer: IssuerId, tenant: Option<&Tenant>) -> Option<Arc<KeySet>>;
 }
 
-/// Reads a public key by itself, such as that of a DPoP proof (RFC 9449, section 4.2). A shared
-/// secret and private material are errors.
+/// Parses a single public key, such as that of a DPoP proof (RFC 9449, section 4.2). A shared
+/// secret or private key material is an error.
 pub fn public_key(jwk: &Json<'_>) -> Result<Key, KeyError> {
     jwk::read(jwk, Provenance::Published)?
         .map(|read| read.key)
@@ -60,23 +60,23 @@ impl Key {
         self.id.as_deref()
     }
 
-    /// What kind of key it is.
+    /// The kind of key.
     pub fn key_type(&self) -> KeyType {
         self.key_type
     }
 
-    /// Its RFC 7638 thumbprint: the same for the same key, whatever it is called.
+    /// Its RFC 7638 thumbprint, which doesn't depend on the `kid`.
     pub fn thumbprint(&self) -> Thumbprint {
         self.thumbprint
     }
 
-    /// Whether it may verify signatures of this algorithm: by its kind and size, and by what its
-    /// `alg`, `use` and `key_ops` say.
+    /// Whether it may verify signatures of this algorithm, according to its kind, its size and its
+    /// `alg`, `use` and `key_ops`.
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         self.verifier(algorithm).is_some()
     }
 
-    /// Whether `signature` is this key's over `message` (RFC 7515, section 5.2, step 8).
+    /// Whether `signature` is a signature of `message` by this key (RFC 7515, section 5.2, step 8).
     #[must_use]
     pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.verifier(algorithm)
@@ -91,7 +91,7 @@ impl Key {
     }
 }
 
-/// Says which key it is, and nothing of the key: it may be a secret.
+/// Shows the identifier only, since the key may be a secret.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")

@@ -18,7 +18,7 @@ pub(super) fn is_pem(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(BEGIN.as_bytes())
 }
 
-/// The keys of a PEM file, each as a JWK or as what is wrong with it.
+/// The keys in a PEM file, each as a JWK or an error.
 pub(super) fn read(bytes: &[u8]) -> Vec<Result<Json<'static>, KeyError>> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return vec![Err(KeyError::Pem(PemError::NotText))];
@@ -29,7 +29,7 @@ pub(super) fn read(bytes: &[u8]) -> Vec<Result<Json<'static>, KeyError>> {
         .collect()
 }
 
-/// What follows a `-----BEGIN `, up to the next.
+/// The text after a `-----BEGIN `, up to the next one.
 fn block(text: &str) -> Result<Json<'static>, PemError> {
     let (label, rest) = text.split_once(DASHES).ok_or(PemError::NoLabel)?;
     if label.ends_with("PRIVATE KEY") {
@@ -59,7 +59,7 @@ fn jwk(der: &[u8]) -> Option<Json<'static>> {
     let (algorithm, key) = take(outer, SEQUENCE)?;
     let (identifier, parameters) = take(algorithm, OBJECT_IDENTIFIER)?;
     let (bits, behind) = take(key, BIT_STRING)?;
-    // The first byte says how many bits of the last are unused; keys are whole bytes.
+    // The first byte is the number of unused bits in the last byte. Keys are whole bytes.
     let (0, key) = bits.split_first().map(|(unused, key)| (*unused, key))? else {
         return None;
     };
@@ -125,7 +125,7 @@ const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 
-/// The content of a DER value of this tag, and what is behind it (X.690, section 8.1).
+/// The content of a DER value with this tag, and the bytes after it (X.690, section 8.1).
 fn take(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, rest) = der.split_first()?;
     let (first, rest) = rest.split_first()?;
@@ -139,7 +139,7 @@ fn take(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
             let (length, rest) = rest.split_first_chunk::<2>()?;
             (usize::from(u16::from_be_bytes(*length)), rest)
         }
-        // No key that is accepted is longer than 64 KiB.
+        // No accepted key is longer than 64 KiB.
         _ => return None,
     };
     (*found == tag)

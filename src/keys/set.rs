@@ -1,4 +1,4 @@
-//! A key set: reads one, and chooses the keys for a token.
+//! Parses a key set, and chooses the keys for a token.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use super::{Algorithm, Key, pem};
 use crate::json::{Json, JsonError};
 use crate::text::quoted;
 
-/// The most bytes of a key set: a hundred keys with certificate chains stay below.
+/// The maximum size of a key set in bytes: enough for a hundred keys with certificate chains.
 pub const MAX_SET_BYTES: usize = 1024 * 1024;
 
-/// The most keys of a set. Providers publish fewer than twenty, and each key is parsed for each
-/// of its algorithms at each refresh.
+/// The maximum number of keys in a set. Providers publish fewer than twenty, and every refresh
+/// parses each key for each of its algorithms.
 pub const MAX_KEYS: usize = 128;
 
-/// The most keys that are tried on one token whose `kid` does not single one out. An issuer that
-/// writes no `kid` has a handful of keys, those of a rotation; each costs a verification, which
-/// takes up to a third of a millisecond, and anybody can send such a token.
+/// The maximum number of keys tried on one token if its `kid` doesn't identify one key. An issuer
+/// without `kid`s has a handful of keys, those of a rotation. Each try costs up to a third of a
+/// millisecond, and anybody can send such a token.
 pub const MAX_TRIED: usize = 16;
 
 /// A parsed key set (RFC 7517, section 5).
@@ -29,14 +29,14 @@ pub struct KeySet {
     some_missing: bool,
 }
 
-/// Why a key of a set is not used, or how it is written otherwise than it should be.
+/// Why a key in a set isn't used, or how its encoding deviates from the standard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyProblem<P = KeyError> {
-    /// Its place in the set, counted from 0.
+    /// Its index in the set, from 0.
     pub index: usize,
     /// Its `kid`, if it has a readable one.
     pub id: Option<String>,
-    /// What is wrong with it; it names no secret.
+    /// The error, which never contains a secret.
     pub problem: P,
 }
 
@@ -50,18 +50,18 @@ impl<P: fmt::Display> fmt::Display for KeyProblem<P> {
     }
 }
 
-/// Why bytes are no key set that could verify anything.
+/// Why bytes aren't a usable key set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySetError {
     /// More than [`MAX_SET_BYTES`].
     TooLarge,
     /// Not JSON.
     Json(JsonError),
-    /// JSON, but no object with an array `keys`; nor, from a file, a single key.
+    /// JSON, but not an object with an array `keys`. A file may also contain a single key.
     NotASet,
     /// More than [`MAX_KEYS`].
     TooManyKeys(usize),
-    /// No key in it can be used; why not, key by key.
+    /// It contains no usable key; the reasons, key by key.
     NoUsableKey(Vec<KeyProblem>),
 }
 
@@ -92,16 +92,16 @@ impl std::error::Error for KeySetError {}
 pub enum NoKey {
     /// No key has this `kid`.
     UnknownId,
-    /// The key of this `kid` can't be used at all.
+    /// The key with this `kid` can't be used at all.
     Unusable(KeyError),
-    /// The key of this `kid` is not for this algorithm.
+    /// The key with this `kid` isn't for this algorithm.
     Unfit,
     /// Without a `kid`: no key fits.
     NoneFits,
 }
 
 impl KeySet {
-    /// The keys of several sets as one, such as those of an issuer's files.
+    /// Joins several sets, such as those from an issuer's files.
     pub fn union(sets: impl IntoIterator<Item = KeySet>) -> KeySet {
         sets.into_iter()
             .fold(KeySet::default(), |mut all, mut set| {
@@ -113,42 +113,42 @@ impl KeySet {
             })
     }
 
-    /// The same keys, of an issuer with more keys that are not available at the moment.
+    /// The same set, marked as incomplete: the issuer has more keys that aren't available at the
+    /// moment.
     #[must_use]
     pub fn with_some_missing(mut self) -> KeySet {
         self.some_missing = true;
         self
     }
 
-    /// Whether the issuer has more keys that are not available at the moment: that a token is
-    /// signed by none of these says nothing of the token then.
+    /// Whether the issuer has more keys that aren't available at the moment. Then a token may be
+    /// valid even if none of these keys signed it.
     pub fn misses_some(&self) -> bool {
         self.some_missing
     }
 
-    /// The keys that can be used, in the order of the set.
+    /// The usable keys, in the order of the set.
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
 
-    /// What is wrong with the others. Keys for encryption are none of this set's business, and
-    /// no problem.
+    /// The errors in the other keys. Encryption keys are ignored, and aren't errors.
     pub fn problems(&self) -> &[KeyProblem] {
         &self.problems
     }
 
-    /// What is odd about keys that are used all the same.
+    /// The deviations in keys that are used anyway.
     pub fn oddities(&self) -> &[KeyProblem<Oddity>] {
         &self.oddities
     }
 
-    /// The keys that can have signed a token, by its `kid` and algorithm, in the order of the set:
-    /// the signature tells which one did (RFC 7515, appendix D). Only the first [`MAX_TRIED`] are
-    /// to be tried.
+    /// The keys that may have signed a token, by its `kid` and algorithm, in the order of the set.
+    /// The signature tells which one did (RFC 7515, appendix D). The caller tries only the first
+    /// [`MAX_TRIED`].
     ///
-    /// A `kid` is binding: no other key is tried in its place. Several keys may share one (RFC
-    /// 7517, section 4.5). Where no key of the set has a `kid`, as in PEM files, there is nothing
-    /// to compare it with, and it binds to nothing.
+    /// A `kid` is binding: no key with another `kid` is tried. Several keys may share one (RFC
+    /// 7517, section 4.5). If no key of the set has a `kid`, as in PEM files, the token's `kid` is
+    /// ignored.
     pub fn fitting<'k>(
         &'k self,
         id: Option<&str>,
@@ -161,7 +161,7 @@ impl KeySet {
             .filter(move |key| key.fits(algorithm))
     }
 
-    /// A token's `kid`, where it is compared with those of this set.
+    /// A token's `kid`, if the keys of this set have any.
     pub fn binding<'i>(&self, id: Option<&'i str>) -> Option<&'i str> {
         id.filter(|_| self.keys.iter().any(|key| key.id().is_some()))
     }
@@ -183,7 +183,8 @@ impl KeySet {
     }
 }
 
-/// Reads a key set. A key that is wrong spoils no other; a set without any usable key is an error.
+/// Parses a key set. An invalid key doesn't affect the others; a set without a usable key is an
+/// error.
 pub fn parse(bytes: &[u8], provenance: Provenance) -> Result<KeySet, KeySetError> {
     if bytes.len() > MAX_SET_BYTES {
         return Err(KeySetError::TooLarge);
@@ -202,7 +203,7 @@ pub fn parse(bytes: &[u8], provenance: Provenance) -> Result<KeySet, KeySetError
     collect(keys.iter().map(Ok), provenance)
 }
 
-/// Reads keys one by one.
+/// Parses keys one by one.
 fn collect<'j>(
     keys: impl ExactSizeIterator<Item = Result<&'j Json<'j>, &'j KeyError>>,
     provenance: Provenance,

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub struct Thumbprint([u8; 32]);
 
 impl Thumbprint {
-    /// The thumbprint of a key's required members, in the order of their names; the values must
-    /// be free of what JSON escapes, as base64url and the registered names are.
+    /// The thumbprint of a key's required members, in the order of their names. The values must not
+    /// contain characters that JSON escapes; base64url and the registered names don't.
     pub(super) fn of(members: &[(&str, &str)]) -> Thumbprint {
         let mut json = String::from("{");
         for (at, (name, value)) in members.iter().enumerate() {
@@ -32,12 +32,12 @@ impl Thumbprint {
         Thumbprint::hash(der)
     }
 
-    /// The SHA-256 hash of a certificate, where somebody else has made it.
+    /// The thumbprint of a certificate that was hashed elsewhere.
     pub fn of_hashed_certificate(hash: [u8; 32]) -> Thumbprint {
         Thumbprint(hash)
     }
 
-    /// Reads one as `jkt` and `x5t#S256` have it: base64url, nothing else.
+    /// Parses the base64url form of `jkt` and `x5t#S256`.
     pub fn parse(text: &str) -> Option<Thumbprint> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         bytes.try_into().ok().map(Thumbprint)
@@ -58,14 +58,14 @@ impl Thumbprint {
     }
 }
 
-/// One that somebody else has computed.
+/// A thumbprint that was computed elsewhere.
 impl From<[u8; 32]> for Thumbprint {
     fn from(bytes: [u8; 32]) -> Self {
         Thumbprint(bytes)
     }
 }
 
-/// base64url, as `jkt` and key identifiers show it.
+/// In base64url, as in `jkt`.
 impl fmt::Display for Thumbprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&URL_SAFE_NO_PAD.encode(self.0))

@@ -1,7 +1,7 @@
-//! From paths to a checked policy: the only place that reads policy files.
+//! Loads a policy from its files. No other module reads policy files.
 //!
-//! Unreadable files become diagnostics, so whoever loads a policy (a command, the daemon at start
-//! or at a reload) reports everything that is wrong in the same way.
+//! Unreadable files become diagnostics, so that commands and the daemon report all errors in the
+//! same way.
 
 mod contents;
 mod disk;
@@ -35,92 +35,92 @@ pub use overlay::{Overlay, real};
 pub use params::{ENVIRONMENT_PREFIX, Params};
 pub use tree::{MAX_ENTRIES, MAX_REFERENCED_BYTES, MAX_TOTAL_BYTES};
 
-/// How many hexadecimal digits of the digest a revision shows: enough that two policies of one
-/// service never share it by chance, few enough to read aloud. Whether two policies are the same is
-/// told by the whole digest: 64 bits can be made to agree on purpose.
+/// The number of hexadecimal digits in a revision: enough that two policies of a service never
+/// share one by chance, and few enough to read aloud. Policies are compared by the whole digest,
+/// since a collision of 64 bits can be made on purpose.
 const REVISION_DIGITS: usize = 16;
 
-/// What a load depends on beside the files.
+/// What a load depends on besides the files.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The values of the policy's parameters.
     pub params: Params,
-    /// The development issuer that stands in for every issuer of the policy, if any.
+    /// The development issuer in place of every issuer of the policy, if any.
     pub development: Option<Development>,
 }
 
-/// A development issuer's public keys and what it signs with.
+/// The public keys and the algorithm of a development issuer.
 #[derive(Debug, Clone)]
 pub struct Development {
     /// The keys.
     pub keys: Arc<KeySet>,
     /// The algorithm.
     pub algorithm: Algorithm,
-    /// Whether the policy's own issuers keep their keys beside it.
+    /// Whether the policy's own issuers keep their keys in addition.
     pub beside: bool,
 }
 
-/// A file that a policy consists of.
+/// A file of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
-    /// The path, as it was given or written.
+    /// The path as given by the user or written in the policy.
     pub path: String,
     /// Its size.
     pub bytes: usize,
-    /// How many of its lines hold something.
+    /// The number of lines that aren't blank.
     pub lines: usize,
     /// The SHA-256 digest of its content, in hexadecimal.
     pub digest: String,
-    /// What the policy has it for.
+    /// Its role in the policy.
     pub kind: FileKind,
 }
 
-/// What a policy has a file for.
+/// The role of a file in a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// It holds declarations.
+    /// It contains declarations.
     Policy,
     /// A declaration names it: a set's members, an issuer's keys.
     Named,
 }
 
-/// What a load looked at, by the paths that it took: a change there may change what it says.
+/// The paths that a load looked at. A change there may change its result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Folders that policy files were looked for in.
+    /// The folders searched for policy files.
     pub folders: Vec<PathBuf>,
-    /// Policy files, those of tests included.
+    /// The policy files, including tests.
     pub files: Vec<PathBuf>,
-    /// The set and key files that they name, whether they could be read or not.
+    /// The set and key files that they name, readable or not.
     pub named: Vec<PathBuf>,
 }
 
-/// A digest over all that a load read, and all that it could not read. While it stays the same,
-/// another load says the same.
+/// A digest over everything that a load read or failed to read. While it stays the same, another
+/// load has the same result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; digest::SHA256_OUTPUT_LEN]);
 
-/// A policy as it stands in its files.
+/// A loaded policy.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The policy files that could be read.
+    /// The readable policy files.
     pub sources: Arc<Sources>,
-    /// All files: policy files, then the set and key files that they name.
+    /// All files: the policy files, then the set and key files that they name.
     pub files: Vec<FileEntry>,
-    /// The values that its parameters were given, by name.
+    /// The values of its parameters, by name.
     pub params: BTreeMap<String, String>,
-    /// What the checker says; its diagnostics include those of reading and parsing.
+    /// The checker's result. Its diagnostics include those of reading and parsing.
     pub checked: Checked,
-    /// The keys of a development issuer that stands beside each issuer of the policy.
+    /// The keys of a development issuer in addition to each issuer of the policy.
     pub built_in: Option<Arc<KeySet>>,
-    /// The SHA-256 digest over all names and contents and over the parameters' values, in
-    /// hexadecimal: equal for equal policies, wherever their folder is.
+    /// The SHA-256 digest over all names, contents and parameter values, in hexadecimal. Equal
+    /// policies have equal digests, wherever their folders are.
     pub digest: String,
     /// The beginning of the digest, for people.
     pub revision: String,
-    /// What was read, tests included.
+    /// The digest over everything that was read, including tests.
     pub fingerprint: Fingerprint,
-    /// Where it was read.
+    /// The paths that were looked at.
     pub reach: Reach,
 }
 
@@ -133,28 +133,28 @@ impl Loaded {
             .map(|model| compile::compile(model, Arc::clone(&self.sources)))
     }
 
-    /// Whether an error keeps it from being used.
+    /// Whether it has an error and can't be used.
     pub fn has_errors(&self) -> bool {
         diagnostic::has_errors(&self.checked.diagnostics)
     }
 }
 
-/// The policy files below some paths, parsed but not checked.
+/// Policy files, parsed but not checked.
 #[derive(Debug, Clone)]
 pub struct Parsed {
-    /// The files that could be read.
+    /// The readable files.
     pub sources: Sources,
-    /// Their trees, one a file.
+    /// The syntax tree of each file.
     pub documents: Vec<Document>,
-    /// Where they are, one a file.
+    /// The path of each file.
     pub paths: Vec<PathBuf>,
-    /// What could not be read or parsed.
+    /// The errors in reading and parsing.
     pub diagnostics: Vec<Diagnostic>,
-    /// The files' names below the folder that was given.
+    /// The names of the files, relative to the given folder.
     relative: Vec<String>,
-    /// Which of the files may hold tests alone, one a file.
+    /// For each file, whether it may contain only tests.
     tests: Vec<bool>,
-    /// What was looked at, the files of tests included.
+    /// The paths that were looked at, including tests.
     reach: Reach,
     /// The digest over what was read.
     fingerprint: Fingerprint,
@@ -163,7 +163,7 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// A policy of one text that is in no file.
+    /// A policy from a single text that isn't in a file.
     pub fn of_text(name: &str, text: &str) -> Parsed {
         let file = tree::File {
             path: PathBuf::from(name),
@@ -179,7 +179,7 @@ impl Parsed {
         Parsed::of(tree, true)
     }
 
-    /// The same policy with other texts in its files.
+    /// The same policy with different texts in its files.
     #[must_use]
     pub fn with(&self, sources: Sources) -> Parsed {
         let (documents, found): (_, Vec<_>) = sources
@@ -232,33 +232,33 @@ impl Parsed {
     }
 }
 
-/// Loads the policy below the paths. It always comes back with something: what is wrong stands
-/// in the diagnostics.
+/// Loads the policy below the paths. It always returns a result; errors are in the diagnostics.
 ///
-/// `include_tests` says whether `*.test.gate` files are part of it.
+/// With `include_tests`, `*.test.gate` files are part of it.
 pub fn load(paths: &[PathBuf], options: &Options, include_tests: bool) -> Loaded {
     load_from(&Disk, paths, options, include_tests)
 }
 
-/// Loads the policy as it stands in a revision of git, its set and key files too, without a
-/// checkout; otherwise as [`load`].
+/// Like [`load`], but from a git revision, without a checkout. Set and key files come from there
+/// too.
 pub fn load_revision(revision: &GitRevision, options: &Options, include_tests: bool) -> Loaded {
     let paths = [revision.path().to_owned()];
     load_from(revision, &paths, options, include_tests)
 }
 
-/// The first half of [`load`], with unsaved texts in place of what the files hold.
+/// The first half of [`load`], with unsaved texts in place of the files' contents.
 pub fn parse(paths: &[PathBuf], include_tests: bool, overlay: &Overlay) -> Parsed {
     Parsed::of(tree::read(overlay, paths, include_tests), include_tests)
 }
 
-/// The second half of [`load`], with unsaved texts in place of what the files hold.
+/// The second half of [`load`], with unsaved texts in place of the files' contents.
 pub fn check(parsed: Parsed, paths: &[PathBuf], options: &Options, overlay: &Overlay) -> Loaded {
     check_from(overlay, parsed, paths, options)
 }
 
-/// Reads everything that [`load`] reads, and parses nothing: `named` are the files that the policy
-/// named at the last load. Where the result is that load's, another one would say the same.
+/// Reads everything that [`load`] reads, without parsing it. `named` are the files that the policy
+/// named at the last load. If this returns the same as that load, another load would have the same
+/// result.
 pub fn fingerprint(paths: &[PathBuf], named: &[PathBuf]) -> Fingerprint {
     let tree = tree::read(&Disk, paths, false);
     let mut fingerprint = fingerprint_of(&tree);
@@ -269,8 +269,7 @@ pub fn fingerprint(paths: &[PathBuf], named: &[PathBuf]) -> Fingerprint {
     fingerprint
 }
 
-/// The set and key files that a policy was checked with, read once more: for who checks changes
-/// of it.
+/// Reads the set and key files of a policy once more, to check changed versions of it.
 pub fn referenced(sources: &Sources) -> Files {
     let documents: Vec<Document> = sources
         .iter()
@@ -331,8 +330,8 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
         revision.add("param", name, value.as_bytes());
     }
 
-    // Without a file that is part of the policy every name declared there would be reported as
-    // unknown, which hides the one line that matters.
+    // If a file of the policy is missing, every name declared there would be reported as unknown,
+    // which would hide the error that matters.
     let mut checked = if complete {
         check::check(check::Input {
             sources: &sources,
@@ -350,8 +349,8 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
     let found = diagnostic::without_echoes(&diagnostics, found);
     diagnostics.extend(found);
     checked.diagnostics = diagnostics;
-    // A test file that isn't part of this load may have an error too: rules where only tests may
-    // stand.
+    // A test file that isn't part of this load may also have an error: it may contain rules,
+    // although only tests are allowed there.
     if diagnostic::has_errors(&checked.diagnostics) {
         checked.model = None;
     }
@@ -366,7 +365,7 @@ fn check_from(place: &dyn Place, parsed: Parsed, paths: &[PathBuf], options: &Op
             issuer.built_in = true;
             issuer.keys = KeySource::Files(Arc::clone(&development.keys));
             issuer.algorithms = vec![development.algorithm];
-            // Its tokens are JWTs, and no provider is asked about others.
+            // Its tokens are JWTs, and no provider is asked about opaque ones.
             issuer.introspect = None;
         }
     }
@@ -398,7 +397,7 @@ fn read_referenced(place: &dyn Place, paths: Vec<String>) -> Files {
         .collect()
 }
 
-/// A path as it stands below the policy's folder, where it does.
+/// A path relative to the policy's folder, if it is below it.
 fn below(path: &str, roots: &[PathBuf]) -> String {
     roots
         .iter()
@@ -410,7 +409,7 @@ fn below(path: &str, roots: &[PathBuf]) -> String {
 }
 
 impl FileEntry {
-    /// A file of this content.
+    /// A file with this content.
     pub fn of(path: &str, content: &[u8], kind: FileKind) -> FileEntry {
         FileEntry {
             path: path.to_owned(),
@@ -425,7 +424,7 @@ impl FileEntry {
     }
 }
 
-/// The digest over what was read of the policy's folders.
+/// The digest over the contents of the policy's folders.
 fn fingerprint_of(tree: &Tree) -> Fingerprint {
     let mut all = Revision::default();
     for folder in &tree.folders {
@@ -441,7 +440,7 @@ fn fingerprint_of(tree: &Tree) -> Fingerprint {
 }
 
 impl Fingerprint {
-    /// The digest over this and a file that the policy names.
+    /// Extends the digest by a file that the policy names.
     #[must_use]
     fn and(self, path: &Path, content: Result<&[u8], &FileError>) -> Fingerprint {
         let mut all = Revision::default();
@@ -455,7 +454,7 @@ impl Fingerprint {
     }
 }
 
-/// A digest over named things.
+/// A digest over named items.
 struct Revision(digest::Context);
 
 impl Default for Revision {
@@ -465,7 +464,7 @@ impl Default for Revision {
 }
 
 impl Revision {
-    /// Adds one thing. Lengths go first, so that no two lists of things read the same.
+    /// Adds an item. Lengths come first, so that different lists of items have different encodings.
     fn add(&mut self, kind: &str, name: &str, content: &[u8]) {
         for part in [kind.as_bytes(), name.as_bytes(), content] {
             self.0.update(&(part.len() as u64).to_be_bytes());
@@ -483,7 +482,7 @@ impl Revision {
 fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = write!(digits, "{byte:02x}");
         digits
     })

@@ -89,7 +89,7 @@ mod tests {
     use super::Name;
 
     #[test]
-    fn a_name_is_ours_nearly_ours_or_not() {
+    fn file_names_are_policies_near_misses_or_others() {
         let cases: [(Name, &[&str]); 6] = [
             (Name::Policy, &["a.gate", "a.b.gate", "a.tests.gate"]),
             (Name::Test, &["a.test.gate"]),

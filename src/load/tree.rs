@@ -1,11 +1,10 @@
-//! The policy files below folders: which ones there are, and what they hold.
+//! Finds and reads the policy files in folders.
 //!
-//! A policy is mounted, edited and checked out in many ways, so this is where links, odd files
-//! and sizes are dealt with. Whatever cannot be read becomes a diagnostic; nothing is skipped
-//! in silence but names that begin with a dot, which editors, git and a mounted ConfigMap use
-//! for what is not meant to be seen.
+//! Policies are mounted, edited and checked out in many ways, so this module handles links, special
+//! files and sizes. Whatever can't be read becomes a diagnostic. Only names that begin with a dot
+//! are skipped without one: editors, git and mounted ConfigMaps use them for hidden files.
 //!
-//! Folders may be the disk's or a revision's of git: the walk is the same, through a [`Place`].
+//! Folders may be on the disk or in a git revision; [`Place`] abstracts from that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -19,92 +18,92 @@ use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::syntax::MAX_FILE_BYTES;
 use crate::text::{is_unshowable, visible};
 
-/// The most entries that are looked at below all folders together: far above any policy, low
-/// enough that `/` given by mistake ends within a second or two.
+/// The maximum number of directory entries visited in all folders together: far above any policy,
+/// and low enough that `/` given by mistake ends within a second or two.
 pub const MAX_ENTRIES: usize = 100_000;
 
-/// The most that all policy files together may hold, so that a folder of many files is bounded
-/// as a single one is. 100,000 rules are some 10 MiB.
+/// The maximum total size of all policy files, so that many files are limited like one. 100,000
+/// rules have about 10 MiB.
 pub const MAX_TOTAL_BYTES: usize = 128 << 20;
 
-/// The most that one set or key file may hold: a set of 100,000 identifiers is some 4 MiB.
+/// The maximum size of a set or key file. A set of 100,000 identifiers has about 4 MiB.
 pub const MAX_REFERENCED_BYTES: usize = 16 << 20;
 
-/// Where files are: on the disk, or in a revision.
+/// A place with files: the disk or a git revision.
 ///
-/// Every call follows links, as a program that opens a file does.
+/// Every call follows links, like opening a file.
 pub trait Place: fmt::Debug {
-    /// What stands at a path.
+    /// The kind of entry at a path.
     fn kind(&self, path: &Path) -> io::Result<Kind>;
 
-    /// Whether a name that [`Place::names`] gave is still there; the one call that follows no link.
+    /// Whether a name from [`Place::names`] still exists. Only this call doesn't follow links.
     fn is_there(&self, path: &Path) -> bool;
 
-    /// The names in a folder, in any order. One at a time, so that a folder without end is left
-    /// in time.
+    /// The names in a folder, in any order. It is an iterator, so that the walk can stop in a huge
+    /// folder.
     fn names<'p>(&'p self, folder: &Path) -> io::Result<Names<'p>>;
 
-    /// Where a file or folder really is: the same for all paths that lead to it.
+    /// The canonical path of a file or folder: the same for all paths that lead to it.
     fn real(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Reads a regular file of at most `limit` bytes, and never more than that of one that is
-    /// larger.
+    /// Reads a regular file. If it has more than `limit` bytes, this is an error, and no more than
+    /// that is read.
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, Failure>;
 }
 
 /// The names in a folder.
 pub type Names<'p> = Box<dyn Iterator<Item = io::Result<OsString>> + 'p>;
 
-/// What stands at a path.
+/// The kind of entry at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A folder.
     Folder,
-    /// Anything else: a regular file, or what cannot be read as one.
+    /// Anything else: a regular file, or something that can't be read as one.
     File,
 }
 
-/// Why a file was not read.
+/// Why a file wasn't read.
 #[derive(Debug)]
 pub enum Failure {
-    /// It cannot be.
+    /// An I/O error.
     Io(io::Error),
-    /// It is a device, a pipe, a folder.
+    /// It is a device, a pipe or a folder.
     NotAFile,
     /// It is larger than the limit.
     TooLarge,
 }
 
-/// A policy file that was read.
+/// A policy file.
 #[derive(Debug)]
 pub struct File {
-    /// Where it is.
+    /// Its canonical path.
     pub path: PathBuf,
-    /// The path as the user gave it, and what stands below, with `/` between folders.
+    /// The path as the user gave it, or below that, with `/` between folders.
     pub name: String,
-    /// The name below the folder that the user gave: the same wherever that folder is.
+    /// The name relative to the given folder, independent of where that folder is.
     pub relative: String,
     /// Its text.
     pub text: String,
-    /// Whether it is by its name a file of tests alone.
+    /// Whether its name says that it may contain only tests.
     pub is_test: bool,
 }
 
-/// All policy files below the paths given.
+/// All policy files below the given paths.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// The files, by name. Files of tests are always among them: that they hold nothing else is
-    /// part of every load.
+    /// The files, sorted by name. They always include test files, since every load checks that
+    /// those contain only tests.
     pub files: Vec<File>,
-    /// The folders that were walked: what appears in them may be part of the policy.
+    /// The visited folders. A new file in one may be part of the policy.
     pub folders: Vec<PathBuf>,
-    /// What could not be read, and why.
+    /// The errors in reading.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads every policy file below the paths; a path may be a file too.
+/// Reads every policy file below the paths. A path may also be a file.
 ///
-/// A file that is reached twice (through a link, or because it is given beside its folder) is
+/// A file that is reached twice, through a link or because both it and its folder are given, is
 /// read once.
 pub fn read(place: &dyn Place, paths: &[PathBuf], include_tests: bool) -> Tree {
     let mut walk = Walk {
@@ -155,7 +154,7 @@ pub fn read(place: &dyn Place, paths: &[PathBuf], include_tests: bool) -> Tree {
     tree
 }
 
-/// A policy file that the walk came by.
+/// A policy file found by the walk.
 #[derive(Debug)]
 struct Found {
     path: PathBuf,
@@ -167,8 +166,8 @@ struct Walk<'p> {
     place: &'p dyn Place,
     include_tests: bool,
     found: BTreeMap<String, Found>,
-    /// Where files and folders really are, so that none is taken twice and no link leads in a
-    /// circle.
+    /// The canonical paths of visited files and folders, so that none is read twice and no link
+    /// leads in a circle.
     seen: BTreeSet<PathBuf>,
     folders: Vec<PathBuf>,
     entries: usize,
@@ -232,7 +231,7 @@ impl Walk<'_> {
         }
     }
 
-    /// How many files of the policy were found: those of tests count where they are part of it.
+    /// The number of policy files found. Test files count if they are part of the policy.
     fn parts(&self) -> usize {
         self.found
             .values()
@@ -294,7 +293,8 @@ impl Walk<'_> {
         let shown = display(&path);
         let relative = format!("{below}{name}");
         match (self.place.kind(&path), kind) {
-            // Gone between two looks, as drafts of editors are: it was no part of the policy.
+            // It disappeared in the meantime, like temporary files of editors, and wasn't part of
+            // the policy.
             (Err(_), Name::Near | Name::Other) if !self.place.is_there(&path) => {}
             (Err(error), _) => {
                 let diagnostic = unreadable(&shown, &error);
@@ -317,7 +317,7 @@ impl Walk<'_> {
                     ),
                 );
             }
-            // A folder that begins with a dot is hidden, whatever else its name says.
+            // A folder whose name begins with a dot is hidden, whatever its extension.
             (Ok(Kind::Folder), _) if !name.starts_with('.') => {
                 if self.is_showable(&shown) && self.is_new(&path, &shown) {
                     self.folder(&path, &format!("{relative}/"));
@@ -363,8 +363,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Refuses a name that would be something else on a terminal than it is: it is quoted in
-    /// errors, logs and reports of every kind.
+    /// Rejects a name that a terminal would display differently, since names are quoted in errors,
+    /// logs and reports.
     fn is_showable(&mut self, name: &str) -> bool {
         let Some((at, character)) = name
             .char_indices()
@@ -397,7 +397,7 @@ impl Walk<'_> {
     }
 }
 
-/// A path as it is shown: `/` between folders, no `./` in front.
+/// A path for display: with `/` between folders, and without a leading `./`.
 fn display(path: &Path) -> String {
     let shown = path.to_string_lossy().replace('\\', "/");
     match shown.strip_prefix("./") {
@@ -462,7 +462,7 @@ fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
     )
 }
 
-/// An I/O error in the style of a diagnostic: what the system says, without its number.
+/// An I/O error in the style of a diagnostic: the system's message without its number.
 fn file_error(error: &io::Error) -> FileError {
     match error.kind() {
         io::ErrorKind::NotFound => FileError::NotFound,

@@ -68,7 +68,7 @@ mod tests {
     use super::change;
 
     #[test]
-    fn only_what_changes_is_replaced() {
+    fn only_changed_lines_are_replaced() {
         for (before, after, expected) in [
             ("a\nb\nc\n", "a\nb\nc\n", None),
             ("a\nb\nc\n", "a\nB\nc\n", Some((2, 4, "B\n"))),

@@ -1,4 +1,4 @@
-//! A policy as it stands in the editor.
+//! A policy in the editor, with its unsaved changes.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ use crate::load::{self, Options, Overlay, Parsed, real};
 use crate::model::Model;
 use crate::source::{FileId, Sources, Span};
 
-/// What is known of a policy: always its trees, its meaning and faults only once they were asked for.
+/// A policy and the results of checking it. It is parsed at once, and checked when that is first
+/// needed.
 #[derive(Debug)]
 pub struct Policy {
     paths: Vec<PathBuf>,
@@ -28,7 +29,7 @@ pub struct Policy {
     checked: OnceCell<Checked>,
 }
 
-/// A file of a policy, as the editor sees it.
+/// A file of a policy in the editor.
 #[derive(Debug)]
 struct File {
     uri: Uri,
@@ -59,7 +60,7 @@ impl Policy {
         )
     }
 
-    /// A policy of one text that is in no file.
+    /// A policy from a single text that isn't in a file.
     pub fn of_text(uri: &Uri, text: &str, options: &Options, encoding: Encoding) -> Policy {
         Policy::of(
             Parsed::of_text(uri.as_str(), text),
@@ -100,17 +101,17 @@ impl Policy {
         }
     }
 
-    /// What is wrong with it.
+    /// Its diagnostics.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.checked().diagnostics
     }
 
-    /// What it means, if it has no error.
+    /// Its model, if it has no error.
     pub fn model(&self) -> Option<&Model> {
         self.checked().model.as_ref()
     }
 
-    /// It is checked when this is first asked.
+    /// Checks it when this is first called.
     fn checked(&self) -> &Checked {
         self.checked.get_or_init(|| {
             load::check(
@@ -123,7 +124,7 @@ impl Policy {
         })
     }
 
-    /// What would be wrong with it after these replacements.
+    /// The diagnostics that it would have after these replacements.
     pub fn diagnostics_with(&self, replacements: &[(Span, String)]) -> Vec<Diagnostic> {
         let mut changed = Sources::new();
         for (file, source) in self.parsed.sources.iter() {
@@ -131,7 +132,7 @@ impl Policy {
                 .iter()
                 .filter(|(span, _)| span.file == file)
                 .collect();
-            // From the end on, so that what is replaced moves nothing that is yet to be.
+            // From the end, so that a replacement doesn't move later ones.
             own.sort_by_key(|(span, _)| std::cmp::Reverse((span.start, span.end)));
             let mut text = source.text.to_string();
             for (span, replacement) in own {
@@ -151,7 +152,7 @@ impl Policy {
             .get_or_init(|| Index::of(&self.parsed.sources, &self.parsed.documents))
     }
 
-    /// The number of a file by its address.
+    /// The index of the file with this URI.
     pub fn file(&self, uri: &Uri) -> Option<FileId> {
         let at = self.files.iter().position(|file| file.uri == *uri)?;
         u32::try_from(at).ok().map(FileId)
@@ -170,12 +171,12 @@ impl Policy {
         Some(&self.files.get(file.0 as usize)?.lines)
     }
 
-    /// The address of a file.
+    /// The URI of a file.
     pub fn uri(&self, file: FileId) -> Option<&Uri> {
         Some(&self.files.get(file.0 as usize)?.uri)
     }
 
-    /// The addresses of all files.
+    /// The URIs of all files.
     pub fn uris(&self) -> impl Iterator<Item = &Uri> {
         self.files.iter().map(|file| &file.uri)
     }
@@ -193,7 +194,7 @@ impl Policy {
             .map_or(0, |lines| lines.offset(self.text(file), position))
     }
 
-    /// The place of a span.
+    /// The location of a span.
     pub fn location(&self, span: Span) -> Option<Location> {
         Some(Location::new(
             self.uri(span.file)?.clone(),

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_what_counting_from_the_beginning_of_its_line_gives() {
+    fn a_position_counts_from_the_beginning_of_its_line() {
         let text = format!("{0}\n{0}\r{0}", "ä😀b\u{ffff}".repeat(3 * STEP));
         for encoding in [Encoding::Utf8, Encoding::Utf16] {
             let lines = Lines::of(&text, encoding);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nowhere_is_taken_to_the_nearest_place() {
+    fn a_position_outside_the_text_becomes_the_nearest_one() {
         let lines = Lines::of(TEXT, Encoding::Utf16);
         let smile = TEXT.find('😀').unwrap();
         let end_of_first = 1;

@@ -1,40 +1,40 @@
-//! The frames of the base protocol: headers, a blank line, and so many bytes.
+//! The frames of the base protocol: headers, a blank line, and a body of the given length.
 //!
-//! What cannot be read as JSON is no reason to end: the frame around it says where the next
-//! message begins. Only a broken header is, for then nothing does.
+//! Invalid JSON in a body isn't fatal, since the frame tells where the next message begins. A
+//! broken header is.
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 
-/// The largest message that is read. The text of the largest policy file (8 MiB), should every
-/// byte of it be escaped as `\u00XX`, is six times as long.
+/// The maximum size of a message. The text of the largest policy file (8 MiB) is six times as long
+/// if every byte is escaped as `\u00XX`.
 pub const MAX_MESSAGE_BYTES: u64 = 64 << 20;
 
-/// The longest line of a header; a real one has some thirty bytes.
+/// The maximum length of a header line. A real one has about thirty bytes.
 const MAX_HEADER_LINE: u64 = 1024;
 
-/// The most lines of a header: the protocol knows two.
+/// The maximum number of header lines. The protocol has two.
 const MAX_HEADER_LINES: usize = 32;
 
-/// What a frame holds.
+/// The content of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
     /// A message.
     Message(Vec<u8>),
-    /// More than is read; it was skipped.
+    /// A message over the limit, which was skipped.
     TooLarge(u64),
 }
 
-/// Why nobody knows where the next message begins.
+/// An error after which the beginning of the next message is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
-    /// A line of the header has no end.
+    /// A header line is too long.
     NoEnd,
     /// The header has no `Content-Length`.
     NoLength,
     /// The `Content-Length` is not a number.
     Length,
-    /// A line of the header has no `:`.
+    /// A header line has no `:`.
     NoColon,
     /// The header has more than [`MAX_HEADER_LINES`].
     TooManyLines,
@@ -60,7 +60,7 @@ impl From<Malformed> for io::Error {
     }
 }
 
-/// Reads a frame; `None` where the stream ends before one begins.
+/// Reads a frame. `None` if the stream ends before one begins.
 pub fn read(input: &mut impl BufRead) -> io::Result<Option<Frame>> {
     let Some(length) = header(input)? else {
         return Ok(None);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_message_is_read_again() {
         let mut stream = Vec::new();
         write(&mut stream, b"{}").unwrap();
         write(&mut stream, "\"ä\"".as_bytes()).unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn other_headers_and_spellings_are_taken() {
+    fn other_headers_and_spellings_are_accepted() {
         let frames = all(b"content-length:2\r\nContent-Type: application/json\r\n\r\n{}");
         assert_eq!(frames, [Ok(Frame::Message(b"{}".to_vec()))]);
     }
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_too_large_is_skipped_without_being_held() {
+    fn a_message_that_is_too_large_is_skipped_without_buffering_it() {
         let length = MAX_MESSAGE_BYTES + 1;
         let header = format!("Content-Length: {length}\r\n\r\n");
         let body = std::io::Read::take(std::io::repeat(b' '), length);

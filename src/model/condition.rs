@@ -1,27 +1,28 @@
-//! Conditions of routes and guards, and what each test in one reads.
+//! Conditions of routes and guards.
 //!
-//! Whoever walks a condition or asks what a test reads asks here, so that a new test or operand is
-//! decided once.
+//! Everything that walks a condition, or needs to know what a test reads, asks this module, so a
+//! new test or operand has to be decided only here.
 
 use std::sync::Arc;
 
+use super::input::Input;
 use super::sets::{StringSet, Values};
 use super::{ClaimId, IssuerId, Order};
 use crate::pattern::MethodSet;
 use crate::source::Span;
 use crate::value::{AddressSet, Number};
 
-/// A condition, `let`s written out.
+/// A condition, with `let`s expanded.
 #[derive(Debug, Clone)]
 pub struct Condition {
-    /// Where it stands; for what a `let` stands for, the place in the `let`.
+    /// Its place in the source; inside a `let` if it comes from there.
     pub span: Span,
-    /// What it says.
+    /// Its kind.
     pub kind: ConditionKind,
 }
 
 impl Condition {
-    /// The operands of `and` and `or`, or what `not` negates; empty for a test.
+    /// The operands of `and`, `or` or `not`; empty for a test.
     pub fn parts(&self) -> &[Condition] {
         match &self.kind {
             ConditionKind::And(parts) | ConditionKind::Or(parts) => parts,
@@ -30,15 +31,15 @@ impl Condition {
         }
     }
 
-    /// The condition and all conditions in it, each before its parts, from left to right. The flag is
-    /// set after an odd number of `not`s.
+    /// The condition and all conditions in it, in preorder. The flag is set inside an odd number of
+    /// `not`s.
     pub fn walk(&self) -> impl Iterator<Item = (&Condition, bool)> {
         Walk {
             next: vec![(self, false)],
         }
     }
 
-    /// The tests in it and where each stands, from left to right.
+    /// The tests in it with their places, from left to right.
     pub fn atoms(&self) -> impl Iterator<Item = (Span, &Atom)> {
         self.walk()
             .filter_map(|(condition, _)| Some((condition.span, condition.atom()?)))
@@ -57,7 +58,7 @@ impl Condition {
         }
     }
 
-    /// The test that it is, if it is one.
+    /// The test, if the condition is a single test.
     pub fn atom(&self) -> Option<&Atom> {
         match &self.kind {
             ConditionKind::Atom(atom) => Some(atom),
@@ -75,18 +76,18 @@ impl Condition {
         }
     }
 
-    /// Whether it stands somewhere else than what it is a part of: it is what a `let` stands for.
+    /// Whether it comes from a `let`: its place is outside the condition that contains it.
     pub fn is_named(&self, whole: Span) -> bool {
         self.span.file != whole.file || self.span.start < whole.start || self.span.end > whole.end
     }
 
-    /// Whether it reads anything of a token.
+    /// Whether it reads the token.
     pub fn reads_token(&self) -> bool {
         self.atoms().any(|(_, atom)| atom.reads_token())
     }
 }
 
-/// What is still to be walked; a stack, so that its top is the leftmost.
+/// The conditions that remain to be visited: a stack with the leftmost on top.
 struct Walk<'a> {
     next: Vec<(&'a Condition, bool)>,
 }
@@ -106,7 +107,7 @@ impl<'a> Iterator for Walk<'a> {
     }
 }
 
-/// What a condition says.
+/// The kinds of conditions.
 #[derive(Debug, Clone)]
 pub enum ConditionKind {
     /// All of them.
@@ -122,13 +123,13 @@ pub enum ConditionKind {
 /// One test, three-valued: true, false or missing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Atom {
-    /// The token's scopes hold one of these.
+    /// The token has one of these scopes.
     ScopeAny(Vec<String>),
-    /// The token's scopes hold all of these.
+    /// The token has all of these scopes.
     ScopeAll(Vec<String>),
     /// A claim.
     Claim(ClaimId, ClaimTest),
-    /// Which issuer signed.
+    /// The token's issuer.
     TokenFrom(IssuerId),
     /// The client is one of these (`negated`: none of these).
     Client {
@@ -157,7 +158,7 @@ pub enum Atom {
 }
 
 impl Atom {
-    /// What it is about.
+    /// The input that it tests.
     pub fn subject(&self) -> Input<'_> {
         match self {
             Atom::ScopeAny(_) | Atom::ScopeAll(_) => Input::Scopes,
@@ -173,7 +174,7 @@ impl Atom {
         }
     }
 
-    /// What it reads: its subject, then what that is compared with.
+    /// Everything that it reads: its subject, then the operand.
     pub fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
         let compared = match self {
             Atom::Claim(_, test) => test.input(),
@@ -191,17 +192,17 @@ impl Atom {
         std::iter::once(self.subject()).chain(compared)
     }
 
-    /// The claims that it names, on either side.
+    /// The claims that it reads, on either side.
     pub fn claims(&self) -> impl Iterator<Item = ClaimId> {
         self.inputs().filter_map(Input::claim)
     }
 
-    /// Whether it reads anything of a token.
+    /// Whether it reads the token.
     pub fn reads_token(&self) -> bool {
         self.inputs().any(Input::is_of_token)
     }
 
-    /// Whether it reads a parameter of the path.
+    /// Whether it reads a path parameter.
     pub fn reads_path(&self) -> bool {
         self.inputs().any(|input| matches!(input, Input::Path(_)))
     }
@@ -216,7 +217,7 @@ impl Atom {
         self.inputs().find_map(Input::header)
     }
 
-    /// The claim that it is about, and what it asks of that.
+    /// The claim that it tests, and the test.
     pub fn claim(&self) -> Option<(ClaimId, &ClaimTest)> {
         match self {
             Atom::Claim(claim, test) => Some((*claim, test)),
@@ -249,7 +250,7 @@ impl Atom {
         }
     }
 
-    /// The issuer whose tokens it asks for.
+    /// The issuer that it requires.
     pub fn issuer(&self) -> Option<IssuerId> {
         match self {
             Atom::TokenFrom(issuer) => Some(*issuer),
@@ -266,7 +267,7 @@ impl Atom {
         }
     }
 
-    /// The methods that it tells from the others.
+    /// The methods that it tests for.
     pub fn methods(&self) -> Option<MethodSet> {
         match self {
             Atom::Method(methods) => Some(*methods),
@@ -283,7 +284,7 @@ impl Atom {
         }
     }
 
-    /// How many members its list has, if it has one.
+    /// The length of its list, if it has one.
     pub fn list_size(&self) -> Option<usize> {
         match self {
             Atom::ScopeAny(scopes) | Atom::ScopeAll(scopes) => Some(scopes.len()),
@@ -315,95 +316,35 @@ impl Atom {
     }
 }
 
-/// Something that a test reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Input<'a> {
-    /// The token's scopes.
-    Scopes,
-    /// A claim.
-    Claim(ClaimId),
-    /// Who signed the token.
-    Issuer,
-    /// The token's client.
-    Client,
-    /// How far the issuer's clock may be off.
-    Leeway,
-    /// A parameter of the path, by its index.
-    Path(usize),
-    /// The label of the host.
-    Host,
-    /// The method.
-    Method,
-    /// The peer's address.
-    Address,
-    /// A header, its name in lower case.
-    Header(&'a str),
-    /// A query parameter.
-    Query(&'a str),
-}
-
-impl Input<'_> {
-    /// Whether it is something of a token.
-    pub fn is_of_token(self) -> bool {
-        match self {
-            Input::Scopes | Input::Claim(_) | Input::Issuer | Input::Client | Input::Leeway => true,
-            Input::Path(_)
-            | Input::Host
-            | Input::Method
-            | Input::Address
-            | Input::Header(_)
-            | Input::Query(_) => false,
-        }
-    }
-
-    fn claim(self) -> Option<ClaimId> {
-        if let Input::Claim(claim) = self {
-            Some(claim)
-        } else {
-            None
-        }
-    }
-}
-
-impl<'a> Input<'a> {
-    fn header(self) -> Option<&'a str> {
-        if let Input::Header(name) = self {
-            Some(name)
-        } else {
-            None
-        }
-    }
-}
-
-/// What a claim is compared with.
+/// A test of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ClaimTest {
     /// Equal to this (`negated`: not equal).
     Equals {
-        /// The other side.
+        /// The operand.
         operand: Operand,
         /// Whether it must differ.
         negated: bool,
     },
-    /// Ordered so to this.
+    /// In this order relative to the bound.
     Order {
         /// How.
         order: Order,
-        /// The other side.
+        /// The operand.
         bound: Bound,
     },
-    /// Equal to one of these (`negated`: to none).
+    /// Equal to one of these (`negated`: to none of them).
     In {
         /// The values.
         any_of: Values,
         /// Whether it must be none of them.
         negated: bool,
     },
-    /// The list holds this.
+    /// The list contains this.
     Contains(Operand),
-    /// The list holds one of these.
+    /// The list contains one of these.
     ContainsAny(Values),
-    /// The list holds all of these.
+    /// The list contains all of these.
     ContainsAll(Values),
     /// The string begins with this.
     StartsWith(Operand),
@@ -411,17 +352,17 @@ pub enum ClaimTest {
     EndsWith(Operand),
     /// The string is an address in this domain: [`crate::settings::is_address_in`].
     InDomain(String),
-    /// The time is at most this many seconds ago; missing where it is further in the future than the
-    /// issuer's leeway. `login within` is this test of the claim `auth_time`.
+    /// The time is at most this many seconds ago. It counts as missing if it is further in the
+    /// future than the issuer's leeway. `login within` is this test of the claim `auth_time`.
     Within(u64),
-    /// It is there, with the declared type.
+    /// The claim is present, with the declared type.
     Present,
-    /// It is not there, or null.
+    /// The claim is absent or null.
     Absent,
 }
 
 impl ClaimTest {
-    /// The other side, where that is one value.
+    /// The operand, if it is a single value.
     pub fn operand(&self) -> Option<&Operand> {
         match self {
             ClaimTest::Equals { operand, .. }
@@ -439,7 +380,7 @@ impl ClaimTest {
         }
     }
 
-    /// What it reads beside the claim.
+    /// What it reads besides the claim.
     fn input(&self) -> Option<Input<'static>> {
         match self {
             ClaimTest::Within(_) => Some(Input::Leeway),
@@ -457,7 +398,7 @@ impl ClaimTest {
         }
     }
 
-    /// Whether it compares the claim with something; to be there or not is no comparison.
+    /// Whether it compares the claim with something, rather than testing its presence.
     pub fn compares(&self) -> bool {
         match self {
             ClaimTest::Present | ClaimTest::Absent => false,
@@ -474,7 +415,8 @@ impl ClaimTest {
         }
     }
 
-    /// The strings of which it asks for one (`true`: for none), if it names all that it asks for.
+    /// The strings that the claim may equal (with `true`: may not equal), if the test is a list of
+    /// strings.
     pub fn strings(&self) -> Option<(&[String], bool)> {
         match self {
             ClaimTest::Equals { operand, negated } => {
@@ -495,7 +437,7 @@ impl ClaimTest {
         }
     }
 
-    /// How many seconds ago a login may have been, if it asks for a login.
+    /// The maximum age in seconds, if it tests an age.
     pub fn max_age(&self) -> Option<u64> {
         match self {
             ClaimTest::Within(seconds) => Some(*seconds),
@@ -514,7 +456,7 @@ impl ClaimTest {
     }
 }
 
-/// What a number or a time is ordered against.
+/// The bound of a number or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bound {
     /// A number, or a time as a NumericDate.
@@ -523,7 +465,7 @@ pub enum Bound {
     Now,
 }
 
-/// The other side of a comparison.
+/// The right-hand side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operand {
     /// A string.
@@ -532,7 +474,7 @@ pub enum Operand {
     Number(Number),
     /// A boolean.
     Boolean(bool),
-    /// A parameter of the path, by its index.
+    /// A path parameter, by its index.
     Path(usize),
     /// The label of the host.
     Host,
@@ -543,7 +485,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    /// The string that it is, if it is one that the policy writes.
+    /// The string, if it is a constant string.
     pub fn string(&self) -> Option<&String> {
         match self {
             Operand::String(text) => Some(text),
@@ -556,29 +498,29 @@ impl Operand {
         }
     }
 
-    /// The claim that it is, if it is one.
+    /// The claim, if it is one.
     pub fn claim(&self) -> Option<ClaimId> {
         self.input().and_then(Input::claim)
     }
 
-    /// What it reads, if it is no constant.
+    /// What it reads, unless it is a constant.
     fn input(&self) -> Option<Input<'static>> {
         match self {
             Operand::Path(parameter) => Some(Input::Path(*parameter)),
             Operand::Host => Some(Input::Host),
             Operand::Claim(claim) => Some(Input::Claim(*claim)),
-            // The time is the same for all that is read of one request.
+            // The time is the same for everything in one request.
             Operand::String(_) | Operand::Number(_) | Operand::Boolean(_) | Operand::Now => None,
         }
     }
 }
 
-/// What a text of the request is compared with.
+/// A test of a text in the request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TextTest {
     /// Equal to this (`negated`: not equal).
     Equals {
-        /// The other side.
+        /// The operand.
         operand: Operand,
         /// Whether it must differ.
         negated: bool,
@@ -590,14 +532,14 @@ pub enum TextTest {
         /// Whether it must be none of them.
         negated: bool,
     },
-    /// It begins with this.
+    /// It starts with this.
     StartsWith(Operand),
-    /// It is there.
+    /// It is present.
     Present,
 }
 
 impl TextTest {
-    /// The other side, where that is one value.
+    /// The operand, if it is a single value.
     pub fn operand(&self) -> Option<&Operand> {
         match self {
             TextTest::Equals { operand, .. } | TextTest::StartsWith(operand) => Some(operand),

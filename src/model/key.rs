@@ -8,7 +8,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::condition::{Atom, ClaimTest, Condition, ConditionKind, Input, Operand, TextTest};
+use super::condition::{Atom, ClaimTest, Condition, ConditionKind, Operand, TextTest};
+use super::input::Input;
 use super::sets::{Members, StringSet, Values};
 use super::{ClaimId, IssuerId};
 use crate::settings::PathParameter;

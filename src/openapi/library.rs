@@ -1,7 +1,7 @@
-//! The document and the files that its `$ref`s name, read when they are needed.
+//! The document and the files that its `$ref`s name, which are read on demand.
 //!
-//! Files come through [`Files`], so this module does no I/O. How many there are, and how large they
-//! are together, is bounded. A `$ref` that can't be followed is an error, never an empty value.
+//! Files are read through [`Files`], so this module does no I/O. Their number and total size are
+//! limited. A `$ref` that can't be followed is an error, never an empty value.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -13,19 +13,19 @@ use super::limits::{MAX_BYTES, MAX_FILES, MAX_NODES, MAX_REFERENCES};
 use super::reference::{self, Reference, Unfit};
 use super::tree::{At, Member, Tree, Value};
 
-/// Files below a root folder, for `$ref`s that lead out of the document.
+/// Files below a root folder, for `$ref`s to other files.
 pub trait Files {
-    /// The bytes of a file: `name` is a path below the root folder, with `/` and without `..`.
-    /// At most `limit` bytes and one more are wanted.
+    /// The bytes of a file. `name` is a path below the root folder, with `/` and without `..`. At
+    /// most `limit` + 1 bytes are needed.
     fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, FileError>;
 }
 
 /// Why a file below the root folder can't be read.
 #[derive(Debug)]
 pub enum FileError {
-    /// The system doesn't let it be read.
+    /// An I/O error.
     Io(io::Error),
-    /// It is a folder, a device, a pipe.
+    /// It is a folder, a device or a pipe.
     NotAFile,
     /// A link leads out of the root folder.
     Outside,
@@ -49,34 +49,34 @@ impl From<io::Error> for FileError {
     }
 }
 
-/// Where something stands, as far as it is known.
+/// A place in a document, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place<'a> {
-    /// The file, if it is not the document itself.
+    /// The file, unless it is the document itself.
     pub file: Option<&'a str>,
     pub line: Option<u32>,
 }
 
-/// A file that was read.
+/// A parsed file.
 #[derive(Debug)]
 struct Book {
     name: String,
     tree: Tree,
 }
 
-/// The document, first, and every file that was read for it.
+/// The document, first, and every other file read for it.
 pub(super) struct Library<'f> {
     files: Option<&'f dyn Files>,
-    /// Filled from the front. The cells let a file be added while others are looked at.
+    /// Filled from the front. The cells allow adding a file while others are borrowed.
     books: Vec<OnceCell<Book>>,
-    /// Where the file of a name is in `books`.
+    /// The index in `books` of each file name.
     known: RefCell<BTreeMap<String, usize>>,
     bytes: Cell<usize>,
     nodes: Cell<usize>,
 }
 
 impl<'f> Library<'f> {
-    /// Reads the document itself.
+    /// Parses the document itself.
     pub fn open(
         bytes: &[u8],
         name: &str,
@@ -94,7 +94,7 @@ impl<'f> Library<'f> {
         Ok(library)
     }
 
-    /// The outermost value of the document.
+    /// The root of the document.
     pub fn document(&self) -> Option<Here<'_>> {
         self.root_of(0)
     }
@@ -111,7 +111,7 @@ impl<'f> Library<'f> {
         })
     }
 
-    /// Parses a file and puts it on the shelf.
+    /// Parses a file and adds it to `books`.
     fn add(&self, name: &str, bytes: &[u8]) -> Result<usize, DocumentError> {
         let number = self.known.borrow().len();
         let tree = Tree::parse(bytes, MAX_NODES.saturating_sub(self.nodes.get()))?;
@@ -127,7 +127,7 @@ impl<'f> Library<'f> {
         Ok(number)
     }
 
-    /// The number of the file of that name, which is read if it was not yet.
+    /// The index of the file with this name, which is read if it isn't there yet.
     fn file(&self, name: &str, reference: &str) -> Result<usize, DocumentError> {
         let shown = crate::text::quoted(reference);
         if let Some(number) = self.known.borrow().get(name) {
@@ -160,7 +160,7 @@ impl<'f> Library<'f> {
     }
 }
 
-/// A value in its file.
+/// A value and its file.
 #[derive(Clone, Copy)]
 pub(super) struct Here<'a> {
     library: &'a Library<'a>,
@@ -196,18 +196,18 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// The file this stands in, unless it is the document itself.
+    /// Its file, unless that is the document itself.
     pub fn file_name(self) -> Option<&'a str> {
         let book = self.library.book(self.file)?;
         (self.file > 0).then_some(book.name.as_str())
     }
 
-    /// What tells this value from every other, to read what many share only once.
+    /// The identity of this value, so that shared values are read only once.
     pub fn identity(self) -> (usize, At) {
         (self.file, self.at)
     }
 
-    /// The outermost value of this file.
+    /// The root of its file.
     pub fn root(self) -> Option<Here<'a>> {
         self.library.root_of(self.file)
     }
@@ -220,7 +220,7 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// Whether this has members.
+    /// Whether this is a mapping.
     pub fn is_object(self) -> bool {
         matches!(self.value(), Some(Value::Members(_)))
     }
@@ -230,7 +230,7 @@ impl<'a> Here<'a> {
         matches!(self.value(), Some(Value::List(_)))
     }
 
-    /// The member of that name.
+    /// The member with this name.
     pub fn member(self, name: &str) -> Option<Entry<'a>> {
         match self.value()? {
             Value::Members(members) => members.get(name).map(|member| self.entry(member)),
@@ -238,7 +238,7 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// The value of the member of that name.
+    /// The value of the member with this name.
     pub fn get(self, name: &str) -> Option<Here<'a>> {
         self.member(name).map(|entry| entry.value)
     }
@@ -261,8 +261,8 @@ impl<'a> Here<'a> {
         elements.iter().map(move |at| self.there(*at))
     }
 
-    /// This, and behind it what its `$ref` leads to, and what that one's leads to. None of them
-    /// but the last has a `$ref`; the last is never this mapping again.
+    /// This value, followed by the values that `$ref`s lead to, one after the other. The last one
+    /// has no `$ref`. A circle is an error.
     pub fn layers(self) -> Result<Vec<Here<'a>>, DocumentError> {
         let mut here = self;
         let mut layers = vec![self];
@@ -285,8 +285,8 @@ impl<'a> Here<'a> {
         Ok(layers)
     }
 
-    /// This, or what its `$ref` leads to. What stands beside a `$ref` is refused where `matters`
-    /// says so: some tools read it and others don't.
+    /// This value, or the one that its `$ref` leads to. Members beside a `$ref` are rejected if
+    /// `matters` says so, since some tools read them and others don't.
     pub fn resolved_but(self, matters: impl Fn(&str) -> bool) -> Result<Here<'a>, DocumentError> {
         let mut layers = self.layers()?;
         let last = layers.pop().unwrap_or(self);
@@ -303,12 +303,13 @@ impl<'a> Here<'a> {
         Ok(last)
     }
 
-    /// This, or what its `$ref` leads to. Only a description may stand beside a `$ref`.
+    /// This value, or the one that its `$ref` leads to. Only a description is allowed beside a
+    /// `$ref`.
     pub fn resolved(self) -> Result<Here<'a>, DocumentError> {
         self.resolved_but(|name| !matches!(name, "summary" | "description") && !is_extension(name))
     }
 
-    /// What a reference that stands in this file names.
+    /// The value that a reference in this file names.
     pub fn pointed_at(self, text: &str) -> Result<Here<'a>, DocumentError> {
         let shown = crate::text::quoted(text);
         let nowhere = || DocumentError::new(format!("the `$ref` {shown} leads nowhere"));
@@ -347,7 +348,7 @@ impl<'a> Here<'a> {
     }
 }
 
-/// Whether a member is somebody's own extension.
+/// Whether a member is an extension (`x-…`).
 pub(super) fn is_extension(name: &str) -> bool {
     name.starts_with("x-")
 }

@@ -1,14 +1,14 @@
-//! OpenAPI documents beside a policy.
+//! Compares OpenAPI documents with a policy, and imports them.
 //!
-//! A document says which operations an API has and what each asks for; a policy says who may call
-//! what. Two people write them, and they drift apart. [`Document::parse`] reads the few parts of a
-//! document that a policy can be compared with, [`compare`] says where the two differ, and
-//! [`import`] makes a first policy of a document, one that does not differ.
+//! A document lists the operations of an API and their security; a policy says who may call what.
+//! Different people write them, and they drift apart. [`Document::parse`] reads the parts of a
+//! document that a policy can be compared with, [`compare`] finds the differences, and [`import`]
+//! makes a first policy from a document, without differences.
 //!
-//! OpenAPI 3.0, 3.1 and 3.2 are read, as YAML or JSON. `$ref`s are followed within the document
-//! and, through [`Files`], into others. Whatever a `$ref` hides could be an operation or its
-//! security, so one that can't be followed is an error. Parts that are not about requests and their
-//! security (schemas, examples, callbacks, webhooks) are not looked at.
+//! It supports OpenAPI 3.0, 3.1 and 3.2, as YAML or JSON. `$ref`s are followed within the document
+//! and, through [`Files`], into other files. Behind a `$ref` could be an operation or its security,
+//! so one that can't be followed is an error. Parts that aren't about requests and their security
+//! (schemas, examples, callbacks, webhooks) are ignored.
 
 mod cases;
 mod compare;
@@ -35,11 +35,11 @@ use std::fmt;
 /// Why a document can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentError {
-    /// What is wrong: lower case, no full stop.
+    /// The message: lower case, no full stop.
     pub message: String,
-    /// The file, as a path below the root folder, if it is not the document itself.
+    /// The file, as a path below the root folder, unless it is the document itself.
     pub file: Option<String>,
-    /// The line, counted from 1, where it is known.
+    /// The line, counted from 1, if it is known.
     pub line: Option<u32>,
     /// What to do about it.
     pub help: Option<String>,
@@ -55,7 +55,7 @@ impl DocumentError {
         }
     }
 
-    /// Says where it is, unless that is known more closely already.
+    /// Adds the place, unless a more precise one is already known.
     fn at(mut self, place: library::Place) -> DocumentError {
         if self.line.is_none() && self.file.is_none() {
             self.file = place.file.map(str::to_owned);

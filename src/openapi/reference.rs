@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_stay_below_the_root_folder() {
+    fn files_outside_the_root_folder_are_refused() {
         for (standing_in, text, file) in [
             ("openapi.yaml", "a.yaml", Some("a.yaml")),
             ("openapi.yaml", "./a/b.yaml", Some("a/b.yaml")),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_have_their_escapes() {
+    fn escapes_in_pointers_are_decoded() {
         for (text, pointer) in [
             ("#", Some(vec![])),
             ("", Some(vec![])),

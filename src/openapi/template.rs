@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_said_has_a_pattern_around_it() {
+    fn a_template_that_no_pattern_expresses_gets_a_wider_one() {
         let near = read("", "/c/{a}...{b}.x").unwrap_err().near.unwrap();
         assert_eq!(shown(&near, &[]), "/c/{…}.x");
     }

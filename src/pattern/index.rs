@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_index_finds_what_comparing_all_finds() {
+    fn the_index_finds_the_same_patterns_as_comparing_all() {
         let patterns = patterns();
         let index = Index::of(patterns.iter());
         let budget = Budget::new(1_000_000);
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_exceeds_the_budget_is_known_to() {
+    fn an_exceeded_budget_is_reported() {
         let patterns = patterns();
         let index = Index::of(patterns.iter());
         let budget = Budget::new(3);

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_some_program_reads_as_another_name() {
+    fn segments_that_programs_read_differently() {
         for part in [
             "",
             ".",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_every_program_reads_alike() {
+    fn segments_that_every_program_reads_alike() {
         for part in [
             "a",
             ".well-known",

@@ -3,18 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::{Api, Issuer, Policy};
+use crate::json::{number, value_at};
 use crate::model::{TestClaimPlace, TestToken, TestValue};
-use crate::settings::{Audience, IssuerUrl};
+use crate::settings::Audience;
 
 /// The lifetime of a test's token, unless the test gives one: longer than any leeway, and short
 /// enough for plausible ages.
 const LIFETIME: f64 = 3600.0;
 
 /// The tenant of a token, if its issuer has one in its URL and the test names none.
-const TENANT: &str = "tenant-1";
-
-/// The largest integer that every JSON implementation represents exactly (RFC 8259, section 6).
-const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
+pub const TENANT: &str = "tenant-1";
 
 /// A token of a test.
 pub(super) struct Token {
@@ -66,7 +64,7 @@ fn fill(set: &mut Map<String, Value>, api: &Api, issuer: &Issuer, now: f64) {
     let aud = vec!["aud".to_owned()];
     let place = issuer.audience_from.as_ref().unwrap_or(&aud);
     // A token with `aud` has no other audience, wherever its issuer usually has it.
-    if !set.contains_key("aud") && get(set, place).is_none() {
+    if !set.contains_key("aud") && value_at(set, place).is_none() {
         match audiences.as_slice() {
             [] => {}
             [one] => put(set, place, json!(one)),
@@ -74,28 +72,18 @@ fn fill(set: &mut Map<String, Value>, api: &Api, issuer: &Issuer, now: f64) {
         }
     }
     if !set.contains_key("iss") {
-        let iss = match &issuer.url {
-            IssuerUrl::Exact(url) => url.clone(),
-            IssuerUrl::Tenant {
-                prefix,
-                claim,
-                suffix,
-            } => {
-                if get(set, claim).is_none() {
-                    put(set, claim, json!(TENANT));
-                }
-                let tenant = get(set, claim).and_then(Value::as_str).unwrap_or(TENANT);
-                format!("{prefix}{tenant}{suffix}")
-            }
-        };
+        let claim = issuer.url.tenant_claim();
+        if let Some(claim) = claim
+            && value_at(set, claim).is_none()
+        {
+            put(set, claim, json!(TENANT));
+        }
+        let tenant = claim
+            .and_then(|claim| value_at(set, claim)?.as_str())
+            .unwrap_or(TENANT);
+        let iss = issuer.url.of_tenant(tenant);
         set.insert("iss".to_owned(), json!(iss));
     }
-}
-
-fn get<'v>(set: &'v Map<String, Value>, path: &[String]) -> Option<&'v Value> {
-    let (first, rest) = path.split_first()?;
-    rest.iter()
-        .try_fold(set.get(first)?, |value, name| value.get(name))
 }
 
 /// Sets the value at a path. The checker makes sure that no two claims of a test conflict.
@@ -140,19 +128,5 @@ fn plain(value: &TestValue, now: f64) -> Value {
             reason = "the checker lets no distance be beyond what a double holds exactly"
         )]
         TestValue::FromNow(seconds) => number(now + *seconds as f64),
-    }
-}
-
-/// A number as providers write it: an integer has no fraction.
-fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() <= MAX_INTEGER {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "it is whole, and within the range"
-        )]
-        let whole = value as i64;
-        json!(whole)
-    } else {
-        json!(value)
     }
 }

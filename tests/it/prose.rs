@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::support::manual::pages;
 
 /// What not to write, and what to write.
-const PHRASES: [(&str, &str); 37] = [
+const PHRASES: [(&str, &str); 40] = [
     ("is not of the language", "say what to write instead"),
     ("begins no condition", "expected a condition, found …"),
     ("`;` ends nothing", "statements have no terminator"),
@@ -54,6 +54,12 @@ const PHRASES: [(&str, &str); 37] = [
         "without an answer, the request is denied",
     ),
     ("what it comes to", "the result"),
+    ("what is known of", "what is known about"),
+    ("what is odd about", "the deviations in"),
+    (
+        "how it is written otherwise",
+        "the deviation from the standard encoding",
+    ),
     ("what comes of", "the result of"),
     ("what becomes of", "what happens to"),
     ("what is said of", "name the thing that is said"),

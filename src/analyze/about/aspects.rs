@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::json::number;
 use crate::model::{Api, Issuer};
 use crate::reason::Reason;
 use crate::settings::{Binding, Origin, Senders, TokenKind, TokenPlace};
 
 use super::super::change::{Effect, Verdict};
 use super::super::compare::Region;
-use super::super::tokens::{Case, Demands, number};
+use super::super::tokens::{Case, Demands};
 use super::aspect::Aspect;
 use super::{Trial, settings};
 

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_are_the_whole_and_a_hole_is_seen() {
+    fn two_halves_equal_the_whole_and_a_gap_is_found() {
         let whole = set(&["192.0.2.0/24"]);
         let halves = set(&["192.0.2.0/25", "192.0.2.128/25"]);
         let without_last = set(&["192.0.2.0/25", "192.0.2.128/26", "192.0.2.192/27"]);

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_of_the_same_questions_are_one_class() {
+    fn values_with_the_same_answers_form_one_class() {
         let ask = |values: &[u8], all| ListQuestion {
             values: values.to_vec(),
             all,

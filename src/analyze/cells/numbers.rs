@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::value::{MAX_SAFE_INTEGER, Numbers};
+use crate::value::{MAX_SAFE_NUMBER, Numbers};
 
 use super::super::limits::MAX_CELLS;
 use super::texts::TooMany;
@@ -48,8 +48,7 @@ pub struct Interval {
 }
 
 /// The largest number that a token can contain; its negation is the smallest.
-#[expect(clippy::cast_precision_loss, reason = "2^53-1 is exact as a double")]
-pub const LARGEST: f64 = MAX_SAFE_INTEGER as f64;
+pub const LARGEST: f64 = MAX_SAFE_NUMBER;
 
 impl Interval {
     /// All numbers that a token can contain.
@@ -179,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbouring_doubles_leave_nothing_between_them() {
+    fn no_number_lies_between_neighbouring_doubles() {
         let next = 1.0_f64.next_up();
         let cells = cells(&[
             NumberQuestion::LessOrEqual(1.0),
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_number_is_in_the_cell_that_answers_as_it_does() {
+    fn each_number_is_in_the_cell_with_the_same_answers() {
         let questions = [
             NumberQuestion::Less(-3.5),
             NumberQuestion::LessOrEqual(0.0),

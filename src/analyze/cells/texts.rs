@@ -448,7 +448,7 @@ mod tests {
     /// Every combination of answers that some text gives has a cell, and the texts of each cell
     /// give its answers.
     #[test]
-    fn cells_are_all_the_ways_in_which_texts_look() {
+    fn cells_cover_all_kinds_of_texts() {
         let questions = [
             around("a", "", 0),
             around("ab", "", 1),
@@ -472,7 +472,7 @@ mod tests {
     /// The same for questions about email addresses, and for other prefixes and suffixes that
     /// contain an `@`.
     #[test]
-    fn cells_are_all_the_ways_in_which_addresses_look() {
+    fn cells_cover_all_kinds_of_addresses() {
         let questions = [
             TextQuestion::Address("@b".to_owned()),
             TextQuestion::Address("@ab".to_owned()),

@@ -88,7 +88,7 @@ const CHANGES: [(&str, Change); 7] = [
 ];
 
 #[test]
-fn a_condition_has_another_key_where_what_it_reads_is_found_elsewhere() {
+fn the_key_of_a_condition_depends_on_the_place_of_the_claim() {
     let client = Atom::Client {
         any_of: Arc::new(StringSet::new(None, vec!["a".to_owned()])),
         negated: false,
@@ -134,7 +134,7 @@ fn a_condition_has_another_key_where_what_it_reads_is_found_elsewhere() {
 }
 
 #[test]
-fn numbers_and_names_of_claims_and_issuers_make_no_difference() {
+fn keys_ignore_the_numbers_and_names_of_claims_and_issuers() {
     let shared = Shared::default();
     let mut other = model();
     other.claims.swap(0, 1);

@@ -123,7 +123,7 @@ pub(super) fn check(
     }
     let tokens = settings.tokens.as_ref();
     let wants_id_tokens = tokens
-        .filter(|tokens| tokens.node == ast::TokenKind::Id)
+        .filter(|tokens| tokens.node == TokenKind::Id)
         .map(|tokens| tokens.span);
     if let Some(span) = wants_id_tokens {
         out.say(
@@ -156,11 +156,7 @@ pub(super) fn check(
         max_age: settings
             .max_age
             .and_then(|age| check_max_age(terms, age.node, out)),
-        tokens: match tokens.map(|tokens| tokens.node) {
-            None | Some(ast::TokenKind::Jwt) => TokenKind::Jwt,
-            Some(ast::TokenKind::Access) => TokenKind::Access,
-            Some(ast::TokenKind::Id) => TokenKind::Id,
-        },
+        tokens: tokens.map_or(TokenKind::Jwt, |tokens| tokens.node),
         scopes_from: settings.scopes_from.map(|path| members(path.node, out)),
         client_from: settings.client_from.map(|path| members(path.node, out)),
         audience_from: settings.audience_from.map(|path| members(path.node, out)),

@@ -1,5 +1,6 @@
 //! The settings of one issuer, collected from its block.
 
+use crate::settings::TokenKind;
 use crate::source::Spanned;
 use crate::syntax::ast::{self, IssuerSetting};
 
@@ -15,7 +16,7 @@ pub(super) struct Settings<'a> {
     pub algorithms: Option<Spanned<&'a [ast::Name]>>,
     pub leeway: Option<Spanned<&'a ast::Term>>,
     pub max_age: Option<Spanned<&'a ast::Term>>,
-    pub tokens: Option<Spanned<ast::TokenKind>>,
+    pub tokens: Option<Spanned<TokenKind>>,
     pub scopes_from: Option<Spanned<&'a ast::ClaimPath>>,
     pub client_from: Option<Spanned<&'a ast::ClaimPath>>,
     pub audience_from: Option<Spanned<&'a ast::ClaimPath>>,

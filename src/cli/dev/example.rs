@@ -13,7 +13,7 @@ use crate::analyze::{self, Witness};
 use crate::cli::{mint, time};
 use crate::compile;
 use crate::engine::{Evidence, Fault, Policy, Request};
-use crate::json::Json;
+use crate::json::{Json, value_at};
 use crate::judge::{self, Client, KeyFiles};
 use crate::load::Loaded;
 use crate::model::{Access, Condition, Issuer, Model, Route};
@@ -198,7 +198,7 @@ impl Search<'_> {
         times: Times,
     ) -> mint::Arguments {
         let of_path = |path: &Option<Vec<String>>, usual: &str| match path {
-            Some(path) => member(claims, path),
+            Some(path) => value_at(claims, path),
             None => claims.get(usual),
         };
         let mut arguments = mint::Arguments {
@@ -213,7 +213,7 @@ impl Search<'_> {
             let Some(claim) = self.model.claims.get(place.claim.0 as usize) else {
                 continue;
             };
-            let value = match member(claims, &place.path) {
+            let value = match value_at(claims, &place.path) {
                 Some(Value::Object(members)) if place.keys_of => {
                     let names = members.keys().cloned().map(Value::String);
                     Some(Value::Array(names.collect()))
@@ -366,13 +366,6 @@ fn plainer(sent: &Sent) -> Vec<Sent> {
         ..sent.clone()
     }));
     plainer
-}
-
-/// The value at a path.
-fn member<'v>(claims: &'v Map<String, Value>, path: &[String]) -> Option<&'v Value> {
-    let (first, rest) = path.split_first()?;
-    rest.iter()
-        .try_fold(claims.get(first)?, |value, name| value.get(name))
 }
 
 /// A claim's value as `--claim` takes it, where it can be written so.

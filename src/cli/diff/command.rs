@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_what_was_meant() {
+    fn a_shell_reads_the_quoted_words() {
         let witness = Witness {
             method: "GET".to_owned(),
             scheme: "https".to_owned(),

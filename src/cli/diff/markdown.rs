@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_policy_is_markup() {
+    fn markdown_in_a_policy_is_escaped() {
         for (text, shown) in [
             ("a", "`a`"),
             ("a`b", "``a`b``"),

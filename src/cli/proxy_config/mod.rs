@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_as_proxies_write_them() {
+    fn header_names_in_each_proxys_spelling() {
         assert_eq!(capitalised("x-user_id"), "X-User_Id");
         assert_eq!(underscored("x-user-id"), "x_user_id");
     }

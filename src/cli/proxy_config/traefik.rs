@@ -127,7 +127,7 @@ mod tests {
     use super::spellings;
 
     #[test]
-    fn every_spelling_of_a_name() {
+    fn every_spelling_of_a_header_name() {
         assert_eq!(spellings("x"), ["x"]);
         assert_eq!(
             spellings("x-user-id"),

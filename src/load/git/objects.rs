@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn git_is_taken_from_absolute_folders_alone() {
+    fn git_is_searched_in_absolute_folders_only() {
         let folder = tempfile::tempdir().expect("a folder");
         let git = folder.path().join("git");
         fs::write(&git, "").expect("written");

@@ -1,4 +1,4 @@
-//! All that a route asks for: its own line, the blocks around it, the guards over it.
+//! Describes the requirements of a route: from its own line, the blocks around it, and guards.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::settings::ApiId;
 use crate::source::{FileId, Span, one_line};
 use crate::syntax::ast::{AccessKind, Api, Condition, Guard, Item, Route, RouteItem, Under};
 
-/// How many lines of routes there are.
+/// Counts the lines of routes.
 pub fn count(items: &[RouteItem]) -> usize {
     items
         .iter()
@@ -20,7 +20,7 @@ pub fn count(items: &[RouteItem]) -> usize {
         .sum()
 }
 
-/// What is to be said of the route whose methods, path or access stand at an offset.
+/// The description of the route whose methods, path or access are at an offset.
 pub fn at(policy: &Policy, file: FileId, offset: usize) -> Option<(String, Span)> {
     let api = document(policy, file)?
         .items
@@ -130,7 +130,7 @@ fn said(policy: &Policy, api: &Api, around: &[&Under], route: &Route) -> String 
     said
 }
 
-/// A condition as a part of a longer one.
+/// A condition as a part of a longer one, in parentheses if necessary.
 fn nested(condition: &str) -> String {
     if condition.contains(" and ") || condition.contains(" or ") {
         format!("({condition})")
@@ -139,7 +139,7 @@ fn nested(condition: &str) -> String {
     }
 }
 
-/// An access that more conditions follow.
+/// An access that is followed by more conditions.
 fn nested_access(access: &str) -> String {
     match access.strip_prefix("requires ") {
         Some(condition) => format!("requires {}", nested(condition)),
@@ -159,7 +159,7 @@ fn full_path(policy: &Policy, around: &[&Under], route: &Route) -> String {
     }
 }
 
-/// The guards over a route and how they bear on it; `None` while errors leave that open.
+/// The guards that apply to a route, and how. `None` if errors prevent the answer.
 fn guards<'p>(policy: &'p Policy, api: &Api, route: &Route) -> Option<Vec<(&'p Guard, Bearing)>> {
     let model = policy.model()?;
     let mut apis = (0_u32..).map(ApiId).zip(&model.apis);
@@ -182,7 +182,7 @@ fn guards<'p>(policy: &'p Policy, api: &Api, route: &Route) -> Option<Vec<(&'p G
     )
 }
 
-/// The `let`s that conditions use, those that these use too, each as a line.
+/// The `let`s that conditions use, directly or through others, one on each line.
 fn lets(policy: &Policy, conditions: &[&Condition]) -> Vec<String> {
     let mut names: Vec<&str> = conditions
         .iter()

@@ -1,7 +1,7 @@
-//! Every name in a policy: where it is declared, and where it is used.
+//! Indexes the names in a policy: their declarations and uses.
 //!
-//! It is made from the trees alone, so that it also knows a policy that is broken: what could not
-//! be read is not in the trees, everything else is.
+//! The index is made from the syntax trees alone, so it also works for a policy with errors. Only
+//! what can't be parsed is missing.
 
 mod claims;
 mod groups;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::ast::Document;
 
-/// What a name stands for. Equal symbols are one thing.
+/// What a name refers to. Equal symbols refer to the same thing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Symbol {
     /// An issuer, an API, a `let`, a `set` or a `param`: they share one namespace.
@@ -21,35 +21,35 @@ pub enum Symbol {
     Claim {
         /// Its name.
         name: String,
-        /// One of the issuers that declare it. Issuers whose claim one rule reads belong together,
-        /// and the first by name stands for them; `None` where none declares it.
+        /// One of the issuers that declare it: issuers whose claim the same rule reads form a
+        /// group, represented by the first in alphabetical order. `None` if no issuer declares it.
         issuer: Option<String>,
     },
-    /// A parameter of a path, by one of its places. A `let` that reads `path.x` binds all paths
-    /// together that it is used with.
+    /// A path parameter, identified by one of its places. A `let` that reads `path.x` joins the
+    /// parameters of all paths that it is used with.
     Parameter(Span),
     /// The label of a host.
     HostLabel(String),
-    /// A token of a test, by the test and its name.
+    /// A token in a test, identified by the test and its name.
     TestToken(Span, String),
     /// A scope.
     Scope(String),
-    /// The code of a reason.
+    /// A reason code.
     Reason(String),
 }
 
-/// A name at a place.
+/// An occurrence of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
-    /// The place of the name alone, quotes apart.
+    /// The place of the name, without quotes.
     pub span: Span,
-    /// What it stands for.
+    /// What it refers to.
     pub symbol: Symbol,
-    /// Whether it is declared here.
+    /// Whether it is a declaration.
     pub declares: bool,
 }
 
-/// What a name is declared as.
+/// The kind of a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `issuer`
@@ -67,7 +67,7 @@ pub enum Kind {
 /// A declared name.
 #[derive(Debug, Clone, Copy)]
 pub struct Declared {
-    /// As what.
+    /// The kind.
     pub kind: Kind,
     /// The whole declaration.
     pub span: Span,
@@ -76,15 +76,15 @@ pub struct Declared {
 /// All names of a policy.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// By place.
+    /// Sorted by place.
     occurrences: Vec<Occurrence>,
-    /// The names of the shared namespace with their declarations: of an API there may be several.
+    /// The declarations of each name in the shared namespace. An API may have several.
     pub names: BTreeMap<String, Vec<Declared>>,
-    /// The issuers of each API, as far as its blocks say.
+    /// The issuers of each API, from its blocks.
     pub issuers_of: BTreeMap<String, Vec<String>>,
-    /// The claims that each issuer declares, with the whole line of the declaration.
+    /// The claims that each issuer declares, with the line of the declaration.
     pub claims_of: BTreeMap<String, BTreeMap<String, ClaimLine>>,
-    /// The closed list of scopes of each API that has one.
+    /// The closed list of scopes of each API, if it has one.
     pub scopes_of: BTreeMap<String, Vec<String>>,
 }
 
@@ -95,7 +95,7 @@ pub struct ClaimLine {
     pub span: Span,
     /// Its type.
     pub ty: Span,
-    /// Whether it says where the claim is in the token.
+    /// Whether it says where the claim is in the token (`from`).
     pub has_place: bool,
 }
 
@@ -109,13 +109,13 @@ impl Index {
         index
     }
 
-    /// The name at an offset, its end included.
+    /// The name at an offset, which may be its end.
     pub fn at(&self, file: FileId, offset: usize) -> Option<&Occurrence> {
         let offset = u32::try_from(offset).ok()?;
         let from = self.occurrences.partition_point(|occurrence| {
             (occurrence.span.file, occurrence.span.end) < (file, offset)
         });
-        // Names do not overlap; two may touch, as in `{a}{b}`, and the first is as good.
+        // Names don't overlap. Two may touch, as in `{a}{b}`; then the first is chosen.
         self.occurrences.get(from).filter(|occurrence| {
             occurrence.span.file == file
                 && occurrence.span.start <= offset
@@ -123,24 +123,24 @@ impl Index {
         })
     }
 
-    /// Every place of a symbol.
+    /// All occurrences of a symbol.
     pub fn of_symbol<'i>(&'i self, symbol: &'i Symbol) -> impl Iterator<Item = &'i Occurrence> {
         self.occurrences
             .iter()
             .filter(move |occurrence| occurrence.symbol == *symbol)
     }
 
-    /// All of them, by place.
+    /// All occurrences, sorted by place.
     pub fn iter(&self) -> impl Iterator<Item = &Occurrence> {
         self.occurrences.iter()
     }
 
-    /// What a name of the shared namespace is declared as; the first counts.
+    /// The kind of a name in the shared namespace. The first declaration counts.
     pub fn declared(&self, name: &str) -> Option<Declared> {
         self.names.get(name)?.first().copied()
     }
 
-    /// The names that are declared as this, with their first declaration.
+    /// The names of this kind, with their first declaration.
     pub fn named(&self, kind: Kind) -> impl Iterator<Item = (&str, Declared)> {
         self.names.iter().filter_map(move |(name, declared)| {
             let declared = declared.first().filter(|declared| declared.kind == kind)?;

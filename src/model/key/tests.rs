@@ -431,7 +431,7 @@ proptest! {
     }
 
     #[test]
-    fn each_parameter_is_where_it_is(atom in atom()) {
+    fn the_place_of_a_parameter_is_part_of_the_key(atom in atom()) {
         let keys = ConditionKeys::default();
         let own = key(&keys, &atom);
         let mut renamed = parameters();
@@ -453,7 +453,7 @@ proptest! {
     }
 
     #[test]
-    fn names_are_what_they_stand_for(atom in atom()) {
+    fn names_are_replaced_by_their_meaning(atom in atom()) {
         let keys = ConditionKeys::default();
         let other = |claims, issuers, found| {
             let names = Other { claims, issuers, found };
@@ -469,7 +469,7 @@ proptest! {
     }
 
     #[test]
-    fn order_and_repetition_change_the_written_key_alone(a in atom(), b in atom()) {
+    fn order_and_repetition_change_only_the_written_key(a in atom(), b in atom()) {
         let keys = ConditionKeys::default();
         let and = |parts: &[&Atom]| {
             let parts = parts.iter().map(|atom| alone((*atom).clone()));
@@ -508,7 +508,7 @@ proptest! {
 }
 
 #[test]
-fn what_a_let_stands_for_is_written_as_another() {
+fn an_expanded_let_has_another_written_key() {
     let keys = ConditionKeys::default();
     let inner = |start| {
         at(

@@ -1,4 +1,4 @@
-//! Who may call: what the document says about an operation, compared with what its rule requires.
+//! Compares the security of an operation in the document with the requirements of its rule.
 
 use super::super::cases::Case;
 use super::super::document::Security;
@@ -118,7 +118,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
     }
 }
 
-/// What all conditions that hold together ask for.
+/// The requirements of all conditions together.
 fn ways(governing: &Governing, method: Method) -> Result<Ways, TooMany> {
     let own = governing
         .routes

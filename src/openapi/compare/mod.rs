@@ -85,33 +85,33 @@ pub fn compare(
     Ok(comparison.report(operations, notes))
 }
 
-/// What is counted on the way, to be said once.
+/// Counts for notes that are written once.
 #[derive(Default)]
 struct Tally {
-    /// Operations that the document says nothing of.
+    /// Operations without any security in the document.
     unsaid: usize,
     /// Preflights that `cors` answers.
     preflights: usize,
-    /// Operations that ask for roles.
+    /// Operations that require roles.
     roles: usize,
-    /// Operations that ask for what portcullis does not check, by scheme.
+    /// Operations that require something portcullis doesn't check, by scheme.
     elsewhere: BTreeMap<String, usize>,
 }
 
 struct Comparison<'p, 'd> {
     policy: &'p Policy,
-    /// Whether the document says anything of security at all.
+    /// Whether the document mentions security at all.
     says_security: bool,
     findings: Vec<Finding>,
-    /// Routes with `/**` and what they answer, by the API's number and the route's place.
+    /// Routes with `/**` and the operations that they match, by the indices of API and route.
     broad: BTreeMap<(ApiId, u32, u32), (&'p Route, Vec<&'d Operation>)>,
     tally: Tally,
 }
 
-/// The cases of one group, to be found by their paths.
+/// The cases of one group, indexed by path.
 struct Asked<'c, 'd> {
     cases: Vec<&'c Case<'d, Group>>,
-    /// Their paths as they are compared.
+    /// Their paths, folded for comparison.
     patterns: Vec<PathPattern>,
     index: Index,
 }
@@ -135,8 +135,8 @@ impl<'c, 'd> Asked<'c, 'd> {
         }
     }
 
-    /// Whether other operations are what a rule is for, where it takes a part of this one's
-    /// requests: all that it takes is theirs too, and they are not broader than this one.
+    /// Whether a rule that matches some of this operation's requests is for other operations: they
+    /// cover all requests that it matches, and they aren't broader than this operation.
     fn explain(&self, rule: Rule, method: Method, own: &PathPattern, budget: &Budget) -> bool {
         meet(rule.path(), own).iter().all(|part| {
             self.index
@@ -155,7 +155,7 @@ impl<'c, 'd> Asked<'c, 'd> {
 }
 
 impl<'p, 'd> Comparison<'p, 'd> {
-    /// Compares everything; whether something could not be looked at for the number of overlaps.
+    /// Compares everything. Returns whether something was left out because of too many overlaps.
     fn all(&mut self, gathered: &Cases<'d, Group>, only: Option<&str>) -> bool {
         let groups: BTreeSet<&Group> = gathered
             .cases
@@ -270,7 +270,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
         self.find(FindingKind::NoRule, case, rule, message);
     }
 
-    /// Says where the rule that answers an operation is not one for its path.
+    /// Reports an operation that is answered by a rule for another path.
     fn division(
         &mut self,
         case: &Case<'d, Group>,
@@ -299,7 +299,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
     }
 
     fn misfit(&mut self, misfit: &Misfit<'d, Group>, rules: &Rules<'p>) {
-        // A rule with the pattern that comes nearest is the best that a policy can say.
+        // The policy can't do better than a rule with the nearest pattern.
         let near = misfit.near.as_ref().map(|near| {
             if rules.case_insensitive {
                 near.folded()
@@ -325,7 +325,7 @@ impl<'p, 'd> Comparison<'p, 'd> {
         }
     }
 
-    /// Says which routes of an API are for no operation. What is denied needs none.
+    /// Reports the routes of an API without an operation. Denied routes don't need one.
     fn without_operation(
         &mut self,
         id: ApiId,

@@ -29,7 +29,7 @@ impl std::error::Error for CompareError {}
 /// APIs that share a host.
 pub(super) type Group = Vec<ApiId>;
 
-/// Where the operations of a document belong.
+/// Assigns the operations of a document to APIs.
 #[derive(Debug)]
 pub(super) struct Places<'p> {
     policy: &'p Policy,
@@ -44,14 +44,14 @@ pub(super) struct Places<'p> {
     pub notes: Vec<String>,
 }
 
-/// Where an operation belongs.
+/// The APIs of an operation.
 #[derive(Debug)]
 pub(super) enum Placed<'d> {
-    /// To these APIs, for each server that the policy has.
+    /// These APIs, one for each server that the policy has.
     At(Vec<(Group, &'d Server)>),
-    /// To none: no API has one of its hosts.
+    /// None: no API has one of its hosts.
     Nowhere(String),
-    /// To another API than the requested one.
+    /// An API other than the requested one.
     Other,
 }
 
@@ -152,7 +152,7 @@ impl<'p> Places<'p> {
         Ok(())
     }
 
-    /// Where an operation belongs.
+    /// The APIs of an operation.
     pub fn of_operation<'d>(&self, operation: &'d Operation) -> Placed<'d> {
         let group = |server: &Server| self.by_host.get(&server.host).cloned().unwrap_or_default();
         let servers = operation.servers.iter();
@@ -240,7 +240,7 @@ fn api_names(policy: &Policy) -> String {
 /// How many names a list shows.
 const MAX_LISTED: usize = 8;
 
-/// Names in backticks, the first few.
+/// The first few names, in backticks.
 pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     let shown: Vec<String> = names

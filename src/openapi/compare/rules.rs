@@ -1,4 +1,4 @@
-//! The rules that answer together, for a whole pattern of paths.
+//! Finds the rules that answer all requests of a path pattern.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -17,21 +17,21 @@ pub(super) struct Rules<'p> {
     route_index: Index,
     guard_index: Index,
     budget: Budget,
-    /// The routes by their paths in lower case, once they are asked for.
+    /// The routes by their paths in lower case, made on first use.
     folded: OnceCell<BTreeMap<PathPattern, Vec<usize>>>,
-    /// Whether letters match whatever their case.
+    /// Whether paths are case-insensitive.
     pub case_insensitive: bool,
 }
 
-/// The rules that govern every request of a pattern.
+/// The rules that apply to every request of a pattern.
 pub(super) struct Governing<'p> {
-    /// The most specific routes around the pattern.
+    /// The most specific routes that contain the pattern.
     pub routes: Vec<(ApiId, &'p Route)>,
-    /// The guards around it that tighten it.
+    /// The guards that contain it and tighten it.
     pub guards: Vec<&'p Guard>,
-    /// What is needed of the token.
+    /// Whether a token is required.
     pub demand: Demand,
-    /// What denies it all: its name and API.
+    /// The rule that denies all of it: its name and API.
     pub denied: Option<Rule<'p>>,
 }
 
@@ -43,7 +43,7 @@ pub(super) enum Rule<'p> {
 }
 
 impl<'p> Rules<'p> {
-    /// Those of some APIs.
+    /// The rules of some APIs.
     pub fn of(policy: &'p Policy, group: &[ApiId]) -> Rules<'p> {
         let apis = || {
             group
@@ -70,14 +70,14 @@ impl<'p> Rules<'p> {
         }
     }
 
-    /// Whether the rules overlap in too many ways, so that not all was found.
+    /// Whether the rules overlap in too many ways, so the result is incomplete.
     pub fn is_exhausted(&self) -> bool {
         self.budget.is_exhausted()
     }
 
-    /// The rules that govern all requests of a pattern; `None` where no route is around it.
+    /// The rules that apply to all requests of a pattern. `None` if no route contains it.
     ///
-    /// The rules are those that match every request of it.
+    /// Only rules that match every request of the pattern count.
     pub fn governing(&self, method: Method, pattern: &PathPattern) -> Option<Governing<'p>> {
         let around: Vec<(ApiId, &Route)> = self
             .route_index
@@ -107,7 +107,7 @@ impl<'p> Rules<'p> {
         })
     }
 
-    /// The rules that match some requests of a pattern and not all.
+    /// The rules that match some requests of a pattern, but not all.
     pub fn partial(&self, method: Method, pattern: &PathPattern) -> Vec<Rule<'p>> {
         let some = |index: &Index| {
             let all = index.containing(pattern, &self.budget);
@@ -128,7 +128,7 @@ impl<'p> Rules<'p> {
         routes.chain(guards).collect()
     }
 
-    /// A route with the same path but for the case of its letters.
+    /// A route whose path differs only in case.
     pub fn near(&self, method: Method, pattern: &PathPattern) -> Option<(ApiId, &'p Route)> {
         let folded = self.folded.get_or_init(|| {
             let mut folded: BTreeMap<PathPattern, Vec<usize>> = BTreeMap::new();

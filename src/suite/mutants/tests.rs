@@ -83,7 +83,7 @@ fn policy(text: &str) -> Option<Policy> {
 
 /// Reducing a policy to the rules that tests reach makes them faster, and changes nothing else.
 #[test]
-fn a_policy_that_is_cut_down_decides_as_the_whole() {
+fn a_reduced_policy_decides_like_the_whole_one() {
     let Some(policy) = policy(POLICY) else {
         return;
     };
@@ -109,7 +109,7 @@ fn a_policy_that_is_cut_down_decides_as_the_whole() {
 }
 
 #[test]
-fn what_is_too_much_is_thinned_out_evenly() {
+fn too_many_mutants_are_thinned_out_evenly() {
     for found in [0, 7, MAX_MUTANTS] {
         assert_eq!(spread((0..found).collect::<Vec<_>>()).len(), found);
     }

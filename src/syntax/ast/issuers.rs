@@ -1,5 +1,6 @@
 //! Issuers, and the claims that their tokens have.
 
+use crate::settings::TokenKind;
 use crate::source::{Span, Spanned};
 
 use super::{ClaimPath, Name, Term, TypeName};
@@ -48,17 +49,6 @@ pub enum IssuerSetting {
     Claims(Vec<ClaimDeclaration>),
     /// `sender dpop|mtls optional|required`
     Sender(Sender),
-}
-
-/// The kind of tokens that an issuer's settings accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenKind {
-    /// No `typ`, `JWT` or `at+jwt`; ID tokens are refused.
-    Jwt,
-    /// `at+jwt` only (RFC 9068).
-    Access,
-    /// ID tokens.
-    Id,
 }
 
 /// `sender dpop|mtls [optional|required]`

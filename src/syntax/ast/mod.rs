@@ -12,7 +12,7 @@ mod tests;
 
 pub use apis::{Api, ApiSetting, Forward, PathOption, TokenPlace};
 pub use conditions::{Comparison, Condition, ConditionKind, List, Operand, ScopeTest, Test};
-pub use issuers::{ClaimDeclaration, Issuer, IssuerSetting, Sender, SenderMethod, TokenKind};
+pub use issuers::{ClaimDeclaration, Issuer, IssuerSetting, Sender, SenderMethod};
 pub use mentions::Mention;
 pub use routes::{Access, AccessKind, Guard, Methods, Path, Route, RouteItem, Segment, Under};
 pub use tests::{
@@ -20,6 +20,7 @@ pub use tests::{
 };
 
 use crate::source::{FileId, Span, Spanned};
+use crate::value::ClaimType;
 
 /// A bare word: a name of the policy or a keyword.
 pub type Name = Spanned<String>;
@@ -98,20 +99,8 @@ pub enum Item {
 /// A type as it is written in a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TypeName {
-    /// `string`
-    String,
-    /// `number`
-    Number,
-    /// `boolean`
-    Boolean,
-    /// `time`
-    Time,
-    /// `list of string`
-    ListOfString,
-    /// `list of number`
-    ListOfNumber,
-    /// `words`
-    Words,
+    /// A type that claims can have.
+    Claim(ClaimType),
     /// `duration` (parameters only)
     Duration,
     /// `address` (parameters only)

@@ -2,7 +2,8 @@
 
 use super::literals::{claim_path_in, name, term_in, terms, type_in, word};
 use super::{Node, Notes, Rule};
-use crate::syntax::ast::{ClaimDeclaration, IssuerSetting, Name, Sender, SenderMethod, TokenKind};
+use crate::settings::TokenKind;
+use crate::syntax::ast::{ClaimDeclaration, IssuerSetting, Name, Sender, SenderMethod};
 
 /// The name in `issuer NAME {`.
 pub(in crate::syntax) fn issuer_name(node: &Node, notes: &mut Notes) -> Option<Name> {

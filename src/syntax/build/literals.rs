@@ -3,9 +3,7 @@
 use super::{Node, Notes, Rule};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{ClaimPath, List, Literal, Name, Term, TypeName};
-
-/// The largest integer that every JSON implementation represents exactly (RFC 8259, section 6).
-const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
+use crate::value::{ClaimType, MAX_SAFE_INTEGER, MAX_SAFE_NUMBER};
 
 /// A word, unchanged.
 pub(super) fn word(node: &Node) -> Name {
@@ -159,7 +157,7 @@ fn read_numeric(text: &str) -> Result<Literal, Numeric> {
                 .parse::<u64>()
                 .ok()
                 .and_then(|count| count.checked_mul(seconds))
-                .filter(|seconds| *seconds <= MAX_INTEGER as u64)
+                .filter(|seconds| *seconds <= MAX_SAFE_INTEGER)
                 .map(Literal::Duration)
                 .ok_or(Numeric::TooLarge);
         }
@@ -171,7 +169,7 @@ fn read_numeric(text: &str) -> Result<Literal, Numeric> {
     };
     if well_formed {
         let number: f64 = text.parse().map_err(|_| Numeric::Malformed)?;
-        return if number.abs() <= MAX_INTEGER {
+        return if number.abs() <= MAX_SAFE_NUMBER {
             Ok(Literal::Number(number))
         } else {
             Err(Numeric::TooLarge)
@@ -287,16 +285,16 @@ pub(super) fn type_in(node: &Node) -> Option<Spanned<TypeName>> {
     let node = node.child(Rule::type_name)?;
     let part = node.only()?;
     let ty = match part.rule() {
-        Rule::k_string => TypeName::String,
-        Rule::k_number => TypeName::Number,
-        Rule::k_boolean => TypeName::Boolean,
-        Rule::k_time => TypeName::Time,
-        Rule::k_words => TypeName::Words,
+        Rule::k_string => TypeName::Claim(ClaimType::String),
+        Rule::k_number => TypeName::Claim(ClaimType::Number),
+        Rule::k_boolean => TypeName::Claim(ClaimType::Boolean),
+        Rule::k_time => TypeName::Claim(ClaimType::Time),
+        Rule::k_words => TypeName::Claim(ClaimType::Words),
         Rule::k_duration => TypeName::Duration,
         Rule::k_address => TypeName::Address,
         Rule::list_type => match part.children().last()?.rule() {
-            Rule::k_string => TypeName::ListOfString,
-            Rule::k_number => TypeName::ListOfNumber,
+            Rule::k_string => TypeName::Claim(ClaimType::ListOfString),
+            Rule::k_number => TypeName::Claim(ClaimType::ListOfNumber),
             Rule::k_address => TypeName::ListOfAddress,
             _ => return None,
         },

@@ -1,12 +1,12 @@
 //! From a tree to a sheet.
 
 use super::sheet::{Block, Entry, Kind, Sort, Word};
+use crate::settings::TokenKind;
 use crate::syntax::ast::{
     Access, AccessKind, Api, ApiSetting, ClaimDeclaration, ClaimPath, Document, Expectation,
     Forward, Guard, Issuer, IssuerSetting, Item, Literal, Methods, Name, Outcome, Param,
     ParamDefault, Path, PathOption, Route, RouteItem, Segment, Sender, SenderMethod, Set, SetValue,
-    Term, TestBlock, TestClaimName, TestStep, TestToken, TestValue, TokenKind, TokenPlace,
-    TypeName,
+    Term, TestBlock, TestClaimName, TestStep, TestToken, TestValue, TokenPlace, TypeName,
 };
 
 mod conditions;
@@ -454,13 +454,7 @@ fn literal(literal: &Literal) -> String {
 
 fn type_name(ty: TypeName) -> &'static str {
     match ty {
-        TypeName::String => "string",
-        TypeName::Number => "number",
-        TypeName::Boolean => "boolean",
-        TypeName::Time => "time",
-        TypeName::ListOfString => "list of string",
-        TypeName::ListOfNumber => "list of number",
-        TypeName::Words => "words",
+        TypeName::Claim(ty) => ty.as_str(),
         TypeName::Duration => "duration",
         TypeName::Address => "address",
         TypeName::ListOfAddress => "list of address",
