@@ -204,21 +204,43 @@ pub fn run(options: Options, started: impl FnOnce(&Running)) -> Result<(), Start
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?;
-    runtime.block_on(async {
-        // Before anything else: an early signal must not kill the process.
-        let mut signals = Signals::new().map_err(StartError::Signals)?;
-        let running = start(options).await?;
-        started(&running);
-        while signals.next().await == Asked::Reload {
-            // A reload may take a while, and another signal must not wait for it.
-            let authorizer = running.authorizer.clone();
-            tokio::spawn(async move { reload::now(&authorizer, Cause::Asked).await });
+    let ended = runtime.block_on(serve(options, started));
+    // A reload that is still reading files must not delay the end. It has nothing to lose.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Serves until a signal asks for the end, which also ends a start in progress.
+async fn serve(options: Options, started: impl FnOnce(&Running)) -> Result<(), StartError> {
+    // Before anything else: an early SIGHUP must not kill the process.
+    let mut signals = Signals::new().map_err(StartError::Signals)?;
+    tracing::info!("reading the policy");
+    let mut starting = std::pin::pin!(start(options));
+    // Files may have changed after the start read them.
+    let mut reload = false;
+    let running = loop {
+        tokio::select! {
+            running = &mut starting => break running?,
+            asked = signals.next() => match asked {
+                Asked::Reload => reload = true,
+                Asked::End => {
+                    tracing::info!("ended before the policy was in force");
+                    return Ok(());
+                }
+            },
         }
-        tracing::info!("shutting down: requests in flight finish first");
-        running.shutdown().await;
-        tracing::info!("ended");
-        Ok(())
-    })
+    };
+    started(&running);
+    while reload || signals.next().await == Asked::Reload {
+        reload = false;
+        // A reload may take a while, and another signal must not wait for it.
+        let authorizer = running.authorizer.clone();
+        tokio::spawn(async move { reload::now(&authorizer, Cause::Asked).await });
+    }
+    tracing::info!("shutting down: requests in flight finish first");
+    running.shutdown().await;
+    tracing::info!("ended");
+    Ok(())
 }
 
 /// Logs a panic as a line like any other.

@@ -37,6 +37,26 @@ async fn signals_reload_and_end_it() {
 }
 
 #[test]
+fn a_signal_ends_it_while_it_reads_the_policy() {
+    let folder = folder(FIRST, "log: {format: json}\n");
+    // A debug build reads these for minutes, far longer than `Process` waits.
+    for file in 0..4 {
+        let routes: String = (0..100_000)
+            .map(|route| format!("GET /{file}/{route}/{{id}} requires scope \"s{route}\"\n"))
+            .collect();
+        let api = format!("api b{file} {{ host \"b{file}.example\" {routes} }}\n");
+        fs::write(folder.path().join(format!("policies/b{file}.gate")), api).expect("written");
+    }
+    let mut process = Process::start(folder.path(), &[]);
+    process.line("reading the policy");
+    process.signal("HUP");
+    process.signal("TERM");
+    process.line("ended before the policy was in force");
+    assert!(process.child.wait().expect("an end").success());
+    assert!(process.rest().is_empty());
+}
+
+#[test]
 fn exit_codes_tell_a_bad_policy_from_a_bad_machine() {
     for (policy, config, code, said) in [
         ("api a { GET /page publik }\n", "", 1, "publik"),
