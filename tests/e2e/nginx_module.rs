@@ -214,14 +214,17 @@ fn a_thousand_changes_of_the_policy_under_load() {
     let policies = reload::policies(&provider.issuer);
     let daemon = Daemon::start(&policies[0]);
     let endless = "keepalive_requests 1000000000;";
-    let proxy = changed(&daemon, upstream.address, |text| {
+    let mut proxy = changed(&daemon, upstream.address, |text| {
         format!("error_log stderr notice;\n{}", with(&text, endless))
     });
-    let log = proxy.process.output();
-    let worker = log
-        .lines()
-        .find_map(|line| line.split_once("start worker process ")?.1.parse().ok())
-        .expect("a worker");
+    // It listens before it has one.
+    let worker = proxy.process.wait_for(|process| {
+        let log = process.output();
+        let mut started = log
+            .lines()
+            .filter_map(|line| line.split_once("start worker process "));
+        started.find_map(|(_, id)| id.parse().ok())
+    });
     let token = provider.machine_token(Some(ORDERS), "read:orders", &json!({}));
     reload::change_under_load(
         proxy.address,
@@ -389,10 +392,14 @@ fn a_target_with_another_host_than_the_header_is_refused() {
     let target =
         |host: &str| Request::new("GET", &format!("http://{host}/health")).send(proxy.address);
     assert_eq!(target("api.example.com").status, 200);
-    assert_eq!(
-        outcome(&target("evil.example")),
-        (400, Some("request.malformed"))
-    );
+    for other in ["evil.example", "api.example.com:81"] {
+        let refused = target(other);
+        assert_eq!(
+            outcome(&refused),
+            (400, Some("request.malformed")),
+            "{other}"
+        );
+    }
 }
 
 #[test]

@@ -69,6 +69,17 @@ fn digit(nibble: u8) -> u8 {
     }
 }
 
+/// The host that begins there in a request line and is so long, with the port behind it. `None` if it is elsewhere.
+pub fn with_port(line: &[u8], start: usize, length: usize) -> Option<&[u8]> {
+    let host = line.get(start..)?;
+    let port = host
+        .get(length..)?
+        .iter()
+        .take_while(|byte| matches!(byte, b':' | b'0'..=b'9'))
+        .count();
+    host.get(..length + port)
+}
+
 /// Whether the host of a target in absolute form is that of the `Host` header.
 ///
 /// An application may go by either (RFC 9112, section 3.2.2, prefers the target's), and only one is judged.
@@ -114,6 +125,31 @@ mod tests {
             let made = made_of(path.as_bytes(), arguments.as_bytes());
             assert_eq!(String::from_utf8_lossy(&made), target);
         }
+    }
+
+    #[test]
+    fn a_port_belongs_to_its_host() {
+        let at = |line: &'static str, host: &str| {
+            let start = line.find(host).unwrap_or(usize::MAX - 8);
+            with_port(line.as_bytes(), start, host.len()).map(String::from_utf8_lossy)
+        };
+        for (line, host, read) in [
+            (
+                "GET http://a.example/b:1 HTTP/1.1",
+                "a.example",
+                "a.example",
+            ),
+            (
+                "GET http://a.example:81/b HTTP/1.1",
+                "a.example",
+                "a.example:81",
+            ),
+            ("GET http://[::1]:81 HTTP/1.1", "[::1]", "[::1]:81"),
+            ("GET http://a.example?b HTTP/1.1", "a.example", "a.example"),
+        ] {
+            assert_eq!(at(line, host).as_deref(), Some(read), "{line}");
+        }
+        assert_eq!(at("GET / HTTP/2.0", "a.example"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use portcullis_embed::Response;
 
 use super::*;
+use crate::target::with_port;
 
 /// A request, for the length of one hook.
 pub struct Http<'h> {
@@ -89,21 +90,19 @@ impl<'h> Http<'h> {
         unsafe { (*self.r).valid_unparsed_uri() != 0 }
     }
 
-    /// Host and port of a target in absolute form.
+    /// Host and port of a target in absolute form; newer versions have HTTP/2's `:authority` here too.
     pub fn authority(&self) -> Option<&'h [u8]> {
-        // SAFETY: the marks are into the buffer with the request line, host before port.
+        // SAFETY: the marks are into the buffer with the request line, or around the value of `:authority`.
         unsafe {
             let r = &*self.r;
             if r.host_start.is_null() || r.host_end.is_null() {
                 return None;
             }
-            let end = if r.port_end.is_null() {
-                r.host_end
-            } else {
-                r.port_end
-            };
-            let length = usize::try_from(end.offset_from(r.host_start)).ok()?;
-            Some(slice::from_raw_parts(r.host_start, length))
+            let length = usize::try_from(r.host_end.offset_from(r.host_start)).ok()?;
+            let line = bytes(r.request_line);
+            let start = r.host_start.addr().wrapping_sub(line.as_ptr().addr());
+            let here = || slice::from_raw_parts(r.host_start, length);
+            Some(with_port(line, start, length).unwrap_or_else(here))
         }
     }
 
