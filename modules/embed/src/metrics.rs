@@ -203,14 +203,14 @@ mod tests {
     use portcullis::runtime::metrics::{Adapter, Metrics};
     use std::time::{Duration, UNIX_EPOCH};
 
-    fn process(revision: &str, loaded: u64, decisions: &[(&str, Option<&'static str>)]) -> String {
+    fn process(revision: &str, loaded: u64, refreshes: &[(&str, bool)]) -> String {
         let metrics = Metrics::new();
         let loaded = UNIX_EPOCH + Duration::from_secs(loaded);
         metrics.policy(revision, loaded, |_, _| true);
         metrics.tokens_kept(2, 100);
-        for (route, reason) in decisions {
-            let took = Duration::from_micros(30);
-            metrics.decision(Adapter::nginx_module, "a b", route, *reason, took);
+        for (issuer, success) in refreshes {
+            metrics.key_refresh(issuer, *success);
+            metrics.decision_took(Adapter::nginx_module, Duration::from_micros(30));
         }
         metrics.text()
     }
@@ -220,22 +220,21 @@ mod tests {
         assert_eq!(lines.count(), 1, "{line}\n{text}");
     }
 
-    const ALLOW: &str =
-        r#"portcullis_decisions_total{api="a b",route="GET /a",decision="allow",reason=""}"#;
+    const FETCHED: &str = r#"portcullis_key_refreshes_total{issuer="a b",result="success"}"#;
 
     #[test]
     fn one_process_alone_is_what_it_says() {
-        let text = process("r1", 7, &[("GET /a", None), ("", Some("token.missing"))]);
+        let text = process("r1", 7, &[("a b", true), ("c", false)]);
         assert_eq!(sum([text.as_str()]), text);
     }
 
     #[test]
     fn several_processes_are_added_up() {
-        let one = process("r1", 7, &[("GET /a", None), ("GET /a", None)]);
-        let two = process("r2", 9, &[("GET /b", None), ("GET /a", None)]);
+        let one = process("r1", 7, &[("a b", true), ("a b", true)]);
+        let two = process("r2", 9, &[("c", true), ("a b", true)]);
         let text = sum([one.as_str(), &two]);
-        has(&text, &format!("{ALLOW} 3"));
-        has(&text, &format!("{} 1", ALLOW.replace("/a", "/b")));
+        has(&text, &format!("{FETCHED} 3"));
+        has(&text, &format!("{} 1", FETCHED.replace("a b", "c")));
         let took = r#"portcullis_decision_duration_seconds"#;
         has(
             &text,
@@ -249,19 +248,19 @@ mod tests {
         has(&text, "portcullis_policy_loaded_timestamp_seconds 7");
         has(&text, r#"portcullis_policy_info{revision="r1"} 1"#);
         has(&text, r#"portcullis_policy_info{revision="r2"} 1"#);
-        assert_eq!(text.matches("# TYPE portcullis_decisions ").count(), 1);
+        assert_eq!(text.matches("# TYPE portcullis_key_refreshes ").count(), 1);
         assert!(text.ends_with("\n# EOF\n") && text.matches("# EOF").count() == 1);
     }
 
     #[test]
     fn what_has_ended_still_counts_and_holds_nothing() {
-        let one = process("r1", 7, &[("GET /a", None)]);
+        let one = process("r1", 7, &[("a b", true)]);
         let ended = counters(&one);
         assert!(!ended.contains("policy_info"), "{ended}");
         assert!(!ended.contains("token_cache_entries"), "{ended}");
-        let two = process("r2", 9, &[("GET /a", None)]);
+        let two = process("r2", 9, &[("a b", true)]);
         let text = sum([ended.as_str(), &two]);
-        has(&text, &format!("{ALLOW} 2"));
+        has(&text, &format!("{FETCHED} 2"));
         has(&text, "portcullis_token_cache_entries 2");
         has(&text, "portcullis_policy_loaded_timestamp_seconds 9");
         assert!(!text.contains("r1"), "{text}");
