@@ -5,6 +5,7 @@
 //! analyses a model needn't check it again.
 
 mod condition;
+mod constant;
 mod input;
 mod key;
 mod ruling;

@@ -5,8 +5,8 @@ use super::eval::Context;
 use super::evidence::{Evidence, Fault, SeenKind};
 use super::facts::Facts;
 use super::policy::Policy;
-use super::routed::{Routed, Routes, State, Undecided};
-use super::{blame, cors, forward, near, presented};
+use super::routed::{Numbers, Routed, State, Undecided};
+use super::{blame, cors, forward, holds, near, presented};
 use crate::model::Api;
 use crate::pattern::Method;
 use crate::reason::Reason;
@@ -19,12 +19,12 @@ use crate::source::Span;
 /// denies, whatever the rules say.
 pub fn decide<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Decision<'a> {
     match &routed.state {
-        State::Fault(fault) => deny(routed, Routes::new(), None, |denial| {
+        State::Fault(fault) => deny(routed, Numbers::new(), None, |denial| {
             denial.reason = fault.reason;
             denial.hint = Some(fault.hint.clone());
             denial.remedy.clone_from(&fault.remedy);
         }),
-        State::NoRoute => deny(routed, Routes::new(), None, |denial| {
+        State::NoRoute => deny(routed, Numbers::new(), None, |denial| {
             denial.reason = Reason::RequestNoRoute;
             denial.hint = Some(near::hint(routed));
         }),
@@ -59,7 +59,8 @@ fn decide_undecided<'a>(
         Demand::Optional | Demand::Required => evidence,
     };
     let token = seen(evidence);
-    let route_place = undecided.routes.first().map(|route| route.span);
+    let mut routes = routed.policy.routes_of(&undecided.routes);
+    let route_place = routes.next().map(|route| route.span);
     let facts = match evidence {
         Evidence::Token { facts, .. } => Some(facts),
         Evidence::Fault(fault) => {
@@ -91,17 +92,8 @@ fn decide_undecided<'a>(
         });
     }
     let context = context(routed, undecided, facts);
-    // Only true lets a request in. A missing value is neither true nor false, not even under `not`,
-    // so it denies.
-    let holds = undecided.conditions().all(|(condition, parameters)| {
-        Context {
-            parameters,
-            ..context
-        }
-        .condition(condition)
-            == Some(true)
-    });
-    if holds {
+    // Only true lets a request in.
+    if holds::all(&context, undecided) {
         return allow(
             routed,
             undecided.routes.clone(),
@@ -148,7 +140,8 @@ pub(super) fn context<'a>(
 fn preflight_hint(routed: &Routed<'_, '_>, undecided: &Undecided<'_, '_>) -> Option<String> {
     let preflight =
         cors::Preflight::of(routed.request).filter(|_| undecided.method == Method::OPTIONS)?;
-    let named = undecided.routes.iter().find(|route| route.names_options);
+    let mut routes = routed.policy.routes_of(&undecided.routes);
+    let named = routes.find(|route| route.names_options);
     let why = match (cors::unlisted(routed.api()?, &preflight), named) {
         (Some(unlisted), _) => unlisted,
         (None, Some(route)) => format!(
@@ -212,7 +205,7 @@ fn seen_facts(facts: &Facts, kind: SeenKind) -> SeenToken<'_> {
 
 fn allow<'a>(
     routed: &'a Routed<'a, 'a>,
-    routes: Routes<'a>,
+    routes: Numbers,
     token: Option<(&'a Facts, Option<SeenToken<'a>>)>,
     preflight: bool,
 ) -> Decision<'a> {
@@ -236,9 +229,8 @@ fn allow<'a>(
         },
         set: match (api, facts) {
             (Some(api), Some(facts)) => forward::headers(api, facts),
-            _ => Vec::new(),
+            _ => forward::Set::default(),
         },
-        remove: api.map(forward::token_headers).unwrap_or_default(),
         subject: Subject {
             policy: routed.policy,
             api,
@@ -257,7 +249,7 @@ pub fn refuse<'a>(policy: &'a Policy, fault: &Fault) -> Decision<'a> {
         subject: Subject {
             policy,
             api: None,
-            routes: Routes::new(),
+            routes: Numbers::new(),
             token: None,
         },
         reason: fault.reason,
@@ -273,7 +265,7 @@ pub fn refuse<'a>(policy: &'a Policy, fault: &Fault) -> Decision<'a> {
 
 fn deny<'a>(
     routed: &'a Routed<'a, 'a>,
-    routes: Routes<'a>,
+    routes: Numbers,
     token: Option<SeenToken<'a>>,
     fill: impl FnOnce(&mut Denial<'a>),
 ) -> Decision<'a> {

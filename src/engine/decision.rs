@@ -6,8 +6,9 @@
 
 use std::borrow::Cow;
 
+use crate::engine::forward;
 use crate::engine::policy::{Policy, Schemes};
-use crate::engine::routed::Routes;
+use crate::engine::routed::Numbers;
 use crate::engine::{Facts, ProofError, SeenKind};
 use crate::model::{Api, Route};
 use crate::reason::Reason;
@@ -31,7 +32,7 @@ pub enum Decision<'a> {
 pub(super) struct Subject<'a> {
     pub(super) policy: &'a Policy,
     pub(super) api: Option<&'a Api>,
-    pub(super) routes: Routes<'a>,
+    pub(super) routes: Numbers,
     pub(super) token: Option<SeenToken<'a>>,
 }
 
@@ -58,9 +59,7 @@ pub struct Permit<'a> {
     pub(super) preflight: bool,
     pub(super) answered: bool,
     pub(super) cors: Vec<(&'static str, String)>,
-    pub(super) set: Vec<(&'a str, Cow<'a, str>)>,
-    /// Headers to remove in addition to those that the policy removes from every request.
-    pub(super) remove: Vec<Cow<'a, str>>,
+    pub(super) set: forward::Set<'a>,
 }
 
 /// A denial and its reason.
@@ -162,25 +161,23 @@ impl<'a> Decision<'a> {
 
     /// The route that applied; crossing routes are joined by ` + `.
     pub fn route(&self) -> Option<Cow<'a, str>> {
-        match self.subject().routes.as_slice() {
-            [] => None,
-            [one] => Some(Cow::Borrowed(&one.name)),
-            several => {
-                let names: Vec<&str> = several.iter().map(|route| route.name.as_str()).collect();
-                Some(Cow::Owned(names.join(" + ")))
-            }
-        }
+        let mut names = self.routes().map(|route| route.name.as_str());
+        let first = names.next()?;
+        Some(names.fold(Cow::Borrowed(first), |joined, name| {
+            Cow::Owned(format!("{joined} + {name}"))
+        }))
     }
 
     /// The routes that applied: several if they cross.
     pub fn routes(&self) -> impl Iterator<Item = &'a Route> {
-        self.subject().routes.iter().copied()
+        let subject = self.subject();
+        subject.policy.routes_of(&subject.routes)
     }
 
     /// The place in the policy of the condition or route that decided.
     pub fn place(&self) -> Option<Place> {
         let span = match self {
-            Decision::Allow(permit) => permit.subject.routes.first().map(|route| route.span),
+            Decision::Allow(_) => self.routes().next().map(|route| route.span),
             Decision::Deny(denial) => denial.place,
         };
         span.map(|span| self.subject().policy.place(span))
@@ -236,7 +233,12 @@ impl<'a> Permit<'a> {
             .identity_headers()
             .iter()
             .map(String::as_str)
-            .chain(self.remove.iter().map(Cow::as_ref))
+            .chain(
+                self.subject
+                    .api
+                    .into_iter()
+                    .flat_map(forward::token_headers),
+            )
             .filter(|name| !self.sets(name))
     }
 

@@ -1,9 +1,8 @@
 //! The contents of a verified token, read once into the form that conditions use.
 
-use std::collections::HashSet;
-
 use serde_json::{Value, json};
 
+use super::compiled::{Conditions, Kept};
 use super::scopes::Held;
 use crate::json::Json;
 use crate::model::{Claim, Issuer};
@@ -32,6 +31,8 @@ pub struct Facts {
     pub(super) payload: Option<String>,
     /// The fingerprint of the policy that read them.
     pub(super) fingerprint: u64,
+    /// What the conditions of the policy that read them ask of the token.
+    pub(super) kept: Kept,
 }
 
 impl Facts {
@@ -101,6 +102,7 @@ impl Facts {
                 .map(|(_, why)| size_of::<(ClaimId, String)>() + why.capacity())
                 .sum::<usize>();
         hints
+            + self.kept.heap_bytes()
             + self.claims.iter().map(claim).sum::<usize>()
             + scopes
             + client
@@ -200,11 +202,10 @@ pub(super) enum Client {
     Is(String),
 }
 
-/// Reads a claims set of an issuer. `declared` has the policy's claims, `named` the scopes in its
-/// rules.
+/// Reads a claims set of an issuer. `declared` has the policy's claims.
 pub(super) fn read(
     (id, issuer): (IssuerId, Option<&Issuer>),
-    (declared, named): (&[Claim], &HashSet<String>),
+    (declared, conditions): (&[Claim], &Conditions),
     set: &Json<'_>,
     payload: Option<String>,
     fingerprint: u64,
@@ -229,13 +230,18 @@ pub(super) fn read(
             obstacles.push((place.claim, why));
         }
     }
+    let scopes = scopes(issuer.and_then(|issuer| issuer.scopes_from.as_deref()), set);
     Facts {
         issuer: id,
         claims: facts,
-        scopes: scopes(issuer.and_then(|issuer| issuer.scopes_from.as_deref()), set),
+        kept: conditions.keep(match &scopes {
+            Scopes::Are(held) => Some(held.listed()),
+            Scopes::Missing(_) => None,
+        }),
+        scopes,
         client: client(issuer.and_then(|issuer| issuer.client_from.as_deref()), set),
         scopes_elsewhere: match issuer.and_then(|issuer| issuer.scopes_from.as_ref()) {
-            None => scopes_elsewhere(set, named),
+            None => scopes_elsewhere(set, conditions),
             Some(_) => Vec::new(),
         },
         obstacles,
@@ -306,7 +312,7 @@ const NO_SCOPES: [&str; 32] = [
 
 /// Claims that contain scopes of rules, although scopes aren't read from them, such as Spring's
 /// `authorities`, Auth0's `permissions`, and the `scopes` of many servers.
-fn scopes_elsewhere(set: &Json<'_>, named: &HashSet<String>) -> Vec<(String, Vec<String>)> {
+fn scopes_elsewhere(set: &Json<'_>, conditions: &Conditions) -> Vec<(String, Vec<String>)> {
     let members = set.as_object().into_iter().flatten();
     members
         .filter(|(name, _)| !NO_SCOPES.contains(&name.as_ref()))
@@ -318,7 +324,8 @@ fn scopes_elsewhere(set: &Json<'_>, named: &HashSet<String>) -> Vec<(String, Vec
             };
             let mut scopes: Vec<String> = held
                 .into_iter()
-                .filter_map(|scope| named.get(scope).cloned())
+                .filter(|scope| conditions.names(scope))
+                .map(str::to_owned)
                 .collect();
             scopes.sort();
             scopes.dedup();

@@ -4,12 +4,16 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::facts::{Fact, Facts};
+use super::few::Few;
 use crate::model::{Api, Forwarded};
 use crate::settings::TokenPlace;
 
+/// Headers to set, with names in lower case. Most APIs forward few.
+pub(super) type Set<'a> = Few<(&'a str, Cow<'a, str>), 3>;
+
 /// The headers to set. A value that is missing, or isn't printable ASCII, isn't set, so the header
 /// is removed.
-pub(super) fn headers<'a>(api: &'a Api, facts: &'a Facts) -> Vec<(&'a str, Cow<'a, str>)> {
+pub(super) fn headers<'a>(api: &'a Api, facts: &'a Facts) -> Set<'a> {
     api.forward
         .iter()
         .filter_map(|forward| {
@@ -73,16 +77,11 @@ fn in_ascii(json: &str) -> String {
 }
 
 /// The headers with the token, if the upstream must not get it.
-pub(super) fn token_headers(api: &Api) -> Vec<Cow<'_, str>> {
-    if !api.forward_no_token {
-        return Vec::new();
-    }
-    api.token_places
-        .iter()
-        .filter_map(|place| match place {
-            TokenPlace::Authorization => Some(Cow::Borrowed("authorization")),
-            TokenPlace::Header(name) => Some(Cow::Borrowed(name.as_str())),
-            TokenPlace::Cookie(_) | TokenPlace::Query(_) | TokenPlace::Subprotocol(_) => None,
-        })
-        .collect()
+pub(super) fn token_headers(api: &Api) -> impl Iterator<Item = &str> {
+    let removed = api.token_places.iter().filter(|_| api.forward_no_token);
+    removed.filter_map(|place| match place {
+        TokenPlace::Authorization => Some("authorization"),
+        TokenPlace::Header(name) => Some(name.as_str()),
+        TokenPlace::Cookie(_) | TokenPlace::Query(_) | TokenPlace::Subprotocol(_) => None,
+    })
 }

@@ -15,6 +15,9 @@ const MAX_LABEL_BYTES: usize = 63;
 ///
 /// Anything but a name or an IP address is malformed (RFC 9110, section 7.2).
 pub(super) fn read(raw: &str) -> Result<Cow<'_, str>, Fault> {
+    if is_plain(raw) {
+        return Ok(Cow::Borrowed(raw));
+    }
     let malformed = || {
         Fault::new(
             Reason::RequestMalformed,
@@ -53,6 +56,25 @@ pub(super) fn read(raw: &str) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
+/// Whether it is a name in canonical form already, as nearly all are: in lower case, without port
+/// and final dot, and with a last label that begins with a letter, which is never a number.
+fn is_plain(raw: &str) -> bool {
+    let mut label = 0;
+    for (at, byte) in raw.bytes().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
+            b'.' if at > label && at - label <= MAX_LABEL_BYTES => label = at + 1,
+            _ => return false,
+        }
+    }
+    raw.len() <= MAX_HOST_BYTES
+        && raw.len() - label <= MAX_LABEL_BYTES
+        && raw
+            .as_bytes()
+            .get(label)
+            .is_some_and(u8::is_ascii_lowercase)
+}
+
 /// Whether some program reads a name that ends in this label as an IPv4 address: `127.1`,
 /// `127.0.0.0x1` (the URL standard's "ends in a number checker").
 fn is_number(label: &str) -> bool {
@@ -75,4 +97,43 @@ fn is_label(label: &str) -> bool {
         && label
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_canonical_form_is_read_as_any_other() {
+        let label = "a".repeat(MAX_LABEL_BYTES);
+        let longest = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+        assert_eq!(longest.len(), MAX_HOST_BYTES);
+        for name in ["a", "api.example.com", "a-1_b.x--y.c0m", &label, &longest] {
+            assert!(is_plain(name), "{name}");
+            // A port makes it one that isn't plain, and changes nothing.
+            let ported = format!("{name}:443");
+            assert_eq!(read(&ported).ok().as_deref(), Some(name));
+        }
+        for raw in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "A.b",
+            "a:1",
+            "a b",
+            "[::1]",
+            "127.0.0.1",
+            "a.0x1",
+            "a.1",
+            "a.-",
+            "\u{e9}.example",
+            &format!("{label}a.b"),
+            &format!("b.{label}a"),
+            &format!("{longest}a"),
+        ] {
+            assert!(!is_plain(raw), "{raw}");
+        }
+    }
 }

@@ -7,8 +7,8 @@
 //! none.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::path::NormalPath;
@@ -61,9 +61,7 @@ struct Node {
 #[derive(Debug)]
 pub(super) struct Index {
     nodes: Vec<Node>,
-    /// The keys come from the policy, and look-ups change nothing, so no request can make keys
-    /// collide.
-    texts: HashMap<Box<str>, Text, BuildHasherDefault<DefaultHasher>>,
+    texts: FxHashMap<Box<str>, Text>,
     literals: HashMap<(At, Text), At, Mixing>,
     /// Children by the prefix and suffix of their segment.
     mixed: HashMap<(At, Text, Text), At, Mixing>,
@@ -152,11 +150,15 @@ impl Index {
     }
 
     fn look_up(&self, method: Option<Method>, path: &NormalPath<'_>) -> Found {
+        let mut texts = Texts::new();
+        for text in path.segments() {
+            texts.push(self.known(text));
+        }
         let look_up = LookUp {
             index: self,
             method,
             path,
-            texts: path.segments.iter().map(|text| self.known(text)).collect(),
+            texts,
         };
         let mut found = Found::new();
         look_up.walk(ROOT, 0, &mut found);
@@ -176,9 +178,11 @@ struct LookUp<'i> {
 
 impl LookUp<'_> {
     fn add(&self, rules: &[Rule], found: &mut Found) {
-        let fits = |rule: &&Rule| self.method.is_none_or(|method| rule.methods.has(method));
-        let matching = rules.iter().filter(fits);
-        found.extend(matching.map(|rule| rule.kind));
+        for rule in rules {
+            if self.method.is_none_or(|method| rule.methods.has(method)) {
+                found.push(rule.kind);
+            }
+        }
     }
 
     /// The recursion is bounded by the segments of the path, at most [`super::path::MAX_SEGMENTS`],

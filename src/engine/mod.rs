@@ -5,6 +5,7 @@
 //! [`decide`] that isn't an allow is a denial.
 
 mod blame;
+mod compiled;
 mod cors;
 mod decide;
 mod decision;
@@ -12,7 +13,9 @@ mod eval;
 mod evidence;
 mod explain;
 mod facts;
+mod few;
 mod forward;
+mod holds;
 mod host;
 mod index;
 mod near;

@@ -93,7 +93,7 @@ fn nearest_rule(
             names.join(", ")
         ));
     }
-    let route = nearest_route(policy, group, &path.segments)?;
+    let route = nearest_route(policy, group, path)?;
     Some(format!(
         "no route of the policy matches this path; the nearest one is {}",
         quoted(&route.name)
@@ -147,7 +147,7 @@ fn written(host: &Host) -> String {
 fn nearest_route<'p>(
     policy: &'p Policy,
     group: &Group,
-    asked: &[std::borrow::Cow<'_, str>],
+    asked: &NormalPath<'_>,
 ) -> Option<&'p Route> {
     let routes = || {
         group
@@ -161,12 +161,12 @@ fn nearest_route<'p>(
         if route.path.rest || route.path.segments.len() != asked.len() {
             return None;
         }
-        let pairs = || route.path.segments.iter().zip(asked);
+        let pairs = || route.path.segments.iter().zip(asked.segments());
         let mut differing = pairs().filter(|(own, asked)| !fits(own, asked));
         let (own, asked) = differing.next()?;
         let own = own.literal()?;
         let alone = differing.next().is_none();
-        alone.then_some((asked.as_ref(), own, route))
+        alone.then_some((asked, own, route))
     });
     let mut compared = 0;
     let mut best: Option<(usize, &Route)> = None;
@@ -185,8 +185,11 @@ fn nearest_route<'p>(
             let own = &route.path.segments;
             own.len().abs_diff(asked.len()) == 1
                 && !own.is_empty()
-                && !asked.is_empty()
-                && own.iter().zip(asked).all(|(own, asked)| fits(own, asked))
+                && asked.len() != 0
+                && own
+                    .iter()
+                    .zip(asked.segments())
+                    .all(|(own, asked)| fits(own, asked))
         })
     })
 }

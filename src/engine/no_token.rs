@@ -45,6 +45,10 @@ pub(super) fn called(place: &TokenPlace) -> String {
 }
 
 fn instead(text: &str, place: &TokenPlace) -> Option<String> {
+    // Nothing below begins like a JWT: a header in JSON, whose first bytes are `{"`.
+    if text.starts_with("eyJ") {
+        return None;
+    }
     let called = called(place);
     if let Some(quote) = QUOTES.iter().find(|quote| text.starts_with(**quote)) {
         let rest = text.get(quote.len()..).unwrap_or_default();

@@ -41,18 +41,18 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
     let undecided = match &routed.state {
         State::Fault(_) | State::NoRoute => return observed,
         State::Denied { routes, by, .. } => {
-            observed.routes.clone_from(routes);
+            observed.routes = routed.policy.routes_of(routes).collect();
             observed.denied = Some(*by);
             return observed;
         }
         State::Preflight { routes } => {
-            observed.routes.clone_from(routes);
+            observed.routes = routed.policy.routes_of(routes).collect();
             observed.preflight = true;
             return observed;
         }
         State::Undecided(undecided) => undecided,
     };
-    observed.routes.clone_from(&undecided.routes);
+    observed.routes = routed.policy.routes_of(&undecided.routes).collect();
     let facts = match evidence {
         Evidence::Token { facts, .. } => Some(facts),
         Evidence::Nothing if undecided.demand != Demand::Required => None,
@@ -62,12 +62,13 @@ pub fn observe<'a>(routed: &'a Routed<'a, 'a>, evidence: Evidence<'a>) -> Observ
     observed.guards = undecided
         .guards
         .iter()
-        .filter_map(|guard| {
+        .filter_map(|at| {
+            let guard = routed.policy.guard(*at)?;
             let context = Context {
                 parameters: &guard.parameters,
                 ..context
             };
-            Some((*guard, context.condition(guard.condition.as_ref()?)))
+            Some((guard, context.condition(guard.condition.as_ref()?)))
         })
         .collect();
     for (condition, parameters) in undecided.conditions() {

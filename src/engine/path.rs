@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::evidence::Fault;
 use crate::pattern::fold;
 use crate::pattern::segment::unclear;
@@ -19,7 +21,7 @@ pub const MAX_TARGET_BYTES: usize = 32 * 1024;
 /// The maximum number of segments of a path. Each is a step through the index of routes.
 pub const MAX_SEGMENTS: usize = 256;
 
-/// Up to this many segments need only one allocation.
+/// Up to this many segments need no allocation.
 const USUAL_SEGMENTS: usize = 8;
 
 /// The parts of a request target.
@@ -34,16 +36,40 @@ pub(super) struct Target<'r> {
 /// A path that was decoded once: its segments in the form that rules match and see.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NormalPath<'r> {
-    pub segments: Vec<Cow<'r, str>>,
+    /// The segments one after another, whatever is between them.
+    text: Cow<'r, str>,
+    /// Where each segment begins and ends in `text`.
+    places: SmallVec<[(u32, u32); USUAL_SEGMENTS]>,
     /// Whether the segments are in lower case, because they match regardless of case.
     pub folded: bool,
 }
 
 impl NormalPath<'_> {
+    /// How many segments there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The segments.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().map(|place| self.at(*place))
+    }
+
     /// The segment at that place.
     pub fn segment(&self, at: usize) -> Option<&str> {
-        self.segments.get(at).map(Cow::as_ref)
+        self.places.get(at).map(|place| self.at(*place))
     }
+
+    fn at(&self, (start, end): (u32, u32)) -> &str {
+        self.text
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// A place in a request target, which has at most [`MAX_TARGET_BYTES`].
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 fn ambiguous(hint: impl Into<String>) -> Fault {
@@ -93,30 +119,100 @@ pub(super) fn read(
             "the path contains a `!`, which the proxy writes in place of a byte that is not ASCII",
         ));
     }
-    let mut normal = NormalPath {
-        segments: Vec::with_capacity(USUAL_SEGMENTS),
-        folded: options.case_insensitive,
-    };
+    if let Some(plain) = read_plain(path, options) {
+        return Ok(plain);
+    }
+    let mut text = String::with_capacity(path.len());
+    let mut places = SmallVec::new();
     let mut raw = path.split(|byte| *byte == b'/').skip(1).peekable();
     while let Some(segment) = raw.next() {
         if segment.is_empty() && raw.peek().is_none() {
             // A trailing slash adds no segment.
             break;
         }
-        if normal.segments.len() == MAX_SEGMENTS {
+        if places.len() == MAX_SEGMENTS {
             return Err(ambiguous(format!(
                 "the path has more than {MAX_SEGMENTS} segments"
             )));
         }
         let segment = read_segment(segment, options)?;
-        normal.segments.push(if options.case_insensitive {
-            folded(&segment)?
+        let start = text.len();
+        if options.case_insensitive {
+            text.push_str(&folded(&segment)?);
         } else {
-            segment
-        });
+            text.push_str(&segment);
+        }
+        places.push((place(start), place(text.len())));
     }
-    Ok(normal)
+    Ok(NormalPath {
+        text: Cow::Owned(text),
+        places,
+        folded: options.case_insensitive,
+    })
 }
+
+/// A path that stands for itself, as nearly all do: no byte of it is decoded, folded, ignored or
+/// refused. `None` for any other, which is read segment by segment.
+fn read_plain(path: &[u8], options: PathOptions) -> Option<NormalPath<'_>> {
+    let mut places: SmallVec<[(u32, u32); USUAL_SEGMENTS]> = SmallVec::new();
+    let mut start = 1;
+    (path.first() == Some(&b'/')).then_some(())?;
+    for (at, byte) in path.iter().enumerate().skip(1) {
+        match CLASSES[usize::from(*byte)] {
+            Class::Plain => {}
+            Class::Upper if !options.case_insensitive => {}
+            Class::Slash => {
+                places.push(plain_segment(path, start, at)?);
+                start = at + 1;
+            }
+            Class::Upper | Class::Other => return None,
+        }
+    }
+    // A trailing slash adds no segment.
+    if start < path.len() {
+        places.push(plain_segment(path, start, path.len())?);
+    }
+    (places.len() <= MAX_SEGMENTS).then_some(())?;
+    Some(NormalPath {
+        text: Cow::Borrowed(std::str::from_utf8(path).ok()?),
+        places,
+        folded: options.case_insensitive,
+    })
+}
+
+/// A segment that no program reads as something else: it isn't empty and doesn't end in a dot.
+fn plain_segment(path: &[u8], start: usize, end: usize) -> Option<(u32, u32)> {
+    let last = path.get(start..end)?.last()?;
+    (*last != b'.').then_some((place(start), place(end)))
+}
+
+/// What a byte can be in a path that stands for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Part of a segment.
+    Plain,
+    /// Part of a segment, unless letters match regardless of case.
+    Upper,
+    /// Between segments.
+    Slash,
+    /// A byte with a meaning of its own, or none.
+    Other,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        classes[byte as usize] = match byte {
+            b'/' => Class::Slash,
+            b'%' | b';' | b'?' | b'#' | b'\\' => Class::Other,
+            b'A'..=b'Z' => Class::Upper,
+            _ => Class::Plain,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 fn read_segment(raw: &[u8], options: PathOptions) -> Result<Cow<'_, str>, Fault> {
     let mut parts = raw.splitn(2, |byte| *byte == b';');
@@ -225,4 +321,65 @@ fn hex(digit: u8) -> Option<u8> {
 /// A text with its escapes decoded; `None` if one is invalid.
 pub(super) fn unescaped(text: &str) -> Option<String> {
     String::from_utf8(decode(text.as_bytes()).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segments(path: &NormalPath<'_>) -> Vec<String> {
+        path.segments().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_plain_path_is_read_as_segment_by_segment() {
+        let insensitive = PathOptions {
+            case_insensitive: true,
+            ..PathOptions::default()
+        };
+        // `;` makes a path one that is read segment by segment, and changes nothing here.
+        let matrix = PathOptions {
+            allow_matrix_parameters: true,
+            ..PathOptions::default()
+        };
+        for text in [
+            "/",
+            "/a",
+            "/a/",
+            "/a/b.c/..d",
+            "/A-b_c~!$&'()*+,=:@/1",
+            "/[a]{b}|^`\"<>",
+        ] {
+            let plain = read_plain(text.as_bytes(), PathOptions::default()).expect(text);
+            let with_parameters = text
+                .split('/')
+                .map(|segment| {
+                    if segment.is_empty() {
+                        "".to_owned()
+                    } else {
+                        format!("{segment};x=1")
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join("/");
+            let slow = read(with_parameters.as_bytes(), matrix, false).expect(text);
+            assert_eq!(segments(&plain), segments(&slow), "{text}");
+            assert!(text == "/" || matches!(slow.text, Cow::Owned(_)), "{text}");
+        }
+        for (text, options) in [
+            ("//", PathOptions::default()),
+            ("/a//b", PathOptions::default()),
+            ("/.", PathOptions::default()),
+            ("/a/../b", PathOptions::default()),
+            ("/a./b", PathOptions::default()),
+            ("/a%20", PathOptions::default()),
+            ("/a;b", matrix),
+            ("/a\\b", PathOptions::default()),
+            ("/a b", PathOptions::default()),
+            ("/\u{e9}", PathOptions::default()),
+            ("/Ab", insensitive),
+        ] {
+            assert!(read_plain(text.as_bytes(), options).is_none(), "{text}");
+        }
+    }
 }

@@ -1,15 +1,18 @@
 //! A compiled policy: the checked model and its indexes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
+use super::compiled::Conditions;
 use super::index::{Index, Rule, RuleKind};
 use super::reading::Names;
 use super::spellings::Forwarded;
 use super::{Facts, facts};
 use crate::json::Json;
-use crate::model::{self, Api, Condition, Guard, Issuer, Model, Route};
+use crate::model::{self, Api, Guard, Issuer, Model, Route};
 use crate::pattern::HostPattern;
 use crate::settings::{ApiId, Binding, IssuerId, PathOptions, Senders};
 use crate::source::{Place, Sources, Span};
@@ -19,8 +22,8 @@ use crate::source::{Place, Sources, Span};
 pub struct Policy {
     model: Arc<Model>,
     sources: Arc<Sources>,
-    exact: HashMap<String, u32>,
-    label: HashMap<String, u32>,
+    exact: FxHashMap<String, u32>,
+    label: FxHashMap<String, u32>,
     any: Option<u32>,
     groups: Vec<Group>,
     routes: Vec<(ApiId, u32)>,
@@ -28,8 +31,7 @@ pub struct Policy {
     /// The headers and query parameters that conditions and token places read.
     names: Names,
     forwards_payload: bool,
-    /// The scopes that conditions name.
-    named_scopes: HashSet<String>,
+    conditions: Conditions,
     /// Differs between policies that would interpret the same facts differently.
     fingerprint: u64,
 }
@@ -76,14 +78,14 @@ impl Policy {
             })
             .collect();
         let mut policy = Policy {
-            exact: HashMap::new(),
-            label: HashMap::new(),
+            exact: FxHashMap::default(),
+            label: FxHashMap::default(),
             any: None,
             groups: Vec::new(),
             forwarded: Forwarded::of(&model),
             names: Names::of(&model),
             fingerprint: fingerprint(&model),
-            named_scopes: named_scopes(&model),
+            conditions: Conditions::of(&model),
             forwards_payload: model.apis.iter().any(|api| {
                 api.forward
                     .iter()
@@ -231,7 +233,7 @@ impl Policy {
         let payload = payload.filter(|_| self.forwards_payload).map(str::to_owned);
         facts::read(
             (issuer, self.issuer(issuer)),
-            (&self.model.claims, &self.named_scopes),
+            (&self.model.claims, &self.conditions),
             claims,
             payload,
             self.fingerprint,
@@ -250,6 +252,16 @@ impl Policy {
 
     pub(super) fn names(&self) -> &Names {
         &self.names
+    }
+
+    pub(super) fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    /// The routes of these numbers.
+    pub(super) fn routes_of<'p>(&'p self, numbers: &[u32]) -> impl Iterator<Item = &'p Route> {
+        let routes = numbers.iter().filter_map(|at| self.numbered(*at));
+        routes.map(|(_, route)| route)
     }
 
     pub(super) fn numbered(&self, at: u32) -> Option<(ApiId, &Route)> {
@@ -326,13 +338,4 @@ fn fingerprint(model: &Model) -> u64 {
         (&claim.name, claim.ty).hash(&mut hasher);
     }
     hasher.finish()
-}
-
-/// The scopes that the conditions of a policy name.
-fn named_scopes(model: &Model) -> HashSet<String> {
-    let mut named = HashSet::new();
-    for (_, atom) in model.conditions().flat_map(Condition::atoms) {
-        named.extend(atom.scopes().iter().cloned());
-    }
-    named
 }

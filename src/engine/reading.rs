@@ -25,7 +25,7 @@ pub const MAX_QUERY_PARAMETERS: usize = 1000;
 pub(super) struct Names {
     headers: HashMap<String, usize>,
     parameters: HashMap<String, usize>,
-    /// A bit for each length of a parameter's name. The last bit is for all longer ones.
+    /// The lengths of the parameters' names: [`length_bit`].
     lengths: u64,
 }
 
@@ -34,7 +34,8 @@ fn add(numbers: &mut HashMap<String, usize>, name: &str) {
     numbers.entry(name.to_owned()).or_insert(next);
 }
 
-fn length_bit(name: &str) -> u64 {
+/// The bit of a name's length in a set of lengths. The last bit is for all longer ones.
+pub(super) fn length_bit(name: &str) -> u64 {
     1 << name.len().min(63)
 }
 

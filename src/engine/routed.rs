@@ -1,5 +1,8 @@
 //! Finds the rules that apply to a request.
 
+use std::borrow::Cow;
+use std::ptr;
+
 use smallvec::SmallVec;
 
 use super::evidence::Fault;
@@ -15,14 +18,12 @@ use crate::reason::Reason;
 use crate::settings::{ApiId, Demand, PathParameter};
 use crate::source::Span;
 
-/// The routes that apply to a request: more than one only if they cross.
-pub(super) type Routes<'p> = Vec<&'p Route>;
+/// The numbers of the routes that apply to a request, in order: more than one only if they cross.
+/// Or those of the guards, of which a typical request has one or two.
+pub(super) type Numbers = SmallVec<[u32; 4]>;
 
 /// Conditions, each with the parameters of its own path.
 pub(super) type Rules<'a> = Vec<(&'a Condition, &'a [PathParameter])>;
-
-/// The guards that apply to a request.
-type Guards<'p> = Vec<&'p Guard>;
 
 /// A request whose rules have been found, and that may be decided already.
 #[derive(Debug)]
@@ -35,6 +36,10 @@ pub struct Routed<'p, 'r> {
 
 /// What is known before any token is read.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most requests are undecided, and to move one is cheaper than an allocation"
+)]
 pub(super) enum State<'p, 'r> {
     /// The request itself has a fault.
     Fault(Fault),
@@ -42,26 +47,27 @@ pub(super) enum State<'p, 'r> {
     NoRoute,
     /// A `denied` rule covers it.
     Denied {
-        routes: Routes<'p>,
+        routes: Numbers,
         by: Span,
         /// Whether it is a CORS preflight that would pass if `OPTIONS` weren't denied.
         preflight: bool,
     },
     /// It is a CORS preflight that passes.
-    Preflight { routes: Routes<'p> },
+    Preflight { routes: Numbers },
     /// Conditions have to decide.
-    Undecided(Box<Undecided<'p, 'r>>),
+    Undecided(Undecided<'p, 'r>),
 }
 
 /// A request that conditions decide.
 #[derive(Debug)]
 pub(super) struct Undecided<'p, 'r> {
+    pub policy: &'p Policy,
     pub method: Method,
     pub path: NormalPath<'r>,
     pub reading: Reading<'p, 'r>,
-    pub label: Option<String>,
-    pub routes: Routes<'p>,
-    pub guards: Guards<'p>,
+    pub label: Option<Cow<'r, str>>,
+    pub routes: Numbers,
+    pub guards: Numbers,
     pub demand: Demand,
 }
 
@@ -85,11 +91,11 @@ impl Policy {
 struct Matched<'p> {
     api: (ApiId, &'p Api),
     /// The most specific routes, by file and line.
-    routes: Routes<'p>,
+    routes: Numbers,
     /// The requirement for a token, for all of them.
     demand: Demand,
     /// The guards that apply.
-    guards: Guards<'p>,
+    guards: Numbers,
     /// The place of a rule that denies in any case.
     denied: Option<Span>,
 }
@@ -172,51 +178,64 @@ impl<'p, 'r> Routed<'p, 'r> {
             .members
             .iter()
             .any(|member| member.api == matched.api.0 && member.labelled);
-        self.state = State::Undecided(Box::new(Undecided {
+        let label_bytes = label.filter(|_| labelled).map(str::len);
+        self.state = State::Undecided(Undecided {
+            policy: self.policy,
             method,
             path,
             reading: Reading::new(self.policy.names(), self.request, target.query),
-            label: label.filter(|_| labelled).map(str::to_owned),
+            label: label_bytes
+                .zip(host)
+                .and_then(|(bytes, host)| first(host, bytes)),
             routes: matched.routes,
             guards: matched.guards,
             demand: matched.demand,
-        }));
+        });
         Ok(())
     }
 
     /// The rules for a method and a path; `None` if no route matches.
     fn matched(&self, group: &Group, method: Method, path: &NormalPath<'_>) -> Option<Matched<'p>> {
         let found = group.index.find(method, path);
-        let routes: SmallVec<[(ApiId, &Route); 4]> = found
-            .iter()
-            .filter_map(|kind| match kind {
-                RuleKind::Route(at) => self.policy.numbered(*at),
-                RuleKind::Guard(_) => None,
-            })
-            .collect();
-        let ruling = Ruling::of(&routes)?;
-        let guards: Guards<'p> = self
-            .guards(&found)
-            .filter(|guard| ruling.is_tightened_by(guard))
-            .collect();
-        let denying_guard = guards.iter().find(|guard| guard.denies());
+        let mut matching: SmallVec<[(ApiId, &Route); 4]> = SmallVec::new();
+        let mut numbers = Numbers::new();
+        for kind in &found {
+            if let RuleKind::Route(at) = kind
+                && let Some(numbered) = self.policy.numbered(*at)
+            {
+                matching.push(numbered);
+                numbers.push(*at);
+            }
+        }
+        let ruling = Ruling::of(&matching)?;
+        let mut routes = Numbers::new();
+        for ((_, route), number) in matching.iter().zip(&numbers) {
+            if ruling.routes.iter().any(|(_, one)| ptr::eq(*one, *route)) {
+                routes.push(*number);
+            }
+        }
+        let mut guards = Numbers::new();
+        let mut denying_guard = None;
+        for (number, guard) in self.guards(&found) {
+            if ruling.is_tightened_by(guard) {
+                guards.push(number);
+                denying_guard = denying_guard.or(guard.denies().then_some(guard.span));
+            }
+        }
         Some(Matched {
             api: (ruling.api, self.policy.api(ruling.api)?),
-            denied: ruling
-                .denied
-                .map(|(_, route)| route.span)
-                .or(denying_guard.map(|guard| guard.span)),
-            routes: ruling.routes.iter().map(|(_, route)| *route).collect(),
+            denied: ruling.denied.map(|(_, route)| route.span).or(denying_guard),
+            routes,
             demand: ruling.demand,
             guards,
         })
     }
 
-    /// The guards among the rules that match a request.
-    fn guards<'f>(&self, found: &'f [RuleKind]) -> impl Iterator<Item = &'p Guard> {
+    /// The guards among the rules that match a request, with their numbers.
+    fn guards<'f>(&self, found: &'f [RuleKind]) -> impl Iterator<Item = (u32, &'p Guard)> {
         let policy = self.policy;
         found.iter().filter_map(move |kind| match kind {
-            RuleKind::Guard(at) => policy.guard(*at),
+            RuleKind::Guard(at) => Some((*at, policy.guard(*at)?)),
             RuleKind::Route(_) => None,
         })
     }
@@ -230,7 +249,10 @@ impl<'p, 'r> Routed<'p, 'r> {
         path: &NormalPath<'_>,
         own: Option<&Matched<'p>>,
     ) -> Option<Preflight<'p>> {
-        let named = own.is_some_and(|own| own.routes.iter().any(|route| route.names_options));
+        let named = own.is_some_and(|own| {
+            let mut routes = self.policy.routes_of(&own.routes);
+            routes.any(|route| route.names_options)
+        });
         if method != Method::OPTIONS || named {
             return None;
         }
@@ -246,10 +268,21 @@ impl<'p, 'r> Routed<'p, 'r> {
         let denied = own.and_then(|own| own.denied).or_else(|| {
             let demand = own.map_or(rules.demand, |own| own.demand);
             self.guards(&group.index.find(method, path))
-                .find(|guard| guard.api == asked && guard.denies() && !guard.spares(demand))
-                .map(|guard| guard.span)
+                .find(|(_, guard)| guard.api == asked && guard.denies() && !guard.spares(demand))
+                .map(|(_, guard)| guard.span)
         });
         Some(Preflight { rules, denied })
+    }
+}
+
+/// The first bytes of a text.
+fn first(text: Cow<'_, str>, bytes: usize) -> Option<Cow<'_, str>> {
+    match text {
+        Cow::Borrowed(text) => text.get(..bytes).map(Cow::Borrowed),
+        Cow::Owned(mut text) => {
+            text.truncate(bytes);
+            Some(Cow::Owned(text))
+        }
     }
 }
 
@@ -274,13 +307,13 @@ impl<'a> Undecided<'a, 'a> {
     pub(super) fn conditions(
         &'a self,
     ) -> impl Iterator<Item = (&'a Condition, &'a [PathParameter])> {
-        let guards = self
-            .guards
-            .iter()
-            .filter_map(|guard| Some((guard.condition.as_ref()?, guard.parameters.as_slice())));
+        let guards = self.guards.iter().filter_map(|at| {
+            let guard = self.policy.guard(*at)?;
+            Some((guard.condition.as_ref()?, guard.parameters.as_slice()))
+        });
         let routes = self
-            .routes
-            .iter()
+            .policy
+            .routes_of(&self.routes)
             .filter_map(|route| Some((route.condition()?, route.parameters.as_slice())));
         guards.chain(routes)
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Fault;
 use super::path;
-use super::reading::Reading;
+use super::reading::{Reading, length_bit};
 use super::request::Request;
 use crate::headers::{reads_as, same};
 use crate::model::{Api, Model};
@@ -24,8 +24,9 @@ pub(super) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 pub(super) struct Forwarded {
     /// Sorted, without duplicates.
     names: Vec<String>,
-    /// The indexes of names by their length, so that most headers of a request are compared with
-    /// none.
+    /// The lengths of the names: [`length_bit`]. They rule out most headers of a request.
+    lengths: u64,
+    /// The indexes of names by their length.
     by_length: BTreeMap<usize, Vec<usize>>,
 }
 
@@ -40,6 +41,7 @@ impl Forwarded {
             .collect();
         let mut forwarded = Forwarded::default();
         for (at, name) in names.into_iter().enumerate() {
+            forwarded.lengths |= length_bit(name);
             forwarded.by_length.entry(name.len()).or_default().push(at);
             forwarded.names.push(name.to_owned());
         }
@@ -54,6 +56,9 @@ impl Forwarded {
     /// Refuses a request that has another spelling of one of them.
     pub fn check(&self, request: &Request<'_>) -> Result<(), Fault> {
         for (sent, _) in request.headers {
+            if self.lengths & length_bit(sent) == 0 {
+                continue;
+            }
             let alike = self.by_length.get(&sent.len()).into_iter().flatten();
             for name in alike.filter_map(|at| self.names.get(*at)) {
                 if name != sent && same(name, sent) {

@@ -33,11 +33,12 @@ impl<'m> Ruling<'m> {
                 .iter()
                 .any(|(_, other)| other.is_within(route) && !route.is_within(other))
         };
-        let routes: SmallVec<[(ApiId, &Route); 2]> = matching
-            .iter()
-            .filter(|(_, route)| alone || is_best(route))
-            .copied()
-            .collect();
+        let mut routes: SmallVec<[(ApiId, &Route); 2]> = SmallVec::new();
+        for one in matching {
+            if alone || is_best(one.1) {
+                routes.push(*one);
+            }
+        }
         let (api, _) = *routes.first()?;
         Some(Ruling {
             api,

@@ -10,6 +10,7 @@
 
 #[cfg(feature = "runtime")]
 mod authorizer;
+mod decide;
 #[cfg(feature = "runtime")]
 #[allow(dead_code, reason = "the other tests need more of it")]
 #[path = "../support/mint.rs"]

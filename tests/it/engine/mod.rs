@@ -5,5 +5,6 @@ mod bounded;
 mod cases;
 mod cookies;
 mod folded_paths;
+mod kept;
 mod near;
 mod step_up;

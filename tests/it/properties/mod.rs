@@ -13,7 +13,7 @@ use std::sync::Arc;
 use portcullis::check::{self, Checked, Files, Input};
 use portcullis::compile::compile;
 use portcullis::diagnostic::has_errors;
-use portcullis::engine::{self, Evidence, Policy, Presented, Request, SeenKind};
+use portcullis::engine::{self, Evidence, Facts, Policy, Presented, Request, SeenKind};
 use portcullis::json::Json;
 use portcullis::model::{Demand, IssuerId};
 use portcullis::source::Sources;
@@ -63,6 +63,18 @@ fn policy(texts: &[&str]) -> Policy {
 
 /// The compiled engine's decision about a request whose token, if it has one, is valid.
 fn allows(policy: &Policy, asked: &Asked) -> bool {
+    let facts = asked.claims.as_ref().map(|claims| facts(policy, claims));
+    allows_with(policy, asked, facts.as_ref())
+}
+
+fn facts(policy: &Policy, claims: &serde_json::Value) -> Facts {
+    let claims = claims.to_string();
+    let claims = Json::parse(claims.as_bytes()).expect("JSON");
+    policy.facts(IssuerId(0), &claims, None)
+}
+
+/// The decision about a request with a token of which these are the facts.
+fn allows_with(policy: &Policy, asked: &Asked, facts: Option<&Facts>) -> bool {
     let encoded = |text: &str| text.replace(' ', "+");
     let query: Vec<String> = asked
         .query
@@ -75,7 +87,7 @@ fn allows(policy: &Policy, asked: &Asked) -> bool {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
         .collect();
-    if asked.claims.is_some() {
+    if facts.is_some() {
         headers.push(("authorization", b"Bearer token"));
     }
     let request = Request {
@@ -93,18 +105,12 @@ fn allows(policy: &Policy, asked: &Asked) -> bool {
         Presented::Absent => None,
         Presented::Token(token, _) => {
             assert_eq!(token, "token");
-            let claims = asked
-                .claims
-                .as_ref()
-                .expect("a token has claims")
-                .to_string();
-            let claims = Json::parse(claims.as_bytes()).expect("JSON");
-            Some(policy.facts(IssuerId(0), &claims, None))
+            Some(facts.expect("a token has facts"))
         }
         Presented::Fault(fault) => panic!("{fault:?}"),
     };
     assert!(routed.demand() != Demand::None || facts.is_none());
-    let evidence = match &facts {
+    let evidence = match facts {
         Some(facts) => Evidence::Token {
             facts,
             kind: SeenKind::Access,
@@ -148,6 +154,29 @@ proptest! {
                 naive::allows(policy.model(), asked),
                 "{:?}\n{}", asked, text
             );
+        }
+    }
+
+    /// What is kept of a token under a policy changes no decision: whatever other requests with the
+    /// token have added, and compared with facts of which nothing is kept for this policy, so that
+    /// the model's conditions are evaluated.
+    #[test]
+    fn what_is_kept_of_a_token_changes_nothing(spec in settled(), requests in requests()) {
+        let text = spec.text();
+        let (policy, same) = (policy(&[&text]), policy(&[&text]));
+        for claims in requests.iter().filter_map(|asked| asked.claims.as_ref()).take(4) {
+            let kept = facts(&policy, claims);
+            let foreign = facts(&same, claims);
+            for asked in &requests {
+                for now in [asked.now, asked.now + 600.0, f64::NAN] {
+                    let asked = Asked { now, claims: Some(claims.clone()), ..asked.clone() };
+                    prop_assert_eq!(
+                        allows_with(&policy, &asked, Some(&kept)),
+                        allows_with(&policy, &asked, Some(&foreign)),
+                        "{:?}\n{}", asked, text
+                    );
+                }
+            }
         }
     }
 
