@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch as value;
@@ -16,7 +17,7 @@ use tracing_subscriber::util::TryInitError;
 
 use super::adapter::{self, grpc, pdp};
 use super::admin;
-use super::listen::{self, Bound};
+use super::listen::{self, Bound, Service};
 use super::log;
 use super::pages::{self, Names};
 use super::workers::Workers;
@@ -103,20 +104,24 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let mut addresses = Vec::new();
     for bound in bound {
         let (id, address) = (bound.id, bound.address());
-        let router = match id {
-            ListenerId::Grpc => grpc::router(authorizer.clone(), health.clone()),
-            ListenerId::Http => adapter::router(authorizer.clone()),
-            ListenerId::Pdp => pdp::router(authorizer.clone()),
-            ListenerId::Admin => admin::router(authorizer.clone()),
-        };
-        let router = match id.kind().callers {
-            Callers::Proxies => router,
+        let listener = listening.setting(id).0.as_ref();
+        let general = |router: Router| match id.kind().callers {
+            Callers::Proxies => Service::General(router),
             Callers::Programs { hosts } => {
-                let listener = listening.setting(id).0.as_ref();
                 let names = listener.map(|listener| Names::of(hosts, listener));
                 let names = names.unwrap_or_else(Names::loopback);
-                router.layer(from_fn_with_state(names, pages::programs_alone))
+                Service::General(router.layer(from_fn_with_state(names, pages::programs_alone)))
             }
+        };
+        let service = match id {
+            ListenerId::Grpc => {
+                let server = listener.and_then(|listener| listener.server);
+                let server = server.unwrap_or_default();
+                grpc::service(authorizer.clone(), health.clone(), server)
+            }
+            ListenerId::Http => general(adapter::router(authorizer.clone())),
+            ListenerId::Pdp => general(pdp::router(authorizer.clone())),
+            ListenerId::Admin => general(admin::router(authorizer.clone())),
         };
         let name = id.as_str();
         tracing::info!(listener = name, %address, "listening");
@@ -128,7 +133,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         };
         let limits = authorizer.settings().limits.clone();
         let notices = authorizer.notices().clone();
-        listeners.spawn(bound.run(router, limits, notices, workers, stop.subscribe()));
+        listeners.spawn(bound.run(service, limits, notices, workers, stop.subscribe()));
     }
     let mut background =
         vec![tokio::spawn(get_ready(authorizer.clone(), health.clone())).abort_handle()];

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use tonic::metadata::MetadataMap;
 
 use crate::runtime::Authorizer;
 use crate::runtime::metrics::Adapter;
@@ -24,10 +23,9 @@ pub fn by_http(authorizer: &Authorizer, headers: &HeaderMap) {
 }
 
 /// Warns the operator if Envoy, asking over gRPC, doesn't wait long enough.
-pub fn by_grpc(authorizer: &Authorizer, metadata: &MetadataMap) {
-    let waits = metadata
-        .get("grpc-timeout")
-        .and_then(|value| value.to_str().ok())
+pub fn by_grpc(authorizer: &Authorizer, timeout: Option<&[u8]>) {
+    let waits = timeout
+        .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(grpc_timeout);
     compare(authorizer, Adapter::grpc, waits);
 }

@@ -4,6 +4,7 @@
 
 mod bind;
 mod idle;
+pub mod thin;
 mod tls;
 mod wire;
 
@@ -32,6 +33,7 @@ use crate::daemon::workers::Workers;
 use crate::runtime::config::{Address, Limits, Listener, ListenerId, Protocol};
 use crate::runtime::notices::{Notice, Notices};
 use idle::Connections;
+use thin::Serve;
 use wire::{Watch, Wire};
 
 /// How many requests one HTTP/2 connection may have in progress; Envoy opens more connections.
@@ -54,6 +56,14 @@ impl Protocol {
             Protocol::Http2 => b"h2",
         }
     }
+}
+
+/// What answers the requests of a listener.
+pub enum Service {
+    /// A router, on an HTTP library.
+    General(Router),
+    /// A server for one call.
+    Thin(Box<dyn Serve>),
 }
 
 /// An open listener that doesn't accept connections yet.
@@ -92,7 +102,7 @@ impl Bound {
     /// time. They are served on the workers' threads, or, without workers, in the current runtime.
     pub async fn run(
         self,
-        router: Router,
+        service: Service,
         limits: Limits,
         notices: Arc<Notices>,
         workers: Option<Arc<Workers>>,
@@ -106,8 +116,9 @@ impl Bound {
             notices,
             builder: builder(protocol, &limits),
             tls: self.tls,
-            router,
+            service,
             protocol,
+            stop: stop.clone(),
             connections: connections.clone(),
             arrive: limits.header_timeout.get(),
             idle: limits.idle_timeout.get(),
@@ -201,8 +212,9 @@ struct Server {
     notices: Arc<Notices>,
     builder: Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    service: Service,
     protocol: Protocol,
+    stop: watch::Receiver<bool>,
     connections: Arc<Connections>,
     arrive: Duration,
     idle: Duration,
@@ -213,7 +225,7 @@ impl Server {
         match &self.tls {
             None => self.serve(stream, watcher).await,
             Some(tls) => match tokio::time::timeout(self.arrive, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.serve(stream, watcher).await,
+                Ok(Ok(stream)) => self.serve(Box::new(stream), watcher).await,
                 Ok(Err(fault)) => {
                     self.notices.say(Notice::Tls {
                         listener: self.name,
@@ -225,20 +237,23 @@ impl Server {
         }
     }
 
-    async fn serve(&self, stream: impl Stream + 'static, watcher: Watcher) {
+    async fn serve(&self, stream: Box<dyn Stream>, watcher: Watcher) {
         let http2 = self.protocol == Protocol::Http2;
         let (wire, seen) = Wire::new(stream, http2, self.arrive, self.idle);
         let _registered = self.connections.register(seen.clone());
-        let (router, watch) = (self.router.clone(), seen.clone());
-        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            answer(router.clone(), seen.clone(), request)
-        });
-        let connection = self.builder.serve_connection(TokioIo::new(wire), service);
+        let watch = seen.clone();
+        let served = async {
+            match &self.service {
+                Service::General(router) => self.general(wire, router, seen, watcher).await,
+                Service::Thin(thin) => {
+                    // While it lives, the end of the listener waits.
+                    let _watcher = watcher;
+                    thin.serve(wire, seen, self.stop.clone()).await;
+                }
+            }
+        };
         tokio::select! {
-            ended = watcher.watch(connection) => if let Err(fault) = ended {
-                // Peers disconnect all the time; nobody needs to act on that.
-                tracing::debug!(%fault, "a connection ended early");
-            },
+            () = served => {}
             () = watch.closed() => {
                 tracing::debug!("an idle connection was closed: the listener is full");
             }
@@ -247,6 +262,24 @@ impl Server {
             self.notices.say(Notice::OtherProtocol {
                 listener: self.name,
             });
+        }
+    }
+
+    async fn general(
+        &self,
+        wire: Wire<Box<dyn Stream>>,
+        router: &Router,
+        seen: Arc<Watch>,
+        watcher: Watcher,
+    ) {
+        let router = router.clone();
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            answer(router.clone(), seen.clone(), request)
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(wire), service);
+        if let Err(fault) = watcher.watch(connection).await {
+            // Peers disconnect all the time; nobody needs to act on that.
+            tracing::debug!(%fault, "a connection ended early");
         }
     }
 }

@@ -114,6 +114,13 @@ impl Watch {
         usage.idle = (usage.requests == 0).then(Instant::now);
     }
 
+    /// So many requests are in progress, of a server that counts them itself.
+    pub fn in_progress(&self, requests: usize, now: Instant) {
+        let mut usage = self.usage();
+        usage.requests = requests;
+        usage.idle = (requests == 0).then_some(now);
+    }
+
     /// Since when no request has been in progress; `None` while one is.
     pub fn idle_since(&self) -> Option<Instant> {
         self.usage().idle

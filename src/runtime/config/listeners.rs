@@ -251,6 +251,20 @@ pub struct Listener {
     /// request with any other `Host` is refused, since a web page may have sent it.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// For `grpc`: what serves it.
+    #[serde(default)]
+    pub server: Option<GrpcServer>,
+}
+
+/// What serves the listener `grpc`. Both give the same answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GrpcServer {
+    /// The daemon's own server, which is made for Checks.
+    Thin,
+    /// The libraries for gRPC and HTTP/2.
+    #[default]
+    General,
 }
 
 impl Listener {
@@ -261,6 +275,7 @@ impl Listener {
             tls: None,
             insecure: false,
             hosts: Vec::new(),
+            server: None,
         }
     }
 
@@ -277,6 +292,9 @@ impl Listener {
                 may ask about"
                     .to_owned(),
             );
+        }
+        if self.server.is_some() && id != ListenerId::Grpc {
+            return wrong("`server` only applies to `grpc`".to_owned());
         }
         if let Some(host) = self.hosts.iter().find(|host| !is_name(host)) {
             return wrong(format!(

@@ -32,8 +32,8 @@ pub use error::FieldError;
 pub use introspection::Introspection;
 pub use keys::KeyFetching;
 pub use listeners::{
-    Address, Callers, Listener, ListenerId, ListenerKind, ListenerSetting, Listeners, Protocol,
-    Tls, asked_at,
+    Address, Callers, GrpcServer, Listener, ListenerId, ListenerKind, ListenerSetting, Listeners,
+    Protocol, Tls, asked_at,
 };
 use read::Lines;
 pub use sources::{ClientAddress, ClientCertificate, Scheme};

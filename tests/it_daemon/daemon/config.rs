@@ -144,6 +144,8 @@ fn values_that_would_stop_everything_are_refused() {
         "policy: []",
         "listeners: {http: on}",
         "listeners: {http: true}",
+        "listeners: {http: {address: \"127.0.0.1:1\", server: thin}}",
+        "listeners: {grpc: {address: \"127.0.0.1:1\", server: fast}}",
         "adapters: {envoy: {address: attribute}}",
         "adapters: {nginx: {certificate: attribute}}",
         "adapters: {forward: {certificate: attribute}}",
@@ -350,6 +352,7 @@ fn the_manual_has_every_field_and_its_default() {
         "tls.key",
         "tls.client_ca",
         "insecure",
+        "server",
     ] {
         assert!(
             manual.contains(&format!("| `listeners.*.{field}`")),

@@ -104,6 +104,23 @@ pub fn check(
     }
 }
 
+/// What may serve the listener: each test of this protocol holds for both.
+pub const SERVERS: [&str; 2] = ["thin", "general"];
+
+/// A daemon whose listener is served by one of them.
+pub async fn served(server: &str, policy: &str, config: &str) -> Testbed {
+    Testbed::with(policy, &by_server(server, config)).await
+}
+
+/// A configuration with one of them.
+pub fn by_server(server: &str, config: &str) -> String {
+    let free = "127.0.0.1:0";
+    format!(
+        "listeners:\n  grpc: {{address: \"{free}\", server: {server}}}\n  http: {free}\n  \
+         pdp: {free}\n  admin: {free}\n{config}"
+    )
+}
+
 /// A connection to the listener.
 pub async fn channel(bed: &Testbed) -> Channel {
     connect(bed.address("grpc")).await
@@ -202,127 +219,133 @@ const ENCODINGS: [Encoding; 2] = [Encoding::Raw, Encoding::Joined];
 
 #[tokio::test]
 async fn it_allows_and_denies() {
-    let bed = Testbed::start().await;
-    let channel = channel(&bed).await;
-    let token = bed.token(json!({"scope": "read:orders"}));
-    let bearer = format!("Bearer {token}");
-    for encoding in ENCODINGS {
-        let headers: &[(&str, &[u8])] = &[
-            ("authorization", bearer.as_bytes()),
-            ("x-user-id", b"mallory"),
-        ];
-        let allowed = ask(&channel, check(encoding, "GET", b"/orders?a=b", headers)).await;
-        assert_eq!(allowed.status, 200);
-        assert_eq!(allowed.header("x-user-id"), Some("alice"));
-        assert!(
-            allowed.removed.contains(&"x-org-id".to_owned()),
-            "{allowed:?}"
-        );
-        let both = allowed
-            .set
-            .iter()
-            .find(|(name, _)| allowed.removed.contains(name));
-        assert_eq!(both, None, "Envoy removes after it sets");
+    for server in SERVERS {
+        let bed = served(server, POLICY, "").await;
+        let channel = channel(&bed).await;
+        let token = bed.token(json!({"scope": "read:orders"}));
+        let bearer = format!("Bearer {token}");
+        for encoding in ENCODINGS {
+            let headers: &[(&str, &[u8])] = &[
+                ("authorization", bearer.as_bytes()),
+                ("x-user-id", b"mallory"),
+            ];
+            let allowed = ask(&channel, check(encoding, "GET", b"/orders?a=b", headers)).await;
+            assert_eq!(allowed.status, 200);
+            assert_eq!(allowed.header("x-user-id"), Some("alice"));
+            assert!(
+                allowed.removed.contains(&"x-org-id".to_owned()),
+                "{allowed:?}"
+            );
+            let both = allowed
+                .set
+                .iter()
+                .find(|(name, _)| allowed.removed.contains(name));
+            assert_eq!(both, None, "Envoy removes after it sets");
 
-        let missing = ask(&channel, check(encoding, "GET", b"/orders", &[])).await;
-        assert_eq!(missing.outcome(), (401, "token.missing"));
-        assert!(
-            missing
-                .header("www-authenticate")
-                .is_some_and(|value| value.starts_with("Bearer"))
-        );
-        assert_eq!(
-            missing.header("content-type"),
-            Some("application/problem+json")
-        );
-        let problem: serde_json::Value = serde_json::from_str(&missing.body).expect("JSON");
-        assert_eq!(problem["reason"], "token.missing");
+            let missing = ask(&channel, check(encoding, "GET", b"/orders", &[])).await;
+            assert_eq!(missing.outcome(), (401, "token.missing"));
+            assert!(
+                missing
+                    .header("www-authenticate")
+                    .is_some_and(|value| value.starts_with("Bearer"))
+            );
+            assert_eq!(
+                missing.header("content-type"),
+                Some("application/problem+json")
+            );
+            let problem: serde_json::Value = serde_json::from_str(&missing.body).expect("JSON");
+            assert_eq!(problem["reason"], "token.missing");
 
-        let scope = ask(&channel, check(encoding, "POST", b"/orders", headers)).await;
-        assert_eq!(scope.outcome(), (403, "scope.missing"));
-        let nowhere = ask(&channel, check(encoding, "GET", b"/nowhere", &[])).await;
-        assert_eq!(nowhere.outcome(), (403, "request.no_route"));
-        let ambiguous = ask(&channel, check(encoding, "GET", b"/files/%2e%2e", &[])).await;
-        assert_eq!(ambiguous.outcome(), (400, "request.ambiguous_path"));
+            let scope = ask(&channel, check(encoding, "POST", b"/orders", headers)).await;
+            assert_eq!(scope.outcome(), (403, "scope.missing"));
+            let nowhere = ask(&channel, check(encoding, "GET", b"/nowhere", &[])).await;
+            assert_eq!(nowhere.outcome(), (403, "request.no_route"));
+            let ambiguous = ask(&channel, check(encoding, "GET", b"/files/%2e%2e", &[])).await;
+            assert_eq!(ambiguous.outcome(), (400, "request.ambiguous_path"));
+        }
     }
 }
 
 #[tokio::test]
 async fn raw_bytes_and_marks_in_their_place() {
-    let bed = Testbed::start().await;
-    let channel = channel(&bed).await;
-    let bearer = format!("Bearer {}", bed.token(json!({})));
-    let headers: &[(&str, &[u8])] = &[("authorization", bearer.as_bytes())];
-    for (encoding, path, outcome) in [
-        (Encoding::Raw, &b"/files/a!b"[..], (200, "")),
-        (
-            Encoding::Joined,
-            b"/files/a!b",
-            (400, "request.ambiguous_path"),
-        ),
-        (
-            Encoding::Raw,
-            b"/files/a\xc3\xa9",
-            (400, "request.ambiguous_path"),
-        ),
-        (
-            Encoding::Joined,
-            b"/files/a\xc3\xa9",
-            (400, "request.ambiguous_path"),
-        ),
-        (
-            Encoding::Raw,
-            b"/files/a\xff",
-            (400, "request.ambiguous_path"),
-        ),
-        (Encoding::Raw, b"/files/a%C3%A9", (200, "")),
-    ] {
-        let verdict = ask(&channel, check(encoding, "GET", path, headers)).await;
-        assert_eq!(
-            verdict.outcome(),
-            outcome,
-            "{encoding:?} {}",
-            String::from_utf8_lossy(path)
-        );
+    for server in SERVERS {
+        let bed = served(server, POLICY, "").await;
+        let channel = channel(&bed).await;
+        let bearer = format!("Bearer {}", bed.token(json!({})));
+        let headers: &[(&str, &[u8])] = &[("authorization", bearer.as_bytes())];
+        for (encoding, path, outcome) in [
+            (Encoding::Raw, &b"/files/a!b"[..], (200, "")),
+            (
+                Encoding::Joined,
+                b"/files/a!b",
+                (400, "request.ambiguous_path"),
+            ),
+            (
+                Encoding::Raw,
+                b"/files/a\xc3\xa9",
+                (400, "request.ambiguous_path"),
+            ),
+            (
+                Encoding::Joined,
+                b"/files/a\xc3\xa9",
+                (400, "request.ambiguous_path"),
+            ),
+            (
+                Encoding::Raw,
+                b"/files/a\xff",
+                (400, "request.ambiguous_path"),
+            ),
+            (Encoding::Raw, b"/files/a%C3%A9", (200, "")),
+        ] {
+            let verdict = ask(&channel, check(encoding, "GET", path, headers)).await;
+            assert_eq!(
+                verdict.outcome(),
+                outcome,
+                "{encoding:?} {}",
+                String::from_utf8_lossy(path)
+            );
+        }
     }
 }
 
 #[tokio::test]
 async fn headers_that_came_twice_are_seen_as_that() {
-    let bed = Testbed::start().await;
-    let channel = channel(&bed).await;
-    let bearer = format!("Bearer {}", bed.token(json!({"scope": "read:orders"})));
-    let twice: &[(&str, &[u8])] = &[
-        ("authorization", bearer.as_bytes()),
-        ("authorization", bearer.as_bytes()),
-    ];
-    let tiers: &[(&str, &[u8])] = &[("x-tier", b"gold"), ("x-tier", b"gold")];
-    for encoding in ENCODINGS {
-        let verdict = ask(&channel, check(encoding, "GET", b"/orders", twice)).await;
-        assert_eq!(
-            verdict.outcome(),
-            (400, "request.malformed"),
-            "{encoding:?}"
-        );
-        let verdict = ask(&channel, check(encoding, "GET", b"/secure", tiers)).await;
-        assert_eq!(
-            verdict.outcome(),
-            (403, "request.condition"),
-            "{encoding:?}"
-        );
-        let verdict = ask(&channel, check(encoding, "GET", b"/secure", &tiers[..1])).await;
-        assert_eq!(verdict.status, 200, "{encoding:?}");
-    }
-    // A repeated pseudo-header is refused.
-    for name in [":path", ":method", ":authority"] {
-        let mut request = check(Encoding::Raw, "GET", b"/health", &[]);
-        raw(&mut request).push(HeaderValue {
-            key: name.to_owned(),
-            raw_value: b"/health".to_vec(),
-            ..HeaderValue::default()
-        });
-        let verdict = ask(&channel, request).await;
-        assert_eq!(verdict.outcome(), (400, "request.malformed"), "{name}");
+    for server in SERVERS {
+        let bed = served(server, POLICY, "").await;
+        let channel = channel(&bed).await;
+        let bearer = format!("Bearer {}", bed.token(json!({"scope": "read:orders"})));
+        let twice: &[(&str, &[u8])] = &[
+            ("authorization", bearer.as_bytes()),
+            ("authorization", bearer.as_bytes()),
+        ];
+        let tiers: &[(&str, &[u8])] = &[("x-tier", b"gold"), ("x-tier", b"gold")];
+        for encoding in ENCODINGS {
+            let verdict = ask(&channel, check(encoding, "GET", b"/orders", twice)).await;
+            assert_eq!(
+                verdict.outcome(),
+                (400, "request.malformed"),
+                "{encoding:?}"
+            );
+            let verdict = ask(&channel, check(encoding, "GET", b"/secure", tiers)).await;
+            assert_eq!(
+                verdict.outcome(),
+                (403, "request.condition"),
+                "{encoding:?}"
+            );
+            let verdict = ask(&channel, check(encoding, "GET", b"/secure", &tiers[..1])).await;
+            assert_eq!(verdict.status, 200, "{encoding:?}");
+        }
+        // A repeated pseudo-header is refused.
+        for name in [":path", ":method", ":authority"] {
+            let mut request = check(Encoding::Raw, "GET", b"/health", &[]);
+            raw(&mut request).push(HeaderValue {
+                key: name.to_owned(),
+                raw_value: b"/health".to_vec(),
+                ..HeaderValue::default()
+            });
+            let verdict = ask(&channel, request).await;
+            assert_eq!(verdict.outcome(), (400, "request.malformed"), "{name}");
+        }
     }
 }
 
@@ -345,64 +368,69 @@ fn raw(request: &mut CheckRequest) -> &mut Vec<HeaderValue> {
 
 #[tokio::test]
 async fn what_is_missing_is_malformed() {
-    let bed = Testbed::start().await;
-    let channel = channel(&bed).await;
-    let mut requests = vec![
-        CheckRequest::default(),
-        CheckRequest {
-            attributes: Some(AttributeContext::default()),
-        },
-        CheckRequest {
-            attributes: Some(AttributeContext {
-                request: Some(Request::default()),
-                ..AttributeContext::default()
-            }),
-        },
-    ];
-    for field in 0..3 {
-        let mut request = check(Encoding::Joined, "GET", b"/health", &[]);
-        let http = http(&mut request);
-        let cleared = [&mut http.method, &mut http.path, &mut http.host];
-        *cleared.into_iter().nth(field).expect("a field") = String::new();
-        requests.push(request);
-    }
-    for request in requests {
-        let verdict = ask(&channel, request).await;
-        assert_eq!(verdict.outcome(), (400, "request.malformed"));
+    for server in SERVERS {
+        let bed = served(server, POLICY, "").await;
+        let channel = channel(&bed).await;
+        let mut requests = vec![
+            CheckRequest::default(),
+            CheckRequest {
+                attributes: Some(AttributeContext::default()),
+            },
+            CheckRequest {
+                attributes: Some(AttributeContext {
+                    request: Some(Request::default()),
+                    ..AttributeContext::default()
+                }),
+            },
+        ];
+        for field in 0..3 {
+            let mut request = check(Encoding::Joined, "GET", b"/health", &[]);
+            let http = http(&mut request);
+            let cleared = [&mut http.method, &mut http.path, &mut http.host];
+            *cleared.into_iter().nth(field).expect("a field") = String::new();
+            requests.push(request);
+        }
+        for request in requests {
+            let verdict = ask(&channel, request).await;
+            assert_eq!(verdict.outcome(), (400, "request.malformed"));
+        }
     }
 }
 
 #[tokio::test]
 async fn address_and_scheme_have_the_source_that_is_named() {
-    let named = Testbed::with(POLICY, "adapters: {grpc: {address: attribute}}\n").await;
-    let header = Testbed::with(
-        POLICY,
-        "adapters: {grpc: {address: \"header:x-real-ip\"}}\n",
-    )
-    .await;
-    let unnamed = Testbed::start().await;
-    for encoding in ENCODINGS {
-        let office = || check(encoding, "GET", b"/office", &[]);
-        assert_eq!(ask(&channel(&named).await, office()).await.status, 200);
-        let verdict = ask(&channel(&unnamed).await, office()).await;
-        assert_eq!(verdict.outcome(), (403, "request.condition"));
-        let mut without = office();
-        without.attributes.as_mut().expect("attributes").source = None;
-        let verdict = ask(&channel(&named).await, without).await;
-        assert_eq!(verdict.outcome(), (400, "request.malformed"));
-
-        let channel = channel(&header).await;
-        let real: &[(&str, &[u8])] = &[("x-real-ip", b"192.0.2.9")];
-        assert_eq!(
-            ask(&channel, check(encoding, "GET", b"/office", real))
-                .await
-                .status,
-            200
-        );
-        let two: &[(&str, &[u8])] = &[("x-real-ip", b"192.0.2.9"), ("x-real-ip", b"192.0.2.9")];
-        for headers in [&[][..], two] {
-            let verdict = ask(&channel, check(encoding, "GET", b"/office", headers)).await;
+    for server in SERVERS {
+        let named = served(server, POLICY, "adapters: {grpc: {address: attribute}}\n").await;
+        let header = served(
+            server,
+            POLICY,
+            "adapters: {grpc: {address: \"header:x-real-ip\"}}\n",
+        )
+        .await;
+        let unnamed = served(server, POLICY, "").await;
+        for encoding in ENCODINGS {
+            let office = || check(encoding, "GET", b"/office", &[]);
+            assert_eq!(ask(&channel(&named).await, office()).await.status, 200);
+            let verdict = ask(&channel(&unnamed).await, office()).await;
+            assert_eq!(verdict.outcome(), (403, "request.condition"));
+            let mut without = office();
+            without.attributes.as_mut().expect("attributes").source = None;
+            let verdict = ask(&channel(&named).await, without).await;
             assert_eq!(verdict.outcome(), (400, "request.malformed"));
+
+            let channel = channel(&header).await;
+            let real: &[(&str, &[u8])] = &[("x-real-ip", b"192.0.2.9")];
+            assert_eq!(
+                ask(&channel, check(encoding, "GET", b"/office", real))
+                    .await
+                    .status,
+                200
+            );
+            let two: &[(&str, &[u8])] = &[("x-real-ip", b"192.0.2.9"), ("x-real-ip", b"192.0.2.9")];
+            for headers in [&[][..], two] {
+                let verdict = ask(&channel, check(encoding, "GET", b"/office", headers)).await;
+                assert_eq!(verdict.outcome(), (400, "request.malformed"));
+            }
         }
     }
 }
@@ -410,60 +438,64 @@ async fn address_and_scheme_have_the_source_that_is_named() {
 /// To Envoy a gRPC error is an outage, which `failure_mode_allow` lets through.
 #[tokio::test]
 async fn a_message_that_can_not_be_read_is_denied_and_no_error() {
-    let bed = Testbed::with(POLICY, "limits: {body_bytes: 10000}\n").await;
-    let channel = channel(&bed).await;
-    let huge = vec![0x0a; 20_000];
-    for message in [
-        // No field begins like this.
-        &[0xff, 0xff, 0xff][..],
-        // A field that is longer than the message.
-        &[0x0a, 0x7f, 0x00],
-        // A path that is not UTF-8, where it must be.
-        &[0x0a, 0x07, 0x22, 0x05, 0x12, 0x03, 0x22, 0x01, 0xff],
-        &huge,
-    ] {
-        let replacing = Replacing {
-            channel: channel.clone(),
-            message: message.to_vec(),
-        };
-        let response = AuthorizationClient::new(replacing)
-            .check(CheckRequest::default())
-            .await
-            .expect("an answer, not an error");
-        let verdict = Verdict::of(response.get_ref());
-        assert_eq!(verdict.outcome(), (400, "request.malformed"), "{message:?}");
+    for server in SERVERS {
+        let bed = served(server, POLICY, "limits: {body_bytes: 10000}\n").await;
+        let channel = channel(&bed).await;
+        let huge = vec![0x0a; 20_000];
+        for message in [
+            // No field begins like this.
+            &[0xff, 0xff, 0xff][..],
+            // A field that is longer than the message.
+            &[0x0a, 0x7f, 0x00],
+            // A path that is not UTF-8, where it must be.
+            &[0x0a, 0x07, 0x22, 0x05, 0x12, 0x03, 0x22, 0x01, 0xff],
+            &huge,
+        ] {
+            let replacing = Replacing {
+                channel: channel.clone(),
+                message: message.to_vec(),
+            };
+            let response = AuthorizationClient::new(replacing)
+                .check(CheckRequest::default())
+                .await
+                .expect("an answer, not an error");
+            let verdict = Verdict::of(response.get_ref());
+            assert_eq!(verdict.outcome(), (400, "request.malformed"), "{message:?}");
+        }
+        // And the connection still works.
+        let health = check(Encoding::Raw, "GET", b"/health", &[]);
+        assert_eq!(ask(&channel, health).await.status, 200);
     }
-    // And the connection still works.
-    let health = check(Encoding::Raw, "GET", b"/health", &[]);
-    assert_eq!(ask(&channel, health).await.status, 200);
 }
 
 #[tokio::test]
 async fn health_is_told_to_who_asks() {
-    use tonic_health::pb::HealthCheckRequest;
-    use tonic_health::pb::health_check_response::ServingStatus;
-    use tonic_health::pb::health_client::HealthClient;
-    let bed = Testbed::start().await;
-    let mut health = HealthClient::new(channel(&bed).await);
-    for service in ["", "envoy.service.auth.v3.Authorization"] {
-        let request = HealthCheckRequest {
-            service: service.to_owned(),
-        };
-        let answer = health.check(request).await.expect("an answer");
-        assert_eq!(answer.get_ref().status(), ServingStatus::Serving);
+    for server in SERVERS {
+        use tonic_health::pb::HealthCheckRequest;
+        use tonic_health::pb::health_check_response::ServingStatus;
+        use tonic_health::pb::health_client::HealthClient;
+        let bed = served(server, POLICY, "").await;
+        let mut health = HealthClient::new(channel(&bed).await);
+        for service in ["", "envoy.service.auth.v3.Authorization"] {
+            let request = HealthCheckRequest {
+                service: service.to_owned(),
+            };
+            let answer = health.check(request).await.expect("an answer");
+            assert_eq!(answer.get_ref().status(), ServingStatus::Serving);
+        }
+        let mut watch = health
+            .watch(HealthCheckRequest::default())
+            .await
+            .expect("a watch")
+            .into_inner();
+        let first = watch.message().await.expect("a message").expect("a status");
+        assert_eq!(first.status(), ServingStatus::Serving);
+        let end = tokio::spawn(bed.running.shutdown());
+        let second = watch.message().await.expect("a message").expect("a status");
+        assert_eq!(second.status(), ServingStatus::NotServing);
+        drop((watch, health));
+        end.await.expect("an orderly end");
     }
-    let mut watch = health
-        .watch(HealthCheckRequest::default())
-        .await
-        .expect("a watch")
-        .into_inner();
-    let first = watch.message().await.expect("a message").expect("a status");
-    assert_eq!(first.status(), ServingStatus::Serving);
-    let end = tokio::spawn(bed.running.shutdown());
-    let second = watch.message().await.expect("a message").expect("a status");
-    assert_eq!(second.status(), ServingStatus::NotServing);
-    drop((watch, health));
-    end.await.expect("an orderly end");
 }
 
 /// A channel that replaces every message with these bytes.
@@ -498,81 +530,85 @@ impl tower::Service<http::Request<tonic::body::Body>> for Replacing {
 /// Headers that could lead an application to another host, scheme or path.
 #[tokio::test]
 async fn headers_that_contradict_what_was_judged_are_removed_or_refused() {
-    let bed = Testbed::start().await;
-    let channel = channel(&bed).await;
-    for encoding in ENCODINGS {
-        for name in [
-            "forwarded",
-            "x-forwarded-host",
-            "x-forwarded-port",
-            "x-forwarded-scheme",
-            "x-forwarded-ssl",
-            "x-forwarded-prefix",
-            "x-original-url",
-            "x-rewrite-url",
-            "x-real-ip",
-            // Spellings that PHP and others treat as one of them.
-            "x_forwarded_host",
-            "x.original.url",
-            "x.forwarded-for",
-            "x_forwarded_proto",
-        ] {
-            let headers: &[(&str, &[u8])] = &[(name, b"globex.example.com")];
+    for server in SERVERS {
+        let bed = served(server, POLICY, "").await;
+        let channel = channel(&bed).await;
+        for encoding in ENCODINGS {
+            for name in [
+                "forwarded",
+                "x-forwarded-host",
+                "x-forwarded-port",
+                "x-forwarded-scheme",
+                "x-forwarded-ssl",
+                "x-forwarded-prefix",
+                "x-original-url",
+                "x-rewrite-url",
+                "x-real-ip",
+                // Spellings that PHP and others treat as one of them.
+                "x_forwarded_host",
+                "x.original.url",
+                "x.forwarded-for",
+                "x_forwarded_proto",
+            ] {
+                let headers: &[(&str, &[u8])] = &[(name, b"globex.example.com")];
+                let allowed = ask(&channel, check(encoding, "GET", b"/health", headers)).await;
+                assert_eq!(allowed.status, 200, "{name}");
+                assert!(
+                    allowed.removed.contains(&name.to_owned()),
+                    "{name}: {allowed:?}"
+                );
+            }
+            for name in [
+                "x-http-method-override",
+                "x-http-method",
+                "X.Method.Override",
+            ] {
+                let headers: &[(&str, &[u8])] = &[(name, b"DELETE")];
+                let denied = ask(&channel, check(encoding, "GET", b"/health", headers)).await;
+                assert_eq!(denied.outcome(), (400, "request.malformed"), "{name}");
+            }
+            // Headers that Envoy itself sets, replacing the client's.
+            let headers: &[(&str, &[u8])] = &[
+                ("x-forwarded-proto", b"https"),
+                ("x-forwarded-for", b"192.0.2.1"),
+                ("x-envoy-external-address", b"192.0.2.1"),
+                ("x-request-id", b"1"),
+            ];
             let allowed = ask(&channel, check(encoding, "GET", b"/health", headers)).await;
-            assert_eq!(allowed.status, 200, "{name}");
-            assert!(
-                allowed.removed.contains(&name.to_owned()),
-                "{name}: {allowed:?}"
-            );
+            for (name, _) in headers {
+                assert!(
+                    !allowed.removed.contains(&(*name).to_owned()),
+                    "{name}: {allowed:?}"
+                );
+            }
         }
-        for name in [
-            "x-http-method-override",
-            "x-http-method",
-            "X.Method.Override",
-        ] {
-            let headers: &[(&str, &[u8])] = &[(name, b"DELETE")];
-            let denied = ask(&channel, check(encoding, "GET", b"/health", headers)).await;
-            assert_eq!(denied.outcome(), (400, "request.malformed"), "{name}");
+        // If Envoy doesn't send them (`allowed_headers`), they are removed too.
+        let allowed = ask(&channel, check(Encoding::Raw, "GET", b"/health", &[])).await;
+        for name in ["x-forwarded-host", "x-http-method-override"] {
+            assert!(allowed.removed.contains(&name.to_owned()), "{allowed:?}");
         }
-        // Headers that Envoy itself sets, replacing the client's.
-        let headers: &[(&str, &[u8])] = &[
-            ("x-forwarded-proto", b"https"),
-            ("x-forwarded-for", b"192.0.2.1"),
-            ("x-envoy-external-address", b"192.0.2.1"),
-            ("x-request-id", b"1"),
-        ];
-        let allowed = ask(&channel, check(encoding, "GET", b"/health", headers)).await;
-        for (name, _) in headers {
-            assert!(
-                !allowed.removed.contains(&(*name).to_owned()),
-                "{name}: {allowed:?}"
-            );
-        }
-    }
-    // If Envoy doesn't send them (`allowed_headers`), they are removed too.
-    let allowed = ask(&channel, check(Encoding::Raw, "GET", b"/health", &[])).await;
-    for name in ["x-forwarded-host", "x-http-method-override"] {
-        assert!(allowed.removed.contains(&name.to_owned()), "{allowed:?}");
     }
 }
 
 #[tokio::test]
 async fn a_header_that_a_trusted_proxy_sets_is_handed_on() {
-    let config = "adapters:\n  grpc:\n    address: header:x-real-ip\n    trusted_headers: [x-forwarded-host, x-http-method]\n";
-    let bed = Testbed::with(POLICY, config).await;
-    let channel = channel(&bed).await;
-    let headers: &[(&str, &[u8])] = &[
-        ("x-real-ip", b"192.0.2.1"),
-        ("x-forwarded-host", b"api.example.com"),
-        ("x-http-method", b"GET"),
-        ("x_forwarded_host", b"globex.example.com"),
-    ];
-    let allowed = ask(&channel, check(Encoding::Raw, "GET", b"/health", headers)).await;
-    assert_eq!(allowed.status, 200, "{allowed:?}");
-    for name in ["x-real-ip", "x-forwarded-host", "x-http-method"] {
-        assert!(!allowed.removed.contains(&name.to_owned()), "{name}");
-    }
-    for name in ["x_forwarded_host", "x-forwarded-port"] {
-        assert!(allowed.removed.contains(&name.to_owned()), "{name}");
+    for server in SERVERS {
+        let config = "adapters:\n  grpc:\n    address: header:x-real-ip\n    trusted_headers: [x-forwarded-host, x-http-method]\n";
+        let bed = served(server, POLICY, config).await;
+        let channel = channel(&bed).await;
+        let headers: &[(&str, &[u8])] = &[
+            ("x-real-ip", b"192.0.2.1"),
+            ("x-forwarded-host", b"api.example.com"),
+            ("x-http-method", b"GET"),
+            ("x_forwarded_host", b"globex.example.com"),
+        ];
+        let allowed = ask(&channel, check(Encoding::Raw, "GET", b"/health", headers)).await;
+        assert_eq!(allowed.status, 200, "{allowed:?}");
+        for name in ["x-real-ip", "x-forwarded-host", "x-http-method"] {
+            assert!(!allowed.removed.contains(&name.to_owned()), "{name}");
+        }
+        for name in ["x_forwarded_host", "x-forwarded-port"] {
+            assert!(allowed.removed.contains(&name.to_owned()), "{name}");
+        }
     }
 }

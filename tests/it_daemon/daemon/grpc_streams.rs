@@ -5,53 +5,57 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use serde_json::json;
 use tonic::transport::Channel;
 
-use super::grpc::{Encoding, ask, channel, check};
-use super::harness::{POLICY, Testbed};
+use super::grpc::{Encoding, SERVERS, ask, channel, check, served};
+use super::harness::POLICY;
 
 #[tokio::test]
 async fn many_at_once_on_one_connection() {
-    let bed = Testbed::start().await;
-    let channel = channel(&bed).await;
-    let bearer = format!("Bearer {}", bed.token(json!({"scope": "read:orders"})));
-    let mut requests = tokio::task::JoinSet::new();
-    for number in 0..400 {
-        let (channel, bearer) = (channel.clone(), bearer.clone());
-        requests.spawn(async move {
-            let headers: &[(&str, &[u8])] = &[("authorization", bearer.as_bytes())];
-            let (path, status) =
-                [("/orders", 200), ("/health", 200), ("/nowhere", 403)][number % 3];
-            let request = check(Encoding::Raw, "GET", path.as_bytes(), headers);
-            assert_eq!(ask(&channel, request).await.status, status, "{path}");
-        });
+    for server in SERVERS {
+        let bed = served(server, POLICY, "").await;
+        let channel = channel(&bed).await;
+        let bearer = format!("Bearer {}", bed.token(json!({"scope": "read:orders"})));
+        let mut requests = tokio::task::JoinSet::new();
+        for number in 0..400 {
+            let (channel, bearer) = (channel.clone(), bearer.clone());
+            requests.spawn(async move {
+                let headers: &[(&str, &[u8])] = &[("authorization", bearer.as_bytes())];
+                let (path, status) =
+                    [("/orders", 200), ("/health", 200), ("/nowhere", 403)][number % 3];
+                let request = check(Encoding::Raw, "GET", path.as_bytes(), headers);
+                assert_eq!(ask(&channel, request).await.status, status, "{path}");
+            });
+        }
+        requests.join_all().await;
     }
-    requests.join_all().await;
 }
 
 /// Each open stream uses memory, and there may be several connections.
 #[tokio::test]
 async fn streams_are_bounded_over_all_connections() {
-    let bed = Testbed::with(POLICY, "limits: {streams: 1}\n").await;
-    let request = || check(Encoding::Raw, "GET", b"/health", &[]);
-    let mut first = AuthorizationClient::new(Endless(channel(&bed).await));
-    let open = tokio::spawn(async move { first.check(CheckRequest::default()).await });
-    // Once the endless call has taken the room, another connection's Check is denied.
-    let other = channel(&bed).await;
-    let denied = async {
-        loop {
-            let verdict = ask(&other, request()).await;
-            if verdict.status != 200 {
-                return verdict;
+    for server in SERVERS {
+        let bed = served(server, POLICY, "limits: {streams: 1}\n").await;
+        let request = || check(Encoding::Raw, "GET", b"/health", &[]);
+        let mut first = AuthorizationClient::new(Endless(channel(&bed).await));
+        let open = tokio::spawn(async move { first.check(CheckRequest::default()).await });
+        // Once the endless call has taken the room, another connection's Check is denied.
+        let other = channel(&bed).await;
+        let denied = async {
+            loop {
+                let verdict = ask(&other, request()).await;
+                if verdict.status != 200 {
+                    return verdict;
+                }
             }
-        }
-    };
-    let denied = tokio::time::timeout(PATIENCE, denied).await;
-    let denied = denied.expect("the room is taken");
-    assert_eq!(denied.outcome(), (503, "internal"));
-    open.abort();
-    let allowed = async { while ask(&other, request()).await.status != 200 {} };
-    tokio::time::timeout(PATIENCE, allowed)
-        .await
-        .expect("the room is free again");
+        };
+        let denied = tokio::time::timeout(PATIENCE, denied).await;
+        let denied = denied.expect("the room is taken");
+        assert_eq!(denied.outcome(), (503, "internal"));
+        open.abort();
+        let allowed = async { while ask(&other, request()).await.status != 200 {} };
+        tokio::time::timeout(PATIENCE, allowed)
+            .await
+            .expect("the room is free again");
+    }
 }
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -12,7 +12,7 @@ use tonic::transport::Channel;
 
 use portcullis::runtime::{Authorizer, Options, Prepared};
 
-use super::grpc::{Encoding, ask, channel, check};
+use super::grpc::{Encoding, SERVERS, ask, by_server, channel, check};
 use super::harness::{Http, Testbed, read_answer, read_head};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -212,7 +212,9 @@ async fn all_adapters_find_a_token_alike() {
 
 /// What asks beside the listeners for HTTP.
 struct Peers {
-    channel: Channel,
+    /// One for each server of the listener for gRPC, in daemons of their own.
+    channels: [Channel; 2],
+    _others: [Testbed; 2],
     /// The same policy without listeners, as a module has it.
     authorizer: Authorizer,
 }
@@ -224,8 +226,21 @@ impl Peers {
             ..Options::default()
         });
         let opened = prepared.and_then(Prepared::open);
+        let folder = bed.folder().join("policies");
+        let [thin, general] = SERVERS.map(|server| by_server(server, ""));
+        let policy = std::fs::read_to_string(bed.policy_file()).expect("the policy");
+        let other = async |config: &str| {
+            Testbed::prepared(&policy, config, |beside| {
+                // The same issuer signs for both.
+                std::fs::copy(folder.join("keys.json"), beside.join("keys.json"))
+                    .expect("the keys");
+            })
+            .await
+        };
+        let others = [other(&thin).await, other(&general).await];
         Peers {
-            channel: channel(bed).await,
+            channels: [channel(&others[0]).await, channel(&others[1]).await],
+            _others: others,
             authorizer: opened.unwrap_or_else(|fault| panic!("{fault}")),
         }
     }
@@ -248,8 +263,10 @@ async fn agree(bed: &Testbed, peers: &Peers, sample: &Sample) -> String {
                 said.push((name, http(bed, sample, Http::envoy(method, target)).await))
             }
             Adapter::grpc => {
-                for encoding in [Encoding::Raw, Encoding::Joined] {
-                    said.push((name, grpc(&peers.channel, sample, encoding).await));
+                for channel in &peers.channels {
+                    for encoding in [Encoding::Raw, Encoding::Joined] {
+                        said.push((name, grpc(channel, sample, encoding).await));
+                    }
                 }
             }
             Adapter::pdp => said.push((name, pdp(bed, sample).await)),

@@ -4,9 +4,12 @@
 //! must never answer a Check with an error: whatever happens, the answer is a CheckResponse.
 
 mod messages;
+mod parse;
 mod read;
 mod respond;
+mod seen;
 mod streams;
+mod thin;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -27,11 +30,14 @@ use tonic_health::server::{HealthReporter, HealthService};
 use tonic_prost::ProstCodec;
 
 use messages::{CheckRequest, CheckResponse};
+use seen::Seen;
 use streams::Streams;
 
 use super::row::{Path, Place, Reader, Row};
 use super::waits;
+use crate::daemon::listen::Service;
 use crate::runtime::Authorizer;
+use crate::runtime::config::GrpcServer;
 use crate::runtime::contradicting;
 use crate::runtime::decided::Decided;
 use crate::runtime::metrics::Adapter;
@@ -58,7 +64,15 @@ const SERVICE: &str = "envoy.service.auth.v3.Authorization";
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
 /// The service behind the listener `grpc`.
-pub fn router(authorizer: Arc<Authorizer>, health: HealthReporter) -> Router {
+pub fn service(authorizer: Arc<Authorizer>, health: HealthReporter, server: GrpcServer) -> Service {
+    let router = router(authorizer.clone(), health);
+    match server {
+        GrpcServer::General => Service::General(router),
+        GrpcServer::Thin => Service::Thin(Box::new(thin::server(authorizer, router))),
+    }
+}
+
+fn router(authorizer: Arc<Authorizer>, health: HealthReporter) -> Router {
     let streams = Streams::new(authorizer.settings().limits.streams);
     let health = HealthService::from_health_reporter(health);
     Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
@@ -109,19 +123,46 @@ async fn check(
         // A denial removes no headers.
         return authorizer.overloaded(Adapter::grpc, |decided| respond(decided, &[]));
     }
-    waits::by_grpc(authorizer, request.metadata());
+    let timeout = request.metadata().get("grpc-timeout");
+    waits::by_grpc(authorizer, timeout.map(|timeout| timeout.as_bytes()));
     let check = request.into_inner();
+    decide(authorizer, &Seen::from(&check), respond).await
+}
+
+/// Decides a Check. `respond` makes the answer; an allow also removes the headers that it is given.
+async fn decide<R>(
+    authorizer: &Authorizer,
+    check: &Seen<'_>,
+    respond: impl Fn(&Decided<'_>, &[Cow<'_, str>]) -> R,
+) -> R {
     let settings = authorizer.settings();
-    let read = || read::read(&check, &settings.adapters.grpc);
+    let read = || read::read(check, &settings.adapters.grpc);
     authorizer
         .decide(Adapter::grpc, read, |decided| {
             let trusted = settings.adapters.grpc.trusted();
             respond(
                 decided,
-                &contradicting::removed(read::names(&check), Adapter::grpc, &trusted),
+                &contradicting::removed(read::names(check), Adapter::grpc, &trusted),
             )
         })
         .await
+}
+
+/// How long a message may take to arrive and be answered.
+fn patience(authorizer: &Authorizer) -> Duration {
+    let settings = authorizer.settings();
+    settings.limits.header_timeout.get() + settings.deadline.get()
+}
+
+/// The headers of an allow that belong in the gRPC response itself. Envoy would otherwise send them
+/// only to the upstream.
+fn own_headers<'a>(
+    headers: &'a [(&'static str, String)],
+) -> impl Iterator<Item = (&'static str, &'a str)> {
+    headers
+        .iter()
+        .filter(|(name, _)| name.starts_with("x-portcullis-"))
+        .map(|(name, value)| (*name, value.as_str()))
 }
 
 /// Marks a Check that has to be denied without being read.
@@ -139,13 +180,8 @@ fn respond(
     response
 }
 
-/// Copies the `x-portcullis-…` headers of an allow to the gRPC response itself. Envoy would
-/// otherwise send them only to the upstream.
 fn copy_own_headers(headers: &[(&'static str, String)], metadata: &mut MetadataMap) {
-    for (name, value) in headers {
-        if !name.starts_with("x-portcullis-") {
-            continue;
-        }
+    for (name, value) in own_headers(headers) {
         if let (Ok(name), Ok(value)) = (name.parse::<MetadataKey<Ascii>>(), value.parse()) {
             metadata.insert(name, value);
         }
@@ -160,12 +196,6 @@ struct Guard {
 }
 
 impl Guard {
-    /// How long a message may take to arrive and be answered.
-    fn patience(&self) -> Duration {
-        let settings = self.authorizer.settings();
-        settings.limits.header_timeout.get() + settings.deadline.get()
-    }
-
     /// Answers a Check; with a gRPC error if it can't be read.
     async fn answer(&self, check: Request) -> Response {
         let limit = self.authorizer.settings().limits.body_bytes;
@@ -191,7 +221,7 @@ async fn never_an_error(State(guard): State<Guard>, request: Request, next: Next
         empty.extensions_mut().insert(Overloaded);
         return guard.answer(empty).await;
     };
-    let response = tokio::time::timeout(guard.patience(), guard.answer(request)).await;
+    let response = tokio::time::timeout(patience(&guard.authorizer), guard.answer(request)).await;
     let fault = match response {
         Ok(response) => match error_of(&response) {
             None => return streams::hold(response, room),
@@ -199,8 +229,12 @@ async fn never_an_error(State(guard): State<Guard>, request: Request, next: Next
         },
         Err(_) => "it did not arrive in time".to_owned(),
     };
-    tracing::warn!(fault, "a CheckRequest could not be read, and is denied");
+    unreadable(&fault);
     streams::hold(guard.answer(empty).await, room)
+}
+
+fn unreadable(fault: &str) {
+    tracing::warn!(fault, "a CheckRequest could not be read, and is denied");
 }
 
 /// The same call with an empty message.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::messages::{CheckRequest, HeaderMap, HttpRequest};
+use super::seen::{Http, Seen};
 use crate::daemon::adapter::{certificate, sources};
 use crate::keys::Thumbprint;
 use crate::runtime::config::{ClientAddress, ClientCertificate, GrpcSources, Scheme};
@@ -14,23 +14,15 @@ use crate::runtime::original::{self, Malformed, Original};
 ///
 /// If Envoy sends the headers raw (`encode_raw_headers`), method, path and host are those of the
 /// pseudo-headers among them; the attributes show `!` for each byte that isn't ASCII.
-pub fn read<'a>(
-    check: &'a CheckRequest,
-    config: &'a GrpcSources,
-) -> Result<Original<'a>, Malformed> {
-    let http = check
-        .attributes
-        .as_ref()
-        .and_then(|attributes| attributes.request.as_ref())
-        .and_then(|request| request.http.as_ref())
-        .ok_or_else(|| {
-            Malformed::new(
-                "the CheckRequest does not describe an HTTP \
+pub fn read<'a>(check: &'a Seen<'a>, config: &'a GrpcSources) -> Result<Original<'a>, Malformed> {
+    let http = check.http.as_ref().ok_or_else(|| {
+        Malformed::new(
+            "the CheckRequest does not describe an HTTP \
         request"
-                    .to_owned(),
-            )
-        })?;
-    let mut original = match &http.header_map {
+                .to_owned(),
+        )
+    })?;
+    let mut original = match &http.raw {
         Some(raw) => raw_headers(http, raw)?,
         None => joined_headers(http),
     };
@@ -43,7 +35,7 @@ pub fn read<'a>(
     original.scheme = match &config.scheme {
         Scheme::Missing => None,
         Scheme::Fixed(scheme) => Some(scheme.as_str()),
-        Scheme::Attribute => Some(original::scheme(&http.scheme, "scheme")?),
+        Scheme::Attribute => Some(original::scheme(http.scheme, "scheme")?),
         Scheme::Header(name) => {
             own.push(name.as_str());
             Some(original::scheme(one(&original, name)?, name)?)
@@ -77,25 +69,23 @@ pub fn read<'a>(
 }
 
 /// The names of all headers that Envoy sends, including the adapter's own.
-pub fn names(check: &CheckRequest) -> impl Iterator<Item = &str> {
-    let http = check
-        .attributes
-        .as_ref()
-        .and_then(|attributes| attributes.request.as_ref())
-        .and_then(|request| request.http.as_ref());
-    let raw = http.and_then(|http| http.header_map.as_ref());
-    let raw = raw.into_iter().flat_map(|raw| &raw.headers);
-    let joined = http.into_iter().flat_map(|http| http.headers.keys());
-    raw.map(|header| header.key.as_str())
-        .chain(joined.map(String::as_str))
+pub fn names<'a>(check: &'a Seen<'a>) -> impl Iterator<Item = &'a str> {
+    let http = check.http.as_ref();
+    let raw = http.and_then(|http| http.raw.as_ref());
+    let raw = raw.into_iter().flatten().map(|(name, _)| *name);
+    let joined = http.into_iter().flat_map(|http| &http.joined);
+    raw.chain(joined.map(|(name, _)| *name))
 }
 
 /// With `encode_raw_headers`: each header line is separate, with its original bytes.
-fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original<'a>, Malformed> {
+fn raw_headers<'a>(
+    http: &Http<'a>,
+    raw: &[(&'a str, &'a [u8])],
+) -> Result<Original<'a>, Malformed> {
     let pseudo = |name: &str| {
-        let mut values = raw.headers.iter().filter(|header| header.key == name);
+        let mut values = raw.iter().filter(|(header, _)| *header == name);
         match (values.next(), values.next()) {
-            (value, None) => Ok(value.map(|header| header.raw_value.as_slice())),
+            (value, None) => Ok(value.map(|(_, value)| *value)),
             _ => Err(Malformed::new(format!("`{name}` occurs more than once"))),
         }
     };
@@ -106,16 +96,15 @@ fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original
         }
     };
     let path = pseudo(":path")?;
-    let host = text(":authority", &http.host)?;
+    let host = text(":authority", http.host)?;
     Ok(Original {
-        method: text(":method", &http.method)?,
+        method: text(":method", http.method)?,
         target: path.unwrap_or(http.path.as_bytes()),
         scheme: None,
         host: (!host.is_empty()).then_some(host),
         headers: raw
-            .headers
             .iter()
-            .map(|header| (header.key.as_str(), header.raw_value.as_slice()))
+            .copied()
             .filter(|(name, _)| is_the_clients(name))
             .collect(),
         address: None,
@@ -126,21 +115,18 @@ fn raw_headers<'a>(http: &'a HttpRequest, raw: &'a HeaderMap) -> Result<Original
 }
 
 /// Without it: one value per name, joined by commas, sanitized.
-fn joined_headers(http: &HttpRequest) -> Original<'_> {
-    let mut headers: Vec<(&str, &[u8])> = http
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .filter(|(name, _)| is_the_clients(name))
-        .collect();
-    // The map has no order; decisions and messages must not depend on chance.
-    headers.sort_unstable();
+fn joined_headers<'a>(http: &Http<'a>) -> Original<'a> {
     Original {
-        method: &http.method,
+        method: http.method,
         target: http.path.as_bytes(),
         scheme: None,
-        host: (!http.host.is_empty()).then_some(http.host.as_str()),
-        headers,
+        host: (!http.host.is_empty()).then_some(http.host),
+        headers: http
+            .joined
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .filter(|(name, _)| is_the_clients(name))
+            .collect(),
         address: None,
         certificate: None,
         masked: true,
@@ -167,15 +153,10 @@ fn one<'a>(original: &Original<'a>, name: &str) -> Result<&'a str, Malformed> {
     }
 }
 
-fn source_address(check: &CheckRequest) -> Result<IpAddr, Malformed> {
-    let socket = check
-        .attributes
-        .as_ref()
-        .and_then(|attributes| attributes.source.as_ref())
-        .and_then(|source| source.address.as_ref())
-        .and_then(|address| address.socket_address.as_ref());
-    match socket {
-        Some(socket) => original::address(&socket.address, "source"),
+fn source_address(check: &Seen<'_>) -> Result<IpAddr, Malformed> {
+    let source = check.source.as_ref();
+    match source.and_then(|source| source.address) {
+        Some(address) => original::address(address, "source"),
         None => Err(Malformed::new(
             "the CheckRequest contains no IP address of its source".to_owned(),
         )),
@@ -183,13 +164,9 @@ fn source_address(check: &CheckRequest) -> Result<IpAddr, Malformed> {
 }
 
 /// The peer's certificate, which Envoy sends with `include_peer_certificate`.
-fn peer_certificate(check: &CheckRequest) -> Result<Option<Thumbprint>, Malformed> {
-    let source = check
-        .attributes
-        .as_ref()
-        .and_then(|attributes| attributes.source.as_ref());
-    match source {
+fn peer_certificate(check: &Seen<'_>) -> Result<Option<Thumbprint>, Malformed> {
+    match &check.source {
         None => Ok(None),
-        Some(source) => certificate::read(&source.certificate, "source.certificate"),
+        Some(source) => certificate::read(source.certificate, "source.certificate"),
     }
 }
