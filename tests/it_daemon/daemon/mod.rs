@@ -28,6 +28,7 @@ mod reload;
 mod secrets;
 mod sender;
 mod tenants;
+mod thin;
 mod together;
 mod tokens;
 mod writing;

@@ -30,6 +30,9 @@ const BACKLOG: usize = 64 * 1024;
 /// How much of a body of the router may wait for a peer's windows. Health messages are a few bytes.
 const ROUTED_BACKLOG: usize = 64 * 1024;
 
+/// How often a connection reads before the others of its thread have their turn.
+const READS: usize = 16;
+
 /// How long a connection that has failed is read from, so that the peer sees the reason before the
 /// connection breaks.
 const LINGER: Duration = Duration::from_secs(1);
@@ -163,7 +166,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin, H: Hot> Connection<I, H> {
 
     /// Takes in what has arrived.
     fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> io::Result<Read> {
-        while self.stage == Stage::Serving {
+        for _ in 0..READS {
+            if self.stage != Stage::Serving {
+                return Ok(Read::All);
+            }
             if self.machine.out.unwritten().len() > BACKLOG {
                 return Ok(Read::Enough);
             }
@@ -179,6 +185,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, H: Hot> Connection<I, H> {
                 Err(code) => self.fail(code, now, cx),
             }
         }
+        cx.waker().wake_by_ref();
         Ok(Read::All)
     }
 

@@ -25,6 +25,12 @@ use receive::{Awaited, Block};
 /// gets it back as soon as they have arrived: what they are kept for has limits of its own.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
+/// How many requests other than the hot call may be open, and how large their bodies may be. They
+/// are health checks, which need next to nothing; the router has a limit over all connections, but
+/// sees them only when they have arrived.
+const OTHERS: usize = 64;
+const OTHER_BYTES: usize = 4096;
+
 /// How many of the streams that were reset here are remembered. A peer that has not seen the reset
 /// may still send frames for them, which are not an error (RFC 9113, section 5.1).
 const REMEMBERED: usize = 2048;
@@ -68,6 +74,8 @@ pub struct Machine<R> {
     streams: HashMap<u32, Stream<R>>,
     /// How many of them the peer has not ended.
     arriving: usize,
+    /// How many of them are not for the hot call.
+    others: usize,
     /// The highest stream so far.
     last: u32,
     /// Streams that were reset here before the peer had ended them, the newest last.
@@ -107,6 +115,7 @@ impl<R> Machine<R> {
             block: None,
             streams: HashMap::new(),
             arriving: 0,
+            others: 0,
             last: 0,
             resets: VecDeque::new(),
             receive_window: i64::from(CONNECTION_WINDOW),
@@ -261,7 +270,7 @@ impl<R> Machine<R> {
 
     /// Gives up the answer of a stream: the work for it has ended.
     pub fn abort(&mut self, id: u32, code: Code) {
-        if let Some(stream) = self.streams.remove(&id) {
+        if let Some(stream) = self.take(id) {
             self.out.reset(id, code);
             if !stream.incoming.is_ended() {
                 self.arriving -= 1;
@@ -272,13 +281,22 @@ impl<R> Machine<R> {
 
     /// Removes a stream together with the work for it.
     fn forget(&mut self, id: u32, calls: &mut impl Calls<Room = R>) {
-        if let Some(stream) = self.streams.remove(&id) {
+        if let Some(stream) = self.take(id) {
             calls.cancel(id);
             if !stream.incoming.is_ended() {
                 self.arriving -= 1;
                 self.remember(id);
             }
         }
+    }
+
+    /// Removes a stream.
+    fn take(&mut self, id: u32) -> Option<Stream<R>> {
+        let stream = self.streams.remove(&id)?;
+        if stream.is_other {
+            self.others -= 1;
+        }
+        Some(stream)
     }
 
     /// Remembers a stream whose further frames mean nothing.

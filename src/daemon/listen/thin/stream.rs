@@ -14,6 +14,8 @@ pub struct Stream<R> {
     pub incoming: Incoming,
     /// What is sent.
     pub outgoing: Outgoing,
+    /// Whether it is for something other than the hot call.
+    pub is_other: bool,
     /// The room that a hot call takes until its answer is sent.
     pub _room: Option<R>,
     /// Since when it is open.

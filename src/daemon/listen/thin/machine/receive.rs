@@ -3,10 +3,8 @@
 use http::Request;
 use tokio::time::Instant;
 
-use super::{CONNECTION_WINDOW, End, KEEP_ALIVE, LAST_PING, Limits, Machine};
-use crate::daemon::listen::thin::call::{
-    Call, Calls, PREFIX, Unreadable, begun_message, only_message,
-};
+use super::{CONNECTION_WINDOW, End, KEEP_ALIVE, LAST_PING, Limits, Machine, OTHER_BYTES, OTHERS};
+use crate::daemon::listen::thin::call::{Call, Calls, Unreadable, begun_message, only_message};
 use crate::daemon::listen::thin::floods::Flood;
 use crate::daemon::listen::thin::frame::{
     Code, Frame, MAX_PAYLOAD, PREFACE, flag, kind, number, setting,
@@ -225,6 +223,7 @@ impl<R> Machine<R> {
                 _ if self.streams.len() >= self.limits.streams as usize => Code::RefusedStream,
                 Err(Refused::Malformed) => Code::Protocol,
                 Err(Refused::TooLarge) => Code::EnhanceYourCalm,
+                Ok((Asked::Other(_), _)) if self.others >= OTHERS => Code::RefusedStream,
                 Ok((asked, length)) => return self.open(id, asked, length, ends, now, calls),
             };
             if !ends {
@@ -255,6 +254,7 @@ impl<R> Machine<R> {
         now: Instant,
         calls: &mut impl Calls<Room = R>,
     ) -> Result<(), Code> {
+        let is_other = matches!(asked, Asked::Other(_));
         let mut room = None;
         let mut overloaded = None;
         let incoming = match asked {
@@ -272,6 +272,7 @@ impl<R> Machine<R> {
         let stream = Stream {
             incoming,
             outgoing: Outgoing::default(),
+            is_other,
             _room: room,
             begun: now,
             receive_window: i64::from(self.stream_window()),
@@ -281,6 +282,7 @@ impl<R> Machine<R> {
         };
         self.streams.insert(id, stream);
         self.arriving += 1;
+        self.others += usize::from(is_other);
         if ends {
             self.ended(id, &[], now, calls)?;
         }
@@ -340,27 +342,19 @@ impl<R> Machine<R> {
             self.out.window_update(id, padding);
         }
         let body = match &mut stream.incoming {
-            Incoming::Hot(_, body) | Incoming::Other(_, body) => body,
+            Incoming::Hot(_, body) => body,
+            Incoming::Other(_, body) if body.len() + data.len() <= OTHER_BYTES => {
+                body.extend_from_slice(data);
+                return Ok(());
+            }
+            Incoming::Other(..) => return self.reset(id, Code::EnhanceYourCalm, now, calls),
             Incoming::Ignored | Incoming::Ended => return Ok(()),
         };
         body.extend_from_slice(data);
-        if let Err(unreadable) = begun_message(body, largest)
-            && self.give_up(id, unreadable, calls)
-        {
-            return Ok(());
+        if let Err(unreadable) = begun_message(body, largest) {
+            self.give_up(id, unreadable, calls);
         }
-        if self.is_short(id) {
-            return Ok(());
-        }
-        self.reset(id, Code::EnhanceYourCalm, now, calls)
-    }
-
-    /// Whether the body of a stream is not longer than the largest message.
-    fn is_short(&self, id: u32) -> bool {
-        let longest = self.limits.message.saturating_add(PREFIX) as u64;
-        self.streams
-            .get(&id)
-            .is_none_or(|stream| stream.received <= longest)
+        Ok(())
     }
 
     /// The peer has ended a request; `data` is the last of its body.
@@ -406,7 +400,7 @@ impl<R> Machine<R> {
             Incoming::Other(request, mut body) => {
                 self.arriving -= 1;
                 body.extend_from_slice(data);
-                if !self.is_short(id) {
+                if body.len() > OTHER_BYTES {
                     return self.reset(id, Code::EnhanceYourCalm, now, calls);
                 }
                 let request: Request<()> = *request;
@@ -433,7 +427,7 @@ impl<R> Machine<R> {
         if self.is_idle(frame.stream) {
             return Err(Code::Protocol);
         }
-        let Some(stream) = self.streams.remove(&frame.stream) else {
+        let Some(stream) = self.take(frame.stream) else {
             return self.floods.count(Flood::Others, now);
         };
         calls.cancel(frame.stream);

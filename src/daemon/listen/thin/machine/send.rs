@@ -141,7 +141,7 @@ impl<R> Machine<R> {
 
     /// The answer is sent. If the peer is still sending, it is told to stop (RFC 9113, section 8.1).
     fn close(&mut self, id: u32) {
-        let Some(stream) = self.streams.remove(&id) else {
+        let Some(stream) = self.take(id) else {
             return;
         };
         if !stream.incoming.is_ended() {

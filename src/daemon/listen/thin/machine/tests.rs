@@ -82,9 +82,13 @@ impl World {
     }
 
     fn unheard() -> World {
+        World::with(LIMITS)
+    }
+
+    fn with(limits: Limits) -> World {
         let now = Instant::now();
         World {
-            machine: Machine::new(HOT, LIMITS, now),
+            machine: Machine::new(HOT, limits, now),
             fake: Fake::default(),
             now,
         }
@@ -291,6 +295,25 @@ fn streams_beyond_the_limit_are_refused() {
         world.fake.seen.last().map(String::as_str),
         Some("9 called: Ok(\"ask\")")
     );
+}
+
+#[test]
+fn other_requests_are_few() {
+    let mut world = World::with(Limits {
+        streams: 100,
+        ..LIMITS
+    });
+    let begin = [PREFACE, &frame(kind::SETTINGS, 0, 0, &[])].concat();
+    assert_eq!(world.receive(&begin), Ok(()));
+    let _ = world.sent();
+    let all: Vec<u8> = (0..65).flat_map(|at| head(2 * at + 1, "/b")).collect();
+    assert_eq!(world.receive(&all), Ok(()));
+    assert_eq!(world.sent(), ["129 reset 7"]);
+    // One that ends makes room.
+    let reset = frame(kind::RST_STREAM, 0, 1, &[0; 4]);
+    let more = [reset, head(131, "/b"), call(133)].concat();
+    assert_eq!(world.receive(&more), Ok(()));
+    assert_eq!(world.sent(), answer(133));
 }
 
 #[test]

@@ -375,12 +375,12 @@ fn faults_of_a_stream() {
         ),
         (
             "a body of another call that is too large",
-            [head(1, "/b"), data(0, &[0; 106])].concat(),
+            [head(1, "/b"), data(0, &[0; 4097])].concat(),
             Code::EnhanceYourCalm,
         ),
         (
             "the same at its end",
-            [head(1, "/b"), data(end, &[0; 106])].concat(),
+            [head(1, "/b"), data(end, &[0; 4097])].concat(),
             Code::EnhanceYourCalm,
         ),
         (
