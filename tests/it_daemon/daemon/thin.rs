@@ -209,7 +209,7 @@ async fn large_messages_and_small_windows() {
     let bed = served("thin", POLICY, "").await;
     for window in [1, 100, 65_535] {
         // More bytes than the connection's window has at first.
-        let requests = large().repeat(8);
+        let requests: Vec<CheckRequest> = (0..8).flat_map(|_| large()).collect();
         let stream = TcpStream::connect(bed.address("grpc")).await.expect("open");
         let verdicts = by_h2(stream, window, &requests).await;
         let statuses: Vec<i32> = verdicts.iter().map(|verdict| verdict.status).collect();
