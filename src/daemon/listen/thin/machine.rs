@@ -222,6 +222,7 @@ impl<R> Machine<R> {
                 Incoming::Ignored | Incoming::Ended => {}
             }
         }
+        late.sort_unstable();
         for id in late {
             if !self.give_up(id, Unreadable::TooLate, calls) {
                 self.reset(id, Code::Cancel, now, calls)?;
