@@ -22,7 +22,8 @@ pub enum Flood {
     /// `PING`, which is answered (CVE-2019-9512). A client that measures the bandwidth sends one
     /// in each round trip.
     Pings,
-    /// `DATA` without data (CVE-2019-9518). A client may end a stream with one.
+    /// `DATA` without data that doesn't end its stream (CVE-2019-9518). Many clients end every
+    /// stream with an empty one, which is not counted.
     Empty,
     /// `WINDOW_UPDATE`, `PRIORITY` and unknown frames (CVE-2019-9511, CVE-2019-9513). A client may
     /// send one for each answer.

@@ -311,7 +311,7 @@ impl<R> Machine<R> {
             self.receive_window += i64::from(self.used);
             self.used = 0;
         }
-        if data.is_empty() {
+        if data.is_empty() && !frame.has(flag::END_STREAM) {
             self.floods.count(Flood::Empty, now)?;
         }
         let largest = self.limits.message;

@@ -281,6 +281,19 @@ fn a_message_in_pieces_with_padding_and_trailers() {
     assert_eq!(rest, answer(1));
 }
 
+/// As tonic's clients do it.
+#[test]
+fn any_number_of_calls_may_end_with_empty_data() {
+    let mut world = World::new();
+    for at in 0..3_000 {
+        let id = 2 * at + 1;
+        let data = frame(kind::DATA, 0, id, &message("ask"));
+        let end = frame(kind::DATA, flag::END_STREAM, id, &[]);
+        assert_eq!(world.receive(&[head(id, HOT), data, end].concat()), Ok(()));
+        assert!(world.sent().ends_with(&answer(id)));
+    }
+}
+
 #[test]
 fn streams_beyond_the_limit_are_refused() {
     let mut world = World::new();
