@@ -94,8 +94,9 @@ class Load:
     def send(self, port, folder, amount):
         """Sends so many requests, or with `--rps` and so on; h2load's report, and each latency in
         microseconds, sorted."""
-        log = folder / "latency.log"
-        log.unlink(missing_ok=True)
+        # Not in the folder of the server's files: the daemon watches that one.
+        away = tempfile.TemporaryDirectory()
+        log = Path(away.name) / "latency.log"
         command = ["h2load", "-t1", "-c", self.clients, "-m", self.streams, f"--log-file={log}", *amount]
         if self.http1:
             command.append("--h1")
