@@ -238,7 +238,6 @@ fn allow<'a>(
             token,
         },
         facts,
-        preflight,
     })
 }
 

@@ -56,7 +56,6 @@ pub struct SeenToken<'a> {
 pub struct Permit<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) facts: Option<&'a Facts>,
-    pub(super) preflight: bool,
     pub(super) answered: bool,
     pub(super) cors: Vec<(&'static str, String)>,
     pub(super) set: forward::Set<'a>,
@@ -198,11 +197,6 @@ impl<'a> Permit<'a> {
     /// The token's facts, if a token was read: for the decision log.
     pub fn facts(&self) -> Option<&'a Facts> {
         self.facts
-    }
-
-    /// Whether it is a CORS preflight that passes without a token.
-    pub fn is_preflight(&self) -> bool {
-        self.preflight
     }
 
     /// Whether it is a preflight that the application never sees. The answer is
