@@ -12,6 +12,9 @@ use super::caller::{self, Answer, Request};
 use super::process::{self, Process};
 use super::proxies::Portcullis;
 
+/// A deadline that a busy machine does not reach.
+const DEADLINE: &str = "2s";
+
 /// A running daemon with its own policy folder.
 pub struct Daemon {
     /// Its process, for signals and its log.
@@ -28,14 +31,21 @@ impl Daemon {
         Self::with(policy, "")
     }
 
+    /// The same with the daemon's own server for Checks.
+    pub fn thin(policy: &str) -> Self {
+        Self::start_for(DEADLINE, "thin", policy, "").once_ready()
+    }
+
     /// The same with additional configuration.
     pub fn with(policy: &str, configuration: &str) -> Self {
-        let mut daemon = Self::start_with(policy, configuration);
-        let admin = daemon.admin;
-        daemon
-            .process
+        Self::start_with(policy, configuration).once_ready()
+    }
+
+    fn once_ready(mut self) -> Self {
+        let admin = self.admin;
+        self.process
             .wait_for(|_| answers(admin, "/readyz").then_some(()));
-        daemon
+        self
     }
 
     /// Starts the daemon and waits only until it is up: without keys it isn't ready.
@@ -45,15 +55,15 @@ impl Daemon {
 
     /// The same with another deadline.
     pub fn with_deadline(policy: &str, deadline: &str) -> Self {
-        Self::start_for(deadline, policy, "")
+        Self::start_for(deadline, "general", policy, "")
     }
 
     fn start_with(policy: &str, configuration: &str) -> Self {
-        // One that a busy machine does not reach.
-        Self::start_for("2s", policy, configuration)
+        Self::start_for(DEADLINE, "general", policy, configuration)
     }
 
-    fn start_for(deadline: &str, policy: &str, configuration: &str) -> Self {
+    /// `server` is what serves the listener `grpc`.
+    fn start_for(deadline: &str, server: &str, policy: &str, configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let ports = Portcullis {
             grpc: process::free_port(),
@@ -67,7 +77,7 @@ impl Daemon {
              deadline: {deadline}\n\
              explain: full\n\
              listeners:\n  \
-               grpc: 127.0.0.1:{}\n  \
+               grpc: {{address: \"127.0.0.1:{}\", server: {server}}}\n  \
                http: 127.0.0.1:{}\n  \
                pdp: {pdp}\n  \
                admin: {admin}\n\

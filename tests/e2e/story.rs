@@ -19,6 +19,14 @@ fn through_envoy_by_grpc() {
 
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
+fn through_envoy_by_grpc_with_the_daemons_own_server() {
+    let world = World::thin();
+    let kind = Kind::EnvoyGrpc;
+    tell(kind, &world, &world.proxy(kind));
+}
+
+#[test]
+#[ignore = "needs the proxies: run tests/run"]
 fn through_envoy_by_http() {
     tell_with_deployed(Kind::EnvoyHttp);
 }

@@ -31,8 +31,17 @@ impl World {
 
     /// The same with another policy, made for the provider's issuer.
     pub fn with(policy: impl FnOnce(&str) -> String) -> Self {
+        Self::around(|issuer| Daemon::start(&policy(issuer)))
+    }
+
+    /// The same as [`World::start`], with the daemon's own server for Checks.
+    pub fn thin() -> Self {
+        Self::around(|issuer| Daemon::thin(&policy(issuer)))
+    }
+
+    fn around(daemon: impl FnOnce(&str) -> Daemon) -> Self {
         let provider = Provider::start();
-        let daemon = Daemon::start(&policy(&provider.issuer));
+        let daemon = daemon(&provider.issuer);
         Self {
             provider,
             upstream: Echo::start(),
