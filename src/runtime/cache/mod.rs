@@ -8,7 +8,7 @@
 //! that the API resolves for the token, and the key that the token names, by its thumbprint
 //! ([`Verified::holds`]). A rotation that withdraws a key thus withdraws its tokens.
 //!
-//! Entries are found by a digest of the whole token under random keys of this process ([`Digester`]).
+//! Entries are found by a digest of the whole token under random keys of this process (`digest`).
 //! Nobody can search for two tokens with one digest, which would put one user in another's place,
 //! and no stored value could be sent as a token.
 
