@@ -22,9 +22,9 @@ pub fn clear(memory: &mut [u8]) {
     write(memory, &[], 0);
 }
 
-/// Puts the metrics of a process in place of its last ones; whether there was room for them. What has ended makes room,
-/// since it may count routes that are no more. If there is still none, nobody gets any metrics until there is: what is
-/// there would not be all.
+/// Replaces the metrics of a process. Returns whether there was room for them. If there isn't, the counters of ended
+/// processes are dropped, since their routes may have been removed. If that isn't enough, no metrics are served until
+/// there is room, because they would be incomplete.
 pub fn publish(memory: &mut [u8], process: u32, text: &str) -> bool {
     let mut entries = read(memory);
     entries.retain(|(other, _)| *other != process);

@@ -64,7 +64,7 @@ pub enum Unreadable {
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Unreadable::Head => "it is no POST, its headers are too large, or it is compressed",
+            Unreadable::Head => "it isn't a POST, its headers are too large, or it is compressed",
             Unreadable::TooLarge => "it is too large",
             Unreadable::Framing => "it is not exactly one gRPC message",
             Unreadable::TooLate => "it did not arrive in time",

@@ -60,7 +60,7 @@ pub enum Code {
     FrameSize = 0x6,
     /// A stream that was not begun, and can be sent again.
     RefusedStream = 0x7,
-    /// A stream that is no longer wanted.
+    /// The stream isn't needed any more.
     Cancel = 0x8,
     /// A header block that HPACK can't read.
     Compression = 0x9,

@@ -20,7 +20,7 @@ pub struct Head<'h> {
     has_authority: bool,
     /// The path, unless it is the hot call's.
     target: Option<Target>,
-    /// Whether a field that is no pseudo-header has come.
+    /// Whether a regular field has been read; pseudo-headers must come first.
     is_past_pseudo: bool,
     is_malformed: bool,
     length: Option<u64>,

@@ -72,7 +72,7 @@ fn faults_of_the_connection() {
             Code::FrameSize,
         ),
         (
-            "a block that is no HPACK",
+            "a block that isn't valid HPACK",
             frame(kind::HEADERS, flag::END_HEADERS, 1, &[0x80]),
             Code::Compression,
         ),
