@@ -240,6 +240,7 @@ async fn serve(options: Options, started: impl FnOnce(&Running)) -> Result<(), S
         reload = false;
         // A reload may take a while, and another signal must not wait for it.
         let authorizer = running.authorizer.clone();
+        authorizer.reopen_log();
         tokio::spawn(async move { reload::now(&authorizer, Cause::Asked).await });
     }
     tracing::info!("shutting down: requests in flight finish first");

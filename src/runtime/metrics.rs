@@ -248,7 +248,7 @@ impl Metrics {
         );
         registry.register(
             "decision_log_dropped_lines",
-            "Lines of the decision log that were dropped because the queue was full",
+            "Lines of the decision log that did not fit into its buffer",
             metrics.dropped_log_lines.clone(),
         );
         registry.register(

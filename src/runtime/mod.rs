@@ -214,10 +214,9 @@ impl Authorizer {
                 before.dpop.fixed() != config.dpop.fixed(),
             ),
             ("reload", before.reload != config.reload),
-            ("log.format", before.log.format != config.log.format),
             (
-                "log.decisions",
-                before.log.decisions != config.log.decisions,
+                "log (all but level and claims)",
+                before.log.fixed() != config.log.fixed(),
             ),
         ];
         for (field, _) in fixed.iter().filter(|(_, changed)| *changed) {

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::config::Span;
+use super::config::{OnFull, Span};
 use super::metrics::Adapter;
 use crate::text;
 
@@ -66,6 +66,11 @@ pub enum Notice<'a> {
     LateIntrospection {
         /// The issuer's name in the policy.
         issuer: &'a str,
+    },
+    /// A line doesn't fit into the buffer of the decision log.
+    FullDecisionLog {
+        /// What follows.
+        on_full: OnFull,
     },
     /// An issuer can't be asked about tokens.
     NoIntrospection {
@@ -134,6 +139,7 @@ impl Notice<'_> {
             Notice::OtherProtocol { listener } => ("protocol", listener, "".into()),
             Notice::Tls { listener, .. } => ("tls", listener, "".into()),
             Notice::Deadline { adapter, .. } => ("deadline", adapter.as_str(), "".into()),
+            Notice::FullDecisionLog { .. } => ("decision log", "", "".into()),
             Notice::LateIntrospection { issuer } => ("late", "", issuer.into()),
             Notice::NoIntrospection { issuer, .. } => ("introspection", "", issuer.into()),
         }
@@ -203,6 +209,15 @@ impl Notice<'_> {
                 "the issuer's answer about a token came later than the request could wait, which \
                  was denied (keys.unavailable): raise `deadline` in portcullis.yaml, and the \
                  proxy's timeout above it; docs/guides/opaque-tokens.md"
+            ),
+            Notice::FullDecisionLog { on_full } => tracing::warn!(
+                repeated,
+                "lines of the decision log arrive faster than they can be written, and its buffer \
+                 (`log.buffer_bytes`) is full: {}",
+                match on_full {
+                    OnFull::Drop => "lines are dropped",
+                    OnFull::Deny => "requests are denied (internal), as `log.on_full` says",
+                }
             ),
             Notice::NoIntrospection { issuer, fault } => {
                 tracing::warn!(%issuer, %fault, repeated, "the issuer can't be asked about tokens");

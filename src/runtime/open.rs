@@ -128,7 +128,7 @@ impl Prepared {
             metrics,
             notices,
             watcher,
-            decision_log: decision_log::Log::open(&config.log.decisions)?,
+            decision_log: decision_log::Log::open(&config.log)?,
             ids: Ids::new()?,
             room: Semaphore::new(config.limits.decisions),
             waiting: Room::new(config.limits.decisions.div_ceil(2)),
@@ -183,6 +183,13 @@ impl Authorizer {
     pub fn watch(self: &Arc<Self>) -> Option<AbortHandle> {
         let watched = self.settings().reload.watch;
         watched.then(|| tokio::spawn(watch::run(self.clone())).abort_handle())
+    }
+
+    /// Opens the decision log's file anew, after another program has renamed it.
+    pub fn reopen_log(&self) {
+        if let Some(log) = &self.decision_log {
+            log.reopen();
+        }
     }
 
     /// Writes the rest of the decision log.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::cache::Under;
 use super::caught::caught;
 use super::clock::{numeric_date, rfc3339};
-use super::config::{Config, SentForwardHeaders};
+use super::config::{Config, OnFull, SentForwardHeaders};
 use super::decided::Decided;
 use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut};
 use super::ids::Id;
@@ -139,7 +139,10 @@ impl Exchange<'_> {
         let decision = judged.decide();
         let trace = || judged.explain();
         let response = respond(&self.decided(&decision, &trace));
-        self.note(&decision, took, Some(&original), judged.verified());
+        if !self.log(&decision, took, Some(&original), judged.verified()) {
+            return self.unlogged(respond);
+        }
+        self.count(&decision, took, Some(&original));
         response
     }
 
@@ -173,7 +176,19 @@ impl Exchange<'_> {
         let decision = engine::refuse(&self.snapshot.policy, fault);
         let took = self.started.elapsed();
         let response = respond(&self.decided(&decision, &Vec::new));
-        self.note(&decision, took, original, None);
+        if !self.log(&decision, took, original, None) {
+            return self.unlogged(respond);
+        }
+        self.count(&decision, took, original);
+        response
+    }
+
+    /// Denies in place of a decision that can't be logged, if the configuration wants that.
+    fn unlogged<R>(&self, respond: &impl Fn(&Decided<'_>) -> R) -> R {
+        let fault = Fault::new(Reason::Internal, "the decision log is full");
+        let decision = engine::refuse(&self.snapshot.policy, &fault);
+        let response = respond(&self.decided(&decision, &Vec::new));
+        self.count(&decision, self.started.elapsed(), None);
         response
     }
 
@@ -292,18 +307,11 @@ impl Exchange<'_> {
         dpop.nonces(&self.settings, now, self.started)
     }
 
-    /// Counts and logs the decision.
-    fn note(
-        &self,
-        decision: &Decision<'_>,
-        took: Duration,
-        original: Option<&Original<'_>>,
-        verified: Option<&Verified>,
-    ) {
+    /// Counts the decision.
+    fn count(&self, decision: &Decision<'_>, took: Duration, original: Option<&Original<'_>>) {
         let reason = decision.reason();
         let api = decision.api().map_or("", |api| api.name.as_str());
         let route = decision.route().unwrap_or_default();
-        let code = reason.map(Reason::code);
         let (snapshot, metrics) = (&self.snapshot, &self.authorizer.metrics);
         let find = || metrics.decisions_like(decision);
         snapshot.counted.count(&snapshot.policy, decision, find);
@@ -326,43 +334,66 @@ impl Exchange<'_> {
                 original,
             });
         }
-        if let Some(log) = &self.authorizer.decision_log {
-            let seen = decision.token();
-            let token = seen.filter(|token| token.verified);
-            let said = seen.filter(|token| !token.verified);
-            let written = log.put(&Line {
-                time: rfc3339(SystemTime::now()),
-                decision_id: self.id.as_str(),
-                policy: &self.snapshot.revision,
-                adapter: self.adapter.as_str(),
-                method: original.map(|original| cut(original.method, MAX_METHOD)),
-                host: original
-                    .and_then(|original| original.host)
-                    .map(|host| cut(host, MAX_HOST)),
-                path: original.map(|original| shown_path(original.target)),
-                api: decision.api().map(|api| api.name.as_str()),
-                route: Some(&*route).filter(|route| !route.is_empty()),
-                decision: if reason.is_none() { "allow" } else { "deny" },
-                reason: code,
-                hint: decision.hint(),
-                issuer: verified
-                    .map(|verified| verified.iss())
-                    .or_else(|| token.and_then(|token| token.issuer.as_deref())),
-                sub: token.and_then(|token| token.subject.as_deref()),
-                client: verified.and_then(|verified| verified.facts().client()),
-                jti: verified.and_then(|verified| verified.id()),
-                claims: verified.map_or_else(BTreeMap::new, |verified| self.logged(verified)),
-                unverified: said
-                    .filter(|said| said.issuer.is_some() || said.subject.is_some())
-                    .map(|said| Unverified {
-                        issuer: said.issuer.as_deref(),
-                        sub: said.subject.as_deref(),
-                    }),
-                latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            });
-            if !written {
-                metrics.dropped_log_line();
-            }
+    }
+
+    /// Puts the decision into the decision log. Returns whether it may be answered: false if the
+    /// log is full, and the configuration wants no decision without its line.
+    fn log(
+        &self,
+        decision: &Decision<'_>,
+        took: Duration,
+        original: Option<&Original<'_>>,
+        verified: Option<&Verified>,
+    ) -> bool {
+        let Some(log) = &self.authorizer.decision_log else {
+            return true;
+        };
+        let reason = decision.reason();
+        let route = decision.route().unwrap_or_default();
+        let seen = decision.token();
+        let token = seen.filter(|token| token.verified);
+        let said = seen.filter(|token| !token.verified);
+        let written = log.put(&Line {
+            time: rfc3339(SystemTime::now()),
+            decision_id: self.id.as_str(),
+            policy: &self.snapshot.revision,
+            adapter: self.adapter.as_str(),
+            method: original.map(|original| cut(original.method, MAX_METHOD)),
+            host: original
+                .and_then(|original| original.host)
+                .map(|host| cut(host, MAX_HOST)),
+            path: original.map(|original| shown_path(original.target)),
+            api: decision.api().map(|api| api.name.as_str()),
+            route: Some(&*route).filter(|route| !route.is_empty()),
+            decision: if reason.is_none() { "allow" } else { "deny" },
+            reason: reason.map(Reason::code),
+            hint: decision.hint(),
+            issuer: verified
+                .map(|verified| verified.iss())
+                .or_else(|| token.and_then(|token| token.issuer.as_deref())),
+            sub: token.and_then(|token| token.subject.as_deref()),
+            client: verified.and_then(|verified| verified.facts().client()),
+            jti: verified.and_then(|verified| verified.id()),
+            claims: verified.map_or_else(BTreeMap::new, |verified| self.logged(verified)),
+            unverified: said
+                .filter(|said| said.issuer.is_some() || said.subject.is_some())
+                .map(|said| Unverified {
+                    issuer: said.issuer.as_deref(),
+                    sub: said.subject.as_deref(),
+                }),
+            latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        });
+        if written {
+            return true;
+        }
+        let on_full = log.on_full();
+        self.authorizer.metrics.dropped_log_line();
+        self.authorizer
+            .notices
+            .say(Notice::FullDecisionLog { on_full });
+        match on_full {
+            OnFull::Drop => true,
+            OnFull::Deny => false,
         }
     }
 }

@@ -11,6 +11,7 @@ mod error;
 pub mod introspection;
 mod keys;
 mod listeners;
+mod log;
 mod read;
 mod sources;
 
@@ -35,6 +36,7 @@ pub use listeners::{
     Address, Callers, GrpcServer, Listener, ListenerId, ListenerKind, ListenerSetting, Listeners,
     Protocol, Tls, asked_at,
 };
+pub use log::{DecisionLog, Level, Log, LogFormat, OnFull, Rotate};
 use read::Lines;
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
@@ -259,81 +261,6 @@ impl Default for Reload {
     }
 }
 
-/// The log's level, format and destinations.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// The least severe level that is logged.
-    pub level: Level,
-    /// The form of the lines: text for people, or JSON.
-    pub format: LogFormat,
-    /// Where the decision log goes: `off`, `stdout`, or a file to append to.
-    pub decisions: DecisionLog,
-    /// Claims that the decision log contains in addition to `sub`, the client and `jti`.
-    pub claims: Vec<String>,
-}
-
-/// A level of severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Needs attention now.
-    Error,
-    /// Will need attention.
-    Warn,
-    /// Single events: starts, reloads, key refreshes.
-    #[default]
-    Info,
-    /// Also every denial.
-    Debug,
-    /// Also the messages of the libraries.
-    Trace,
-}
-
-/// The form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Where the decision log goes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(from = "String", into = "String")]
-pub enum DecisionLog {
-    /// Nowhere.
-    #[default]
-    Off,
-    /// To standard output.
-    Stdout,
-    /// Appended to this file.
-    File(PathBuf),
-}
-
-impl From<String> for DecisionLog {
-    fn from(text: String) -> Self {
-        match text.as_str() {
-            "off" => DecisionLog::Off,
-            "stdout" => DecisionLog::Stdout,
-            _ => DecisionLog::File(PathBuf::from(text)),
-        }
-    }
-}
-
-impl From<DecisionLog> for String {
-    fn from(log: DecisionLog) -> Self {
-        match log {
-            DecisionLog::Off => "off".to_owned(),
-            DecisionLog::Stdout => "stdout".to_owned(),
-            DecisionLog::File(path) => path.display().to_string(),
-        }
-    }
-}
-
 /// An error in the configuration.
 #[derive(Debug)]
 pub struct ConfigError {
@@ -433,6 +360,7 @@ impl Config {
         self.dpop.validate()?;
         self.introspection.validate()?;
         self.keys.validate()?;
+        self.log.validate()?;
         if self.policy.0.is_empty() {
             return Err(FieldError::new("policy", "no path is named"));
         }
@@ -475,9 +403,7 @@ impl Config {
         for path in &mut self.policy.0 {
             *path = folder.join(&*path);
         }
-        if let DecisionLog::File(path) = &mut self.log.decisions {
-            *path = folder.join(&*path);
-        }
+        self.log.resolve(folder);
         self.dpop.resolve(folder);
         self.introspection.resolve(folder);
         self.keys.resolve(folder);

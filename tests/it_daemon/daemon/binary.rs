@@ -11,8 +11,10 @@ const SECOND: &str = "api a { host \"api.example.com\" GET /page denied }\n";
 
 #[tokio::test]
 async fn signals_reload_and_end_it() {
-    let config = "reload: {watch: false, settle: 5ms}\nlog: {format: json}\n";
+    let config = "reload: {watch: false, settle: 5ms}\n\
+                  log: {format: json, decisions: decisions.log}\n";
     let folder = folder(FIRST, config);
+    let log = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
     let mut process = Process::start(folder.path(), &[]);
     let http = process.address("http");
     process.line("ready");
@@ -24,6 +26,12 @@ async fn signals_reload_and_end_it() {
     assert_eq!(page().await, 200);
     fs::write(folder.path().join("policies/a.gate"), SECOND).expect("written");
     assert_eq!(page().await, 200, "nobody has asked for a reload");
+    until("lines are written", || async {
+        log("decisions.log").lines().count() == 2
+    })
+    .await;
+    let (from, to) = ("decisions.log", "decisions.old");
+    fs::rename(folder.path().join(from), folder.path().join(to)).expect("renamed");
     process.signal("HUP");
     until("SIGHUP has reloaded", || async { page().await == 403 }).await;
     fs::write(folder.path().join("policies/a.gate"), "api").expect("written");
@@ -34,6 +42,13 @@ async fn signals_reload_and_end_it() {
     process.signal("TERM");
     let status = process.child.wait().expect("an end");
     assert!(status.success(), "{status}");
+    // The last one is a denial, whose line was written after SIGHUP.
+    assert!(
+        log("decisions.log").ends_with("}\n"),
+        "{}",
+        log("decisions.log")
+    );
+    assert!(log("decisions.old").lines().count() >= 2);
 }
 
 #[test]
@@ -69,6 +84,7 @@ fn exit_codes_tell_a_bad_policy_from_a_bad_machine() {
             2,
             "folder.log",
         ),
+        (FIRST, "log: {decisions: policies}\n", 2, "is a folder"),
     ] {
         let folder = folder(policy, config);
         let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))

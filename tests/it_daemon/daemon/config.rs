@@ -158,6 +158,14 @@ fn values_that_would_stop_everything_are_refused() {
         "dpop: {redis: \"http://127.0.0.1\"}",
         "dpop: {redis: \"redis://:secret@127.0.0.1\"}",
         "dpop: {redis_password_file: password}",
+        "log: {on_full: block}",
+        "log: {buffer_bytes: 65535}",
+        "log: {rotate: {bytes: 1000}}",
+        "log: {rotate: {bytes: 65536, keep: 0}}",
+        "log: {rotate: {bytes: 65536, keep: 1001}}",
+        "log: {rotate: {size: 65536}}",
+        "log: {rotate: true}",
+        "log: {decisions: stdout, rotate: {bytes: 65536}}",
     ] {
         refused(text, &[]);
     }

@@ -6,6 +6,7 @@ mod authorities;
 mod binary;
 mod cache;
 mod config;
+mod decision_log;
 mod grpc;
 mod grpc_streams;
 mod harness;
