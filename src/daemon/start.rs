@@ -105,21 +105,19 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     for bound in bound {
         let (id, address) = (bound.id, bound.address());
         let listener = listening.setting(id).0.as_ref();
+        let server = listener.and_then(|listener| listener.server);
+        let server = server.unwrap_or_default();
         let general = |router: Router| match id.kind().callers {
-            Callers::Proxies => Service::General(router),
+            Callers::Proxies => Service::general(router),
             Callers::Programs { hosts } => {
                 let names = listener.map(|listener| Names::of(hosts, listener));
                 let names = names.unwrap_or_else(Names::loopback);
-                Service::General(router.layer(from_fn_with_state(names, pages::programs_alone)))
+                Service::general(router.layer(from_fn_with_state(names, pages::programs_alone)))
             }
         };
         let service = match id {
-            ListenerId::Grpc => {
-                let server = listener.and_then(|listener| listener.server);
-                let server = server.unwrap_or_default();
-                grpc::service(authorizer.clone(), health.clone(), server)
-            }
-            ListenerId::Http => general(adapter::router(authorizer.clone())),
+            ListenerId::Grpc => grpc::service(authorizer.clone(), health.clone(), server),
+            ListenerId::Http => adapter::service(authorizer.clone(), server),
             ListenerId::Pdp => general(pdp::router(authorizer.clone())),
             ListenerId::Admin => general(admin::router(authorizer.clone())),
         };

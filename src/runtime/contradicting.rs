@@ -60,6 +60,10 @@ pub fn removed<'a>(
         sent.filter(|sent| contradicting(sent).is_some_and(|header| header.name != *sent));
     let mut removed = Vec::with_capacity(CONTRADICTING.len());
     removed.extend(names.map(|header| Cow::Borrowed(header.name)));
-    removed.extend(spellings.map(Cow::Borrowed));
+    for spelling in spellings {
+        if !removed.iter().any(|name| name == spelling) {
+            removed.push(Cow::Borrowed(spelling));
+        }
+    }
     removed
 }

@@ -31,7 +31,7 @@ impl Daemon {
         Self::with(policy, "")
     }
 
-    /// The same with the daemon's own server for Checks.
+    /// The same with the daemon's own servers.
     pub fn thin(policy: &str) -> Self {
         Self::start_for(DEADLINE, "thin", policy, "").once_ready()
     }
@@ -62,7 +62,7 @@ impl Daemon {
         Self::start_for(DEADLINE, "general", policy, configuration)
     }
 
-    /// `server` is what serves the listener `grpc`.
+    /// `server` is what serves the listeners for proxies.
     fn start_for(deadline: &str, server: &str, policy: &str, configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let ports = Portcullis {
@@ -78,7 +78,7 @@ impl Daemon {
              explain: full\n\
              listeners:\n  \
                grpc: {{address: \"127.0.0.1:{}\", server: {server}}}\n  \
-               http: 127.0.0.1:{}\n  \
+               http: {{address: \"127.0.0.1:{}\", server: {server}}}\n  \
                pdp: {pdp}\n  \
                admin: {admin}\n\
              reload:\n  \

@@ -19,10 +19,11 @@ fn through_envoy_by_grpc() {
 
 #[test]
 #[ignore = "needs the proxies: run tests/run"]
-fn through_envoy_by_grpc_with_the_daemons_own_server() {
+fn through_envoy_and_nginx_with_the_daemons_own_servers() {
     let world = World::thin();
-    let kind = Kind::EnvoyGrpc;
-    tell(kind, &world, &world.proxy(kind));
+    for kind in [Kind::EnvoyGrpc, Kind::Nginx] {
+        tell(kind, &world, &world.proxy(kind));
+    }
 }
 
 #[test]

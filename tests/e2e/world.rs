@@ -34,7 +34,7 @@ impl World {
         Self::around(|issuer| Daemon::start(&policy(issuer)))
     }
 
-    /// The same as [`World::start`], with the daemon's own server for Checks.
+    /// The same as [`World::start`], with the daemon's own servers.
     pub fn thin() -> Self {
         Self::around(|issuer| Daemon::thin(&policy(issuer)))
     }

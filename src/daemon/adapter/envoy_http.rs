@@ -3,13 +3,9 @@
 //! Envoy sends the original request without its body: any method, the path after the prefix, the
 //! original `Host`.
 
-use http::Version;
-use http::request::Parts;
-
-use super::presented;
+use super::presented::{self, Sent};
 use super::row::{ByHttp, Path, Place, Reader, Row};
 use super::sources;
-use crate::daemon::listen::RequestLine;
 use crate::runtime::config::Adapters;
 use crate::runtime::contradicting;
 use crate::runtime::metrics::Adapter;
@@ -39,51 +35,34 @@ pub const ROW: Row = Row {
 
 /// Reads the original request.
 ///
-/// The target comes from the bytes of the request line, since the HTTP library's URI drops
-/// everything after a `#`. If the two don't fit together (two requests sent as one, bytes left over
-/// from a body), nothing is certain, and the request is malformed.
-fn read<'a>(
-    parts: &'a Parts,
-    line: Option<&'a RequestLine>,
-    adapters: &'a Adapters,
-) -> Result<Original<'a>, Malformed> {
+/// The target comes from the bytes of the request line. If that line is not certain (two requests
+/// sent as one, bytes left over from a body), the request is malformed.
+fn read<'a>(sent: Sent<'a>, adapters: &'a Adapters) -> Result<Original<'a>, Malformed> {
     let config = &adapters.envoy;
-    let headers = &parts.headers;
+    let headers = sent.headers;
     let mut own = Vec::new();
     let scheme = sources::scheme(headers, &config.scheme, &mut own)?;
     let address = sources::address(headers, &config.address, &mut own)?;
     let certificate = sources::certificate(headers, &config.certificate, &mut own)?;
-    let (method, target) = line
-        .and_then(RequestLine::parts)
-        .filter(|line| fits(parts, *line))
+    let (method, target) = sent
+        .line
         .ok_or_else(|| Malformed::new("the request line can't be told from what came before it"))?;
     let target = target
         .strip_prefix(PREFIX.as_bytes())
         .ok_or_else(|| Malformed::new("the target is not a path".to_owned()))?;
-    let sent = presented::headers(headers, &own);
-    contradicting::refuse(&sent, Adapter::envoy, &config.trusted())?;
+    let clients = presented::headers(headers, &own);
+    contradicting::refuse(&clients, Adapter::envoy, &config.trusted())?;
     Ok(Original {
         method: std::str::from_utf8(method)
             .map_err(|_| Malformed::new("the method is not ASCII".to_owned()))?,
         target,
         scheme,
         host: Some(presented::one(headers, HOST)?),
-        headers: sent,
+        headers: clients,
         address,
         certificate,
         masked: true,
     })
-}
-
-/// Whether the request line belongs to the request that the HTTP library has read.
-fn fits(parts: &Parts, (method, target): (&[u8], &[u8])) -> bool {
-    let without_fragment = target.split(|byte| *byte == b'#').next().unwrap_or(target);
-    parts.version <= Version::HTTP_11
-        && parts.method.as_str().as_bytes() == method
-        && parts
-            .uri
-            .path_and_query()
-            .is_some_and(|uri| uri.as_str().as_bytes() == without_fragment)
 }
 
 /// The status that Envoy treats as a denial. To Envoy a 5xx is an outage, which

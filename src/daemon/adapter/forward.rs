@@ -1,11 +1,8 @@
 //! `/forward`: Traefik's ForwardAuth, Caddy's `forward_auth`, and compatible proxies.
 
-use http::request::Parts;
-
-use super::presented;
+use super::presented::{self, Sent};
 use super::row::{ByHttp, Path, Place, Reader, Row};
 use super::sources;
-use crate::daemon::listen::RequestLine;
 use crate::engine::ANSWERED_PREFLIGHT;
 use crate::runtime::config::Adapters;
 use crate::runtime::original::{self, Malformed, Original};
@@ -32,13 +29,9 @@ pub const ROW: Row = Row {
     }),
 };
 
-fn read<'a>(
-    parts: &'a Parts,
-    _line: Option<&'a RequestLine>,
-    adapters: &'a Adapters,
-) -> Result<Original<'a>, Malformed> {
+fn read<'a>(sent: Sent<'a>, adapters: &'a Adapters) -> Result<Original<'a>, Malformed> {
     let config = &adapters.forward;
-    let headers = &parts.headers;
+    let headers = sent.headers;
     let mut own = vec![METHOD, SCHEME, HOST, TARGET];
     let address = sources::address(headers, &config.address, &mut own)?;
     let certificate = sources::certificate(headers, &config.certificate, &mut own)?;

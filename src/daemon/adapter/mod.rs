@@ -4,6 +4,7 @@
 //! An adapter reads only its own headers. Each fact has one source and no fallback: nothing that a
 //! client can send may pass for the proxy's word.
 
+mod asked;
 mod certificate;
 mod envoy_http;
 mod forward;
@@ -14,9 +15,9 @@ mod presented;
 mod row;
 mod sources;
 mod table;
+mod thin;
 mod waits;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,32 +25,38 @@ use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::BodyExt;
 
 pub use certificate::read as read_certificate;
 pub use row::{Path, Place, Row};
 pub use table::row;
 
-use crate::daemon::listen::RequestLine;
-use crate::engine::Decision;
+use crate::daemon::listen::thin::Serve;
+use crate::daemon::listen::{RequestLine, Service};
 use crate::runtime::Authorizer;
-use crate::runtime::config::ListenerId;
-use crate::runtime::contradicting;
-use crate::runtime::decided::Decided;
+use crate::runtime::config::{ListenerId, ListenerServer};
 use crate::runtime::metrics::Adapter;
 use crate::runtime::notices::Notice;
+use asked::Told;
+use presented::Sent;
 use row::ByHttp;
 
 /// How long an answer waits for the next part of a request's body. A body that the proxy sends
 /// arrives with the headers, or right after them.
 const BODY_PATIENCE: Duration = Duration::from_millis(5);
 
-/// The header that tells Envoy which headers to remove from the request (HTTP `ext_authz`).
-const ENVOY_REMOVE: &str = "x-envoy-auth-headers-to-remove";
+/// The service behind the listener `http`.
+pub fn service(authorizer: Arc<Authorizer>, server: ListenerServer) -> Service {
+    let router = router(authorizer.clone());
+    let thin: Option<Box<dyn Serve>> = match server {
+        ListenerServer::General => None,
+        ListenerServer::Thin => Some(Box::new(thin::server(authorizer))),
+    };
+    Service { router, thin }
+}
 
-/// The services behind the listener `http`.
-pub fn router(authorizer: Arc<Authorizer>) -> Router {
+fn router(authorizer: Arc<Authorizer>) -> Router {
     // One fallback and no routes: a router would decode paths before an adapter sees them.
     Router::new().fallback(answer).with_state(authorizer)
 }
@@ -91,72 +98,50 @@ async fn decide(
     by: &ByHttp,
     parts: &Parts,
 ) -> Response<Body> {
-    let settings = authorizer.settings();
-    let line = parts.extensions.get::<RequestLine>();
-    if by.is_envoy {
-        waits::by_http(authorizer, &parts.headers);
-    }
-    let read = || (by.read)(parts, line, &settings.adapters);
-    authorizer
-        .decide(adapter, read, |decided| {
-            let sent = parts.headers.keys().map(HeaderName::as_str);
-            let contradicting = if by.is_envoy {
-                contradicting::removed(sent, adapter, &settings.adapters.envoy.trusted())
-            } else {
-                Vec::new()
-            };
-            respond(by, decided, &contradicting)
-        })
-        .await
-}
-
-/// The HTTP response for a decision, in the form for the adapter's proxy.
-///
-/// If a header can't be written, an allow becomes a denial: the application would otherwise miss a
-/// fact about the user, or see one that the client forged.
-fn respond(by: &ByHttp, decided: &Decided<'_>, contradicting: &[Cow<'_, str>]) -> Response<Body> {
-    let answer = decided.answer(by.status);
-    let mut response = Response::new(answer.body.map_or_else(Body::empty, Body::from));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::FORBIDDEN);
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let passes = matches!(decided.decision, Decision::Allow(permit) if !permit.is_answered());
-    let told_as = |name| if passes { (by.told_as)(name) } else { name };
-    let mut written = answer
+    let headers: Vec<(&str, &[u8])> = parts
         .headers
         .iter()
-        .all(|(name, value)| put(headers, told_as(name), value));
-    if let Decision::Allow(permit) = decided.decision
-        && !permit.is_answered()
-    {
-        written &= permit
-            .headers_to_set()
-            .iter()
-            .all(|(name, value)| put(headers, name, value));
-        let names: Vec<&str> = permit
-            .headers_to_remove()
-            .chain(permit.unset(contradicting))
-            .collect();
-        if by.is_envoy && !names.is_empty() {
-            written &= put(headers, ENVOY_REMOVE, &names.join(","));
-        }
-        if !written {
-            tracing::error!("a header of an allow can't be written, and the request is denied");
-            return plain(StatusCode::FORBIDDEN);
-        }
-    }
-    response
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    let line = parts.extensions.get::<RequestLine>();
+    let sent = Sent {
+        line: line
+            .and_then(RequestLine::parts)
+            .filter(|line| fits(parts, *line)),
+        headers: &headers,
+    };
+    asked::decide(authorizer, adapter, by, sent, response).await
 }
 
-/// Sets a header; false if it can't be sent.
-fn put(headers: &mut HeaderMap, name: &str, value: &str) -> bool {
-    let parsed = HeaderName::from_bytes(name.as_bytes())
-        .ok()
-        .zip(HeaderValue::from_str(value).ok());
-    parsed.is_some_and(|(name, value)| {
-        headers.insert(name, value);
-        true
-    })
+/// Whether the request line belongs to the request that the HTTP library has read. Its URI drops
+/// everything after a `#`, so the line is what counts.
+fn fits(parts: &Parts, (method, target): (&[u8], &[u8])) -> bool {
+    parts.version <= Version::HTTP_11
+        && parts.method.as_str().as_bytes() == method
+        && is_target(&parts.uri, target)
+}
+
+/// Whether a target is this URI, apart from what follows a `#`.
+fn is_target(uri: &Uri, target: &[u8]) -> bool {
+    let without_fragment = target.split(|byte| *byte == b'#').next().unwrap_or(target);
+    uri.path_and_query()
+        .is_some_and(|uri| uri.as_str().as_bytes() == without_fragment)
+}
+
+/// The answer for the HTTP library.
+fn response(told: Told<'_>) -> Response<Body> {
+    let mut response = Response::new(Body::from(told.body));
+    *response.status_mut() = told.status;
+    for (name, value) in &told.headers {
+        let parsed = HeaderName::from_bytes(name.as_bytes())
+            .ok()
+            .zip(HeaderValue::from_str(value).ok());
+        let Some((name, value)) = parsed else {
+            return plain(StatusCode::FORBIDDEN);
+        };
+        response.headers_mut().insert(name, value);
+    }
+    response
 }
 
 fn plain(status: StatusCode) -> Response<Body> {

@@ -3,12 +3,9 @@
 //! The subrequest contains the client's headers, and the headers with which nginx describes the
 //! original request: `X-Original-Method`, `X-Original-URI`, `X-Original-Host`.
 
-use http::request::Parts;
-
-use super::presented;
+use super::presented::{self, Sent};
 use super::row::{ByHttp, Path, Place, Reader, Row};
 use super::sources;
-use crate::daemon::listen::RequestLine;
 use crate::runtime::config::Adapters;
 use crate::runtime::original::{Malformed, Original};
 
@@ -33,13 +30,9 @@ pub const ROW: Row = Row {
     }),
 };
 
-fn read<'a>(
-    parts: &'a Parts,
-    _line: Option<&'a RequestLine>,
-    adapters: &'a Adapters,
-) -> Result<Original<'a>, Malformed> {
+fn read<'a>(sent: Sent<'a>, adapters: &'a Adapters) -> Result<Original<'a>, Malformed> {
     let config = &adapters.nginx;
-    let headers = &parts.headers;
+    let headers = sent.headers;
     let mut own = vec![METHOD, TARGET, HOST];
     let scheme = sources::scheme(headers, &config.scheme, &mut own)?;
     let address = sources::address(headers, &config.address, &mut own)?;

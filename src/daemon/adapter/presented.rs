@@ -1,15 +1,28 @@
-//! Reads the headers that a proxy sends.
+//! What a proxy sends over HTTP, whichever server has read it.
 
-use http::HeaderMap;
 use memchr::memchr2;
 
 use crate::runtime::original::Malformed;
+
+/// A proxy's message.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent<'a> {
+    /// The method and the target as they stand in the request line; `None` if the line can't be
+    /// told from what came before it.
+    pub line: Option<(&'a [u8], &'a [u8])>,
+    /// The headers.
+    pub headers: &'a Headers<'a>,
+}
+
+/// Headers with names in lower case. Several of one name are in the order in which they were sent,
+/// and so are the first ones of all names.
+pub type Headers<'a> = [(&'a str, &'a [u8])];
 
 /// The value of a header of the adapter's protocol: exactly once, printable ASCII.
 ///
 /// A proxy that sets it replaces the client's value. If the proxy appended instead, there are two
 /// values, and either could be the client's.
-pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Malformed> {
+pub fn one<'a>(headers: &Headers<'a>, name: &str) -> Result<&'a str, Malformed> {
     let bytes = one_raw(headers, name)?;
     let text = std::str::from_utf8(bytes)
         .ok()
@@ -25,7 +38,7 @@ pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Malformed>
 ///
 /// A comma may occur in a target, but not before a space, which no target contains, nor, in the
 /// path, before a slash: that is two targets joined.
-pub fn one_target<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed> {
+pub fn one_target<'a>(headers: &Headers<'a>, name: &str) -> Result<&'a [u8], Malformed> {
     let target = one_raw(headers, name)?;
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
     let blank = memchr2(b' ', b'\t', target).is_some();
@@ -38,8 +51,8 @@ pub fn one_target<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Ma
     Ok(target)
 }
 
-fn one_raw<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed> {
-    let mut values = headers.get_all(name).iter();
+fn one_raw<'a>(headers: &Headers<'a>, name: &str) -> Result<&'a [u8], Malformed> {
+    let mut values = values(headers, name);
     let value = values
         .next()
         .ok_or_else(|| Malformed::header(name, "is missing"))?;
@@ -49,14 +62,22 @@ fn one_raw<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Malformed
     if value.is_empty() {
         return Err(Malformed::header(name, "is empty"));
     }
-    Ok(value.as_bytes())
+    Ok(value)
+}
+
+/// The values of a header.
+pub fn values<'h, 'a>(
+    headers: &'h Headers<'a>,
+    name: &'h str,
+) -> impl Iterator<Item = &'a [u8]> + 'h {
+    let of_the_name = headers.iter().filter(move |(sent, _)| *sent == name);
+    of_the_name.map(|(_, value)| *value)
 }
 
 /// The client's headers: all except the adapter's own and `Host`, which has been read already.
-pub fn headers<'a>(headers: &'a HeaderMap, own: &[&str]) -> Vec<(&'a str, &'a [u8])> {
-    headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .filter(|(name, _)| *name != "host" && !own.contains(name))
-        .collect()
+pub fn headers<'a>(headers: &Headers<'a>, own: &[&str]) -> Vec<(&'a str, &'a [u8])> {
+    let mut clients = Vec::with_capacity(headers.len());
+    let sent = headers.iter().copied();
+    clients.extend(sent.filter(|(name, _)| *name != "host" && !own.contains(name)));
+    clients
 }

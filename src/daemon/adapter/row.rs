@@ -1,9 +1,7 @@
 //! The properties of an adapter: where it is asked, where each part of the original request is, and
 //! how it is read.
 
-use http::request::Parts;
-
-use crate::daemon::listen::RequestLine;
+use super::presented::Sent;
 use crate::runtime::config::Adapters;
 use crate::runtime::original::{Malformed, Original};
 
@@ -67,15 +65,14 @@ pub enum Place {
 /// The reader of the original request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reader {
-    /// A function of the adapter, called by the router of `http`.
+    /// A function of the adapter, for the listener `http`.
     Http(ByHttp),
     /// The adapter's own router.
     Itself,
 }
 
 /// Reads the original request.
-pub(super) type Read =
-    for<'a> fn(&'a Parts, Option<&'a RequestLine>, &'a Adapters) -> Result<Original<'a>, Malformed>;
+pub(super) type Read = for<'a> fn(Sent<'a>, &'a Adapters) -> Result<Original<'a>, Malformed>;
 
 /// How a proxy asks over HTTP, and how it understands the answer.
 #[derive(Debug, Clone, Copy)]

@@ -2,10 +2,8 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
-
 use super::certificate;
-use super::presented;
+use super::presented::{self, Headers};
 use crate::keys::Thumbprint;
 use crate::runtime::config::{ClientAddress, ClientCertificate, Scheme};
 use crate::runtime::original::{self, Malformed};
@@ -14,7 +12,7 @@ use crate::runtime::original::{self, Malformed};
 ///
 /// `attribute` doesn't exist over HTTP, so the configuration refuses it; here it counts as missing.
 pub fn scheme<'a>(
-    headers: &'a HeaderMap,
+    headers: &Headers<'a>,
     source: &'a Scheme,
     own: &mut Vec<&'a str>,
 ) -> Result<Option<&'a str>, Malformed> {
@@ -30,7 +28,7 @@ pub fn scheme<'a>(
 
 /// The client's address. Its header, if it comes from one, becomes the adapter's own.
 pub fn address<'a>(
-    headers: &HeaderMap,
+    headers: &Headers<'_>,
     source: &'a ClientAddress,
     own: &mut Vec<&'a str>,
 ) -> Result<Option<IpAddr>, Malformed> {
@@ -49,7 +47,7 @@ pub const XFCC: &str = "x-forwarded-client-cert";
 /// The certificate of the client's connection. Its header, if it comes from one, becomes the
 /// adapter's own. A client without a certificate is no fault: the header is then missing or empty.
 pub fn certificate<'a>(
-    headers: &'a HeaderMap,
+    headers: &Headers<'a>,
     source: &'a ClientCertificate,
     own: &mut Vec<&'a str>,
 ) -> Result<Option<Thumbprint>, Malformed> {
@@ -57,7 +55,7 @@ pub fn certificate<'a>(
         return Ok(None);
     };
     own.push(name);
-    let mut values = headers.get_all(name).iter().map(|value| value.as_bytes());
+    let mut values = presented::values(headers, name);
     thumbprint(source, name, (values.next(), values.next()))
 }
 

@@ -3,17 +3,16 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-
+use super::presented::{self, Headers};
 use crate::runtime::Authorizer;
 use crate::runtime::metrics::Adapter;
 use crate::runtime::notices::Notice;
 
 /// Warns the operator if Envoy, asking over HTTP, doesn't wait long enough.
-pub fn by_http(authorizer: &Authorizer, headers: &HeaderMap) {
-    let millis = headers
-        .get("x-envoy-expected-rq-timeout-ms")
-        .and_then(|value| value.to_str().ok())
+pub fn by_http(authorizer: &Authorizer, headers: &Headers<'_>) {
+    let millis = presented::values(headers, "x-envoy-expected-rq-timeout-ms")
+        .next()
+        .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(|text| text.parse().ok());
     compare(
         authorizer,

@@ -33,7 +33,7 @@ use crate::daemon::workers::Workers;
 use crate::runtime::config::{Address, Limits, Listener, ListenerId, Protocol};
 use crate::runtime::notices::{Notice, Notices};
 use idle::Connections;
-use thin::Serve;
+use thin::{Left, Opened, Serve};
 use wire::{Watch, Wire};
 
 /// How many requests one HTTP/2 connection may have in progress; Envoy opens more connections.
@@ -59,11 +59,18 @@ impl Protocol {
 }
 
 /// What answers the requests of a listener.
-pub enum Service {
-    /// A router, on an HTTP library.
-    General(Router),
-    /// A server for one call.
-    Thin(Box<dyn Serve>),
+pub struct Service {
+    /// Answers them, over an HTTP library.
+    pub router: Router,
+    /// The server of the daemon's own that comes before it, if there is one.
+    pub thin: Option<Box<dyn Serve>>,
+}
+
+impl Service {
+    /// A router alone.
+    pub fn general(router: Router) -> Service {
+        Service { router, thin: None }
+    }
 }
 
 /// An open listener that doesn't accept connections yet.
@@ -238,22 +245,10 @@ impl Server {
     }
 
     async fn serve(&self, stream: Box<dyn Stream>, watcher: Watcher) {
-        let http2 = self.protocol == Protocol::Http2;
-        let (wire, seen) = Wire::new(stream, http2, self.arrive, self.idle);
-        let _registered = self.connections.register(seen.clone());
-        let watch = seen.clone();
-        let served = async {
-            match &self.service {
-                Service::General(router) => self.general(wire, router, seen, watcher).await,
-                Service::Thin(thin) => {
-                    // While it lives, the end of the listener waits.
-                    let _watcher = watcher;
-                    thin.serve(wire, seen, self.stop.clone()).await;
-                }
-            }
-        };
+        let watch = Watch::new(self.protocol == Protocol::Http2);
+        let _registered = self.connections.register(watch.clone());
         tokio::select! {
-            () = served => {}
+            () = self.served(stream, watch.clone(), watcher) => {}
             () = watch.closed() => {
                 tracing::debug!("an idle connection was closed: the listener is full");
             }
@@ -265,16 +260,34 @@ impl Server {
         }
     }
 
-    async fn general(
-        &self,
-        wire: Wire<Box<dyn Stream>>,
-        router: &Router,
-        seen: Arc<Watch>,
-        watcher: Watcher,
-    ) {
-        let router = router.clone();
+    async fn served(&self, stream: Box<dyn Stream>, watch: Arc<Watch>, watcher: Watcher) {
+        let left = match &self.service.thin {
+            None => Some(Left {
+                stream,
+                first: Vec::new(),
+            }),
+            // The end of the listener waits for it, since the watcher lives.
+            Some(thin) => {
+                let opened = Opened {
+                    stream,
+                    watch: watch.clone(),
+                    stop: self.stop.clone(),
+                    arrive: self.arrive,
+                    idle: self.idle,
+                };
+                thin.serve(opened).await
+            }
+        };
+        if let Some(Left { stream, first }) = left {
+            let wire = Wire::new(stream, first, watch.clone(), self.arrive, self.idle);
+            self.general(wire, watch, watcher).await;
+        }
+    }
+
+    async fn general(&self, wire: Wire<Box<dyn Stream>>, watch: Arc<Watch>, watcher: Watcher) {
+        let router = self.service.router.clone();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            answer(router.clone(), seen.clone(), request)
+            answer(router.clone(), watch.clone(), request)
         });
         let connection = self.builder.serve_connection(TokioIo::new(wire), service);
         if let Err(fault) = watcher.watch(connection).await {

@@ -78,6 +78,28 @@ impl RequestLine {
 }
 
 impl Watch {
+    /// The state of a new connection.
+    pub fn new(http2: bool) -> Arc<Watch> {
+        let phase = if http2 {
+            Phase::Arriving {
+                line: Vec::new(),
+                whole: true,
+            }
+        } else {
+            Phase::Idle
+        };
+        Arc::new(Watch {
+            phase: Mutex::new(phase),
+            http2,
+            usage: Mutex::new(Usage {
+                requests: 0,
+                idle: Some(Instant::now()),
+            }),
+            close: Notify::new(),
+            foreign: AtomicBool::new(false),
+        })
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,6 +172,8 @@ impl Watch {
 #[derive(Debug)]
 pub struct Wire<I> {
     io: I,
+    /// What is read before anything else.
+    first: Vec<u8>,
     watch: Arc<Watch>,
     arrive: Duration,
     idle: Duration,
@@ -168,36 +192,24 @@ enum Timing {
 
 impl<I> Wire<I> {
     /// Watches a connection: a request must arrive within `arrive`, and the next one must begin
-    /// within `idle`.
-    pub fn new(io: I, http2: bool, arrive: Duration, idle: Duration) -> (Wire<I>, Arc<Watch>) {
-        let phase = if http2 {
-            Phase::Arriving {
-                line: Vec::new(),
-                whole: true,
-            }
-        } else {
-            Phase::Idle
-        };
-        let watch = Arc::new(Watch {
-            phase: Mutex::new(phase),
-            http2,
-            usage: Mutex::new(Usage {
-                requests: 0,
-                idle: Some(Instant::now()),
-            }),
-            close: Notify::new(),
-            foreign: AtomicBool::new(false),
-        });
-        let wire = Wire {
+    /// within `idle`. `first` has arrived already.
+    pub fn new(
+        io: I,
+        first: Vec<u8>,
+        watch: Arc<Watch>,
+        arrive: Duration,
+        idle: Duration,
+    ) -> Wire<I> {
+        Wire {
             io,
-            watch: watch.clone(),
+            first,
+            watch,
             arrive,
             idle,
             timer: Box::pin(tokio::time::sleep(arrive)),
             timing: Timing::Off,
             received: 0,
-        };
-        (wire, watch)
+        }
     }
 
     /// Records the bytes that have arrived.
@@ -282,6 +294,13 @@ impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
+        if !self.first.is_empty() {
+            let count = self.first.len().min(buffer.remaining());
+            let bytes: Vec<u8> = self.first.drain(..count).collect();
+            buffer.put_slice(&bytes);
+            self.take_in(&bytes);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buffer);
         if read.is_pending() {

@@ -251,18 +251,18 @@ pub struct Listener {
     /// request with any other `Host` is refused, since a web page may have sent it.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// For `grpc`: what serves it.
+    /// For `grpc` and `http`: what serves it.
     #[serde(default)]
-    pub server: Option<GrpcServer>,
+    pub server: Option<ListenerServer>,
 }
 
-/// What serves the listener `grpc`. Both give the same answers.
+/// What serves a listener for proxies. Both give the same answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum GrpcServer {
-    /// The daemon's own server, which is made for Checks.
+pub enum ListenerServer {
+    /// The daemon's own server, which is made for what proxies ask.
     Thin,
-    /// The libraries for gRPC and HTTP/2.
+    /// The libraries for HTTP and gRPC.
     #[default]
     General,
 }
@@ -293,8 +293,8 @@ impl Listener {
                     .to_owned(),
             );
         }
-        if self.server.is_some() && id != ListenerId::Grpc {
-            return wrong("`server` only applies to `grpc`".to_owned());
+        if self.server.is_some() && id.kind().callers != Callers::Proxies {
+            return wrong("`server` only applies to `grpc` and `http`".to_owned());
         }
         if let Some(host) = self.hosts.iter().find(|host| !is_name(host)) {
             return wrong(format!(

@@ -33,8 +33,8 @@ pub use error::FieldError;
 pub use introspection::Introspection;
 pub use keys::KeyFetching;
 pub use listeners::{
-    Address, Callers, GrpcServer, Listener, ListenerId, ListenerKind, ListenerSetting, Listeners,
-    Protocol, Tls, asked_at,
+    Address, Callers, Listener, ListenerId, ListenerKind, ListenerServer, ListenerSetting,
+    Listeners, Protocol, Tls, asked_at,
 };
 pub use log::{DecisionLog, Level, Log, LogFormat, OnFull, Rotate};
 use read::Lines;

@@ -42,7 +42,7 @@ fn seen(adapter: &str, status: u16) -> u16 {
 
 #[tokio::test]
 async fn each_adapter_allows_and_denies() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     let token = bed.token(json!({"scope": "read:orders", "org_id": "acme-1"}));
     for (adapter, make, _) in ADAPTERS {
         let public = bed.send("http", &make("GET", b"/health")).await;
@@ -86,7 +86,7 @@ async fn each_adapter_allows_and_denies() {
 
 #[tokio::test]
 async fn envoy_is_told_which_headers_to_remove() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     let removed = |answer: &super::harness::Answer| -> Vec<String> {
         answer
             .header("x-envoy-auth-headers-to-remove")
@@ -123,8 +123,8 @@ async fn envoy_is_told_which_headers_to_remove() {
 /// the policy forwards, unless the configuration says that the proxy removes it.
 #[tokio::test]
 async fn a_client_does_not_speak_in_the_policys_name() {
-    let bed = Testbed::start().await;
-    let trusting = Testbed::with(
+    let bed = Testbed::twins(POLICY, "").await;
+    let trusting = Testbed::twins(
         POLICY,
         "adapters:\n  nginx: {sent_forward_headers: removed_by_proxy}\n  forward: {sent_forward_headers: removed_by_proxy}\n  envoy: {sent_forward_headers: removed_by_proxy}\n",
     )
@@ -158,7 +158,7 @@ async fn a_client_does_not_speak_in_the_policys_name() {
 /// Each of an adapter's own headers: missing, empty, repeated, joined by a comma.
 #[tokio::test]
 async fn what_a_proxy_must_say_it_must_say_once() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     for (adapter, make, own) in ADAPTERS {
         for name in own {
             let whole = make("GET", b"/health");
@@ -194,7 +194,7 @@ async fn what_a_proxy_must_say_it_must_say_once() {
 /// Headers of another adapter, and names similar to an adapter's own, are ignored.
 #[tokio::test]
 async fn an_adapter_reads_no_other_adapters_headers() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     let forged = [
         ("X-Original-URI", "/health"),
         ("X-Original-Method", "GET"),
@@ -227,7 +227,7 @@ async fn an_adapter_reads_no_other_adapters_headers() {
 
 #[tokio::test]
 async fn every_ambiguous_path_is_refused() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     let token = bed.token(json!({"scope": "read:orders"}));
     let paths: &[&[u8]] = &[
         b"/files/../health",
@@ -290,7 +290,7 @@ async fn every_ambiguous_path_is_refused() {
 
 #[tokio::test]
 async fn a_mark_that_may_stand_for_another_byte_is_ambiguous_behind_envoy_alone() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     let token = bed.token(json!({}));
     for (adapter, make, _) in ADAPTERS {
         let answer = bed
@@ -306,7 +306,7 @@ async fn a_mark_that_may_stand_for_another_byte_is_ambiguous_behind_envoy_alone(
 
 #[tokio::test]
 async fn methods_are_those_of_the_registry() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     for (adapter, make, _) in ADAPTERS {
         for method in ["get", "Get", "FROB", "G,ET", "CONNECTED"] {
             let answer = bed.send("http", &make(method, b"/health")).await;
@@ -325,7 +325,7 @@ async fn methods_are_those_of_the_registry() {
 
 #[tokio::test]
 async fn old_http_is_answered_too() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     for (adapter, make, _) in ADAPTERS {
         let request = make("GET", b"/health").version("HTTP/1.0");
         let answer = bed.send("http", &request).await;
@@ -337,7 +337,7 @@ async fn old_http_is_answered_too() {
 
 #[tokio::test]
 async fn only_the_adapters_paths_are_served() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     for path in [
         "/",
         "/nginx/",
@@ -363,7 +363,7 @@ async fn only_the_adapters_paths_are_served() {
 
 #[tokio::test]
 async fn tokens_in_two_headers_or_joined_are_malformed() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     let token = bed.token(json!({"scope": "read:orders"}));
     for (adapter, make, _) in ADAPTERS {
         let twice = make("GET", b"/orders").bearer(&token).bearer(&token);
@@ -383,8 +383,8 @@ async fn tokens_in_two_headers_or_joined_are_malformed() {
 #[tokio::test]
 async fn the_clients_address_has_the_one_source_that_is_named() {
     let config = "adapters:\n  nginx: {address: header:x-real-ip}\n  forward: {address: header:x-real-ip}\n  envoy: {address: header:x-real-ip}\n";
-    let bed = Testbed::with(POLICY, config).await;
-    let unnamed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, config).await;
+    let unnamed = Testbed::twins(POLICY, "").await;
     for (adapter, make, _) in ADAPTERS {
         let malformed = (seen(adapter, 400), "request.malformed");
         for (value, outcome) in [
@@ -411,7 +411,7 @@ async fn the_clients_address_has_the_one_source_that_is_named() {
 
 #[tokio::test]
 async fn requests_on_one_connection_do_not_mix() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     let mut stream = TcpStream::connect(bed.address("http"))
         .await
         .expect("a connection");
@@ -438,7 +438,7 @@ async fn explain_governs_what_a_denial_says() {
         ("reason", true, false),
         ("full", true, true),
     ] {
-        let bed = Testbed::with(POLICY, &format!("explain: {explain}\n")).await;
+        let bed = Testbed::twins(POLICY, &format!("explain: {explain}\n")).await;
         let token = bed.token(json!({"aud": "https://other.example.com"}));
         let answer = bed
             .send("http", &Http::forward("GET", "/orders").bearer(&token))

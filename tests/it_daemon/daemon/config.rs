@@ -144,7 +144,7 @@ fn values_that_would_stop_everything_are_refused() {
         "policy: []",
         "listeners: {http: on}",
         "listeners: {http: true}",
-        "listeners: {http: {address: \"127.0.0.1:1\", server: thin}}",
+        "listeners: {pdp: {address: \"127.0.0.1:1\", server: thin}}",
         "listeners: {grpc: {address: \"127.0.0.1:1\", server: fast}}",
         "adapters: {envoy: {address: attribute}}",
         "adapters: {nginx: {certificate: attribute}}",

@@ -15,7 +15,7 @@ use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, 
 use serde_json::json;
 use tonic::transport::Channel;
 
-use super::harness::{POLICY, Testbed};
+use super::harness::{POLICY, SERVERS, Testbed, served};
 
 /// How Envoy encodes the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,23 +102,6 @@ pub fn check(
             ..AttributeContext::default()
         }),
     }
-}
-
-/// What may serve the listener: each test of this protocol holds for both.
-pub const SERVERS: [&str; 2] = ["thin", "general"];
-
-/// A daemon whose listener is served by one of them.
-pub async fn served(server: &str, policy: &str, config: &str) -> Testbed {
-    Testbed::with(policy, &by_server(server, config)).await
-}
-
-/// A configuration with one of them.
-pub fn by_server(server: &str, config: &str) -> String {
-    let free = "127.0.0.1:0";
-    format!(
-        "listeners:\n  grpc: {{address: \"{free}\", server: {server}}}\n  http: {free}\n  \
-         pdp: {free}\n  admin: {free}\n{config}"
-    )
 }
 
 /// A connection to the listener.

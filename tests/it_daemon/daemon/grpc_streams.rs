@@ -5,8 +5,9 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use serde_json::json;
 use tonic::transport::Channel;
 
-use super::grpc::{Encoding, SERVERS, ask, channel, check, served};
+use super::grpc::{Encoding, ask, channel, check};
 use super::harness::POLICY;
+use super::harness::{SERVERS, served};
 
 #[tokio::test]
 async fn many_at_once_on_one_connection() {

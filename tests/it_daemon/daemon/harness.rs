@@ -49,6 +49,8 @@ pub struct Testbed {
     /// Signs tokens of the policy's issuer.
     pub signer: Signer,
     folder: TempDir,
+    /// The same on the other server of `http`: whatever is sent to one is sent to both.
+    twin: Option<Box<Testbed>>,
 }
 
 impl Testbed {
@@ -60,6 +62,20 @@ impl Testbed {
     /// A daemon with this policy and this configuration, with free ports for all listeners.
     pub async fn with(policy: &str, config: &str) -> Testbed {
         Testbed::prepared(policy, config, |_| ()).await
+    }
+
+    /// Two daemons that differ in what serves `http`. Both are sent every request, and have to give
+    /// the same answer.
+    pub async fn twins(policy: &str, config: &str) -> Testbed {
+        let mut bed = Testbed::with(policy, &by_server("general", config)).await;
+        let keys = bed.folder().join("policies/keys.json");
+        let thin = by_server("thin", config);
+        let twin = Testbed::prepared(policy, &thin, |beside| {
+            // The same issuer signs for both.
+            std::fs::copy(keys, beside.join("keys.json")).expect("the keys");
+        });
+        bed.twin = Some(Box::new(twin.await));
+        bed
     }
 
     /// The same with other files for the policy: `beside` puts them into the policy's folder.
@@ -94,6 +110,7 @@ impl Testbed {
             running,
             signer,
             folder,
+            twin: None,
         }
     }
 
@@ -122,7 +139,17 @@ impl Testbed {
 
     /// Sends bytes to a listener and reads the answer.
     pub async fn raw(&self, listener: &str, bytes: &[u8]) -> Answer {
-        exchange(self.address(listener), bytes).await
+        let answer = exchange(self.address(listener), bytes).await;
+        if let Some(twin) = self.twin.as_ref().filter(|_| listener == "http") {
+            let other = exchange(twin.address(listener), bytes).await;
+            let sent = String::from_utf8_lossy(bytes);
+            assert_eq!(
+                answer.apart_from_its_number(),
+                other.apart_from_its_number(),
+                "{sent}"
+            );
+        }
+        answer
     }
 
     /// Sends a request to a listener.
@@ -134,6 +161,23 @@ impl Testbed {
     pub async fn admin(&self, path: &str) -> Answer {
         self.send("admin", &Http::new("GET", path)).await
     }
+}
+
+/// What may serve the listeners for proxies: each test of their protocols holds for both.
+pub const SERVERS: [&str; 2] = ["thin", "general"];
+
+/// A daemon whose listeners are served by one of them.
+pub async fn served(server: &str, policy: &str, config: &str) -> Testbed {
+    Testbed::with(policy, &by_server(server, config)).await
+}
+
+/// A configuration with one of them.
+pub fn by_server(server: &str, config: &str) -> String {
+    let free = "127.0.0.1:0";
+    format!(
+        "listeners:\n  grpc: {{address: \"{free}\", server: {server}}}\n  \
+         http: {{address: \"{free}\", server: {server}}}\n  pdp: {free}\n  admin: {free}\n{config}"
+    )
 }
 
 /// Free ports for every listener, and the test's own settings.
@@ -317,6 +361,24 @@ impl Answer {
     /// Status and reason.
     pub fn outcome(&self) -> (u16, &str) {
         (self.status, self.reason())
+    }
+
+    /// The answer without the decision's number and the date.
+    pub fn apart_from_its_number(&self) -> Answer {
+        let number = self
+            .header("x-portcullis-decision")
+            .unwrap_or("?")
+            .to_owned();
+        let mut answer = self.clone();
+        // Numbers differ in length, and so do the bodies with them.
+        answer.headers.retain(|(name, _)| {
+            name != "date" && (name != "content-length" || self.body.is_empty())
+        });
+        for (_, value) in &mut answer.headers {
+            *value = value.replace(&number, "NUMBER");
+        }
+        answer.body = answer.body.replace(&number, "NUMBER");
+        answer
     }
 
     /// The body as JSON.

@@ -30,6 +30,7 @@ mod secrets;
 mod sender;
 mod tenants;
 mod thin;
+mod thin_http;
 mod together;
 mod tokens;
 mod writing;

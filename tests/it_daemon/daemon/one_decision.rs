@@ -12,8 +12,8 @@ use tonic::transport::Channel;
 
 use portcullis::runtime::{Authorizer, Options, Prepared};
 
-use super::grpc::{Encoding, SERVERS, ask, by_server, channel, check};
-use super::harness::{Http, Testbed, read_answer, read_head};
+use super::grpc::{Encoding, ask, channel, check};
+use super::harness::{Http, SERVERS, Testbed, by_server, read_answer, read_head};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -105,7 +105,7 @@ async fn all_adapters_decide_alike() {
     ];
     let mut runner = TestRunner::default();
     let strategy = samples(tokens);
-    for _ in 0..400 {
+    for _ in 0..300 {
         let sample = strategy.new_tree(&mut runner).expect("a sample").current();
         agree(&bed, &peers, &sample).await;
     }
@@ -195,7 +195,7 @@ async fn all_adapters_find_a_token_alike() {
     let strategy = placed(&token);
     let mut runner = TestRunner::default();
     let mut seen = BTreeSet::new();
-    for _ in 0..400 {
+    for _ in 0..300 {
         let sample = strategy.new_tree(&mut runner).expect("a sample").current();
         seen.insert(agree(&bed, &peers, &sample).await);
     }
@@ -210,11 +210,11 @@ async fn all_adapters_find_a_token_alike() {
     }
 }
 
-/// What asks beside the listeners for HTTP.
+/// What asks beside `pdp`.
 struct Peers {
-    /// One for each server of the listener for gRPC, in daemons of their own.
+    /// One for each server of the listeners for proxies.
+    servers: [Testbed; 2],
     channels: [Channel; 2],
-    _others: [Testbed; 2],
     /// The same policy without listeners, as a module has it.
     authorizer: Authorizer,
 }
@@ -240,7 +240,7 @@ impl Peers {
         let others = [other(&thin).await, other(&general).await];
         Peers {
             channels: [channel(&others[0]).await, channel(&others[1]).await],
-            _others: others,
+            servers: others,
             authorizer: opened.unwrap_or_else(|fault| panic!("{fault}")),
         }
     }
@@ -253,14 +253,15 @@ async fn agree(bed: &Testbed, peers: &Peers, sample: &Sample) -> String {
     for adapter in Adapter::ALL {
         let name = adapter.as_str();
         match adapter {
-            Adapter::nginx => {
-                said.push((name, http(bed, sample, Http::nginx(method, target)).await))
-            }
-            Adapter::forward => {
-                said.push((name, http(bed, sample, Http::forward(method, target)).await));
-            }
-            Adapter::envoy => {
-                said.push((name, http(bed, sample, Http::envoy(method, target)).await))
+            Adapter::nginx | Adapter::forward | Adapter::envoy => {
+                for bed in &peers.servers {
+                    let request = match adapter {
+                        Adapter::nginx => Http::nginx(method, target),
+                        Adapter::forward => Http::forward(method, target),
+                        _ => Http::envoy(method, target),
+                    };
+                    said.push((name, http(bed, sample, request).await));
+                }
             }
             Adapter::grpc => {
                 for channel in &peers.channels {

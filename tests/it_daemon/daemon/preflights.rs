@@ -43,7 +43,7 @@ fn as_bytes<'a>(headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a [u8])> {
 /// its own way: nginx treats a 403 as the answer, and Traefik and Caddy read a header.
 #[tokio::test]
 async fn each_proxy_is_told_to_answer_a_preflight() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     for (adapter, request) in requests("OPTIONS", "/orders", &PREFLIGHT) {
         let answer = bed.send("http", &request).await;
         let status = match adapter {
@@ -112,7 +112,7 @@ async fn for_the_client(bed: &Testbed, target: &[u8]) -> Vec<(String, String, bo
 
 #[tokio::test]
 async fn each_proxy_is_told_who_may_read_what_is_allowed() {
-    let bed = Testbed::start().await;
+    let bed = Testbed::twins(POLICY, "").await;
     for (adapter, request) in requests("GET", "/health", &[("origin", PAGE)]) {
         let answer = bed.send("http", &request).await;
         assert_eq!(answer.status, 200);
@@ -148,7 +148,7 @@ async fn each_proxy_is_told_who_may_read_what_is_allowed() {
 async fn what_is_passed_on_is_the_applications_to_answer() {
     let cors = "cors      \"https://app.example.com\"";
     assert!(POLICY.contains(cors));
-    let bed = Testbed::with(&POLICY.replace(cors, &format!("{cors} passed on")), "").await;
+    let bed = Testbed::twins(&POLICY.replace(cors, &format!("{cors} passed on")), "").await;
     let preflights = requests("OPTIONS", "/orders", &PREFLIGHT);
     let pages = requests("GET", "/health", &[("origin", PAGE)]);
     for (adapter, request) in preflights.into_iter().chain(pages) {

@@ -9,8 +9,8 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::grpc::{Encoding, Verdict, ask, by_server, channel, check, served};
-use super::harness::{POLICY, Testbed};
+use super::grpc::{Encoding, Verdict, ask, channel, check};
+use super::harness::{POLICY, Testbed, by_server, served};
 use super::provider::{Behaviour, Provider};
 use crate::support::tls::Authority;
 

@@ -36,8 +36,9 @@ use streams::Streams;
 use super::row::{Path, Place, Reader, Row};
 use super::waits;
 use crate::daemon::listen::Service;
+use crate::daemon::listen::thin::Serve;
 use crate::runtime::Authorizer;
-use crate::runtime::config::GrpcServer;
+use crate::runtime::config::ListenerServer;
 use crate::runtime::contradicting;
 use crate::runtime::decided::Decided;
 use crate::runtime::metrics::Adapter;
@@ -64,12 +65,17 @@ const SERVICE: &str = "envoy.service.auth.v3.Authorization";
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
 /// The service behind the listener `grpc`.
-pub fn service(authorizer: Arc<Authorizer>, health: HealthReporter, server: GrpcServer) -> Service {
+pub fn service(
+    authorizer: Arc<Authorizer>,
+    health: HealthReporter,
+    server: ListenerServer,
+) -> Service {
     let router = router(authorizer.clone(), health);
-    match server {
-        GrpcServer::General => Service::General(router),
-        GrpcServer::Thin => Service::Thin(Box::new(thin::server(authorizer, router))),
-    }
+    let thin: Option<Box<dyn Serve>> = match server {
+        ListenerServer::General => None,
+        ListenerServer::Thin => Some(Box::new(thin::server(authorizer, router.clone()))),
+    };
+    Service { router, thin }
 }
 
 fn router(authorizer: Arc<Authorizer>, health: HealthReporter) -> Router {

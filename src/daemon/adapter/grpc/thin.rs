@@ -12,7 +12,7 @@ use super::seen::Seen;
 use super::streams::Streams;
 use super::{CHECK, decide, own_headers, parse, patience, respond, unreadable};
 use crate::daemon::adapter::waits;
-use crate::daemon::listen::thin::{
+use crate::daemon::listen::thin::http2::{
     Hot, PREFIX, Reply, STATUS_OK, Thin, Timeout, Unreadable, put_field,
 };
 use crate::runtime::Authorizer;
@@ -29,7 +29,6 @@ pub fn server(authorizer: Arc<Authorizer>, router: Router) -> Thin<Checks> {
     Thin {
         head_bytes: limits.header_bytes,
         message_bytes: limits.body_bytes,
-        head_time: limits.header_timeout.get(),
         request_time: patience(&authorizer),
         hot: Arc::new(Checks {
             streams: Streams::new(limits.streams),

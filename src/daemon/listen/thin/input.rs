@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// The memory of a connection that has little to say.
 const LEAST: usize = 8 * 1024;
 
-/// The most memory: several of the largest frames.
-const MOST: usize = 64 * 1024;
+/// The most memory: several of the largest frames of HTTP/2.
+pub const MOST: usize = 64 * 1024;
 
 /// A buffer of bytes that have arrived.
 #[derive(Debug)]

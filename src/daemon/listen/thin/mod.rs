@@ -1,103 +1,54 @@
-//! A small HTTP/2 server for one unary gRPC call that is asked all the time.
+//! The daemon's own servers, each for the calls that are made all the time
+//! (`listeners.*.server: thin`).
 //!
-//! It reads frames strictly (RFC 9113, RFC 7541) and bounds whatever a peer can make grow. It
-//! decides on the connection's own task, so answers that are ready together leave in one write, and
-//! one that waits holds up no other. Requests for anything else, such as health checks, go to a
-//! router. It must never send an answer that [`Hot`] or the router didn't give.
+//! A connection is read, decided and answered by one task, so answers that are ready together leave
+//! in one write. Whatever such a server has no reason to understand goes to the router, over the
+//! libraries that serve it otherwise. It must never send an answer of its own that lets a request
+//! through.
 
-mod call;
-mod connection;
-mod floods;
-mod frame;
-mod head;
-mod hpack;
+pub mod http1;
+pub mod http2;
 mod input;
-mod machine;
-mod outbox;
-mod stream;
-mod work;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::sync::watch as value;
 
-pub use call::{PREFIX, Reply, Unreadable};
-pub use head::Timeout;
-pub use hpack::{STATUS_OK, put as put_field};
-
 use super::bind::Stream;
-use super::wire::{Watch, Wire};
-use connection::Connection;
-use machine::Limits;
+use super::wire::Watch;
 
-/// The call, and who answers it.
-pub trait Hot: Send + Sync + 'static {
-    /// The room that a call takes until its answer is sent.
-    type Room: Send;
+/// How long a connection is read from after the last answer, so that the peer sees that answer
+/// before the connection breaks.
+const LINGER: Duration = Duration::from_secs(1);
 
-    /// The path of the call.
-    const PATH: &'static str;
-
-    /// Room for a call, if there is any.
-    fn room(&self) -> Option<Self::Room>;
-
-    /// The answer to a call for which there is none.
-    fn overloaded(&self) -> Reply;
-
-    /// Answers a call. One whose message can't be read gets an answer, too.
-    fn call(
-        self: Arc<Self>,
-        message: Result<Vec<u8>, Unreadable>,
-        timeout: Option<Timeout>,
-    ) -> impl Future<Output = Reply> + Send + 'static;
-}
-
-/// What serves the connections of a listener, whatever the call.
+/// What serves the connections of a listener.
 pub trait Serve: Send + Sync {
-    /// Serves a connection until it ends; in order, once `stop` changes.
-    fn serve(
-        &self,
-        wire: Wire<Box<dyn Stream>>,
-        watch: Arc<Watch>,
-        stop: value::Receiver<bool>,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    /// Serves a connection until it ends; in order, once it is told to stop. What is left goes to
+    /// the router.
+    fn serve(&self, opened: Opened) -> Pin<Box<dyn Future<Output = Option<Left>> + Send>>;
 }
 
-/// The server of a call, and of everything else that its router has.
-pub struct Thin<H> {
-    /// Who answers the call.
-    pub hot: Arc<H>,
-    /// Who answers other requests.
-    pub router: Router,
-    /// How large the head of a request may be, in bytes.
-    pub head_bytes: usize,
-    /// How large a message may be, in bytes.
-    pub message_bytes: usize,
-    /// How long a head may take to arrive.
-    pub head_time: Duration,
-    /// How long a whole request may take to arrive.
-    pub request_time: Duration,
+/// A new connection.
+pub struct Opened {
+    /// Its bytes.
+    pub stream: Box<dyn Stream>,
+    /// Where it reports whether it is in use.
+    pub watch: Arc<Watch>,
+    /// Changes when the listener ends.
+    pub stop: value::Receiver<bool>,
+    /// How long a request's head may take to arrive.
+    pub arrive: Duration,
+    /// How long the connection may be idle.
+    pub idle: Duration,
 }
 
-impl<H: Hot> Serve for Thin<H> {
-    fn serve(
-        &self,
-        wire: Wire<Box<dyn Stream>>,
-        watch: Arc<Watch>,
-        stop: value::Receiver<bool>,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let limits = Limits {
-            streams: super::STREAMS,
-            head: self.head_bytes,
-            message: self.message_bytes,
-            head_time: self.head_time,
-            request_time: self.request_time,
-        };
-        let (hot, router) = (self.hot.clone(), self.router.clone());
-        Box::pin(Connection::new(wire, hot, router, limits, watch, stop))
-    }
+/// A connection whose next request is not for this server.
+pub struct Left {
+    /// Its bytes.
+    pub stream: Box<dyn Stream>,
+    /// What has arrived of that request, and behind it.
+    pub first: Vec<u8>,
 }

@@ -4,15 +4,17 @@ use http::Request;
 use tokio::time::Instant;
 
 use super::{CONNECTION_WINDOW, End, KEEP_ALIVE, LAST_PING, Limits, Machine, OTHER_BYTES, OTHERS};
-use crate::daemon::listen::thin::call::{Call, Calls, Unreadable, begun_message, only_message};
-use crate::daemon::listen::thin::floods::Flood;
-use crate::daemon::listen::thin::frame::{
+use crate::daemon::listen::thin::http2::call::{
+    Call, Calls, Unreadable, begun_message, only_message,
+};
+use crate::daemon::listen::thin::http2::floods::Flood;
+use crate::daemon::listen::thin::http2::frame::{
     Code, Frame, MAX_PAYLOAD, PREFACE, flag, kind, number, setting,
 };
-use crate::daemon::listen::thin::head::{Asked, Head, Refused, Trailers};
-use crate::daemon::listen::thin::hpack;
-use crate::daemon::listen::thin::outbox::MAX_WINDOW;
-use crate::daemon::listen::thin::stream::{Incoming, Outgoing, Stream};
+use crate::daemon::listen::thin::http2::head::{Asked, Head, Refused, Trailers};
+use crate::daemon::listen::thin::http2::hpack;
+use crate::daemon::listen::thin::http2::outbox::MAX_WINDOW;
+use crate::daemon::listen::thin::http2::stream::{Incoming, Outgoing, Stream};
 
 /// How many frames may continue a header block. A block may have so many that are not full, and
 /// none goes on for ever (CVE-2024-27316).

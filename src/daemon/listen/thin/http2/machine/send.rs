@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::Machine;
-use crate::daemon::listen::thin::call::Reply;
-use crate::daemon::listen::thin::frame::Code;
-use crate::daemon::listen::thin::outbox::MAX_WINDOW;
-use crate::daemon::listen::thin::stream::End;
+use crate::daemon::listen::thin::http2::call::Reply;
+use crate::daemon::listen::thin::http2::frame::Code;
+use crate::daemon::listen::thin::http2::outbox::MAX_WINDOW;
+use crate::daemon::listen::thin::http2::stream::End;
 
 /// `grpc-status: 0`, the trailers of every answer to a hot call. A denial is an answer, too.
 const GRPC_OK: &[u8] = b"\x00\x0bgrpc-status\x010";

@@ -1,7 +1,7 @@
 //! What ends a connection, and what ends a stream.
 
 use super::*;
-use crate::daemon::listen::thin::frame::MAX_PAYLOAD;
+use crate::daemon::listen::thin::http2::frame::MAX_PAYLOAD;
 
 /// Each ends the connection with this code (RFC 9113, section 5.4.1).
 #[test]

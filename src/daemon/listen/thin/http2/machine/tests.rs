@@ -6,9 +6,9 @@ use http::Request;
 use proptest::prelude::*;
 
 use super::*;
-use crate::daemon::listen::thin::call::Reply;
-use crate::daemon::listen::thin::frame::{Frame, PREFACE, flag, kind, put};
-use crate::daemon::listen::thin::hpack::put as put_field;
+use crate::daemon::listen::thin::http2::call::Reply;
+use crate::daemon::listen::thin::http2::frame::{Frame, PREFACE, flag, kind, put};
+use crate::daemon::listen::thin::http2::hpack::put as put_field;
 
 const HOT: &str = "/a.Service/Hot";
 

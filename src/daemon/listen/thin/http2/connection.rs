@@ -6,7 +6,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::HttpBody;
@@ -16,10 +15,11 @@ use tokio::time::{Instant, Sleep};
 
 use super::Hot;
 use super::frame::Code;
-use super::input::Input;
 use super::machine::{Limits, Machine};
 use super::stream::End;
 use super::work::{Done, Taking, Work, block_of, block_of_trailers};
+use crate::daemon::listen::thin::LINGER;
+use crate::daemon::listen::thin::input::Input;
 use crate::daemon::listen::wire::Watch;
 use crate::daemon::listen::{PING, PONG};
 
@@ -32,10 +32,6 @@ const ROUTED_BACKLOG: usize = 64 * 1024;
 
 /// How often a connection reads before the others of its thread have their turn.
 const READS: usize = 16;
-
-/// How long a connection that has failed is read from, so that the peer sees the reason before the
-/// connection breaks.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection, until it ends.
 pub struct Connection<I, H: Hot> {
