@@ -21,7 +21,7 @@ def rows(figures):
     for name, limit, measured in (
         ("CPU of a gRPC check, thin path / always-OK tonic", 0.25, ratio(cpu("grpc/thin"), cpu("grpc/tonic"))),
         ("CPU of a gRPC check, general path / always-OK tonic", 1.1, ratio(cpu("grpc/general"), cpu("grpc/tonic"))),
-        ("CPU of `/nginx` / always-OK axum", 1.0, ratio(cpu("http/nginx"), cpu("http/axum"))),
+        ("CPU of `/nginx`, thin path / always-OK axum", 1.0, ratio(cpu("http/nginx-thin"), cpu("http/axum"))),
     ):
         yield name, limit, measured, False
     fastest = max(filter(None, (figures.of(f"envoy/{path}", "rate") for path in ("thin", "general"))), default=None)

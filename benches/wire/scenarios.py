@@ -41,7 +41,9 @@ class Make:
         for key, headers in (("nginx", self.original()), ("forward", self.forwarded())):
             load = Load(f"/{key}", headers(self.usual.allowed), CONNECTIONS * STREAMS, http1=True)
             guard = lambda port, key=key, headers=headers: guard_http(self.usual, port, f"/{key}", headers)
-            yield Scenario(f"http/{key}", f"portcullis, `/{key}`", lambda at: [self.daemon(at, "http")], load, guard)
+            start = lambda thin: lambda at: [self.daemon(at, "http", thin)]
+            yield Scenario(f"http/{key}-thin", f"portcullis, `/{key}`, thin path", start(True), load, guard)
+            yield Scenario(f"http/{key}", f"portcullis, `/{key}`, general path", start(False), load, guard)
         load = Load("/nginx", self.original()(self.usual.allowed), CONNECTIONS * STREAMS, http1=True)
         yield Scenario("http/axum", "always OK, axum", lambda at: [self.always_ok(at, "http")], load)
 
@@ -85,7 +87,9 @@ class Make:
 
         yield self.proxied("nginx/plain", "no authorization", lambda at: [nginx(at)])
         yield self.proxied("nginx/axum", "auth_request, always OK (axum)", asking(lambda at: self.always_ok(at, "http")))
-        yield self.proxied("nginx/daemon", "auth_request, portcullis", asking(lambda at: self.daemon(at, "http")), self.usual)
+        for key, thin, name in (("thin", True, "thin path"), ("daemon", False, "general path")):
+            start = asking(lambda at, thin=thin: self.daemon(at, "http", thin))
+            yield self.proxied(f"nginx/{key}", f"auth_request, portcullis, {name}", start, self.usual)
         start = lambda at: [nginx(at, portcullis=self.configured(at, RULES))]
         yield self.proxied("nginx/module", "portcullis' module", start, self.usual)
 
@@ -156,7 +160,7 @@ def daemon(programs, folder, policy, listener, thin=False, more=""):
     return server
 
 
-# The option of `listeners.grpc` for the thin path.
+# The option of a listener for the thin path.
 THIN = "server: thin"
 GRPC_HEADERS = [("content-type", "application/grpc"), ("te", "trailers")]
 

@@ -237,8 +237,8 @@ impl<'a> Permit<'a> {
     }
 
     /// The headers that an adapter removes on its own, except those that are set.
-    pub fn unset<'n>(&self, names: &'n [Cow<'_, str>]) -> impl Iterator<Item = &'n str> {
-        let names = names.iter().map(Cow::as_ref);
+    pub fn unset<'n>(&self, names: &'n [&'n str]) -> impl Iterator<Item = &'n str> {
+        let names = names.iter().copied();
         names.filter(|name| !self.sets(name))
     }
 

@@ -4,7 +4,7 @@
 //! Envoy removes the headers that an answer names, and a module removes them itself. Other proxies
 //! must be configured to do so. `trusted` headers are those that the configuration believes.
 
-use std::borrow::Cow;
+use smallvec::SmallVec;
 
 use super::metrics::Adapter;
 use super::original::Malformed;
@@ -45,24 +45,26 @@ pub fn refuse(
     }
 }
 
+/// Names of headers to remove. There is room for all that an ordinary request needs.
+pub type Removed<'a> = SmallVec<[&'a str; 2 * CONTRADICTING.len()]>;
+
 /// The headers to remove: each that is not trusted, whether or not the request has it, in every
 /// spelling that the request uses.
 pub fn removed<'a>(
     sent: impl Iterator<Item = &'a str>,
     adapter: Adapter,
     trusted: &[&str],
-) -> Vec<Cow<'a, str>> {
+) -> Removed<'a> {
     let kept = |header: &Contradicting| {
         handling(header, adapter) == Handling::Keep || trusted.contains(&header.name)
     };
     let names = CONTRADICTING.iter().filter(|header| !kept(header));
     let spellings =
         sent.filter(|sent| contradicting(sent).is_some_and(|header| header.name != *sent));
-    let mut removed = Vec::with_capacity(CONTRADICTING.len());
-    removed.extend(names.map(|header| Cow::Borrowed(header.name)));
+    let mut removed: Removed<'_> = names.map(|header| header.name).collect();
     for spelling in spellings {
-        if !removed.iter().any(|name| name == spelling) {
-            removed.push(Cow::Borrowed(spelling));
+        if !removed.contains(&spelling) {
+            removed.push(spelling);
         }
     }
     removed

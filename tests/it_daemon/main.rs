@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod corpus;
 mod daemon;
 mod load;
 mod lsp;

@@ -1,7 +1,5 @@
 //! Decides what a proxy asks over HTTP, and says what it is told, whichever server serves it.
 
-use std::borrow::Cow;
-
 use http::StatusCode;
 use smallvec::SmallVec;
 
@@ -10,7 +8,7 @@ use super::row::ByHttp;
 use super::waits;
 use crate::engine::Decision;
 use crate::runtime::Authorizer;
-use crate::runtime::contradicting;
+use crate::runtime::contradicting::{self, Removed};
 use crate::runtime::decided::Decided;
 use crate::runtime::metrics::Adapter;
 
@@ -45,7 +43,7 @@ pub async fn decide<R>(
                 let names = sent.headers.iter().map(|(name, _)| *name);
                 contradicting::removed(names, adapter, &settings.adapters.envoy.trusted())
             } else {
-                Vec::new()
+                Removed::new()
             };
             tell(by, decided, &contradicting, &render)
         })
@@ -59,7 +57,7 @@ pub async fn decide<R>(
 fn tell<R>(
     by: &ByHttp,
     decided: &Decided<'_>,
-    contradicting: &[Cow<'_, str>],
+    contradicting: &[&str],
     render: impl Fn(Told<'_>) -> R,
 ) -> R {
     let answer = decided.answer(by.status);

@@ -3,6 +3,8 @@
 //! Everything that a peer can make grow has a limit, and shutdown lets requests in flight finish.
 
 mod bind;
+#[doc(hidden)]
+pub mod fuzzed;
 mod idle;
 pub mod thin;
 mod tls;

@@ -129,6 +129,31 @@ async fn a_check_that_does_not_arrive_is_denied() {
     assert_eq!(next(&mut stream).await, Some((3, 0, vec![0; 4])));
 }
 
+/// A client that opens connections and leaves them idle keeps nobody out.
+#[tokio::test]
+async fn a_connection_beyond_the_limit_takes_the_place_of_the_longest_idle() {
+    let bed = served("thin", POLICY, "limits: {connections: 2}\n").await;
+    let mut first = open(&bed).await;
+    assert_eq!(next(&mut first).await.map(|frame| frame.0), Some(4));
+    let mut second = open(&bed).await;
+    assert_eq!(next(&mut second).await.map(|frame| frame.0), Some(4));
+    let third = channel(&bed).await;
+    let health = check(Encoding::Raw, "GET", b"/health", &[]);
+    assert_eq!(ask(&third, health).await.status, 200);
+    // It ends without an error.
+    assert_eq!(end(&mut first).await, None);
+    // The second one was idle for less time, and stays.
+    let ping = frame(6, 0, 0, &[7; 8]);
+    second.write_all(&ping).await.expect("sent");
+    loop {
+        let (kind, flags, payload) = next(&mut second).await.expect("it stays");
+        if kind == 6 {
+            assert_eq!((flags, payload), (1, vec![7; 8]));
+            break;
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_end_is_announced_before_it_comes() {
     let bed = served("thin", POLICY, "").await;

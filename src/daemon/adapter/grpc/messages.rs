@@ -1,15 +1,16 @@
-//! The messages of Envoy's `ext_authz` v3 service: the fields that portcullis reads and writes.
+//! The messages of Envoy's `ext_authz` v3 service: the fields that portcullis reads.
 //!
 //! The field numbers are those of Envoy's
-//! `envoy/service/auth/v3/{attribute_context,external_auth}.proto`,
-//! `envoy/config/core/v3/{address,base}.proto`, `envoy/type/v3/http_status.proto` and
-//! `google/rpc/status.proto`. Generating all of Envoy's messages would take longer to build than
+//! `envoy/service/auth/v3/{attribute_context,external_auth}.proto` and
+//! `envoy/config/core/v3/{address,base}.proto`. Generating all of Envoy's messages would take longer to build than
 //! the rest of portcullis; the tests compare these with them. Other fields are skipped, as protobuf
 //! requires.
 
 use std::collections::HashMap;
 
-use prost::{Message, Oneof};
+use prost::bytes::{Buf, BufMut};
+use prost::encoding::{DecodeContext, WireType, skip_field};
+use prost::{DecodeError, Message};
 
 /// `envoy.service.auth.v3.CheckRequest`
 #[derive(Clone, PartialEq, Message)]
@@ -97,80 +98,33 @@ pub struct HeaderValue {
     pub raw_value: Vec<u8>,
 }
 
-/// `envoy.service.auth.v3.CheckResponse`
-#[derive(Clone, PartialEq, Message)]
-pub struct CheckResponse {
-    #[prost(message, optional, tag = "1")]
-    pub status: Option<Status>,
-    #[prost(oneof = "HttpResponse", tags = "2, 3")]
-    pub http_response: Option<HttpResponse>,
-}
+/// `envoy.service.auth.v3.CheckResponse`, written already (`respond.rs`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckResponse(pub Vec<u8>);
 
-/// The answer for the client or the application. Envoy's third kind, an error, is subject to
-/// `failure_mode_allow`, so portcullis never sends it.
-#[derive(Clone, PartialEq, Oneof)]
-pub enum HttpResponse {
-    #[prost(message, tag = "2")]
-    Denied(DeniedHttpResponse),
-    #[prost(message, tag = "3")]
-    Ok(OkHttpResponse),
-}
+impl Message for CheckResponse {
+    fn encode_raw(&self, out: &mut impl BufMut) {
+        out.put_slice(&self.0);
+    }
 
-/// `google.rpc.Status`
-#[derive(Clone, PartialEq, Message)]
-pub struct Status {
-    #[prost(int32, tag = "1")]
-    pub code: i32,
-}
+    /// Nobody reads one here.
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        bytes: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        skip_field(wire_type, tag, bytes, context)
+    }
 
-/// `envoy.service.auth.v3.DeniedHttpResponse`
-#[derive(Clone, PartialEq, Message)]
-pub struct DeniedHttpResponse {
-    #[prost(message, optional, tag = "1")]
-    pub status: Option<HttpStatus>,
-    #[prost(message, repeated, tag = "2")]
-    pub headers: Vec<HeaderValueOption>,
-    #[prost(string, tag = "3")]
-    pub body: String,
-}
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
 
-/// `envoy.type.v3.HttpStatus`
-#[derive(Clone, PartialEq, Message)]
-pub struct HttpStatus {
-    /// An Envoy enum whose values are the status codes themselves.
-    #[prost(int32, tag = "1")]
-    pub code: i32,
-}
-
-/// `envoy.service.auth.v3.OkHttpResponse`
-#[derive(Clone, PartialEq, Message)]
-pub struct OkHttpResponse {
-    #[prost(message, repeated, tag = "2")]
-    pub headers: Vec<HeaderValueOption>,
-    #[prost(string, repeated, tag = "5")]
-    pub headers_to_remove: Vec<String>,
-    #[prost(message, repeated, tag = "6")]
-    pub response_headers_to_add: Vec<HeaderValueOption>,
-}
-
-/// `envoy.config.core.v3.HeaderValueOption`
-#[derive(Clone, PartialEq, Message)]
-pub struct HeaderValueOption {
-    #[prost(message, optional, tag = "1")]
-    pub header: Option<HeaderValue>,
-    /// For Envoy before 1.24, a `google.protobuf.BoolValue`.
-    #[prost(message, optional, tag = "2")]
-    pub append: Option<bool>,
-    #[prost(enumeration = "HeaderAppendAction", tag = "3")]
-    pub append_action: i32,
-}
-
-/// `envoy.config.core.v3.HeaderValueOption.HeaderAppendAction`, the values in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
-#[repr(i32)]
-pub enum HeaderAppendAction {
-    AppendIfExistsOrAdd = 0,
-    OverwriteIfExistsOrAdd = 2,
+    fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Envoy treats a gRPC error as an outage, which `failure_mode_allow` lets through. So this service
 //! must never answer a Check with an error: whatever happens, the answer is a CheckResponse.
 
+#[doc(hidden)]
+pub mod fuzzed;
 mod messages;
 mod parse;
 mod read;
@@ -10,8 +12,8 @@ mod respond;
 mod seen;
 mod streams;
 mod thin;
+mod write;
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -139,7 +141,7 @@ async fn check(
 async fn decide<R>(
     authorizer: &Authorizer,
     check: &Seen<'_>,
-    respond: impl Fn(&Decided<'_>, &[Cow<'_, str>]) -> R,
+    respond: impl Fn(&Decided<'_>, &[&str]) -> R,
 ) -> R {
     let settings = authorizer.settings();
     let read = || read::read(check, &settings.adapters.grpc);
@@ -175,13 +177,11 @@ fn own_headers<'a>(
 #[derive(Debug, Clone, Copy)]
 struct Overloaded;
 
-fn respond(
-    decided: &Decided<'_>,
-    contradicting: &[Cow<'_, str>],
-) -> tonic::Response<CheckResponse> {
+fn respond(decided: &Decided<'_>, contradicting: &[&str]) -> tonic::Response<CheckResponse> {
     let answer = decided.answer(|status| status);
-    let message = respond::check_response(decided.decision, &answer, contradicting);
-    let mut response = tonic::Response::new(message);
+    let mut message = Vec::new();
+    respond::check_response(decided.decision, &answer, contradicting, &mut message);
+    let mut response = tonic::Response::new(CheckResponse(message));
     copy_own_headers(&answer.headers, response.metadata_mut());
     response
 }

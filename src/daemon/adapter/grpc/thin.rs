@@ -1,11 +1,9 @@
 //! Checks by the server for one call: the message is read where it lies, and the answer is written
 //! as frames carry it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
-use prost::Message;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::seen::Seen;
@@ -21,6 +19,9 @@ use crate::runtime::metrics::Adapter;
 
 /// `content-type: application/grpc`, whose name is in the static table of HPACK.
 const CONTENT_TYPE: &[u8] = b"\x0f\x10\x10application/grpc";
+
+/// The room for an answer that allows, which is usually enough.
+const USUAL: usize = 1024;
 
 /// The server for Checks. It leaves everything else to the router.
 pub fn server(authorizer: Arc<Authorizer>, router: Router) -> Thin<Checks> {
@@ -80,19 +81,20 @@ impl Hot for Checks {
 }
 
 /// The answer with its header block and the prefix of its message.
-fn reply(decided: &Decided<'_>, contradicting: &[Cow<'_, str>]) -> Reply {
+fn reply(decided: &Decided<'_>, contradicting: &[&str]) -> Reply {
     let answer = decided.answer(|status| status);
-    let response = respond::check_response(decided.decision, &answer, contradicting);
-    let mut bytes = vec![STATUS_OK];
+    let mut bytes = Vec::with_capacity(USUAL);
+    bytes.push(STATUS_OK);
     bytes.extend_from_slice(CONTENT_TYPE);
     for (name, value) in own_headers(&answer.headers) {
         put_field(&mut bytes, name.as_bytes(), value.as_bytes());
     }
     let message = bytes.len();
-    let length = u32::try_from(response.encoded_len()).unwrap_or(u32::MAX);
-    bytes.push(0);
-    bytes.extend_from_slice(&length.to_be_bytes());
-    debug_assert_eq!(bytes.len(), message + PREFIX);
-    response.encode_raw(&mut bytes);
+    bytes.extend_from_slice(&[0; PREFIX]);
+    respond::check_response(decided.decision, &answer, contradicting, &mut bytes);
+    let length = u32::try_from(bytes.len() - message - PREFIX).unwrap_or(u32::MAX);
+    if let Some(place) = bytes.get_mut(message + 1..message + PREFIX) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
     Reply { bytes, message }
 }

@@ -1,18 +1,14 @@
 //! Compares our messages with a second description of them, generated from Envoy's own files.
 
 use envoy_types::pb::envoy::config::core::v3 as core;
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction as Action;
 use envoy_types::pb::envoy::service::auth::v3 as auth;
-use envoy_types::pb::envoy::r#type::v3 as kinds;
 use envoy_types::pb::google;
 use prost::Message;
 
 use super::{
-    Address, AttributeContext, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction,
-    HeaderMap, HeaderValue, HeaderValueOption, HttpRequest, HttpResponse, HttpStatus,
-    OkHttpResponse, Peer, Request, SocketAddress, Status,
+    Address, AttributeContext, CheckRequest, HeaderMap, HeaderValue, HttpRequest, Peer, Request,
+    SocketAddress,
 };
-use crate::reason::Reason;
 
 /// Everything that Envoy can send, with one entry in each list.
 fn said() -> auth::CheckRequest {
@@ -129,110 +125,4 @@ fn a_pipe_is_no_address() {
     let read = CheckRequest::decode(said.encode_to_vec().as_slice()).expect("a message");
     let source = read.attributes.and_then(|it| it.source).expect("a source");
     assert_eq!(source.address, Some(Address::default()));
-}
-
-#[test]
-fn envoy_reads_an_allow_as_it_is_meant() {
-    let written = CheckResponse {
-        status: Some(Status { code: 0 }),
-        http_response: Some(HttpResponse::Ok(OkHttpResponse {
-            headers: vec![option(
-                "upstream",
-                false,
-                HeaderAppendAction::OverwriteIfExistsOrAdd,
-            )],
-            headers_to_remove: vec!["removed".to_owned()],
-            response_headers_to_add: vec![option(
-                "client",
-                true,
-                HeaderAppendAction::AppendIfExistsOrAdd,
-            )],
-        })),
-    };
-    let expected = auth::CheckResponse {
-        status: Some(google::rpc::Status::default()),
-        http_response: Some(auth::check_response::HttpResponse::OkResponse(
-            auth::OkHttpResponse {
-                headers: vec![theirs("upstream", false, Action::OverwriteIfExistsOrAdd)],
-                headers_to_remove: vec!["removed".to_owned()],
-                response_headers_to_add: vec![theirs("client", true, Action::AppendIfExistsOrAdd)],
-                ..auth::OkHttpResponse::default()
-            },
-        )),
-        dynamic_metadata: None,
-    };
-    assert_eq!(as_envoy_reads(&written), expected);
-}
-
-#[test]
-fn envoy_reads_a_denial_as_it_is_meant() {
-    let written = CheckResponse {
-        status: Some(Status { code: 7 }),
-        http_response: Some(HttpResponse::Denied(DeniedHttpResponse {
-            status: Some(HttpStatus { code: 401 }),
-            headers: vec![option(
-                "client",
-                false,
-                HeaderAppendAction::OverwriteIfExistsOrAdd,
-            )],
-            body: "why".to_owned(),
-        })),
-    };
-    let expected = auth::CheckResponse {
-        status: Some(google::rpc::Status {
-            code: 7,
-            ..google::rpc::Status::default()
-        }),
-        http_response: Some(auth::check_response::HttpResponse::DeniedResponse(
-            auth::DeniedHttpResponse {
-                status: Some(kinds::HttpStatus {
-                    code: kinds::StatusCode::Unauthorized.into(),
-                }),
-                headers: vec![theirs("client", false, Action::OverwriteIfExistsOrAdd)],
-                body: "why".to_owned(),
-            },
-        )),
-        dynamic_metadata: None,
-    };
-    assert_eq!(as_envoy_reads(&written), expected);
-}
-
-#[test]
-fn envoy_knows_every_status_of_an_answer() {
-    let preflights = [200, 204];
-    let denials = Reason::ALL.iter().map(|reason| reason.status());
-    for status in denials.chain(preflights) {
-        let known = kinds::StatusCode::try_from(i32::from(status));
-        assert!(known.is_ok(), "{status}");
-    }
-}
-
-fn as_envoy_reads(written: &CheckResponse) -> auth::CheckResponse {
-    auth::CheckResponse::decode(written.encode_to_vec().as_slice()).expect("a message")
-}
-
-fn option(key: &str, append: bool, action: HeaderAppendAction) -> HeaderValueOption {
-    HeaderValueOption {
-        header: Some(HeaderValue {
-            key: key.to_owned(),
-            value: "value".to_owned(),
-            raw_value: Vec::new(),
-        }),
-        append: Some(append),
-        append_action: action.into(),
-    }
-}
-
-fn theirs(key: &str, append: bool, action: Action) -> core::HeaderValueOption {
-    #[expect(deprecated, reason = "Envoy before 1.24 reads `append` alone")]
-    core::HeaderValueOption {
-        header: Some(core::HeaderValue {
-            key: key.to_owned(),
-            value: "value".to_owned(),
-            raw_value: Vec::new(),
-        }),
-        append: Some(google::protobuf::BoolValue { value: append }),
-        append_action: action.into(),
-        keep_empty_value: false,
-    }
 }

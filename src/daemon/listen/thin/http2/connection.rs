@@ -21,7 +21,6 @@ use super::work::{Done, Taking, Work, block_of, block_of_trailers};
 use crate::daemon::listen::thin::LINGER;
 use crate::daemon::listen::thin::input::Input;
 use crate::daemon::listen::wire::Watch;
-use crate::daemon::listen::{PING, PONG};
 
 /// How much may wait to be written before nothing more is read. A peer that asks and doesn't read
 /// the answers has to wait.
@@ -78,7 +77,7 @@ impl<I, H: Hot> Connection<I, H> {
             stop: Some(Box::pin(async move {
                 let _ = stop.wait_for(|stop| *stop).await;
             })),
-            timer: Box::pin(tokio::time::sleep_until(now + PING)),
+            timer: Box::pin(tokio::time::sleep_until(now + limits.ping)),
             pinged: now,
             stage: Stage::Serving,
         }
@@ -253,19 +252,19 @@ impl<I: AsyncRead + AsyncWrite + Unpin, H: Hot> Connection<I, H> {
             }
         };
         if self.machine.awaits_pong() {
-            if self.pinged + PONG <= now {
+            if self.pinged + self.limits.pong <= now {
                 tracing::debug!("a connection was closed: its peer answers no ping");
                 return false;
             }
-        } else if self.machine.heard() + PING <= now {
+        } else if self.machine.heard() + self.limits.ping <= now {
             self.machine.ping();
             self.pinged = now;
             self.input.shrink();
         }
         let silence = if self.machine.awaits_pong() {
-            self.pinged + PONG
+            self.pinged + self.limits.pong
         } else {
-            self.machine.heard() + PING
+            self.machine.heard() + self.limits.ping
         };
         self.arm(next.map_or(silence, |next| next.min(silence)), cx);
         true
@@ -303,3 +302,6 @@ enum Read {
     /// The peer has closed its side.
     End,
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ mod send;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -58,6 +58,10 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long a whole request may take to arrive.
     pub request_time: Duration,
+    /// How long a peer may be silent before it is asked whether it is there.
+    pub ping: Duration,
+    /// How long it may take to answer that.
+    pub pong: Duration,
 }
 
 /// The state of a connection.
@@ -71,7 +75,8 @@ pub struct Machine<R> {
     awaited: Awaited,
     decoder: Decoder,
     block: Option<Block>,
-    streams: HashMap<u32, Stream<R>>,
+    /// By their numbers, which a peer may choose: no table of hashes to attack.
+    streams: BTreeMap<u32, Stream<R>>,
     /// How many of them the peer has not ended.
     arriving: usize,
     /// How many of them are not for the hot call.
@@ -113,7 +118,7 @@ impl<R> Machine<R> {
             awaited: Awaited::Preface,
             decoder: Decoder::new(),
             block: None,
-            streams: HashMap::new(),
+            streams: BTreeMap::new(),
             arriving: 0,
             others: 0,
             last: 0,
@@ -222,7 +227,6 @@ impl<R> Machine<R> {
                 Incoming::Ignored | Incoming::Ended => {}
             }
         }
-        late.sort_unstable();
         for id in late {
             if !self.give_up(id, Unreadable::TooLate, calls) {
                 self.reset(id, Code::Cancel, now, calls)?;

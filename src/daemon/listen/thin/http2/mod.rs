@@ -9,6 +9,8 @@ mod call;
 mod connection;
 mod floods;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzed;
 mod head;
 mod hpack;
 mod machine;
@@ -28,8 +30,8 @@ pub use head::Timeout;
 pub use hpack::{STATUS_OK, put as put_field};
 
 use super::{Left, Opened, Serve};
-use crate::daemon::listen::STREAMS;
 use crate::daemon::listen::wire::Wire;
+use crate::daemon::listen::{PING, PONG, STREAMS};
 use connection::Connection;
 use machine::Limits;
 
@@ -77,6 +79,8 @@ impl<H: Hot> Serve for Thin<H> {
             message: self.message_bytes,
             head_time: opened.arrive,
             request_time: self.request_time,
+            ping: PING,
+            pong: PONG,
         };
         let (hot, router) = (self.hot.clone(), self.router.clone());
         let Opened {

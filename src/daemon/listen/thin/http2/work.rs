@@ -1,6 +1,6 @@
 //! The calls of a connection that are not answered at once, and the requests for the router.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ pub struct Work<H> {
     hot: Arc<H>,
     router: Router,
     running: FuturesUnordered<Abortable<Running>>,
-    handles: HashMap<u32, AbortHandle>,
+    handles: BTreeMap<u32, AbortHandle>,
 }
 
 type Running = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -46,7 +46,7 @@ impl<H: Hot> Work<H> {
             hot,
             router,
             running: FuturesUnordered::new(),
-            handles: HashMap::new(),
+            handles: BTreeMap::new(),
         }
     }
 

@@ -101,7 +101,6 @@ impl<R> Machine<R> {
                 waiting.push(*id);
             }
         }
-        waiting.sort_unstable();
         for id in waiting {
             self.go_on(id);
         }

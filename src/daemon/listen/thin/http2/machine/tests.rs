@@ -18,6 +18,8 @@ const LIMITS: Limits = Limits {
     message: 100,
     head_time: Duration::from_secs(1),
     request_time: Duration::from_secs(2),
+    ping: Duration::from_secs(3),
+    pong: Duration::from_secs(4),
 };
 
 /// The other side.
