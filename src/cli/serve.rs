@@ -77,7 +77,8 @@ pub fn failure(error: StartError) -> Failure {
             | OpenError::Dpop(_)
             | OpenError::Build(_)
             | OpenError::DecisionLog(_)
-            | OpenError::Random(_),
+            | OpenError::Random(_)
+            | OpenError::Thread(_),
         )
         | StartError::Fault(_)
         | StartError::Listener(_)

@@ -14,8 +14,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use rustc_hash::FxHashMap;
 
-use crate::engine::Decision;
+use crate::engine::{Decision, Policy};
 use crate::reason::Reason;
 
 /// The bounds of the latency histogram, in seconds: from a decision on a cached token to beyond the
@@ -54,12 +55,47 @@ listed! {
     }
 }
 
+/// The labels of a series of decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
-struct DecisionLabels {
+pub struct DecisionLabels {
     api: String,
     route: String,
     decision: &'static str,
     reason: &'static str,
+}
+
+impl DecisionLabels {
+    /// Those of the series whose routes a policy doesn't have.
+    pub fn outdated(series: Vec<DecisionLabels>, policy: &Policy) -> Vec<DecisionLabels> {
+        // There are none when a program starts.
+        if series.is_empty() {
+            return series;
+        }
+        // There may be far more routes than series.
+        let mut exist: FxHashMap<(&str, &str), bool> = series
+            .iter()
+            .flat_map(|labels| labels.routes().map(|route| ((&*labels.api, route), false)))
+            .collect();
+        for api in policy.apis() {
+            for route in &api.routes {
+                if let Some(exists) = exist.get_mut(&(&*api.name, &*route.name)) {
+                    *exists = true;
+                }
+            }
+        }
+        let is_outdated = |labels: &DecisionLabels| {
+            let exists = |route| exist.get(&(&*labels.api, route)) == Some(&true);
+            !labels.routes().all(exists)
+        };
+        let outdated = series.iter().filter(|labels| is_outdated(labels));
+        outdated.cloned().collect()
+    }
+
+    /// The routes; none if no route applied.
+    fn routes(&self) -> impl Iterator<Item = &str> {
+        let routes = (!self.route.is_empty()).then(|| self.route.split(" + "));
+        routes.into_iter().flatten()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -334,13 +370,14 @@ impl Metrics {
         self.last_failed.set(failed);
     }
 
+    /// The series of decisions so far.
+    pub fn series(&self) -> Vec<DecisionLabels> {
+        let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.iter().cloned().collect()
+    }
+
     /// Records another policy in force, and removes the series that only older ones had.
-    pub fn policy(
-        &self,
-        revision: &str,
-        loaded: SystemTime,
-        has_route: impl Fn(&str, &str) -> bool,
-    ) {
+    pub fn policy(&self, revision: &str, loaded: SystemTime, outdated: &[DecisionLabels]) {
         let seconds = loaded
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
@@ -352,14 +389,11 @@ impl Metrics {
                 revision: revision.to_owned(),
             })
             .set(1);
-        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        series.retain(|labels| {
-            let stays = labels.api.is_empty() || has_route(&labels.api, &labels.route);
-            if !stays {
-                self.decisions.remove(labels);
-            }
-            stays
-        });
+        for labels in outdated {
+            let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+            series.remove(labels);
+            self.decisions.remove(labels);
+        }
     }
 
     /// Counts a fetch of an issuer's keys.

@@ -37,6 +37,7 @@ mod ids;
 pub mod introspect;
 pub mod keys;
 mod level;
+mod low_priority;
 pub mod metrics;
 mod module;
 mod names;
@@ -56,9 +57,9 @@ mod watch;
 mod watcher;
 mod writers;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch as value};
@@ -72,13 +73,15 @@ pub use snapshot::{BuildError, Snapshot};
 pub use source::SourceError;
 pub use watcher::{Seen, Watcher};
 
+use crate::engine::Policy;
 use crate::load::{FileEntry, Fingerprint, Loaded, Reach};
 use cache::Cache;
 use config::Config;
 use dpop::Dpop;
 use ids::Ids;
 use keys::Store;
-use metrics::Metrics;
+use low_priority::LowPriority;
+use metrics::{DecisionLabels, Metrics};
 use notices::Notices;
 use reload::{Held, LastError};
 use source::Source;
@@ -106,6 +109,8 @@ pub struct Authorizer {
     ready: value::Sender<bool>,
     last_error: Mutex<Option<LastError>>,
     reloading: tokio::sync::Mutex<()>,
+    /// The thread for reloads.
+    low_priority: LowPriority,
     /// The state of the policy's files.
     known: Mutex<Known>,
     /// Who is writing them.
@@ -231,39 +236,49 @@ impl Authorizer {
         }
     }
 
-    /// Puts another policy in force.
-    fn put_in_force(&self, snapshot: Snapshot) {
-        let snapshot = Arc::new(snapshot);
-        self.snapshot.store(snapshot.clone());
-        self.count_policy(&snapshot);
+    /// Puts another policy in force. Returns the one before.
+    fn put_in_force(&self, snapshot: Snapshot, news: News) -> Arc<Snapshot> {
+        let (revision, loaded_at) = (snapshot.revision.clone(), snapshot.loaded_at);
+        let before = self.snapshot.swap(Arc::new(snapshot));
+        self.tell(&revision, loaded_at, news);
+        before
     }
 
     /// Counts the policy in force, and logs what it needs and can't get, and what it trusts.
-    fn count_policy(&self, snapshot: &Snapshot) {
-        let settings = self.settings();
-        let model = snapshot.policy.model();
-        let unmet = needs::unmet(model, &settings, self.module);
-        let plain = model.issuers.iter().filter_map(keys::over_plain_http);
-        for sentence in needs::believed(&settings)
-            .into_iter()
-            .chain(unmet)
-            .chain(plain)
-        {
+    fn tell(&self, revision: &str, loaded_at: SystemTime, news: News) {
+        for sentence in news.warnings {
             tracing::warn!("{sentence}");
         }
-        let routes: BTreeSet<(&str, &str)> = snapshot
-            .policy
-            .apis()
-            .iter()
-            .flat_map(|api| {
-                let names = api.routes.iter().map(|route| route.name.as_str());
-                names.map(|name| (api.name.as_str(), name))
-            })
-            .collect();
-        let known = |api: &str, route: &str| {
-            route.is_empty() || route.split(" + ").all(|name| routes.contains(&(api, name)))
-        };
-        self.metrics
-            .policy(&snapshot.revision, snapshot.loaded_at, known);
+        self.metrics.policy(revision, loaded_at, &news.outdated);
+    }
+}
+
+/// What a policy that comes into force makes necessary. To find it, all of its rules are read.
+#[derive(Debug)]
+struct News {
+    /// What it needs and can't get, and what it trusts.
+    warnings: Vec<String>,
+    /// The series of routes that it doesn't have.
+    outdated: Vec<DecisionLabels>,
+}
+
+impl News {
+    fn of(
+        policy: &Policy,
+        config: &Config,
+        module: Option<Module>,
+        series: Vec<DecisionLabels>,
+    ) -> News {
+        let model = policy.model();
+        let unmet = needs::unmet(model, config, module);
+        let plain = model.issuers.iter().filter_map(keys::over_plain_http);
+        News {
+            warnings: needs::believed(config)
+                .into_iter()
+                .chain(unmet)
+                .chain(plain)
+                .collect(),
+            outdated: DecisionLabels::outdated(series, policy),
+        }
     }
 }

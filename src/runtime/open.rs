@@ -3,6 +3,7 @@
 //! The policy is read first: if it has errors, no socket is opened and nothing is fetched.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::dpop::{Dpop, DpopError};
 use super::ids::Ids;
 use super::keys::{ClientError, Room, Store};
 use super::level::LevelSwitch;
+use super::low_priority::LowPriority;
 use super::metrics::{Metrics, ReloadResult};
 use super::module::Module;
 use super::notices::Notices;
@@ -26,7 +28,7 @@ use super::snapshot::{BuildError, Snapshot, remembered_together};
 use super::source::{Source, SourceError};
 use super::watcher::Watcher;
 use super::writers::Writers;
-use super::{Authorizer, Good, Known, introspect, reload, watch};
+use super::{Authorizer, Good, Known, News, introspect, reload, watch};
 use crate::load::{self, FileEntry, Loaded};
 
 /// How long the first fetch of keys may delay readiness. A provider that is down must not hold up
@@ -135,6 +137,7 @@ impl Prepared {
             ready: value::Sender::new(false),
             last_error: Mutex::new(None),
             reloading: tokio::sync::Mutex::new(()),
+            low_priority: LowPriority::start().map_err(OpenError::Thread)?,
             known: Mutex::new(known),
             writers: Writers::default(),
             source,
@@ -143,7 +146,9 @@ impl Prepared {
             settings: ArcSwap::from_pointee(config),
         };
         let snapshot = authorizer.snapshot();
-        authorizer.count_policy(&snapshot);
+        let settings = authorizer.settings();
+        let news = News::of(&snapshot.policy, &settings, module, Vec::new());
+        authorizer.tell(&snapshot.revision, snapshot.loaded_at, news);
         authorizer.metrics.reload(ReloadResult::Changed);
         tracing::info!(
             revision = %snapshot.revision,
@@ -217,6 +222,8 @@ pub enum OpenError {
     DecisionLog(LogError),
     /// The system provides no random numbers.
     Random(NoRandom),
+    /// The system can't create a thread.
+    Thread(io::Error),
 }
 
 impl From<ClientError> for OpenError {
@@ -259,6 +266,7 @@ impl fmt::Display for OpenError {
             OpenError::Build(fault) => write!(f, "{fault}"),
             OpenError::DecisionLog(fault) => write!(f, "{fault}"),
             OpenError::Random(fault) => write!(f, "{fault}"),
+            OpenError::Thread(fault) => write!(f, "can't start the thread for reloads: {fault}"),
         }
     }
 }

@@ -206,7 +206,7 @@ mod tests {
     fn process(revision: &str, loaded: u64, refreshes: &[(&str, bool)]) -> String {
         let metrics = Metrics::new();
         let loaded = UNIX_EPOCH + Duration::from_secs(loaded);
-        metrics.policy(revision, loaded, |_, _| true);
+        metrics.policy(revision, loaded, &[]);
         metrics.tokens_kept(2, 100);
         for (issuer, success) in refreshes {
             metrics.key_refresh(issuer, *success);

@@ -12,13 +12,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::task::JoinError;
-
 use super::config::Reload;
+use super::low_priority::Panicked;
 use super::metrics::ReloadResult;
 use super::source::Wanted;
 use super::writers::Whole;
-use super::{Authorizer, BuildError, Good, Snapshot, SourceError};
+use super::{Authorizer, BuildError, Good, News, Snapshot, SourceError};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::load::{self, Fingerprint, Loaded};
 use less::Less;
@@ -93,7 +92,7 @@ pub enum ReloadError {
     /// The files keep changing, and these have lost content.
     Unsettled(String),
     /// An internal fault in this step.
-    Fault(&'static str, JoinError),
+    Fault(&'static str, Panicked),
 }
 
 impl fmt::Display for ReloadError {
@@ -105,8 +104,8 @@ impl fmt::Display for ReloadError {
             ReloadError::Unsettled(less) => {
                 write!(f, "the files did not stop changing, and {less}")
             }
-            ReloadError::Fault(done, error) => {
-                write!(f, "a fault while the policy was {done}: {error}")
+            ReloadError::Fault(done, Panicked) => {
+                write!(f, "an internal fault while the policy was {done}")
             }
         }
     }
@@ -326,25 +325,26 @@ async fn look(
     authorizer: &Arc<Authorizer>,
     named: Vec<PathBuf>,
 ) -> Result<(Wanted, Fingerprint), ReloadError> {
-    let authorizer = authorizer.clone();
-    tokio::task::spawn_blocking(move || {
-        let wanted = authorizer.source.read().map_err(ReloadError::Source)?;
+    let reader = authorizer.clone();
+    let read = authorizer.low_priority.run(move || {
+        let wanted = reader.source.read().map_err(ReloadError::Source)?;
         let seen = load::fingerprint(&wanted.config.policy.0, &named);
         Ok((wanted, seen))
-    })
-    .await
-    .map_err(|fault| ReloadError::Fault("read", fault))?
+    });
+    read.await
+        .map_err(|fault| ReloadError::Fault("read", fault))?
 }
 
 async fn read(authorizer: &Arc<Authorizer>) -> Result<(Wanted, Loaded), ReloadError> {
     let reader = authorizer.clone();
-    let (wanted, loaded) = tokio::task::spawn_blocking(move || {
+    let read = authorizer.low_priority.run(move || {
         let wanted = reader.source.read().map_err(ReloadError::Source)?;
         let loaded = load::load(&wanted.config.policy.0, &wanted.load, false);
         Ok::<_, ReloadError>((wanted, loaded))
-    })
-    .await
-    .map_err(|fault| ReloadError::Fault("read", fault))??;
+    });
+    let (wanted, loaded) = read
+        .await
+        .map_err(|fault| ReloadError::Fault("read", fault))??;
     authorizer.known().tried = loaded.reach.clone();
     Ok((wanted, loaded))
 }
@@ -370,18 +370,18 @@ async fn take(
         return Ok(ReloadResult::Changed);
     }
     let warnings = loaded.checked.diagnostics.len();
-    let (config, snapshot) = {
-        let authorizer = authorizer.clone();
-        tokio::task::spawn_blocking(move || {
-            let config = wanted.config;
-            let (keys, introspect) = (&authorizer.keys, &authorizer.introspect);
-            let built = Snapshot::build(loaded, keys, introspect, &config, authorizer.module);
-            let built = built.map_err(ReloadError::Build);
-            built.map(|snapshot| (config, snapshot))
-        })
+    let (builder, series) = (authorizer.clone(), authorizer.metrics.series());
+    let built = authorizer.low_priority.run(move || {
+        let config = wanted.config;
+        let (keys, introspect) = (&builder.keys, &builder.introspect);
+        let snapshot = Snapshot::build(loaded, keys, introspect, &config, builder.module)?;
+        let news = News::of(&snapshot.policy, &config, builder.module, series);
+        Ok((config, snapshot, news))
+    });
+    let (config, snapshot, news) = built
         .await
-        .map_err(|fault| ReloadError::Fault("compiled", fault))??
-    };
+        .map_err(|fault| ReloadError::Fault("compiled", fault))?
+        .map_err(ReloadError::Build)?;
     authorizer.configure(config);
     tracing::info!(
         revision = %snapshot.revision,
@@ -390,7 +390,9 @@ async fn take(
         warnings,
         "another policy is in force"
     );
-    authorizer.put_in_force(snapshot);
+    drop(current);
+    let before = authorizer.put_in_force(snapshot, news);
+    tokio::spawn(authorizer.low_priority.clone().release(before));
     authorizer.known().good = good;
     Ok(ReloadResult::Changed)
 }
