@@ -6,6 +6,7 @@
 use std::fmt;
 
 pub mod index;
+pub(crate) mod lists;
 pub mod meet;
 pub mod segment;
 

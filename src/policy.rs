@@ -26,13 +26,11 @@ pub fn from_texts<'t>(
     files: &Files,
 ) -> Result<Policy, Rejected> {
     let mut sources = Sources::new();
-    let (mut documents, mut diagnostics) = (Vec::new(), Vec::new());
     for (name, text) in texts {
-        let file = sources.add(name, text);
-        let (document, found) = syntax::parse(&sources, file);
-        documents.push(document);
-        diagnostics.extend(found);
+        sources.add(name, text);
     }
+    let (documents, found): (_, Vec<_>) = syntax::parse_all(&sources).into_iter().unzip();
+    let mut diagnostics = found.concat();
     let checked = check::check(Input {
         sources: &sources,
         documents,

@@ -75,13 +75,9 @@ pub struct LineColumn {
 
 impl Source {
     fn new(name: String, text: Arc<str>) -> Source {
+        let behind = |(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX);
         let line_starts = std::iter::once(0)
-            .chain(
-                text.bytes()
-                    .enumerate()
-                    .filter(|(_, byte)| *byte == b'\n')
-                    .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
-            )
+            .chain(text.match_indices('\n').map(behind))
             .collect();
         let mut marks = vec![0];
         let mut characters = 0_u32;

@@ -3,8 +3,9 @@
 //! Loading takes bounded time and memory, whatever the text. Exceeding a limit is an error that
 //! names it, never a hang.
 
-/// The maximum number of routes: more than twice as many as in the largest known gateway.
-pub const MAX_ROUTES: usize = 250_000;
+/// The maximum number of routes of an API: ten times as many as in the largest known gateway. A
+/// million take about a gigabyte while they are loaded.
+pub const MAX_ROUTES: usize = 1_000_000;
 
 /// The maximum number of guards, including `under` conditions. A guard counts once for each of its
 /// APIs.
@@ -14,9 +15,9 @@ pub const MAX_GUARDS: usize = 50_000;
 /// generator may write many, and each costs time at each decision.
 pub const MAX_ATOMS: usize = 4_096;
 
-/// The maximum number of atoms in a whole policy with its `let`s expanded: ten for each of 100,000
-/// rules.
-pub const MAX_POLICY_ATOMS: usize = 1_000_000;
+/// The maximum number of atoms in a whole policy with its `let`s expanded: two for each of a million
+/// rules, or twenty for each of 100,000. Each takes about 200 bytes.
+pub const MAX_POLICY_ATOMS: usize = 2_000_000;
 
 /// The maximum depth of a condition with its `let`s expanded. Later stages walk conditions
 /// recursively.

@@ -3,8 +3,10 @@
 //! If an API lists its scopes, an unknown one is an error. Without a list, the only evidence is
 //! that a scope is used once and differs from another by one letter.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher as _};
+
+use rustc_hash::FxHashMap;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Api, Condition, Guard};
@@ -38,7 +40,7 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
             continue;
         }
         // By place: one line may be several routes, and one `let` may be used many times.
-        let mut used: HashMap<&str, Uses> = HashMap::new();
+        let mut used: FxHashMap<&str, Uses> = FxHashMap::default();
         for condition in api.conditions() {
             collect(condition, &mut used);
         }
@@ -49,7 +51,7 @@ pub(super) fn check(apis: &[Api], guards: &[Guard], out: &mut Out) {
     }
 }
 
-fn collect<'m>(condition: &'m Condition, used: &mut HashMap<&'m str, Uses>) {
+fn collect<'m>(condition: &'m Condition, used: &mut FxHashMap<&'m str, Uses>) {
     for (span, atom) in condition.atoms() {
         for scope in atom.scopes() {
             Uses::add(used, scope, span);
@@ -65,7 +67,7 @@ struct Uses {
 }
 
 impl Uses {
-    fn add<'m>(used: &mut HashMap<&'m str, Uses>, scope: &'m str, place: Span) {
+    fn add<'m>(used: &mut FxHashMap<&'m str, Uses>, scope: &'m str, place: Span) {
         used.entry(scope)
             .and_modify(|uses| {
                 uses.several |= uses.first != place;
@@ -78,7 +80,7 @@ impl Uses {
     }
 }
 
-fn check_one(used: &HashMap<&str, Uses>, out: &mut Out) {
+fn check_one(used: &FxHashMap<&str, Uses>, out: &mut Out) {
     for (a, b) in near_pairs(used.keys().copied()) {
         let once = |scope: &str| {
             used.get(scope)

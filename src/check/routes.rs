@@ -209,7 +209,7 @@ fn check_route(
             )
         })),
     }
-    if before < MAX_ROUTES && routes.routes.len() >= MAX_ROUTES {
+    if before <= MAX_ROUTES && routes.routes.len() > MAX_ROUTES {
         out.say(Diagnostic::new(
             Code::TooLarge,
             route.span,

@@ -7,12 +7,14 @@
 //! none.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::path::NormalPath;
 use crate::hash::Mixing;
+use crate::pattern::lists::{Link, Lists};
 use crate::pattern::{Method, MethodSet, PathPattern, SegmentPattern};
 
 /// A rule in the index.
@@ -45,22 +47,25 @@ const ROOT: At = 0;
 /// The numbers of a path's segments. Most paths are short.
 type Texts = SmallVec<[Text; 16]>;
 
+/// There may be a million nodes, so each is small.
 #[derive(Debug, Default)]
 struct Node {
-    /// The child for any segment.
-    any: Option<At>,
+    /// The child for any segment. The root is no child.
+    any: Option<NonZeroU32>,
     /// The pairs of lengths of prefix and suffix that occur in segments of children.
-    lengths: Vec<(u32, u32)>,
+    lengths: Link,
     /// Rules whose path ends here.
-    exact: Vec<Rule>,
+    exact: Link,
     /// Rules whose path ends here in `/**`.
-    rest: Vec<Rule>,
+    rest: Link,
 }
 
 /// The tree.
 #[derive(Debug)]
 pub(super) struct Index {
     nodes: Vec<Node>,
+    rules: Lists<Rule>,
+    lengths: Lists<(u32, u32)>,
     texts: FxHashMap<Box<str>, Text>,
     literals: HashMap<(At, Text), At, Mixing>,
     /// Children by the prefix and suffix of their segment.
@@ -71,6 +76,8 @@ impl Default for Index {
     fn default() -> Self {
         Index {
             nodes: vec![Node::default()],
+            rules: Lists::default(),
+            lengths: Lists::default(),
             texts: HashMap::default(),
             literals: HashMap::default(),
             mixed: HashMap::default(),
@@ -90,11 +97,12 @@ impl Index {
             at = self.child(at, segment);
         }
         if let Some(node) = self.nodes.get_mut(at as usize) {
-            if path.rest {
-                node.rest.push(rule);
+            let list = if path.rest {
+                &mut node.rest
             } else {
-                node.exact.push(rule);
-            }
+                &mut node.exact
+            };
+            self.rules.add(list, rule);
         }
     }
 
@@ -109,14 +117,17 @@ impl Index {
                 let key = (at, self.text(prefix), self.text(suffix));
                 let lengths = (number(prefix.len()), number(suffix.len()));
                 if let Some(node) = self.nodes.get_mut(at as usize)
-                    && !node.lengths.contains(&lengths)
+                    && !self.lengths.of(node.lengths).any(|known| *known == lengths)
                 {
-                    node.lengths.push(lengths);
+                    self.lengths.add(&mut node.lengths, lengths);
                 }
                 *self.mixed.entry(key).or_insert(fresh)
             }
             SegmentPattern::Any => match self.nodes.get_mut(at as usize) {
-                Some(node) => *node.any.get_or_insert(fresh),
+                Some(node) => {
+                    node.any = node.any.or(NonZeroU32::new(fresh));
+                    node.any.map_or(at, NonZeroU32::get)
+                }
                 None => at,
             },
         };
@@ -177,8 +188,8 @@ struct LookUp<'i> {
 }
 
 impl LookUp<'_> {
-    fn add(&self, rules: &[Rule], found: &mut Found) {
-        for rule in rules {
+    fn add(&self, rules: Link, found: &mut Found) {
+        for rule in self.index.rules.of(rules) {
             if self.method.is_none_or(|method| rule.methods.has(method)) {
                 found.push(rule.kind);
             }
@@ -191,25 +202,25 @@ impl LookUp<'_> {
         let Some(node) = self.index.nodes.get(at as usize) else {
             return;
         };
-        self.add(&node.rest, found);
+        self.add(node.rest, found);
         let Some(text) = self.texts.get(depth) else {
-            self.add(&node.exact, found);
+            self.add(node.exact, found);
             return;
         };
         if let Some(child) = self.index.literals.get(&(at, *text)) {
             self.walk(*child, depth + 1, found);
         }
-        if !node.lengths.is_empty()
+        if node.lengths.is_some()
             && let Some(segment) = self.path.segment(depth)
         {
-            for lengths in &node.lengths {
+            for lengths in self.index.lengths.of(node.lengths) {
                 if let Some(child) = self.mixed(at, segment, *lengths) {
                     self.walk(child, depth + 1, found);
                 }
             }
         }
         if let Some(child) = node.any {
-            self.walk(child, depth + 1, found);
+            self.walk(child.get(), depth + 1, found);
         }
     }
 

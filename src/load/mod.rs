@@ -182,10 +182,7 @@ impl Parsed {
     /// The same policy with different texts in its files.
     #[must_use]
     pub fn with(&self, sources: Sources) -> Parsed {
-        let (documents, found): (_, Vec<_>) = sources
-            .iter()
-            .map(|(file, _)| syntax::parse(&sources, file))
-            .unzip();
+        let (documents, found): (_, Vec<_>) = syntax::parse_all(&sources).into_iter().unzip();
         Parsed {
             sources,
             documents,
@@ -221,12 +218,13 @@ impl Parsed {
                 continue;
             }
             parsed.tests.push(file.is_test);
-            let id = parsed.sources.add(file.name, file.text);
-            let (document, found) = syntax::parse(&parsed.sources, id);
-            parsed.documents.push(document);
-            parsed.diagnostics.extend(found);
+            parsed.sources.add(file.name, file.text);
             parsed.relative.push(file.relative);
             parsed.paths.push(file.path);
+        }
+        for (document, found) in syntax::parse_all(&parsed.sources) {
+            parsed.documents.push(document);
+            parsed.diagnostics.extend(found);
         }
         parsed
     }

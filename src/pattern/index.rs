@@ -1,12 +1,16 @@
 //! An index over path patterns: which of them contain, overlap or match a path.
 //!
-//! A policy may have 100,000 routes, so patterns aren't compared in pairs. The index is a tree of
+//! A policy may have a million routes, so patterns aren't compared in pairs. The index is a tree of
 //! segments, and a search follows all branches that fit.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
+
+use super::lists::{Link, Lists};
 use super::{PathPattern, SegmentPattern};
 
 /// The remaining search steps, over all indexes of a policy.
@@ -39,20 +43,45 @@ pub struct Index {
     /// compares numbers, and literals with one prefix are neighbours.
     literals: Vec<Rc<str>>,
     /// The numbers of literals, for look-ups.
-    numbers: HashMap<Rc<str>, usize>,
+    numbers: FxHashMap<Rc<str>, usize>,
     nodes: Vec<Node>,
+    /// The numbers of the patterns of all nodes.
+    patterns: Lists<usize>,
     depth: usize,
 }
 
+/// There may be two million nodes, and most of them have one child and no pattern, or the reverse.
 #[derive(Debug, Default)]
 struct Node {
+    named: Option<Box<Children>>,
+    /// The child for any segment. The root is no child.
+    any: Option<NonZeroU32>,
+    /// Patterns that end here.
+    ending: Link,
+    /// Patterns that continue from here with `/**`.
+    rest: Link,
+}
+
+/// Children whose segments name a text.
+#[derive(Debug, Default)]
+struct Children {
     literals: BTreeMap<usize, usize>,
     mixed: BTreeMap<SegmentPattern, usize>,
-    any: Option<usize>,
-    /// Patterns that end here.
-    ending: Vec<usize>,
-    /// Patterns that continue from here with `/**`.
-    rest: Vec<usize>,
+}
+
+static NO_CHILDREN: Children = Children {
+    literals: BTreeMap::new(),
+    mixed: BTreeMap::new(),
+};
+
+impl Node {
+    fn any(&self) -> Option<usize> {
+        self.any.map(|any| any.get() as usize)
+    }
+
+    fn named(&self) -> &Children {
+        self.named.as_deref().unwrap_or(&NO_CHILDREN)
+    }
 }
 
 /// A segment to look for.
@@ -66,7 +95,7 @@ impl Index {
     /// An index of these patterns, numbered in their order.
     pub fn of<'p>(patterns: impl Iterator<Item = &'p PathPattern> + Clone) -> Index {
         // Without duplicates, and only then sorted: most routes share their first segments.
-        let mut numbers: HashMap<Rc<str>, usize> = HashMap::new();
+        let mut numbers: FxHashMap<Rc<str>, usize> = FxHashMap::default();
         for segment in patterns.clone().flat_map(|pattern| &pattern.segments) {
             if let SegmentPattern::Literal(literal) = segment
                 && !numbers.contains_key(literal.as_str())
@@ -85,6 +114,7 @@ impl Index {
             numbers,
             literals,
             nodes,
+            patterns: Lists::default(),
             depth: 0,
         };
         for (number, pattern) in patterns.enumerate() {
@@ -122,9 +152,20 @@ impl Index {
                 return;
             };
             let next = match (segment, literal) {
-                (SegmentPattern::Any, _) => *node.any.get_or_insert(fresh),
-                (_, Some(literal)) => *node.literals.entry(literal).or_insert(fresh),
-                (mixed, None) => *node.mixed.entry(mixed.clone()).or_insert(fresh),
+                (SegmentPattern::Any, _) => {
+                    node.any = node
+                        .any
+                        .or(u32::try_from(fresh).ok().and_then(NonZeroU32::new));
+                    node.any().unwrap_or(at)
+                }
+                (_, Some(literal)) => {
+                    let children = node.named.get_or_insert_default();
+                    *children.literals.entry(literal).or_insert(fresh)
+                }
+                (mixed, None) => {
+                    let children = node.named.get_or_insert_default();
+                    *children.mixed.entry(mixed.clone()).or_insert(fresh)
+                }
             };
             if next == fresh {
                 self.nodes.push(Node::default());
@@ -132,11 +173,12 @@ impl Index {
             at = next;
         }
         if let Some(node) = self.nodes.get_mut(at) {
-            if pattern.rest {
-                node.rest.push(number);
+            let list = if pattern.rest {
+                &mut node.rest
             } else {
-                node.ending.push(number);
-            }
+                &mut node.ending
+            };
+            self.patterns.add(list, number);
         }
         self.depth = self.depth.max(pattern.segments.len());
     }
@@ -169,26 +211,25 @@ impl Index {
         if !budget.take(1) {
             return;
         }
-        found.extend(&node.rest);
+        let Children { literals, mixed } = node.named();
+        found.extend(self.patterns.of(node.rest));
         let Some((segment, further)) = segments.split_first() else {
             if !rest {
-                found.extend(&node.ending);
+                found.extend(self.patterns.of(node.ending));
             }
             return;
         };
-        if let Some(any) = node.any {
+        if let Some(any) = node.any() {
             self.containing_from(any, further, rest, budget, found);
         }
-        let child = segment
-            .literal
-            .and_then(|literal| node.literals.get(&literal));
+        let child = segment.literal.and_then(|literal| literals.get(&literal));
         if let Some(child) = child {
             self.containing_from(*child, further, rest, budget, found);
         }
         // Segments such as `v{n}` can't be looked up and are compared one by one, so each costs a
         // step.
-        if !matches!(segment.pattern, SegmentPattern::Any) && budget.take(node.mixed.len()) {
-            for (mixed, child) in &node.mixed {
+        if !matches!(segment.pattern, SegmentPattern::Any) && budget.take(mixed.len()) {
+            for (mixed, child) in mixed {
                 if mixed.contains(segment.pattern) {
                     self.containing_from(*child, further, rest, budget, found);
                 }
@@ -219,25 +260,24 @@ impl Index {
         if !budget.take(1) {
             return;
         }
-        found.extend(&node.rest);
+        let Children { literals, mixed } = node.named();
+        found.extend(self.patterns.of(node.rest));
         let Some((segment, further)) = segments.split_first() else {
-            found.extend(&node.ending);
+            found.extend(self.patterns.of(node.ending));
             if rest {
-                let children = node.literals.values().chain(node.mixed.values());
-                for child in children.chain(&node.any) {
-                    self.overlapping_from(*child, segments, rest, budget, found);
+                let children = literals.values().chain(mixed.values());
+                for child in children.copied().chain(node.any()) {
+                    self.overlapping_from(child, segments, rest, budget, found);
                 }
             }
             return;
         };
-        if let Some(any) = node.any {
+        if let Some(any) = node.any() {
             self.overlapping_from(any, further, rest, budget, found);
         }
         match segment.pattern {
             SegmentPattern::Literal(_) => {
-                let child = segment
-                    .literal
-                    .and_then(|literal| node.literals.get(&literal));
+                let child = segment.literal.and_then(|literal| literals.get(&literal));
                 if let Some(child) = child {
                     self.overlapping_from(*child, further, rest, budget, found);
                 }
@@ -245,7 +285,7 @@ impl Index {
             SegmentPattern::Mixed { prefix, .. } => {
                 // Literals are numbered in sorted order, so those with one prefix are a range, and
                 // the others are skipped.
-                for (literal, child) in node.literals.range(self.beginning_with(prefix)) {
+                for (literal, child) in literals.range(self.beginning_with(prefix)) {
                     let fits = self
                         .literals
                         .get(*literal)
@@ -259,13 +299,13 @@ impl Index {
                 }
             }
             SegmentPattern::Any => {
-                for child in node.literals.values() {
+                for child in literals.values() {
                     self.overlapping_from(*child, further, rest, budget, found);
                 }
             }
         }
-        if budget.take(node.mixed.len()) {
-            for (mixed, child) in &node.mixed {
+        if budget.take(mixed.len()) {
+            for (mixed, child) in mixed {
                 if mixed.overlaps(segment.pattern) {
                     self.overlapping_from(*child, further, rest, budget, found);
                 }

@@ -8,6 +8,7 @@
 pub mod ast;
 
 mod ahead;
+mod all;
 mod build;
 mod context;
 mod explain;
@@ -18,6 +19,7 @@ mod scan;
 mod tokens;
 
 pub use ahead::{Ahead, Lexical, Wanted, ahead};
+pub use all::parse_all;
 #[cfg(feature = "openapi")]
 pub(crate) use build::is_path_literal;
 pub use context::Context;

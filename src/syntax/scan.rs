@@ -107,7 +107,7 @@ impl<'a> Scanner<'a> {
                 self.copy(1);
             }
             _ if is_forbidden(next) => self.forbidden(next),
-            _ => self.copy(next.len_utf8()),
+            _ => self.copy(self.plain().max(next.len_utf8())),
         }
         self.after_blank = false;
         self.line_begins = false;
@@ -116,6 +116,17 @@ impl<'a> Scanner<'a> {
 
     fn at(&self) -> usize {
         self.source.len() - self.rest.len()
+    }
+
+    /// The length of the characters from here on that mean nothing to this pass, wherever they are.
+    /// Most of a policy is such runs.
+    fn plain(&self) -> usize {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(byte);
+        let bytes = self.rest.as_bytes();
+        bytes
+            .iter()
+            .position(|byte| !plain(byte))
+            .unwrap_or(bytes.len())
     }
 
     /// Copies the next bytes, which end at a character boundary.
@@ -225,7 +236,7 @@ impl<'a> Scanner<'a> {
             if is_forbidden(next) {
                 self.forbidden(next);
             } else {
-                self.copy(next.len_utf8());
+                self.copy(self.plain().max(next.len_utf8()));
             }
         }
     }
@@ -294,7 +305,7 @@ impl<'a> Scanner<'a> {
         while self.at() < end {
             match self.rest.chars().next() {
                 Some(c) if is_forbidden(c) => self.forbidden(c),
-                Some(c) => self.copy(c.len_utf8()),
+                Some(c) => self.copy(self.plain().max(c.len_utf8())),
                 None => break,
             }
         }
