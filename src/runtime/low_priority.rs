@@ -1,8 +1,8 @@
 //! A thread with a low scheduling priority, for long work that must not delay requests: reloads.
 //!
 //! A reload computes for a tenth of a second, or for seconds if the policy is large, on the cores that
-//! also serve connections. Where they are busy, this thread gets a tenth of a core. So it must never
-//! hold a lock that a request waits for.
+//! also serve connections. Where they are busy, this thread gets a quarter of a core. So it must
+//! never hold a lock that a request waits for.
 
 use std::fmt;
 use std::io;
@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 /// How often to look whether a value is still in use.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A tenth of the weight of other threads. With less, requests that keep all cores busy could delay a
+/// A third of the weight of other threads. With far less, whatever keeps all cores busy could delay a
 /// reload, and with it a revocation, for minutes.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+const NICE: i32 = 5;
 
 /// A piece of work.
 type Job = Box<dyn FnOnce() + Send>;

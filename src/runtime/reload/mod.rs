@@ -326,13 +326,14 @@ async fn look(
     named: Vec<PathBuf>,
 ) -> Result<(Wanted, Fingerprint), ReloadError> {
     let reader = authorizer.clone();
-    let read = authorizer.low_priority.run(move || {
+    // It takes little time, and most of it is waiting for files.
+    let look = tokio::task::spawn_blocking(move || {
         let wanted = reader.source.read().map_err(ReloadError::Source)?;
         let seen = load::fingerprint(&wanted.config.policy.0, &named);
         Ok((wanted, seen))
     });
-    read.await
-        .map_err(|fault| ReloadError::Fault("read", fault))?
+    look.await
+        .map_err(|_| ReloadError::Fault("read", Panicked))?
 }
 
 async fn read(authorizer: &Arc<Authorizer>) -> Result<(Wanted, Loaded), ReloadError> {
