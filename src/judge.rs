@@ -14,6 +14,8 @@
 //!
 //! Every step can also end in [`Judged`]: with a fault, or because nothing more is needed.
 
+mod again;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -24,6 +26,8 @@ use crate::keys::{KeySet, Keys, Thumbprint};
 use crate::model::KeySource;
 use crate::reason::Reason;
 use crate::settings::{Demand, IssuerId, KeyOwner, Tenant};
+pub use again::{Inputs, Rejudged, Remembered, TokenInputs, again};
+
 use crate::token::{self, Admitted, Demands, Proof, Sender, Shown, Verified};
 
 /// Decides about a request with the available keys. Nothing is fetched and no issuer is asked, so

@@ -71,6 +71,7 @@
 //! | [`engine`], [`token`], [`keys`] | what a decision is made of: rules, tokens, keys |
 //! | [`answer`], [`reason`] | a decision as status, challenge and problem JSON |
 //! | [`analyze`] | what two policies differ in, with a request that shows each difference |
+//! | [`replay`] | what a policy decides about the requests of a log |
 //! | [`suite`] | the tests that a policy brings along |
 
 pub mod analyze;
@@ -98,6 +99,7 @@ pub mod openapi;
 pub mod pattern;
 pub mod policy;
 pub mod reason;
+pub mod replay;
 #[cfg(feature = "runtime")]
 pub mod runtime;
 pub mod settings;

@@ -24,6 +24,7 @@ mod output;
 mod policy;
 mod ports;
 mod proxy_config;
+mod replay;
 mod routes;
 mod serve;
 mod test;
@@ -89,6 +90,7 @@ enum Verb {
     Test(test::Arguments),
     Why(Box<why::Arguments>),
     Diff(diff::Arguments),
+    Replay(replay::Arguments),
     #[cfg(feature = "openapi")]
     Coverage(coverage::Arguments),
     #[cfg(feature = "openapi")]
@@ -116,6 +118,7 @@ pub fn run() -> ExitCode {
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Why(arguments) => why::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
+        Verb::Replay(arguments) => replay::run(&arguments),
         #[cfg(feature = "openapi")]
         Verb::Coverage(arguments) => coverage::run(&arguments),
         #[cfg(feature = "openapi")]

@@ -11,7 +11,7 @@ use crate::model::{
     Atom, Bound, ClaimTest, Condition, ConditionKind, Operand, Order, TextTest, Values,
 };
 use crate::pattern::fold;
-use crate::settings::{ClaimId, PathParameter, TokenPlace, is_address_in};
+use crate::settings::{ClaimId, PathParameter, is_address_in};
 use crate::text::quoted;
 
 /// True, false, or `None` for missing.
@@ -304,7 +304,7 @@ impl<'a> Context<'a> {
             Atom::Header(name, _) => match self.request.header(name).count() {
                 0 => format!("the request has no header `{name}`"),
                 1 => match self.undecided.reading.header(name) {
-                    Value::One(_) if self.is_secret(name) => {
+                    Value::One(_) if self.policy.may_hold_secret(name) => {
                         format!("the header `{name}` is there; its value is not shown")
                     }
                     Value::Unclear(why) => {
@@ -317,7 +317,7 @@ impl<'a> Context<'a> {
             Atom::Query(name, _) => {
                 let what = format!("the query parameter `{name}`");
                 match self.undecided.reading.parameter(name) {
-                    Value::One(_) if self.is_secret(name) => {
+                    Value::One(_) if self.policy.may_hold_secret(name) => {
                         format!("{what} is there; its value is not shown")
                     }
                     Value::Unclear(why) => {
@@ -375,43 +375,6 @@ impl<'a> Context<'a> {
                 None => format!("the token has no `{name}`"),
             },
         }
-    }
-}
-
-impl Context<'_> {
-    /// Whether a header or a query parameter may hold a secret, by its name or because it is a
-    /// place for tokens. Then no hint and no log shows its value.
-    fn is_secret(&self, name: &str) -> bool {
-        const SIGNS: [&str; 12] = [
-            "auth",
-            "code",
-            "cookie",
-            "credential",
-            "jwt",
-            "key",
-            "pass",
-            "secret",
-            "session",
-            "sig",
-            "ticket",
-            "token",
-        ];
-        let lower = name.to_ascii_lowercase();
-        let places = self
-            .policy
-            .model()
-            .apis
-            .iter()
-            .flat_map(|api| &api.token_places);
-        SIGNS.iter().any(|sign| lower.contains(sign))
-            || places.into_iter().any(|place| match place {
-                TokenPlace::Header(held) | TokenPlace::Query(held) => {
-                    held.eq_ignore_ascii_case(name)
-                }
-                TokenPlace::Authorization | TokenPlace::Cookie(_) | TokenPlace::Subprotocol(_) => {
-                    false
-                }
-            })
     }
 }
 

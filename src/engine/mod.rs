@@ -18,10 +18,12 @@ mod forward;
 mod holds;
 mod host;
 mod index;
+mod inputs;
 mod near;
 mod no_token;
 mod observe;
 mod origin;
+mod partly;
 mod path;
 mod policy;
 mod presented;
@@ -31,6 +33,7 @@ mod rest;
 mod routed;
 mod schemes;
 mod scopes;
+mod secrets;
 mod spellings;
 mod step_up;
 
@@ -39,7 +42,9 @@ pub use decision::{ANSWERED_PREFLIGHT, Challenge, Decision, Denial, Permit, Seen
 pub use evidence::{Evidence, Fault, ProofError, SeenKind};
 pub use explain::{Step, explain};
 pub use facts::Facts;
+pub use inputs::{ClaimInput, Claimed, FactInputs, RequestInputs, Text, written_places};
 pub use observe::{Observed, matching, observe};
+pub use partly::{KnownToken, Partly, decide_partly};
 pub use path::{MAX_SEGMENTS, MAX_TARGET_BYTES};
 pub use policy::{Policy, Schemes};
 pub use presented::{Presented, Scheme};
@@ -47,4 +52,4 @@ pub use reading::MAX_QUERY_PARAMETERS;
 pub use request::Request;
 pub use routed::Routed;
 
-pub use crate::model::{Api, Issuer};
+pub use crate::model::{Api, Input, Issuer};

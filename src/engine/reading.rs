@@ -66,6 +66,16 @@ impl Names {
         names
     }
 
+    /// The headers that conditions read.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.headers.keys().map(String::as_str)
+    }
+
+    /// The query parameters that conditions and token places read.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.parameters.keys().map(String::as_str)
+    }
+
     fn add_parameter(&mut self, name: &str) {
         add(&mut self.parameters, name);
         self.lengths |= length_bit(name);

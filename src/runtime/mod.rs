@@ -220,7 +220,7 @@ impl Authorizer {
             ),
             ("reload", before.reload != config.reload),
             (
-                "log (all but level and claims)",
+                "log (all but level, claims, record)",
                 before.log.fixed() != config.log.fixed(),
             ),
         ];

@@ -14,9 +14,9 @@ use serde_json::Value;
 use super::cache::Under;
 use super::caught::caught;
 use super::clock::{numeric_date, rfc3339};
-use super::config::{Config, OnFull, SentForwardHeaders};
+use super::config::{Config, OnFull, Record, SentForwardHeaders};
 use super::decided::Decided;
-use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut};
+use super::decision_log::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut, written};
 use super::ids::Id;
 use super::metrics::Adapter;
 use super::notices::Notice;
@@ -139,7 +139,7 @@ impl Exchange<'_> {
         let decision = judged.decide();
         let trace = || judged.explain();
         let response = respond(&self.decided(&decision, &trace));
-        if !self.log(&decision, took, Some(&original), judged.verified()) {
+        if !self.log(&decision, took, Some(&original), Some(&judged)) {
             return self.unlogged(respond);
         }
         self.count(&decision, took, Some(&original));
@@ -343,13 +343,18 @@ impl Exchange<'_> {
         decision: &Decision<'_>,
         took: Duration,
         original: Option<&Original<'_>>,
-        verified: Option<&Verified>,
+        judged: Option<&Judged<'_>>,
     ) -> bool {
         let Some(log) = &self.authorizer.decision_log else {
             return true;
         };
         let reason = decision.reason();
         let route = decision.route().unwrap_or_default();
+        let verified = judged.and_then(Judged::verified);
+        let inputs = match self.settings.log.record {
+            Record::Decision => None,
+            Record::Inputs => judged.and_then(|judged| written(&judged.inputs())),
+        };
         let seen = decision.token();
         let token = seen.filter(|token| token.verified);
         let said = seen.filter(|token| !token.verified);
@@ -381,6 +386,7 @@ impl Exchange<'_> {
                     issuer: said.issuer.as_deref(),
                     sub: said.subject.as_deref(),
                 }),
+            inputs,
             latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         });
         if written {

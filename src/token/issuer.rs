@@ -88,7 +88,7 @@ pub(super) fn key_tenant(issuer: &Issuer, iss: &str) -> Result<Option<Tenant>, F
 }
 
 /// The tenant's segment of a URL.
-fn tenant<'i>(iss: &'i str, prefix: &str, suffix: &str) -> Option<&'i str> {
+pub(super) fn tenant<'i>(iss: &'i str, prefix: &str, suffix: &str) -> Option<&'i str> {
     iss.strip_prefix(prefix)?
         .strip_suffix(suffix)
         .filter(|tenant| !tenant.is_empty() && !tenant.contains(['/', '?', '#']))

@@ -40,6 +40,7 @@ mod issuer;
 mod jws;
 mod kind;
 mod provider;
+mod recorded;
 mod reuse;
 mod sender;
 mod times;
@@ -59,6 +60,7 @@ pub use introspected::{
     Introspection, MAX_ANSWER_BYTES, MAX_ASKED_BYTES, introspected, whom_to_ask,
 };
 pub use jws::{Jws, MAX_TOKEN_BYTES};
+pub use recorded::{Again, Gaps, Recorded};
 pub use sender::{
     Asked, Demands, MAX_PROOF_BYTES, Nonces, PROOF_AHEAD, PROOF_MAX_AGE, Proof, Sender, Shown,
 };

@@ -29,6 +29,11 @@ pub fn why(witness: &Witness, policy: &Path, params: &[(String, String)]) -> Str
     for (name, value) in params {
         option("--param", format!("{name}={value}"));
     }
+    line(&words)
+}
+
+/// Words as a command line, ready for a shell.
+pub fn line(words: &[String]) -> String {
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     printable(&words.join(" "))
 }
@@ -43,7 +48,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// JSON in ASCII, since a terminal may not show other characters unchanged.
-fn ascii(json: &str) -> String {
+pub fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         if character.is_ascii() {

@@ -15,7 +15,7 @@ const MARKER: &str = "<!-- portcullis diff -->";
 const MAX_BYTES: usize = 60_000;
 
 /// The whole comment.
-pub fn report(difference: &Difference, compared: &Compared<'_>) -> String {
+pub(super) fn report(difference: &Difference, compared: &Compared<'_>) -> String {
     let changes = by_weight(difference);
     if changes.is_empty() {
         return format!(
@@ -88,7 +88,7 @@ fn shown(witness: &Witness, compared: &Compared<'_>) -> String {
 }
 
 /// A text as a code span. Its fence is longer than any run of backticks in it.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = printable(text);
     let fence = "`".repeat(longest_run(&text) + 1);
     // A blank separates a backtick at an end from the fence.
@@ -101,7 +101,7 @@ fn code(text: &str) -> String {
 }
 
 /// A text as a fenced block.
-fn block(info: &str, text: &str) -> String {
+pub fn block(info: &str, text: &str) -> String {
     let text = printable(text);
     let fence = "`".repeat((longest_run(&text) + 1).max(3));
     format!("{fence}{info}\n{text}\n{fence}\n")
@@ -115,7 +115,7 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// A sentence: text in backticks becomes code, and everything else is escaped.
-fn inline(sentence: &str) -> String {
+pub fn inline(sentence: &str) -> String {
     let parts: Vec<&str> = sentence.split('`').collect();
     // With an odd number of backticks, the last part isn't code.
     let pairs = parts.len() / 2 * 2 == parts.len();

@@ -1,9 +1,9 @@
 //! `portcullis diff`: compares what two policies decide, and shows each difference with a request.
 
-mod command;
+pub mod command;
 mod human;
 mod json;
-mod markdown;
+pub mod markdown;
 mod words;
 
 use std::path::{Path, PathBuf};

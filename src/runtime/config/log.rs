@@ -18,6 +18,8 @@ pub struct Log {
     pub decisions: DecisionLog,
     /// Claims that the decision log contains in addition to `sub`, the client and `jti`.
     pub claims: Vec<String>,
+    /// What the decision log contains about each request.
+    pub record: Record,
     /// How many bytes of memory lines of the decision log may take while they wait to be written.
     pub buffer_bytes: usize,
     /// What happens to a decision whose line doesn't fit there.
@@ -33,6 +35,7 @@ impl Default for Log {
             format: LogFormat::default(),
             decisions: DecisionLog::default(),
             claims: Vec::new(),
+            record: Record::default(),
             // A line has about 400 bytes: 40,000 decisions, some seconds under load.
             buffer_bytes: 16 * 1024 * 1024,
             on_full: OnFull::default(),
@@ -47,6 +50,7 @@ impl Log {
         Log {
             level: Level::default(),
             claims: Vec::new(),
+            record: Record::default(),
             ..self.clone()
         }
     }
@@ -95,6 +99,17 @@ const MIN_ROTATE_BYTES: u64 = 64 * 1024;
 
 /// Each rotation renames all files that are kept.
 const MAX_KEPT: u32 = 1000;
+
+/// What the decision log contains about each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Record {
+    /// The decision.
+    #[default]
+    Decision,
+    /// Also what the rules read, so that the request can be decided again.
+    Inputs,
+}
 
 /// What happens to a decision whose line doesn't fit into the buffer of the decision log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]

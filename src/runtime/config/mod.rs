@@ -36,7 +36,7 @@ pub use listeners::{
     Address, Callers, Listener, ListenerId, ListenerKind, ListenerServer, ListenerSetting,
     Listeners, Protocol, Tls, asked_at,
 };
-pub use log::{DecisionLog, Level, Log, LogFormat, OnFull, Rotate};
+pub use log::{DecisionLog, Level, Log, LogFormat, OnFull, Record, Rotate};
 use read::Lines;
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
 

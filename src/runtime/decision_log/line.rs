@@ -4,15 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-/// The longest path in a line, in bytes; longer ones are cut.
-pub const MAX_PATH: usize = 2048;
-
-/// The longest host in a line, in bytes: longer than any name (RFC 1035, section 2.3.4) with a port.
-pub const MAX_HOST: usize = 512;
-
-/// The longest method in a line, in bytes: longer than any that is registered.
-pub const MAX_METHOD: usize = 64;
+use crate::judge::Inputs;
+pub use crate::replay::{MAX_HOST, MAX_METHOD, MAX_PATH};
 
 /// One decision. It never contains the token, and of the claims only those that identify the caller
 /// and those that the configuration names.
@@ -56,6 +51,9 @@ pub struct Line<'a> {
     /// What an unverified token claims.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unverified: Option<Unverified<'a>>,
+    /// What the rules read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Box<RawValue>>,
     /// The time that the decision took.
     pub latency_us: u64,
 }
@@ -67,6 +65,24 @@ pub struct Unverified<'a> {
     pub issuer: Option<&'a str>,
     /// `sub`
     pub sub: Option<&'a str>,
+}
+
+/// The largest inputs in a line, in bytes. A token of 16 KB has as much, and a policy that reads
+/// more of a request would fill the buffer with a few lines.
+pub const MAX_INPUTS: usize = 32 * 1024;
+
+/// What stands in place of larger inputs.
+#[derive(Serialize)]
+struct Truncated {
+    truncated: bool,
+}
+
+/// The inputs as JSON.
+pub fn written(inputs: &Inputs) -> Option<Box<RawValue>> {
+    let whole = to_raw_value(inputs).ok();
+    whole
+        .filter(|whole| whole.get().len() <= MAX_INPUTS)
+        .or_else(|| to_raw_value(&Truncated { truncated: true }).ok())
 }
 
 /// The beginning of a text, cut after this many bytes.

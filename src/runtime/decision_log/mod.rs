@@ -21,7 +21,7 @@ use super::config::{self, DecisionLog, OnFull};
 use crate::text::escape_json;
 
 use file::{Disk, LogFile};
-pub use line::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut};
+pub use line::{Line, MAX_HOST, MAX_METHOD, MAX_PATH, Unverified, cut, written};
 use writer::{Message, Output, Writer};
 
 /// How long the end of the process may wait for lines to be written. A reader that has stalled
@@ -190,6 +190,7 @@ mod tests {
             jti: None,
             unverified: None,
             claims: BTreeMap::new(),
+            inputs: None,
             latency_us: 0,
         }
     }

@@ -4,6 +4,7 @@ mod differences;
 mod generate;
 mod meaning;
 mod naive;
+mod replay;
 mod round_trip;
 mod settings;
 

@@ -16,6 +16,7 @@ const VERBS: &[&str] = &[
     "test",
     "why",
     "diff",
+    "replay",
     "lsp",
     "coverage",
     "import",

@@ -14,6 +14,7 @@ mod introspect;
 mod manual;
 pub(crate) mod proxy_config;
 mod proxy_config_settings;
+mod replay;
 mod routes;
 mod serve;
 pub mod support;

@@ -159,6 +159,7 @@ fn values_that_would_stop_everything_are_refused() {
         "dpop: {redis: \"redis://:secret@127.0.0.1\"}",
         "dpop: {redis_password_file: password}",
         "log: {on_full: block}",
+        "log: {record: everything}",
         "log: {buffer_bytes: 65535}",
         "log: {rotate: {bytes: 1000}}",
         "log: {rotate: {bytes: 65536, keep: 0}}",

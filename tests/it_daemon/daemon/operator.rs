@@ -295,7 +295,7 @@ fn members(value: &Value) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn the_manual_has_every_field_of_the_decision_log() {
-    let config = "log: {decisions: decisions.log, claims: [org_id]}\n";
+    let config = "log: {decisions: decisions.log, claims: [org_id], record: inputs}\n";
     let bed = Testbed::with(POLICY, config).await;
     let good = bed.token(json!({ "org_id": "acme", "scope": "read:orders" }));
     let forged = Signer::new("EdDSA")

@@ -1,0 +1,101 @@
+//! `portcullis replay`: decides the requests of logs again, and shows what would change.
+
+mod compressed;
+mod read;
+mod report;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Ended;
+use super::output::{self, Exit, Failure, Paint};
+use super::policy::{self, ParamArguments};
+
+use read::Logs;
+use report::Report;
+
+/// Decide the requests of a log again, and show what would change.
+///
+/// The log is portcullis' own decision log; compressed files (gzip, zstd) are read too. With
+/// `log.record: inputs` in portcullis.yaml, its lines hold what the rules read. Where a line lacks
+/// something that a rule reads, the request is reported as not decidable, with what is missing. A
+/// policy is a folder, a file, or `git:REV:PATH`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portcullis replay policies --log decisions.jsonl
+  portcullis replay git:main:policies --log decisions.jsonl.1.gz --log decisions.jsonl
+  portcullis replay policies --log decisions.jsonl --format markdown
+
+Exit codes: 0 every request that can be decided is decided as before; 1 some are not; 2 the job could
+not be done.")]
+pub struct Arguments {
+    /// The policy: a folder, a file, or `git:REV:PATH`
+    policy: PathBuf,
+    /// A log, or - for standard input; may be repeated
+    #[arg(long = "log", value_name = "FILE", required = true, num_args = 1..)]
+    logs: Vec<PathBuf>,
+    /// Where to begin in the log, in bytes: what an earlier replay printed as the end. Compressed
+    /// logs are counted uncompressed
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    from_offset: u64,
+    /// Name subjects as they are, for tokens that name no client; by default they are hashed
+    #[arg(long)]
+    show_subjects: bool,
+    #[command(flatten)]
+    params: ParamArguments,
+    /// The format of the report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The format of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+/// Prints the report.
+pub fn run(arguments: &Arguments) -> Ended {
+    if arguments.from_offset > 0 && arguments.logs.len() > 1 {
+        return Err(Failure::new(
+            "`--from-offset` is for one log, and there are several",
+        ));
+    }
+    let options = arguments.params.options();
+    let (loaded, policy) = policy::load_policy(std::slice::from_ref(&arguments.policy), &options)?;
+    let logs = Logs {
+        files: &arguments.logs,
+        from: arguments.from_offset,
+        policy: &policy,
+        revision: &loaded.revision,
+        shows_subjects: arguments.show_subjects,
+    };
+    let (tally, end) = logs.replay()?;
+    let report = Report {
+        tally: &tally,
+        policy: &arguments.policy,
+        revision: &loaded.revision,
+        params: arguments.params.given(),
+        files: &arguments.logs,
+        end,
+    };
+    let text = match arguments.format {
+        Format::Human => report.human(Paint::of(&std::io::stdout())),
+        Format::Json => report.json()?,
+        Format::Markdown => report.markdown(),
+    };
+    output::print_all(&text)?;
+    Ok(if tally.changes.is_empty() {
+        Exit::Good
+    } else {
+        Exit::Negative
+    })
+}

@@ -1,0 +1,98 @@
+//! Decides the requests of a log again by a policy, and compares the decisions.
+//!
+//! A log doesn't hold everything that a policy may read. Where something that matters is missing,
+//! the result says so and names it; it is never a guess. This module reads lines and no files.
+
+mod entry;
+mod line;
+mod tally;
+
+use std::collections::BTreeSet;
+
+pub use entry::{Entry, Was};
+pub use line::{LineError, MAX_HOST, MAX_METHOD, MAX_PATH, own};
+pub use tally::{Change, Example, Open, Row, Tally, Who};
+
+use crate::engine::{Partly, Policy, Request};
+use crate::judge::{self, Remembered};
+use crate::reason::Reason;
+
+/// What a policy decides about a logged request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The API of the request; empty if it belongs to none.
+    pub api: String,
+    /// The routes that match it, joined by ` + `.
+    pub route: String,
+    /// The decision.
+    pub now: Now,
+}
+
+/// A decision, as far as there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Now {
+    /// It is allowed.
+    Allowed,
+    /// It is denied; without a reason if that depends on what the log lacks.
+    Denied(Option<Reason>),
+    /// It depends on these inputs, which the log lacks.
+    Open(BTreeSet<String>),
+}
+
+/// Decides a logged request again. `revision` is that of the policy.
+pub fn decide(entry: &Entry<'_>, policy: &Policy, revision: &str) -> Verdict {
+    let open = |what: &str| Verdict {
+        api: String::new(),
+        route: String::new(),
+        now: Now::Open(BTreeSet::from([what.to_owned()])),
+    };
+    if let Some(unknown) = entry.unknown {
+        return open(unknown);
+    }
+    let headers = entry.headers();
+    let request = Request {
+        method: &entry.method,
+        target: &entry.target,
+        scheme: entry.scheme.as_deref(),
+        host: entry.host.as_deref(),
+        headers: &headers,
+        address: entry.address,
+        now: entry.now,
+        masked: entry.masked,
+    };
+    let same_policy = entry.revision.as_deref() == Some(revision);
+    let token = match entry.remembered() {
+        Remembered::Refused(_) if !same_policy => Remembered::Unknown,
+        token => token,
+    };
+    let again = judge::again(policy, &request, token);
+    let now = match again.decide(&|input| entry.knows(input)) {
+        Partly::Decided(decision) => match decision.reason() {
+            None => Now::Allowed,
+            Some(reason) => Now::Denied(Some(reason)),
+        },
+        Partly::Denied => Now::Denied(None),
+        Partly::Open(unknown) => Now::Open(unknown),
+    };
+    // The message or the request had a fault that isn't in the log, such as a repeated header.
+    let now = match entry.was.reason() {
+        Some(Reason::RequestMalformed | Reason::RequestAmbiguousPath)
+            if now != Now::Denied(entry.was.reason()) =>
+        {
+            if same_policy {
+                Now::Denied(entry.was.reason())
+            } else {
+                Now::Open(BTreeSet::from(["request".to_owned()]))
+            }
+        }
+        _ => now,
+    };
+    Verdict {
+        api: again.api().to_owned(),
+        route: again.route(),
+        now,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! Adds up the decisions about the requests of a log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use super::{Entry, LineError, Now, Verdict, Was};
+
+/// How many clients are named. The log decides how many there are.
+const MAX_CLIENTS: usize = 10_000;
+
+/// How many bytes of a hash name a subject.
+const SUBJECT_BYTES: usize = 8;
+
+/// The decisions about the requests of a log, added up. Tallies of the parts of a log add up to the
+/// tally of the log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many lines were read.
+    pub lines: u64,
+    /// How many requests are decided as before.
+    pub same: u64,
+    /// The requests that are decided otherwise.
+    pub changes: BTreeMap<Change, Row>,
+    /// The requests that can't be decided, by API, route, and the inputs that the log lacks.
+    pub open: BTreeMap<Open, Row>,
+    /// How many requests of each client would be denied that were allowed.
+    pub clients: BTreeMap<Who, u64>,
+    /// How many such requests are of clients beyond those that are named.
+    pub other_clients: u64,
+    /// The lines that can't be read.
+    pub unread: BTreeMap<LineError, Row>,
+}
+
+/// An API, a route of it, and the inputs that the log lacks.
+pub type Open = (String, String, BTreeSet<String>);
+
+/// A change in decisions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// The API of the request under the policy.
+    pub api: String,
+    /// The route.
+    pub route: String,
+    /// The decision in the log: `allow`, `deny`, or `deny:CODE`.
+    pub old: String,
+    /// The decision by the policy.
+    pub new: String,
+}
+
+impl Change {
+    /// Whether requests are denied that were allowed.
+    pub fn denies(&self) -> bool {
+        self.old == ALLOW && self.new != ALLOW
+    }
+
+    /// Whether requests are allowed that were denied.
+    pub fn allows(&self) -> bool {
+        self.old != ALLOW && self.new == ALLOW
+    }
+}
+
+const ALLOW: &str = "allow";
+
+/// How many lines there are, and the first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    /// How many.
+    pub count: u64,
+    /// The first one.
+    pub first: Example,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Example {
+    /// The number of the file.
+    pub file: usize,
+    /// The number of the line.
+    pub line: u64,
+    /// The arguments of `portcullis why` after the policy.
+    pub why: Option<Vec<String>>,
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// An OAuth client.
+    Client(String),
+    /// A subject of a token that names no client.
+    Subject(String),
+    /// Nobody that the log names.
+    Unknown,
+}
+
+impl Tally {
+    /// Adds a line that was decided. `shows_subjects` says whether subjects are named as they are,
+    /// rather than by a hash.
+    pub fn add(
+        &mut self,
+        entry: &Entry<'_>,
+        verdict: Verdict,
+        place: (usize, u64),
+        shows_subjects: bool,
+    ) {
+        self.lines += 1;
+        let new = match verdict.now {
+            Now::Open(unknown) => {
+                let key = (verdict.api, verdict.route, unknown);
+                add(self.open.entry(key).or_default(), place, || None);
+                return;
+            }
+            Now::Allowed => ALLOW.to_owned(),
+            Now::Denied(reason) => denied(reason),
+        };
+        let old = match entry.was {
+            Was::Allowed => ALLOW.to_owned(),
+            Was::Denied(reason) => denied(reason),
+        };
+        // A log that doesn't name the reason, and a reason that isn't known, differ from no other.
+        let both_deny = old != ALLOW && new != ALLOW;
+        if old == new || both_deny && (old == denied(None) || new == denied(None)) {
+            self.same += 1;
+            return;
+        }
+        let change = Change {
+            api: verdict.api,
+            route: verdict.route,
+            old,
+            new,
+        };
+        if change.denies() {
+            self.denied_one(who(entry, shows_subjects), 1);
+        }
+        add(self.changes.entry(change).or_default(), place, || {
+            entry.why()
+        });
+    }
+
+    /// Adds a line that can't be read.
+    pub fn unread(&mut self, error: LineError, place: (usize, u64)) {
+        self.lines += 1;
+        add(self.unread.entry(error).or_default(), place, || None);
+    }
+
+    /// Adds the tally of another part of the log.
+    pub fn merge(&mut self, other: Tally) {
+        self.lines += other.lines;
+        self.same += other.same;
+        merge(&mut self.changes, other.changes);
+        merge(&mut self.open, other.open);
+        merge(&mut self.unread, other.unread);
+        self.other_clients += other.other_clients;
+        for (who, count) in other.clients {
+            self.denied_one(who, count);
+        }
+    }
+
+    fn denied_one(&mut self, who: Who, count: u64) {
+        if self.clients.len() < MAX_CLIENTS || self.clients.contains_key(&who) {
+            *self.clients.entry(who).or_default() += count;
+        } else {
+            self.other_clients += count;
+        }
+    }
+
+    /// How many requests have changes of a kind.
+    pub fn count(&self, is: impl Fn(&Change) -> bool) -> u64 {
+        let rows = self.changes.iter().filter(|(change, _)| is(change));
+        rows.map(|(_, row)| row.count).sum()
+    }
+
+    /// How many requests can't be decided.
+    pub fn open_count(&self) -> u64 {
+        self.open.values().map(|row| row.count).sum()
+    }
+
+    /// How many lines can't be read.
+    pub fn unread_count(&self) -> u64 {
+        self.unread.values().map(|row| row.count).sum()
+    }
+}
+
+fn denied(reason: Option<crate::reason::Reason>) -> String {
+    reason.map_or_else(
+        || "deny".to_owned(),
+        |reason| format!("deny:{}", reason.code()),
+    )
+}
+
+fn add(row: &mut Row, (file, line): (usize, u64), why: impl FnOnce() -> Option<Vec<String>>) {
+    if row.count == 0 {
+        row.first = Example {
+            file,
+            line,
+            why: why(),
+        };
+    }
+    row.count += 1;
+}
+
+fn merge<K: Ord>(rows: &mut BTreeMap<K, Row>, others: BTreeMap<K, Row>) {
+    for (key, other) in others {
+        let row = rows.entry(key).or_default();
+        if row.count == 0 || other.first < row.first {
+            row.first = other.first;
+        }
+        row.count += other.count;
+    }
+}
+
+fn who(entry: &Entry<'_>, shows_subjects: bool) -> Who {
+    match (&entry.client, &entry.sub) {
+        (Some(client), _) => Who::Client(client.clone().into_owned()),
+        (None, Some(sub)) if shows_subjects => Who::Subject(sub.clone().into_owned()),
+        (None, Some(sub)) => {
+            let hash = digest(&SHA256, sub.as_bytes());
+            let mut text = String::from("sha256:");
+            for byte in hash.as_ref().iter().take(SUBJECT_BYTES) {
+                // Writing to a string can't fail.
+                let _ = write!(text, "{byte:02x}");
+            }
+            Who::Subject(text)
+        }
+        (None, None) => Who::Unknown,
+    }
+}

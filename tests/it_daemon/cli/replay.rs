@@ -1,0 +1,184 @@
+//! `portcullis replay`: logs as they are found, whole and broken.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::support::{Ran, folder, portcullis};
+
+const POLICY: &str = r#"language 1
+api shop {
+    host "api.example.com"
+    GET /health public
+    GET /old denied
+    GET /office public if address in ["192.0.2.0/24"]
+}
+"#;
+
+fn line(path: &str, decision: &str, reason: Value) -> String {
+    let line = json!({
+        "time": "2026-03-02T09:12:44.1Z", "decision_id": "1-1", "policy": "p", "adapter": "nginx",
+        "method": "GET", "host": "api.example.com", "path": path, "api": "shop", "route": null,
+        "decision": decision, "reason": reason, "sub": "alice", "client": null, "latency_us": 1,
+    });
+    format!("{line}\n")
+}
+
+fn allowed(path: &str) -> String {
+    line(path, "allow", Value::Null)
+}
+
+fn replay(folder: &TempDir, arguments: &[&str]) -> Ran {
+    let mut command = portcullis();
+    command.current_dir(folder.path()).arg("replay").arg(".");
+    let command = command.args(arguments).args(["--format", "json"]);
+    Ran::of(command.output().expect("the binary runs"))
+}
+
+fn gzip(path: &Path, parts: &[&str]) {
+    let mut file = File::create(path).expect("a file");
+    for part in parts {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        writer.write_all(part.as_bytes()).expect("memory");
+        file.write_all(&writer.finish().expect("memory"))
+            .expect("written");
+    }
+}
+
+fn zstd(path: &Path, parts: &[&str]) {
+    let frames = parts
+        .iter()
+        .flat_map(|part| compress_to_vec(part.as_bytes(), CompressionLevel::Fastest));
+    fs::write(path, frames.collect::<Vec<u8>>()).expect("written");
+}
+
+#[test]
+fn lines_that_are_broken_hostile_or_foreign_are_counted_and_named() {
+    let folder = folder(&[("shop.gate", POLICY)]);
+    let log = folder.path().join("log");
+    let torn = &allowed("/health")[..100];
+    let deep = format!("{}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+    let huge = format!("{{\"time\": \"{}\"}}\n", "x".repeat(5 << 20));
+    let parts: Vec<Vec<u8>> = vec![
+        allowed("/health").into(),
+        allowed("/old").into(),
+        format!("{torn}\n").into(),
+        allowed("/health").into(),
+        huge.into(),
+        b"\n\0\xff\xfe\n".to_vec(),
+        deep.into(),
+        b"{\"level\":\"info\",\"message\":\"started\"}\n".to_vec(),
+        line("/health", "maybe", Value::Null).into(),
+        line("/health", "deny", json!("no.such.reason")).into(),
+        line("/office", "deny", json!("request.condition")).into(),
+        line(
+            &format!("/{}", "p".repeat(2100)),
+            "deny",
+            json!("request.no_route"),
+        )
+        .into(),
+        line("/a\u{fffd}", "deny", json!("request.no_route")).into(),
+        b"192.0.2.1 - - [02/Mar/2026:09:12:44 +0000] \"GET / HTTP/1.1\" 200 5\n".to_vec(),
+        torn.into(),
+    ];
+    fs::write(&log, parts.concat()).expect("written");
+    let ran = replay(&folder, &["--log", "log"]);
+    let report = ran.json();
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+    assert_eq!(report["same"], 2);
+    assert_eq!(report["denied"], 1);
+    assert_eq!(report["changes"][0]["old"], "allow");
+    assert_eq!(report["changes"][0]["new"], "deny:request.denied");
+    assert_eq!(report["changes"][0]["example"]["line"], 2);
+    assert_eq!(
+        report["changes"][0]["example"]["why"],
+        Value::Null,
+        "the token isn't known"
+    );
+    let sub = report["clients"][0]["sub"].as_str().expect("a subject");
+    assert!(
+        sub.starts_with("sha256:") && !ran.stdout.contains("alice"),
+        "{sub}"
+    );
+    let missing = |row: &Value| row["missing"][0].clone();
+    let open = report["not_decidable"].as_array().expect("a list");
+    let open: Vec<Value> = open.iter().map(missing).collect();
+    assert_eq!(open, ["path", "address"]);
+    let unread = report["not_read"].as_array().expect("a list");
+    let unread: Vec<(&str, u64, u64)> = unread
+        .iter()
+        .map(|row| {
+            let number = |value: &Value| value.as_u64().expect("a number");
+            let error = row["error"].as_str().expect("an error");
+            (error, number(&row["lines"]), number(&row["first"]["line"]))
+        })
+        .collect();
+    assert_eq!(
+        unread,
+        [
+            ("the line is cut off", 2, 3),
+            ("the line is not JSON", 3, 7),
+            ("the line is not a decision of portcullis", 3, 9),
+            ("the line is too long", 1, 5),
+        ]
+    );
+    // The last line may still be written, so the next replay begins with it.
+    let end = report["end_offset"].as_u64().expect("an offset");
+    assert_eq!(end, fs::metadata(&log).expect("a file").len() - 100);
+    let mut file = File::options().append(true).open(&log).expect("a file");
+    file.write_all(allowed("/health")[100..].as_bytes())
+        .expect("written");
+    let report = replay(
+        &folder,
+        &["--log", "log", "--from-offset", &end.to_string()],
+    )
+    .json();
+    assert_eq!((&report["lines"], &report["same"]), (&json!(1), &json!(1)));
+    let beyond = replay(&folder, &["--log", "log", "--from-offset", "99999999"]);
+    assert_eq!(beyond.code, Some(2));
+    assert!(beyond.stderr.contains("begin at 0"), "{}", beyond.stderr);
+    let shown = replay(&folder, &["--log", "log", "--show-subjects"]).json();
+    assert_eq!(shown["clients"][0]["sub"], "alice");
+}
+
+#[test]
+fn compressed_logs_are_read_like_others() {
+    let folder = folder(&[("shop.gate", POLICY)]);
+    // More than a block, so that lines are cut between blocks.
+    let parts = [
+        allowed("/health").repeat(9000),
+        allowed("/old").repeat(9000),
+    ];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("plain"), parts.concat()).expect("written");
+    gzip(&path("log.gz"), &parts);
+    zstd(&path("log.zst"), &parts);
+    let plain = replay(&folder, &["--log", "plain"]).json();
+    assert_eq!(
+        (&plain["lines"], &plain["denied"]),
+        (&json!(18_000), &json!(9000))
+    );
+    for name in ["log.gz", "log.zst"] {
+        let text = replay(&folder, &["--log", name]).stdout;
+        assert_eq!(
+            text.replace(name, "plain"),
+            replay(&folder, &["--log", "plain"]).stdout
+        );
+    }
+    let both = replay(&folder, &["--log", "plain", "log.gz"]).json();
+    assert_eq!(both["denied"], 18_000);
+    fs::write(
+        path("cut.gz"),
+        &fs::read(path("log.gz")).expect("a file")[..200],
+    )
+    .expect("written");
+    let cut = replay(&folder, &["--log", "cut.gz"]);
+    assert_eq!(cut.code, Some(2));
+    assert!(cut.stderr.contains("cut.gz"), "{}", cut.stderr);
+    assert_eq!(replay(&folder, &["--log", "nothing"]).code, Some(2));
+}
