@@ -1,6 +1,6 @@
 //! `portcullis coverage`: compares an API's document with a policy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -9,18 +9,23 @@ use super::Ended;
 use super::openapi;
 use super::output::{self, Exit, Failure, Format, Paint, printable};
 use super::policy::{self, ParamArguments};
+use super::replay::usage;
 use crate::openapi::{Finding, FindingKind, OperationRef, Report, Side, compare};
 
-/// Compare an OpenAPI document with a policy.
+/// Compare a policy with an OpenAPI document, or with the requests of a decision log.
 ///
-/// Lists operations without a rule, rules without an operation, and rules that require different
+/// With a document, lists operations without a rule, rules without an operation, and rules that require different
 /// scopes or divide paths differently. Guards and the conditions of enclosing blocks count as part of
 /// each rule.
+///
+/// With a log, lists requests that no rule names, rules that no request used, and scopes that every
+/// token had and no rule names. For the scopes, the log needs `log.record: inputs`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   portcullis coverage policies/spa --openapi openapi.yaml
   portcullis coverage policies --openapi openapi.json --api orders
+  portcullis coverage policies --log decisions.jsonl
   portcullis coverage policies --openapi openapi.yaml --format json \\
     | jq -r '.findings[] | select(.kind == \"no-rule\") | .operations[].path'
 
@@ -32,13 +37,16 @@ pub struct Arguments {
     #[arg(required = true)]
     policy: Vec<PathBuf>,
     /// The document: OpenAPI 3.0, 3.1 or 3.2, YAML or JSON; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    openapi: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "logs")]
+    openapi: Option<PathBuf>,
+    /// A decision log in place of a document, or - for standard input; may be repeated
+    #[arg(long = "log", value_name = "FILE", num_args = 1.., conflicts_with = "openapi")]
+    logs: Vec<PathBuf>,
     /// Follow `$ref`s into files below this folder; by default, none may lead out of the document
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", requires = "openapi")]
     root: Option<PathBuf>,
     /// The policy's API that the document describes
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "openapi")]
     api: Option<String>,
     #[command(flatten)]
     params: ParamArguments,
@@ -47,9 +55,25 @@ pub struct Arguments {
     format: Format,
 }
 
+impl Arguments {
+    /// The document, which is named unless a log is.
+    fn document(&self) -> &Path {
+        self.openapi.as_deref().unwrap_or(Path::new(""))
+    }
+}
+
 /// Prints the report.
 pub fn run(arguments: &Arguments) -> Ended {
-    let document = openapi::read(&arguments.openapi, arguments.root.as_deref())?;
+    let Some(document) = &arguments.openapi else {
+        let options = arguments.params.options();
+        return usage::run(
+            &arguments.policy,
+            &arguments.logs,
+            &options,
+            arguments.format,
+        );
+    };
+    let document = openapi::read(document, arguments.root.as_deref())?;
     let (_, policy) = policy::load_policy(&arguments.policy, &arguments.params.options())?;
     let report = compare(&document, &policy, arguments.api.as_deref()).map_err(|error| {
         let failure = Failure::new(error.message);
@@ -183,7 +207,7 @@ fn as_json(report: &Report, arguments: &Arguments, version: &str) -> Value {
         })
         .collect();
     json!({
-        "document": arguments.openapi.display().to_string(),
+        "document": arguments.document().display().to_string(),
         "openapi": version,
         "operations": report.operations,
         "agreeing": report.agreeing,
@@ -195,7 +219,7 @@ fn as_json(report: &Report, arguments: &Arguments, version: &str) -> Value {
 fn file(operation: &OperationRef, arguments: &Arguments) -> String {
     openapi::shown(
         &operation.file,
-        &arguments.openapi,
+        arguments.document(),
         arguments.root.as_deref(),
     )
 }

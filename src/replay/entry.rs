@@ -99,6 +99,17 @@ impl Entry<'_> {
         }
     }
 
+    /// The scopes of the token, if it was accepted and the log has them.
+    pub(super) fn scopes(&self) -> Option<&[String]> {
+        match &self.token {
+            Token::Inputs(TokenInputs::Accepted(recorded)) => recorded.scopes(),
+            Token::Unknown
+            | Token::Inputs(
+                TokenInputs::Unread | TokenInputs::Absent(_) | TokenInputs::Refused(_),
+            ) => None,
+        }
+    }
+
     /// Whether an input of the request is known.
     pub(super) fn knows(&self, input: Input<'_>) -> bool {
         match input {

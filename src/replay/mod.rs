@@ -6,12 +6,14 @@
 mod entry;
 mod line;
 mod tally;
+mod usage;
 
 use std::collections::BTreeSet;
 
 pub use entry::{Entry, Was};
 pub use line::{LineError, MAX_HOST, MAX_METHOD, MAX_PATH, own};
 pub use tally::{Change, Example, Open, Row, Tally, Who};
+pub use usage::{Asked, Unused, Usage};
 
 use crate::engine::{Partly, Policy, Request};
 use crate::judge::{self, Remembered};

@@ -189,7 +189,11 @@ fn denied(reason: Option<crate::reason::Reason>) -> String {
     )
 }
 
-fn add(row: &mut Row, (file, line): (usize, u64), why: impl FnOnce() -> Option<Vec<String>>) {
+pub(super) fn add(
+    row: &mut Row,
+    (file, line): (usize, u64),
+    why: impl FnOnce() -> Option<Vec<String>>,
+) {
     if row.count == 0 {
         row.first = Example {
             file,
@@ -200,7 +204,7 @@ fn add(row: &mut Row, (file, line): (usize, u64), why: impl FnOnce() -> Option<V
     row.count += 1;
 }
 
-fn merge<K: Ord>(rows: &mut BTreeMap<K, Row>, others: BTreeMap<K, Row>) {
+pub(super) fn merge<K: Ord>(rows: &mut BTreeMap<K, Row>, others: BTreeMap<K, Row>) {
     for (key, other) in others {
         let row = rows.entry(key).or_default();
         if row.count == 0 || other.first < row.first {

@@ -189,6 +189,11 @@ impl Recorded {
         Again::Known(self.verified(&set, policy, api), gaps)
     }
 
+    /// Its scopes, if it has any.
+    pub fn scopes(&self) -> Option<&[String]> {
+        self.facts.scopes.value.as_deref()
+    }
+
     /// A claims set that a policy reads as it read the token, for `why --claims`.
     pub fn claims(&self) -> Map<String, Value> {
         let mut set = self.registered();

@@ -3,6 +3,8 @@
 mod compressed;
 mod read;
 mod report;
+#[cfg(feature = "openapi")]
+pub mod usage;
 
 use std::path::PathBuf;
 
@@ -11,8 +13,9 @@ use clap::{Args, ValueEnum};
 use super::Ended;
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
+use crate::replay::{self, Tally};
 
-use read::Logs;
+use read::{Logs, Sums};
 use report::Report;
 
 /// Decide the requests of a log again, and show what would change.
@@ -74,11 +77,18 @@ pub fn run(arguments: &Arguments) -> Ended {
     let logs = Logs {
         files: &arguments.logs,
         from: arguments.from_offset,
-        policy: &policy,
-        revision: &loaded.revision,
-        shows_subjects: arguments.show_subjects,
     };
-    let (tally, end) = logs.replay()?;
+    let (tally, end) = logs.read(&Sums {
+        add: &|tally: &mut Tally, line, place| match replay::own(line) {
+            Ok(entry) => {
+                let verdict = replay::decide(&entry, &policy, &loaded.revision);
+                tally.add(&entry, verdict, place, arguments.show_subjects);
+            }
+            Err(error) => tally.unread(error, place),
+        },
+        unread: Tally::unread,
+        merge: Tally::merge,
+    })?;
     let report = Report {
         tally: &tally,
         policy: &arguments.policy,

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::super::output::Failure;
 use super::compressed;
-use crate::engine::Policy;
-use crate::replay::{self, LineError, Tally};
+use crate::replay::{self, LineError};
 
 /// How many bytes are read at once. Blocks wait for threads, so their number and this bound the
 /// memory.
@@ -24,18 +23,25 @@ const MAX_LINE: usize = 4 * 1024 * 1024;
 /// How often the progress is shown.
 const SHOW: Duration = Duration::from_millis(200);
 
-/// The logs to decide again.
+/// The logs to read.
 pub struct Logs<'a> {
     /// Their files.
     pub files: &'a [PathBuf],
     /// Where to begin in the first.
     pub from: u64,
-    /// The policy.
-    pub policy: &'a Policy,
-    /// Its revision.
-    pub revision: &'a str,
-    /// Whether subjects are named as they are.
-    pub shows_subjects: bool,
+}
+
+/// The numbers of a file and of a line in it.
+pub type Place = (usize, u64);
+
+/// How lines are added up. Each thread has a sum of its own at first.
+pub struct Sums<'f, T> {
+    /// Adds a line.
+    pub add: &'f (dyn Fn(&mut T, &[u8], Place) + Sync),
+    /// Adds a line that can't be read.
+    pub unread: fn(&mut T, LineError, Place),
+    /// Adds another sum.
+    pub merge: fn(&mut T, T),
 }
 
 /// Whole lines of a file.
@@ -47,58 +53,36 @@ struct Block {
 }
 
 impl Logs<'_> {
-    /// Decides the requests again. Also returns the offset behind the last whole line of the last
-    /// file.
-    pub fn replay(&self) -> Result<(Tally, u64), Failure> {
+    /// Adds up all lines. Also returns the offset behind the last whole line of the last file.
+    pub fn read<T: Default + Send>(&self, sums: &Sums<'_, T>) -> Result<(T, u64), Failure> {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let (send, blocks) = sync_channel(threads);
         let blocks = Mutex::new(blocks);
         thread::scope(|scope| {
             let workers: Vec<_> = (0..threads)
-                .map(|_| scope.spawn(|| self.decide_all(&blocks)))
+                .map(|_| scope.spawn(|| add_all(sums, &blocks)))
                 .collect();
             let read = self.read_all(&send);
             drop(send);
-            let mut tally = Tally::default();
+            let mut whole = T::default();
             for worker in workers {
-                let decided = worker.join();
-                tally.merge(decided.map_err(|_| Failure::new("a fault inside portcullis"))?);
+                let sum = worker.join();
+                (sums.merge)(
+                    &mut whole,
+                    sum.map_err(|_| Failure::new("a fault inside portcullis"))?,
+                );
             }
-            let (unread, end) = read?;
-            tally.merge(unread);
-            Ok((tally, end))
+            let (too_long, end) = read?;
+            for place in too_long {
+                (sums.unread)(&mut whole, LineError::TooLong, place);
+            }
+            Ok((whole, end))
         })
     }
 
-    fn decide_all(&self, blocks: &Mutex<Receiver<Block>>) -> Tally {
-        let mut tally = Tally::default();
-        loop {
-            let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(block) = next else { return tally };
-            let lines = block.bytes.split_inclusive(|byte| *byte == b'\n');
-            for (number, line) in (block.line..).zip(lines) {
-                self.decide(line, (block.file, number), &mut tally);
-            }
-        }
-    }
-
-    fn decide(&self, line: &[u8], place: (usize, u64), tally: &mut Tally) {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            return;
-        }
-        match replay::own(line) {
-            Ok(entry) => {
-                let verdict = replay::decide(&entry, self.policy, self.revision);
-                tally.add(&entry, verdict, place, self.shows_subjects);
-            }
-            Err(error) => tally.unread(error, place),
-        }
-    }
-
     /// Sends the blocks of all files. Returns the lines that are too long to be sent, and the end.
-    fn read_all(&self, send: &SyncSender<Block>) -> Result<(Tally, u64), Failure> {
-        let mut unread = Tally::default();
+    fn read_all(&self, send: &SyncSender<Block>) -> Result<(Vec<Place>, u64), Failure> {
+        let mut unread = Vec::new();
         let mut end = 0;
         let mut progress = Progress::new(self.files);
         for (number, path) in self.files.iter().enumerate() {
@@ -135,6 +119,21 @@ impl Logs<'_> {
     }
 }
 
+fn add_all<T: Default>(sums: &Sums<'_, T>, blocks: &Mutex<Receiver<Block>>) -> T {
+    let mut sum = T::default();
+    loop {
+        let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(block) = next else { return sum };
+        let lines = block.bytes.split_inclusive(|byte| *byte == b'\n');
+        for (number, line) in (block.line..).zip(lines) {
+            let line = line.trim_ascii();
+            if !line.is_empty() {
+                (sums.add)(&mut sum, line, (block.file, number));
+            }
+        }
+    }
+}
+
 /// A file that is read in blocks of whole lines.
 struct Lines {
     file: usize,
@@ -149,7 +148,11 @@ struct Lines {
 }
 
 impl Lines {
-    fn next_block(&mut self, from: &mut dyn Read, unread: &mut Tally) -> io::Result<Option<Block>> {
+    fn next_block(
+        &mut self,
+        from: &mut dyn Read,
+        unread: &mut Vec<Place>,
+    ) -> io::Result<Option<Block>> {
         loop {
             let mut bytes = std::mem::take(&mut self.rest);
             let read = from.take(as_u64(BLOCK)).read_to_end(&mut bytes)?;
@@ -161,7 +164,7 @@ impl Lines {
             }
             if read == 0 {
                 if self.drops {
-                    unread.unread(LineError::TooLong, (self.file, self.line));
+                    unread.push((self.file, self.line));
                     self.drops = false;
                 }
                 return Ok(self.last_line(bytes));
@@ -193,13 +196,13 @@ impl Lines {
     }
 
     /// Skips the rest of a line that is too long.
-    fn drop_line(&mut self, bytes: &mut Vec<u8>, unread: &mut Tally) {
+    fn drop_line(&mut self, bytes: &mut Vec<u8>, unread: &mut Vec<Place>) {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let dropped = end.map_or(bytes.len(), |end| end + 1);
         self.end += as_u64(dropped);
         bytes.drain(..dropped);
         if end.is_some() {
-            unread.unread(LineError::TooLong, (self.file, self.line));
+            unread.push((self.file, self.line));
             self.line += 1;
             self.drops = false;
         }

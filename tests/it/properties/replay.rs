@@ -95,7 +95,7 @@ fn fits(found: &Now, decision: &Now) -> bool {
 fn thinned(mut line: Value, taken: u64) -> Value {
     let mut bits = (0..64).map(|bit| taken >> bit & 1 == 1).cycle();
     let mut takes = move || bits.next().unwrap_or_default();
-    if taken % 7 == 0 {
+    if taken.is_multiple_of(7) {
         line.as_object_mut().expect("an object").remove("inputs");
         return line;
     }

@@ -130,7 +130,7 @@ fn lines_that_are_broken_hostile_or_foreign_are_counted_and_named() {
     let end = report["end_offset"].as_u64().expect("an offset");
     assert_eq!(end, fs::metadata(&log).expect("a file").len() - 100);
     let mut file = File::options().append(true).open(&log).expect("a file");
-    file.write_all(allowed("/health")[100..].as_bytes())
+    file.write_all(&allowed("/health").as_bytes()[100..])
         .expect("written");
     let report = replay(
         &folder,
@@ -181,4 +181,62 @@ fn compressed_logs_are_read_like_others() {
     assert_eq!(cut.code, Some(2));
     assert!(cut.stderr.contains("cut.gz"), "{}", cut.stderr);
     assert_eq!(replay(&folder, &["--log", "nothing"]).code, Some(2));
+}
+
+#[test]
+fn a_log_shows_what_no_rule_names_and_which_rules_nobody_uses() {
+    let folder = folder(&[("shop.gate", POLICY)]);
+    let no_route = |path: &str| line(path, "deny", json!("request.no_route"));
+    let token = |scopes: &[&str]| {
+        let mut line: Value = serde_json::from_str(&allowed("/health")).expect("JSON");
+        let (none, nothing) = (Value::Null, json!({}));
+        line["inputs"] = json!({
+            "request": {"at": 1_780_315_200.0, "address": none, "headers": nothing, "query": nothing},
+            "token": {"accepted": {
+                "iss": "https://id.example.com/", "sub": "alice", "tokens": "jwt",
+                "aud": {"value": ["a"]}, "exp": 1_780_315_300.0, "nbf": none, "iat": none,
+                "facts": {"scopes": {"value": scopes}, "client": {"value": none}, "claims": []},
+            }},
+        });
+        format!("{line}\n")
+    };
+    let lines = [
+        no_route("/orders/1"),
+        no_route("/orders/2"),
+        no_route("/orders"),
+        token(&["read", "all"]),
+        token(&["all"]),
+        "{\n".to_owned(),
+    ];
+    fs::write(folder.path().join("log"), lines.concat()).expect("written");
+    let coverage = |format: &str| {
+        let mut command = portcullis();
+        command.current_dir(folder.path());
+        let arguments = ["coverage", ".", "--log", "log", "--format", format];
+        Ran::of(command.args(arguments).output().expect("the binary runs"))
+    };
+    let ran = coverage("json");
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+    let report = ran.json();
+    let host = "api.example.com";
+    assert_eq!(
+        report["requests_without_rule"],
+        json!([
+            {"method": "GET", "host": host, "path": "/orders/{id}", "requests": 2},
+            {"method": "GET", "host": host, "path": "/orders", "requests": 1},
+        ])
+    );
+    let unused = report["unused_rules"].as_array().expect("a list");
+    let unused: Vec<&Value> = unused.iter().map(|rule| &rule["route"]).collect();
+    assert_eq!(unused, ["GET /old", "GET /office"]);
+    assert_eq!(report["needless_scopes"], json!(["all"]));
+    assert_eq!(
+        (&report["lines"], &report["unread"]),
+        (&json!(6), &json!(1))
+    );
+    let text = coverage("human").stdout;
+    assert!(
+        text.contains("/orders/{id}") && text.contains("GET /old of shop"),
+        "{text}"
+    );
 }
