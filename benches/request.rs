@@ -104,7 +104,7 @@ impl Daemon {
         let Poll::Ready(verified) = outcome else {
             panic!("it waits");
         };
-        let Judging::Judged(judged) = verify.answer(verified) else {
+        let Judging::Judged(judged) = verify.resume(verified) else {
             panic!("it needs more");
         };
         judged.decide().allowed()

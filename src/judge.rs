@@ -3,7 +3,7 @@
 //! The order of the steps is here and nowhere else: which rules answer, whether a token is looked
 //! at, whether its issuer has to be asked about it, whether it verifies, whether the API admits it
 //! now, and whether its DPoP proof is new. This module does no I/O: where something may have to be
-//! waited for, a [`Judging`] says what it needs, and the caller answers, at once or after an await.
+//! waited for, a [`Judging`] says what it needs, and the caller resumes it, at once or after an await.
 //! It must never allow anything itself: each step that fails becomes a fault, which
 //! [`engine::decide`] denies.
 //!
@@ -181,7 +181,7 @@ impl<'a> Judging<'a> {
                 Judging::Introspect(question) => question.unanswered(),
                 Judging::UseProof(once) => {
                     let used = used(once.proof());
-                    return once.answer(used);
+                    return once.resume(used);
                 }
             };
         }
@@ -258,11 +258,11 @@ impl<'a> Verify<'a> {
     /// Verifies it with the available keys.
     pub fn by(self, keys: &dyn Keys) -> Judging<'a> {
         let verified = token::verify(self.token(), self.case.routed.policy(), self.api(), keys);
-        self.answer(verified.map(Arc::new))
+        self.resume(verified.map(Arc::new))
     }
 
     /// Continues with the result of [`token::verify`], which may be from a cache.
-    pub fn answer(self, verified: Result<Arc<Verified>, Fault>) -> Judging<'a> {
+    pub fn resume(self, verified: Result<Arc<Verified>, Fault>) -> Judging<'a> {
         match verified {
             Ok(verified) => self.case.admit(verified),
             Err(mut fault) => match fault.wanted_keys.take() {
@@ -334,7 +334,7 @@ impl<'a> Introspect<'a> {
     }
 
     /// Continues with the result of [`token::introspected`] for the issuer's answer.
-    pub fn answer(self, verified: Result<Arc<Verified>, Fault>) -> Judging<'a> {
+    pub fn resume(self, verified: Result<Arc<Verified>, Fault>) -> Judging<'a> {
         match verified {
             Ok(verified) => self.case.admit(verified),
             Err(fault) => self.case.fault(fault),
@@ -368,7 +368,7 @@ impl<'a> UseProof<'a> {
     }
 
     /// Continues. The proof must not have been used before, and must be recorded as used.
-    pub fn answer(self, used: Result<(), Fault>) -> Judged<'a> {
+    pub fn resume(self, used: Result<(), Fault>) -> Judged<'a> {
         match used {
             Ok(()) => Judged::with_token(self.routed, self.verified),
             Err(fault) => {

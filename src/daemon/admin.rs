@@ -49,7 +49,7 @@ async fn metrics_text(State(authorizer): State<Arc<Authorizer>>) -> Response<Bod
 }
 
 async fn policy(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
-    answer(StatusCode::OK, &state(&authorizer))
+    json(StatusCode::OK, &state(&authorizer))
 }
 
 /// Reloads, and reports the outcome: 200 with `changed` or `unchanged`, 422 with the errors of a
@@ -65,7 +65,7 @@ async fn reload_now(State(authorizer): State<Arc<Authorizer>>) -> Response<Body>
     if let (Value::Object(body), Value::Object(state)) = (&mut body, state(&authorizer)) {
         body.extend(state);
     }
-    answer(status, &body)
+    json(status, &body)
 }
 
 /// The policy in force, and the errors in the files, if there are any.
@@ -95,7 +95,7 @@ fn text(status: StatusCode, body: &'static str) -> Response<Body> {
     response
 }
 
-fn answer(status: StatusCode, value: &Value) -> Response<Body> {
+fn json(status: StatusCode, value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(format!(
         "{}\n",
         escape_json(&format!("{value:#}"))

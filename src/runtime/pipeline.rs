@@ -215,7 +215,7 @@ impl Exchange<'_> {
                 Judging::Verify(verify) => {
                     let under = self.under(verify.api());
                     let verified = self.authorizer.tokens.verify(verify.token(), &under).await;
-                    verify.answer(verified)
+                    verify.resume(verified)
                 }
                 Judging::AwaitKeys(wanted) => {
                     if self.awaited(&wanted).await {
@@ -233,7 +233,7 @@ impl Exchange<'_> {
                                 generation, policy, ..
                             } = self.under(question.api());
                             let verified = known.under(generation, policy, question.api(), issuer);
-                            question.answer(verified)
+                            question.resume(verified)
                         }
                         None => question.unanswered(),
                     }
@@ -241,7 +241,7 @@ impl Exchange<'_> {
                 Judging::UseProof(once) => {
                     let dpop = &self.authorizer.dpop;
                     let used = dpop.take(once.proof(), now, self.patience()).await;
-                    Judging::Judged(once.answer(used))
+                    Judging::Judged(once.resume(used))
                 }
             };
         }

@@ -155,7 +155,7 @@ impl World {
         let Judging::Verify(verify) = judge::begin(&self.policy, &request, client) else {
             panic!("it has a token");
         };
-        let Judging::Judged(judged) = verify.answer(Ok(self.verified.clone())) else {
+        let Judging::Judged(judged) = verify.resume(Ok(self.verified.clone())) else {
             panic!("it needs more");
         };
         judged.decide().allowed()

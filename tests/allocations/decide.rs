@@ -61,7 +61,7 @@ fn allows(policy: &Policy, request: &Request<'_>, verified: &Arc<Verified>) -> b
     let Judging::Verify(verify) = judge::begin(policy, request, Client::default()) else {
         panic!("it has a token");
     };
-    let Judging::Judged(judged) = verify.answer(Ok(Arc::clone(verified))) else {
+    let Judging::Judged(judged) = verify.resume(Ok(Arc::clone(verified))) else {
         panic!("it needs more");
     };
     match judged.decide() {

@@ -482,10 +482,9 @@ fn a_thousand_changes_of_the_policy_under_load() {
     let policies = reload::policies(&provider.issuer);
     let files = Files::new(&policies[0]);
     let mut proxy = files.proxy(upstream.address);
-    let token = provider.machine_token(Some(ORDERS), "read:orders", &json!({}));
     reload::change_under_load(
         proxy.address,
-        &token,
+        || provider.machine_token(Some(ORDERS), "read:orders", &json!({})),
         |number| files.write(&policies[number]),
         || process::resident_kib(proxy.process.id()),
     );

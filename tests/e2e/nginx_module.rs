@@ -225,10 +225,9 @@ fn a_thousand_changes_of_the_policy_under_load() {
             .filter_map(|line| line.split_once("start worker process "));
         started.find_map(|(_, id)| id.parse().ok())
     });
-    let token = provider.machine_token(Some(ORDERS), "read:orders", &json!({}));
     reload::change_under_load(
         proxy.address,
-        &token,
+        || provider.machine_token(Some(ORDERS), "read:orders", &json!({})),
         |number| daemon.write_policy(&policies[number]),
         || process::resident_kib(worker),
     );

@@ -94,7 +94,7 @@ pub fn ask_until(done: &AtomicBool, proxy: SocketAddr, token: &str) -> [u64; 2] 
 }
 
 /// How often the policy changes where memory is looked at, and after how many changes first. For a
-/// longer run: `CHANGES=10000 tests/run --test e2e changes_of_the_policy -- --nocapture`.
+/// longer run, in whole thousands: `CHANGES=10000 tests/run --test e2e changes_of_the_policy -- --nocapture`.
 const CHANGES: usize = 1000;
 const WARM: usize = 200;
 
@@ -102,39 +102,41 @@ const WARM: usize = 200;
 const KEPT_KIB: u64 = 24 * 1024;
 
 /// Has the policy changed again and again while a client asks the proxy, which decides by itself. No
-/// request fails, and memory stays.
+/// request fails, and memory stays. Every thousand changes need a new token, since one expires.
 pub fn change_under_load(
     proxy: SocketAddr,
-    token: &str,
+    new_token: impl Fn() -> String,
     write: impl Fn(usize),
     resident_kib: impl Fn() -> u64,
 ) {
     let asked = std::env::var("CHANGES").ok();
     let changes = asked.map_or(CHANGES, |asked| asked.parse().expect("a number"));
-    let done = AtomicBool::new(false);
+    assert_eq!(changes % CHANGES, 0, "whole thousands");
     let mut warm = 0;
-    thread::scope(|scope| {
-        let client = scope.spawn(|| ask_until(&done, proxy, token));
-        let end = EndWhenDropped(&done);
-        let mut connection = Connection::open(proxy).expect("the proxy listens");
-        for change in 1..=changes {
-            let number = change % 2;
-            write(number);
-            process::wait_until("the policy is in force", || {
-                let answer = connection.exchange(&request("/other", token));
-                policy_of("/other", &answer.expect("an answer")) == Some(number)
-            });
-            if change == WARM {
-                warm = resident_kib();
+    for first in (0..changes).step_by(CHANGES) {
+        let token = new_token();
+        let done = AtomicBool::new(false);
+        let counts = thread::scope(|scope| {
+            let client = scope.spawn(|| ask_until(&done, proxy, &token));
+            let end = EndWhenDropped(&done);
+            let mut connection = Connection::open(proxy).expect("the proxy listens");
+            for change in first + 1..=first + CHANGES {
+                let number = change % 2;
+                write(number);
+                process::wait_until("the policy is in force", || {
+                    let answer = connection.exchange(&request("/other", &token));
+                    policy_of("/other", &answer.expect("an answer")) == Some(number)
+                });
+                if change == WARM {
+                    warm = resident_kib();
+                }
             }
-            if change % CHANGES == 0 {
-                println!("{change} changes: {} KiB", resident_kib());
-            }
-        }
-        drop(end);
-        let counts = client.join().expect("the client does not fail");
+            drop(end);
+            client.join().expect("the client does not fail")
+        });
         assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
-    });
+        println!("{} changes: {} KiB", first + CHANGES, resident_kib());
+    }
     let end = resident_kib();
     assert!(end < warm + KEPT_KIB, "{warm} KiB became {end} KiB");
 }

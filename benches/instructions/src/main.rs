@@ -117,7 +117,7 @@ impl<'p> World<'p> {
             let Judging::Verify(verify) = judging else {
                 panic!("a token must be verified");
             };
-            let Judging::Judged(judged) = verify.answer(Ok(Arc::clone(&verified))) else {
+            let Judging::Judged(judged) = verify.resume(Ok(Arc::clone(&verified))) else {
                 panic!("a verified token is admitted");
             };
             assert!(judged.decide().allowed());

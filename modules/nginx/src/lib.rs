@@ -3,7 +3,7 @@
 //! The master reads policy and keys before it forks; each worker has a thread of its own that fetches keys and
 //! reads the policy anew. A request is decided by its worker's thread, at once where nothing has to be waited for.
 //! Whatever goes wrong, a panic too, is a denial: the module never lets a request through without a decision in
-//! its hand. All that is unsafe is in `ffi`.
+//! its hand. All unsafe code is in `ffi`.
 
 // A test can't be linked with what only nginx has, so tests are built without it.
 #[cfg(not(test))]

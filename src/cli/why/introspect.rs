@@ -76,5 +76,5 @@ pub fn ask<'a>(
     if verified.is_ok() {
         told.signature = Some("its issuer says that it is active");
     }
-    Ok(question.answer(verified))
+    Ok(question.resume(verified))
 }

@@ -218,14 +218,14 @@ impl Asking<'_> {
                 Judging::Judged(judged) => return Ok(judged),
                 Judging::Verify(verify) if without_keys => {
                     let verified = token::unsigned(verify.token(), policy, verify.api());
-                    verify.answer(verified.map(Arc::new))
+                    verify.resume(verified.map(Arc::new))
                 }
                 Judging::Verify(verify) => {
                     let verified = token::verify(verify.token(), policy, verify.api(), &keys);
                     if verified.is_ok() {
                         told.signature = Some("its signature is good");
                     }
-                    verify.answer(verified.map(Arc::new))
+                    verify.resume(verified.map(Arc::new))
                 }
                 // Keys from files can't be fetched again.
                 Judging::AwaitKeys(wanted) if !wanted.are_missing() => wanted.give_up(),
@@ -256,7 +256,7 @@ impl Asking<'_> {
                         "the DPoP proof is good; whether it was used before, only the daemon knows"
                             .to_owned(),
                     );
-                    Judging::Judged(once.answer(Ok(())))
+                    Judging::Judged(once.resume(Ok(())))
                 }
             };
         }

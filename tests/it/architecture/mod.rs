@@ -150,6 +150,30 @@ fn no_module_uses_what_the_table_does_not_let_it_use() {
     }
 }
 
+/// In a module inside a proxy, one file calls the proxy. The lints of the modules deny unsafe code that
+/// no attribute allows.
+#[test]
+fn unsafe_code_is_in_one_file_of_each_module() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "modules"] {
+        sources(&root.join(folder), &mut files);
+    }
+    let mut allowing: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|file| {
+            let text = fs::read_to_string(file).expect("a source file");
+            text.contains("allow(unsafe_code") || text.contains("expect(unsafe_code")
+        })
+        .map(|file| file.strip_prefix(root).expect("below the root").to_owned())
+        .collect();
+    allowing.sort();
+    assert_eq!(
+        allowing,
+        ["modules/envoy/src/abi.rs", "modules/nginx/src/ffi.rs"].map(PathBuf::from)
+    );
+}
+
 /// The order of the steps from request to decision is written in one place.
 #[test]
 fn only_judge_admits_tokens_and_decides() {

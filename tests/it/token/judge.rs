@@ -203,7 +203,7 @@ fn only_its_issuer_speaks_for_an_opaque_token() {
         let question = question();
         let answer = Introspection::read(answer.to_string().as_bytes()).expect("an answer");
         let verified = introspected(&answer, &world.policy, question.api(), question.issuer());
-        code(&ended(question.answer(verified.map(Into::into))).decide())
+        code(&ended(question.resume(verified.map(Into::into))).decide())
     };
     let active = |members| claims(&members);
     assert_eq!(answered(active(json!({"active": true}))), "allowed");

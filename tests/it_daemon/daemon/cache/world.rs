@@ -331,7 +331,7 @@ impl World {
             panic!("{judging:?}");
         };
         assert_eq!(verify.api().name, under.api.name);
-        let judged = match verify.answer(verified) {
+        let judged = match verify.resume(verified) {
             Judging::Judged(judged) => judged,
             Judging::AwaitKeys(wanted) => wanted
                 .give_up()
