@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 
-use crate::engine::{Decision, Denial, ProofError, SeenKind, SeenToken, Step};
+use crate::engine::{Decision, Denial, Outcome, ProofError, SeenKind, SeenToken, Step};
 use crate::keys::Algorithm;
 use crate::reason::Reason;
 use crate::text::clean;
@@ -31,6 +31,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub const REASON_HEADER: &str = "x-portcullis-reason";
 /// The header with the decision's identifier.
 pub const DECISION_HEADER: &str = "x-portcullis-decision";
+
+/// The header of an allow that is a denial which is only observed: `deny`, a space and the reason.
+pub const WOULD_HEADER: &str = "x-portcullis-would";
 
 /// The header that tells a proxy to answer a preflight itself instead of passing it to the
 /// application. Only portcullis' own answers count.
@@ -72,6 +75,7 @@ pub fn answer(
     ];
     let denial = match decision {
         Decision::Allow(permit) => {
+            headers.extend(would(decision.outcome()).map(|would| (WOULD_HEADER, would)));
             headers.extend(permit.cors_headers().iter().cloned());
             if permit.is_answered() {
                 headers.push((PREFLIGHT_HEADER, ANSWERED.to_owned()));
@@ -92,6 +96,14 @@ pub fn answer(
         status,
         headers,
         body: Some(problem(denial, explain, docs, decision_id, status)),
+    }
+}
+
+/// The denial that is only observed, in one line.
+pub fn would(outcome: Outcome) -> Option<String> {
+    match outcome {
+        Outcome::WouldDeny(reason) => Some(format!("deny {reason}")),
+        Outcome::Allow | Outcome::Deny(_) => None,
     }
 }
 
@@ -263,6 +275,9 @@ pub struct Explanation {
     pub decision: &'static str,
     /// The status for the proxy.
     pub status: u16,
+    /// The denial that is only observed: `deny` and the reason's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would: Option<String>,
     /// The reason of a denial.
     pub reason: Option<&'static str>,
     /// The API that the request is for.
@@ -393,6 +408,7 @@ pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) ->
     Explanation {
         decision: if decision.allowed() { "allow" } else { "deny" },
         status: decision.status(),
+        would: would(decision.outcome()),
         reason: decision.reason().map(Reason::code),
         api: decision.api().map(|api| api.name.clone()),
         route: decision.route().map(Cow::into_owned),

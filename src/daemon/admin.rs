@@ -32,10 +32,15 @@ async fn healthz() -> &'static str {
 }
 
 async fn readyz(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
-    if authorizer.is_ready() {
-        text(StatusCode::OK, "ready\n")
-    } else {
-        text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    if !authorizer.is_ready() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
+    }
+    match authorizer.settings().observed() {
+        None => text(StatusCode::OK, "ready\n"),
+        Some(what) => {
+            let body = format!("ready; denials are not enforced, only observed, for {what}\n");
+            text(StatusCode::OK, body)
+        }
     }
 }
 
@@ -86,11 +91,12 @@ fn state(authorizer: &Authorizer) -> Value {
             .map(|file| json!({ "path": file.path, "bytes": file.bytes, "sha256": file.digest }))
             .collect::<Vec<_>>(),
         "last_error": last_error,
+        "observed": authorizer.settings().observed(),
     })
 }
 
-fn text(status: StatusCode, body: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response
 }

@@ -238,6 +238,22 @@ fn allow<'a>(
             token,
         },
         facts,
+        would: None,
+    })
+}
+
+/// Lets a request pass that the policy denies, for an operator whose denials are only observed. The
+/// application gets no header that the policy sets, and the permit names the headers to remove, as
+/// ever: those that only the policy may set, and those with a token.
+pub fn tolerate(denial: Denial<'_>) -> Decision<'_> {
+    Decision::Allow(Permit {
+        subject: denial.subject.clone(),
+        facts: None,
+        answered: false,
+        // The application's own are left as they are.
+        cors: Vec::new(),
+        set: forward::Set::default(),
+        would: Some(Box::new(denial)),
     })
 }
 

@@ -59,6 +59,38 @@ pub struct Permit<'a> {
     pub(super) answered: bool,
     pub(super) cors: Vec<(&'static str, String)>,
     pub(super) set: forward::Set<'a>,
+    /// The denial that is only observed.
+    pub(super) would: Option<Box<Denial<'a>>>,
+}
+
+/// The outcome of a decision, for counters and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The policy allows the request.
+    Allow,
+    /// The policy denies the request, but its denials are only observed.
+    WouldDeny(Reason),
+    /// The request is denied.
+    Deny(Reason),
+}
+
+impl Outcome {
+    /// Its name in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Allow => "allow",
+            Outcome::WouldDeny(_) => "would_deny",
+            Outcome::Deny(_) => "deny",
+        }
+    }
+
+    /// The reason of a denial, enforced or not.
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Outcome::Allow => None,
+            Outcome::WouldDeny(reason) | Outcome::Deny(reason) => Some(reason),
+        }
+    }
 }
 
 /// A denial and its reason.
@@ -116,6 +148,17 @@ impl<'a> Decision<'a> {
         }
     }
 
+    /// Its outcome.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Decision::Allow(permit) => match permit.would_deny() {
+                None => Outcome::Allow,
+                Some(denial) => Outcome::WouldDeny(denial.reason),
+            },
+            Decision::Deny(denial) => Outcome::Deny(denial.reason),
+        }
+    }
+
     /// The status code: 200 on allow, [`ANSWERED_PREFLIGHT`] for an answered preflight, otherwise
     /// the reason's.
     pub fn status(&self) -> u16 {
@@ -134,15 +177,11 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The same for the operator, with a way to make the policy allow the request.
-    pub fn operator_hint(&self) -> Option<Cow<'_, str>> {
+    /// The denial, enforced or not: for the operator.
+    pub fn denial(&self) -> Option<&Denial<'a>> {
         match self {
-            Decision::Allow(_) => None,
-            Decision::Deny(denial) => match (&denial.hint, &denial.remedy) {
-                (Some(hint), Some(remedy)) => Some(Cow::Owned(format!("{hint}; {remedy}"))),
-                (Some(one), None) | (None, Some(one)) => Some(Cow::Borrowed(one)),
-                (None, None) => None,
-            },
+            Decision::Allow(permit) => permit.would_deny(),
+            Decision::Deny(denial) => Some(denial),
         }
     }
 
@@ -192,6 +231,11 @@ impl<'a> Permit<'a> {
     /// The API whose route let the request through.
     pub fn api(&self) -> Option<&'a Api> {
         self.subject.api
+    }
+
+    /// The denial in whose place this is, if denials are only observed.
+    pub fn would_deny(&self) -> Option<&Denial<'a>> {
+        self.would.as_deref()
     }
 
     /// The token's facts, if a token was read: for the decision log.
@@ -258,9 +302,23 @@ impl<'a> Denial<'a> {
         self.subject.api
     }
 
+    /// The routes that applied: several if they cross.
+    pub fn routes(&self) -> impl Iterator<Item = &'a Route> {
+        self.subject.policy.routes_of(&self.subject.routes)
+    }
+
     /// A sentence about the reason, for the client.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// The same for the operator, with a way to make the policy allow the request.
+    pub fn operator_hint(&self) -> Option<Cow<'_, str>> {
+        match (&self.hint, &self.remedy) {
+            (Some(hint), Some(remedy)) => Some(Cow::Owned(format!("{hint}; {remedy}"))),
+            (Some(one), None) | (None, Some(one)) => Some(Cow::Borrowed(one)),
+            (None, None) => None,
+        }
     }
 
     /// The challenge for the client.

@@ -37,8 +37,8 @@ mod secrets;
 mod spellings;
 mod step_up;
 
-pub use decide::{decide, refuse};
-pub use decision::{ANSWERED_PREFLIGHT, Challenge, Decision, Denial, Permit, SeenToken};
+pub use decide::{decide, refuse, tolerate};
+pub use decision::{ANSWERED_PREFLIGHT, Challenge, Decision, Denial, Outcome, Permit, SeenToken};
 pub use evidence::{Evidence, Fault, ProofError, SeenKind};
 pub use explain::{Step, explain};
 pub use facts::Facts;

@@ -8,8 +8,7 @@ use std::sync::OnceLock;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::engine::{Decision, Policy};
-use crate::reason::Reason;
+use crate::engine::{self, Decision, Policy};
 
 /// The known counters of one policy's decisions.
 #[derive(Debug)]
@@ -29,13 +28,12 @@ struct OfApi {
 }
 
 /// The counters of one route by outcome, in the order in which these occurred first. There are few:
-/// at most one for each reason.
+/// at most two for each reason.
 type Outcomes = OnceLock<Box<Outcome>>;
 
 #[derive(Debug)]
 struct Outcome {
-    /// The reason of a denial; `None` for an allow.
-    reason: Option<Reason>,
+    what: engine::Outcome,
     counter: Counter,
     next: Outcomes,
 }
@@ -60,16 +58,16 @@ impl Counted {
             find().inc();
             return;
         };
-        let reason = decision.reason();
+        let what = decision.outcome();
         loop {
             let outcome = outcomes.get_or_init(|| {
                 Box::new(Outcome {
-                    reason,
+                    what,
                     counter: find(),
                     next: Outcomes::new(),
                 })
             });
-            if outcome.reason == reason {
+            if outcome.what == what {
                 outcome.counter.inc();
                 return;
             }

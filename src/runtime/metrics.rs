@@ -239,7 +239,7 @@ impl Metrics {
         };
         registry.register(
             "decisions",
-            "Decisions by API, route, outcome and reason; the route is empty if none matched",
+            "Decisions by API, route, outcome (allow, deny, would_deny) and reason; the route is empty if none matched",
             metrics.decisions.clone(),
         );
         registry.register(
@@ -319,11 +319,12 @@ impl Metrics {
 
     /// The counter of decisions like this one.
     pub fn decisions_like(&self, decision: &Decision<'_>) -> Counter {
+        let outcome = decision.outcome();
         let mut labels = DecisionLabels {
             api: decision.api().map_or("", |api| &api.name).to_owned(),
             route: decision.route().unwrap_or_default().into_owned(),
-            decision: if decision.allowed() { "allow" } else { "deny" },
-            reason: decision.reason().map_or("", Reason::code),
+            decision: outcome.as_str(),
+            reason: outcome.reason().map_or("", Reason::code),
         };
         if let Some(known) = self.decisions.get(&labels) {
             return known.clone();

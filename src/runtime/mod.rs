@@ -227,6 +227,12 @@ impl Authorizer {
         for (field, _) in fixed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!("`{field}` has changed in the configuration; it needs a restart");
         }
+        if let Some(what) = config
+            .observed()
+            .filter(|what| before.observed().as_ref() != Some(what))
+        {
+            tracing::warn!("denials are only observed from now on, for {what}");
+        }
         if let Some(level) = &self.level {
             level.set(config.log.level);
         }

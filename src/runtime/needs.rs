@@ -12,6 +12,9 @@ use crate::model::{Condition, Input, Model};
 
 /// A warning for everything that portcullis trusts only because the configuration says so.
 pub fn believed(config: &Config) -> Vec<String> {
+    let observing = config
+        .observed()
+        .map(|what| format!("denials are not enforced, only observed, for {what}"));
     let trusting = config
         .adapters
         .iter()
@@ -31,7 +34,11 @@ pub fn believed(config: &Config) -> Vec<String> {
             )
         })
     });
-    trusting.chain(trusted).collect()
+    observing
+        .into_iter()
+        .chain(trusting)
+        .chain(trusted)
+        .collect()
 }
 
 /// A sentence for each adapter that lacks something the policy needs. If a module decides, there
@@ -83,6 +90,13 @@ pub fn unmet(model: &Model, config: &Config, module: Option<Module>) -> Vec<Stri
             unmet.push(format!(
                 "`introspection.issuers.{name}` has no effect: the policy has no issuer of that \
                 name with `keys introspect`"
+            ));
+        }
+    }
+    for observed in &config.observe {
+        if !observed.is_in(model) {
+            unmet.push(format!(
+                "`observe` names {observed}, which the policy doesn't have, so it has no effect"
             ));
         }
     }

@@ -23,7 +23,8 @@ use super::notices::Notice;
 use super::original::{Malformed, Original};
 use super::watcher::Seen;
 use super::{Authorizer, Snapshot, dpop};
-use crate::engine::{self, Api, Decision, Fault, ProofError};
+use crate::answer;
+use crate::engine::{self, Api, Decision, Denial, Fault, ProofError};
 use crate::judge::{self, AwaitKeys, Client, Judged, Judging};
 use crate::reason::Reason;
 use crate::settings::ClaimId;
@@ -116,7 +117,10 @@ impl Exchange<'_> {
             }
         };
         if let Some(fault) = self.spoken_for(&original) {
-            return self.refuse(&fault, Some(&original), respond);
+            // This one is enforced while others are only observed: the application would believe the
+            // header.
+            let decision = engine::refuse(&self.snapshot.policy, &fault);
+            return self.refused(&decision, Some(&original), respond);
         }
         let Ok(_room) = self.authorizer.room.try_acquire() else {
             let fault = Fault::new(Reason::Internal, OVERLOADED);
@@ -136,7 +140,7 @@ impl Exchange<'_> {
             let fault = Fault::new(Reason::Internal, hint);
             return self.refuse(&fault, Some(&original), respond);
         }
-        let decision = judged.decide();
+        let decision = self.enforced(judged.decide());
         let trace = || judged.explain();
         let response = respond(&self.decided(&decision, &trace));
         if !self.log(&decision, took, Some(&original), Some(&judged)) {
@@ -166,6 +170,16 @@ impl Exchange<'_> {
         ))
     }
 
+    /// The decision, or an allow in place of a denial that is only observed.
+    fn enforced<'a>(&self, decision: Decision<'a>) -> Decision<'a> {
+        match decision {
+            Decision::Deny(denial) if self.settings.only_observes(&denial) => {
+                engine::tolerate(denial)
+            }
+            Decision::Allow(_) | Decision::Deny(_) => decision,
+        }
+    }
+
     /// Denies without asking the policy.
     fn refuse<R>(
         &self,
@@ -173,20 +187,29 @@ impl Exchange<'_> {
         original: Option<&Original<'_>>,
         respond: &impl Fn(&Decided<'_>) -> R,
     ) -> R {
-        let decision = engine::refuse(&self.snapshot.policy, fault);
+        let decision = self.enforced(engine::refuse(&self.snapshot.policy, fault));
+        self.refused(&decision, original, respond)
+    }
+
+    fn refused<R>(
+        &self,
+        decision: &Decision<'_>,
+        original: Option<&Original<'_>>,
+        respond: &impl Fn(&Decided<'_>) -> R,
+    ) -> R {
         let took = self.started.elapsed();
-        let response = respond(&self.decided(&decision, &Vec::new));
-        if !self.log(&decision, took, original, None) {
+        let response = respond(&self.decided(decision, &Vec::new));
+        if !self.log(decision, took, original, None) {
             return self.unlogged(respond);
         }
-        self.count(&decision, took, original);
+        self.count(decision, took, original);
         response
     }
 
     /// Denies in place of a decision that can't be logged, if the configuration wants that.
     fn unlogged<R>(&self, respond: &impl Fn(&Decided<'_>) -> R) -> R {
         let fault = Fault::new(Reason::Internal, "the decision log is full");
-        let decision = engine::refuse(&self.snapshot.policy, &fault);
+        let decision = self.enforced(engine::refuse(&self.snapshot.policy, &fault));
         let response = respond(&self.decided(&decision, &Vec::new));
         self.count(&decision, self.started.elapsed(), None);
         response
@@ -309,22 +332,23 @@ impl Exchange<'_> {
 
     /// Counts the decision.
     fn count(&self, decision: &Decision<'_>, took: Duration, original: Option<&Original<'_>>) {
-        let reason = decision.reason();
         let api = decision.api().map_or("", |api| api.name.as_str());
         let route = decision.route().unwrap_or_default();
         let (snapshot, metrics) = (&self.snapshot, &self.authorizer.metrics);
         let find = || metrics.decisions_like(decision);
         snapshot.counted.count(&snapshot.policy, decision, find);
         metrics.decision_took(self.adapter, took);
-        if let Some(reason) = reason {
+        let outcome = decision.outcome();
+        if let Some(reason) = outcome.reason() {
             let (adapter, id) = (self.adapter.as_str(), &self.id);
-            let hint = decision.operator_hint().unwrap_or_default();
-            let hint = hint.as_ref();
+            let hint = decision.denial().and_then(Denial::operator_hint);
+            let hint = hint.as_deref().unwrap_or_default();
+            let outcome = outcome.as_str();
             if reason == Reason::Internal {
-                tracing::error!(adapter, %id, api, %route, hint, "denied because of an internal \
+                tracing::error!(adapter, %id, api, %route, outcome, hint, "denied because of an internal \
                 fault");
             } else {
-                tracing::debug!(adapter, %id, api, %route, %reason, hint, "denied");
+                tracing::debug!(adapter, %id, api, %route, outcome, %reason, hint, "denied");
             }
         }
         if let (Some(watcher), Some(original)) = (&self.authorizer.watcher, original) {
@@ -372,7 +396,8 @@ impl Exchange<'_> {
             route: Some(&*route).filter(|route| !route.is_empty()),
             decision: if reason.is_none() { "allow" } else { "deny" },
             reason: reason.map(Reason::code),
-            hint: decision.hint(),
+            would: answer::would(decision.outcome()),
+            hint: decision.denial().and_then(Denial::hint),
             issuer: verified
                 .map(|verified| verified.iss())
                 .or_else(|| token.and_then(|token| token.issuer.as_deref())),

@@ -143,7 +143,10 @@ fn expect(policy: &Policy, test: &Test, wanted: &Expectation, now: f64) -> Expec
             let trace = judged.explain();
             // As in `why`: the headers for the client, and everything that an operator may know.
             let mut explanation = answer::explanation(decision, &trace, Explain::default());
-            explanation.hint = decision.operator_hint().map(Cow::into_owned);
+            explanation.hint = decision
+                .denial()
+                .and_then(|denial| denial.operator_hint())
+                .map(Cow::into_owned);
             Failure {
                 message,
                 explanation,

@@ -136,7 +136,10 @@ pub fn run(arguments: &Arguments) -> Ended {
     let report = |decision: &engine::Decision<'_>, steps: &[engine::Step], told: &Told| {
         // The client's view depends on the configuration. The user of this command sees everything.
         let mut explanation = answer::explanation(decision, steps, config.explain.told());
-        explanation.hint = decision.operator_hint().map(Cow::into_owned);
+        explanation.hint = decision
+            .denial()
+            .and_then(|denial| denial.operator_hint())
+            .map(Cow::into_owned);
         for remark in &told.remarks {
             output::eprint_all(&format!("note: {remark}\n"));
         }

@@ -12,6 +12,7 @@ pub mod introspection;
 mod keys;
 mod listeners;
 mod log;
+mod observe;
 mod read;
 mod sources;
 
@@ -37,10 +38,12 @@ pub use listeners::{
     Listeners, Protocol, Tls, asked_at,
 };
 pub use log::{DecisionLog, Level, Log, LogFormat, OnFull, Record, Rotate};
+pub use observe::{Mode, Observed};
 use read::Lines;
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
 use crate::answer;
+use crate::engine::Denial;
 
 /// The largest configuration that is read; a real one has a few kilobytes.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
@@ -57,6 +60,10 @@ pub struct Config {
     /// Values of the policy's `param`s, by name; the command line and the environment take
     /// precedence.
     pub params: BTreeMap<String, Param>,
+    /// Whether denials are enforced.
+    pub mode: Mode,
+    /// APIs and routes whose denials are only observed in the mode `enforce` too.
+    pub observe: Vec<Observed>,
     /// How much a denial tells the client besides its code.
     pub explain: Explain,
     /// The base URL of the reasons' pages, for the `type` in the body of a denial.
@@ -89,6 +96,8 @@ impl Default for Config {
         Config {
             policy: Paths(vec![PathBuf::from("policies")]),
             params: BTreeMap::new(),
+            mode: Mode::Enforce,
+            observe: Vec::new(),
             explain: Explain::Reason,
             docs: None,
             deadline: Span::from_millis(150),
@@ -330,6 +339,16 @@ impl Config {
         let config: Config = read::from_yaml(text, &lines)?;
         config.validate().map_err(|error| lines.locate(error))?;
         Ok(config)
+    }
+
+    /// Whether a denial is only observed.
+    pub fn only_observes(&self, denial: &Denial<'_>) -> bool {
+        observe::only_observed(self.mode, &self.observe, denial)
+    }
+
+    /// What is only observed, as a part of a sentence; `None` if every denial is enforced.
+    pub fn observed(&self) -> Option<String> {
+        observe::told(self.mode, &self.observe)
     }
 
     /// The values of the policy's parameters, by name.

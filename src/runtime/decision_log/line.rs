@@ -35,6 +35,9 @@ pub struct Line<'a> {
     pub decision: &'static str,
     /// The reason's code.
     pub reason: Option<&'static str>,
+    /// The denial that was only observed: `deny` and the reason's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would: Option<String>,
     /// The hint: what was wrong and how to fix it, even if `explain` keeps it from the client.
     pub hint: Option<&'a str>,
     /// The token's issuer, if the token was verified.

@@ -183,6 +183,7 @@ mod tests {
             route: None,
             decision: "deny",
             reason: None,
+            would: None,
             hint: None,
             issuer: None,
             sub: None,

@@ -248,7 +248,10 @@ fn compare(
             "hint" if hint.contains(value) => value.to_owned(),
             "hint" => hint.to_owned(),
             "told" => {
-                let told = decision.operator_hint().unwrap_or_default();
+                let told = decision
+                    .denial()
+                    .and_then(|denial| denial.operator_hint())
+                    .unwrap_or_default();
                 if told.contains(value) && !hint.contains(value) {
                     value.to_owned()
                 } else {

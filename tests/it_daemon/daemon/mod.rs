@@ -16,6 +16,7 @@ mod introspect;
 mod key_addresses;
 mod keys;
 mod listeners;
+mod observe;
 mod one_decision;
 mod operator;
 mod outage;
