@@ -38,6 +38,9 @@ pub struct Arguments {
     /// The configuration; by default `portcullis.yaml` in the current folder, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A policy that decides too and answers nothing: differences are counted and logged
+    #[arg(long, value_name = "POLICY")]
+    candidate: Vec<PathBuf>,
     #[command(flatten)]
     params: ParamArguments,
 }
@@ -47,6 +50,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     let options = Options {
         config_file: config_file(arguments.config.as_deref()),
         policy: given(&arguments.policy),
+        candidate: given(&arguments.candidate),
         load: arguments.params.options(),
         ..Options::default()
     };

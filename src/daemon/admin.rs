@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::runtime::Authorizer;
 use crate::runtime::clock::rfc3339;
 use crate::runtime::metrics::{self, ReloadResult};
-use crate::runtime::reload::{self, Cause};
+use crate::runtime::reload::{self, Cause, LastError};
 use crate::text::escape_json;
 
 /// The services behind the listener `admin`.
@@ -76,12 +76,6 @@ async fn reload_now(State(authorizer): State<Arc<Authorizer>>) -> Response<Body>
 /// The policy in force, and the errors in the files, if there are any.
 fn state(authorizer: &Authorizer) -> Value {
     let snapshot = authorizer.snapshot();
-    let last_error = authorizer.last_error().map(|error| {
-        json!({
-            "at": rfc3339(error.at),
-            "message": error.message,
-        })
-    });
     json!({
         "revision": snapshot.revision,
         "loaded_at": rfc3339(snapshot.loaded_at),
@@ -90,9 +84,21 @@ fn state(authorizer: &Authorizer) -> Value {
             .iter()
             .map(|file| json!({ "path": file.path, "bytes": file.bytes, "sha256": file.digest }))
             .collect::<Vec<_>>(),
-        "last_error": last_error,
+        "last_error": authorizer.last_error().map(shown),
+        "candidate": authorizer.candidate().map(|candidate| {
+            let snapshot = candidate.snapshot();
+            json!({
+                "revision": snapshot.as_ref().map(|snapshot| &snapshot.revision),
+                "loaded_at": snapshot.as_ref().map(|snapshot| rfc3339(snapshot.loaded_at)),
+                "last_error": candidate.last_error().map(shown),
+            })
+        }),
         "observed": authorizer.settings().observed(),
     })
+}
+
+fn shown(error: LastError) -> Value {
+    json!({ "at": rfc3339(error.at), "message": error.message })
 }
 
 fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {

@@ -136,6 +136,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let mut background =
         vec![tokio::spawn(get_ready(authorizer.clone(), health.clone())).abort_handle()];
     background.extend(authorizer.watch());
+    background.extend(authorizer.try_candidate().map_err(StartError::Runtime)?);
     Ok(Running {
         authorizer,
         health,

@@ -22,7 +22,7 @@ pub struct Ids {
 }
 
 /// The number of a decision, as text. Every request has one, so it takes no allocation.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Id {
     text: [u8; RUN + DIGITS],
     length: usize,

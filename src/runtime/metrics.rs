@@ -98,6 +98,14 @@ impl DecisionLabels {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
+struct DifferenceLabels {
+    api: String,
+    route: String,
+    old: &'static str,
+    new: &'static str,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AdapterLabel {
     adapter: Adapter,
@@ -161,6 +169,27 @@ impl ReloadResult {
     }
 }
 
+/// The result of comparing what the candidate says with the policy in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// Both decide alike, with the same reason.
+    Same,
+    /// They don't.
+    Different,
+    /// It wasn't compared: too many requests were waiting, or the candidate has no answer.
+    Skipped,
+}
+
+impl Compared {
+    fn as_str(self) -> &'static str {
+        match self {
+            Compared::Same => "same",
+            Compared::Different => "different",
+            Compared::Skipped => "skipped",
+        }
+    }
+}
+
 /// How a token's verification was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
@@ -203,6 +232,9 @@ pub struct Metrics {
     tokens: Gauge,
     token_bytes: Gauge,
     series: Mutex<BTreeSet<DecisionLabels>>,
+    compared: Family<ResultLabel, Counter>,
+    differences: Family<DifferenceLabels, Counter>,
+    different: Mutex<BTreeSet<DifferenceLabels>>,
 }
 
 fn latency_histogram() -> Histogram {
@@ -235,6 +267,9 @@ impl Metrics {
             tokens: Gauge::default(),
             token_bytes: Gauge::default(),
             series: Mutex::default(),
+            compared: Family::default(),
+            differences: Family::default(),
+            different: Mutex::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -297,6 +332,16 @@ impl Metrics {
             "Memory that the verified tokens in the cache take, in bytes",
             metrics.token_bytes.clone(),
         );
+        registry.register(
+            "candidate_decisions",
+            "Requests that the candidate decided too, by result: same, different, skipped",
+            metrics.compared.clone(),
+        );
+        registry.register(
+            "candidate_differences",
+            "Requests that the candidate decided differently, by API, route, and what both say",
+            metrics.differences.clone(),
+        );
         let lookups = Family::<ResultLabel, Counter>::default();
         let of = |result| lookups.get_or_create(&ResultLabel { result }).clone();
         let counters = Lookups {
@@ -335,6 +380,31 @@ impl Metrics {
         }
         series.insert(labels.clone());
         self.decisions.get_or_create_owned(&labels)
+    }
+
+    /// Counts a request that the candidate decided too.
+    pub fn compared(&self, compared: Compared) {
+        let result = compared.as_str();
+        self.compared.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Counts a difference between the policy in force and the candidate.
+    pub fn differs(&self, api: &str, route: &str, old: &'static str, new: &'static str) {
+        let mut labels = DifferenceLabels {
+            api: api.to_owned(),
+            route: route.to_owned(),
+            old,
+            new,
+        };
+        let mut known = self
+            .different
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_SERIES && !known.contains(&labels) {
+            labels.route.clear();
+        }
+        known.insert(labels.clone());
+        self.differences.get_or_create(&labels).inc();
     }
 
     /// Records how long a decision took.
@@ -395,6 +465,12 @@ impl Metrics {
             series.remove(labels);
             self.decisions.remove(labels);
         }
+        // They were differences to another policy.
+        self.differences.clear();
+        self.different
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// Counts a fetch of an issuer's keys.

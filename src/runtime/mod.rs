@@ -25,6 +25,7 @@ macro_rules! listed {
 }
 
 pub mod cache;
+mod candidate;
 mod caught;
 pub(crate) mod clock;
 pub mod config;
@@ -76,6 +77,7 @@ pub use watcher::{Seen, Watcher};
 use crate::engine::Policy;
 use crate::load::{FileEntry, Fingerprint, Loaded, Reach};
 use cache::Cache;
+use candidate::Candidate;
 use config::Config;
 use dpop::Dpop;
 use ids::Ids;
@@ -120,6 +122,7 @@ pub struct Authorizer {
     level: Option<LevelSwitch>,
     /// The module that passes requests on, if it isn't the daemon's listeners.
     module: Option<Module>,
+    candidate: Option<Candidate>,
 }
 
 /// The state of the policy's files.
@@ -178,6 +181,10 @@ impl Authorizer {
         *self.ready.borrow()
     }
 
+    pub(crate) fn candidate(&self) -> Option<&Candidate> {
+        self.candidate.as_ref()
+    }
+
     pub(crate) fn config_file(&self) -> Option<&Path> {
         self.source.file.as_deref()
     }
@@ -211,6 +218,7 @@ impl Authorizer {
         let before = self.settings();
         let fixed = [
             ("listeners", before.listeners != config.listeners),
+            ("candidate", before.candidate != config.candidate),
             ("limits", before.limits != config.limits),
             ("keys", before.keys != config.keys),
             ("cache", before.cache != config.cache),

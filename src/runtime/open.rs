@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch as value};
 use tokio::task::AbortHandle;
 
 use super::cache::Cache;
+use super::candidate::Candidate;
 use super::config::Config;
 use super::decision_log::{self, LogError};
 use super::dpop::{Dpop, DpopError};
@@ -44,6 +45,8 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// The policy's paths, if they aren't those of the configuration.
     pub policy: Option<Vec<PathBuf>>,
+    /// The candidate's paths, if they aren't those of the configuration.
+    pub candidate: Option<Vec<PathBuf>>,
     /// How the policy is loaded; the configuration's parameters are added.
     pub load: load::Options,
     /// The observer of decisions.
@@ -73,6 +76,7 @@ impl Prepared {
             base: options.base,
             file: options.config_file,
             policy: options.policy,
+            candidate: options.candidate,
             load: options.load,
         };
         let wanted = source.read().map_err(OpenError::Source)?;
@@ -126,6 +130,7 @@ impl Prepared {
             keys,
             introspect,
             tokens: Cache::new(&config.cache, metrics.clone())?,
+            candidate: Candidate::new(&config)?,
             dpop: Dpop::new(&config.dpop)?,
             metrics,
             notices,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::Guard;
 use serde_json::Value;
 
-use super::cache::Under;
+use super::cache::{Cache, Under};
 use super::caught::caught;
 use super::clock::{numeric_date, rfc3339};
 use super::config::{Config, OnFull, Record, SentForwardHeaders};
@@ -82,18 +82,50 @@ impl Authorizer {
             settings: self.settings.load(),
             id: self.ids.next(),
             started: Instant::now(),
+            tokens: &self.tokens,
+            role: Role::InForce,
+        }
+    }
+
+    /// The same steps by the candidate policy, for a request that was answered.
+    pub(super) fn as_candidate<'d>(
+        &'d self,
+        (adapter, id): (Adapter, Id),
+        snapshot: Arc<Snapshot>,
+        tokens: &'d Cache,
+    ) -> Exchange<'d> {
+        Exchange {
+            authorizer: self,
+            adapter,
+            snapshot: Guard::from_inner(snapshot),
+            settings: self.settings.load(),
+            id,
+            started: Instant::now(),
+            tokens,
+            role: Role::Candidate,
         }
     }
 }
 
+/// Whose policy decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The one in force.
+    InForce,
+    /// The candidate, which must not use up a proof.
+    Candidate,
+}
+
 /// One request in progress.
-struct Exchange<'d> {
+pub(super) struct Exchange<'d> {
     authorizer: &'d Authorizer,
     adapter: Adapter,
     snapshot: Guard<Arc<Snapshot>>,
     settings: Guard<Arc<Config>>,
     id: Id,
     started: Instant,
+    tokens: &'d Cache,
+    role: Role,
 }
 
 impl Exchange<'_> {
@@ -128,10 +160,7 @@ impl Exchange<'_> {
         };
         let request = original.at(numeric_date(SystemTime::now()));
         let nonces = self.nonces(request.now);
-        let client = Client {
-            certificate: original.certificate,
-            demands: dpop::demands(&self.settings, &nonces),
-        };
+        let client = self.client(&original, &nonces);
         let judging = judge::begin(&self.snapshot.policy, &request, client);
         let judged = self.judged(judging, request.now).await;
         let took = self.started.elapsed();
@@ -147,7 +176,33 @@ impl Exchange<'_> {
             return self.unlogged(respond);
         }
         self.count(&decision, took, Some(&original));
+        if let Some(candidate) = &self.authorizer.candidate {
+            let (metrics, source) = (&self.authorizer.metrics, (self.adapter, self.id));
+            candidate.compare(metrics, source, &original, request.now, &decision);
+        }
         response
+    }
+
+    /// Decides a request at a NumericDate, and answers nobody.
+    pub(super) async fn tried<R>(
+        &self,
+        original: &Original<'_>,
+        now: f64,
+        told: impl FnOnce(&Decision<'_>) -> R,
+    ) -> R {
+        let request = original.at(now);
+        let nonces = self.nonces(now);
+        let client = self.client(original, &nonces);
+        let judging = judge::begin(&self.snapshot.policy, &request, client);
+        told(&self.judged(judging, now).await.decide())
+    }
+
+    /// What is known about the client besides its request.
+    fn client<'n>(&'n self, original: &Original<'_>, nonces: &'n dpop::At<'_>) -> Client<'n> {
+        Client {
+            certificate: original.certificate,
+            demands: dpop::demands(&self.settings, nonces),
+        }
     }
 
     /// The fault of a request whose client sends a header that only portcullis may set, if the
@@ -237,7 +292,7 @@ impl Exchange<'_> {
                 Judging::Judged(judged) => return judged,
                 Judging::Verify(verify) => {
                     let under = self.under(verify.api());
-                    let verified = self.authorizer.tokens.verify(verify.token(), &under).await;
+                    let verified = self.tokens.verify(verify.token(), &under).await;
                     verify.resume(verified)
                 }
                 Judging::AwaitKeys(wanted) => {
@@ -263,7 +318,11 @@ impl Exchange<'_> {
                 }
                 Judging::UseProof(once) => {
                     let dpop = &self.authorizer.dpop;
-                    let used = dpop.take(once.proof(), now, self.patience()).await;
+                    let used = match self.role {
+                        Role::InForce => dpop.take(once.proof(), now, self.patience()).await,
+                        // The policy in force has seen to that.
+                        Role::Candidate => Ok(()),
+                    };
                     Judging::Judged(once.resume(used))
                 }
             };

@@ -16,6 +16,8 @@ pub struct Source {
     pub file: Option<PathBuf>,
     /// The policy's paths, if the command line gives them.
     pub policy: Option<Vec<PathBuf>>,
+    /// The candidate's paths, if the command line gives them.
+    pub candidate: Option<Vec<PathBuf>>,
     /// How the policy is loaded.
     pub load: load::Options,
 }
@@ -29,6 +31,9 @@ impl Source {
         };
         if let Some(policy) = &self.policy {
             config.policy.0.clone_from(policy);
+        }
+        if let Some(candidate) = &self.candidate {
+            config.candidate.0.clone_from(candidate);
         }
         let mut load = self.load.clone();
         load.params.configuration = config.param_values();

@@ -54,6 +54,7 @@ impl Prepared {
         let authorizer = Arc::new(self.prepared.open().map_err(OpenError::Runtime)?);
         let mut tasks = vec![tokio::spawn(get_ready(authorizer.clone())).abort_handle()];
         tasks.extend(authorizer.watch());
+        tasks.extend(authorizer.try_candidate().map_err(OpenError::Thread)?);
         drop(within);
         Ok(Embedded(Arc::new(Inner {
             authorizer,

@@ -57,6 +57,8 @@ pub const DEFAULT_FILE: &str = "portcullis.yaml";
 pub struct Config {
     /// The policy: folders or files.
     pub policy: Paths,
+    /// The candidate: a policy that decides too, and answers nothing.
+    pub candidate: Paths,
     /// Values of the policy's `param`s, by name; the command line and the environment take
     /// precedence.
     pub params: BTreeMap<String, Param>,
@@ -95,6 +97,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             policy: Paths(vec![PathBuf::from("policies")]),
+            candidate: Paths(Vec::new()),
             params: BTreeMap::new(),
             mode: Mode::Enforce,
             observe: Vec::new(),
@@ -419,7 +422,7 @@ impl Config {
     }
 
     fn resolve(&mut self, folder: &Path) {
-        for path in &mut self.policy.0 {
+        for path in self.policy.0.iter_mut().chain(&mut self.candidate.0) {
             *path = folder.join(&*path);
         }
         self.log.resolve(folder);

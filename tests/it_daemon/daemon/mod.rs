@@ -5,6 +5,7 @@ mod admin;
 mod authorities;
 mod binary;
 mod cache;
+mod candidate;
 mod config;
 mod decision_log;
 mod grpc;

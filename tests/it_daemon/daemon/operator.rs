@@ -295,7 +295,8 @@ fn members(value: &Value) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn the_manual_has_every_field_of_the_decision_log() {
-    let config = "log: {decisions: decisions.log, claims: [org_id], record: inputs}\n";
+    let config = "observe: [{api: orders, route: GET /secure}]\n\
+                  log: {decisions: decisions.log, claims: [org_id], record: inputs}\n";
     let bed = Testbed::with(POLICY, config).await;
     let good = bed.token(json!({ "org_id": "acme", "scope": "read:orders" }));
     let forged = Signer::new("EdDSA")
@@ -305,6 +306,8 @@ async fn the_manual_has_every_field_of_the_decision_log() {
         bed.send("http", &Http::nginx("GET", "/orders").bearer(token))
             .await;
     }
+    let observed = bed.send("http", &Http::nginx("GET", "/secure")).await;
+    assert_eq!(observed.status, 200);
     let file = bed.folder().join("decisions.log");
     bed.running.shutdown().await;
     let log = std::fs::read_to_string(&file).expect("the log");

@@ -21,8 +21,14 @@ pub struct Process {
 impl Process {
     /// A daemon in a folder, with these variables in its environment.
     pub fn start(folder: &Path, environment: &[(&str, &str)]) -> Process {
+        Process::with(folder, &[], environment)
+    }
+
+    /// The same with these arguments.
+    pub fn with(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
             .arg("serve")
+            .args(arguments)
             .envs(environment.iter().copied())
             .current_dir(folder)
             .stderr(Stdio::piped())
