@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::grpc::{self, Encoding, ask, channel, check};
-use super::harness::{Answer, Http, POLICY, Testbed, exchange};
+use super::grpc::{Encoding, ask, channel, check};
+use super::harness::{Answer, Http, POLICY, SERVERS, Testbed, exchange, served};
 use super::process::{Process, folder};
 
 const WOULD: &str = "x-portcullis-would";
@@ -21,8 +21,13 @@ const DENIALS: &[(&str, Option<&str>, &str)] = &[
 
 #[tokio::test]
 async fn in_the_mode_observe_every_denial_passes_through_every_adapter() {
-    let bed = Testbed::with(POLICY, "mode: observe\n").await;
-    let grpc = channel(&bed).await;
+    for server in SERVERS {
+        every_denial_passes(&served(server, POLICY, "mode: observe\n").await).await;
+    }
+}
+
+async fn every_denial_passes(bed: &Testbed) {
+    let grpc = channel(bed).await;
     for (target, token, reason) in DENIALS {
         let would = format!("deny {reason}");
         let with = |request: Http| match token {
@@ -57,8 +62,13 @@ async fn in_the_mode_observe_every_denial_passes_through_every_adapter() {
 /// What the application reads about the user never comes from the client, whatever passes.
 #[tokio::test]
 async fn headers_that_only_the_policy_sets_are_still_removed_or_refused() {
-    let bed = Testbed::with(POLICY, "mode: observe\n").await;
-    let grpc = channel(&bed).await;
+    for server in SERVERS {
+        nothing_forged_passes(&served(server, POLICY, "mode: observe\n").await).await;
+    }
+}
+
+async fn nothing_forged_passes(bed: &Testbed) {
+    let grpc = channel(bed).await;
     let forged = [("x-user-id", b"admin".as_slice())];
     let verdict = ask(&grpc, check(Encoding::Raw, "GET", b"/orders", &forged)).await;
     assert_eq!(verdict.status, 200);
@@ -200,15 +210,4 @@ async fn a_reload_changes_the_mode() {
     let reload = bed.send("admin", &Http::new("POST", "/reload")).await;
     assert_eq!(reload.status, 200, "{reload:?}");
     assert_eq!(orders().await, 401);
-}
-
-/// Both servers for Checks say it in the answer itself.
-#[tokio::test]
-async fn both_servers_for_checks_observe() {
-    for server in grpc::SERVERS {
-        let bed = grpc::served(server, POLICY, "mode: observe\n").await;
-        let grpc = channel(&bed).await;
-        let request = check(Encoding::Joined, "GET", b"/orders", &[]);
-        assert_eq!(ask(&grpc, request).await.status, 200, "{server}");
-    }
 }
