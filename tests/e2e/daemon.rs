@@ -109,6 +109,11 @@ impl Daemon {
     /// Replaces the policy as an editor would, and waits until the new one is in force.
     pub fn change_policy(&self, policy: &str) {
         write_policy(&self.folder, policy);
+        self.reload();
+    }
+
+    /// Has it read its files again.
+    pub fn reload(&self) {
         let answer = Request::to_host("POST", "/reload", "localhost")
             .header("Content-Length", "0")
             .send(self.admin);

@@ -23,6 +23,7 @@ mod proxies;
 mod websocket;
 mod world;
 
+mod adopting;
 mod applications;
 mod browser;
 mod envoy_versions;
