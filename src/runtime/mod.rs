@@ -25,7 +25,7 @@ macro_rules! listed {
 }
 
 pub mod cache;
-mod candidate;
+pub mod candidate;
 mod caught;
 pub(crate) mod clock;
 pub mod config;
@@ -181,7 +181,8 @@ impl Authorizer {
         *self.ready.borrow()
     }
 
-    pub(crate) fn candidate(&self) -> Option<&Candidate> {
+    /// The candidate policy, if there is one.
+    pub fn candidate(&self) -> Option<&Candidate> {
         self.candidate.as_ref()
     }
 
