@@ -65,7 +65,9 @@ fn the_page_leads_from_observing_to_enforcing() {
     assert!(!echoed(&passed.json(), "x-org-id").contains(&"forged"));
     // 2. Compare.
     let metrics = daemon.metrics();
-    let counted = metrics.lines().filter(|line| line.contains("would_deny"));
+    let counted = metrics
+        .lines()
+        .filter(|line| line.contains(r#""would_deny""#));
     let counted: Vec<&str> = counted.collect();
     assert_eq!(counted.len(), 2, "{counted:?}");
     let orders = r#"route="GET /orders",decision="would_deny",reason="token.missing"} 2"#;
