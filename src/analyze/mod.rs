@@ -41,5 +41,7 @@ use crate::engine::Policy;
 /// The exact difference in meaning between two policies. `now`, a NumericDate, is the time of
 /// witnesses that don't need another.
 pub fn diff(old: &Policy, new: &Policy, now: f64) -> Result<Difference, Failure> {
-    diff::diff(old, new, now)
+    // Doubles add whole seconds exactly. With a fraction, a time at the end of its range, such as
+    // `now` plus the leeway, may be rounded to just outside.
+    diff::diff(old, new, now.floor())
 }

@@ -19,7 +19,7 @@ pub(super) fn decide<T>(
     now: f64,
     then: impl FnOnce(&Judged<'_>, &Decision<'_>) -> T,
 ) -> T {
-    let now = wanted.at.unwrap_or(now);
+    let now = time_of(wanted, now);
     let headers = headers(wanted);
     let request = request(wanted, &headers, now);
     let judged = match wanted.token.and_then(|at| test.tokens.get(at)) {
@@ -29,6 +29,12 @@ pub(super) fn decide<T>(
     };
     let decision = judged.decide();
     then(&judged, &decision)
+}
+
+/// The time of an expectation's request. `now`, for those that name none, loses its fraction:
+/// doubles subtract whole seconds exactly, so `5m ago` is always within `5m`.
+pub(super) fn time_of(wanted: &Expectation, now: f64) -> f64 {
+    wanted.at.unwrap_or(now.floor())
 }
 
 /// The headers of an expectation's request.

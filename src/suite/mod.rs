@@ -15,3 +15,6 @@ pub use claims::TENANT;
 pub use coverage::{Coverage, Item, Kind, Outcome, Seen, coverage};
 pub use mutants::{Edit, Fate, Hunk, MAX_LIST, MAX_MUTANTS, Mutant, Mutants, mutants};
 pub use run::{Expected, Failure, Found, Options, Report, Tested, run};
+
+#[cfg(test)]
+mod tests;

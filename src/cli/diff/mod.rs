@@ -149,7 +149,7 @@ pub fn run(arguments: &Arguments) -> Ended {
             )));
         }
     }
-    let now = arguments.at.unwrap_or_else(|| time::now().floor());
+    let now = arguments.at.unwrap_or_else(time::now);
     let difference =
         analyze::diff(&old_policy, &new_policy, now).map_err(|failure| refused(&failure))?;
 

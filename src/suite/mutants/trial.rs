@@ -59,7 +59,7 @@ impl<'p> Trial<'p> {
         for test in options.tests(policy) {
             for wanted in &test.expectations {
                 let headers = exchange::headers(wanted);
-                let now = wanted.at.unwrap_or(options.now);
+                let now = exchange::time_of(wanted, options.now);
                 let request = exchange::request(wanted, &headers, now);
                 let rules: BTreeSet<RuleKey> = engine::matching(policy, &request)
                     .into_iter()

@@ -254,3 +254,21 @@ fn other_headers_are_shown() {
         assert_ne!(witness.decide(&old).headers, witness.decide(&new).headers);
     }
 }
+
+/// Where the range of a time ends depends on the clock, and the clock is rarely at a whole second.
+#[test]
+fn a_fraction_of_a_second_changes_nothing() {
+    let with = |access: &str| {
+        compiled(&format!(
+            r#"issuer main {{ url "https://issuer.example/" }}
+            api shop {{ issuer main audience "shop" GET /a {access} }}"#
+        ))
+    };
+    let (old, new) = (with("denied"), with("requires login within 15m"));
+    let at_whole = analyze::diff(&old, &new, NOW).expect("simple enough");
+    for step in 1..200 {
+        let difference = analyze::diff(&old, &new, NOW + f64::from(step) / 200.0)
+            .unwrap_or_else(|failure| panic!("{step}: {failure}"));
+        assert_eq!(format!("{difference:?}"), format!("{at_whole:?}"));
+    }
+}
