@@ -60,15 +60,18 @@ pub(super) enum Token {
 pub enum Was {
     /// It was allowed.
     Allowed,
+    /// It was allowed, though the policy denied it for this reason: the denial was only observed.
+    Observed(Reason),
     /// It was denied, for this reason if it is known.
     Denied(Option<Reason>),
 }
 
 impl Was {
-    /// The reason of a denial.
+    /// The reason for which the policy in force denied it, whether or not it was enforced.
     pub fn reason(self) -> Option<Reason> {
         match self {
             Was::Allowed => None,
+            Was::Observed(reason) => Some(reason),
             Was::Denied(reason) => reason,
         }
     }

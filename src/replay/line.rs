@@ -60,6 +60,7 @@ struct Line<'a> {
     #[serde(borrow)]
     decision: Cow<'a, str>,
     reason: Option<Cow<'a, str>>,
+    would: Option<Cow<'a, str>>,
     method: Option<Cow<'a, str>>,
     host: Option<Cow<'a, str>>,
     path: Option<Cow<'a, str>>,
@@ -87,13 +88,15 @@ pub fn own(line: &[u8]) -> Result<Entry<'_>, LineError> {
             LineError::NotJson
         }
     })?;
-    let reason = match &line.reason {
-        None => None,
-        Some(code) => Some(Reason::from_code(code).ok_or(LineError::NotADecision)?),
-    };
-    let was = match (line.decision.as_ref(), reason) {
-        ("allow", None) => Was::Allowed,
-        ("deny", reason) => Was::Denied(reason),
+    let code = |code: &str| Reason::from_code(code).ok_or(LineError::NotADecision);
+    let reason = line.reason.as_deref().map(code).transpose()?;
+    let was = match (line.decision.as_ref(), reason, line.would.as_deref()) {
+        ("allow", None, None) => Was::Allowed,
+        ("allow", None, Some(would)) => {
+            let denied = would.strip_prefix("deny ").ok_or(LineError::NotADecision)?;
+            Was::Observed(code(denied)?)
+        }
+        ("deny", reason, None) => Was::Denied(reason),
         _ => return Err(LineError::NotADecision),
     };
     // If they were too large, both are missing.
@@ -139,7 +142,7 @@ pub fn own(line: &[u8]) -> Result<Entry<'_>, LineError> {
             has_address: false,
             headers: Vec::<(String, Text)>::new(),
             query: BTreeSet::new(),
-            token: match reason {
+            token: match was.reason() {
                 // It still needs the same policy to say the same.
                 Some(reason) if reason.code().starts_with("token.") => {
                     Token::Inputs(TokenInputs::Refused(reason.code().to_owned()))

@@ -28,6 +28,9 @@ pub struct Verdict {
     pub route: String,
     /// The decision.
     pub now: Now,
+    /// Whether the request as the log has it shows the decision. It doesn't if the request had a
+    /// fault that the log doesn't contain.
+    pub shown: bool,
 }
 
 /// A decision, as far as there is one.
@@ -47,6 +50,7 @@ pub fn decide(entry: &Entry<'_>, policy: &Policy, revision: &str) -> Verdict {
         api: String::new(),
         route: String::new(),
         now: Now::Open(BTreeSet::from([what.to_owned()])),
+        shown: false,
     };
     if let Some(unknown) = entry.unknown {
         return open(unknown);
@@ -77,22 +81,24 @@ pub fn decide(entry: &Entry<'_>, policy: &Policy, revision: &str) -> Verdict {
         Partly::Open(unknown) => Now::Open(unknown),
     };
     // The message or the request had a fault that isn't in the log, such as a repeated header.
-    let now = match entry.was.reason() {
+    let (now, shown) = match entry.was.reason() {
         Some(Reason::RequestMalformed | Reason::RequestAmbiguousPath)
             if now != Now::Denied(entry.was.reason()) =>
         {
-            if same_policy {
+            let now = if same_policy {
                 Now::Denied(entry.was.reason())
             } else {
                 Now::Open(BTreeSet::from(["request".to_owned()]))
-            }
+            };
+            (now, false)
         }
-        _ => now,
+        _ => (now, true),
     };
     Verdict {
         api: again.api().to_owned(),
         route: again.route(),
         now,
+        shown,
     }
 }
 

@@ -19,7 +19,7 @@ const SUBJECT_BYTES: usize = 8;
 pub struct Tally {
     /// How many lines were read.
     pub lines: u64,
-    /// How many requests are decided as before.
+    /// How many requests are decided as before, by the policy in force and in the answer.
     pub same: u64,
     /// The requests that are decided otherwise.
     pub changes: BTreeMap<Change, Row>,
@@ -43,8 +43,11 @@ pub struct Change {
     pub api: String,
     /// The route.
     pub route: String,
-    /// The decision in the log: `allow`, `deny`, or `deny:CODE`.
+    /// The answer in the log: `allow`, `deny`, or `deny:CODE`.
     pub old: String,
+    /// The denial that was only observed, `deny:CODE`: the policy in force denied, and the answer
+    /// was to allow.
+    pub observed: Option<String>,
     /// The decision by the policy.
     pub new: String,
 }
@@ -53,6 +56,16 @@ impl Change {
     /// Whether requests are denied that were allowed.
     pub fn denies(&self) -> bool {
         self.old == ALLOW && self.new != ALLOW
+    }
+
+    /// Whether requests are denied that the policy in force denied too, but only observed.
+    pub fn enforces(&self) -> bool {
+        self.denies() && self.observed.is_some()
+    }
+
+    /// Whether requests are allowed as they were, though the policy in force denied them.
+    pub fn clears(&self) -> bool {
+        self.old == ALLOW && self.new == ALLOW
     }
 
     /// Whether requests are allowed that were denied.
@@ -114,13 +127,16 @@ impl Tally {
             Now::Allowed => ALLOW.to_owned(),
             Now::Denied(reason) => denied(reason),
         };
-        let old = match entry.was {
-            Was::Allowed => ALLOW.to_owned(),
-            Was::Denied(reason) => denied(reason),
+        let (old, observed) = match entry.was {
+            Was::Allowed => (ALLOW.to_owned(), None),
+            Was::Observed(reason) => (ALLOW.to_owned(), Some(denied(Some(reason)))),
+            Was::Denied(reason) => (denied(reason), None),
         };
         // A log that doesn't name the reason, and a reason that isn't known, differ from no other.
         let both_deny = old != ALLOW && new != ALLOW;
-        if old == new || both_deny && (old == denied(None) || new == denied(None)) {
+        if old == new && observed.is_none()
+            || both_deny && (old == denied(None) || new == denied(None))
+        {
             self.same += 1;
             return;
         }
@@ -128,13 +144,14 @@ impl Tally {
             api: verdict.api,
             route: verdict.route,
             old,
+            observed,
             new,
         };
         if change.denies() {
             self.denied_one(who(entry, shows_subjects), 1);
         }
         add(self.changes.entry(change).or_default(), place, || {
-            entry.why()
+            verdict.shown.then(|| entry.why()).flatten()
         });
     }
 

@@ -9,6 +9,7 @@ fn verdict(now: Now) -> Verdict {
         api: "shop".to_owned(),
         route: "GET /a".to_owned(),
         now,
+        shown: true,
     }
 }
 

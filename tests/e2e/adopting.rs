@@ -92,6 +92,8 @@ fn the_page_leads_from_observing_to_enforcing() {
     let report: Value = serde_json::from_slice(&replay.stdout).expect("JSON");
     assert_eq!(report["lines"], 8, "{report}");
     assert_eq!(report["denied"], 4, "{report}");
+    // The policy in force denies them too.
+    assert_eq!(report["denied_observed"], 4, "{report}");
     // No rule of the first policy read the tokens of `/health`, and one request was malformed.
     assert_eq!(report["undecidable"], 3, "{report}");
     // 3. Enforce.

@@ -38,12 +38,16 @@ pub struct Report<'a> {
 type Kind = (&'static str, fn(&Change) -> bool);
 
 /// The kinds of changes.
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     ("Would be denied", Change::denies),
     ("Would be allowed", Change::allows),
     ("Would be denied for another reason", |change| {
-        !change.denies() && !change.allows()
+        !change.denies() && !change.allows() && !change.clears()
     }),
+    (
+        "Would pass, though the policy in force denies it (observed)",
+        Change::clears,
+    ),
 ];
 
 impl Report<'_> {
@@ -190,10 +194,13 @@ impl Report<'_> {
                 "tightened"
             } else if change.allows() {
                 "loosened"
+            } else if change.clears() {
+                "cleared"
             } else {
                 "changed"
             },
             old: &change.old,
+            observed: change.observed.as_deref(),
             new: &change.new,
             requests: row.count,
             example: self.example(&row.first),
@@ -230,7 +237,9 @@ impl Report<'_> {
             lines: tally.lines,
             same: tally.same,
             denied: tally.count(Change::denies),
+            denied_observed: tally.count(Change::enforces),
             allowed: tally.count(Change::allows),
+            cleared: tally.count(Change::clears),
             undecidable: tally.open_count(),
             unread: tally.unread_count(),
             changes: changes.collect(),
@@ -255,13 +264,25 @@ impl Report<'_> {
         let clients = tally.clients.len();
         for (heading, is) in KINDS {
             let requests = tally.count(is);
+            if heading == KINDS[3].0 && requests == 0 {
+                continue;
+            }
             let of = if heading == KINDS[0].0 && requests > 0 {
                 let more = if tally.other_clients > 0 {
                     "more than "
                 } else {
                     ""
                 };
-                format!(", from {more}{}", output::count(clients, "client"))
+                let observed = match tally.count(Change::enforces) {
+                    0 => String::new(),
+                    observed => format!(
+                        "; the policy in force denies {observed} of them too, but only observes"
+                    ),
+                };
+                format!(
+                    ", from {more}{}{observed}",
+                    output::count(clients, "client")
+                )
             } else {
                 String::new()
             };
@@ -342,9 +363,13 @@ fn words(change: &Change) -> String {
         api,
         route,
         old,
+        observed,
         new,
     } = change;
-    format!("{}: `{old}` → `{new}`", routed(api, route))
+    let observed = observed
+        .as_ref()
+        .map_or_else(String::new, |denied| format!(" (observed: `{denied}`)"));
+    format!("{}: `{old}`{observed} → `{new}`", routed(api, route))
 }
 
 fn routed(api: &str, route: &str) -> String {
@@ -385,7 +410,9 @@ struct Json<'a> {
     lines: u64,
     same: u64,
     denied: u64,
+    denied_observed: u64,
     allowed: u64,
+    cleared: u64,
     undecidable: u64,
     unread: u64,
     changes: Vec<JsonChange<'a>>,
@@ -402,6 +429,8 @@ struct JsonChange<'a> {
     route: Option<&'a str>,
     effect: &'static str,
     old: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed: Option<&'a str>,
     new: &'a str,
     requests: u64,
     example: JsonExample,

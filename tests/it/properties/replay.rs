@@ -59,11 +59,13 @@ fn now(judged: &Judged<'_>) -> Now {
     }
 }
 
-/// The line of the decision log, under the revision `a`.
-fn line(policy: &Policy, asked: &Asked) -> Value {
+/// The line of the decision log, under the revision `a`. `observes` says whether a denial is only
+/// observed.
+fn line(policy: &Policy, asked: &Asked, observes: bool) -> Value {
     judged(policy, asked, |judged| {
-        let reason = judged.decide().reason().map(|reason| reason.code());
-        json!({
+        let code = judged.decide().reason().map(|reason| reason.code());
+        let reason = code.filter(|_| !observes);
+        let mut line = json!({
             "time": "2026-06-01T12:00:00Z",
             "policy": "a",
             "adapter": "nginx",
@@ -73,7 +75,11 @@ fn line(policy: &Policy, asked: &Asked) -> Value {
             "decision": if reason.is_none() { "allow" } else { "deny" },
             "reason": reason,
             "inputs": judged.inputs(),
-        })
+        });
+        if let Some(code) = code.filter(|_| observes) {
+            line["would"] = json!(format!("deny {code}"));
+        }
+        line
     })
 }
 
@@ -129,11 +135,15 @@ proptest! {
 
     /// With its inputs, a request is decided again as it was, and always.
     #[test]
-    fn a_logged_request_is_decided_again(spec in settled(), requests in requests()) {
+    fn a_logged_request_is_decided_again(
+        spec in settled(),
+        requests in requests(),
+        observes in any::<bool>(),
+    ) {
         let text = spec.text();
         let policy = policy(&[&text]);
         for asked in requests.iter().take(20) {
-            let line = line(&policy, asked);
+            let line = line(&policy, asked, observes);
             let found = again(&line, &policy, "a");
             prop_assert_eq!(found, judged(&policy, asked, now), "{}\n{}", line, text);
         }
@@ -158,7 +168,8 @@ proptest! {
         }
         let policy_b = policy(&[&text]);
         for (number, asked) in (0..12).zip(&requests) {
-            let line = thinned(line(&policy_a, asked), taken.rotate_left(number));
+            let taken = taken.rotate_left(number);
+            let line = thinned(line(&policy_a, asked, taken.is_multiple_of(2)), taken);
             for (policy, revision) in [(&policy_a, "a"), (&policy_b, "b")] {
                 let (found, decision) = (again(&line, policy, revision), judged(policy, asked, now));
                 prop_assert!(
@@ -201,6 +212,39 @@ fn a_rule_that_needs_nothing_of_what_is_missing_is_decided() {
     assert_eq!(found("/own/acme"), open(&["claim org", "token"]));
 }
 
+/// The log doesn't contain what was wrong with the request, whether or not the denial was enforced.
+#[test]
+fn a_malformed_request_is_decided_by_the_same_policy_alone() {
+    let policy = policy(&[r#"
+    api shop {
+        host "api.example.com"
+        GET /open public
+    }"#]);
+    for reason in ["request.malformed", "request.ambiguous_path"] {
+        let enforced = json!({"decision": "deny", "reason": reason});
+        let observed =
+            json!({"decision": "allow", "reason": null, "would": format!("deny {reason}")});
+        for outcome in [enforced, observed] {
+            let mut line = json!({
+                "time": "2026-06-01T12:00:00Z", "policy": "a", "adapter": "nginx", "method": "GET",
+                "host": "api.example.com", "path": "/open",
+            });
+            let members = line.as_object_mut().expect("an object");
+            members.extend(outcome.as_object().expect("an object").clone());
+            let same = again(&line, &policy, "a");
+            assert!(
+                matches!(same, Now::Denied(Some(found)) if found.code() == reason),
+                "{line}"
+            );
+            assert_eq!(
+                again(&line, &policy, "b"),
+                Now::Open(["request".to_owned()].into()),
+                "{line}"
+            );
+        }
+    }
+}
+
 /// The claim that names the tenant is no claim of the policy, and is needed all the same.
 #[test]
 fn a_tenants_token_is_decided_again() {
@@ -227,7 +271,7 @@ fn a_tenants_token_is_decided_again() {
         })),
     };
     let policy_a = policy(&[&text("tid")]);
-    let line = line(&policy_a, &asked);
+    let line = line(&policy_a, &asked, false);
     assert_eq!(judged(&policy_a, &asked, now), Now::Allowed);
     assert_eq!(again(&line, &policy_a, "a"), Now::Allowed);
     let missing = ["scope", "the token's tenant"].map(str::to_owned);

@@ -145,6 +145,86 @@ fn lines_that_are_broken_hostile_or_foreign_are_counted_and_named() {
     assert_eq!(shown["clients"][0]["sub"], "alice");
 }
 
+/// A line of observe mode has two decisions: the answer, and what the policy in force said.
+#[test]
+fn what_was_only_observed_is_compared_with_both_decisions() {
+    let folder = folder(&[("shop.gate", POLICY)]);
+    let observed = |path: &str, would: &str| {
+        let mut line: Value = serde_json::from_str(&allowed(path)).expect("JSON");
+        line["would"] = json!(would);
+        format!("{line}\n")
+    };
+    let lines = [
+        observed("/old", "deny request.denied"),
+        observed("/old", "deny request.denied"),
+        allowed("/old"),
+        observed("/health", "deny token.missing"),
+        observed("/health", "deny request.malformed"),
+        allowed("/health"),
+        observed("/health", "allow"),
+        observed("/health", "deny no.such.reason"),
+        line("/health", "deny", json!("token.missing"))
+            .replace("}\n", ",\"would\":\"deny token.missing\"}\n"),
+    ];
+    fs::write(folder.path().join("log"), lines.concat()).expect("written");
+    let ran = replay(&folder, &["--log", "log"]);
+    let report = ran.json();
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+    let counts = [
+        "same",
+        "denied",
+        "denied_observed",
+        "allowed",
+        "cleared",
+        "undecidable",
+        "unread",
+    ];
+    assert_eq!(
+        counts.map(|name| report[name].as_u64()),
+        [1, 3, 2, 0, 1, 1, 3].map(Some),
+        "{report}"
+    );
+    let changes = report["changes"].as_array().expect("a list");
+    let changes: Vec<Value> = changes
+        .iter()
+        .map(|row| {
+            json!([
+                row["effect"],
+                row["old"],
+                row["observed"],
+                row["new"],
+                row["requests"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            json!(["cleared", "allow", "deny:token.missing", "allow", 1]),
+            json!(["tightened", "allow", null, "deny:request.denied", 1]),
+            json!([
+                "tightened",
+                "allow",
+                "deny:request.denied",
+                "deny:request.denied",
+                2
+            ]),
+        ]
+    );
+    let mut command = portcullis();
+    let command = command
+        .current_dir(folder.path())
+        .args(["replay", ".", "--log", "log"]);
+    let text = Ran::of(command.output().expect("the binary runs")).stdout;
+    for part in [
+        "3  would be denied, from 1 client; the policy in force denies 2 of them too, but only observes",
+        "1  would pass, though the policy in force denies it (observed)",
+        "`allow` (observed: `deny:request.denied`) → `deny:request.denied`",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
 #[test]
 fn compressed_logs_are_read_like_others() {
     let folder = folder(&[("shop.gate", POLICY)]);
