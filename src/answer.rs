@@ -381,6 +381,20 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {
     }
 }
 
+/// The same as [`explanation`], for an operator: whatever a client is told, the hint says everything,
+/// including a way to make the policy allow the request.
+pub fn operator_explanation(
+    decision: &Decision<'_>,
+    trace: &[Step],
+    explain: Explain,
+) -> Explanation {
+    let hint = decision.denial().and_then(Denial::operator_hint);
+    Explanation {
+        hint: hint.map(Cow::into_owned),
+        ..explanation(decision, trace, explain)
+    }
+}
+
 /// Explains a decision, given the results of its conditions.
 pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) -> Explanation {
     let (headers, hint): (Headers, _) = match decision {

@@ -71,11 +71,13 @@
 //! | [`engine`], [`token`], [`keys`] | what a decision is made of: rules, tokens, keys |
 //! | [`answer`], [`reason`] | a decision as status, challenge and problem JSON |
 //! | [`analyze`] | what two policies differ in, with a request that shows each difference |
+//! | [`changes`] | such a difference in words, and as data for programs and pages |
 //! | [`replay`] | what a policy decides about the requests of a log |
 //! | [`suite`] | the tests that a policy brings along |
 
 pub mod analyze;
 pub mod answer;
+pub mod changes;
 pub mod check;
 #[cfg(feature = "daemon")]
 pub mod cli;

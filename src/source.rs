@@ -3,8 +3,12 @@
 //! Every later stage keeps spans. So an error of the checker and a denial of the engine can both
 //! name the line of the policy that causes them.
 
+mod excerpt;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use excerpt::{Excerpt, Line, Mark, Marked};
 
 /// The number of a file in a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,6 +110,13 @@ impl Source {
     pub fn line(&self, offset: u32) -> u32 {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         u32::try_from(line.max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The text of a line, without the line end; `None` if there is no such line.
+    fn text_of_line(&self, line: u32) -> Option<&str> {
+        let start = self.line_starts.get((line as usize).checked_sub(1)?)?;
+        let rest = self.text.get(*start as usize..)?;
+        rest.lines().next()
     }
 
     /// The line and column of a byte offset; an offset beyond the end is the end.

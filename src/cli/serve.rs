@@ -86,6 +86,7 @@ pub fn failure(error: StartError) -> Failure {
         )
         | StartError::Fault(_)
         | StartError::Listener(_)
+        | StartError::Token(_)
         | StartError::Log(_)
         | StartError::Runtime(_)
         | StartError::Signals(_)) => Failure::new(fault.to_string()),

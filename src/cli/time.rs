@@ -6,22 +6,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::expected::Expected;
+pub use crate::changes::{shown, whole_seconds};
 
 /// Now, in seconds since the epoch, as NumericDates are (RFC 7519, section 2).
 pub fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |since| since.as_secs_f64())
-}
-
-/// A NumericDate in whole seconds.
-pub fn whole_seconds(at: f64) -> i64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "seconds since the epoch; what is beyond the type's range becomes its end"
-    )]
-    let seconds = at as i64;
-    seconds
 }
 
 /// An RFC 3339 time as a NumericDate.
@@ -46,23 +37,6 @@ pub fn at(text: &str) -> Result<f64, Expected> {
     rfc3339(text).or_else(number).ok_or(Expected(
         "a time such as 2026-01-01T00:00:00Z (RFC 3339), or the seconds since 1970",
     ))
-}
-
-/// A NumericDate in a form that [`at`] reads back exactly: RFC 3339 if it is a whole second of a
-/// four-digit year.
-pub fn shown(at: f64) -> String {
-    let seconds = whole_seconds(at);
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::float_cmp,
-        reason = "the question is whether the number is just this whole one"
-    )]
-    let is_whole = seconds as f64 == at;
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .ok()
-        .filter(|time| is_whole && (0..=9999).contains(&time.year()))
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| at.to_string())
 }
 
 /// A duration as in the policy language: digits and one of `s m h d`.

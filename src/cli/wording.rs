@@ -13,11 +13,7 @@ pub fn one_line(sources: &Sources, span: Span) -> String {
 /// The text of a line, given as `file:line`.
 pub fn source_line<'s>(sources: &'s Sources, place: &str) -> Option<&'s str> {
     let (file, line) = place.rsplit_once(':')?;
-    let line: usize = line.parse().ok()?;
-    sources
-        .iter()
-        .find(|(_, source)| source.name == file)
-        .and_then(|(_, source)| source.text.lines().nth(line.checked_sub(1)?))
+    sources.line_of(file, line.parse().ok()?)
 }
 
 /// A condition with all its `let`s expanded, so that it can be read without the policy.

@@ -1,28 +1,40 @@
-//! The listener `admin`: health, readiness, metrics, the policy in force, and reloads.
+//! The listener `admin`: the console, health, readiness, metrics, the policy in force, and reloads.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::bearer::{self, Token};
+use super::console;
 use crate::runtime::Authorizer;
 use crate::runtime::clock::rfc3339;
 use crate::runtime::metrics::{self, ReloadResult};
 use crate::runtime::reload::{self, Cause, LastError};
 use crate::text::escape_json;
 
-/// The services behind the listener `admin`.
-pub fn router(authorizer: Arc<Authorizer>) -> Router {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+/// The services behind the listener `admin`. With a token, everything that shows or changes something
+/// needs it: all but the two probes, and the files of the console, which are the same everywhere.
+pub fn router(authorizer: Arc<Authorizer>, token: Option<Token>) -> Router {
+    let mut guarded = Router::new()
         .route("/metrics", get(metrics_text))
         .route("/policy", get(policy))
         .route("/reload", post(reload_now))
+        .merge(console::data());
+    if let Some(token) = token {
+        guarded = guarded.route_layer(from_fn_with_state(token, bearer::required));
+    }
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .merge(console::files())
+        .merge(guarded)
+        .layer(map_response(console::protected))
         .with_state(authorizer)
 }
 

@@ -5,9 +5,12 @@
 
 pub mod adapter;
 mod admin;
+mod bearer;
+mod console;
 pub mod listen;
 pub mod log;
 pub mod pages;
+mod reply;
 mod start;
 mod workers;
 

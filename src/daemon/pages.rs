@@ -1,4 +1,4 @@
-//! Keeps web pages away from listeners for programs.
+//! Keeps web pages away from listeners for programs and operators.
 //!
 //! A page in a browser can send requests to addresses that only the browser's machine can reach. It
 //! can use a form or a `fetch` to a loopback port; the browser then reveals it in `Origin`,
@@ -7,6 +7,9 @@
 //! name. If `Host` is an IP address, the browser connected to exactly that address, so probes and
 //! scrapers that use addresses are served. Over TLS, the certificate covers the name; over a Unix
 //! socket there are no pages.
+//!
+//! The listener `admin` has pages of its own, the console. Their requests come from the origin that the
+//! request itself names, and a browser lets no other page claim that.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -15,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 
 use crate::runtime::config::{Address, Listener};
 use crate::text::quoted;
@@ -23,9 +26,11 @@ use crate::text::quoted;
 /// Headers that a browser adds to a page's requests, and that a program has no reason to send.
 const OF_PAGES: [&str; 2] = ["origin", "referer"];
 
-/// Which names a listener answers to.
+/// Which names a listener answers to, and whether it has pages.
 #[derive(Debug, Clone)]
 pub struct Names {
+    /// The schemes of its own pages; none if it has no pages.
+    own_pages: &'static [&'static str],
     /// Where names are configured, for the answer to a refused request.
     place: Option<&'static str>,
     /// Names in addition to `localhost` and IP addresses, in lower case; `None` for any.
@@ -36,8 +41,22 @@ impl Names {
     /// The names of this machine only.
     pub fn loopback() -> Names {
         Names {
+            own_pages: &[],
             place: None,
             names: Some(Arc::default()),
+        }
+    }
+
+    /// The same for a listener with pages of its own.
+    #[must_use]
+    pub fn with_pages(self, listener: &Listener) -> Names {
+        Names {
+            own_pages: match listener.tls {
+                Some(_) => &["https"],
+                // Another program may add TLS.
+                None => &["http", "https"],
+            },
+            ..self
         }
     }
 
@@ -48,6 +67,7 @@ impl Names {
             Address::Unix(_) => false,
         };
         Names {
+            own_pages: &[],
             place: Some(place),
             names: reached_by_pages.then(|| listener.hosts.iter().cloned().collect()),
         }
@@ -71,18 +91,19 @@ impl Names {
     }
 }
 
-/// Refuses requests that a page sent, or may have sent.
-pub async fn programs_alone(State(names): State<Names>, request: Request, next: Next) -> Response {
+/// Refuses requests that a page sent, or may have sent, unless it is one of the listener's own.
+pub async fn no_foreign_page(State(names): State<Names>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match refused(&parts, &names) {
         None => next.run(Request::from_parts(parts, body)).await,
         Some(why) => {
-            tracing::debug!(
-                why,
-                "refused: this listener answers programs, not web pages"
-            );
-            let text = format!("this listener answers programs, not web pages: {why}\n");
-            (StatusCode::FORBIDDEN, text).into_response()
+            let answers = if names.own_pages.is_empty() {
+                "this listener answers programs, not web pages"
+            } else {
+                "this listener answers programs and its own pages, not other web pages"
+            };
+            tracing::debug!(why, "refused: {answers}");
+            (StatusCode::FORBIDDEN, format!("{answers}: {why}\n")).into_response()
         }
     }
 }
@@ -90,17 +111,6 @@ pub async fn programs_alone(State(names): State<Names>, request: Request, next: 
 /// Why a request is refused; `None` if it isn't.
 fn refused(parts: &Parts, names: &Names) -> Option<String> {
     let headers = &parts.headers;
-    if let Some(name) = OF_PAGES.iter().find(|name| headers.contains_key(**name)) {
-        return Some(format!("the request has the header `{name}`"));
-    }
-    // If a person typed the address, it is `none`.
-    if headers
-        .get_all("sec-fetch-site")
-        .iter()
-        .any(|site| site != "none")
-    {
-        return Some("the request has the header `sec-fetch-site`".to_owned());
-    }
     let host = match one_host(headers) {
         Err(()) => return Some("the request has more than one `host`".to_owned()),
         // An authority in the target replaces the header (RFC 9112, section 3.2.2).
@@ -110,6 +120,24 @@ fn refused(parts: &Parts, names: &Names) -> Option<String> {
             .map(http::uri::Authority::as_str)
             .or(host),
     };
+    let is_own =
+        |value: &HeaderValue| host.is_some_and(|host| is_origin(value, names.own_pages, host));
+    for name in OF_PAGES {
+        match headers.get_all(name).iter().find(|value| !is_own(value)) {
+            Some(_) if names.own_pages.is_empty() => {
+                return Some(format!("the request has the header `{name}`"));
+            }
+            Some(_) => return Some(format!("the header `{name}` names another page")),
+            None => {}
+        }
+    }
+    // If a person typed the address, it is `none`.
+    let is_own = |site: &HeaderValue| {
+        site == "none" || (site == "same-origin" && !names.own_pages.is_empty())
+    };
+    if !headers.get_all("sec-fetch-site").iter().all(is_own) {
+        return Some("the header `sec-fetch-site` shows another page".to_owned());
+    }
     match host {
         Some(host) if names.include(host) => None,
         Some(host) => {
@@ -125,6 +153,18 @@ fn refused(parts: &Parts, names: &Names) -> Option<String> {
         None if parts.version < Version::HTTP_11 => None,
         None => Some("the request has no `host`".to_owned()),
     }
+}
+
+/// Whether a value of `Origin` or `Referer` is a page of this host and port, with one of these schemes.
+fn is_origin(value: &HeaderValue, schemes: &[&str], host: &str) -> bool {
+    let Ok(value) = value.to_str() else {
+        return false;
+    };
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    schemes.contains(&scheme) && authority.eq_ignore_ascii_case(host)
 }
 
 /// The header `Host`. A value that isn't text counts as an unknown name.
@@ -205,6 +245,42 @@ mod tests {
         ] {
             assert!(!names.include(host), "{host}");
         }
+    }
+
+    #[test]
+    fn only_the_own_origin_is_own() {
+        let own = |value: &'static str, schemes: &[&str], host: &str| {
+            is_origin(&HeaderValue::from_static(value), schemes, host)
+        };
+        let both = ["http", "https"];
+        for value in [
+            "http://127.0.0.1:9192",
+            "https://127.0.0.1:9192",
+            "http://127.0.0.1:9192/",
+            "http://127.0.0.1:9192/#decisions",
+        ] {
+            assert!(own(value, &both, "127.0.0.1:9192"), "{value}");
+        }
+        assert!(own("http://LOCALHOST:1", &both, "localhost:1"));
+        for value in [
+            "null",
+            "",
+            "127.0.0.1:9192",
+            "http://127.0.0.1",
+            "http://127.0.0.1:9193",
+            "http://localhost:9192",
+            "http://evil.example",
+            "http://127.0.0.1:9192.evil.example",
+            "http://127.0.0.1:9192@evil.example",
+            "http://evil.example/127.0.0.1:9192",
+            "http://evil.example?://127.0.0.1:9192",
+            "ftp://127.0.0.1:9192",
+            "file://",
+        ] {
+            assert!(!own(value, &both, "127.0.0.1:9192"), "{value}");
+        }
+        assert!(!own("http://a:1", &["https"], "a:1"), "not over TLS");
+        assert!(!own("http://a:1", &[], "a:1"), "no pages of its own");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tracing_subscriber::util::TryInitError;
 
 use super::adapter::{self, grpc, pdp};
 use super::admin;
+use super::bearer::{Token, TokenError};
 use super::listen::{self, Bound, Service};
 use super::log;
 use super::pages::{self, Names};
@@ -39,6 +40,8 @@ pub enum StartError {
     Fault(JoinError),
     /// A listener can't be opened.
     Listener(listen::OpenError),
+    /// The token of the listener `admin` can't be read.
+    Token(TokenError),
     /// Logging was already started in this process.
     Log(TryInitError),
     /// The system can't create threads.
@@ -65,6 +68,7 @@ impl fmt::Display for StartError {
             StartError::Open(fault) => write!(f, "{fault}"),
             StartError::Fault(fault) => write!(f, "{fault}"),
             StartError::Listener(fault) => write!(f, "{fault}"),
+            StartError::Token(fault) => write!(f, "listeners.admin.token_file: {fault}"),
             StartError::Log(fault) => write!(f, "can't begin to log: {fault}"),
             StartError::Signals(fault) => write!(f, "{fault}"),
             StartError::Runtime(fault) => write!(f, "can't start the runtime: {fault}"),
@@ -90,6 +94,12 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         .await
         .map_err(StartError::Fault)??;
     let listening = prepared.config().listeners.clone();
+    let token = listening.admin.0.as_ref();
+    let token = token
+        .and_then(|admin| admin.token_file.as_deref())
+        .map(Token::read)
+        .transpose()
+        .map_err(StartError::Token)?;
     let mut bound = Vec::new();
     for (id, listener) in listening.iter() {
         bound.push(Bound::open(id, listener).await?);
@@ -107,19 +117,22 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         let listener = listening.setting(id).0.as_ref();
         let server = listener.and_then(|listener| listener.server);
         let server = server.unwrap_or_default();
-        let general = |router: Router| match id.kind().callers {
-            Callers::Proxies => Service::general(router),
-            Callers::Programs { hosts } => {
-                let names = listener.map(|listener| Names::of(hosts, listener));
-                let names = names.unwrap_or_else(Names::loopback);
-                Service::general(router.layer(from_fn_with_state(names, pages::programs_alone)))
-            }
+        let general = |router: Router| {
+            let names = match (id.kind().callers, listener) {
+                (Callers::Proxies, _) => return Service::general(router),
+                (Callers::Programs { .. } | Callers::Operators { .. }, None) => Names::loopback(),
+                (Callers::Programs { hosts }, Some(listener)) => Names::of(hosts, listener),
+                (Callers::Operators { hosts }, Some(listener)) => {
+                    Names::of(hosts, listener).with_pages(listener)
+                }
+            };
+            Service::general(router.layer(from_fn_with_state(names, pages::no_foreign_page)))
         };
         let service = match id {
             ListenerId::Grpc => grpc::service(authorizer.clone(), health.clone(), server),
             ListenerId::Http => adapter::service(authorizer.clone(), server),
             ListenerId::Pdp => general(pdp::router(authorizer.clone())),
-            ListenerId::Admin => general(admin::router(authorizer.clone())),
+            ListenerId::Admin => general(admin::router(authorizer.clone(), token.clone())),
         };
         let name = id.as_str();
         tracing::info!(listener = name, %address, "listening");

@@ -5,7 +5,7 @@ use super::eval::Context;
 use super::evidence::Evidence;
 use super::routed::{Routed, State};
 use crate::model::{Condition, ConditionKind};
-use crate::source::one_line;
+use crate::source::{Span, one_line};
 
 /// One test of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Step {
     pub because: String,
     /// Its place, as `file:line`.
     pub place: String,
+    /// The place of its text.
+    pub span: Span,
 }
 
 /// Every test that applies to a request, guards first; none if no condition was evaluated.
@@ -57,6 +59,7 @@ impl Context<'_> {
                 },
                 because,
                 place: self.policy.place(condition.span).to_string(),
+                span: condition.span,
             });
         };
         match &condition.kind {

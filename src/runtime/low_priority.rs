@@ -34,11 +34,11 @@ type Job = Box<dyn FnOnce() + Send>;
 pub struct LowPriority(Sender<Job>);
 
 impl LowPriority {
-    /// Starts the thread.
-    pub fn start() -> io::Result<LowPriority> {
+    /// Starts the thread, with this name.
+    pub fn start(name: &str) -> io::Result<LowPriority> {
         let (jobs, queue) = mpsc::channel::<Job>();
         thread::Builder::new()
-            .name("reload".to_owned())
+            .name(name.to_owned())
             .spawn(move || {
                 lower_priority();
                 for job in queue {
@@ -101,7 +101,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_only_the_work_that_panics() {
-        let thread = LowPriority::start().expect("a thread");
+        let thread = LowPriority::start("reload").expect("a thread");
         let panics = thread.run(|| panic!("on purpose")).await;
         assert_eq!(panics, Err::<(), _>(Panicked));
         assert_eq!(thread.run(|| 17).await, Ok(17));
@@ -112,7 +112,7 @@ mod tests {
     async fn only_this_thread_yields() {
         let own = || rustix::process::getpriority_process(None).expect("a priority");
         let before = own();
-        let thread = LowPriority::start().expect("a thread");
+        let thread = LowPriority::start("reload").expect("a thread");
         assert_eq!(thread.run(own).await, Ok(NICE));
         assert_eq!(own(), before);
     }
@@ -129,7 +129,7 @@ mod tests {
         }
         let (told, dropped) = mpsc::channel();
         let value = Arc::new(Told(told));
-        let thread = LowPriority::start().expect("a thread");
+        let thread = LowPriority::start("reload").expect("a thread");
         let releasing = tokio::spawn(thread.clone().release(value.clone()));
         tokio::time::sleep(LOOK * 2).await;
         assert!(dropped.try_recv().is_err(), "it is in use");

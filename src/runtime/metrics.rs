@@ -91,6 +91,11 @@ impl DecisionLabels {
         outdated.cloned().collect()
     }
 
+    /// The API, the route, the outcome and the reason; empty where there is none.
+    pub fn names(&self) -> (&str, &str, &'static str, &'static str) {
+        (&self.api, &self.route, self.decision, self.reason)
+    }
+
     /// The routes; none if no route applied.
     fn routes(&self) -> impl Iterator<Item = &str> {
         let routes = (!self.route.is_empty()).then(|| self.route.split(" + "));
@@ -98,12 +103,17 @@ impl DecisionLabels {
     }
 }
 
+/// The labels of a series of differences.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
-struct DifferenceLabels {
-    api: String,
-    route: String,
-    old: &'static str,
-    new: &'static str,
+pub struct DifferenceLabels {
+    /// The API.
+    pub api: String,
+    /// The route.
+    pub route: String,
+    /// What the policy in force says.
+    pub old: &'static str,
+    /// What the candidate says.
+    pub new: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -445,6 +455,34 @@ impl Metrics {
     pub fn series(&self) -> Vec<DecisionLabels> {
         let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         series.iter().cloned().collect()
+    }
+
+    /// The counts of decisions.
+    pub fn decided(&self) -> Vec<(DecisionLabels, u64)> {
+        let count = |labels: DecisionLabels| {
+            let count = self.decisions.get(&labels)?.get();
+            Some((labels, count))
+        };
+        self.series().into_iter().filter_map(count).collect()
+    }
+
+    /// The counts of differences between the policy in force and the candidate.
+    pub fn differing(&self) -> Vec<(DifferenceLabels, u64)> {
+        let known = self.different.lock();
+        let known = known.unwrap_or_else(PoisonError::into_inner).clone();
+        let count = |labels: DifferenceLabels| {
+            let count = self.differences.get(&labels)?.get();
+            Some((labels, count))
+        };
+        known.into_iter().filter_map(count).collect()
+    }
+
+    /// How many requests the candidate decided too, with this result.
+    pub fn compared_so_far(&self, compared: Compared) -> u64 {
+        let result = compared.as_str();
+        self.compared
+            .get(&ResultLabel { result })
+            .map_or(0, |counter| counter.get())
     }
 
     /// Records another policy in force, and removes the series that only older ones had.

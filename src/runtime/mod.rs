@@ -33,10 +33,13 @@ pub mod contradicting;
 mod counted;
 pub mod decided;
 mod decision_log;
+pub mod difference;
 mod dpop;
+mod explained;
 mod ids;
 pub mod introspect;
 pub mod keys;
+mod latencies;
 mod level;
 mod low_priority;
 pub mod metrics;
@@ -48,8 +51,9 @@ mod open;
 pub mod original;
 mod pipeline;
 mod random;
+pub mod recent;
 pub mod reload;
-mod secret;
+pub(crate) mod secret;
 mod snapshot;
 mod source;
 #[cfg(test)]
@@ -70,9 +74,11 @@ pub use module::Module;
 pub use needs::unmet;
 pub use open::{OpenError, Options, Prepared};
 pub use random::NoRandom;
-pub use snapshot::{BuildError, Snapshot};
+pub use snapshot::{BuildError, KeyState, Snapshot};
 pub use source::SourceError;
 pub use watcher::{Seen, Watcher};
+
+pub use crate::token::MAX_TOKEN_BYTES;
 
 use crate::engine::Policy;
 use crate::load::{FileEntry, Fingerprint, Loaded, Reach};
@@ -85,6 +91,7 @@ use keys::Store;
 use low_priority::LowPriority;
 use metrics::{DecisionLabels, Metrics};
 use notices::Notices;
+use recent::Recent;
 use reload::{Held, LastError};
 use source::Source;
 use writers::Writers;
@@ -123,6 +130,10 @@ pub struct Authorizer {
     /// The module that passes requests on, if it isn't the daemon's listeners.
     module: Option<Module>,
     candidate: Option<Candidate>,
+    /// The latest decisions, while somebody watches them.
+    recent: Recent,
+    /// The turn of a comparison with another policy.
+    comparing: Arc<Semaphore>,
 }
 
 /// The state of the policy's files.
@@ -179,6 +190,11 @@ impl Authorizer {
     /// Whether every issuer's keys have been requested once.
     pub fn is_ready(&self) -> bool {
         *self.ready.borrow()
+    }
+
+    /// The latest decisions, while somebody watches them.
+    pub fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// The candidate policy, if there is one.

@@ -25,6 +25,7 @@ use super::metrics::{Metrics, ReloadResult};
 use super::module::Module;
 use super::notices::Notices;
 use super::random::NoRandom;
+use super::recent::Recent;
 use super::snapshot::{BuildError, Snapshot, remembered_together};
 use super::source::{Source, SourceError};
 use super::watcher::Watcher;
@@ -140,9 +141,11 @@ impl Prepared {
             room: Semaphore::new(config.limits.decisions),
             waiting: Room::new(config.limits.decisions.div_ceil(2)),
             ready: value::Sender::new(false),
+            recent: Recent::default(),
+            comparing: Arc::new(Semaphore::new(1)),
             last_error: Mutex::new(None),
             reloading: tokio::sync::Mutex::new(()),
-            low_priority: LowPriority::start().map_err(OpenError::Thread)?,
+            low_priority: LowPriority::start("reload").map_err(OpenError::Thread)?,
             known: Mutex::new(known),
             writers: Writers::default(),
             source,

@@ -4,6 +4,7 @@
 //! missed deadline, an internal fault. `judge` has the order of the steps; this module gives it
 //! what it needs and waits for whatever has to be fetched.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,6 +22,7 @@ use super::ids::Id;
 use super::metrics::Adapter;
 use super::notices::Notice;
 use super::original::{Malformed, Original};
+use super::recent::Entry;
 use super::watcher::Seen;
 use super::{Authorizer, Snapshot, dpop};
 use crate::answer;
@@ -87,8 +89,8 @@ impl Authorizer {
         }
     }
 
-    /// The same steps by the candidate policy, for a request that was answered.
-    pub(super) fn as_candidate<'d>(
+    /// The same steps for nobody's answer: by the candidate policy, or for the console.
+    pub(super) fn aside<'d>(
         &'d self,
         (adapter, id): (Adapter, Id),
         snapshot: Arc<Snapshot>,
@@ -102,7 +104,7 @@ impl Authorizer {
             id,
             started: Instant::now(),
             tokens,
-            role: Role::Candidate,
+            role: Role::Aside,
         }
     }
 }
@@ -112,8 +114,8 @@ impl Authorizer {
 enum Role {
     /// The one in force.
     InForce,
-    /// The candidate, which must not use up a proof.
-    Candidate,
+    /// Any, for nobody's answer, which must not use up a proof.
+    Aside,
 }
 
 /// One request in progress.
@@ -175,7 +177,7 @@ impl Exchange<'_> {
         if !self.log(&decision, took, Some(&original), Some(&judged)) {
             return self.unlogged(respond);
         }
-        self.count(&decision, took, Some(&original));
+        self.count(&decision, took, Some(&original), Some(&judged));
         if let Some(candidate) = &self.authorizer.candidate {
             let (metrics, source) = (&self.authorizer.metrics, (self.adapter, self.id));
             candidate.compare(metrics, source, &original, request.now, &decision);
@@ -188,13 +190,13 @@ impl Exchange<'_> {
         &self,
         original: &Original<'_>,
         now: f64,
-        told: impl FnOnce(&Decision<'_>) -> R,
+        told: impl FnOnce(&Judged<'_>) -> R,
     ) -> R {
         let request = original.at(now);
         let nonces = self.nonces(now);
         let client = self.client(original, &nonces);
         let judging = judge::begin(&self.snapshot.policy, &request, client);
-        told(&self.judged(judging, now).await.decide())
+        told(&self.judged(judging, now).await)
     }
 
     /// What is known about the client besides its request.
@@ -257,7 +259,7 @@ impl Exchange<'_> {
         if !self.log(decision, took, original, None) {
             return self.unlogged(respond);
         }
-        self.count(decision, took, original);
+        self.count(decision, took, original, None);
         response
     }
 
@@ -266,7 +268,7 @@ impl Exchange<'_> {
         let fault = Fault::new(Reason::Internal, "the decision log is full");
         let decision = self.enforced(engine::refuse(&self.snapshot.policy, &fault));
         let response = respond(&self.decided(&decision, &Vec::new));
-        self.count(&decision, self.started.elapsed(), None);
+        self.count(&decision, self.started.elapsed(), None, None);
         response
     }
 
@@ -320,8 +322,8 @@ impl Exchange<'_> {
                     let dpop = &self.authorizer.dpop;
                     let used = match self.role {
                         Role::InForce => dpop.take(once.proof(), now, self.patience()).await,
-                        // The policy in force has seen to that.
-                        Role::Candidate => Ok(()),
+                        // For a candidate, the policy in force has seen to that.
+                        Role::Aside => Ok(()),
                     };
                     Judging::Judged(once.resume(used))
                 }
@@ -389,15 +391,51 @@ impl Exchange<'_> {
         dpop.nonces(&self.settings, now, self.started)
     }
 
-    /// Counts the decision.
-    fn count(&self, decision: &Decision<'_>, took: Duration, original: Option<&Original<'_>>) {
+    /// Counts the decision, and shows it to whoever watches.
+    fn count(
+        &self,
+        decision: &Decision<'_>,
+        took: Duration,
+        original: Option<&Original<'_>>,
+        judged: Option<&Judged<'_>>,
+    ) {
         let api = decision.api().map_or("", |api| api.name.as_str());
         let route = decision.route().unwrap_or_default();
         let (snapshot, metrics) = (&self.snapshot, &self.authorizer.metrics);
         let find = || metrics.decisions_like(decision);
-        snapshot.counted.count(&snapshot.policy, decision, find);
+        snapshot
+            .counted
+            .count(&snapshot.policy, decision, took, find);
         metrics.decision_took(self.adapter, took);
         let outcome = decision.outcome();
+        let entry = |number| Entry {
+            number,
+            time: rfc3339(SystemTime::now()),
+            id: self.id.as_str().to_owned(),
+            adapter: self.adapter.as_str(),
+            method: original.map(|original| cut(original.method, MAX_METHOD).to_owned()),
+            host: original
+                .and_then(|original| original.host)
+                .map(|host| cut(host, MAX_HOST).to_owned()),
+            path: original.map(|original| shown_path(original.target)),
+            api: api.to_owned(),
+            route: route.to_string(),
+            outcome: outcome.as_str(),
+            reason: outcome.reason().map(Reason::code),
+            hint: decision
+                .denial()
+                .and_then(Denial::operator_hint)
+                .map(Cow::into_owned),
+            client: judged
+                .and_then(Judged::verified)
+                .and_then(|verified| verified.facts().client())
+                .map(str::to_owned),
+            latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        };
+        let allowed = outcome.reason().is_none();
+        self.authorizer
+            .recent
+            .put(self.started + took, allowed, entry);
         if let Some(reason) = outcome.reason() {
             let (adapter, id) = (self.adapter.as_str(), &self.id);
             let hint = decision.denial().and_then(Denial::operator_hint);

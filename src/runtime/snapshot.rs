@@ -1,20 +1,21 @@
 //! Everything that decides requests, at one moment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::config::Config;
 use super::counted::Counted;
 use super::introspect::{self, EndpointErrors, Endpoints};
-use super::keys::{Awaited, Places, PlainHttp, Source as KeySource, Store};
+use super::keys::{Awaited, Places, PlainHttp, Source as KeySource, Status, Store};
 use super::module::Module;
 use crate::compile;
 use crate::engine::Policy;
 use crate::keys::{KeySet, Keys};
 use crate::load::{FileEntry, Loaded};
-use crate::model::Model;
+use crate::model::{Issuer, Model};
 use crate::settings::{IssuerId, KeyOwner, Tenant};
 
 /// The number of the next snapshot, so that what is cached for one is never used for another.
@@ -49,6 +50,15 @@ enum IssuersKeys {
     Read(Arc<KeySet>),
     /// Fetched.
     Fetched(KeySource),
+}
+
+/// The state of an issuer's keys.
+#[derive(Debug, Clone)]
+pub enum KeyState {
+    /// So many were read with the policy.
+    Read(usize),
+    /// They are fetched from these places.
+    Fetched(Vec<Status>),
 }
 
 impl Snapshot {
@@ -100,6 +110,28 @@ impl Snapshot {
 
     fn issuer(&self, issuer: IssuerId) -> Option<&IssuersKeys> {
         self.keys.get(usize::try_from(issuer.0).ok()?)
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What 99 of 100 decisions took at most, by the names of API and route.
+    pub fn p99(&self) -> BTreeMap<(String, String), Duration> {
+        self.counted.p99(&self.policy)
+    }
+
+    /// The issuers, each with the state of its keys.
+    pub fn key_states(&self) -> impl Iterator<Item = (&Issuer, KeyState)> {
+        let issuers = self.policy.model().issuers.iter();
+        issuers.zip(&self.keys).map(|(issuer, keys)| {
+            let state = match keys {
+                IssuersKeys::Read(keys) => KeyState::Read(keys.keys().len()),
+                IssuersKeys::Fetched(keys) => KeyState::Fetched(keys.status()),
+            };
+            (issuer, state)
+        })
     }
 
     /// What to wait for if keys are missing and are fetched.

@@ -43,12 +43,13 @@ document.getElementById("seen").textContent = hex.join("");
 "#;
 
 /// The server of the page, for every host.
-struct Pages {
+pub struct Pages {
     port: u16,
 }
 
 impl Pages {
-    fn serve() -> Self {
+    /// Starts it.
+    pub fn serve() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
         thread::spawn(move || {
@@ -60,7 +61,8 @@ impl Pages {
         Self { port }
     }
 
-    fn origin(&self, host: &str) -> String {
+    /// The origin of the page on a host.
+    pub fn origin(&self, host: &str) -> String {
         format!("http://{host}:{}", self.port)
     }
 

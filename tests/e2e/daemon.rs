@@ -137,6 +137,11 @@ impl Daemon {
             .json()
     }
 
+    /// Where its console is.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// The answer of `/metrics`.
     pub fn metrics(&self) -> String {
         Request::to_host("GET", "/metrics", "localhost")

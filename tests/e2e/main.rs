@@ -15,6 +15,7 @@
 mod caller;
 mod colours;
 mod daemon;
+mod devtools;
 mod echo;
 mod http2;
 mod module;
@@ -26,6 +27,7 @@ mod world;
 mod adopting;
 mod applications;
 mod browser;
+mod console;
 mod envoy_versions;
 mod fail_closed;
 mod faults;

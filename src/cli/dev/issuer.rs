@@ -138,7 +138,10 @@ pub async fn serve(listener: TcpListener, issuer: Arc<Issuer>, about: About) {
             }),
         )
         .route("/sign", post(sign))
-        .layer(from_fn_with_state(Names::loopback(), pages::programs_alone))
+        .layer(from_fn_with_state(
+            Names::loopback(),
+            pages::no_foreign_page,
+        ))
         .with_state(issuer);
     // Both fail only if the listener is gone, and then nobody can be told.
     if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {

@@ -1,19 +1,20 @@
 //! The report for people, as a reviewer would write it.
 
 use super::super::output::{Paint, printable};
-use super::{Compared, Side, by_weight, command, words};
+use super::{Compared, command};
 use crate::analyze::{Change, Difference, Effect};
+use crate::changes::{self, Side};
 
 /// The whole report.
 pub fn report(difference: &Difference, compared: &Compared<'_>, paint: Paint) -> String {
-    let changes = by_weight(difference);
+    let changes = changes::by_weight(difference);
     if changes.is_empty() {
         return format!(
             "{} every request is decided the same way\n",
             paint.good("equal in meaning:")
         );
     }
-    let mut text = format!("{}\n", paint.strong(words::count(&changes)));
+    let mut text = format!("{}\n", paint.strong(changes::count(&changes)));
     for change in changes {
         text.push('\n');
         text.push_str(&one(change, compared, paint));
@@ -33,7 +34,7 @@ fn one(change: &Change, compared: &Compared<'_>, paint: Paint) -> String {
         None => change.api.clone(),
     };
     let mut text = format!("{effect}  {}\n", paint.strong(printable(&what)));
-    text.push_str(&format!("  {}\n", printable(&words::sentence(change))));
+    text.push_str(&format!("  {}\n", printable(&changes::sentence(change))));
     for (name, side) in [("old", Side::Old), ("new", Side::New)] {
         let Some(said) = compared.said(change, side) else {
             continue;

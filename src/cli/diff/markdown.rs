@@ -4,8 +4,9 @@
 //! comment contains only the markup written here, and mentions nobody.
 
 use super::super::output::printable;
-use super::{Compared, Said, Side, by_weight, command, words};
+use super::{Compared, command};
 use crate::analyze::{Change, Difference, Effect, Witness};
+use crate::changes::{self, Side, Verdict};
 
 /// The first line of the comment, by which a workflow finds its earlier comment.
 const MARKER: &str = "<!-- portcullis diff -->";
@@ -16,13 +17,13 @@ const MAX_BYTES: usize = 60_000;
 
 /// The whole comment.
 pub(super) fn report(difference: &Difference, compared: &Compared<'_>) -> String {
-    let changes = by_weight(difference);
+    let changes = changes::by_weight(difference);
     if changes.is_empty() {
         return format!(
             "{MARKER}\n### Policy: no change in meaning\n\nEvery request is decided as before.\n"
         );
     }
-    let mut text = format!("{MARKER}\n### Policy: {}\n", words::count(&changes));
+    let mut text = format!("{MARKER}\n### Policy: {}\n", changes::count(&changes));
     for (at, change) in changes.iter().enumerate() {
         let next = one(change, compared);
         if text.len().saturating_add(next.len()) > MAX_BYTES {
@@ -49,7 +50,7 @@ fn one(change: &Change, compared: &Compared<'_>) -> String {
         Some(route) => format!("{} of {}", code(route), code(&change.api)),
         None => code(&change.api),
     };
-    let sentence = inline(&words::sentence(change));
+    let sentence = inline(&changes::sentence(change));
     let mut text = format!("- {mark} **{effect}** {what}: {sentence}\n");
     let mut details: Vec<String> = [("Before", Side::Old), ("Now", Side::New)]
         .into_iter()
@@ -72,7 +73,7 @@ fn one(change: &Change, compared: &Compared<'_>) -> String {
 }
 
 /// The verdict of one policy, with its line.
-fn paragraph(name: &str, said: &Said<'_>) -> String {
+fn paragraph(name: &str, said: &Verdict<'_>) -> String {
     let verdict = &said.verdict;
     match &said.place {
         Some((place, line)) => {

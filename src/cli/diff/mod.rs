@@ -2,9 +2,7 @@
 
 pub mod command;
 mod human;
-mod json;
 pub mod markdown;
-mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +12,8 @@ use super::Ended;
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
 use super::time;
-use super::wording;
 use crate::analyze::{self, Change, Difference};
+use crate::changes::{self, Side, Verdict};
 use crate::engine::Policy;
 use crate::load::{self, Loaded};
 use crate::source::Sources;
@@ -86,45 +84,16 @@ struct Compared<'c> {
     params: &'c [(String, String)],
 }
 
-/// One of the two policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Old,
-    New,
-}
-
-/// A policy's verdict on the request that shows a change.
-struct Said<'c> {
-    verdict: String,
-    /// The place that decides, and its line.
-    place: Option<(String, &'c str)>,
-}
-
 impl Compared<'_> {
-    /// A policy's verdict; `None` if both have the same one, since then something else changed. A
-    /// change that isn't about a route is shown with one request of many, whose place would
-    /// mislead.
-    fn said(&self, change: &Change, side: Side) -> Option<Said<'_>> {
-        if change.old == change.new {
-            return None;
-        }
+    fn said(&self, change: &Change, side: Side) -> Option<Verdict<'_>> {
         let [old, new] = self.sources;
-        let (sources, verdict, place) = match side {
-            Side::Old => (old, change.old, &change.old_place),
-            Side::New => (new, change.new, &change.new_place),
-        };
-        let place = place
-            .as_ref()
-            .filter(|_| change.route.is_some())
-            .and_then(|place| {
-                let place = place.to_string();
-                let line = wording::source_line(sources, &place)?.trim();
-                Some((place, line))
-            });
-        Some(Said {
-            verdict: words::verdict(verdict),
-            place,
-        })
+        side.verdict(
+            change,
+            match side {
+                Side::Old => old,
+                Side::New => new,
+            },
+        )
     }
 }
 
@@ -160,7 +129,10 @@ pub fn run(arguments: &Arguments) -> Ended {
     };
     let report = match arguments.format {
         Format::Human => human::report(&difference, &compared, Paint::of(&std::io::stdout())),
-        Format::Json => json::report(&difference)?,
+        Format::Json => {
+            let report = changes::report(&difference);
+            output::json(&report.map_err(|error| Failure::new(error.to_string()))?)?
+        }
         Format::Markdown => markdown::report(&difference, &compared),
     };
     output::print_all(&report)?;
@@ -207,12 +179,4 @@ fn fails(fail_on: FailOn, difference: &Difference) -> bool {
         FailOn::Loosened => difference.changes.iter().any(Change::may_loosen),
         FailOn::Never => false,
     }
-}
-
-/// The changes in the order for a reviewer: first those that may loosen, last those that tighten,
-/// otherwise unchanged.
-fn by_weight(difference: &Difference) -> Vec<&Change> {
-    let mut changes: Vec<&Change> = difference.changes.iter().collect();
-    changes.sort_by_key(|change| words::weight(change));
-    changes
 }

@@ -10,7 +10,6 @@ mod request;
 mod token;
 mod told;
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -135,11 +134,7 @@ pub fn run(arguments: &Arguments) -> Ended {
     };
     let report = |decision: &engine::Decision<'_>, steps: &[engine::Step], told: &Told| {
         // The client's view depends on the configuration. The user of this command sees everything.
-        let mut explanation = answer::explanation(decision, steps, config.explain.told());
-        explanation.hint = decision
-            .denial()
-            .and_then(|denial| denial.operator_hint())
-            .map(Cow::into_owned);
+        let explanation = answer::operator_explanation(decision, steps, config.explain.told());
         for remark in &told.remarks {
             output::eprint_all(&format!("note: {remark}\n"));
         }

@@ -9,19 +9,19 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
-use http::{HeaderValue, Response, StatusCode, Uri, header};
+use http::{Response, StatusCode, Uri};
+use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
 
 use super::certificate;
 use super::row::{Path, Place, Reader, Row};
 use crate::answer::Explanation;
+use crate::daemon::reply;
 use crate::runtime::Authorizer;
 use crate::runtime::config::ListenerId;
 use crate::runtime::metrics::Adapter;
 use crate::runtime::notices::Notice;
 use crate::runtime::original::{self, Malformed, Original};
-use crate::text::escape_json;
 
 /// The path for decisions.
 const CHECK: &str = "/v1/check";
@@ -49,7 +49,7 @@ pub fn router(authorizer: Arc<Authorizer>) -> Router {
 /// One request to decide.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Question {
+pub struct Question {
     method: String,
     url: String,
     #[serde(default)]
@@ -137,41 +137,29 @@ async fn unknown(State(authorizer): State<Arc<Authorizer>>, uri: Uri) -> StatusC
 async fn check(State(authorizer): State<Arc<Authorizer>>, body: Body) -> Response<Body> {
     let settings = authorizer.settings();
     let limits = &settings.limits;
-    let whole = axum::body::to_bytes(body, limits.body_bytes);
-    let body = match tokio::time::timeout(limits.header_timeout.get(), whole).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => {
-            let detail = format!(
-                "more than {} bytes, or less than announced",
-                limits.body_bytes
-            );
-            return refused(StatusCode::PAYLOAD_TOO_LARGE, &detail);
-        }
-        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the body does not arrive"),
+    let body = match reply::body(body, limits.body_bytes, limits.header_timeout).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
     };
     let questions = match serde_json::from_slice(&body) {
         Ok(questions) => questions,
-        Err(fault) => return refused(StatusCode::BAD_REQUEST, &fault.to_string()),
+        Err(fault) => return reply::refused(StatusCode::BAD_REQUEST, &fault.to_string()),
     };
     match questions {
-        Questions::One(question) => answered(&decide(&authorizer, &question).await),
+        Questions::One(question) => reply::json(&decide(&authorizer, &question).await),
         Questions::Many(questions) => {
             let limit = limits.batch;
             if questions.len() > limit {
                 let detail = format!("{} requests, at most {limit} are decided", questions.len());
-                return refused(StatusCode::PAYLOAD_TOO_LARGE, &detail);
+                return reply::refused(StatusCode::PAYLOAD_TOO_LARGE, &detail);
             }
             let mut answers = Vec::with_capacity(questions.len());
             for question in &questions {
                 answers.push(decide(&authorizer, question).await);
             }
-            answered(&answers)
+            reply::json(&answers)
         }
     }
-}
-
-fn answered(answer: &impl Serialize) -> Response<Body> {
-    json(StatusCode::OK, "application/json", answer)
 }
 
 async fn decide(authorizer: &Authorizer, question: &Question) -> Explanation {
@@ -184,7 +172,8 @@ async fn decide(authorizer: &Authorizer, question: &Question) -> Explanation {
         .await
 }
 
-fn read(question: &Question) -> Result<Original<'_>, Malformed> {
+/// Reads a question as a request.
+pub fn read(question: &Question) -> Result<Original<'_>, Malformed> {
     let url = split(&question.url)?;
     Ok(Original {
         method: &question.method,
@@ -253,26 +242,6 @@ pub fn split(url: &str) -> Result<Url<'_>, Malformed> {
             target.as_bytes()
         },
     })
-}
-
-/// The fault of the call itself, as problem JSON (RFC 9457).
-fn refused(status: StatusCode, detail: &str) -> Response<Body> {
-    let problem = serde_json::json!({
-        "title": status.canonical_reason().unwrap_or(""),
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    json(status, "application/problem+json", &problem)
-}
-
-fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Response<Body> {
-    let text = serde_json::to_string(value).unwrap_or_default();
-    let mut response = Response::new(Body::from(escape_json(&text).into_owned()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod github;
 mod human;
 mod json;
+mod problem;
 mod sarif;
 
 use super::{Diagnostic, Severity};
@@ -15,6 +16,7 @@ use crate::text::escape_json;
 pub use github::{github, github_findings};
 pub use human::human;
 pub use json::json;
+pub use problem::{Problem, problems};
 pub use sarif::{sarif, sarif_findings};
 
 /// A finding about a place in a policy that loads, such as a failed test. It is rendered like a

@@ -43,12 +43,13 @@ async fn decide(authorizer: &Authorizer, asked: &Asked) -> Option<(Said, Option<
         masked: asked.masked,
     };
     let source = (asked.adapter, asked.id);
-    let judge = authorizer.as_candidate(source, snapshot, &candidate.tokens);
+    let judge = authorizer.aside(source, snapshot, &candidate.tokens);
     Some(
         judge
-            .tried(&original, asked.now, |decision| {
+            .tried(&original, asked.now, |judged| {
+                let decision = judged.decide();
                 let hint = decision.denial().and_then(|denial| denial.operator_hint());
-                (Said::of(decision), hint.map(|hint| hint.into_owned()))
+                (Said::of(&decision), hint.map(|hint| hint.into_owned()))
             })
             .await,
     )

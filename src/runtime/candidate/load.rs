@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::Candidate;
 use crate::load::{self, Fingerprint};
@@ -99,10 +99,7 @@ impl Candidate {
         let mut last = self.error();
         if last.as_ref().is_none_or(|last| last.message != message) {
             tracing::error!("the candidate policy can't be used: {message}");
-            *last = Some(LastError {
-                at: SystemTime::now(),
-                message,
-            });
+            *last = Some(LastError::now(message, error.problems()));
         }
     }
 }

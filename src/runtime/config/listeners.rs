@@ -20,7 +20,7 @@ pub struct Listeners {
     pub http: ListenerSetting,
     /// The JSON interfaces for programs.
     pub pdp: ListenerSetting,
-    /// Health, metrics, the policy in force, reload.
+    /// The console, health, metrics, the policy in force, reload.
     pub admin: ListenerSetting,
 }
 
@@ -46,7 +46,7 @@ listed! {
         Http = "http",
         /// The JSON interfaces for programs.
         Pdp = "pdp",
-        /// Health, metrics, the policy in force, reload.
+        /// The console, health, metrics, the policy in force, reload.
         Admin = "admin",
     }
 }
@@ -86,6 +86,11 @@ pub enum Callers {
         /// The field with the names that the listener answers to.
         hosts: &'static str,
     },
+    /// Programs and the listener's own pages, never the pages of others.
+    Operators {
+        /// The field with the names that the listener answers to.
+        hosts: &'static str,
+    },
 }
 
 impl ListenerId {
@@ -115,10 +120,10 @@ impl ListenerId {
             ListenerId::Admin => ListenerKind {
                 port: 9192,
                 protocol: Protocol::Http1,
-                callers: Callers::Programs {
+                callers: Callers::Operators {
                     hosts: "listeners.admin.hosts",
                 },
-                asked: "/policy, /metrics, /readyz",
+                asked: "the console at /; /policy, /metrics, /readyz",
             },
         }
     }
@@ -176,6 +181,7 @@ impl Listeners {
                 tls.key = folder.join(&tls.key);
                 tls.client_ca = tls.client_ca.as_ref().map(|path| folder.join(path));
             }
+            listener.token_file = listener.token_file.as_ref().map(|path| folder.join(path));
         }
     }
 }
@@ -251,6 +257,9 @@ pub struct Listener {
     /// request with any other `Host` is refused, since a web page may have sent it.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// For `admin`: a file with the bearer token that callers must send.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
     /// For `grpc` and `http`: what serves it.
     #[serde(default)]
     pub server: Option<ListenerServer>,
@@ -275,6 +284,7 @@ impl Listener {
             tls: None,
             insecure: false,
             hosts: Vec::new(),
+            token_file: None,
             server: None,
         }
     }
@@ -295,6 +305,9 @@ impl Listener {
         }
         if self.server.is_some() && id.kind().callers != Callers::Proxies {
             return wrong("`server` only applies to `grpc` and `http`".to_owned());
+        }
+        if self.token_file.is_some() && id != ListenerId::Admin {
+            return wrong("`token_file` only applies to `admin`".to_owned());
         }
         if let Some(host) = self.hosts.iter().find(|host| !is_name(host)) {
             return wrong(format!(

@@ -13,12 +13,13 @@ mod freshness;
 mod plain;
 mod schedule;
 mod source;
+mod status;
 mod tenants;
 mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, watch};
@@ -30,6 +31,7 @@ pub use fetch::{Ask, Document, Fetcher, Named, Reply};
 pub use fetch_error::FetchError;
 pub use plain::{PlainHttp, over_plain_http};
 pub use source::{Awaited, Places, Source, Together};
+pub use status::{LastFailure, Status};
 pub use tenants::Tenants;
 pub use waiting::{Room, Seat};
 
@@ -179,6 +181,7 @@ impl Store {
 struct Shared {
     origin: Origin,
     latest: ArcSwapOption<Fetched>,
+    last_failure: ArcSwapOption<LastFailure>,
     wanted: Notify,
 }
 
@@ -192,6 +195,8 @@ struct Progress {
 #[derive(Debug)]
 struct Fetched {
     keys: Arc<KeySet>,
+    /// When they were fetched.
+    at: SystemTime,
     /// When they become too old to use.
     until: Instant,
 }
@@ -232,6 +237,7 @@ impl IssuerKeys {
         let shared = Arc::new(Shared {
             origin,
             latest: ArcSwapOption::empty(),
+            last_failure: ArcSwapOption::empty(),
             wanted: Notify::new(),
         });
         let (sender, progress) = watch::channel(Progress::default());
@@ -324,6 +330,11 @@ async fn refresh(
             .await
             .unwrap_or_else(|| Err(FetchError::Useless("a fault inside portcullis".to_owned())));
         metrics.key_refresh(issuer, result.is_ok());
+        if let Err(error) = &result {
+            shared
+                .last_failure
+                .store(Some(Arc::new(LastFailure::now(error))));
+        }
         let wait = match result {
             Ok((keys, fresh)) => {
                 let wait = schedule::after_success(settings.refresh, fresh, luck());
@@ -336,6 +347,7 @@ async fn refresh(
                 }
                 shared.latest.store(Some(Arc::new(Fetched {
                     keys: Arc::new(keys),
+                    at: SystemTime::now(),
                     until: Instant::now() + wait + settings.max_stale,
                 })));
                 failures = 0;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use super::status::Status;
 use super::tenants::Tenants;
 use super::{IssuerKeys, Place, Room, Seat, waiting};
 use crate::keys::KeySet;
@@ -114,6 +115,14 @@ impl Source {
                     parts: vec![keys],
                 })
             }
+        }
+    }
+
+    /// The state of the keys, by place.
+    pub fn status(&self) -> Vec<Status> {
+        match self {
+            Source::Together(together) => together.parts.iter().map(|keys| keys.status()).collect(),
+            Source::Tenants(tenants) => tenants.status(),
         }
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
+use super::status::Status;
 use super::{Fetcher, IssuerKeys, Origin, Place, Settings, waiting};
 use crate::keys::KeySet;
 use crate::runtime::metrics::Metrics;
@@ -104,6 +105,14 @@ impl Tenants {
         let known = known.get(tenant)?;
         known.used.store(self.now(), Ordering::Relaxed);
         known.keys.current()
+    }
+
+    /// The state of the known tenants' keys.
+    pub fn status(&self) -> Vec<Status> {
+        let known = self.known.load();
+        let mut all: Vec<Status> = known.values().map(|known| known.keys.status()).collect();
+        all.sort_by(|one, other| one.place.cmp(&other.place));
+        all
     }
 
     /// The fetched keys of a tenant; for a new one a fetch begins. `None` if too many new names

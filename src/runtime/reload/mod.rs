@@ -18,6 +18,7 @@ use super::metrics::ReloadResult;
 use super::source::Wanted;
 use super::writers::Whole;
 use super::{Authorizer, BuildError, Good, News, Snapshot, SourceError};
+use crate::diagnostic::render::{self, Problem};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::load::{self, Fingerprint, Loaded};
 use less::Less;
@@ -44,6 +45,19 @@ pub struct LastError {
     pub at: SystemTime,
     /// The error.
     pub message: String,
+    /// The errors of the policy one by one, with their lines, if they are the reason.
+    pub problems: Arc<[Problem]>,
+}
+
+impl LastError {
+    /// An error of now.
+    pub fn now(message: String, problems: Vec<Problem>) -> LastError {
+        LastError {
+            at: SystemTime::now(),
+            message,
+            problems: problems.into(),
+        }
+    }
 }
 
 /// The outcome of a reload.
@@ -113,6 +127,21 @@ impl fmt::Display for ReloadError {
 
 impl std::error::Error for ReloadError {}
 
+impl ReloadError {
+    /// The errors of the policy one by one, if they are the reason.
+    pub fn problems(&self) -> Vec<Problem> {
+        match self {
+            ReloadError::Policy(loaded) => {
+                render::problems(&loaded.sources, &loaded.checked.diagnostics)
+            }
+            ReloadError::Source(_)
+            | ReloadError::Build(_)
+            | ReloadError::Unsettled(_)
+            | ReloadError::Fault(..) => Vec::new(),
+        }
+    }
+}
+
 /// The cause of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -126,13 +155,17 @@ pub enum Cause {
 pub async fn now(authorizer: &Arc<Authorizer>, cause: Cause) -> Outcome {
     let _one = authorizer.reloading.lock().await;
     let begun = Instant::now();
+    let mut problems = Vec::new();
     let (result, message, retry_in) = match attempt(authorizer, cause).await {
         Ok(result) => {
             authorizer.writers.taken(begun);
             authorizer.known().held = None;
             (result, None, None)
         }
-        Err(Kept::Wrong(error)) => (ReloadResult::Failed, Some(error.to_string()), None),
+        Err(Kept::Wrong(error)) => {
+            problems = error.problems();
+            (ReloadResult::Failed, Some(error.to_string()), None)
+        }
         Err(Kept::Waiting(message, retry_in)) => (ReloadResult::Held, message, Some(retry_in)),
     };
     let is_news = match message {
@@ -155,10 +188,7 @@ pub async fn now(authorizer: &Arc<Authorizer>, cause: Cause) -> Outcome {
                     "the policy was not reloaded, and the last good one stays in force: {message}"
                 );
             }
-            authorizer.set_last_error(Some(LastError {
-                at: SystemTime::now(),
-                message,
-            }));
+            authorizer.set_last_error(Some(LastError::now(message, problems)));
             true
         }
     };

@@ -7,6 +7,7 @@ mod binary;
 mod cache;
 mod candidate;
 mod config;
+mod console;
 mod decision_log;
 mod grpc;
 mod grpc_streams;

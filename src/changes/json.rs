@@ -1,21 +1,24 @@
 //! The report for programs, with the fields in this order.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::output::{self, Failure};
-use super::super::time;
+use super::moment;
 use crate::analyze::{Change, Difference, Witness};
 use crate::answer::Headers;
 
+/// The whole difference.
 #[derive(Serialize)]
-struct Report<'d> {
+pub struct Report<'d> {
     equal: bool,
     changes: Vec<ChangeReport<'d>>,
 }
 
+/// One change.
 #[derive(Serialize)]
-struct ChangeReport<'d> {
+pub struct ChangeReport<'d> {
     api: &'d str,
     route: Option<&'d str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,19 +40,20 @@ struct WitnessReport {
 }
 
 /// The whole report.
-pub fn report(difference: &Difference) -> Result<String, Failure> {
+pub fn report(difference: &Difference) -> Result<Report<'_>, NoClaims> {
     let changes = difference
         .changes
         .iter()
         .map(change)
         .collect::<Result<Vec<_>, _>>()?;
-    output::json(&Report {
+    Ok(Report {
         equal: changes.is_empty(),
         changes,
     })
 }
 
-fn change(change: &Change) -> Result<ChangeReport<'_>, Failure> {
+/// One change of it.
+pub fn change(change: &Change) -> Result<ChangeReport<'_>, NoClaims> {
     Ok(ChangeReport {
         api: &change.api,
         route: change.route.as_deref(),
@@ -62,13 +66,13 @@ fn change(change: &Change) -> Result<ChangeReport<'_>, Failure> {
     })
 }
 
-fn witness(witness: &Witness) -> Result<WitnessReport, Failure> {
+fn witness(witness: &Witness) -> Result<WitnessReport, NoClaims> {
     let claims = witness
         .claims
         .clone()
         .map(RawValue::from_string)
         .transpose()
-        .map_err(|error| Failure::new(format!("the claims of a request aren't JSON: {error}")))?;
+        .map_err(NoClaims)?;
     Ok(WitnessReport {
         request: witness.request(),
         headers: witness
@@ -78,6 +82,18 @@ fn witness(witness: &Witness) -> Result<WitnessReport, Failure> {
             .collect(),
         claims,
         address: witness.address.map(|address| address.to_string()),
-        at: time::shown(witness.at),
+        at: moment::shown(witness.at),
     })
 }
+
+/// The claims of a request that shows a change aren't JSON: a bug of the comparison.
+#[derive(Debug)]
+pub struct NoClaims(serde_json::Error);
+
+impl fmt::Display for NoClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the claims of a request aren't JSON: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoClaims {}

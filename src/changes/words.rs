@@ -1,9 +1,17 @@
 //! A change in words, for reports for people.
 
-use crate::analyze::{Change, Effect, Kind, Verdict};
+use crate::analyze::{Change, Difference, Effect, Kind, Verdict};
+
+/// The changes in the order for a reviewer: first those that may loosen, last those that tighten,
+/// otherwise unchanged.
+pub fn by_weight(difference: &Difference) -> Vec<&Change> {
+    let mut changes: Vec<&Change> = difference.changes.iter().collect();
+    changes.sort_by_key(|change| weight(change));
+    changes
+}
 
 /// The sort key of a change. Changes that a reviewer should see first have the smallest.
-pub fn weight(change: &Change) -> u8 {
+fn weight(change: &Change) -> u8 {
     match change.effect {
         Effect::Loosened => 0,
         Effect::Changed if change.may_loosen() => 1,
