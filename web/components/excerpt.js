@@ -1,4 +1,5 @@
-// Lines of a policy, with marked parts underlined and explained below their line.
+// Lines of a policy, with marked parts underlined and, unless `notes` is false, explained below their line.
+// Without notes, long lines are wrapped.
 //
 // An excerpt is `{ file, lines: [{ number, text }], marks: [{ line, start, end, kind, text }] }`; `start`
 // and `end` count characters from 1. The kinds are those of conditions (`true`, `false`, `missing`) and of
@@ -7,9 +8,10 @@
 import { element, heard } from "./dom.js";
 
 const SIGNS = { true: "✓", false: "✗", missing: "?", primary: "▲", secondary: "△" };
+const VALUES = ["true", "false", "missing"];
 const SAID = { true: "true", false: "false", missing: "missing", primary: "here", secondary: "see also" };
 
-export function excerpt({ file, lines, marks }) {
+export function excerpt({ file, lines, marks }, { notes = true } = {}) {
     const rows = [];
     let before = null;
     // What all lines are indented by is left out.
@@ -26,7 +28,7 @@ export function excerpt({ file, lines, marks }) {
         rows.push(element("div", { class: "line" },
             element("span", { class: "line-number" }, heard("line "), line.number),
             element("code", { class: "line-text" }, marked(line.text.slice(dedent), here))));
-        for (const mark of here.filter((mark) => mark.text !== "")) {
+        for (const mark of here.filter((mark) => notes && mark.text !== "")) {
             rows.push(element("div", { class: `note note-${mark.kind}` },
                 element("span", { class: "line-number", "aria-hidden": "true" }),
                 element("span", { "aria-hidden": "true" }, " ".repeat(Math.max(0, mark.start - 1)), SIGNS[mark.kind], " "),
@@ -35,7 +37,7 @@ export function excerpt({ file, lines, marks }) {
     }
     return element("figure", { class: "excerpt" },
         element("figcaption", {}, file),
-        element("div", { class: "lines", tabindex: "0", role: "group", "aria-label": `lines of ${file}` }, rows));
+        element("div", { class: notes ? "lines" : "lines wrapped", tabindex: "0", role: "group", "aria-label": `lines of ${file}` }, rows));
 }
 
 // The text in pieces, each in the shortest mark that covers it.
@@ -57,6 +59,10 @@ function marked(text, marks) {
             return piece;
         }
         const kind = covering[0].kind;
-        return element("mark", { class: `mark-${kind}` }, heard(`${SAID[kind]}: `), piece);
+        const begins = covering[0].start - 1 === start;
+        return element("mark", { class: `mark-${kind}` },
+            begins && heard(`${SAID[kind]}: `),
+            begins && VALUES.includes(kind) && element("span", { class: "sign", "aria-hidden": "true" }, SIGNS[kind]),
+            piece);
     });
 }

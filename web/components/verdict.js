@@ -27,7 +27,7 @@ export function verdict({ explanation, advice, observed, source, revision }) {
             ["Token", tokenText(token, reason)],
             ["Policy", ["revision ", code(revision)]]),
         source.length > 0 && element("section", { "aria-label": "The rule's source" },
-            element("h4", {}, "The rule"), source.map(excerpt)),
+            element("h4", {}, "The rule"), source.map((one) => excerpt(one, { notes: false }))),
         trace.length > 0 && element("section", { "aria-label": "Conditions" },
             element("h4", {}, "Conditions"),
             table("Each condition of the rule with its value", ["Condition", "Value", "Because"],

@@ -6,7 +6,7 @@ import * as decisions from "./decisions.js";
 import * as difference from "./difference.js";
 import * as explain from "./explain.js";
 import * as overview from "./overview.js";
-import { tick } from "./time.js";
+import { now, tick } from "./time.js";
 
 const EVERY = 2000;
 const pages = { overview: overview.page(), explain: explain.page(), decisions: decisions.page(), difference: difference.page() };
@@ -15,6 +15,8 @@ const connection = document.getElementById("connection");
 const banners = document.getElementById("banners");
 let shown = null;
 let said = null;
+let asking = false;
+let again = false;
 
 replace(main, tokenForm(), Object.values(pages).map(({ node }) => node));
 
@@ -87,8 +89,15 @@ async function refresh() {
     if (document.hidden) {
         return;
     }
+    // The answers to an earlier question may be for another page.
+    again = asking;
+    if (asking) {
+        return;
+    }
+    asking = true;
     try {
         const state = await get("/console/overview");
+        now(state.now);
         show(false);
         say(state.ready ? "ready" : "not ready", state.ready);
         warn(state);
@@ -99,8 +108,13 @@ async function refresh() {
         }
     } catch (error) {
         say(error.message, false);
+    } finally {
+        asking = false;
     }
     tick();
+    if (again) {
+        refresh();
+    }
 }
 
 let warned = null;

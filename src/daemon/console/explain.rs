@@ -31,10 +31,6 @@ pub async fn explain(
         let detail = "the request has to be `application/json`";
         return reply::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
     }
-    let Ok(_room) = ROOM.try_acquire() else {
-        let detail = "too many requests are being explained; try again";
-        return reply::refused(StatusCode::SERVICE_UNAVAILABLE, detail);
-    };
     let patience = authorizer.settings().limits.header_timeout;
     let body = match reply::body(body, MAX_BYTES, patience).await {
         Ok(body) => body,
@@ -62,6 +58,10 @@ pub async fn explain(
     let original = match pdp::read(&question) {
         Ok(original) => original,
         Err(fault) => return reply::refused(StatusCode::BAD_REQUEST, &fault.hint),
+    };
+    let Ok(_room) = ROOM.try_acquire() else {
+        let detail = "too many requests are being explained; try again";
+        return reply::refused(StatusCode::SERVICE_UNAVAILABLE, detail);
     };
     match authorizer.explain(&original).await {
         Some(explained) => reply::json(&explained),

@@ -2,7 +2,7 @@
 //! good keys, or harm another issuer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use portcullis::keys::Algorithm;
 use portcullis::runtime::config::{Config, KeyFetching, Span};
@@ -105,6 +105,31 @@ async fn keys_at_a_url_and_by_both_ways_of_discovery() {
         text.contains(r#"portcullis_key_refreshes_total{issuer="acme",result="success"} 3"#),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn an_operator_sees_the_age_of_keys_and_the_last_failure() {
+    let provider = Provider::start(Behaviour::Keys(keys(&["a", "b"]))).await;
+    let (store, _) = store(&config());
+    let issuer = store.issuer(&at_url(&provider));
+    let before = SystemTime::now();
+    issuer.tried().await;
+    let fresh = issuer.status();
+    assert_eq!((fresh.keys, fresh.usable), (2, true));
+    assert_eq!(fresh.place, provider.jwks_uri());
+    assert!(fresh.fetched_at.is_some_and(|at| at >= before) && fresh.last_failure.is_none());
+
+    provider.behave(Behaviour::Status(500));
+    issuer.refresh_for_unknown_key().await;
+    let failed = issuer.status();
+    assert_eq!(
+        (failed.keys, failed.usable),
+        (2, true),
+        "the last good ones"
+    );
+    assert_eq!(failed.fetched_at, fresh.fetched_at);
+    let failure = failed.last_failure.expect("a failure");
+    assert!(failure.message.contains("500"), "{failure:?}");
 }
 
 #[tokio::test]
