@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use super::difference::{CompareError, Other};
 use super::metrics::Adapter;
 use super::original::{Malformed, Original};
 use super::{Authorizer, Options, Prepared};
@@ -256,4 +257,28 @@ async fn beyond_so_many_series_decisions_are_counted_without_a_route() {
     let denied = format!(r#"decision="deny",reason="{code}""#);
     assert_eq!(of("", &denied).as_deref(), Some("2"));
     assert_eq!(of("GET /page", &denied), None);
+}
+
+#[tokio::test]
+async fn one_comparison_runs_at_a_time_and_its_turn_ends_with_its_work() {
+    let authorizer = authorizer("").await;
+    let turn = authorizer.comparing.clone().try_acquire_owned();
+    let turn = turn.expect("nobody compares");
+    for other in [Other::Files, Other::Candidate] {
+        let refused = authorizer.difference(other).await;
+        assert!(matches!(refused, Err(CompareError::Busy)), "{refused:?}");
+    }
+    drop(turn);
+    let refused = authorizer.difference(Other::Candidate).await;
+    assert!(
+        matches!(refused, Err(CompareError::NoCandidate)),
+        "{refused:?}"
+    );
+    // The policy's folder is gone.
+    let refused = authorizer.difference(Other::Files).await;
+    assert!(
+        matches!(refused, Err(CompareError::Unusable(_))),
+        "{refused:?}"
+    );
+    assert_eq!(authorizer.comparing.available_permits(), 1);
 }

@@ -196,7 +196,11 @@ const HARD_TO_PERCEIVE: &str = r#"(() => {
     for (const part of ["header", "nav[aria-label]", "main", "h1"]) {
         if (!document.querySelector(part)) found.push(`no ${part}`);
     }
-    if (document.documentElement.scrollWidth > document.documentElement.clientWidth) found.push("the page scrolls sideways");
+    if (document.documentElement.scrollWidth > document.documentElement.clientWidth) {
+        const edge = document.documentElement.clientWidth;
+        const wide = [...document.querySelectorAll("main *")].find((it) => it.getBoundingClientRect().right > edge && !it.closest(".scroll, .lines"));
+        found.push(`the page scrolls sideways: ${wide?.tagName} ${wide?.className}`);
+    }
     return found;
 })()"#;
 
@@ -208,9 +212,14 @@ fn look(browser: &mut Browser, name: &str) {
         assert_eq!(hard, json!([]), "{name}, {scheme}");
         browser.picture(&format!("console-{name}-{scheme}"));
     }
-    let dark = "getComputedStyle(document.body).backgroundColor";
-    let dark = browser.value(dark);
+    let dark = browser.value("getComputedStyle(document.body).backgroundColor");
     browser.prefer("light");
+    // As narrow as a phone, or as a window at four times the size (WCAG 2.2, criterion 1.4.10).
+    browser.resize(320);
+    let hard = browser.value(HARD_TO_PERCEIVE);
+    assert_eq!(hard, json!([]), "{name}, narrow");
+    browser.picture(&format!("console-{name}-narrow"));
+    browser.resize(1280);
     assert_ne!(
         browser.value("getComputedStyle(document.body).backgroundColor"),
         dark
@@ -247,12 +256,26 @@ fn an_operator_works_with_the_keyboard_alone_in_light_and_dark() {
     browser
         .until("document.querySelectorAll('main > section:not([hidden]) tbody tr').length === 0");
 
+    // One of them is taken over as a request to explain.
+    browser.value("document.activeElement.select()");
+    browser.insert("mine");
+    browser
+        .until("document.querySelectorAll('main > section:not([hidden]) tbody tr').length === 4");
+    browser.tab_to("it.textContent === 'why?'");
+    browser.press("Enter");
+    browser.until("location.hash === '#explain' && document.activeElement.matches('h1')");
+    let taken = "document.querySelector('#explain-url').value";
+    assert_eq!(
+        browser.value(taken),
+        json!("https://api.example.com/mine/globex")
+    );
+
     // A request is explained.
-    go(&mut browser, "explain");
     browser.tab_to("it.id === 'explain-method'");
     browser.value("document.activeElement.select()");
     browser.insert("POST");
     browser.tab_to("it.id === 'explain-url'");
+    browser.value("document.activeElement.select()");
     browser.insert("https://api.example.com/orders");
     browser.tab_to("it.id === 'explain-token'");
     let token = console.token(&json!({ "scope": "write:orders", "org_id": MARKUP }));
@@ -359,6 +382,12 @@ fn an_operator_works_with_the_keyboard_alone_in_light_and_dark() {
         .filter(|fault| !fault.contains("status of 401") && !fault.contains("status of 422"))
         .collect();
     assert!(faults.is_empty(), "{faults:#?}");
+
+    // The page says so when the daemon is gone.
+    drop(console);
+    browser.until(
+        "document.querySelector('#connection').textContent === 'the daemon does not answer'",
+    );
 }
 
 /// A page of another origin reads nothing and changes nothing, whatever it tries.

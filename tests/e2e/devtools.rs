@@ -216,6 +216,13 @@ impl Browser {
         );
     }
 
+    /// Makes the window as wide as this, in pixels.
+    pub fn resize(&mut self, width: u32) {
+        let size =
+            json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size);
+    }
+
     /// Saves a picture of the page in the folder for tests, for people to look at.
     pub fn picture(&mut self, name: &str) {
         let asked = json!({ "format": "png", "captureBeyondViewport": true });

@@ -18,6 +18,11 @@ export function table(caption, columns, rows, { shown = false } = {}) {
         element("tbody", {}, body));
 }
 
+/** A region that scrolls sideways, also with the keyboard, so that a wide table doesn't widen the page. */
+export function scroll(label, ...children) {
+    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, children);
+}
+
 /** Names and values. */
 export function facts(...pairs) {
     return element("dl", { class: "facts" }, pairs.filter(Boolean).map(([name, value]) =>

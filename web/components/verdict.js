@@ -3,7 +3,7 @@
 
 import { code, element, named, prose } from "./dom.js";
 import { excerpt } from "./excerpt.js";
-import { facts, table } from "./table.js";
+import { facts, scroll, table } from "./table.js";
 
 const KINDS = { access: "an access token", id: "an ID token", opaque: "an opaque token", refresh: "a refresh token", unknown: "a token of a kind that can't be told" };
 const SIGNS = { true: "✓ true", false: "✗ false", missing: "? missing" };
@@ -28,13 +28,13 @@ export function verdict({ explanation, advice, observed, source, revision }) {
             ["Policy", ["revision ", code(revision)]]),
         source.length > 0 && element("section", { "aria-label": "The rule's source" },
             element("h4", {}, "The rule"), source.map((one) => excerpt(one, { notes: false }))),
-        trace.length > 0 && element("section", { "aria-label": "Conditions" },
+        trace.length > 0 && element("div", {},
             element("h4", {}, "Conditions"),
-            table("Each condition of the rule with its value", ["Condition", "Value", "Because"],
-                trace.map((step) => [named(step.condition), element("span", { class: `value-${step.value}` }, SIGNS[step.value]), prose(step.because)]))),
-        names.length > 0 && element("section", { "aria-label": "Headers" },
+            scroll("Conditions", table("Each condition of the rule with its value", ["Condition", "Value", "Because"],
+                trace.map((step) => [named(step.condition), element("span", { class: `value-${step.value}` }, SIGNS[step.value]), prose(step.because)])))),
+        names.length > 0 && element("div", {},
             element("h4", {}, allowed ? "Headers that the application gets" : "Headers that the client gets"),
-            table("Headers with their values", ["Header", "Value"], names.map(([name, value]) => [code(name), code(value)]))));
+            scroll("Headers", table("Headers with their values", ["Header", "Value"], names.map(([name, value]) => [code(name), code(value)])))));
 }
 
 function tokenText({ kind, issuer, subject, unverified }, reason) {

@@ -1,7 +1,7 @@
 // The latest decisions, as they come, with filters.
 
 import { code, element, named, prose, replace } from "../components/dom.js";
-import { table } from "../components/table.js";
+import { scroll, table } from "../components/table.js";
 import { get } from "./daemon.js";
 import { prefill } from "./explain.js";
 
@@ -24,7 +24,7 @@ const filters = {
 };
 const reasons = element("datalist", { id: "reasons" });
 const count = element("p", { role: "status", class: "help" });
-const rows = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Decisions" });
+const rows = scroll("Decisions");
 const pause = element("button", {
     type: "button", class: "quiet", "aria-pressed": "false",
     click: () => {

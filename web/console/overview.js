@@ -3,7 +3,7 @@
 import { bars, history, number, shares } from "../components/chart.js";
 import { code, element, named, replace } from "../components/dom.js";
 import { problems } from "../components/problems.js";
-import { facts, table } from "../components/table.js";
+import { facts, scroll, table } from "../components/table.js";
 import { post } from "./daemon.js";
 import { age } from "./time.js";
 
@@ -32,7 +32,7 @@ let state = null;
 
 function part(title, scrolls = false) {
     const body = scrolls
-        ? element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title })
+        ? scroll(title)
         : element("div", {});
     return { node: element("section", { class: "card" }, element("h2", {}, title), body), body, last: null };
 }
@@ -142,7 +142,7 @@ function candidate({ revision, loaded_at: loaded, last_error: error, same, diffe
             ["Requests", [shares([{ name: "same", kind: "allow", count: same }, { name: "different", kind: "deny", count: different }, { name: "skipped", kind: "none", count: skipped }]),
                 ` ${number(same)} alike, ${number(different)} different, ${number(skipped)} skipped`]]),
         error !== null && failure(error),
-        differences.length > 0 && element("div", { class: "scroll" }, table("Requests that the candidate decides differently", ["Route", "In force", "Candidate", { text: "Requests", number: true }],
+        differences.length > 0 && scroll("Candidate's differences", table("Requests that the candidate decides differently", ["Route", "In force", "Candidate", { text: "Requests", number: true }],
             differences.map(({ api, route, old, new: now, count }) => [routeCell(api, route), code(old), code(now), number(count)]))),
         count > differences.length && element("p", { class: "help" }, `and ${number(count - differences.length)} more`),
     ];
