@@ -1,6 +1,9 @@
 //! The fuzzer's targets, also used by the tests of the corpus: any bytes, and the properties that
 //! must hold for them.
 
+#[path = "logs.rs"]
+mod logs;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -540,4 +543,10 @@ pub fn key_set(bytes: &[u8]) {
             );
         }
     }
+}
+
+/// Any bytes are a line of a log or have an error; no client makes a line that is read as another
+/// request.
+pub fn log_line(bytes: &[u8]) {
+    logs::log_line(&WORLD.0, bytes);
 }

@@ -9,10 +9,11 @@ use super::Ended;
 use super::openapi;
 use super::output::{self, Exit, Failure, Format, Paint, printable};
 use super::policy::{self, ParamArguments};
+use super::replay::format::LogArguments;
 use super::replay::usage;
 use crate::openapi::{Finding, FindingKind, OperationRef, Report, Side, compare};
 
-/// Compare a policy with an OpenAPI document, or with the requests of a decision log.
+/// Compare a policy with an OpenAPI document, or with the requests of a log.
 ///
 /// With a document, lists operations without a rule, rules without an operation, and rules that require different
 /// scopes or divide paths differently. Guards and the conditions of enclosing blocks count as part of
@@ -39,7 +40,7 @@ pub struct Arguments {
     /// The document: OpenAPI 3.0, 3.1 or 3.2, YAML or JSON; `-` is standard input
     #[arg(long, value_name = "FILE", required_unless_present = "logs")]
     openapi: Option<PathBuf>,
-    /// A decision log in place of a document, or - for standard input; may be repeated
+    /// A log in place of a document, or - for standard input; may be repeated
     #[arg(long = "log", value_name = "FILE", num_args = 1.., conflicts_with = "openapi")]
     logs: Vec<PathBuf>,
     /// Follow `$ref`s into files below this folder; by default, none may lead out of the document
@@ -53,6 +54,8 @@ pub struct Arguments {
     /// The format of the report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    log: LogArguments,
 }
 
 impl Arguments {
@@ -69,6 +72,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         return usage::run(
             &arguments.policy,
             &arguments.logs,
+            &arguments.log,
             &options,
             arguments.format,
         );

@@ -162,7 +162,7 @@ impl Policy {
     }
 
     /// Whether some API names its hosts.
-    pub(super) fn tells_hosts_apart(&self) -> bool {
+    pub fn tells_hosts_apart(&self) -> bool {
         !self.exact.is_empty() || !self.label.is_empty()
     }
 

@@ -62,14 +62,16 @@ impl Judged<'_> {
 /// What is known about the token of an earlier request.
 #[derive(Debug, Clone, Copy)]
 pub enum Remembered<'a> {
-    /// Nothing.
-    Unknown,
+    /// Nothing, or something that matters is missing, in words.
+    Unknown(&'static str),
     /// It was not in these places.
     AbsentFrom(&'a [String]),
     /// The same policy refused it for this reason.
     Refused(Reason),
     /// A policy accepted it.
     Recorded(&'a Recorded),
+    /// Another program accepted it, and kept its claims set, as JSON.
+    Claims(&'a str),
 }
 
 /// An earlier request, of which not everything may be known.
@@ -106,20 +108,23 @@ pub fn again<'a>(
             Admitted::Wholly | Admitted::Once(_) => Ok(Arc::new(verified)),
         }
     };
+    let mut known = |again| match again {
+        Again::Known(verified, found) => {
+            gaps = found;
+            Token::Known(verified.and_then(admitted))
+        }
+        Again::Unknown(what) => Token::Unknown(what),
+    };
     let token = match (api, token) {
         // No token is read.
-        (None, _) | (Some(_), Remembered::Unknown) => Token::Unknown("token"),
+        (None, _) => Token::Unknown("token"),
+        (Some(_), Remembered::Unknown(what)) => Token::Unknown(what),
         (Some(_), Remembered::AbsentFrom(places)) => Token::AbsentFrom(places),
         (Some(_), Remembered::Refused(reason)) => {
             Token::Known(Err(Fault::new(reason, "as it was refused before")))
         }
-        (Some(api), Remembered::Recorded(recorded)) => match recorded.again(policy, api) {
-            Again::Known(verified, found) => {
-                gaps = found;
-                Token::Known(verified.and_then(admitted))
-            }
-            Again::Unknown(what) => Token::Unknown(what),
-        },
+        (Some(api), Remembered::Recorded(recorded)) => known(recorded.again(policy, api)),
+        (Some(api), Remembered::Claims(claims)) => known(token::logged(claims, policy, api)),
     };
     Rejudged {
         routed,

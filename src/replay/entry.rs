@@ -22,8 +22,8 @@ pub struct Entry<'a> {
     pub host: Option<Cow<'a, str>>,
     /// Path and query.
     pub target: Vec<u8>,
-    /// The time, as a NumericDate.
-    pub now: f64,
+    /// When it was decided.
+    pub times: Times,
     /// The peer's address.
     pub address: Option<IpAddr>,
     /// Whether a `!` may stand for another byte.
@@ -31,9 +31,11 @@ pub struct Entry<'a> {
     /// The headers that the log has, with names in lower case.
     pub(super) headers: Vec<(String, Text)>,
     /// The query parameters that are known.
-    pub(super) query: BTreeSet<String>,
+    pub(super) query: Known,
     /// Whether the address is known, even if there is none.
     pub(super) has_address: bool,
+    /// Whether the host is known, even if there is none.
+    pub(super) has_host: bool,
     /// The token.
     pub(super) token: Token,
     /// What became of it.
@@ -51,8 +53,43 @@ pub struct Entry<'a> {
 /// What is known about the token.
 #[derive(Debug)]
 pub(super) enum Token {
-    Unknown,
+    /// Nothing, or something that matters is missing, in words.
+    Unknown(&'static str),
+    /// What a policy read of it.
     Inputs(TokenInputs),
+    /// Its claims set, as JSON.
+    Claims(String),
+}
+
+/// Query parameters of which something is known.
+#[derive(Debug)]
+pub(super) enum Known {
+    /// All that there are.
+    All,
+    /// These, and nothing about others.
+    These(BTreeSet<String>),
+}
+
+/// When a request was decided, as NumericDates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Times {
+    /// About then.
+    pub now: f64,
+    /// Not earlier.
+    pub earliest: f64,
+    /// Not later.
+    pub latest: f64,
+}
+
+impl Times {
+    /// Exactly then.
+    pub(super) fn at(now: f64) -> Times {
+        Times {
+            now,
+            earliest: now,
+            latest: now,
+        }
+    }
 }
 
 /// What became of a request.
@@ -64,13 +101,15 @@ pub enum Was {
     Observed(Reason),
     /// It was denied, for this reason if it is known.
     Denied(Option<Reason>),
+    /// It had an answer that says nothing about authorization, such as 404.
+    Unrelated,
 }
 
 impl Was {
     /// The reason for which the policy in force denied it, whether or not it was enforced.
     pub fn reason(self) -> Option<Reason> {
         match self {
-            Was::Allowed => None,
+            Was::Allowed | Was::Unrelated => None,
             Was::Observed(reason) => Some(reason),
             Was::Denied(reason) => reason,
         }
@@ -93,10 +132,12 @@ impl Entry<'_> {
 
     pub(super) fn remembered(&self) -> Remembered<'_> {
         match &self.token {
-            Token::Unknown | Token::Inputs(TokenInputs::Unread) => Remembered::Unknown,
+            Token::Unknown(what) => Remembered::Unknown(what),
+            Token::Inputs(TokenInputs::Unread) => Remembered::Unknown(TOKEN),
+            Token::Claims(claims) => Remembered::Claims(claims),
             Token::Inputs(TokenInputs::Absent(places)) => Remembered::AbsentFrom(places),
             Token::Inputs(TokenInputs::Refused(code)) => {
-                Reason::from_code(code).map_or(Remembered::Unknown, Remembered::Refused)
+                Reason::from_code(code).map_or(Remembered::Unknown(TOKEN), Remembered::Refused)
             }
             Token::Inputs(TokenInputs::Accepted(recorded)) => Remembered::Recorded(recorded),
         }
@@ -106,7 +147,8 @@ impl Entry<'_> {
     pub(super) fn scopes(&self) -> Option<&[String]> {
         match &self.token {
             Token::Inputs(TokenInputs::Accepted(recorded)) => recorded.scopes(),
-            Token::Unknown
+            Token::Unknown(_)
+            | Token::Claims(_)
             | Token::Inputs(
                 TokenInputs::Unread | TokenInputs::Absent(_) | TokenInputs::Refused(_),
             ) => None,
@@ -117,7 +159,10 @@ impl Entry<'_> {
     pub(super) fn knows(&self, input: Input<'_>) -> bool {
         match input {
             Input::Header(name) => self.headers.iter().any(|(known, _)| known == name),
-            Input::Query(name) => self.query.contains(name),
+            Input::Query(name) => match &self.query {
+                Known::All => true,
+                Known::These(names) => names.contains(name),
+            },
             Input::Address => self.has_address,
             Input::Scopes
             | Input::Claim(_)
@@ -131,15 +176,20 @@ impl Entry<'_> {
     }
 
     /// The arguments with which `portcullis why` decides the same, without the policy: words for a
-    /// shell, unquoted. `None` if the token isn't known.
-    pub fn why(&self) -> Option<Vec<String>> {
-        let mut words = vec![format!(
-            "{} {}://{}{}",
-            self.method,
-            self.scheme.as_deref().unwrap_or("https"),
-            self.host.as_deref().unwrap_or_default(),
-            String::from_utf8_lossy(&self.target)
-        )];
+    /// shell, unquoted. `None` if the token isn't known. `decided` says whether the decision doesn't
+    /// depend on an unknown token.
+    pub fn why(&self, decided: bool) -> Option<Vec<String>> {
+        let target = String::from_utf8_lossy(&self.target);
+        let url = match &self.host {
+            // Any host will do.
+            None if !self.has_host => target.into_owned(),
+            host => format!(
+                "{}://{}{target}",
+                self.scheme.as_deref().unwrap_or("https"),
+                host.as_deref().unwrap_or_default()
+            ),
+        };
+        let mut words = vec![format!("{} {url}", self.method)];
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
         for (name, value) in self.headers() {
             option(
@@ -148,8 +198,10 @@ impl Entry<'_> {
             );
         }
         match &self.token {
-            Token::Unknown | Token::Inputs(TokenInputs::Refused(_)) => return None,
+            Token::Unknown(_) if decided => {}
+            Token::Unknown(_) | Token::Inputs(TokenInputs::Refused(_)) => return None,
             Token::Inputs(TokenInputs::Unread | TokenInputs::Absent(_)) => {}
+            Token::Claims(claims) => option("--claims", claims.clone()),
             Token::Inputs(TokenInputs::Accepted(recorded)) => {
                 option("--claims", Value::Object(recorded.claims()).to_string());
             }
@@ -157,10 +209,13 @@ impl Entry<'_> {
         if let Some(address) = self.address {
             option("--address", address.to_string());
         }
-        option("--at", self.now.to_string());
+        option("--at", self.times.now.to_string());
         Some(words)
     }
 }
+
+/// What is missing if nothing is known about the token.
+const TOKEN: &str = "token";
 
 /// A header's value that counts as missing: a comma, as if it had been joined from several.
 const UNCLEAR: &[u8] = b",";

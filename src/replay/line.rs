@@ -8,7 +8,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::entry::{Entry, Token, Was, add_query};
+use super::entry::{Entry, Known, Times, Token, Was, add_query};
 use crate::engine::{MAX_TARGET_BYTES, RequestInputs, Text};
 use crate::judge::TokenInputs;
 use crate::reason::Reason;
@@ -31,6 +31,10 @@ pub enum LineError {
     NotJson,
     /// It is JSON, but not a decision.
     NotADecision,
+    /// It doesn't have the access log's format.
+    NotInFormat,
+    /// It has the access log's format in more than one way.
+    Ambiguous,
     /// It is longer than a line may be.
     TooLong,
 }
@@ -41,6 +45,8 @@ impl fmt::Display for LineError {
             LineError::Torn => "the line is cut off",
             LineError::NotJson => "the line is not JSON",
             LineError::NotADecision => "the line is not a decision of portcullis",
+            LineError::NotInFormat => "the line does not have the log's format",
+            LineError::Ambiguous => "the fields of the line can't be told apart",
             LineError::TooLong => "the line is too long",
         })
     }
@@ -80,12 +86,10 @@ struct Recorded {
 pub fn own(line: &[u8]) -> Result<Entry<'_>, LineError> {
     let is_object = line.starts_with(b"{");
     let mut line: Line<'_> = serde_json::from_slice(line).map_err(|error| {
-        if error.is_eof() {
-            LineError::Torn
-        } else if error.is_data() && is_object {
+        if error.is_data() && is_object {
             LineError::NotADecision
         } else {
-            LineError::NotJson
+            not_json(&error)
         }
     })?;
     let code = |code: &str| Reason::from_code(code).ok_or(LineError::NotADecision);
@@ -116,13 +120,14 @@ pub fn own(line: &[u8]) -> Result<Entry<'_>, LineError> {
         Some((request, token)) => {
             add_query(&mut target, request.query.iter());
             Entry {
-                now: request.at,
+                times: Times::at(request.at),
                 scheme: request.scheme,
                 address: request.address,
                 masked: request.masked,
                 has_address: true,
+                has_host: true,
                 headers: request.headers.into_iter().collect(),
-                query: request.query.into_keys().collect(),
+                query: Known::These(request.query.into_keys().collect()),
                 token: Token::Inputs(token),
                 method,
                 host: line.host,
@@ -135,19 +140,20 @@ pub fn own(line: &[u8]) -> Result<Entry<'_>, LineError> {
             }
         }
         None => Entry {
-            now: seconds(at),
+            times: Times::at(numeric_date(at)),
             scheme: None,
             address: None,
             masked: false,
             has_address: false,
+            has_host: true,
             headers: Vec::<(String, Text)>::new(),
-            query: BTreeSet::new(),
+            query: Known::These(BTreeSet::new()),
             token: match was.reason() {
                 // It still needs the same policy to say the same.
                 Some(reason) if reason.code().starts_with("token.") => {
                     Token::Inputs(TokenInputs::Refused(reason.code().to_owned()))
                 }
-                Some(_) | None => Token::Unknown,
+                Some(_) | None => Token::Unknown("token"),
             },
             method,
             host: line.host,
@@ -188,10 +194,20 @@ fn unknown(line: &Line<'_>, has_inputs: bool) -> Option<&'static str> {
     (may_mask && !has_inputs && path.contains('!')).then_some("path")
 }
 
+/// Why a line isn't JSON.
+pub(super) fn not_json(error: &serde_json::Error) -> LineError {
+    if error.is_eof() {
+        LineError::Torn
+    } else {
+        LineError::NotJson
+    }
+}
+
+/// A time as a NumericDate.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a time in a log is far below 2^53 microseconds"
 )]
-fn seconds(at: OffsetDateTime) -> f64 {
+pub(super) fn numeric_date(at: OffsetDateTime) -> f64 {
     at.unix_timestamp_nanos() as f64 / 1e9
 }

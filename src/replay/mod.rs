@@ -3,6 +3,7 @@
 //! A log doesn't hold everything that a policy may read. Where something that matters is missing,
 //! the result says so and names it; it is never a guess. This module reads lines and no files.
 
+mod access;
 mod entry;
 mod line;
 mod tally;
@@ -10,14 +11,42 @@ mod usage;
 
 use std::collections::BTreeSet;
 
-pub use entry::{Entry, Was};
+pub use access::{AccessLog, FormatError, Given};
+pub use entry::{Entry, Times, Was};
 pub use line::{LineError, MAX_HOST, MAX_METHOD, MAX_PATH, own};
-pub use tally::{Change, Example, Open, Row, Tally, Who};
+pub use tally::{Change, Example, Open, Row, Tally, Unrelated, Who};
 pub use usage::{Asked, Unused, Usage};
 
 use crate::engine::{Partly, Policy, Request};
 use crate::judge::{self, Remembered};
 use crate::reason::Reason;
+
+/// The format of a log.
+#[derive(Debug)]
+pub enum Log {
+    /// portcullis' own decision log.
+    Decisions,
+    /// The access log of a proxy.
+    Access(AccessLog),
+}
+
+impl Log {
+    /// Reads a line.
+    pub fn read<'l>(&self, line: &'l [u8]) -> Result<Entry<'l>, LineError> {
+        match self {
+            Log::Decisions => own(line),
+            Log::Access(log) => log.read(line),
+        }
+    }
+
+    /// Whether a line that is cut off can't be taken for a whole one.
+    pub fn has_end(&self) -> bool {
+        match self {
+            Log::Decisions => true,
+            Log::Access(log) => log.has_end(),
+        }
+    }
+}
 
 /// What a policy decides about a logged request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +84,28 @@ pub fn decide(entry: &Entry<'_>, policy: &Policy, revision: &str) -> Verdict {
     if let Some(unknown) = entry.unknown {
         return open(unknown);
     }
+    if !entry.has_host && policy.tells_hosts_apart() {
+        return open("host");
+    }
+    let verdict = at(entry, policy, revision, entry.times.now);
+    let Times {
+        earliest, latest, ..
+    } = entry.times;
+    // Tokens are valid from one time to another, so what holds at both ends holds between them.
+    let reads_clock = matches!(entry.token, entry::Token::Claims(_));
+    let differs = |time: f64| reads_clock && at(entry, policy, revision, time).now != verdict.now;
+    if differs(earliest) || differs(latest) {
+        return Verdict {
+            now: Now::Open(BTreeSet::from(["time".to_owned()])),
+            shown: false,
+            ..verdict
+        };
+    }
+    verdict
+}
+
+/// Decides a request as if it had been sent at this time.
+fn at(entry: &Entry<'_>, policy: &Policy, revision: &str, now: f64) -> Verdict {
     let headers = entry.headers();
     let request = Request {
         method: &entry.method,
@@ -63,12 +114,12 @@ pub fn decide(entry: &Entry<'_>, policy: &Policy, revision: &str) -> Verdict {
         host: entry.host.as_deref(),
         headers: &headers,
         address: entry.address,
-        now: entry.now,
+        now,
         masked: entry.masked,
     };
     let same_policy = entry.revision.as_deref() == Some(revision);
     let token = match entry.remembered() {
-        Remembered::Refused(_) if !same_policy => Remembered::Unknown,
+        Remembered::Refused(_) if !same_policy => Remembered::Unknown("token"),
         token => token,
     };
     let again = judge::again(policy, &request, token);

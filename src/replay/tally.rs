@@ -23,6 +23,8 @@ pub struct Tally {
     pub same: u64,
     /// The requests that are decided otherwise.
     pub changes: BTreeMap<Change, Row>,
+    /// What is decided about the requests whose answer says nothing about authorization.
+    pub unrelated: Unrelated,
     /// The requests that can't be decided, by API, route, and the inputs that the log lacks.
     pub open: BTreeMap<Open, Row>,
     /// How many requests of each client would be denied that were allowed.
@@ -31,6 +33,17 @@ pub struct Tally {
     pub other_clients: u64,
     /// The lines that can't be read.
     pub unread: BTreeMap<LineError, Row>,
+}
+
+/// How many requests with an answer that says nothing about authorization are decided, and how.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Unrelated {
+    /// How many are allowed.
+    pub allowed: u64,
+    /// How many are denied.
+    pub denied: u64,
+    /// How many can't be decided.
+    pub open: u64,
 }
 
 /// An API, a route of it, and the inputs that the log lacks.
@@ -118,6 +131,20 @@ impl Tally {
         shows_subjects: bool,
     ) {
         self.lines += 1;
+        let (old, observed) = match entry.was {
+            Was::Unrelated => {
+                *match verdict.now {
+                    Now::Allowed => &mut self.unrelated.allowed,
+                    Now::Denied(_) => &mut self.unrelated.denied,
+                    Now::Open(_) => &mut self.unrelated.open,
+                } += 1;
+                return;
+            }
+            Was::Allowed => (ALLOW.to_owned(), None),
+            Was::Observed(reason) => (ALLOW.to_owned(), Some(denied(Some(reason)))),
+            Was::Denied(reason) => (denied(reason), None),
+        };
+        let decided = matches!(verdict.now, Now::Allowed | Now::Denied(Some(_)));
         let new = match verdict.now {
             Now::Open(unknown) => {
                 let key = (verdict.api, verdict.route, unknown);
@@ -126,11 +153,6 @@ impl Tally {
             }
             Now::Allowed => ALLOW.to_owned(),
             Now::Denied(reason) => denied(reason),
-        };
-        let (old, observed) = match entry.was {
-            Was::Allowed => (ALLOW.to_owned(), None),
-            Was::Observed(reason) => (ALLOW.to_owned(), Some(denied(Some(reason)))),
-            Was::Denied(reason) => (denied(reason), None),
         };
         // A log that doesn't name the reason, and a reason that isn't known, differ from no other.
         let both_deny = old != ALLOW && new != ALLOW;
@@ -151,7 +173,7 @@ impl Tally {
             self.denied_one(who(entry, shows_subjects), 1);
         }
         add(self.changes.entry(change).or_default(), place, || {
-            verdict.shown.then(|| entry.why()).flatten()
+            verdict.shown.then(|| entry.why(decided)).flatten()
         });
     }
 
@@ -165,6 +187,9 @@ impl Tally {
     pub fn merge(&mut self, other: Tally) {
         self.lines += other.lines;
         self.same += other.same;
+        self.unrelated.allowed += other.unrelated.allowed;
+        self.unrelated.denied += other.unrelated.denied;
+        self.unrelated.open += other.unrelated.open;
         merge(&mut self.changes, other.changes);
         merge(&mut self.open, other.open);
         merge(&mut self.unread, other.unread);

@@ -39,6 +39,7 @@ mod introspected;
 mod issuer;
 mod jws;
 mod kind;
+mod logged;
 mod provider;
 mod recorded;
 mod reuse;
@@ -60,6 +61,7 @@ pub use introspected::{
     Introspection, MAX_ANSWER_BYTES, MAX_ASKED_BYTES, introspected, whom_to_ask,
 };
 pub use jws::{Jws, MAX_TOKEN_BYTES};
+pub use logged::logged;
 pub use recorded::{Again, Gaps, Recorded};
 pub use sender::{
     Asked, Demands, MAX_PROOF_BYTES, Nonces, PROOF_AHEAD, PROOF_MAX_AGE, Proof, Sender, Shown,

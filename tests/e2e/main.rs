@@ -24,6 +24,7 @@ mod proxies;
 mod websocket;
 mod world;
 
+mod access_logs;
 mod adopting;
 mod applications;
 mod browser;

@@ -56,3 +56,8 @@ fn proof() {
 fn key_set() {
     all(targets::key_set, "key_set");
 }
+
+#[test]
+fn log_line() {
+    all(targets::log_line, "log_line");
+}

@@ -1,6 +1,7 @@
 //! `portcullis replay`: decides the requests of logs again, and shows what would change.
 
 mod compressed;
+pub mod format;
 mod read;
 mod report;
 #[cfg(feature = "openapi")]
@@ -15,21 +16,25 @@ use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
 use crate::replay::{self, Tally};
 
+use format::LogArguments;
 use read::{Logs, Sums};
 use report::Report;
 
 /// Decide the requests of a log again, and show what would change.
 ///
-/// The log is portcullis' own decision log; compressed files (gzip, zstd) are read too. With
-/// `log.record: inputs` in portcullis.yaml, its lines hold what the rules read. Where a line lacks
-/// something that a rule reads, the request is reported as not decidable, with what is missing. A
-/// policy is a folder, a file, or `git:REV:PATH`.
+/// The log is portcullis' own decision log, or an access log of Envoy or nginx; compressed files
+/// (gzip, zstd) are read too. With `log.record: inputs` in portcullis.yaml, the lines of the decision
+/// log hold what the rules read. Where a line lacks something that a rule reads, the request is
+/// reported as not decidable, with what is missing. In an access log, a status of 2xx or 3xx means
+/// that the request was allowed, and 401 or 403 that it was denied. A policy is a folder, a file, or
+/// `git:REV:PATH`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   portcullis replay policies --log decisions.jsonl
   portcullis replay git:main:policies --log decisions.jsonl.1.gz --log decisions.jsonl
   portcullis replay policies --log decisions.jsonl --format markdown
+  portcullis replay policies --log access.log --log-format combined --host api.example.com
 
 Exit codes: 0 every request that can be decided is decided as before; 1 some are not; 2 the job could
 not be done.")]
@@ -51,6 +56,8 @@ pub struct Arguments {
     /// The format of the report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    log: LogArguments,
 }
 
 /// The format of the report.
@@ -72,14 +79,16 @@ pub fn run(arguments: &Arguments) -> Ended {
             "`--from-offset` is for one log, and there are several",
         ));
     }
+    let log = arguments.log.log()?;
     let options = arguments.params.options();
     let (loaded, policy) = policy::load_policy(std::slice::from_ref(&arguments.policy), &options)?;
     let logs = Logs {
+        log: &log,
         files: &arguments.logs,
         from: arguments.from_offset,
     };
     let (tally, end) = logs.read(&Sums {
-        add: &|tally: &mut Tally, line, place| match replay::own(line) {
+        add: &|tally: &mut Tally, line, place| match log.read(line) {
             Ok(entry) => {
                 let verdict = replay::decide(&entry, &policy, &loaded.revision);
                 tally.add(&entry, verdict, place, arguments.show_subjects);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::super::output::Failure;
 use super::compressed;
-use crate::replay::{self, LineError};
+use crate::replay::{LineError, Log};
 
 /// How many bytes are read at once. Blocks wait for threads, so their number and this bound the
 /// memory.
@@ -25,6 +25,8 @@ const SHOW: Duration = Duration::from_millis(200);
 
 /// The logs to read.
 pub struct Logs<'a> {
+    /// Their format.
+    pub log: &'a Log,
     /// Their files.
     pub files: &'a [PathBuf],
     /// Where to begin in the first.
@@ -43,6 +45,9 @@ pub struct Sums<'f, T> {
     /// Adds another sum.
     pub merge: fn(&mut T, T),
 }
+
+/// A line that can't be read.
+type Unread = (LineError, Place);
 
 /// Whole lines of a file.
 struct Block {
@@ -72,16 +77,16 @@ impl Logs<'_> {
                     sum.map_err(|_| Failure::new("a fault inside portcullis"))?,
                 );
             }
-            let (too_long, end) = read?;
-            for place in too_long {
-                (sums.unread)(&mut whole, LineError::TooLong, place);
+            let (unread, end) = read?;
+            for (error, place) in unread {
+                (sums.unread)(&mut whole, error, place);
             }
             Ok((whole, end))
         })
     }
 
-    /// Sends the blocks of all files. Returns the lines that are too long to be sent, and the end.
-    fn read_all(&self, send: &SyncSender<Block>) -> Result<(Vec<Place>, u64), Failure> {
+    /// Sends the blocks of all files. Returns the lines that can't be sent, and the end.
+    fn read_all(&self, send: &SyncSender<Block>) -> Result<(Vec<Unread>, u64), Failure> {
         let mut unread = Vec::new();
         let mut end = 0;
         let mut progress = Progress::new(self.files);
@@ -97,6 +102,7 @@ impl Logs<'_> {
                 end = 0;
             }
             let mut lines = Lines {
+                log: self.log,
                 file: number,
                 line: 1,
                 end,
@@ -135,7 +141,8 @@ fn add_all<T: Default>(sums: &Sums<'_, T>, blocks: &Mutex<Receiver<Block>>) -> T
 }
 
 /// A file that is read in blocks of whole lines.
-struct Lines {
+struct Lines<'a> {
+    log: &'a Log,
     file: usize,
     /// The number of the next line.
     line: u64,
@@ -147,11 +154,11 @@ struct Lines {
     drops: bool,
 }
 
-impl Lines {
+impl Lines<'_> {
     fn next_block(
         &mut self,
         from: &mut dyn Read,
-        unread: &mut Vec<Place>,
+        unread: &mut Vec<Unread>,
     ) -> io::Result<Option<Block>> {
         loop {
             let mut bytes = std::mem::take(&mut self.rest);
@@ -164,10 +171,10 @@ impl Lines {
             }
             if read == 0 {
                 if self.drops {
-                    unread.push((self.file, self.line));
+                    unread.push((LineError::TooLong, (self.file, self.line)));
                     self.drops = false;
                 }
-                return Ok(self.last_line(bytes));
+                return Ok(self.last_line(bytes, unread));
             }
             let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') else {
                 if bytes.len() > MAX_LINE {
@@ -196,13 +203,13 @@ impl Lines {
     }
 
     /// Skips the rest of a line that is too long.
-    fn drop_line(&mut self, bytes: &mut Vec<u8>, unread: &mut Vec<Place>) {
+    fn drop_line(&mut self, bytes: &mut Vec<u8>, unread: &mut Vec<Unread>) {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let dropped = end.map_or(bytes.len(), |end| end + 1);
         self.end += as_u64(dropped);
         bytes.drain(..dropped);
         if end.is_some() {
-            unread.push((self.file, self.line));
+            unread.push((LineError::TooLong, (self.file, self.line)));
             self.line += 1;
             self.drops = false;
         }
@@ -210,12 +217,16 @@ impl Lines {
 
     /// A last line without an end: it may still be written. If it can't be read, the next replay
     /// begins with it.
-    fn last_line(&mut self, bytes: Vec<u8>) -> Option<Block> {
+    fn last_line(&mut self, bytes: Vec<u8>, unread: &mut Vec<Unread>) -> Option<Block> {
         if bytes.trim_ascii().is_empty() {
             self.end += as_u64(bytes.len());
             return None;
         }
-        if replay::own(bytes.trim_ascii()).is_ok() {
+        if !self.log.has_end() {
+            unread.push((LineError::Torn, (self.file, self.line)));
+            return None;
+        }
+        if self.log.read(bytes.trim_ascii()).is_ok() {
             self.end += as_u64(bytes.len());
         }
         Some(Block {

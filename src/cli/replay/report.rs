@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::diff::{command, markdown};
 use super::super::output::{self, Failure, Paint, printable};
-use crate::replay::{Change, Example, Open, Row, Tally, Who};
+use crate::replay::{Change, Example, Open, Row, Tally, Unrelated, Who};
 
 /// How many clients a report for people names.
 const SHOWN_CLIENTS: usize = 20;
@@ -127,7 +127,7 @@ impl Report<'_> {
 
     /// For a comment on a pull request.
     pub fn markdown(&self) -> String {
-        let mut text = format!("{MARKER}\n### Replay of the decision log\n\n");
+        let mut text = format!("{MARKER}\n### Replay of the log\n\n{}\n\n", self.sentence());
         for line in self.summary() {
             text.push_str(&format!("- {}\n", markdown::inline(line.trim())));
         }
@@ -182,6 +182,37 @@ impl Report<'_> {
             text.push_str(&part);
         }
         text
+    }
+
+    /// What matters most, in a sentence.
+    fn sentence(&self) -> String {
+        let tally = self.tally;
+        let denied = match tally.count(Change::denies) {
+            0 => "none".to_owned(),
+            denied => format!("{denied} from {}", self.named_clients()),
+        };
+        let open = tally.open_count() + tally.unrelated.open;
+        let open = match open {
+            0 => String::new(),
+            open => format!(" Of {open}, the log doesn't say enough to decide them."),
+        };
+        format!(
+            "Of the {} in the log, {denied} would be denied that passed.{open}",
+            count(tally.lines - tally.unread_count(), "request")
+        )
+    }
+
+    /// How many clients would be denied.
+    fn named_clients(&self) -> String {
+        let more = if self.tally.other_clients > 0 {
+            "more than "
+        } else {
+            ""
+        };
+        format!(
+            "{more}{}",
+            output::count(self.tally.clients.len(), "client")
+        )
     }
 
     /// For programs.
@@ -241,6 +272,11 @@ impl Report<'_> {
             allowed: tally.count(Change::allows),
             cleared: tally.count(Change::clears),
             undecidable: tally.open_count(),
+            unrelated: JsonUnrelated {
+                allowed: tally.unrelated.allowed,
+                denied: tally.unrelated.denied,
+                undecidable: tally.unrelated.open,
+            },
             unread: tally.unread_count(),
             changes: changes.collect(),
             clients: clients.collect(),
@@ -261,28 +297,19 @@ impl Report<'_> {
             self.revision
         )];
         lines.push(format!("  {:>9}  as before", tally.same));
-        let clients = tally.clients.len();
         for (heading, is) in KINDS {
             let requests = tally.count(is);
             if heading == KINDS[3].0 && requests == 0 {
                 continue;
             }
             let of = if heading == KINDS[0].0 && requests > 0 {
-                let more = if tally.other_clients > 0 {
-                    "more than "
-                } else {
-                    ""
-                };
                 let observed = match tally.count(Change::enforces) {
                     0 => String::new(),
                     observed => format!(
                         "; the policy in force denies {observed} of them too, but only observes"
                     ),
                 };
-                format!(
-                    ", from {more}{}{observed}",
-                    output::count(clients, "client")
-                )
+                format!(", from {}{observed}", self.named_clients())
             } else {
                 String::new()
             };
@@ -290,6 +317,18 @@ impl Report<'_> {
             lines.push(format!("  {requests:>9}  {heading}{of}"));
         }
         lines.push(format!("  {:>9}  not decidable", tally.open_count()));
+        let Unrelated {
+            allowed,
+            denied,
+            open,
+        } = tally.unrelated;
+        let unrelated = allowed + denied + open;
+        if unrelated > 0 {
+            lines.push(format!(
+                "  {unrelated:>9}  with a status that says nothing about authorization: {allowed} \
+                 would be allowed, {denied} denied, {open} not decidable"
+            ));
+        }
         if tally.unread_count() > 0 {
             lines.push(format!("  {:>9}  not read", tally.unread_count()));
         }
@@ -414,6 +453,7 @@ struct Json<'a> {
     allowed: u64,
     cleared: u64,
     undecidable: u64,
+    unrelated: JsonUnrelated,
     unread: u64,
     changes: Vec<JsonChange<'a>>,
     clients: Vec<JsonClient<'a>>,
@@ -421,6 +461,13 @@ struct Json<'a> {
     not_decidable: Vec<JsonOpen<'a>>,
     not_read: Vec<JsonUnread>,
     end_offset: u64,
+}
+
+#[derive(Serialize)]
+struct JsonUnrelated {
+    allowed: u64,
+    denied: u64,
+    undecidable: u64,
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::Ended;
 use super::super::output::{self, Exit, Failure, Format, Paint, printable};
 use super::super::policy;
+use super::format::LogArguments;
 use super::read::{Logs, Sums};
 use crate::engine::Policy;
 use crate::load;
@@ -16,11 +17,22 @@ use crate::replay::{self, Asked, Unused, Usage};
 const SHOWN: usize = 50;
 
 /// Prints what the logs use of the policy.
-pub fn run(paths: &[PathBuf], files: &[PathBuf], options: &load::Options, format: Format) -> Ended {
+pub fn run(
+    paths: &[PathBuf],
+    files: &[PathBuf],
+    log: &LogArguments,
+    options: &load::Options,
+    format: Format,
+) -> Ended {
+    let log = log.log()?;
     let (loaded, policy) = policy::load_policy(paths, options)?;
-    let logs = Logs { files, from: 0 };
+    let logs = Logs {
+        log: &log,
+        files,
+        from: 0,
+    };
     let (usage, _) = logs.read(&Sums {
-        add: &|usage: &mut Usage, line, place| match replay::own(line) {
+        add: &|usage: &mut Usage, line, place| match log.read(line) {
             Ok(entry) => {
                 let verdict = replay::decide(&entry, &policy, &loaded.revision);
                 usage.add(&entry, &verdict, place);

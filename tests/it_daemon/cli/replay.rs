@@ -94,10 +94,10 @@ fn lines_that_are_broken_hostile_or_foreign_are_counted_and_named() {
     assert_eq!(report["changes"][0]["old"], "allow");
     assert_eq!(report["changes"][0]["new"], "deny:request.denied");
     assert_eq!(report["changes"][0]["example"]["line"], 2);
+    // The rule doesn't depend on the token, which isn't known.
     assert_eq!(
         report["changes"][0]["example"]["why"],
-        Value::Null,
-        "the token isn't known"
+        "portcullis why . 'GET https://api.example.com/old' --at 1772442764.1"
     );
     let sub = report["clients"][0]["sub"].as_str().expect("a subject");
     assert!(
@@ -319,4 +319,127 @@ fn a_log_shows_what_no_rule_names_and_which_rules_nobody_uses() {
         text.contains("/orders/{id}") && text.contains("GET /old of shop"),
         "{text}"
     );
+}
+
+#[test]
+fn broken_and_hostile_lines_of_an_access_log_are_counted_and_named() {
+    let folder = folder(&[("shop.gate", POLICY)]);
+    let combined = |request: &str, status: u16, agent: &str| {
+        format!(
+            "192.0.2.1 - - [02/Mar/2026:09:12:44 +0000] \"{request}\" {status} 5 \"-\" \"{agent}\"\n"
+        )
+    };
+    let get = |path: &str, status: u16| combined(&format!("GET {path} HTTP/1.1"), status, "-");
+    let parts: Vec<Vec<u8>> = vec![
+        get("/health", 200).into(),
+        get("/old", 200).into(),
+        get("/old", 403).into(),
+        get("/health", 401).into(),
+        get("/office", 200).into(),
+        get("/health", 404).into(),
+        get("/old", 500).into(),
+        combined(r"\x16\x03\x01\x02", 400, "-").into(),
+        combined("-", 403, "-").into(),
+        // What stands between two fields, in a third.
+        b"192.0.2.1 - a - b [02/Mar/2026:09:12:44 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n"
+            .to_vec(),
+        get("/health", 200)[..60].into(),
+        b"\n".to_vec(),
+        b"\0\xff\xfe\n".to_vec(),
+        allowed("/health").into(),
+        [b"a".repeat(5 << 20), b"\n".to_vec()].concat(),
+        get("/old", 200)[..70].into(),
+    ];
+    fs::write(folder.path().join("log"), parts.concat()).expect("written");
+    let format = [
+        "--log",
+        "log",
+        "--log-format",
+        "combined",
+        "--host",
+        "api.example.com",
+    ];
+    let ran = replay(&folder, &format);
+    let report = ran.json();
+    assert_eq!(ran.code, Some(1), "{}", ran.everything());
+    let counts = [
+        "lines",
+        "same",
+        "denied",
+        "allowed",
+        "undecidable",
+        "unread",
+    ];
+    assert_eq!(
+        counts.map(|name| report[name].as_u64()),
+        [15, 3, 1, 1, 1, 6].map(Some),
+        "{report:#}"
+    );
+    let unrelated = json!({"allowed": 1, "denied": 1, "undecidable": 1});
+    assert_eq!(report["unrelated"], unrelated);
+    assert_eq!(report["not_decidable"][0]["missing"], json!(["request"]));
+    let why = report["changes"][0]["example"]["why"]
+        .as_str()
+        .expect("a command");
+    assert!(
+        why.contains("'GET https://api.example.com/health'"),
+        "{why}"
+    );
+    let unread = report["not_read"].as_array().expect("a list");
+    let unread: Vec<Value> = unread
+        .iter()
+        .map(|row| json!([row["error"], row["lines"], row["first"]["line"]]))
+        .collect();
+    assert_eq!(
+        unread,
+        [
+            json!(["the line does not have the log's format", 4, 11]),
+            json!(["the fields of the line can't be told apart", 1, 10]),
+            json!(["the line is too long", 1, 14]),
+        ]
+    );
+    // A format whose last field has no end: what is cut off looks whole.
+    let lines = "200 GET /health\n200 GET /old";
+    fs::write(folder.path().join("open"), lines).expect("written");
+    let format = "$status $request_method $request_uri";
+    let arguments = [
+        "--log",
+        "open",
+        "--host",
+        "api.example.com",
+        "--nginx-format",
+        format,
+    ];
+    let report = replay(&folder, &arguments).json();
+    assert_eq!(report["not_read"][0]["error"], "the line is cut off");
+    assert_eq!(
+        (&report["same"], &report["end_offset"]),
+        (&json!(1), &json!(16))
+    );
+    for (arguments, error) in [
+        (["--host", "a"], "are for access logs"),
+        (["--nginx-format", "$request"], "no status"),
+        (
+            ["--envoy-format", "%REQ(:PATH)%%RESPONSE_CODE%"],
+            "a route has rewritten it",
+        ),
+    ] {
+        let ran = replay(&folder, &[&["--log", "open"], &arguments[..]].concat());
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains(error), "{}", ran.stderr);
+    }
+    let mut command = portcullis();
+    let coverage = command
+        .current_dir(folder.path())
+        .args(["coverage", ".", "--format", "json"]);
+    let coverage = coverage.args([
+        "--log",
+        "log",
+        "--log-format",
+        "combined",
+        "--host",
+        "api.example.com",
+    ]);
+    let report = Ran::of(coverage.output().expect("the binary runs")).json();
+    assert_eq!(report["unused_rules"], json!([]), "{report:#}");
 }
