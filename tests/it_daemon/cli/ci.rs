@@ -175,7 +175,7 @@ fn review(repository: &Repository, programs: &Programs, settings: &[(&str, &str)
             failed.insert(name.to_owned(), String::from_utf8_lossy(&said).into_owned());
         }
     }
-    assert_eq!(ran, 5, "the steps were not found");
+    assert_eq!(ran, 6, "the steps were not found");
     Review {
         failed,
         summary: std::fs::read_to_string(summary).unwrap_or_default(),
@@ -207,6 +207,52 @@ fn a_change_is_reviewed_and_commented() {
     assert_eq!(review.summary, comment);
     let calls = programs.read("calls").expect("calls");
     assert!(calls.contains("pr comment 17 --repo team/shop"), "{calls}");
+}
+
+/// What a change does to the requests of a log stands beside the proof.
+#[test]
+fn the_requests_of_a_log_are_decided_by_the_change() {
+    let stricter = LAID_OUT.replace(
+        "/health               public",
+        "/health               denied",
+    );
+    let repository = history(&[LAID_OUT, &stricter]);
+    let line = |path: &str, status: u16| {
+        format!(
+            "192.0.2.1 - - [02/Mar/2026:09:12:44 +0000] \"GET {path} HTTP/1.1\" {status} 5 \"-\" \"-\"\n"
+        )
+    };
+    let lines = [
+        line("/health", 200).repeat(3),
+        line("/orders", 200),
+        line("/no", 403),
+    ];
+    repository.write("access.log", &lines.concat());
+    let options = "--log-format combined --host api.example.com";
+    let log = |name: &str| {
+        let programs = Programs::new();
+        let review = review(
+            &repository,
+            &programs,
+            &[("LOG", name), ("LOG_OPTIONS", options)],
+        );
+        (programs.read("comment").expect("a comment"), review)
+    };
+    let (comment, whole) = log("access.log");
+    assert!(whole.failed.is_empty(), "{:#?}", whole.failed);
+    let sentence = "\nOf the 5 requests in the log, 3 from 1 client would be denied that passed. \
+                    Of 1, the log doesn't say enough to decide them.\n";
+    assert!(comment.contains(sentence), "{comment}");
+    assert!(
+        comment.starts_with("<!-- portcullis diff -->\n"),
+        "{comment}"
+    );
+    assert!(comment.contains("**tightened** `GET /health`"), "{comment}");
+    assert_eq!(whole.summary.replace('\n', ""), comment.replace('\n', ""));
+    // Without the log, the comment has the difference, and the step fails.
+    let (comment, missing) = log("nothing.log");
+    assert_eq!(missing.failed.keys().collect::<Vec<_>>(), ["Replay"]);
+    assert!(!comment.contains("Replay"), "{comment}");
 }
 
 #[test]
