@@ -6,12 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
 use super::latencies::{Latencies, Total};
 use crate::engine::{self, Decision, Policy};
+
+/// How many outcomes of routes have latencies, which take 704 bytes each. A policy may have a million
+/// routes; beyond this, decisions are only counted.
+const MAX_MEASURED: usize = 10_000;
 
 /// The known counters of one policy's decisions.
 #[derive(Debug)]
@@ -20,6 +25,8 @@ pub struct Counted {
     no_api: Outcomes,
     /// By the numbers of the APIs.
     apis: Box<[OfApi]>,
+    /// How many outcomes have asked for latencies.
+    measured: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -38,7 +45,7 @@ type Outcomes = OnceLock<Box<Outcome>>;
 struct Outcome {
     what: engine::Outcome,
     counter: Counter,
-    latencies: Latencies,
+    latencies: Option<Box<Latencies>>,
     next: Outcomes,
 }
 
@@ -52,7 +59,14 @@ impl Counted {
         Counted {
             no_api: Outcomes::new(),
             apis: apis.collect(),
+            measured: AtomicUsize::new(0),
         }
+    }
+
+    /// Latencies for one more outcome, unless there are too many.
+    fn latencies(&self) -> Option<Box<Latencies>> {
+        let before = self.measured.fetch_add(1, Ordering::Relaxed);
+        (before < MAX_MEASURED).then(|| Box::new(Latencies::new()))
     }
 
     /// What 99 of 100 decisions took at most, by the names of API and route, for the routes that decided.
@@ -89,13 +103,15 @@ impl Counted {
                 Box::new(Outcome {
                     what,
                     counter: find(),
-                    latencies: Latencies::new(),
+                    latencies: self.latencies(),
                     next: Outcomes::new(),
                 })
             });
             if outcome.what == what {
                 outcome.counter.inc();
-                outcome.latencies.record(took);
+                if let Some(latencies) = &outcome.latencies {
+                    latencies.record(took);
+                }
                 return;
             }
             outcomes = &outcome.next;
@@ -119,7 +135,8 @@ impl Counted {
 fn p99(outcomes: &Outcomes) -> Option<Duration> {
     let (mut total, mut next) = (Total::new(), outcomes);
     while let Some(outcome) = next.get() {
-        total.add(&outcome.latencies);
+        // Without those of one outcome, it would be another value.
+        total.add(outcome.latencies.as_deref()?);
         next = &outcome.next;
     }
     total.p99()
@@ -151,5 +168,16 @@ mod tests {
         assert_eq!(number(&list[0], &list[1..]), None);
         assert_eq!(number(&list[2], &list[..2]), None);
         assert_eq!(number(&(), &[(), ()]), None, "all have one address");
+    }
+
+    #[test]
+    fn latencies_are_bounded() {
+        let counted = Counted {
+            no_api: Outcomes::new(),
+            apis: Box::default(),
+            measured: AtomicUsize::new(MAX_MEASURED - 1),
+        };
+        assert!(counted.latencies().is_some());
+        assert!(counted.latencies().is_none());
     }
 }
