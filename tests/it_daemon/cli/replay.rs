@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
@@ -442,4 +443,41 @@ fn broken_and_hostile_lines_of_an_access_log_are_counted_and_named() {
     ]);
     let report = Ran::of(coverage.output().expect("the binary runs")).json();
     assert_eq!(report["unused_rules"], json!([]), "{report:#}");
+}
+
+/// On a terminal, a long replay shows how far it is; the report is behind it, and the same.
+#[test]
+fn the_progress_is_shown_on_a_terminal() {
+    let folder = folder(&[("shop.gate", POLICY)]);
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo is installed").success());
+    let shown = folder.path().join("shown");
+    let program = env!("CARGO_BIN_EXE_portcullis");
+    let mut script = Command::new("script")
+        .args(["--quiet", "--flush", "--return", "--command"])
+        .arg(format!("'{program}' replay . --log pipe --format json"))
+        .arg(&shown)
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("script is installed");
+    let mut writer = File::options().write(true).open(&pipe).expect("a reader");
+    let block = allowed("/health").repeat(5000);
+    let so_far = || fs::read_to_string(&shown).unwrap_or_default();
+    let mut lines = 0;
+    // It is shown five times a second, so after a while.
+    while !so_far().contains(" MB read") {
+        writer.write_all(block.as_bytes()).expect("it reads");
+        lines += 5000;
+    }
+    drop(writer);
+    assert!(script.wait().expect("it ends").success());
+    let whole = so_far();
+    let (progress, report) = whole
+        .rsplit_once("\r\u{1b}[K")
+        .expect("the progress is cleared");
+    assert!(progress.contains('\r'), "{progress:?}");
+    assert!(report.contains(&format!("\"lines\": {lines}")), "{report}");
 }
