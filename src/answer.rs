@@ -387,16 +387,22 @@ pub fn operator_explanation(
     decision: &Decision<'_>,
     trace: &[Step],
     explain: Explain,
+    resource_metadata: Option<&str>,
 ) -> Explanation {
     let hint = decision.denial().and_then(Denial::operator_hint);
     Explanation {
         hint: hint.map(Cow::into_owned),
-        ..explanation(decision, trace, explain)
+        ..explanation(decision, trace, explain, resource_metadata)
     }
 }
 
 /// Explains a decision, given the results of its conditions.
-pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) -> Explanation {
+pub fn explanation(
+    decision: &Decision<'_>,
+    trace: &[Step],
+    explain: Explain,
+    resource_metadata: Option<&str>,
+) -> Explanation {
     let (headers, hint): (Headers, _) = match decision {
         // The preflight is answered, so there is no upstream.
         Decision::Allow(permit) if permit.is_answered() => {
@@ -411,7 +417,9 @@ pub fn explanation(decision: &Decision<'_>, trace: &[Step], explain: Explain) ->
             None,
         ),
         Decision::Deny(denial) => (
-            denial_headers(denial, explain, None).into_iter().collect(),
+            denial_headers(denial, explain, resource_metadata)
+                .into_iter()
+                .collect(),
             denial.hint().filter(|_| explain == Explain::Full),
         ),
     };

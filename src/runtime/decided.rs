@@ -1,6 +1,7 @@
 //! A decision, and the client's part of it.
 
 use super::config::Config;
+use super::resource_metadata::ResourceMetadata;
 use crate::answer::{self, Answer, Explanation};
 use crate::engine::{self, Decision};
 
@@ -39,6 +40,8 @@ pub struct Decided<'d> {
     /// A nonce for the client's next DPoP proof, if one is given.
     pub(super) nonce: Option<String>,
     pub(super) settings: &'d Config,
+    /// What is published about the APIs.
+    pub(super) resource_metadata: &'d ResourceMetadata,
     /// The decision step by step.
     pub(super) trace: &'d dyn Fn() -> Vec<engine::Step>,
 }
@@ -51,7 +54,7 @@ impl Decided<'_> {
             self.settings.explain.told(),
             self.settings.docs.as_deref(),
             self.id,
-            None,
+            self.metadata_url(),
             carried,
         );
         let nonce = self.nonce.iter().cloned();
@@ -63,13 +66,22 @@ impl Decided<'_> {
 
     /// The explanation, as far as the configuration allows.
     pub fn explanation(&self) -> Explanation {
-        let mut explanation =
-            answer::explanation(self.decision, &(self.trace)(), self.settings.explain.told());
+        let mut explanation = answer::explanation(
+            self.decision,
+            &(self.trace)(),
+            self.settings.explain.told(),
+            self.metadata_url(),
+        );
         if !self.decision.allowed() {
             let nonce = self.nonce.iter().cloned();
             let nonce = nonce.map(|nonce| (DPOP_NONCE.to_owned(), nonce));
             explanation.headers.0.extend(nonce);
         }
         explanation
+    }
+
+    /// The URL of the metadata of the API that was asked for, if they are published.
+    fn metadata_url(&self) -> Option<&str> {
+        self.resource_metadata.url(&self.decision.api()?.name)
     }
 }

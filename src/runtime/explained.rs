@@ -7,15 +7,15 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::Authorizer;
 use super::cache::Cache;
 use super::caught::caught;
 use super::clock::numeric_date;
 use super::config::Config;
 use super::metrics::Adapter;
 use super::original::Original;
+use super::{Authorizer, Snapshot};
 use crate::answer::{self, Explanation};
-use crate::engine::{Policy, Step};
+use crate::engine::Step;
 use crate::judge::Judged;
 use crate::source::{Excerpt, Marked};
 
@@ -44,15 +44,16 @@ impl Authorizer {
         let source = (Adapter::pdp, self.ids.next());
         let exchange = self.aside(source, snapshot.clone(), &tokens);
         let now = numeric_date(SystemTime::now());
-        let told = |judged: &Judged<'_>| {
-            explained(judged, &snapshot.policy, &settings, &snapshot.revision)
-        };
+        let told = |judged: &Judged<'_>| explained(judged, &snapshot, &settings);
         caught(exchange.tried(original, now, told)).await
     }
 }
 
-fn explained(judged: &Judged<'_>, policy: &Policy, settings: &Config, revision: &str) -> Explained {
+fn explained(judged: &Judged<'_>, snapshot: &Snapshot, settings: &Config) -> Explained {
     let decision = judged.decide();
+    let metadata = decision
+        .api()
+        .and_then(|api| snapshot.resource_metadata.url(&api.name));
     let steps = judged.explain();
     let routes = decision.routes().map(|route| Marked {
         span: route.span,
@@ -67,10 +68,15 @@ fn explained(judged: &Judged<'_>, policy: &Policy, settings: &Config, revision: 
     let parts: Vec<Marked> = routes.chain(conditions).collect();
     let denial = decision.denial();
     Explained {
-        explanation: answer::operator_explanation(&decision, &steps, settings.explain.told()),
+        explanation: answer::operator_explanation(
+            &decision,
+            &steps,
+            settings.explain.told(),
+            metadata,
+        ),
         advice: denial.map(|denial| denial.reason().advice()),
         observed: denial.is_some_and(|denial| settings.only_observes(denial)),
-        source: policy.sources().excerpts(&parts),
-        revision: revision.to_owned(),
+        source: snapshot.policy.sources().excerpts(&parts),
+        revision: snapshot.revision.clone(),
     }
 }

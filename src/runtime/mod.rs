@@ -53,6 +53,7 @@ mod pipeline;
 mod random;
 pub mod recent;
 pub mod reload;
+pub mod resource_metadata;
 pub(crate) mod secret;
 mod snapshot;
 mod source;

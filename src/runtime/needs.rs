@@ -93,6 +93,13 @@ pub fn unmet(model: &Model, config: &Config, module: Option<Module>) -> Vec<Stri
             ));
         }
     }
+    for name in config.resource_metadata.keys() {
+        if model.apis.iter().all(|api| api.name != *name) {
+            unmet.push(format!(
+                "`resource_metadata.{name}` has no effect: the policy has no API of that name"
+            ));
+        }
+    }
     for observed in &config.observe {
         if !observed.is_in(model) {
             unmet.push(format!(

@@ -282,6 +282,7 @@ impl Exchange<'_> {
             id: self.id.as_str(),
             nonce: self.next_nonce(decision),
             settings: &self.settings,
+            resource_metadata: &self.snapshot.resource_metadata,
             trace,
         }
     }

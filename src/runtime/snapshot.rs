@@ -11,6 +11,7 @@ use super::counted::Counted;
 use super::introspect::{self, EndpointErrors, Endpoints};
 use super::keys::{Awaited, Places, PlainHttp, Source as KeySource, Status, Store};
 use super::module::Module;
+use super::resource_metadata::{ResourceError, ResourceMetadata};
 use crate::compile;
 use crate::engine::Policy;
 use crate::keys::{KeySet, Keys};
@@ -35,6 +36,8 @@ pub struct Snapshot {
     /// The keys of a development issuer, which verify tokens of every issuer.
     built_in: Option<Arc<KeySet>>,
     pub(super) endpoints: Endpoints,
+    /// What is published about its APIs.
+    pub(crate) resource_metadata: ResourceMetadata,
     /// The digest that shows whether another policy is the same.
     pub(super) digest: String,
     /// The beginning of the digest, for people.
@@ -75,6 +78,8 @@ impl Snapshot {
         let endpoints = asked
             .endpoints(&model, config)
             .map_err(BuildError::Endpoints)?;
+        let resource_metadata =
+            ResourceMetadata::of(&model, config).map_err(BuildError::ResourceMetadata)?;
         let keys = model
             .issuers
             .iter()
@@ -96,6 +101,7 @@ impl Snapshot {
         let policy = compile::compile(model, loaded.sources);
         Ok(Snapshot {
             endpoints,
+            resource_metadata,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             counted: Counted::of(&policy),
             policy,
@@ -175,6 +181,8 @@ pub enum BuildError {
     Endpoints(EndpointErrors),
     /// The keys of an issuer would come over plain HTTP.
     PlainHttp(PlainHttp),
+    /// An API can't be published as a protected resource.
+    ResourceMetadata(ResourceError),
     /// Processes without a common memory would each accept a proof once.
     ProofsOfSeveral(usize),
 }
@@ -185,6 +193,7 @@ impl fmt::Display for BuildError {
             BuildError::NoModel => f.write_str("the policy could not be compiled"),
             BuildError::Endpoints(errors) => write!(f, "{errors}"),
             BuildError::PlainHttp(error) => write!(f, "{error}"),
+            BuildError::ResourceMetadata(error) => write!(f, "{error}"),
             BuildError::ProofsOfSeveral(processes) => write!(
                 f,
                 "the policy takes DPoP proofs, and {processes} processes decide, each of which \

@@ -142,7 +142,7 @@ fn expect(policy: &Policy, test: &Test, wanted: &Expectation, now: f64) -> Expec
         let failure = difference(&wanted.outcome, decision).map(|message| {
             let trace = judged.explain();
             // As in `why`: the headers for the client, and everything that an operator may know.
-            let mut explanation = answer::explanation(decision, &trace, Explain::default());
+            let mut explanation = answer::explanation(decision, &trace, Explain::default(), None);
             explanation.hint = decision
                 .denial()
                 .and_then(|denial| denial.operator_hint())

@@ -45,6 +45,7 @@ mod places;
 mod provider_works;
 mod reload;
 mod requests;
+mod resource_metadata;
 mod sender;
 mod step_up;
 mod story;

@@ -134,7 +134,8 @@ pub fn run(arguments: &Arguments) -> Ended {
     };
     let report = |decision: &engine::Decision<'_>, steps: &[engine::Step], told: &Told| {
         // The client's view depends on the configuration. The user of this command sees everything.
-        let explanation = answer::operator_explanation(decision, steps, config.explain.told());
+        let explanation =
+            answer::operator_explanation(decision, steps, config.explain.told(), None);
         for remark in &told.remarks {
             output::eprint_all(&format!("note: {remark}\n"));
         }

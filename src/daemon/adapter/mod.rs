@@ -17,6 +17,7 @@ mod sources;
 mod table;
 mod thin;
 mod waits;
+mod well_known;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,6 +68,9 @@ async fn answer(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some((adapter, by)) = table::at(parts.uri.path()) else {
+        if let Some(metadata) = well_known::answer(&authorizer, &parts) {
+            return metadata;
+        }
         let path = parts.uri.path();
         authorizer.notices().say(if path == grpc::CHECK {
             Notice::GrpcAtHttp

@@ -14,6 +14,7 @@ mod listeners;
 mod log;
 mod observe;
 mod read;
+mod resource_metadata;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use listeners::{
 pub use log::{DecisionLog, Level, Log, LogFormat, OnFull, Record, Rotate};
 pub use observe::{Mode, Observed};
 use read::Lines;
+pub use resource_metadata::{ProtectedResource, identifier as resource_identifier};
 pub use sources::{ClientAddress, ClientCertificate, Scheme};
 
 use crate::answer;
@@ -73,6 +75,8 @@ pub struct Config {
     /// How long a decision may take; after that the request is denied (`internal`). Envoy waits 200
     /// ms.
     pub deadline: Span,
+    /// The APIs whose metadata as protected resources are published (RFC 9728), by name.
+    pub resource_metadata: BTreeMap<String, ProtectedResource>,
     /// Where the daemon listens.
     pub listeners: Listeners,
     /// Where each adapter finds the facts that the request itself doesn't contain.
@@ -104,6 +108,7 @@ impl Default for Config {
             explain: Explain::Reason,
             docs: None,
             deadline: Span::from_millis(150),
+            resource_metadata: BTreeMap::new(),
             listeners: Listeners::default(),
             adapters: Adapters::default(),
             dpop: Dpop::default(),
@@ -377,6 +382,9 @@ impl Config {
                     ),
                 ));
             }
+        }
+        for (api, published) in &self.resource_metadata {
+            published.validate(api)?;
         }
         self.adapters.validate()?;
         self.dpop.validate()?;

@@ -393,9 +393,13 @@ async fn take(
         authorizer.known().good = good;
         return Ok(ReloadResult::Unchanged);
     }
-    // The client credentials for introspection take part in decisions, so a change of them counts
-    // as another policy.
-    if same_policy && wanted.config.introspection == authorizer.settings().introspection {
+    // The client credentials for introspection take part in decisions, and the metadata of resources
+    // are made with the policy, so a change of them counts as another policy.
+    let settings = authorizer.settings();
+    if same_policy
+        && wanted.config.introspection == settings.introspection
+        && wanted.config.resource_metadata == settings.resource_metadata
+    {
         authorizer.configure(wanted.config);
         authorizer.known().good = good;
         return Ok(ReloadResult::Changed);

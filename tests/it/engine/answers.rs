@@ -290,7 +290,7 @@ fn an_explanation_has_the_fields_of_the_contract() {
         kind: SeenKind::Access,
     };
     let decision = decide(&routed, evidence);
-    let explained = explanation(&decision, &explain(&routed, evidence), Explain::Full);
+    let explained = explanation(&decision, &explain(&routed, evidence), Explain::Full, None);
     // As text, since the order of the fields matters.
     assert_eq!(
         serde_json::to_string_pretty(&explained).expect("JSON"),

@@ -29,6 +29,7 @@ mod preflights;
 mod process;
 mod provider;
 mod reload;
+mod resource_metadata;
 mod secrets;
 mod sender;
 mod tenants;
