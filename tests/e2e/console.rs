@@ -227,7 +227,7 @@ fn look(browser: &mut Browser, name: &str) {
 }
 
 #[test]
-#[ignore = "needs the browser: run tests/run"]
+#[ignore = "needs the proxies: run tests/run"]
 fn an_operator_works_with_the_keyboard_alone_in_light_and_dark() {
     let console = Console::start();
     let mut browser = Browser::start();
@@ -392,7 +392,7 @@ fn an_operator_works_with_the_keyboard_alone_in_light_and_dark() {
 
 /// A page of another origin reads nothing and changes nothing, whatever it tries.
 #[test]
-#[ignore = "needs the browser: run tests/run"]
+#[ignore = "needs the proxies: run tests/run"]
 fn a_page_of_another_origin_gets_nothing() {
     let daemon = Daemon::start("api a { host \"a.example\"  GET / public }");
     let pages = Pages::serve();
