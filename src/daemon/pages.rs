@@ -5,8 +5,8 @@
 //! `Sec-Fetch-Site` or `Referer`. Or it can point its own name at that address (DNS rebinding);
 //! then the request has the page's own origin, and its `Host` is the page's name. Rebinding needs a
 //! name. If `Host` is an IP address, the browser connected to exactly that address, so probes and
-//! scrapers that use addresses are served. Over TLS, the certificate covers the name; over a Unix
-//! socket there are no pages.
+//! scrapers that use addresses are served. Over TLS, the certificate covers the name. No page reaches a Unix
+//! socket unless a proxy forwards to it, so there a program may use any name, but a page may not.
 //!
 //! The listener `admin` has pages of its own, the console. Their requests come from the origin that the
 //! request itself names, and a browser lets no other page claim that.
@@ -33,8 +33,21 @@ pub struct Names {
     own_pages: &'static [&'static str],
     /// Where names are configured, for the answer to a refused request.
     place: Option<&'static str>,
-    /// Names in addition to `localhost` and IP addresses, in lower case; `None` for any.
-    names: Option<Arc<[String]>>,
+    /// Names in addition to `localhost` and IP addresses, in lower case.
+    names: Arc<[String]>,
+    /// The requests that must use one of them.
+    bound: Bound,
+}
+
+/// The requests whose `Host` must be one of the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    /// All.
+    All,
+    /// Those that show that a page sent them.
+    OfPages,
+    /// None.
+    None,
 }
 
 impl Names {
@@ -43,7 +56,8 @@ impl Names {
         Names {
             own_pages: &[],
             place: None,
-            names: Some(Arc::default()),
+            names: Arc::default(),
+            bound: Bound::All,
         }
     }
 
@@ -62,21 +76,20 @@ impl Names {
 
     /// The names of a listener.
     pub fn of(place: &'static str, listener: &Listener) -> Names {
-        let reached_by_pages = match listener.address {
-            Address::Tcp(_) => listener.tls.is_none(),
-            Address::Unix(_) => false,
+        let bound = match (&listener.tls, &listener.address) {
+            (Some(_), _) => Bound::None,
+            (None, Address::Tcp(_)) => Bound::All,
+            (None, Address::Unix(_)) => Bound::OfPages,
         };
         Names {
             own_pages: &[],
             place: Some(place),
-            names: reached_by_pages.then(|| listener.hosts.iter().cloned().collect()),
+            names: listener.hosts.iter().cloned().collect(),
+            bound,
         }
     }
 
     fn include(&self, host: &str) -> bool {
-        let Some(names) = &self.names else {
-            return true;
-        };
         let name = without_port(host).to_ascii_lowercase();
         let name = name.strip_suffix('.').unwrap_or(&name);
         let is_address = match name.strip_prefix('[') {
@@ -87,7 +100,7 @@ impl Names {
                 .parse::<IpAddr>()
                 .is_ok_and(|address| address.is_ipv4()),
         };
-        is_address || name == "localhost" || names.iter().any(|known| known == name)
+        is_address || name == "localhost" || self.names.iter().any(|known| known == name)
     }
 }
 
@@ -138,8 +151,13 @@ fn refused(parts: &Parts, names: &Names) -> Option<String> {
     if !headers.get_all("sec-fetch-site").iter().all(is_own) {
         return Some("the header `sec-fetch-site` shows another page".to_owned());
     }
+    let is_bound = match names.bound {
+        Bound::All => true,
+        Bound::OfPages => shows_page(headers),
+        Bound::None => false,
+    };
     match host {
-        Some(host) if names.include(host) => None,
+        Some(host) if !is_bound || names.include(host) => None,
         Some(host) => {
             let host = quoted(host);
             let known = names.place.map_or_else(String::new, |place| {
@@ -153,6 +171,12 @@ fn refused(parts: &Parts, names: &Names) -> Option<String> {
         None if parts.version < Version::HTTP_11 => None,
         None => Some("the request has no `host`".to_owned()),
     }
+}
+
+/// Whether a page sent a request, the listener's own included.
+fn shows_page(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    OF_PAGES.iter().any(|name| headers.contains_key(*name)) || sites.any(|site| site != "none")
 }
 
 /// Whether a value of `Origin` or `Referer` is a page of this host and port, with one of these schemes.
@@ -284,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_page_comes_with_a_name_of_its_own_any_name_will_do() {
+    fn over_tls_any_name_will_do_and_over_a_unix_socket_for_programs_alone() {
         let unix = listener("unix:/run/portcullis/admin.sock");
         let tls = Listener {
             tls: Some(Tls {
@@ -294,9 +318,29 @@ mod tests {
             }),
             ..listener("127.0.0.1:9192")
         };
-        for listener in [unix, tls] {
-            let names = Names::of("listeners.admin.hosts", &listener);
-            assert!(names.include("anything.example"));
+        let is_refused = |listener: &Listener, host: &str, by_page: bool| {
+            let names = Names::of("listeners.admin.hosts", listener).with_pages(listener);
+            let request = http::Request::post("/reload").header("host", host);
+            let request = if by_page {
+                request.header("origin", format!("https://{host}"))
+            } else {
+                request
+            };
+            let (parts, ()) = request.body(()).expect("a request").into_parts();
+            refused(&parts, &names).is_some()
+        };
+        for by_page in [true, false] {
+            assert!(!is_refused(&tls, "anything.example", by_page));
+        }
+        assert!(!is_refused(&unix, "anything.example", false));
+        assert!(is_refused(&unix, "rebound.example:9192", true));
+        for host in [
+            "127.0.0.1:9192",
+            "[::1]",
+            "localhost",
+            "portcullis.internal",
+        ] {
+            assert!(!is_refused(&unix, host, true), "{host}");
         }
     }
 }

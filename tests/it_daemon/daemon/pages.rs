@@ -174,7 +174,7 @@ async fn probes_scrapers_and_people_are_served() {
     }
 }
 
-/// No page can reach a Unix socket; a program may send any name there.
+/// A program may send any name to a Unix socket; a page may not, since a proxy may forward to it.
 #[tokio::test]
 async fn a_unix_socket_has_no_name() {
     use tokio::net::UnixStream;
@@ -204,6 +204,13 @@ async fn a_unix_socket_has_no_name() {
     assert_eq!(ask(named).await, 200);
     let page = Http::new("GET", "/policy").header("Origin", "https://evil.example");
     assert_eq!(ask(page).await, 403, "a proxy may stand before it");
+    for (host, status) in [("rebound.evil.example:9192", 403), ("localhost:9192", 200)] {
+        let own = Http::new("POST", "/reload")
+            .without("Host")
+            .header("Host", host)
+            .header("Origin", format!("http://{host}"));
+        assert_eq!(ask(own).await, status, "{host}");
+    }
     drop(bed);
 }
 
