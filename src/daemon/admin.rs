@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -34,7 +34,6 @@ pub fn router(authorizer: Arc<Authorizer>, token: Option<Token>) -> Router {
         .route("/readyz", get(readyz))
         .merge(console::files())
         .merge(guarded)
-        .layer(map_response(console::protected))
         .with_state(authorizer)
 }
 

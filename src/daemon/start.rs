@@ -18,6 +18,7 @@ use tracing_subscriber::util::TryInitError;
 use super::adapter::{self, grpc, pdp};
 use super::admin;
 use super::bearer::{Token, TokenError};
+use super::console;
 use super::listen::{self, Bound, Service};
 use super::log;
 use super::pages::{self, Names};
@@ -117,22 +118,25 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         let listener = listening.setting(id).0.as_ref();
         let server = listener.and_then(|listener| listener.server);
         let server = server.unwrap_or_default();
-        let general = |router: Router| {
+        let guarded = |router: Router| {
             let names = match (id.kind().callers, listener) {
-                (Callers::Proxies, _) => return Service::general(router),
+                (Callers::Proxies, _) => return router,
                 (Callers::Programs { .. } | Callers::Operators { .. }, None) => Names::loopback(),
                 (Callers::Programs { hosts }, Some(listener)) => Names::of(hosts, listener),
                 (Callers::Operators { hosts }, Some(listener)) => {
                     Names::of(hosts, listener).with_pages(listener)
                 }
             };
-            Service::general(router.layer(from_fn_with_state(names, pages::no_foreign_page)))
+            router.layer(from_fn_with_state(names, pages::no_foreign_page))
         };
         let service = match id {
             ListenerId::Grpc => grpc::service(authorizer.clone(), health.clone(), server),
             ListenerId::Http => adapter::service(authorizer.clone(), server),
-            ListenerId::Pdp => general(pdp::router(authorizer.clone())),
-            ListenerId::Admin => general(admin::router(authorizer.clone(), token.clone())),
+            ListenerId::Pdp => Service::general(guarded(pdp::router(authorizer.clone()))),
+            ListenerId::Admin => {
+                let router = guarded(admin::router(authorizer.clone(), token.clone()));
+                Service::general(console::protected(router))
+            }
         };
         let name = id.as_str();
         tracing::info!(listener = name, %address, "listening");

@@ -1,6 +1,7 @@
 //! Compares the policy in force with another one: the one in the files, or the candidate.
 //!
-//! The comparison runs on a thread of its own with a low priority, one at a time. It is as bounded as
+//! Comparisons run one at a time, on a thread of their own with a low priority, which the first one
+//! starts and which stays. A comparison is as bounded as
 //! that of `portcullis diff`, and it never holds up a reload.
 
 use std::fmt;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::OwnedMutexGuard;
 
 use super::clock::numeric_date;
 use super::low_priority::{LowPriority, Panicked};
@@ -100,9 +101,15 @@ impl std::error::Error for CompareError {}
 impl Authorizer {
     /// Compares the policy in force with another one.
     pub async fn difference(self: &Arc<Self>, other: Other) -> Result<Compared, CompareError> {
-        let turn = self.comparing.clone().try_acquire_owned();
-        let turn = turn.map_err(|_| CompareError::Busy)?;
-        let thread = LowPriority::start("compare").map_err(CompareError::Thread)?;
+        let turn = self.comparing.clone().try_lock_owned();
+        let mut turn = turn.map_err(|_| CompareError::Busy)?;
+        let thread = match &*turn {
+            Some(thread) => thread.clone(),
+            None => {
+                let started = LowPriority::start("compare").map_err(CompareError::Thread)?;
+                turn.insert(started).clone()
+            }
+        };
         let authorizer = self.clone();
         let compared = thread.run(move || authorizer.compared(other, turn));
         compared.await.map_err(CompareError::Fault)?
@@ -112,7 +119,7 @@ impl Authorizer {
     fn compared(
         &self,
         other: Other,
-        _turn: OwnedSemaphorePermit,
+        _turn: OwnedMutexGuard<Option<LowPriority>>,
     ) -> Result<Compared, CompareError> {
         let old = self.snapshot();
         match other {

@@ -1,6 +1,7 @@
-//! A thread with a low scheduling priority, for long work that must not delay requests: reloads.
+//! A thread with a low scheduling priority, for long work that must not delay requests: reloads, and
+//! comparisons of policies.
 //!
-//! A reload computes for a tenth of a second, or for seconds if the policy is large, on the cores that
+//! Such work computes for a tenth of a second, or for seconds if the policy is large, on the cores that
 //! also serve connections. Where they are busy, this thread gets a quarter of a core. So it must
 //! never hold a lock that a request waits for.
 
@@ -28,7 +29,8 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// The thread. It ends when this is dropped and its work is done.
 ///
-/// There is one for the whole life of an authorizer. Its work so stays in the allocator's memory of one
+/// An authorizer has one for reloads and, from the first one on, one for comparisons, both for its whole
+/// life. Their work so stays in the allocator's memory of one
 /// thread, and a request's thread never takes over the pages of one that has ended.
 #[derive(Clone)]
 pub struct LowPriority(Sender<Job>);
@@ -78,7 +80,7 @@ impl LowPriority {
 fn lower_priority() {
     // "The calling process" is the thread (setpriority(2), "C library/kernel differences").
     if let Err(fault) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%fault, "the priority of reloads can't be lowered");
+        tracing::debug!(%fault, "the priority of the thread can't be lowered");
     }
 }
 

@@ -131,10 +131,10 @@ pub struct Authorizer {
     /// The module that passes requests on, if it isn't the daemon's listeners.
     module: Option<Module>,
     candidate: Option<Candidate>,
-    /// The latest decisions, while somebody watches them.
+    /// The latest decisions, while a page of the console asks for them.
     recent: Recent,
-    /// The turn of a comparison with another policy.
-    comparing: Arc<Semaphore>,
+    /// The turn of a comparison with another policy, and its thread once there was one.
+    comparing: Arc<tokio::sync::Mutex<Option<LowPriority>>>,
 }
 
 /// The state of the policy's files.
@@ -193,7 +193,7 @@ impl Authorizer {
         *self.ready.borrow()
     }
 
-    /// The latest decisions, while somebody watches them.
+    /// The latest decisions, while a page of the console asks for them.
     pub fn recent(&self) -> &Recent {
         &self.recent
     }

@@ -142,7 +142,7 @@ impl Prepared {
             waiting: Room::new(config.limits.decisions.div_ceil(2)),
             ready: value::Sender::new(false),
             recent: Recent::default(),
-            comparing: Arc::new(Semaphore::new(1)),
+            comparing: Arc::default(),
             last_error: Mutex::new(None),
             reloading: tokio::sync::Mutex::new(()),
             low_priority: LowPriority::start("reload").map_err(OpenError::Thread)?,

@@ -1,8 +1,8 @@
-//! The latest decisions, for whoever watches them in the console.
+//! The latest decisions, for the console.
 //!
-//! While nobody watches, a decision costs one look at a number. While somebody does, a decision never
-//! waits: if another one is being added, or too many come, it is counted as not shown. What is kept is
-//! bounded in entries and in bytes, and goes away when nobody watches any more.
+//! They are recorded only while a page asks for them; otherwise a decision loads one atomic number. A
+//! decision never waits: if another one is being added, or there are too many, it is counted as missed.
+//! The entries are bounded in number and in bytes, and are freed when no page asks any more.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +28,7 @@ const WATCHED: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Recent {
     started: Instant,
-    /// Until when somebody watches, in milliseconds since the start; 0 if nobody does.
+    /// Until when decisions are recorded, in milliseconds since the start; 0 if they aren't.
     until: AtomicU64,
     ring: Mutex<Ring>,
     /// How many decisions were not taken.
@@ -112,7 +112,7 @@ fn each<S: Serializer>(entries: &[Arc<Entry>], serializer: S) -> Result<S::Ok, S
     serializer.collect_seq(entries.iter().map(Arc::as_ref))
 }
 
-/// Nobody watches.
+/// Records nothing.
 impl Default for Recent {
     fn default() -> Recent {
         Recent {
@@ -125,7 +125,7 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// Takes a decision if somebody watches. `entry` makes it, with this number.
+    /// Records a decision if a page asks for them. `entry` makes it, with this number.
     pub fn put(&self, now: Instant, allowed: bool, entry: impl FnOnce(u64) -> Entry) {
         let until = self.until.load(Ordering::Relaxed);
         if until == 0 {
@@ -152,7 +152,7 @@ impl Recent {
         }
     }
 
-    /// The decisions after the one with this number. From now on, somebody watches for a while.
+    /// The decisions after the one with this number. From now on, decisions are recorded for a while.
     pub fn after(&self, number: u64) -> Seen {
         let until = self.milliseconds(Instant::now() + WATCHED);
         self.until.store(until, Ordering::Relaxed);

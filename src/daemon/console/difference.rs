@@ -8,6 +8,7 @@ use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::bounded;
 use super::explain::is_json;
 use crate::daemon::reply;
 use crate::runtime::Authorizer;
@@ -61,7 +62,7 @@ pub async fn difference(
             reply::refused(StatusCode::CONFLICT, &CompareError::Busy.to_string())
         }
         Err(error) => reply::json(&json!({
-            "error": error.to_string(),
+            "error": bounded(&error.to_string()),
             "problems": error.problems(),
         })),
     }

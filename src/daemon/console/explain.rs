@@ -1,6 +1,7 @@
 //! Explains what the policy in force decides about a request that an operator describes.
 //!
-//! The token stays in this request: it is neither logged nor kept, and no address contains it.
+//! The token is in this request's body alone: it is neither logged nor kept, and no URL contains it. An
+//! opaque token is introspected at its issuer, and the result is cached, as for any request.
 
 use std::sync::Arc;
 

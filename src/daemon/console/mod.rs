@@ -15,6 +15,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::middleware::map_response;
 use axum::routing::{get, post};
 use http::{HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 
@@ -46,8 +47,12 @@ const PROTECTION: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// Adds the headers that protect the console to an answer.
-pub async fn protected(mut response: Response<Body>) -> Response<Body> {
+/// Adds the headers that protect the console to every answer of a router.
+pub fn protected(router: Router) -> Router {
+    router.layer(map_response(protect))
+}
+
+async fn protect(mut response: Response<Body>) -> Response<Body> {
     for (name, value) in PROTECTION {
         let value = HeaderValue::from_static(value);
         response.headers_mut().insert(name, value);
@@ -64,11 +69,40 @@ pub fn data() -> Router<Arc<Authorizer>> {
         .route("/console/difference", post(difference::difference))
 }
 
+/// The most characters of a message that a page gets.
+const MAX_MESSAGE: usize = 4_000;
+
+/// A message, cut if it is too long.
+fn bounded(message: &str) -> String {
+    let all = message.chars().count();
+    if all <= MAX_MESSAGE {
+        return message.to_owned();
+    }
+    let start: String = message.chars().take(MAX_MESSAGE).collect();
+    format!("{start} … (cut: the message has {all} characters)")
+}
+
 /// The latest decisions after the one that `after` names.
 async fn decisions(State(authorizer): State<Arc<Authorizer>>, uri: Uri) -> Response<Body> {
     let after = uri.query().and_then(|query| query.strip_prefix("after="));
     match after.and_then(|after| after.parse().ok()) {
         Some(after) => reply::json(&authorizer.recent().after(after)),
         None => reply::refused(StatusCode::BAD_REQUEST, "`after` has to be a number"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_is_cut_and_says_so() {
+        let whole = "é".repeat(MAX_MESSAGE);
+        assert_eq!(bounded(&whole), whole);
+        let cut = bounded(&format!("{whole}x"));
+        assert_eq!(
+            cut,
+            format!("{whole} … (cut: the message has 4001 characters)")
+        );
     }
 }

@@ -9,6 +9,7 @@ use axum::extract::State;
 use http::Response;
 use serde_json::{Value, json};
 
+use super::bounded;
 use crate::daemon::reply;
 use crate::runtime::candidate::Candidate;
 use crate::runtime::clock::rfc3339;
@@ -32,7 +33,7 @@ const MAX_FILES: usize = 500;
 /// The state of the daemon.
 pub async fn overview(State(authorizer): State<Arc<Authorizer>>) -> Response<Body> {
     let snapshot = authorizer.snapshot();
-    let routes = routes(&authorizer, &snapshot);
+    let (totals, routes) = routes(&authorizer, &snapshot);
     let count = snapshot.policy().apis().iter().map(|api| api.routes.len());
     reply::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -53,6 +54,7 @@ pub async fn overview(State(authorizer): State<Arc<Authorizer>>) -> Response<Bod
         },
         "candidate": authorizer.candidate().map(|candidate| of_candidate(&authorizer, candidate)),
         "issuers": issuers(&snapshot),
+        "totals": totals,
         "routes_declared": count.sum::<usize>(),
         "routes_used": routes.len(),
         "routes": routes.into_iter().take(MAX_ROUTES).collect::<Vec<_>>(),
@@ -62,7 +64,7 @@ pub async fn overview(State(authorizer): State<Arc<Authorizer>>) -> Response<Bod
 fn error(error: LastError) -> Value {
     json!({
         "at": rfc3339(error.at),
-        "message": error.message,
+        "message": bounded(&error.message),
         "problems": *error.problems,
     })
 }
@@ -70,11 +72,12 @@ fn error(error: LastError) -> Value {
 /// Counts by outcome and reason.
 type Outcomes = BTreeMap<&'static str, BTreeMap<&'static str, u64>>;
 
-/// The counts since the start by API and route, the most frequent first. The p99 is that of the policy
-/// in force.
-fn routes(authorizer: &Authorizer, snapshot: &Snapshot) -> Vec<Value> {
+/// The counts since the start: of all routes together, and by API and route, the most frequent first.
+/// The p99 is that of the policy in force.
+fn routes(authorizer: &Authorizer, snapshot: &Snapshot) -> (Outcomes, Vec<Value>) {
     let p99 = snapshot.p99();
     let mut counts: BTreeMap<(String, String), Outcomes> = BTreeMap::new();
+    let mut totals = Outcomes::new();
     for (labels, count) in authorizer.metrics().decided() {
         let (api, route, outcome, reason) = labels.names();
         let of_route = counts
@@ -82,11 +85,14 @@ fn routes(authorizer: &Authorizer, snapshot: &Snapshot) -> Vec<Value> {
             .or_default();
         let of_outcome = of_route.entry(outcome).or_default();
         *of_outcome.entry(reason).or_default() += count;
+        let of_all = totals.entry(outcome).or_default();
+        *of_all.entry(reason).or_default() += count;
     }
     let total = |outcomes: &Outcomes| -> u64 { outcomes.values().flat_map(BTreeMap::values).sum() };
     let mut all: Vec<_> = counts.into_iter().collect();
     all.sort_by_key(|(_, outcomes)| std::cmp::Reverse(total(outcomes)));
-    all.into_iter()
+    let routes = all
+        .into_iter()
         .map(|(name, outcomes)| {
             let took = p99.get(&name).map(|took| took.as_secs_f64() * 1e6);
             let (api, route) = name;
@@ -98,7 +104,8 @@ fn routes(authorizer: &Authorizer, snapshot: &Snapshot) -> Vec<Value> {
                 "p99_us": took,
             })
         })
-        .collect()
+        .collect();
+    (totals, routes)
 }
 
 fn of_candidate(authorizer: &Authorizer, candidate: &Candidate) -> Value {
@@ -156,7 +163,7 @@ fn place(status: Status) -> Value {
         "usable": status.usable,
         "last_failure": status.last_failure.map(|failure| json!({
             "at": rfc3339(failure.at),
-            "message": failure.message,
+            "message": bounded(&failure.message),
         })),
     })
 }

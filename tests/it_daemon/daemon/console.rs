@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -66,8 +67,17 @@ async fn every_answer_of_the_listener_protects_the_console() {
         "/policy",
         "/healthz",
         "/nowhere",
+        "refused",
     ] {
-        let answer = bed.admin(path).await;
+        let answer = match path {
+            "refused" => {
+                let foreign = Http::new("GET", "/").header("Origin", "https://evil.example");
+                let refused = bed.send("admin", &foreign).await;
+                assert_eq!(refused.status, 403);
+                refused
+            }
+            path => bed.admin(path).await,
+        };
         let policy = answer.header("content-security-policy").unwrap_or_default();
         for part in [
             "default-src 'none'",
@@ -320,6 +330,10 @@ async fn the_overview_has_routes_issuers_and_the_errors_of_the_files() {
         route["p99_us"].as_f64().is_some_and(|took| took > 0.0),
         "{route}"
     );
+    assert_eq!(
+        overview["totals"],
+        json!({"allow": {"": 3}, "deny": {"token.missing": 1}})
+    );
     assert_eq!(overview["routes_declared"], 8);
     let issuer = &overview["issuers"][0];
     assert_eq!(
@@ -374,7 +388,10 @@ async fn the_policy_in_the_files_and_the_candidate_are_compared_with_the_one_in_
     );
 
     let mut compared = difference(&bed, "candidate").await;
+    let deadline = Instant::now() + Duration::from_secs(30);
     while compared["error"] == "there is no candidate policy" {
+        assert!(Instant::now() < deadline, "the candidate isn't loaded");
+        tokio::time::sleep(Duration::from_millis(20)).await;
         compared = difference(&bed, "candidate").await;
     }
     assert_eq!(
