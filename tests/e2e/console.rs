@@ -262,6 +262,14 @@ fn an_operator_works_with_the_keyboard_alone_in_light_and_dark() {
     browser
         .until("document.querySelectorAll('main > section:not([hidden]) tbody tr').length === 4");
     browser.tab_to("it.textContent === 'why?'");
+    // The link keeps the focus when another decision comes.
+    let focused = "document.activeElement.dataset.decision";
+    let before = browser.value(focused);
+    let other = console.token(&json!({ "scope": "read:orders", "org_id": "acme" }));
+    console.ask("GET", "/mine/globex", Some(&other));
+    browser
+        .until("document.querySelectorAll('main > section:not([hidden]) tbody tr').length === 5");
+    assert_eq!(browser.value(focused), before);
     browser.press("Enter");
     browser.until("location.hash === '#explain' && document.activeElement.matches('h1')");
     let taken = "document.querySelector('#explain-url').value";
@@ -368,6 +376,19 @@ fn an_operator_works_with_the_keyboard_alone_in_light_and_dark() {
     browser.press("Enter");
     browser.until("document.activeElement.closest('details').open");
     look(&mut browser, "difference");
+
+    // No character is hidden, and no link leads to another host.
+    browser.value(
+        "import('/console/web/components/dom.js').then((dom) => { window.dom = dom; }) && null",
+    );
+    browser.until("window.dom !== undefined");
+    let shown = "dom.visible('a\\u{e0041}\\ufe0f\\u180e\\u202eb')";
+    assert_eq!(browser.value(shown), r"a\u{e0041}\u{fe0f}\u{180e}\u{202e}b");
+    let links = r##"["#a", "/a", "/", "//a", "/\\a", "/\t/a", "https://a"].map((href) => { try { dom.element("a", { href }); return true; } catch { return false; } })"##;
+    assert_eq!(
+        browser.value(links),
+        json!([true, true, true, false, false, false, false])
+    );
 
     // Nothing that a client, a token or a file name contained became markup, and nothing went wrong.
     assert_eq!(browser.value("document.images.length"), json!(1));

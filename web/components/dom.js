@@ -3,8 +3,12 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Control characters, and those that change the direction or the order of what follows.
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/g;
+// Control characters, those that change the direction or the order of what follows, and those that show
+// nothing: fillers, variation selectors and tags.
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\u{e0000}-\u{e0fff}]/gu;
+
+// A fragment, or a path of the listener. `//` and `/\` would begin another host.
+const OWN = /^(?:#|\/(?:\w|$))/;
 
 /** A text in which nothing is hidden. */
 export function visible(text) {
@@ -59,7 +63,7 @@ function fill(made, attributes, children) {
             made.addEventListener(name, value);
         } else if (name.startsWith("on") || name === "style" || name === "srcdoc") {
             throw new Error(`the attribute ${name} would be code`);
-        } else if (name === "href" && !/^[#/]/.test(value)) {
+        } else if (name === "href" && !OWN.test(value)) {
             throw new Error("a link leads to another place");
         } else {
             made.setAttribute(name, value === true ? "" : visible(value));

@@ -23,6 +23,8 @@ const filters = {
     client: element("input", { id: "filter-client", autocomplete: "off", spellcheck: "false", placeholder: "spa" }),
 };
 const reasons = element("datalist", { id: "reasons" });
+// What is on the page now, so that it is replaced only by something else.
+const drawn = { reasons: "", rows: "" };
 const count = element("p", { role: "status", class: "help" });
 const rows = scroll("Decisions");
 const pause = element("button", {
@@ -71,7 +73,11 @@ function show() {
         contains(one.reason, filters.reason.value) &&
         (contains(one.route, filters.route.value) || contains(one.path, filters.route.value)) &&
         contains(one.client, filters.client.value));
-    replace(reasons, [...new Set(kept.map(({ reason }) => reason).filter(Boolean))].sort().map((value) => element("option", { value })));
+    const codes = [...new Set(kept.map(({ reason }) => reason).filter(Boolean))].sort();
+    if (codes.join() !== drawn.reasons) {
+        drawn.reasons = codes.join();
+        replace(reasons, codes.map((value) => element("option", { value })));
+    }
     const text = kept.length === 0
         ? "No decision has come yet. Those before this page was opened are in the decision log."
         : `${found.length.toLocaleString("en")} of the latest ${kept.length.toLocaleString("en")} decisions` +
@@ -81,9 +87,25 @@ function show() {
     if (count.textContent !== text) {
         replace(count, text);
     }
-    replace(rows, found.length > 0 && table("The latest decisions, newest first",
-        ["Time", "Outcome", "Request", "Route", "Reason", "Client", { text: "µs", number: true }, "Explain"],
-        found.slice(0, SHOWN).map(row)));
+    const below = found.slice(0, SHOWN);
+    const ids = below.map(({ id }) => id).join();
+    if (ids !== drawn.rows) {
+        drawn.rows = ids;
+        keepFocus(() => replace(rows, below.length > 0 && table("The latest decisions, newest first",
+            ["Time", "Outcome", "Request", "Route", "Reason", "Client", { text: "µs", number: true }, "Explain"],
+            below.map(row))));
+    }
+}
+
+// The link of the same decision keeps the focus; if it is gone, the table around it gets it.
+function keepFocus(draw) {
+    const { activeElement: focused } = document;
+    const within = focused !== rows && rows.contains(focused);
+    draw();
+    if (within) {
+        const same = [...rows.querySelectorAll("a")].find((link) => link.dataset.decision === focused.dataset.decision);
+        (same ?? rows).focus({ preventScroll: true });
+    }
 }
 
 function row(one) {
@@ -96,6 +118,6 @@ function row(one) {
         one.reason && [named(one.reason), one.hint && element("span", { class: "below" }, prose(one.hint))],
         one.client && code(one.client),
         one.latency_us.toLocaleString("en"),
-        url && element("a", { href: "#explain", "aria-label": `explain ${one.method} ${one.path}`, click: () => prefill({ method: one.method, url }) }, "why?"),
+        url && element("a", { href: "#explain", "data-decision": one.id, "aria-label": `explain ${one.method} ${one.path}`, click: () => prefill({ method: one.method, url }) }, "why?"),
     ];
 }

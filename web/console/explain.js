@@ -15,6 +15,9 @@ const headers = element("textarea", { id: "explain-headers", rows: 2, autocomple
 const address = element("input", { id: "explain-address", placeholder: "192.0.2.1", autocomplete: "off", spellcheck: "false" });
 const result = element("div", { id: "explain-result", tabindex: "-1", role: "region", "aria-label": "Verdict", "aria-live": "polite" });
 
+// What a decision doesn't contain, shown beside a request that was taken over from one.
+const incomplete = element("p", { class: "help", role: "status", hidden: true }, "Taken from a decision, which contains no query, headers or token. Add those that the request had; otherwise the verdict may differ.");
+
 export function page() {
     const form = element("form", {
         submit: (event) => {
@@ -31,8 +34,9 @@ export function page() {
         element("div", { class: "request" },
             field("explain-method", "Method", method),
             field("explain-url", "URL, or a path", url)),
+        incomplete,
         field("explain-token", "Token", token),
-        element("p", { class: "help", id: "explain-token-help" }, "As in ", code("Authorization: Bearer"), ". It is sent to this daemon in this request alone; it is neither logged nor stored."),
+        element("p", { class: "help", id: "explain-token-help" }, "As in ", code("Authorization: Bearer"), ". It is sent to this daemon in one request, and is neither logged nor stored. If it is opaque, the daemon introspects it at its issuer."),
         element("details", {},
             element("summary", {}, "Headers and address"),
             field("explain-headers", "Headers, one a line", headers),
@@ -43,11 +47,12 @@ export function page() {
     return { node: element("section", { hidden: true }, element("h1", { tabindex: "-1" }, "Explain a request"), element("div", { class: "columns" }, element("div", { class: "card" }, form), result)) };
 }
 
-/** Fills in a request, without a token. */
+/** Fills in the request of a decision, which has no query, headers or token. */
 export function prefill(asked) {
     method.value = asked.method ?? "GET";
     url.value = asked.url;
     headers.value = "";
+    incomplete.hidden = false;
     replace(result);
 }
 
@@ -58,6 +63,7 @@ function field(id, label, input) {
 function forget() {
     token.value = "";
     headers.value = "";
+    incomplete.hidden = true;
     replace(result);
     token.focus();
 }

@@ -1,7 +1,7 @@
 // The pages of the console: shows one of them, and asks the daemon again while somebody looks.
 
 import { element, replace } from "../components/dom.js";
-import { get, onToken, useToken } from "./daemon.js";
+import { get, isSendable, onToken, useToken } from "./daemon.js";
 import * as decisions from "./decisions.js";
 import * as difference from "./difference.js";
 import * as explain from "./explain.js";
@@ -21,7 +21,10 @@ let again = false;
 replace(main, tokenForm(), Object.values(pages).map(({ node }) => node));
 
 function tokenForm() {
-    const input = element("input", { id: "token-of-listener", type: "password", autocomplete: "off", required: true });
+    const input = element("input", {
+        id: "token-of-listener", type: "password", autocomplete: "off", required: true,
+        input: () => input.setCustomValidity(isSendable(input.value.trim()) ? "" : "A token has only printable ASCII characters, without spaces."),
+    });
     const form = element("form", {
         id: "ask-token", class: "card", hidden: true,
         submit: (event) => {
@@ -54,7 +57,7 @@ function show(focus) {
     if (name === "main") {
         return;
     }
-    const next = name in pages ? name : "overview";
+    const next = Object.hasOwn(pages, name) ? name : "overview";
     if (document.getElementById("ask-token").hidden === false || next === shown) {
         return;
     }

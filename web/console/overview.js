@@ -13,7 +13,7 @@ const POINTS = 90;
 const REASONS = 8;
 const ROUTES = 50;
 
-const rates = { allow: [], deny: [] };
+const rates = { allow: [], deny: [], would_deny: [] };
 let before = null;
 let wanted = "";
 
@@ -52,14 +52,15 @@ export function page() {
 
 export function update(latest) {
     state = latest;
-    const totals = sums(state.routes);
+    const { totals } = state;
     measure(totals);
     fresh(parts.policy, state.policy, policy);
     fresh(parts.rate, rates, () => history("Decisions per second", [
         { name: "denied", kind: "deny", values: rates.deny },
+        ...(rates.would_deny.some((rate) => rate > 0) ? [{ name: "would be denied", kind: "would", values: rates.would_deny }] : []),
         { name: "allowed", kind: "allow", values: rates.allow },
     ], "/s"));
-    fresh(parts.reasons, totals.reasons, reasons);
+    fresh(parts.reasons, [totals.deny ?? {}, totals.would_deny ?? {}], reasons);
     parts.error.node.hidden = state.policy.last_error === null;
     fresh(parts.error, state.policy.last_error, failure);
     parts.candidate.node.hidden = state.candidate === null;
@@ -80,30 +81,16 @@ function fresh(part, data, draw) {
     }
 }
 
-function sums(routes) {
-    const totals = { allow: 0, deny: 0, reasons: {} };
-    for (const { outcomes } of routes) {
-        for (const [outcome, reasons] of Object.entries(outcomes)) {
-            for (const [reason, count] of Object.entries(reasons)) {
-                totals[outcome === "allow" ? "allow" : "deny"] += count;
-                if (reason !== "") {
-                    totals.reasons[reason] = (totals.reasons[reason] ?? 0) + count;
-                }
-            }
-        }
-    }
-    return totals;
-}
-
 function measure(totals) {
     const at = performance.now();
+    const now = Object.fromEntries(Object.keys(rates).map((name) => [name, sum(totals[name])]));
     if (before !== null) {
         const seconds = Math.max(0.5, (at - before.at) / 1000);
-        for (const name of ["allow", "deny"]) {
-            rates[name] = [...rates[name], Math.max(0, totals[name] - before[name]) / seconds].slice(-POINTS);
+        for (const name of Object.keys(rates)) {
+            rates[name] = [...rates[name], Math.max(0, now[name] - before[name]) / seconds].slice(-POINTS);
         }
     }
-    before = { at, allow: totals.allow, deny: totals.deny };
+    before = { at, ...now };
 }
 
 function policy({ revision, loaded_at: loaded, files, files_count: count }) {
@@ -115,16 +102,34 @@ function policy({ revision, loaded_at: loaded, files, files_count: count }) {
     ];
 }
 
-function reasons(counts) {
-    const sorted = Object.entries(counts).sort(([, one], [, other]) => other - one);
-    if (sorted.length === 0) {
-        return element("p", { class: "help" }, "Nothing was denied yet.");
-    }
-    const rest = sorted.slice(REASONS).reduce((sum, [, count]) => sum + count, 0);
-    return bars("Denials by reason", [
-        ...sorted.slice(0, REASONS).map(([name, count]) => ({ name, kind: "deny", count })),
-        ...(rest > 0 ? [{ name: "others", kind: "deny", count: rest }] : []),
+// Requests that would be denied have passed, so they are counted apart.
+function reasons([denied, observed]) {
+    return [
+        Object.keys(denied).length === 0
+            ? element("p", { class: "help" }, "Nothing was denied yet.")
+            : byReason("Denials by reason", "deny", denied),
+        Object.keys(observed).length > 0 && [
+            element("p", { class: "help" }, "Passed, but would be denied if denials were enforced:"),
+            byReason("Observed denials by reason", "would", observed),
+        ],
+    ];
+}
+
+function byReason(label, kind, counts) {
+    const sorted = byCount(counts);
+    const rest = sum(Object.fromEntries(sorted.slice(REASONS)));
+    return bars(label, [
+        ...sorted.slice(0, REASONS).map(([name, count]) => ({ name, kind, count })),
+        ...(rest > 0 ? [{ name: "others", kind, count: rest }] : []),
     ]);
+}
+
+function byCount(counts) {
+    return Object.entries(counts).sort(([, one], [, other]) => other - one);
+}
+
+function sum(counts) {
+    return Object.values(counts ?? {}).reduce((sum, count) => sum + count, 0);
 }
 
 function failure({ at, message, problems: list }) {
@@ -172,14 +177,13 @@ function issuers(list) {
 function showRoutes() {
     const { routes, routes_declared: declared, routes_used: used } = state;
     const found = routes.filter(({ api, route }) => `${route} ${api}`.toLowerCase().includes(wanted.trim().toLowerCase()));
-    const count = (outcomes, name) => Object.values(outcomes[name] ?? {}).reduce((sum, count) => sum + count, 0);
     const rows = found.slice(0, ROUTES).map(({ api, route, total, outcomes, p99_us: p99 }) => {
-        const [allow, deny, would] = ["allow", "deny", "would_deny"].map((name) => count(outcomes, name));
-        const reasons = Object.entries({ ...outcomes.deny, ...outcomes.would_deny }).sort(([, one], [, other]) => other - one);
+        const [allow, deny, would] = ["allow", "deny", "would_deny"].map((name) => sum(outcomes[name]));
+        const reasons = byCount(outcomes.deny ?? outcomes.would_deny ?? {});
         return [
             routeCell(api, route), number(total),
             shares([{ name: "allowed", kind: "allow", count: allow }, { name: "denied", kind: "deny", count: deny }, { name: "would be denied", kind: "would", count: would }]),
-            number(allow), number(deny + would),
+            number(allow), [number(deny), would > 0 && element("span", { class: "below" }, `${number(would)} observed`)],
             reasons.length > 0 && [named(reasons[0][0]), reasons.length > 1 && element("span", { class: "below" }, `and ${reasons.length - 1} more`)],
             p99 === null ? "–" : duration(p99),
         ];
@@ -197,6 +201,9 @@ function routeCell(api, route) {
 }
 
 function duration(microseconds) {
+    if (microseconds >= 1e6) {
+        return `${(microseconds / 1e6).toFixed(1)} s`;
+    }
     return microseconds < 1000 ? `${microseconds < 10 ? microseconds.toFixed(1) : Math.round(microseconds)} µs` : `${(microseconds / 1000).toFixed(1)} ms`;
 }
 
