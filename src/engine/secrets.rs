@@ -49,7 +49,7 @@ fn suggests_secret(name: &str) -> bool {
 impl Policy {
     /// Whether a header or a query parameter may hold a secret, by its name or because it is a
     /// place for tokens. Then no hint and no log shows its value.
-    pub(super) fn may_hold_secret(&self, name: &str) -> bool {
+    pub(crate) fn may_hold_secret(&self, name: &str) -> bool {
         let places = self.apis().iter().flat_map(|api| &api.token_places);
         name.eq_ignore_ascii_case(SUBPROTOCOLS)
             || suggests_secret(name)

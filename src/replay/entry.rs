@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::engine::{Input, Text};
 use crate::judge::{Remembered, TokenInputs};
@@ -155,6 +155,15 @@ impl Entry<'_> {
         }
     }
 
+    /// The numbers in the claims, which may be times.
+    pub(super) fn claimed_times(&self) -> Vec<f64> {
+        let Token::Claims(claims) = &self.token else {
+            return Vec::new();
+        };
+        let claims: Map<String, Value> = serde_json::from_str(claims).unwrap_or_default();
+        claims.values().filter_map(Value::as_f64).collect()
+    }
+
     /// Whether an input of the request is known.
     pub(super) fn knows(&self, input: Input<'_>) -> bool {
         match input {
@@ -177,12 +186,13 @@ impl Entry<'_> {
 
     /// The arguments with which `portcullis why` decides the same, without the policy: words for a
     /// shell, unquoted. `None` if the token isn't known. `decided` says whether the decision doesn't
-    /// depend on an unknown token.
-    pub fn why(&self, decided: bool) -> Option<Vec<String>> {
-        let target = String::from_utf8_lossy(&self.target);
+    /// depend on an unknown token. Claims and the address are left out unless `shown` has them, and so
+    /// are values of the query that may be secret.
+    pub fn why(&self, decided: bool, shown: &Shown<'_>) -> Option<Vec<String>> {
+        let target = without_secrets(&String::from_utf8_lossy(&self.target), shown.is_secret);
         let url = match &self.host {
             // Any host will do.
-            None if !self.has_host => target.into_owned(),
+            None if !self.has_host => target,
             host => format!(
                 "{}://{}{target}",
                 self.scheme.as_deref().unwrap_or("https"),
@@ -201,18 +211,49 @@ impl Entry<'_> {
             Token::Unknown(_) if decided => {}
             Token::Unknown(_) | Token::Inputs(TokenInputs::Refused(_)) => return None,
             Token::Inputs(TokenInputs::Unread | TokenInputs::Absent(_)) => {}
+            Token::Claims(_) | Token::Inputs(TokenInputs::Accepted(_)) if !shown.subjects => {}
             Token::Claims(claims) => option("--claims", claims.clone()),
             Token::Inputs(TokenInputs::Accepted(recorded)) => {
                 option("--claims", Value::Object(recorded.claims()).to_string());
             }
         }
-        if let Some(address) = self.address {
+        if let Some(address) = self.address.filter(|_| shown.subjects) {
             option("--address", address.to_string());
         }
         option("--at", self.times.now.to_string());
         Some(words)
     }
 }
+
+/// What a report may show of requests.
+pub struct Shown<'a> {
+    /// Whether it shows subjects as they are, rather than as hashes, and claims and addresses.
+    pub subjects: bool,
+    /// Whether a query parameter of this name may hold a secret, which is never shown.
+    pub is_secret: &'a dyn Fn(&str) -> bool,
+}
+
+/// A target without values in its query that may be secret.
+fn without_secrets(target: &str, is_secret: &dyn Fn(&str) -> bool) -> String {
+    let Some((path, query)) = target.split_once('?') else {
+        return target.to_owned();
+    };
+    let parameters = query.split('&').map(|parameter| {
+        let (name, _) = parameter.split_once('=')?;
+        // An encoded name is one that few clients send, so its value isn't worth a risk.
+        let is_hidden = name.contains('%') || is_secret(name);
+        is_hidden.then(|| format!("{name}={WITHHELD}"))
+    });
+    let parameters: Vec<String> = query
+        .split('&')
+        .zip(parameters)
+        .map(|(parameter, hidden)| hidden.unwrap_or_else(|| parameter.to_owned()))
+        .collect();
+    format!("{path}?{}", parameters.join("&"))
+}
+
+/// What stands for a secret value.
+const WITHHELD: &str = "withheld";
 
 /// What is missing if nothing is known about the token.
 const TOKEN: &str = "token";

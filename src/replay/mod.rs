@@ -12,7 +12,7 @@ mod usage;
 use std::collections::BTreeSet;
 
 pub use access::{AccessLog, FormatError, Given};
-pub use entry::{Entry, Times, Was};
+pub use entry::{Entry, Shown, Times, Was};
 pub use line::{LineError, MAX_HOST, MAX_METHOD, MAX_PATH, own};
 pub use tally::{Change, Example, Open, Row, Tally, Unrelated, Who};
 pub use usage::{Asked, Unused, Usage};
@@ -91,10 +91,13 @@ pub fn decide(entry: &Entry<'_>, policy: &Policy, revision: &str) -> Verdict {
     let Times {
         earliest, latest, ..
     } = entry.times;
-    // Tokens are valid from one time to another, so what holds at both ends holds between them.
+    // Tokens are valid from one time to another, so what holds at both ends holds between them. But a
+    // login is too recent or too old at both ends, and in between it isn't.
     let reads_clock = matches!(entry.token, entry::Token::Claims(_));
     let differs = |time: f64| reads_clock && at(entry, policy, revision, time).now != verdict.now;
-    if differs(earliest) || differs(latest) {
+    let within = |time: &f64| earliest < *time && *time < latest;
+    let mut claimed = entry.claimed_times().into_iter().filter(within);
+    if differs(earliest) || differs(latest) || claimed.any(differs) {
         return Verdict {
             now: Now::Open(BTreeSet::from(["time".to_owned()])),
             shown: false,

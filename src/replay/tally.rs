@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::{Entry, LineError, Now, Verdict, Was};
+use super::{Entry, LineError, Now, Shown, Verdict, Was};
 
 /// How many clients are named. The log decides how many there are.
 const MAX_CLIENTS: usize = 10_000;
@@ -121,14 +121,13 @@ pub enum Who {
 }
 
 impl Tally {
-    /// Adds a line that was decided. `shows_subjects` says whether subjects are named as they are,
-    /// rather than by a hash.
+    /// Adds a line that was decided.
     pub fn add(
         &mut self,
         entry: &Entry<'_>,
         verdict: Verdict,
         place: (usize, u64),
-        shows_subjects: bool,
+        shown: &Shown<'_>,
     ) {
         self.lines += 1;
         let (old, observed) = match entry.was {
@@ -170,10 +169,10 @@ impl Tally {
             new,
         };
         if change.denies() {
-            self.denied_one(who(entry, shows_subjects), 1);
+            self.denied_one(who(entry, shown.subjects), 1);
         }
         add(self.changes.entry(change).or_default(), place, || {
-            verdict.shown.then(|| entry.why(decided)).flatten()
+            verdict.shown.then(|| entry.why(decided, shown)).flatten()
         });
     }
 

@@ -85,7 +85,15 @@ fn replay(folder: &Path, log: &str, format: &[&str]) -> Value {
     });
     fs::write(folder.join("shop.gate"), POLICY).expect("written");
     let replay = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .args(["replay", "shop.gate", "--format", "json", "--log", log])
+        .args([
+            "replay",
+            "shop.gate",
+            "--format",
+            "json",
+            "--show-subjects",
+            "--log",
+            log,
+        ])
         .args(format)
         .current_dir(folder)
         .output()

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use super::Ended;
 use super::output::{self, Exit, Failure, Paint};
 use super::policy::{self, ParamArguments};
-use crate::replay::{self, Tally};
+use crate::replay::{self, Shown, Tally};
 
 use format::LogArguments;
 use read::{Logs, Sums};
@@ -48,7 +48,8 @@ pub struct Arguments {
     /// logs are counted uncompressed
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     from_offset: u64,
-    /// Name subjects as they are, for tokens that name no client; by default they are hashed
+    /// Name subjects as they are, for tokens that name no client, and show claims and addresses in the
+    /// examples; by default subjects are hashed
     #[arg(long)]
     show_subjects: bool,
     #[command(flatten)]
@@ -91,7 +92,11 @@ pub fn run(arguments: &Arguments) -> Ended {
         add: &|tally: &mut Tally, line, place| match log.read(line) {
             Ok(entry) => {
                 let verdict = replay::decide(&entry, &policy, &loaded.revision);
-                tally.add(&entry, verdict, place, arguments.show_subjects);
+                let shown = Shown {
+                    subjects: arguments.show_subjects,
+                    is_secret: &|name| policy.may_hold_secret(name),
+                };
+                tally.add(&entry, verdict, place, &shown);
             }
             Err(error) => tally.unread(error, place),
         },
@@ -105,6 +110,7 @@ pub fn run(arguments: &Arguments) -> Ended {
         params: arguments.params.given(),
         files: &arguments.logs,
         end,
+        shows_subjects: arguments.show_subjects,
     };
     let text = match arguments.format {
         Format::Human => report.human(Paint::of(&std::io::stdout())),

@@ -132,8 +132,8 @@ fn add_all<T: Default>(sums: &Sums<'_, T>, blocks: &Mutex<Receiver<Block>>) -> T
         let Ok(block) = next else { return sum };
         let lines = block.bytes.split_inclusive(|byte| *byte == b'\n');
         for (number, line) in (block.line..).zip(lines) {
-            let line = line.trim_ascii();
-            if !line.is_empty() {
+            let line = without_end(line);
+            if !line.trim_ascii().is_empty() {
                 (sums.add)(&mut sum, line, (block.file, number));
             }
         }
@@ -226,7 +226,7 @@ impl Lines<'_> {
             unread.push((LineError::Torn, (self.file, self.line)));
             return None;
         }
-        if self.log.read(bytes.trim_ascii()).is_ok() {
+        if self.log.read(without_end(&bytes)).is_ok() {
             self.end += as_u64(bytes.len());
         }
         Some(Block {
@@ -235,6 +235,12 @@ impl Lines<'_> {
             line: self.line,
         })
     }
+}
+
+/// A line without its end. Spaces stay: they may stand between empty fields.
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn as_u64(length: usize) -> u64 {

@@ -32,6 +32,8 @@ pub struct Report<'a> {
     pub files: &'a [PathBuf],
     /// The offset behind the last whole line of the last log.
     pub end: u64,
+    /// Whether the examples have claims and addresses.
+    pub shows_subjects: bool,
 }
 
 /// A kind of changes, with its heading.
@@ -71,6 +73,9 @@ impl Report<'_> {
                     text.push_str(&format!("             {}\n", paint.faint(command)));
                 }
             }
+        }
+        if let Some(hint) = self.hint() {
+            text.push_str(&format!("\n{hint}\n"));
         }
         let clients = self.clients();
         if !clients.is_empty() {
@@ -150,6 +155,9 @@ impl Report<'_> {
                 parts.push(part);
             }
         }
+        if let Some(hint) = self.hint() {
+            parts.push(format!("\n{hint}\n"));
+        }
         let clients = self.clients();
         if !clients.is_empty() {
             let shown = clients.iter().take(SHOWN_CLIENTS);
@@ -188,8 +196,11 @@ impl Report<'_> {
     fn sentence(&self) -> String {
         let tally = self.tally;
         let denied = match tally.count(Change::denies) {
-            0 => "none".to_owned(),
-            denied => format!("{denied} from {}", self.named_clients()),
+            0 => "none that passed before would be denied.".to_owned(),
+            denied => format!(
+                "{denied} from {} would be denied; they passed before.",
+                self.named_clients()
+            ),
         };
         let open = tally.open_count() + tally.unrelated.open;
         let open = match open {
@@ -197,7 +208,7 @@ impl Report<'_> {
             open => format!(" Of {open}, the log doesn't say enough to decide them."),
         };
         format!(
-            "Of the {} in the log, {denied} would be denied that passed.{open}",
+            "Of the {} in the log, {denied}{open}",
             count(tally.lines - tally.unread_count(), "request")
         )
     }
@@ -209,9 +220,23 @@ impl Report<'_> {
         } else {
             ""
         };
-        format!(
-            "{more}{}",
-            output::count(self.tally.clients.len(), "client")
+        let known = self.tally.clients.keys();
+        let known = known.filter(|who| **who != Who::Unknown).count();
+        let has_unknown = self.tally.clients.contains_key(&Who::Unknown);
+        let known_clients = format!("{more}{}", output::count(known, "client"));
+        match (known, has_unknown) {
+            (0, true) => "unknown clients".to_owned(),
+            (_, true) => format!("{known_clients} and unknown clients"),
+            (_, false) => known_clients,
+        }
+    }
+
+    /// What the examples lack, if there are any.
+    fn hint(&self) -> Option<&'static str> {
+        let mut rows = self.tally.changes.values();
+        let has_example = rows.any(|row| row.first.why.is_some());
+        (has_example && !self.shows_subjects).then_some(
+            "The examples have no claims and no addresses; `--show-subjects` shows them.",
         )
     }
 

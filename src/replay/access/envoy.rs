@@ -16,6 +16,7 @@ pub const JSON: &str = r#"{
     "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
     "authority": "%REQ(:AUTHORITY)%",
     "response_code": "%RESPONSE_CODE%",
+    "duration": "%DURATION%",
     "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%"
 }"#;
 
@@ -111,11 +112,14 @@ fn role(name: &str, argument: &str) -> Role {
         ("DOWNSTREAM_REMOTE_ADDRESS" | "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", "") => {
             Role::Address
         }
-        ("START_TIME", "") => Role::Time(Clock::IsoBegin),
-        ("START_TIME", "%S") => Role::Time(Clock::UnixBegin),
-        ("START_TIME", format) if ["%S.%3F", "%S.%6F", "%S.%9F"].contains(&format) => {
-            Role::Time(Clock::UnixBegin)
-        }
+        ("DURATION", "") => Role::Milliseconds,
+        ("GRPC_STATUS" | "GRPC_STATUS_NUMBER", _) => Role::GrpcStatus,
+        // In another case, the letters of a time mean something else: `%S` is seconds of a minute.
+        ("START_TIME", _) => match argument {
+            "" => Role::Time(Clock::IsoBegin),
+            "%s" | "%s.%3f" | "%s.%6f" | "%s.%9f" => Role::Time(Clock::UnixBegin),
+            _ => Role::Other,
+        },
         _ => Role::Other,
     }
 }

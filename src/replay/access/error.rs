@@ -23,6 +23,8 @@ pub enum FormatError {
     Json,
     /// `escape=` has an unknown value.
     Escape(String),
+    /// nginx decodes this variable, and the format doesn't escape it.
+    Unescaped(String),
     /// Quotes, or what should be in them, are missing.
     Quotes,
 }
@@ -55,6 +57,11 @@ impl fmt::Display for FormatError {
             FormatError::Escape(name) => write!(
                 f,
                 "unknown `escape={name}`; nginx has `default`, `json` and `none`"
+            ),
+            FormatError::Unescaped(name) => write!(
+                f,
+                "nginx decodes `${name}`, so with `escape=none` a client can write whole lines into \
+                 the log; use `escape=json` or leave the field out"
             ),
             FormatError::Quotes => f.write_str(
                 "a quote is missing in the `log_format`; write it as in nginx.conf, or only its text",

@@ -36,6 +36,10 @@ pub enum Role {
     Time(Clock),
     /// How long the request took, in seconds.
     Duration,
+    /// How long the request took, in milliseconds.
+    Milliseconds,
+    /// The status of a gRPC call, by name or number.
+    GrpcStatus,
     /// The claims of the token, as JSON or base64url of it.
     Claims,
     /// Nothing that matters here.
@@ -60,7 +64,7 @@ pub enum Clock {
 /// How values are escaped, and what stands for a missing one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Escape {
-    /// nginx' default: `\xXX`; `-` if missing.
+    /// nginx's default: `\xXX`; `-` if missing.
     Hexadecimal,
     /// As in JSON; empty if missing.
     Json,

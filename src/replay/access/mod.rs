@@ -68,12 +68,12 @@ impl AccessLog {
         }
     }
 
-    /// nginx' format `combined`.
+    /// nginx's format `combined`.
     pub fn nginx_combined(given: Given) -> Result<AccessLog, FormatError> {
         AccessLog::nginx(nginx::COMBINED, given)
     }
 
-    /// nginx' log with a `log_format`.
+    /// nginx's log with a `log_format`.
     pub fn nginx(format: &str, given: Given) -> Result<AccessLog, FormatError> {
         let (escape, parts) = nginx::parse(format)?;
         AccessLog::new(Vec::new(), Some(parts), escape, given)
@@ -211,19 +211,31 @@ impl<'l> Values<'l> {
     fn entry(self, given_host: Option<&str>) -> Result<Entry<'l>, LineError> {
         let status = self.text(Role::Status).and_then(value::status);
         let was = match status.ok_or(LineError::NotInFormat)? {
-            200..=399 => Was::Allowed,
+            200..=399 => match self.text(Role::GrpcStatus).map(value::grpc_denied) {
+                None | Some(Some(false)) => Was::Allowed,
+                Some(Some(true)) => Was::Denied(None),
+                Some(None) => Was::Unrelated,
+            },
             401 | 403 => Was::Denied(None),
             _ => Was::Unrelated,
         };
         let line = self.text(Role::Request).and_then(value::request_line);
-        let method = self.text(Role::Method).or(line.map(|(method, _)| method));
+        let line_method = line.map(|(method, _)| method);
+        let method = line_method.or(self.text(Role::Method));
+        // An internal redirect changes nginx's `$request_method`.
+        let differs = line_method.is_some()
+            && self
+                .get(Role::Method)
+                .is_some_and(|method| Some(method) != line_method.map(str::as_bytes));
         let target = self
             .get(Role::Target)
             .or(line.map(|(_, target)| target.as_bytes()))
             .or_else(|| value::raw_target(self.get(Role::Request)?));
         let is_cut = |roles: &[Role]| self.cut.iter().any(|role| roles.contains(role));
         let unknown = match (method, target) {
-            (Some(_), Some(_)) if is_cut(&[Role::Request, Role::Method]) => Some("request"),
+            (Some(_), Some(_)) if differs || is_cut(&[Role::Request, Role::Method]) => {
+                Some("request")
+            }
             // Of an absolute URL or `*`, the log may have another part than the proxy passes on.
             (Some(_), Some(target)) if !target.starts_with(b"/") => Some("request"),
             (Some(_), Some(target))
@@ -236,11 +248,13 @@ impl<'l> Values<'l> {
             (Some(_), Some(_)) => None,
             (None, _) | (_, None) => Some("request"),
         };
-        let host = self
-            .text(Role::Host)
-            .or(self.text(Role::HostHeader))
-            .filter(|_| !is_cut(&[Role::Host, Role::HostHeader]))
-            .or(given_host);
+        let logged_host = self.get(Role::Host).or(self.get(Role::HostHeader));
+        let host = match logged_host.filter(|host| *host != b"-") {
+            None => given_host,
+            Some(_) if is_cut(&[Role::Host, Role::HostHeader]) => None,
+            Some(host) if self.is_json && value::may_be_replaced(host) => None,
+            Some(host) => std::str::from_utf8(host).ok(),
+        };
         let address = self.text(Role::Address).and_then(|text| {
             let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
             text.parse::<IpAddr>().ok().or_else(with_port)
@@ -287,24 +301,28 @@ impl<'l> Values<'l> {
             Some((*clock, std::str::from_utf8(value).ok()?))
         })?;
         let (at, precision) = value::time(clock, text)?;
-        let before = match clock {
-            Clock::IsoBegin | Clock::UnixBegin => 0.0,
-            Clock::Common | Clock::Iso | Clock::Unix => self
-                .text(Role::Duration)
-                .and_then(value::seconds)
-                .unwrap_or(LONGEST_REQUEST),
+        let seconds = |role: Role| self.text(role).and_then(value::seconds);
+        let took =
+            seconds(Role::Duration).or_else(|| Some((seconds(Role::Milliseconds)? + 1.0) / 1000.0));
+        // Without a duration, it can have been at any time on the other side.
+        let (earliest, latest) = match clock {
+            Clock::IsoBegin | Clock::UnixBegin => {
+                (at, took.map_or(NEVER, |took| at + precision + took))
+            }
+            Clock::Common | Clock::Iso | Clock::Unix => {
+                (took.map_or(0.0, |took| at - took), at + precision)
+            }
         };
         Some(Times {
             now: at,
-            earliest: at - before,
-            latest: at + precision,
+            earliest,
+            latest,
         })
     }
 }
 
-/// How long a request takes at most if the log doesn't say how long it took, in seconds: nginx'
-/// default for `proxy_read_timeout`.
-const LONGEST_REQUEST: f64 = 60.0;
+/// A time later than any.
+const NEVER: f64 = 1e15;
 
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,30 @@ pub fn parse(text: &str) -> Result<(Escape, Vec<Part<Field>>), FormatError> {
     } else {
         parts(text)
     };
+    if escape == Escape::None {
+        let fields = parts.iter().filter_map(|part| match part {
+            Part::Field(field) => Some(&field.name),
+            Part::Text(_) => None,
+        });
+        if let Some(name) = fields.into_iter().find(|name| is_decoded(name)) {
+            return Err(FormatError::Unescaped(name.clone()));
+        }
+    }
     Ok((escape, parts))
+}
+
+/// Whether nginx decodes the variable, so that a client can write line breaks into it.
+fn is_decoded(name: &str) -> bool {
+    let decoded = [
+        "document_uri",
+        "fastcgi_path_info",
+        "fastcgi_script_name",
+        "remote_user",
+        "request_filename",
+        "uri",
+    ];
+    // Those with digits are parts of the decoded path.
+    decoded.contains(&name) || name.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// The texts in quotes, joined as nginx joins them.

@@ -23,7 +23,8 @@ fn a_line_of_combined_has_a_request_and_its_outcome() {
     assert_eq!((entry.was, entry.unknown), (Was::Allowed, None));
     // 2026-03-02T08:12:44Z
     assert!((entry.times.now - 1_772_439_164.0).abs() < 0.5);
-    assert!(entry.times.earliest < entry.times.now && entry.times.now < entry.times.latest);
+    // It doesn't say how long the request took.
+    assert!(entry.times.earliest < 1.0 && entry.times.now < entry.times.latest);
     assert!(
         !combined(None)
             .read(text.as_bytes())
@@ -113,6 +114,8 @@ fn envoys_formats_are_read() {
     assert_eq!(entry.host.as_deref(), Some("api.example.com:8443"));
     assert_eq!((entry.was, entry.unknown), (Was::Denied(None), None));
     assert!((entry.times.now - entry.times.earliest).abs() < 1e-9);
+    // It took 226 ms, and both are cut to whole milliseconds.
+    assert!((entry.times.latest - entry.times.now - 0.228).abs() < 1e-6);
     // A client may write what looks like the end of a field.
     let hostile = text.replace("\"nsq\"", "\"x\" \"y\"");
     assert_eq!(
@@ -125,6 +128,7 @@ fn envoys_formats_are_read() {
     let entry = log.read(json.as_bytes()).expect("a line");
     assert_eq!((entry.has_host, entry.address), (false, "::1".parse().ok()));
     assert_eq!(entry.unknown, None);
+    assert!(entry.times.latest > 1e12, "without a duration");
     for (path, unknown) in [("/a!", "path"), ("/\u{e9}", "path"), ("/a\\\\303", "path")] {
         let json = json.replace("/a", path);
         assert_eq!(
@@ -135,7 +139,8 @@ fn envoys_formats_are_read() {
     }
     let torn = &json[..60];
     assert_eq!(log.read(torn.as_bytes()).map(|_| ()), Err(LineError::Torn));
-    for foreign in ["{}", "[]", r#"{"response_code":{}}"#] {
+    let doubled = json.replace("\"more\"", "\"path\":\"/b\",\"more\"");
+    for foreign in ["{}", "[]", r#"{"response_code":{}}"#, &doubled] {
         assert_eq!(
             log.read(foreign.as_bytes()).map(|_| ()),
             Err(LineError::NotInFormat),
@@ -143,6 +148,114 @@ fn envoys_formats_are_read() {
         );
     }
     assert_eq!(log.read(b"nothing").map(|_| ()), Err(LineError::NotJson));
+}
+
+#[test]
+fn fields_that_are_empty_or_contradict_each_other_are_no_request() {
+    let read = |format: &str, given: &str, line: &str| {
+        let given = Some(given.to_owned()).filter(|given| !given.is_empty());
+        let log = AccessLog::nginx(
+            format,
+            Given {
+                host: given,
+                claims: None,
+            },
+        );
+        let entry = log
+            .expect("a format")
+            .read(line.as_bytes())
+            .expect("a line");
+        (
+            entry.method.into_owned(),
+            entry.unknown,
+            entry.has_host,
+            entry.host.map(Cow::into_owned),
+        )
+    };
+    let both = "$status $request_method $host \"$request\"";
+    let host = |host: &str| Some(host.to_owned());
+    // An internal redirect changed the method.
+    for (line, given, expected) in [
+        (
+            "200 PUT a \"PUT / HTTP/1.1\"",
+            "",
+            ("PUT", None, true, host("a")),
+        ),
+        (
+            "200 GET a \"PUT / HTTP/1.1\"",
+            "",
+            ("PUT", Some("request"), true, host("a")),
+        ),
+        (
+            "200 PUT - \"PUT / HTTP/1.1\"",
+            "b",
+            ("PUT", None, true, host("b")),
+        ),
+        (
+            r#"200 PUT \xFF "PUT / HTTP/1.1""#,
+            "b",
+            ("PUT", None, false, None),
+        ),
+    ] {
+        let (method, unknown, has_host, host) = expected;
+        let expected = (method.to_owned(), unknown, has_host, host);
+        assert_eq!(read(both, given, line), expected, "{line}");
+    }
+    let json = "escape=json $status $host \"$request\"";
+    assert_eq!(read(json, "b", "200 - \"GET / HTTP/1.1\"").3, host("b"));
+    let cut =
+        "%RESPONSE_CODE% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(:AUTHORITY):3%";
+    let given = Given {
+        host: host("b"),
+        claims: None,
+    };
+    let log = AccessLog::envoy(cut, given).expect("a format");
+    assert!(!log.read(b"200 GET / abc").expect("a line").has_host);
+}
+
+#[test]
+fn a_grpc_status_says_what_the_http_status_does_not() {
+    let format = "%RESPONSE_CODE% %GRPC_STATUS% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%";
+    let log = AccessLog::envoy(format, Given::default()).expect("a format");
+    for (statuses, was) in [
+        ("200 -", Was::Allowed),
+        ("200 OK", Was::Allowed),
+        ("200 PermissionDenied", Was::Denied(None)),
+        ("200 PERMISSION_DENIED", Was::Denied(None)),
+        ("200 16", Was::Denied(None)),
+        ("200 Internal", Was::Unrelated),
+        ("403 -", Was::Denied(None)),
+    ] {
+        let line = format!("{statuses} POST /shop.Orders/List");
+        assert_eq!(
+            log.read(line.as_bytes()).expect("a line").was,
+            was,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_start_time_of_another_form_is_no_time() {
+    for (argument, line, is_known) in [
+        ("%s.%3f", "1772442764.310", true),
+        ("%S", "44", false),
+        ("%S.%3F", "44.310", false),
+        ("%H", "09", false),
+    ] {
+        let format = format!(
+            "%RESPONSE_CODE% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %START_TIME({argument})% %REQ(X)%"
+        );
+        let claims = Some("REQ(X)".to_owned());
+        let log = AccessLog::envoy(&format, Given { host: None, claims }).expect("a format");
+        let line = format!("200 GET / {line} {{}}");
+        let entry = log.read(line.as_bytes()).expect("a line");
+        assert_eq!(
+            matches!(entry.token, Token::Claims(_)),
+            is_known,
+            "{argument}"
+        );
+    }
 }
 
 #[test]
@@ -190,6 +303,10 @@ fn a_format_that_cannot_be_replayed_says_what_is_missing() {
         Err(FormatError::Escape("xml".to_owned()))
     );
     assert_eq!(
+        nginx("escape=none '$request $status $remote_user'"),
+        Err(FormatError::Unescaped("remote_user".to_owned()))
+    );
+    assert_eq!(
         nginx("log_format a '$request $status"),
         Err(FormatError::Quotes)
     );
@@ -211,7 +328,15 @@ fn claims_are_an_object_or_base64url_of_one() {
     for written in [claims, "eyJzdWIiOiJhIn0", "eyJzdWIiOiJhIn0="] {
         assert_eq!(read(written).as_deref(), Some(claims), "{written}");
     }
-    for other in ["{", "[]", "W10", "null", "e30.e30.x", "\u{e9}"] {
+    for other in [
+        r#"{"sub":"a","sub":"b"}"#,
+        "{",
+        "[]",
+        "W10",
+        "null",
+        "e30.e30.x",
+        "\u{e9}",
+    ] {
         assert_eq!(read(other), None, "{other}");
     }
 }

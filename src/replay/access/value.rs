@@ -10,6 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::super::line::{LineError, not_json, numeric_date};
 use super::field::{Clock, Escape};
+use crate::json::Json;
 
 impl Escape {
     /// The value as it was before it was written, `None` if it is missing.
@@ -84,13 +85,24 @@ fn json(written: &[u8]) -> Option<Vec<u8>> {
     Some(value)
 }
 
-/// Reads a line that is a JSON object.
+/// Reads a line that is a JSON object, without a duplicate member.
 pub fn object(line: &[u8]) -> Result<Value, LineError> {
     let value: Value = serde_json::from_slice(line).map_err(|error| not_json(&error))?;
+    Json::parse(line).map_err(|_| LineError::NotInFormat)?;
     value
         .is_object()
         .then_some(value)
         .ok_or(LineError::NotInFormat)
+}
+
+/// Whether the status of a gRPC call means that it was denied (`Some(true)`), or that it succeeded
+/// (`Some(false)`).
+pub fn grpc_denied(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().replace('_', "").as_str() {
+        "0" | "ok" => Some(false),
+        "7" | "permissiondenied" | "16" | "unauthenticated" => Some(true),
+        _ => None,
+    }
 }
 
 /// Reads a status.
@@ -138,7 +150,7 @@ pub fn time(clock: Clock, text: &str) -> Option<(f64, f64)> {
     Some((at, precision))
 }
 
-/// The months in nginx' logs, in every language.
+/// The months in nginx's logs, in every language.
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
@@ -166,6 +178,7 @@ pub fn claims(value: &[u8]) -> Option<(String, Map<String, Value>)> {
             String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?
         }
     };
+    Json::parse(text.as_bytes()).ok()?;
     let claims = serde_json::from_str(&text).ok()?;
     Some((text, claims))
 }

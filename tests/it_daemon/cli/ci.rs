@@ -218,9 +218,7 @@ fn the_requests_of_a_log_are_decided_by_the_change() {
     );
     let repository = history(&[LAID_OUT, &stricter]);
     let line = |path: &str, status: u16| {
-        format!(
-            "192.0.2.1 - - [02/Mar/2026:09:12:44 +0000] \"GET {path} HTTP/1.1\" {status} 5 \"-\" \"-\"\n"
-        )
+        format!("192.0.2.1 - [02/Mar/2026:09:12:44 +0000] \"GET {path} HTTP/1.1\" {status} 5\n")
     };
     let lines = [
         line("/health", 200).repeat(3),
@@ -228,20 +226,21 @@ fn the_requests_of_a_log_are_decided_by_the_change() {
         line("/no", 403),
     ];
     repository.write("access.log", &lines.concat());
-    let options = "--log-format combined --host api.example.com";
+    let format = r#"$remote_addr - [$time_local] "$request" $status $body_bytes_sent"#;
+    let options = format!("--nginx-format={format}\n--host\napi.example.com\n");
     let log = |name: &str| {
         let programs = Programs::new();
         let review = review(
             &repository,
             &programs,
-            &[("LOG", name), ("LOG_OPTIONS", options)],
+            &[("LOG", name), ("LOG_OPTIONS", &options)],
         );
         (programs.read("comment").expect("a comment"), review)
     };
     let (comment, whole) = log("access.log");
     assert!(whole.failed.is_empty(), "{:#?}", whole.failed);
-    let sentence = "\nOf the 5 requests in the log, 3 from 1 client would be denied that passed. \
-                    Of 1, the log doesn't say enough to decide them.\n";
+    let sentence = "\nOf the 5 requests in the log, 3 from unknown clients would be denied; they \
+                    passed before. Of 1, the log doesn't say enough to decide them.\n";
     assert!(comment.contains(sentence), "{comment}");
     assert!(
         comment.starts_with("<!-- portcullis diff -->\n"),
