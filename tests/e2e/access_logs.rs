@@ -214,6 +214,7 @@ fn envoy_wrote_them() {
     };
     let members = json!({
         "start_time": "%START_TIME%",
+        "took": "%DURATION%",
         "request": {"method": "%REQ(:METHOD)%", "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"},
         "authority": "%REQ(:AUTHORITY)%",
         "response_code": "%RESPONSE_CODE%",
@@ -227,7 +228,7 @@ fn envoy_wrote_them() {
         "response_code": "%RESPONSE_CODE%", "user_agent": "%REQ(USER-AGENT)%",
         "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
     });
-    let text = "%START_TIME(%s.%3f)% %RESPONSE_CODE% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(:AUTHORITY)% %RESP(X-CLAIMS)%";
+    let text = "%START_TIME(%s.%3f)% %DURATION% %RESPONSE_CODE% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(:AUTHORITY)% %RESP(X-CLAIMS)%";
     let route = |prefix: &str, who: Option<(&str, String)>, status: u16| {
         let mut route = json!({"match": {"prefix": prefix}, "direct_response": {"status": status}});
         if let Some((name, claims)) = who {
