@@ -157,6 +157,7 @@ async fn inputs_hold_no_secret_and_are_decided_again() {
                 "policies",
                 "--log",
                 "decisions.log",
+                "--show-subjects",
                 "--format",
                 format,
             ])
@@ -188,7 +189,7 @@ async fn inputs_hold_no_secret_and_are_decided_again() {
         "{text}"
     );
 
-    // Another policy: each change has an example that `why` confirms.
+    // Another policy: each change has an example that `why` confirms, if its claims may be shown.
     let changed = RULES
         .replace("scope \"read:orders\"", "scope \"orders\"")
         .replace("== \"gold\"", "== \"tin\"");
